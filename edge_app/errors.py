@@ -1,0 +1,53 @@
+"""What can go wrong on a device, told apart by who has to act.
+
+Each message is one line that names the thing at fault and says what to do next. `exit_code` is
+what a process that ends with this error returns.
+"""
+
+from typing import ClassVar
+
+EXIT_DONE = 0
+EXIT_USAGE = 2
+EXIT_INPUT = 3
+EXIT_MODEL = 4
+EXIT_GATE = 5
+EXIT_INTERRUPTED = 130
+
+
+class EdgeCxrError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code: ClassVar[int] = EXIT_MODEL
+    kind: ClassVar[str] = "error"
+
+
+class UsageError(EdgeCxrError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = EXIT_USAGE
+    kind = "usage"
+
+
+class ImageError(EdgeCxrError):
+    """This image cannot be read, or is refused; others may be fine."""
+
+    exit_code = EXIT_INPUT
+    kind = "image"
+
+
+class ModelError(EdgeCxrError):
+    """The model file cannot be trusted or used."""
+
+    kind = "model"
+
+
+class RuntimeUnavailableError(EdgeCxrError):
+    """No interpreter that works is installed."""
+
+    kind = "runtime"
+
+
+class OutputError(EdgeCxrError):
+    """Results were computed but could not be written."""
+
+    kind = "output"

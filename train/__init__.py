@@ -1,0 +1,1 @@
+"""The workstation: data, Keras networks, training and the float report. `python -m train …`"""

@@ -1,0 +1,114 @@
+"""Every image decoded and resized once, into memory-mapped files that training reads.
+
+The cache is keyed by the data set's identity and the preprocessing, so a changed image, label
+list, size or resampling makes a new one. Memory stays flat however many images there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from edge_app.errors import ImageError
+from edge_app.preprocess import InputSpec, resize
+from edge_app.report import dataset_digest
+from train.datasets import Dataset, DatasetError, Split
+
+MAX_UNREADABLE = 0.01
+"""More unreadable images than this share is a fault of the whole set, not of single files."""
+
+
+@dataclass(frozen=True)
+class Cached:
+    """M readable images of one split or of all.
+
+    Attributes:
+        images: M×height×width, uint8, memory-mapped: what `preprocess.resize` gave.
+        targets: M×15, uint8.
+        table: M rows, see `Dataset.table`, and `sha256` of each source.
+    """
+
+    images: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
+    table: pd.DataFrame
+    rows: NDArray[np.int64]
+
+    def split(self, *names: Split) -> Cached:
+        """The images of the named splits; `rows` are their places in `images`, which is shared."""
+        keep = self.table["split"].isin(names).to_numpy()
+        return Cached(
+            self.images, self.targets[keep], self.table[keep].reset_index(drop=True), self.rows[keep]
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def digest(self) -> str:
+        """See `report.dataset_digest`."""
+        return dataset_digest(self.table["image"], self.table["sha256"], self.targets)
+
+
+def open_cache(
+    dataset: Dataset, spec: InputSpec, folder: Path, console: Console
+) -> tuple[Cached, list[tuple[str, str]]]:
+    """Decode `dataset` into `folder`, or reuse what an earlier call left there.
+
+    Returns:
+        The readable images, and ``(image, reason)`` for all others.
+
+    Raises:
+        DatasetError: more than 1 % of the images cannot be read.
+    """
+    key = hashlib.sha256(
+        json.dumps([dataset.identity, spec.as_dict()], sort_keys=True).encode()
+    ).hexdigest()[:16]
+    place = folder / key
+    if not (place / "sources.json").exists():
+        _build(dataset, spec, place, console)
+    sources = json.loads((place / "sources.json").read_text())
+    unreadable = [(name, reason) for name, reason in sources["unreadable"]]
+    if len(unreadable) > MAX_UNREADABLE * len(dataset.table):
+        raise DatasetError(
+            f"{len(unreadable)} of {len(dataset.table)} images cannot be read, "
+            f"first {unreadable[0][0]}: {unreadable[0][1]}"
+        )
+    digests = np.array(sources["sha256"])
+    rows = np.flatnonzero(digests != "")
+    table = dataset.table.assign(sha256=digests).iloc[rows].reset_index(drop=True)
+    images = np.load(place / "images.npy", mmap_mode="r")
+    return Cached(images, dataset.targets[rows], table, rows), dataset.problems + unreadable
+
+
+def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> None:
+    partial = place.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    count = len(dataset.table)
+    shape = (count, spec.height, spec.width)
+    digests, unreadable = [], []
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    blank = np.zeros((spec.height, spec.width), np.uint8)
+    with (partial / "images.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for index, pixels, digest in track(
+            dataset.pixels(), f"Decoding {count} images", total=count, console=console
+        ):
+            if isinstance(pixels, ImageError):
+                unreadable.append((dataset.table["image"][index], str(pixels)))
+                pixels = blank
+            file.write(resize(pixels, spec).tobytes())
+            digests.append(digest)
+    sources = {"dataset": dataset.name, "sha256": digests, "unreadable": unreadable}
+    (partial / "sources.json").write_text(json.dumps(sources))
+    shutil.rmtree(place, ignore_errors=True)
+    partial.rename(place)  # a cache is either whole or not there

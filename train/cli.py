@@ -1,0 +1,92 @@
+"""The command line of training: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge_app.preprocess import SIZES, InputSpec
+from train import datasets
+from train.cache import Cached, open_cache
+from train.networks import NETWORKS
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console(stderr=True)
+
+DataArgument = Annotated[
+    Path, typer.Argument(help="NIH folder, ChestMNIST .npz, or CSV of a label and 784 pixels.")
+]
+CacheOption = Annotated[Path, typer.Option(help="Folder of decoded images.")]
+
+
+@app.callback()
+def commands() -> None:
+    """Train chest X-ray networks. Research software, not a medical device."""
+
+
+def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> Cached:
+    """Index and decode a data set, and say what was left out."""
+    dataset = datasets.load(data, limit=limit)
+    cached, problems = open_cache(dataset, InputSpec.square(side), cache, console)
+    for image, reason in problems[:10]:
+        console.print(f"left out: {image}: {reason}", highlight=False)
+    console.print(f"{dataset.name}: {len(cached)} images, {len(problems)} left out")
+    return cached
+
+
+@app.command()
+def fit(
+    data: DataArgument,
+    run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
+    network: Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = (
+        "efficientnet-lite0"
+    ),
+    size: Annotated[int, typer.Option(help=f"Side in pixels: {SIZES}; 0: the network's.")] = 0,
+    imagenet: Annotated[bool, typer.Option(help="Start from ImageNet weights.")] = False,
+    epochs: Annotated[int, typer.Option(min=1)] = 12,
+    batch: Annotated[int, typer.Option(min=1)] = 32,
+    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(min=0.0)] = 1e-2,
+    dropout: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.3,
+    smoothing: Annotated[float, typer.Option(min=0.0, max=0.5)] = 0.0,
+    ema: Annotated[float, typer.Option(min=0.0, max=0.99999)] = 0.998,
+    patience: Annotated[int, typer.Option(min=1)] = 6,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Train into a run folder, or go on where an interrupted run stopped."""
+    from train.run import train
+
+    from train.fit import Recipe
+
+    recipe = Recipe(
+        network=network,
+        size=size,
+        imagenet=imagenet,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        dropout=dropout,
+        smoothing=smoothing,
+        ema=ema,
+        patience=patience,
+        seed=seed,
+    )
+    train(recipe, read_data(data, recipe.side, cache, limit), run, console)
+
+
+def main() -> None:
+    try:
+        app()
+    except datasets.DatasetError as error:
+        console.print(f"error: {error}", highlight=False)
+        raise SystemExit(3) from None

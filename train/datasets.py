@@ -1,0 +1,352 @@
+"""Labelled radiographs, wherever they come from: who is in them, what they bear, which split.
+
+Three layouts are read: the NIH release's folder, MedMNIST's ChestMNIST `.npz` and a CSV with a
+label column and 784 pixel columns. All become one `Dataset`; patients never cross a split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edge_app.errors import ImageError
+from edge_app.image import read_image
+from edge_app.labels import LABELS, NO_FINDING
+
+Split = Literal["train", "validation", "test"]
+SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
+
+VALIDATION_SHARE: Final = 0.18  # of the patients that are not test: 633 of the 3,519 in the subset
+TEST_SHARE: Final = 0.2  # of all patients, where no official list says otherwise
+
+# MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
+CHESTMNIST_LABELS: Final = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+    "Consolidation",
+    "Edema",
+    "Emphysema",
+    "Fibrosis",
+    "Pleural_Thickening",
+    "Hernia",
+)
+
+Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
+"""An image's index, its H×W uint8 pixels or why there are none, and the SHA-256 of its source."""
+
+
+class DatasetError(Exception):
+    """The data set as a whole cannot be used; said before any training begins."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """N labelled images, not yet decoded.
+
+    Attributes:
+        name: the layout and folder, for people.
+        table: N rows with columns `image`, `patient`, `split`, and what else is known (`age`,
+            `sex`, `view`); unlabelled and missing images are not among them.
+        targets: N×15, uint8, 0 or 1, in the order of `LABELS`.
+        pixels: yields each image once, in the order of the table.
+        problems: what was left out, as ``(image, reason)``.
+        identity: what the cache is keyed by; changes when the source does.
+    """
+
+    name: str
+    table: pd.DataFrame
+    targets: NDArray[np.uint8]
+    pixels: Callable[[], Iterator[Pixels]]
+    identity: str
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def load(path: Path, *, limit: int | None = None) -> Dataset:
+    """Recognise and index the data set at `path` (a folder, an `.npz` or a `.csv`).
+
+    Args:
+        path: what to read.
+        limit: keep the first `limit` images of each split only; for trials.
+
+    Raises:
+        DatasetError: nothing usable is there.
+    """
+    if path.is_dir():
+        dataset = _nih(path, limit)
+    elif path.suffix == ".npz":
+        dataset = _chestmnist(path, limit)
+    elif path.suffix == ".csv":
+        dataset = _pixel_csv(path, limit)
+    else:
+        raise DatasetError(f"{path}: neither a folder of the NIH layout, an .npz nor a .csv")
+    if not len(dataset.table):
+        raise DatasetError(f"{path}: no labelled image is left; {_first(dataset.problems)}")
+    return dataset
+
+
+def _first(problems: Sequence[tuple[str, str]]) -> str:
+    return f"{len(problems)} were left out, first {problems[0]}" if problems else "it is empty"
+
+
+def split_by_patient(patients: Sequence[str], share: float, salt: str) -> set[str]:
+    """A fixed `share` of the distinct `patients`: those whose salted hash is smallest.
+
+    The choice depends on names alone, so it survives a reordered or extended data set as far as
+    the share allows, and every recipe is judged on the same people.
+    """
+
+    def rank(patient: str) -> str:
+        return hashlib.sha256(f"{salt}:{patient}".encode()).hexdigest()
+
+    distinct = sorted(set(patients), key=rank)
+    return set(distinct[: round(share * len(distinct))])
+
+
+def _assign_splits(table: pd.DataFrame, is_test: NDArray[np.bool_] | None) -> pd.DataFrame:
+    """Add the `split` column; a patient of the official test list is test throughout."""
+    patients = table["patient"]
+    if is_test is None:
+        is_test = patients.isin(split_by_patient(patients.tolist(), TEST_SHARE, "test")).to_numpy()
+    rest = patients[~is_test].tolist()
+    in_validation = patients.isin(split_by_patient(rest, VALIDATION_SHARE, "validation"))
+    split = np.where(is_test, "test", np.where(in_validation, "validation", "train"))
+    return table.assign(split=split)
+
+
+def _encode(names: Sequence[str], image: str) -> NDArray[np.uint8]:
+    row = np.zeros(len(LABELS), np.uint8)
+    for name in names:
+        if name not in LABELS:
+            raise DatasetError(f"{image}: {name!r} is not one of the labels {', '.join(LABELS)}")
+        row[LABELS.index(name)] = 1
+    return row
+
+
+# --- the NIH release ------------------------------------------------------------------------
+
+
+def _nih(root: Path, limit: int | None) -> Dataset:
+    entries = sorted(root.glob("Data_Entry_2017*.csv"))
+    if not entries:
+        raise DatasetError(f"{root}: no Data_Entry_2017*.csv, so it is not the NIH release's layout")
+    table = pd.read_csv(entries[-1], index_col=False).rename(
+        columns={
+            "Image Index": "image",
+            "Patient ID": "patient",
+            "Finding Labels": "findings",
+            "Patient Age": "age",
+            "Patient Gender": "sex",
+            "Patient Sex": "sex",
+            "View Position": "view",
+        }
+    )
+    for column in ("image", "patient", "findings"):
+        if column not in table:
+            raise DatasetError(f"{entries[-1]}: no column for {column}")
+    table = table.drop_duplicates("image").astype({"patient": str})
+
+    # The full release spreads its images over images_001/images … images_012/images.
+    files = {path.name: path for path in sorted(root.glob("images*/**/*.png"))}
+    problems = [(name, "missing") for name in table["image"] if name not in files]
+    unlabelled = table["findings"].isna() | (table["findings"].astype(str).str.strip() == "")
+    problems += [(name, "unlabelled") for name in table.loc[unlabelled, "image"]]
+    problems += [(name, "not in the CSV") for name in sorted(set(files) - set(table["image"]))]
+    table = table[table["image"].isin(files.keys()) & ~unlabelled]
+
+    tested = _read_list(root / "test_list.txt")
+    listed = _read_list(root / "train_val_list.txt")
+    if tested is not None and listed is not None:
+        outside = ~table["image"].isin(tested | listed)
+        problems += [(name, "in no official list") for name in table.loc[outside, "image"]]
+        table = table[~outside]
+    is_test = None if tested is None else table["image"].isin(tested).to_numpy()
+    if is_test is not None:
+        shared = set(table.loc[is_test, "patient"]) & set(table.loc[~is_test, "patient"])
+        if shared:
+            raise DatasetError(f"{root}: {len(shared)} patients are in both official lists")
+    table = _limited(_assign_splits(table, is_test), limit)
+    keep = ["image", "patient", "split"] + [c for c in ("age", "sex", "view") if c in table]
+    findings = table["findings"].str.split("|")
+    targets = [_encode(names, image) for names, image in zip(findings, table["image"], strict=True)]
+    table = table[keep].reset_index(drop=True)
+    paths = [files[name] for name in table["image"]]
+    stamps = "\n".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in paths)
+    return Dataset(
+        name=f"NIH ChestX-ray14 layout, {root.name}",
+        table=table,
+        targets=np.array(targets, np.uint8).reshape(-1, len(LABELS)),
+        pixels=lambda: _read_files(paths),
+        identity=hashlib.sha256(stamps.encode()).hexdigest(),
+        problems=problems,
+    )
+
+
+def _read_list(path: Path) -> set[str] | None:
+    return set(path.read_text().split()) if path.exists() else None
+
+
+def _limited(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    return table if limit is None else table.groupby("split", sort=False).head(limit)
+
+
+def _read_files(paths: Sequence[Path], workers: int = 4) -> Iterator[Pixels]:
+    """Decode in threads (Pillow releases the lock while it does), a bounded number ahead."""
+
+    def read(index: int) -> Pixels:
+        try:
+            image = read_image(paths[index])
+        except ImageError as error:
+            return index, error, ""
+        return index, image.pixels, image.facts["sha256"]
+
+    with ThreadPoolExecutor(workers) as pool:
+        indices = iter(range(len(paths)))
+        ahead: list[Future[Pixels]] = [pool.submit(read, i) for i in islice(indices, 4 * workers)]
+        while ahead:
+            yield ahead.pop(0).result()
+            ahead += [pool.submit(read, i) for i in islice(indices, 1)]
+
+
+# --- ChestMNIST -----------------------------------------------------------------------------
+
+
+def _chestmnist(path: Path, limit: int | None) -> Dataset:
+    parts: list[tuple[Split, str]] = [
+        ("train", "train"),
+        ("validation", "val"),
+        ("test", "test"),
+    ]
+    try:
+        with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as arrays:
+            known = {name.removesuffix(".npy") for name in archive.namelist()}
+            needed = {f"{key}_{kind}" for _, key in parts for kind in ("images", "labels")}
+            if not needed <= known:
+                raise DatasetError(f"{path}: no {sorted(needed - known)[0]} in it; not a ChestMNIST file")
+            labels = {split: arrays[f"{key}_labels"] for split, key in parts}
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise DatasetError(f"{path}: {error}") from None
+    rows, targets, takes = [], [], []
+    order = [LABELS.index(name) for name in CHESTMNIST_LABELS]
+    for split, key in parts:
+        given = labels[split]
+        if given.ndim != 2 or given.shape[1] != len(order):
+            raise DatasetError(f"{path}: {key}_labels is {given.shape}, not N×{len(order)}")
+        count = len(given) if limit is None else min(limit, len(given))
+        encoded = np.zeros((count, len(LABELS)), np.uint8)
+        encoded[:, order] = given[:count]
+        encoded[:, NO_FINDING] = ~given[:count].any(axis=1)
+        # The file tells no patients: each image stands for one, so intervals come out too narrow.
+        rows += [(f"{key}_{i:06d}", f"{key}_{i:06d}", split) for i in range(count)]
+        targets.append(encoded)
+        takes.append((f"{key}_images", count))
+
+    def pixels() -> Iterator[Pixels]:
+        images = (image for member, count in takes for image in islice(_rows(path, member), count))
+        for index, image in enumerate(images):
+            yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
+
+    status = path.stat()
+    return Dataset(
+        name=f"ChestMNIST, {path.name}",
+        table=pd.DataFrame(rows, columns=["image", "patient", "split"]),
+        targets=np.concatenate(targets),
+        pixels=pixels,
+        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+    )
+
+
+def _rows(path: Path, member: str) -> Iterator[NDArray[np.uint8]]:
+    """One array of an `.npz`, image by image: 224×224 ChestMNIST would be 5.6 GB in memory."""
+    with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read_header is None:
+            raise DatasetError(f"{path}: {member} is in .npy format {version}, not 1.0 or 2.0")
+        shape, fortran, dtype = read_header(file)
+        if len(shape) != 3 or dtype != np.uint8 or fortran:
+            raise DatasetError(f"{path}: {member} is {dtype} {shape}, not N×H×W uint8")
+        for _ in range(shape[0]):
+            row = file.read(shape[1] * shape[2])
+            yield np.frombuffer(row, np.uint8).reshape(shape[1:])
+
+
+# --- a label and 784 pixels a row -----------------------------------------------------------
+
+PIXEL_COLUMNS: Final = 28 * 28
+CSV_CHUNK: Final = 2_000
+
+
+def _pixel_csv(path: Path, limit: int | None) -> Dataset:
+    header = pd.read_csv(path, nrows=0).columns
+    if len(header) != PIXEL_COLUMNS + 1:
+        raise DatasetError(
+            f"{path}: {len(header)} columns, not a label and {PIXEL_COLUMNS} pixels"
+        )
+    column = "label" if "label" in header else header[0]
+    labels = pd.read_csv(path, usecols=[column], dtype=str)[column]
+    names = [f"row_{i:06d}" for i in range(len(labels))]
+    unlabelled = labels.isna()
+    problems = [(names[i], "unlabelled") for i in np.flatnonzero(unlabelled)]
+    table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
+    table = _limited(_assign_splits(table[~unlabelled.to_numpy()], None), limit)
+    rows = table["row"].tolist()
+    targets = [_encode(_names(labels[row]), names[row]) for row in rows]
+
+    def pixels() -> Iterator[Pixels]:
+        wanted = iter(enumerate(rows))
+        index, row = next(wanted, (0, -1))
+        start = 0
+        for chunk in pd.read_csv(path, chunksize=CSV_CHUNK):
+            values = chunk.drop(columns=column).to_numpy()
+            while start <= row < start + len(values):
+                yield _pixel_row(index, values[row - start])
+                index, row = next(wanted, (0, -1))
+            start += len(values)
+
+    status = path.stat()
+    return Dataset(
+        name=f"pixel CSV, {path.name}",
+        table=table[["image", "patient", "split"]].reset_index(drop=True),
+        targets=np.array(targets, np.uint8).reshape(-1, len(LABELS)),
+        pixels=pixels,
+        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        problems=problems,
+    )
+
+
+def _names(label: str) -> list[str]:
+    """A label cell: an output channel such as ``3``, or names such as ``Mass|Edema``."""
+    label = label.strip()
+    if label.isdigit() and int(label) < len(LABELS):
+        return [LABELS[int(label)]]
+    return label.split("|")
+
+
+def _pixel_row(index: int, values: NDArray[np.generic]) -> Pixels:
+    try:
+        numbers = values.astype(np.float64)
+    except ValueError:
+        return index, ImageError("a pixel is not a number"), ""
+    if not np.all((numbers >= 0) & (numbers <= 255)):
+        return index, ImageError("a pixel is outside 0..255"), ""
+    image = numbers.astype(np.uint8).reshape(28, 28)
+    return index, image, hashlib.sha256(image.tobytes()).hexdigest()

