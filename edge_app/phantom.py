@@ -261,7 +261,7 @@ def _spine(film: Film) -> Field:
     body = (0.035 + 0.045 * _root(1.0 - 1.5 * v * v * v * v)) * _root(1.0 - u * u * u * u)
     pedicles = _root(1.0 - ((np.abs(u) - 0.60) / 0.24) ** 2 - ((v + 0.25) / 0.42) ** 2)
     process = _root(1.0 - (u / 0.16) ** 2 - ((v - 0.3) / 0.6) ** 2)
-    return (body + 0.025 * (pedicles + process)) * (0.75 + 0.25 * film.y)
+    return (body + 0.025 * (pedicles + process)) * (0.70 + 0.30 * film.y)
 
 
 def _developed(attenuation: Field, offset: float, rng: np.random.Generator) -> NDArray[np.uint8]:

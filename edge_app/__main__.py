@@ -1,0 +1,5 @@
+"""`python -m edge_app`: the same as `edge-cxr`."""
+
+from edge_app.cli import main
+
+main()

@@ -1,0 +1,81 @@
+"""Many radiographs, one after the other: every good one answered, every broken one named."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edge_app.classifier import Classifier
+from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, EdgeCxrError, ImageError
+from edge_app.image import Limits, Radiograph, read_image
+from edge_app.output import Writer, complain
+from edge_app.sources import STANDARD_INPUT, is_utf8, printable
+
+
+@dataclass
+class Tally:
+    """How a batch went."""
+
+    answered: int = 0
+    refused: int = 0
+    blank: int = 0
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        if self.interrupted:
+            return EXIT_INTERRUPTED
+        return EXIT_INPUT if self.refused or self.blank else EXIT_DONE
+
+
+def classify_all(
+    sources: Iterable[str], classifier: Classifier, writer: Writer, limits: Limits
+) -> Tally:
+    """Answer each source through `writer`, in order; faults of single images go on.
+
+    Ctrl-C ends the batch between two answers, with all earlier ones printed.
+    """
+    tally = Tally()
+    try:
+        for source in sources:
+            name = printable(source)
+            try:
+                image = _read(source, limits)
+            except ImageError as error:
+                tally.refused += 1
+                _report(writer, name, error)
+                continue
+            findings = classifier.classify(image)
+            tally.answered += 1
+            if findings.blank:
+                tally.blank += 1
+                complain(f"{name}: {findings.warnings[-1]}")
+            writer.answer(name, image, findings)
+    except KeyboardInterrupt:
+        tally.interrupted = True
+    return tally
+
+
+def _read(source: str, limits: Limits) -> Radiograph:
+    if source == STANDARD_INPUT:
+        return read_image(sys.stdin.buffer, limits)
+    if not is_utf8(source):
+        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
+    return read_image(source, limits)
+
+
+def _report(writer: Writer, name: str, error: EdgeCxrError) -> None:
+    complain(f"{name}: {error}")
+    writer.refusal(name, error)
+
+
+def with_progress(sources: Iterable[str]) -> Iterator[str]:
+    """The same sources, counted on standard error while they are worked through."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    names = list(sources)
+    columns = (TextColumn("classifying"), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(names)

@@ -1,0 +1,157 @@
+"""`edge-cxr models`: what model files there are, what is in them, whether they can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from edge_app import DISCLAIMER
+from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
+from edge_app.labels import LABELS
+from edge_app.model_file import ModelFile, read
+from edge_app.output import complain
+
+
+def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
+    """One line a model: name, input, size, headline metrics."""
+    models = [read(path) for path in paths]
+    if as_json:
+        print(json.dumps([_summary(model, default) for model in models], indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in ("model", "input", "type", "size", "test macro AUROC (95 % interval)"):
+        table.add_column(heading)
+    for model in models:
+        summary = _summary(model, default)
+        table.add_row(
+            model.name + (" (default)" if summary["default"] else ""),
+            f"{model.input_spec.width}x{model.input_spec.height}",
+            summary["dtype"],
+            f"{summary['bytes'] / 1e6:.2f} MB",
+            _interval(model.manifest["metrics"].get("macro_auroc")),
+        )
+    Console().print(table)
+
+
+def _summary(model: ModelFile, default: str) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "default": model.name == default,
+        "path": str(model.path),
+        "bytes": model.path.stat().st_size,
+        "sha256": model.sha256,
+        "dtype": model.manifest["input"]["dtype"],
+        "input": model.input_spec.as_dict(),
+        "metrics": model.manifest["metrics"],
+    }
+
+
+def _interval(metric: dict[str, float] | None) -> str:
+    if not metric:
+        return "not in the manifest"
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
+def print_model(model: ModelFile, as_json: bool) -> None:
+    """The manifest, whole as JSON, otherwise what a person asks first."""
+    if as_json:
+        print(json.dumps(model.manifest, indent=2))
+        return
+    manifest, console = model.manifest, Console()
+    facts = Table(box=None, show_header=False)
+    for name, value in (
+        ("name", model.name),
+        ("architecture", manifest["architecture"]),
+        ("created", manifest["created"]),
+        ("licence", manifest["licence"]),
+        ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
+        ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
+        *((f"output {key}", _tensor(part, part["shape"])) for key, part in manifest["outputs"].items()),
+        ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
+        ("calibration", f"{manifest['calibration']['method']}, {manifest['calibration']['fitted_on']}"),
+        *_metrics(manifest["metrics"]),
+        ("intended use", manifest["intended_use"]),
+    ):
+        facts.add_row(name, value)
+    console.print(facts, highlight=False)
+    for name, point in manifest["operating_points"].items():
+        default = " (default)" if name == manifest["default_operating_point"] else ""
+        table = Table(
+            title=f"\noperating point '{name}'{default}: {point['rule']}; {point['fitted_on']}",
+            title_justify="left",
+            box=None,
+        )
+        table.add_column("label")
+        for heading in ("threshold", "sensitivity", "specificity"):
+            table.add_column(heading, justify="right")
+        columns = (point["thresholds"], point["sensitivity"], point["specificity"])
+        for label, *values in zip(LABELS, *columns, strict=True):
+            table.add_row(label, *("none" if v is None else f"{v:.3f}" for v in values))
+        console.print(table)
+    console.print(DISCLAIMER)
+
+
+def _input_shape(model: ModelFile) -> list[int]:
+    spec = model.input_spec
+    return [spec.height, spec.width, spec.channels]
+
+
+def _tensor(part: dict[str, Any], shape: list[int]) -> str:
+    stored = part["quantization"]
+    text = f"{part['dtype']} {'x'.join(map(str, shape))}"
+    if stored is None:
+        return text
+    return f"{text}, scale {stored['scale']:.6g}, zero point {stored['zero_point']}"
+
+
+def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for name, metric in metrics.items():
+        if isinstance(metric, dict) and {"value", "low", "high"} <= set(metric):
+            rows.append((name.replace("_", " "), f"{_interval(metric)} {metric.get('on', '')}"))
+    return rows
+
+
+def verify(paths: Sequence[Path], threads: int, as_json: bool) -> int:
+    """Check each model file and run its golden vectors here; returns the exit code."""
+    answers = [verified(path, threads) for path in paths]
+    if as_json:
+        print(json.dumps(answers, indent=2))
+    for answer in answers:
+        if "error" in answer:
+            complain(answer["error"])
+        elif not as_json:
+            print(
+                f"{answer['name']}: digest, manifest and tensors as stated; {answer['vectors']} "
+                f"golden vectors off by at most {answer['off']:g} {answer['unit']} "
+                f"(allowed {answer['tolerance']:g}) with {answer['runtime']}"
+            )
+    return EXIT_MODEL if any("error" in answer for answer in answers) else EXIT_DONE
+
+
+def verified(path: Path, threads: int) -> dict[str, Any]:
+    from edge_app.runtime import Session, find_runtime
+    from edge_app.self_test import self_test
+
+    try:
+        model = read(path)
+        runtime = find_runtime()
+        result = self_test(Session(model, runtime, threads))
+    except EdgeCxrError as error:
+        return {"path": str(path), "ok": False, "error": str(error)}
+    return {
+        "path": str(path),
+        "ok": True,
+        "name": model.name,
+        "sha256": model.sha256,
+        "vectors": len(model.golden.inputs),
+        "off": max(result.logits, result.map),
+        "unit": result.unit,
+        "tolerance": result.tolerance,
+        "runtime": f"{runtime.package} {runtime.version}",
+    }

@@ -1,0 +1,182 @@
+"""`edge-cxr`: parse, call, print. What a command needs is imported when it is called."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from edge_app import DISCLAIMER, __version__
+from edge_app.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_MODEL,
+    EdgeCxrError,
+    OutputError,
+    UsageError,
+)
+from edge_app.model_file import DEFAULT_MODEL, locate, read, shipped_models
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=f"Score chest radiographs offline with int8 networks. {DISCLAIMER}",
+)
+models_app = typer.Typer(no_args_is_help=True, help="List, inspect and verify model files.")
+app.add_typer(models_app, name="models")
+
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="A shipped model's name, or a model file.")
+]
+ThreadsOption = Annotated[int, typer.Option(min=1, max=64, help="Threads of the interpreter.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"edge-cxr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def classify(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")
+    ],
+    model: ModelOption = DEFAULT_MODEL,
+    operating_point: Annotated[
+        str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
+    ] = None,
+    threads: ThreadsOption = 1,
+    top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Refuse larger files.")] = 128 << 20,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger images.")] = 50_000_000,
+) -> None:
+    """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
+    from edge_app.batch import classify_all, with_progress
+    from edge_app.classifier import Classifier
+    from edge_app.image import Limits
+    from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
+    from edge_app.sources import Sources
+
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other")
+    classifier = Classifier(read(locate(model)), operating_point, threads)
+    sources = Sources(images, recursive)
+    many = len(images) > 1 or Path(images[0]).is_dir()
+    writer: Writer
+    if json:
+        writer = JsonWriter(classifier, top, many, sys.stdout)
+    elif csv:
+        writer = CsvWriter(classifier, sys.stdout)
+    else:
+        writer = TableWriter(classifier, top, sys.stdout)
+    # A bar among the answers would tear them: it is for output that goes elsewhere.
+    shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
+    tally = classify_all(
+        with_progress(sources) if shown else sources, classifier, writer, Limits(max_bytes, max_pixels)
+    )
+    if tally.answered:
+        writer.close()
+    sys.stdout.flush()
+    if sources.left_out:
+        complain(f"{sources.left_out} hidden files and subfolders left out (see --recursive)")
+    if tally.interrupted:
+        complain(f"interrupted after {tally.answered} answers")
+    elif not tally.answered and not tally.refused:
+        raise UsageError("no image was found in what was named")
+    elif many and tally.refused:
+        complain(f"{tally.answered} answered, {tally.refused} refused")
+    raise typer.Exit(tally.exit_code)
+
+
+@models_app.command("list")
+def models_list(json: JsonOption = False) -> None:
+    """The models that came with this package."""
+    from edge_app import catalogue
+
+    catalogue.print_list(shipped_models(), DEFAULT_MODEL, json)
+
+
+@models_app.command("inspect")
+def models_inspect(
+    model: Annotated[str, typer.Argument(help="A shipped model's name, or a model file.")],
+    json: JsonOption = False,
+) -> None:
+    """Manifest, metrics, input and outputs of a model."""
+    from edge_app import catalogue
+
+    catalogue.print_model(read(locate(model)), json)
+
+
+@models_app.command("verify")
+def models_verify(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: all shipped models.")
+    ] = None,
+    threads: ThreadsOption = 1,
+    json: JsonOption = False,
+) -> None:
+    """Check digest, schema and tensors, and run the golden vectors on this machine."""
+    from edge_app import catalogue
+
+    paths = [locate(name) for name in models] if models else shipped_models()
+    raise typer.Exit(catalogue.verify(paths, threads, json))
+
+
+@app.command()
+def doctor(json: JsonOption = False) -> None:
+    """What works on this machine: versions, runtime, CPU, the models' self-tests."""
+    from edge_app import doctor as examination
+
+    raise typer.Exit(examination.examine(json))
+
+
+def main() -> NoReturn:
+    """Entry point: every error one line and an exit code of its own, never a traceback."""
+    from edge_app.output import complain
+
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = _run()
+    except EdgeCxrError as error:
+        complain(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        code = EXIT_INTERRUPTED
+    except MemoryError:
+        complain("out of memory: close other programs, or lower --max-pixels")
+        code = EXIT_MODEL
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Typer's own exit code, with everything printed by the time it is known."""
+    try:
+        try:
+            app()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            return ended.code if isinstance(ended.code, int) else EXIT_DONE
+    except OSError as error:  # reading files has errors of its own: this is printing
+        raise OutputError(f"cannot write the output: {error.strerror}") from None
+    return EXIT_DONE

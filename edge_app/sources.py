@@ -1,0 +1,66 @@
+"""What the user named on the command line → the files to answer, in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+STANDARD_INPUT = "-"
+
+
+@dataclass
+class Sources:
+    """Files to classify, in the order given; folders stand for their files, sorted by name.
+
+    Every file of a folder counts, whatever its name: a radiograph without a suffix must not be
+    passed over silently. Hidden entries and, unless `recursive`, subfolders are left out and
+    counted in `left_out`.
+    """
+
+    named: Iterable[str]
+    recursive: bool = False
+    left_out: int = field(default=0, init=False)
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self.named:
+            if name != STANDARD_INPUT and os.path.isdir(name):
+                yield from self._folder(name)
+            else:
+                yield name
+
+    def _folder(self, folder: str) -> Iterator[str]:
+        folders = []
+        try:
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError:
+            yield folder  # reading it as an image will name the reason
+            return
+        for entry in entries:
+            if entry.name.startswith("."):
+                self.left_out += 1
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                yield entry.path
+        if not self.recursive:
+            self.left_out += len(folders)
+            return
+        for path in folders:
+            yield from self._folder(path)
+
+
+def printable(name: str) -> str:
+    """A file name as text: bytes that are no UTF-8, and control characters, are escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a result can be tied to this name without ambiguity."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
