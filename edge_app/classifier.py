@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.calibration import calibrated
 from edge_app.errors import ModelError, UsageError
 from edge_app.image import Radiograph
 from edge_app.labels import LABELS
@@ -65,13 +66,6 @@ def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDA
         return values.astype(np.float32, copy=False)
     offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
     return offset * np.float32(quantization["scale"])
-
-
-def calibrated(logits: NDArray[np.floating[Any]], calibration: dict[str, Any]) -> NDArray[np.float64]:
-    """(…, 15) logits → probabilities by the manifest's per-label Platt scaling."""
-    slope, intercept = (np.array(calibration[key], np.float64) for key in ("slope", "intercept"))
-    log_odds = np.clip(slope * logits.astype(np.float64) + intercept, -700, 700)  # exp's range
-    return 1 / (1 + np.exp(-log_odds))
 
 
 class Classifier:

@@ -28,7 +28,7 @@ def examine(as_json: bool) -> int:
     found = {"machine": _machine(), "packages": _packages(), "runtime": _runtime()}
     usable = "error" not in found["runtime"]
     found["models"] = [verified(path, threads=1) for path in shipped_models()] if usable else []
-    healthy = usable and all(model["ok"] for model in found["models"])
+    healthy = bool(found["models"]) and all(model["ok"] for model in found["models"])
     if as_json:
         print(json.dumps({**found, "ok": healthy}, indent=2))
     else:

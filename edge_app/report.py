@@ -1,12 +1,65 @@
-"""The evaluation report."""
+"""The evaluation report: one JSON per (model, data set, runtime), its raw scores beside it.
+
+The same format on workstation and device, for float and int8. Every metric is
+``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means "not
+computable" (no positives, one patient).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge_app import DISCLAIMER, __version__
+from edge_app.calibration import calibrated
+from edge_app.labels import FINDINGS, LABELS
+from edge_app.metrics import (
+    Confusion,
+    Floats,
+    auroc,
+    average_precision,
+    calibration_error,
+    interval,
+    patient_weights,
+)
+
+SCHEMA_VERSION: Final = 1
+KIND: Final = "edge-cxr evaluation report"
+RESAMPLES: Final = 1000
+CHUNK: Final = 100
+"""Resamples held at once, so that memory does not grow with their number."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a model answered about N labelled images.
+
+    Attributes:
+        images, patients: N names.
+        targets: N×15, uint8, 0 or 1.
+        logits: N×15, float32.
+    """
+
+    images: NDArray[np.str_]
+    patients: NDArray[np.str_]
+    targets: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report and the scores it was made from."""
+
+    content: dict[str, Any]
+    evaluated: Evaluated
 
 
 def dataset_digest(
@@ -21,3 +74,181 @@ def dataset_digest(
         for image, digest, row in zip(images, digests, targets.tolist(), strict=True)
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def build(
+    evaluated: Evaluated,
+    *,
+    model: dict[str, Any],
+    dataset: dict[str, Any],
+    runtime: dict[str, Any],
+    calibration: dict[str, Any],
+    operating_points: dict[str, Any],
+    operating_point: str,
+    resamples: int = RESAMPLES,
+) -> Report:
+    """Compute every metric with its interval.
+
+    Args:
+        evaluated: the answers.
+        model, dataset, runtime: what answered what on what; stored as given, plus counts.
+        calibration, operating_points: as in a manifest.
+        operating_point: the one whose thresholds precision, recall and the like are taken at.
+    """
+    scores = calibrated(evaluated.logits, calibration)
+    targets = evaluated.targets.astype(bool)
+    point = operating_points[operating_point]
+    whole = np.ones((1, len(targets)))
+    values = _all_metrics(targets, scores, point["thresholds"], whole)
+    weights = patient_weights(evaluated.patients, resamples, seed=0)
+    several = len(np.unique(evaluated.patients)) > 1
+    chunks = [
+        _all_metrics(targets, scores, point["thresholds"], weights[start : start + CHUNK])
+        for start in range(0, resamples if several else 0, CHUNK)
+    ]
+
+    def with_intervals(group: str) -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        for name, value in values[group].items():
+            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
+            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
+            metrics[name] = {"value": _plain(value[0]), "low": _plain(low), "high": _plain(high)}
+        return metrics
+
+    labels = []
+    for channel, label in enumerate(LABELS):
+        threshold = point["thresholds"][channel]
+        labels.append(
+            {
+                "label": label,
+                "support": int(targets[:, channel].sum()),
+                "threshold": threshold,
+                "confusion": _confusion(targets[:, channel], scores[:, channel], threshold),
+                **with_intervals(label),
+            }
+        )
+    content = {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "edge_cxr": __version__,
+        "disclaimer": DISCLAIMER,
+        "model": model,
+        "dataset": {
+            **dataset,
+            "images": len(targets),
+            "patients": len(np.unique(evaluated.patients)),
+        },
+        "runtime": runtime,
+        "bootstrap": {"unit": "patient", "resamples": resamples if several else 0, "level": 0.95},
+        "calibration": calibration,
+        "operating_point": operating_point,
+        "labels": labels,
+        "macro": {"over": "the 14 findings that are computable", **with_intervals("macro")},
+        "micro": {"over": "the 14 findings", **with_intervals("micro")},
+        "operating_points": {
+            name: _achieved(targets, scores, given) for name, given in operating_points.items()
+        },
+    }
+    return Report(content, evaluated)
+
+
+def _plain(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def _predicted(scores: Floats, threshold: float | None) -> NDArray[np.bool_]:
+    return scores >= (math.inf if threshold is None else threshold)
+
+
+def _confusion(
+    targets: NDArray[np.bool_], scores: Floats, threshold: float | None
+) -> dict[str, int] | None:
+    if threshold is None:
+        return None
+    table = Confusion.of(targets, _predicted(scores, threshold), np.ones((1, len(targets))))
+    cells = {"tn": table.tn, "fp": table.fp, "fn": table.fn, "tp": table.tp}
+    return {name: int(cell[0]) for name, cell in cells.items()}
+
+
+def _achieved(
+    targets: NDArray[np.bool_], scores: Floats, point: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Per label: the threshold, what it reached where it was fitted, and what it reaches here."""
+    rows = []
+    for channel, label in enumerate(LABELS):
+        threshold = point["thresholds"][channel]
+        row: dict[str, Any] = {"label": label, "threshold": threshold}
+        predicted = _predicted(scores[:, channel], threshold)
+        ratios = Confusion.of(targets[:, channel], predicted, np.ones((1, len(targets)))).ratios()
+        for name, key in (("sensitivity", "recall"), ("specificity", "specificity")):
+            row[f"{name}_fitted"] = point[name][channel]
+            row[name] = None if threshold is None else _plain(ratios[key][0])
+        rows.append(row)
+    return rows
+
+
+def _all_metrics(
+    targets: NDArray[np.bool_],
+    scores: Floats,
+    thresholds: list[float | None],
+    weights: Floats,
+) -> dict[str, dict[str, Floats]]:
+    """Every metric of every label, macro and micro: B values each."""
+    groups: dict[str, dict[str, Floats]] = {}
+    nothing = np.zeros(len(weights))
+    pooled = Confusion(nothing, nothing, nothing, nothing)
+    for channel, (label, threshold) in enumerate(zip(LABELS, thresholds, strict=True)):
+        truth, given = targets[:, channel], scores[:, channel]
+        table = Confusion.of(truth, _predicted(given, threshold), weights)
+        ratios = table.ratios()
+        if threshold is None:
+            ratios = {name: np.full(len(weights), np.nan) for name in ratios}
+        elif channel in FINDINGS:
+            pooled += table
+        groups[label] = {
+            **ratios,
+            "auroc": auroc(truth, given, weights),
+            "average_precision": average_precision(truth, given, weights),
+            "calibration_error": calibration_error(truth, given, weights),
+        }
+    findings = [LABELS[channel] for channel in FINDINGS]
+    groups["macro"] = {
+        name: _nanmean(np.stack([groups[label][name] for label in findings]))
+        for name in groups[findings[0]]
+    }
+    truth, given = targets[:, FINDINGS].ravel(), scores[:, FINDINGS].ravel()
+    each = np.repeat(weights, len(FINDINGS), axis=1)
+    groups["micro"] = {
+        **pooled.ratios(),
+        "auroc": auroc(truth, given, each),
+        "average_precision": average_precision(truth, given, each),
+    }
+    return groups
+
+
+def _nanmean(values: Floats) -> Floats:
+    """Mean over the first axis of what is computable; NaN where nothing is."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def write(report: Report, path: Path) -> None:
+    """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
+    scores = path.with_suffix(".npz")
+    partial = scores.with_name(scores.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            images=report.evaluated.images,
+            patients=report.evaluated.patients,
+            targets=report.evaluated.targets,
+            logits=report.evaluated.logits,
+        )
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    partial.replace(scores)
+    content = {**report.content, "scores": {"file": scores.name, "sha256": digest}}
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    partial.replace(path)

@@ -32,7 +32,8 @@ class Cached:
     """M readable images of one split or of all.
 
     Attributes:
-        images: M×height×width, uint8, memory-mapped: what `preprocess.resize` gave.
+        images: N×height×width, uint8, memory-mapped: what `preprocess.resize` gave.
+        rows: M places in `images`.
         targets: M×15, uint8.
         table: M rows, see `Dataset.table`, and `sha256` of each source.
     """
@@ -41,12 +42,17 @@ class Cached:
     targets: NDArray[np.uint8]
     table: pd.DataFrame
     rows: NDArray[np.int64]
+    name: str
 
     def split(self, *names: Split) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""
         keep = self.table["split"].isin(names).to_numpy()
         return Cached(
-            self.images, self.targets[keep], self.table[keep].reset_index(drop=True), self.rows[keep]
+            self.images,
+            self.targets[keep],
+            self.table[keep].reset_index(drop=True),
+            self.rows[keep],
+            self.name,
         )
 
     def __len__(self) -> int:
@@ -86,7 +92,7 @@ def open_cache(
     rows = np.flatnonzero(digests != "")
     table = dataset.table.assign(sha256=digests).iloc[rows].reset_index(drop=True)
     images = np.load(place / "images.npy", mmap_mode="r")
-    return Cached(images, dataset.targets[rows], table, rows), dataset.problems + unreadable
+    return Cached(images, dataset.targets[rows], table, rows, dataset.name), dataset.problems + unreadable
 
 
 def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> None:

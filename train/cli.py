@@ -31,6 +31,12 @@ def commands() -> None:
     """Train chest X-ray networks. Research software, not a medical device."""
 
 
+def _split(name: str) -> datasets.Split:
+    if name not in datasets.SPLITS:
+        raise datasets.DatasetError(f"no split {name!r}; there are {', '.join(datasets.SPLITS)}")
+    return name
+
+
 def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> Cached:
     """Index and decode a data set, and say what was left out."""
     dataset = datasets.load(data, limit=limit)
@@ -63,9 +69,8 @@ def fit(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
-    from train.run import train
-
     from train.fit import Recipe
+    from train.run import train
 
     recipe = Recipe(
         network=network,
@@ -82,6 +87,30 @@ def fit(
         seed=seed,
     )
     train(recipe, read_data(data, recipe.side, cache, limit), run, console)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    data: DataArgument,
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    name: Annotated[str, typer.Option(help="The model's name in the report.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder; default: RUN/reports.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Write the float evaluation report: JSON, scores, text and pictures."""
+    from train.evaluate import as_text, write_all
+    from train.evaluate import evaluate as evaluate_run
+    from train.run import open_run
+
+    finished = open_run(run)
+    cached = read_data(data, finished.recipe.side, cache, limit).split(_split(split))
+    report = evaluate_run(finished, cached, split, name or finished.recipe.network)
+    folder = out or run / "reports"
+    write_all(report, folder, "float")
+    print(as_text(report), end="")
+    console.print(f"written: {folder}/float.json, .npz, .txt and pictures", highlight=False)
 
 
 def main() -> None:

@@ -1,0 +1,135 @@
+"""Classification metrics over weighted images, many weightings at once.
+
+The device has no scikit-learn, and a bootstrap needs each metric a thousand times: here every
+metric takes B weightings of N images and gives B values. With one weighting of ones they are
+scikit-learn's `roc_auc_score` and `average_precision_score` (the tests hold them to that). NaN
+stands for "not computable", never 0 or 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CALIBRATION_BINS = 15
+
+
+def _tied_sums(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Weight of positives and of negatives (B×G each) at each of the G distinct scores, ascending."""
+    order = np.argsort(scores, kind="stable")
+    ordered, is_positive = scores[order], targets[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sorted_weights = weights[:, order]
+    positives = np.add.reduceat(sorted_weights * is_positive, starts, axis=1)
+    negatives = np.add.reduceat(sorted_weights * ~is_positive, starts, axis=1)
+    return positives, negatives
+
+
+def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
+    """Area under the ROC curve: P(positive scored above negative), ties counting half.
+
+    Args:
+        targets: N.
+        scores: N, any monotone scale.
+        weights: B×N, ≥ 0.
+
+    Returns:
+        B values; NaN where a class has no weight.
+    """
+    positives, negatives = _tied_sums(targets, scores, weights)
+    below = np.cumsum(negatives, axis=1) - negatives
+    won = (positives * (below + negatives / 2)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        area: Floats = won / (positives.sum(axis=1) * negatives.sum(axis=1))
+    return area
+
+
+def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
+    """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
+    positives, negatives = (sums[:, ::-1] for sums in _tied_sums(targets, scores, weights))
+    found = np.cumsum(positives, axis=1)
+    claimed = found + np.cumsum(negatives, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = np.where(claimed > 0, found / claimed, 0.0)
+        area: Floats = (positives * precision).sum(axis=1) / found[:, -1]
+    return area
+
+
+def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
+    """Expected calibration error over 15 equal bins of the score (Guo et al., ICML 2017).
+
+    Args:
+        targets: N.
+        scores: N probabilities.
+        weights: B×N.
+    """
+    bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    excess = np.zeros((len(scores), CALIBRATION_BINS))
+    excess[np.arange(len(scores)), bins] = targets - scores
+    with np.errstate(invalid="ignore"):
+        error: Floats = np.abs(weights @ excess).sum(axis=1) / weights.sum(axis=1)
+    return error
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Weights in the 2×2 table at a threshold, B values each; ratios are NaN where 0/0."""
+
+    tp: Floats
+    fp: Floats
+    fn: Floats
+    tn: Floats
+
+    @classmethod
+    def of(
+        cls, targets: NDArray[np.bool_], predicted: NDArray[np.bool_], weights: Floats
+    ) -> Confusion:
+        cells = (targets & predicted, ~targets & predicted, targets & ~predicted)
+        tp, fp, fn = (weights @ cell.astype(np.float64) for cell in cells)
+        return cls(tp, fp, fn, weights.sum(axis=1) - tp - fp - fn)
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(
+            self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn
+        )
+
+    def ratios(self) -> dict[str, Floats]:
+        """Precision, recall (sensitivity), F1, accuracy and specificity."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "precision": self.tp / (self.tp + self.fp),
+                "recall": self.tp / (self.tp + self.fn),
+                "f1": 2 * self.tp / (2 * self.tp + self.fp + self.fn),
+                "accuracy": (self.tp + self.tn) / (self.tp + self.fp + self.fn + self.tn),
+                "specificity": self.tn / (self.tn + self.fp),
+            }
+
+
+def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Floats:
+    """Weights of `resamples` bootstrap samples of *patients*, all images of one together.
+
+    Images of a patient are no independent evidence, so patients are what is drawn, with
+    replacement (cluster bootstrap: Davison & Hinkley, 1997, section 3.8).
+
+    Returns:
+        resamples×N: how often each image is in each sample.
+    """
+    _, codes = np.unique(patients, return_inverse=True)
+    count = int(codes.max()) + 1
+    generator = np.random.Generator(np.random.PCG64(seed))
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return draws[:, codes].astype(np.float64)
+
+
+def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrap values; (NaN, NaN) if fewer than half are computable."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < max(2, len(values) / 2):
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low, high = np.quantile(finite, (tail, 1 - tail))
+    return float(low), float(high)

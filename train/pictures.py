@@ -1,0 +1,111 @@
+"""What people would rather look at than read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # no screen is needed, none is asked for
+
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay  # noqa: E402
+
+from edge_app import DISCLAIMER  # noqa: E402
+from edge_app.calibration import calibrated  # noqa: E402
+from edge_app.labels import LABELS  # noqa: E402
+from edge_app.report import Report  # noqa: E402
+from train.cache import Cached  # noqa: E402
+
+COLUMNS = 5
+
+
+def _grid() -> tuple[plt.Figure, np.ndarray]:
+    rows = -(-len(LABELS) // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(3 * COLUMNS, 3 * rows + 0.6))
+    return figure, axes.ravel()
+
+
+def _save(figure: plt.Figure, title: str, path: Path) -> None:
+    figure.suptitle(title)
+    figure.text(0.5, 0.005, DISCLAIMER, ha="center", fontsize=8)
+    figure.tight_layout(rect=(0, 0.02, 1, 1))
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def roc_curves(report: Report, path: Path) -> None:
+    """One ROC curve a label, with its AUROC and interval."""
+    figure, axes = _grid()
+    scores = calibrated(report.evaluated.logits, report.content["calibration"])
+    for channel, (axis, row) in enumerate(zip(axes, report.content["labels"], strict=True)):
+        truth, auroc = report.evaluated.targets[:, channel], row["auroc"]
+        axis.plot([0, 1], [0, 1], color="0.8", linewidth=1)
+        axis.set_title(f"{row['label']} ({row['support']})", fontsize=10)
+        if auroc["value"] is None:
+            axis.text(0.5, 0.5, "not computable", ha="center")
+            continue
+        RocCurveDisplay.from_predictions(truth, scores[:, channel], ax=axis)
+        axis.get_legend().remove()
+        low, high = (auroc[end] if auroc[end] is not None else float("nan") for end in ("low", "high"))
+        axis.text(0.98, 0.04, f"{auroc['value']:.3f}\n({low:.3f} to {high:.3f})", ha="right")
+        axis.set(xlabel="1 - specificity", ylabel="sensitivity")
+    _save(figure, f"ROC: {_title(report)}", path)
+
+
+def confusion_matrices(report: Report, path: Path) -> None:
+    """One 2×2 table a label at the report's operating point."""
+    figure, axes = _grid()
+    for axis, row in zip(axes, report.content["labels"], strict=True):
+        axis.set_title(f"{row['label']} ({row['support']})", fontsize=10)
+        cells = row["confusion"]
+        if cells is None:
+            axis.text(0.5, 0.5, "no threshold", ha="center")
+            axis.set_axis_off()
+            continue
+        table = np.array([[cells["tn"], cells["fp"]], [cells["fn"], cells["tp"]]])
+        shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+        display = ConfusionMatrixDisplay(shares, display_labels=["no", "yes"])
+        display.plot(ax=axis, colorbar=False, cmap="Blues", include_values=False)
+        display.im_.set_clim(0, 1)
+        for (y, x), count in np.ndenumerate(table):
+            color = "white" if shares[y, x] > 0.5 else "black"
+            axis.text(x, y, f"{count}\n{shares[y, x]:.0%}", ha="center", va="center", color=color)
+        axis.set(xlabel="predicted", ylabel="label")
+    point = report.content["operating_point"]
+    _save(figure, f"Confusion at '{point}': {_title(report)}", path)
+
+
+def _title(report: Report) -> str:
+    model, dataset = report.content["model"], report.content["dataset"]
+    return (
+        f"{model['name']} {model['format']}, {dataset['split']}, "
+        f"{dataset['images']} images of {dataset['patients']} patients"
+    )
+
+
+def training_curves(history: Path, path: Path) -> None:
+    """Loss and validation AUROC by epoch."""
+    table = pd.read_csv(history)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
+    for axis, name in zip(axes, ("loss", "val_auroc"), strict=True):
+        axis.plot(table["epoch"] + 1, table[name], marker="o")
+        axis.set(xlabel="epoch", title={"loss": "training loss"}.get(name, "validation macro AUROC"))
+        axis.grid(alpha=0.3)
+    _save(figure, path.parent.name, path)
+
+
+def montage(cached: Cached, path: Path, count: int = 30) -> None:
+    """The first `count` training images with their labels, as the network gets them."""
+    rows = -(-count // 6)
+    figure, axes = plt.subplots(rows, 6, figsize=(13, 2.5 * rows))
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    chosen = np.linspace(0, len(cached) - 1, min(count, len(cached))).astype(int)
+    for axis, index in zip(axes.ravel(), chosen, strict=False):
+        axis.imshow(cached.images[cached.rows[index]], cmap="gray", vmin=0, vmax=255)
+        names = [label for label, yes in zip(LABELS, cached.targets[index], strict=True) if yes]
+        axis.set_title("\n".join(names), fontsize=7)
+    _save(figure, f"{len(cached)} training images, {len(chosen)} of them", path)
