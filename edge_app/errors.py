@@ -47,6 +47,13 @@ class RuntimeUnavailableError(EdgeCxrError):
     kind = "runtime"
 
 
+class ReportError(EdgeCxrError):
+    """An evaluation report cannot be read or is not one."""
+
+    exit_code = EXIT_INPUT
+    kind = "report"
+
+
 class OutputError(EdgeCxrError):
     """Results were computed but could not be written."""
 

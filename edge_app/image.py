@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -31,7 +32,22 @@ SUFFIXES = frozenset(
 
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
+TIFF_TILE_WIDTH = 322
+TIFF_TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
+
+MAX_SIDE = 65_535
+"""DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
+
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"BM": "BMP",
+}
 
 
 @dataclass(frozen=True)
@@ -82,15 +98,16 @@ def _read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) ->
         else:
             # Without O_NONBLOCK, opening a FIFO that nobody writes to never returns.
             descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
+            try:
                 _require_regular(os.fstat(descriptor), max_bytes)
-                data = file.read(max_bytes + 1)
+                with open(descriptor, "rb", closefd=False) as file:
+                    data = file.read(max_bytes + 1)
+            finally:  # open() leaves a descriptor it refuses (a folder's) to its caller
+                os.close(descriptor)
     except FileNotFoundError:
         raise ImageError("no such file") from None
     except PermissionError:
         raise ImageError("no permission to read it: check its owner and mode") from None
-    except IsADirectoryError:
-        raise ImageError("is a folder, not an image") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"cannot be read: {reason}") from None
@@ -124,10 +141,12 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
     """Refuse an image by its declared size, before anything is decoded.
 
     Raises:
-        ImageError: no pixels, or more than `limits.max_pixels`.
+        ImageError: no pixels, more than `limits.max_pixels`, or a side longer than `MAX_SIDE`.
     """
     if width < 1 or height < 1:
         raise ImageError(f"declares {width}x{height} pixels: there is no image in it")
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"declares {width}x{height} pixels: no side may exceed {MAX_SIDE}")
     if width * height > limits.max_pixels:
         raise ImageError(
             f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
@@ -136,33 +155,22 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def _decode(data: bytes, limits: Limits) -> Radiograph:
-    from PIL import Image, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked below, before decoding
-    warnings: list[str] = []
+    # Pillow warns on standard error about files that are refused, or read, here in one line.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    notes: list[str] = []
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-        require_pixels(*image.size, limits)
-        if image.format == "PNG":
-            image.verify()  # Pillow checks no checksum of the pixel data otherwise
-            image = Image.open(BytesIO(data), formats=("PNG",))
-        frames = getattr(image, "n_frames", 1)
+        image = _open(data, limits)
+        if getattr(image, "is_animated", False):  # counting them all would take hours
+            notes.append("has more than one page or frame: only the first was read")
+        facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
+        deep_colour = _is_deep_colour(image)
         image.load()
-        facts: dict[str, Any] = {
-            "format": image.format,
-            "width": image.width,
-            "height": image.height,
-            "mode": image.mode,
-        }
-        if frames > 1:
-            warnings.append(f"has {frames} pages or frames: only the first was read")
-        pixels = _grayscale(_upright(image, facts), facts, warnings)
+        pixels = _grayscale(_upright(image, facts, notes), facts, notes)
+        if deep_colour:
+            facts["bits"] = 16
+            _require_full_range(pixels)
     except ImageError:
         raise
-    except UnidentifiedImageError:
-        raise ImageError(
-            f"is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image (it begins {_beginning(data)})"
-        ) from None
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     # A decoder given a broken file raises almost anything (struct.error, KeyError, zlib.error …);
@@ -170,48 +178,95 @@ def _decode(data: bytes, limits: Limits) -> Radiograph:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or truncated: {reason[:120]}") from None
-    return Radiograph(np.ascontiguousarray(pixels), facts, tuple(warnings))
+    facts["height"], facts["width"] = pixels.shape
+    return Radiograph(np.ascontiguousarray(pixels), facts, tuple(notes))
 
 
-def _beginning(data: bytes) -> str:
-    return " ".join(f"{byte:02x}" for byte in data[:4])
+def _open(data: bytes, limits: Limits) -> Image.Image:
+    """The image with its header read and found harmless, nothing decoded yet."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked below, before decoding
+    if data.startswith(b"MM\0*"):
+        _read_big_endian_white_is_zero()
+    try:
+        image = Image.open(BytesIO(data), formats=FORMATS)
+        require_pixels(*image.size, limits)
+        if image.format == "PNG":
+            image.verify()  # Pillow checks no checksum of the pixel data otherwise
+            image = Image.open(BytesIO(data), formats=("PNG",))
+    except UnidentifiedImageError:
+        raise ImageError(_unidentified(data)) from None
+    tags = getattr(image, "tag_v2", {})
+    if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
+        require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
+    return image
 
 
-def _upright(image: Image.Image, facts: dict[str, Any]) -> Image.Image:
+def _read_big_endian_white_is_zero() -> None:
+    """Teach Pillow the one kind of 16-bit gray TIFF that its table lacks; `_deep` inverts it."""
+    from PIL import TiffImagePlugin
+
+    key = (TiffImagePlugin.MM, WHITE_IS_ZERO, (1,), 1, (16,), ())
+    TiffImagePlugin.OPEN_INFO.setdefault(key, ("I;16B", "I;16B"))
+
+
+def _unidentified(data: bytes) -> str:
+    for signature, name in SIGNATURES.items():
+        if data.startswith(signature):
+            return f"is a {name} that is damaged, truncated or of an unsupported kind"
+    beginning = " ".join(f"{byte:02x}" for byte in data[:4])
+    return f"is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image (it begins {beginning})"
+
+
+def _upright(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
     from PIL import ImageOps
 
-    orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    facts["exif_orientation"] = orientation
-    return ImageOps.exif_transpose(image) if orientation != 1 else image
+    try:
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # camera software writes EXIF that no parser takes; the pixels are fine
+        orientation = 1
+        notes.append("has unreadable EXIF data: it was taken to be upright")
+    facts["exif_orientation"] = int(orientation) if orientation in range(1, 9) else 1
+    return ImageOps.exif_transpose(image) if facts["exif_orientation"] != 1 else image
 
 
-def _grayscale(
-    image: Image.Image, facts: dict[str, Any], warnings: list[str]
-) -> NDArray[np.uint8]:
+def _is_deep_colour(image: Image.Image) -> bool:
+    tiles = getattr(image, "tile", ())
+    return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in tiles)
+
+
+def _require_full_range(pixels: NDArray[np.uint8]) -> None:
+    # Pillow keeps the upper byte of 16-bit colour, too few grays of a 12-bit picture stored so.
+    if pixels.max() < 1 << 5:
+        raise ImageError("is 16-bit colour with 13 bits or fewer in use: save it as 16-bit gray")
+
+
+def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
     """Any mode Pillow decodes → H×W uint8; deep samples are windowed, never cut to a byte."""
     if image.mode.startswith("I"):
-        return _deep(image, facts, warnings)
+        return _deep(image, facts, notes)
     if image.mode == "F":
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
     facts.update(bits=8, window="0..255", inverted=False)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = _opaque(image, warnings)
+        image = _opaque(image, notes)
     if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         image = image.convert("RGB")
     if image.mode == "RGB":
         facts["colour"] = _is_colour(image)
         if facts["colour"]:
-            warnings.append("is a colour picture: its luma was used")
+            notes.append("is a colour picture: its luma was used")
     return np.asarray(image.convert("L"))
 
 
-def _opaque(image: Image.Image, warnings: list[str]) -> Image.Image:
+def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
     from PIL import Image
 
     image = image.convert("RGBA")
-    if image.getextrema()[3] == (255, 255):
+    if image.getchannel("A").getextrema() == (255, 255):
         return image.convert("RGB")
-    warnings.append("is partly transparent: it was laid on black")
+    notes.append("is partly transparent: it was laid on black")
     return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
 
 
@@ -221,10 +276,10 @@ def _is_colour(image: Image.Image) -> bool:
     red, green, blue = image.split()
     tolerance = 8  # JPEG's chroma noise on a gray picture stays below this
     differences = (ImageChops.difference(red, green), ImageChops.difference(green, blue))
-    return any(difference.getextrema()[1] > tolerance for difference in differences)
+    return any(np.asarray(difference).max() > tolerance for difference in differences)
 
 
-def _deep(image: Image.Image, facts: dict[str, Any], warnings: list[str]) -> NDArray[np.uint8]:
+def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
@@ -235,7 +290,7 @@ def _deep(image: Image.Image, facts: dict[str, Any], warnings: list[str]) -> NDA
     tags = getattr(image, "tag_v2", None) or {}
     facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
     if "narrowed" in facts["window"]:
-        warnings.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
+        notes.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
     return 255 - pixels if facts["inverted"] else pixels
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from edge_app import DISCLAIMER, __version__
 from edge_app.calibration import calibrated
+from edge_app.errors import ReportError
 from edge_app.labels import FINDINGS, LABELS
 from edge_app.metrics import (
     Confusion,
@@ -252,3 +255,43 @@ def write(report: Report, path: Path) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
     partial.replace(path)
+
+
+MAX_REPORT_BYTES: Final = 16 << 20
+MAX_SCORES_BYTES: Final = 256 << 20
+
+
+def read(path: Path) -> Report:
+    """Read a report and its scores.
+
+    Raises:
+        ReportError: it is no report, of a newer version, or its scores are missing or changed.
+    """
+    try:
+        content = json.loads(_bounded(path, MAX_REPORT_BYTES))
+        if content["kind"] != KIND:
+            raise ReportError(f"{path}: is not an {KIND}")
+        if content["schema_version"] > SCHEMA_VERSION:
+            raise ReportError(f"{path}: has version {content['schema_version']}: update edge-cxr")
+        stated = content["scores"]
+        place = path.with_name(Path(stated["file"]).name)
+        data = _bounded(place, MAX_SCORES_BYTES)
+        if hashlib.sha256(data).hexdigest() != stated["sha256"]:
+            raise ReportError(f"{place}: is not the scores file that {path.name} was written with")
+        with np.load(BytesIO(data), allow_pickle=False) as arrays:
+            evaluated = Evaluated(
+                **{key: arrays[key] for key in ("images", "patients", "targets", "logits")}
+            )
+    except OSError as error:
+        raise ReportError(f"{error.filename or path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ReportError(f"{path}: is damaged or no {KIND}: {error}") from None
+    return Report(content, evaluated)
+
+
+def _bounded(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ReportError(f"{path}: is larger than {limit} bytes")
+    return data

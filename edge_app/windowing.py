@@ -11,6 +11,9 @@ BIT_DEPTHS = (8, 10, 12, 14, 16)
 LOW_CONTRAST = 1 / 8
 """Share of the window below which deep pixels are stretched: at 8 bits they would be ≤ 32 grays."""
 
+PIECE = 1 << 20
+"""Pixels counted at a time; their number, not that of the rows, sets the cost."""
+
 
 def significant_bits(maximum: int) -> int:
     """The smallest usual depth (8, 10, 12, 14 or 16) that holds `maximum`, 0 ≤ maximum < 65536."""
@@ -41,10 +44,11 @@ def to_8bit(values: NDArray[np.uint16], bits: int) -> tuple[NDArray[np.uint8], s
 
 
 def _middle(values: NDArray[np.uint16], bits: int) -> tuple[int, int]:
-    """The 0.5th and 99.5th percentile. Counted row by row: bincount widens what it is given."""
+    """The 0.5th and 99.5th percentile. Counted in pieces: bincount widens what it is given."""
     counts = np.zeros(1 << bits, dtype=np.int64)
-    for row in values:
-        counts += np.bincount(row, minlength=1 << bits)
+    flat = values.reshape(-1)
+    for start in range(0, flat.size, PIECE):
+        counts += np.bincount(flat[start : start + PIECE], minlength=1 << bits)
     cumulative = np.cumsum(counts)
     low, high = np.searchsorted(cumulative, (0.005 * cumulative[-1], 0.995 * cumulative[-1]))
     return int(low), int(high)

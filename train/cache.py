@@ -6,6 +6,7 @@ list, size or resampling makes a new one. Memory stays flat however many images 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -73,17 +74,21 @@ def open_cache(
         The readable images, and ``(image, reason)`` for all others.
 
     Raises:
-        DatasetError: more than 1 % of the images cannot be read.
+        DatasetError: more than 1 % of the images cannot be read; they are tried anew next time.
     """
     key = hashlib.sha256(
         json.dumps([dataset.identity, spec.as_dict()], sort_keys=True).encode()
     ).hexdigest()[:16]
     place = folder / key
-    if not (place / "sources.json").exists():
-        _build(dataset, spec, place, console)
+    folder.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making the same cache
+        if not (place / "sources.json").exists():
+            _build(dataset, spec, place, console)
     sources = json.loads((place / "sources.json").read_text())
     unreadable = [(name, reason) for name, reason in sources["unreadable"]]
     if len(unreadable) > MAX_UNREADABLE * len(dataset.table):
+        shutil.rmtree(place)
         raise DatasetError(
             f"{len(unreadable)} of {len(dataset.table)} images cannot be read, "
             f"first {unreadable[0][0]}: {unreadable[0][1]}"

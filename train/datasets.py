@@ -7,13 +7,15 @@ label column and 784 pixel columns. All become one `Dataset`; patients never cro
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -138,6 +140,16 @@ def _encode(names: Sequence[str], image: str) -> NDArray[np.uint8]:
     return row
 
 
+def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns that a row has more cells than the header, and drops them.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, index_col=False, **options)
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        raise DatasetError(f"{path}: {str(error).strip()}") from None
+
+
 # --- the NIH release ------------------------------------------------------------------------
 
 
@@ -145,7 +157,7 @@ def _nih(root: Path, limit: int | None) -> Dataset:
     entries = sorted(root.glob("Data_Entry_2017*.csv"))
     if not entries:
         raise DatasetError(f"{root}: no Data_Entry_2017*.csv, so it is not the NIH release's layout")
-    table = pd.read_csv(entries[-1], index_col=False).rename(
+    table = _read_csv(entries[-1]).rename(
         columns={
             "Image Index": "image",
             "Patient ID": "patient",
@@ -159,15 +171,19 @@ def _nih(root: Path, limit: int | None) -> Dataset:
     for column in ("image", "patient", "findings"):
         if column not in table:
             raise DatasetError(f"{entries[-1]}: no column for {column}")
-    table = table.drop_duplicates("image").astype({"patient": str})
+    table = table.drop_duplicates(["image", "patient", "findings"]).astype({"patient": str})
+    twice = table.loc[table["image"].duplicated(), "image"]
+    if len(twice):
+        raise DatasetError(f"{entries[-1]}: two lines disagree about {twice.iloc[0]}")
 
     # The full release spreads its images over images_001/images … images_012/images.
-    files = {path.name: path for path in sorted(root.glob("images*/**/*.png"))}
+    files = {path.name: path for path in sorted(root.glob("images*/**/*.png")) if path.is_file()}
     problems = [(name, "missing") for name in table["image"] if name not in files]
-    unlabelled = table["findings"].isna() | (table["findings"].astype(str).str.strip() == "")
-    problems += [(name, "unlabelled") for name in table.loc[unlabelled, "image"]]
     problems += [(name, "not in the CSV") for name in sorted(set(files) - set(table["image"]))]
-    table = table[table["image"].isin(files.keys()) & ~unlabelled]
+    table = table[table["image"].isin(files.keys())]
+    unlabelled = _unlabelled(table["findings"])
+    problems += [(name, "unlabelled") for name in table.loc[unlabelled, "image"]]
+    table = table[~unlabelled]
 
     tested = _read_list(root / "test_list.txt")
     listed = _read_list(root / "train_val_list.txt")
@@ -195,6 +211,10 @@ def _nih(root: Path, limit: int | None) -> Dataset:
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=problems,
     )
+
+
+def _unlabelled(cells: pd.Series) -> pd.Series:
+    return cells.isna() | (cells.astype(str).str.strip() == "")
 
 
 def _read_list(path: Path) -> set[str] | None:
@@ -239,6 +259,7 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
             if not needed <= known:
                 raise DatasetError(f"{path}: no {sorted(needed - known)[0]} in it; not a ChestMNIST file")
             labels = {split: arrays[f"{key}_labels"] for split, key in parts}
+            lengths = {split: _length(path, archive, f"{key}_images") for split, key in parts}
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise DatasetError(f"{path}: {error}") from None
     rows, targets, takes = [], [], []
@@ -247,6 +268,10 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
         given = labels[split]
         if given.ndim != 2 or given.shape[1] != len(order):
             raise DatasetError(f"{path}: {key}_labels is {given.shape}, not N×{len(order)}")
+        if len(given) != lengths[split]:
+            raise DatasetError(f"{path}: {len(given)} {key}_labels for {lengths[split]} {key}_images")
+        if not np.isin(given, (0, 1)).all():
+            raise DatasetError(f"{path}: {key}_labels holds other values than 0 and 1")
         count = len(given) if limit is None else min(limit, len(given))
         encoded = np.zeros((count, len(LABELS)), np.uint8)
         encoded[:, order] = given[:count]
@@ -271,22 +296,36 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
     )
 
 
+def _length(path: Path, archive: zipfile.ZipFile, member: str) -> int:
+    with archive.open(f"{member}.npy") as file:
+        return _read_shape(path, member, file)[0]
+
+
+def _read_shape(path: Path, member: str, file: IO[bytes]) -> tuple[int, int, int]:
+    """The shape in an `.npy` header; `file` is then at the first pixel."""
+    version = np.lib.format.read_magic(file)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read_header is None:
+        raise DatasetError(f"{path}: {member} is in .npy format {version}, not 1.0 or 2.0")
+    shape, fortran, dtype = read_header(file)
+    if len(shape) != 3 or dtype != np.uint8 or fortran:
+        raise DatasetError(f"{path}: {member} is {dtype} {shape}, not N×H×W uint8")
+    return shape
+
+
 def _rows(path: Path, member: str) -> Iterator[NDArray[np.uint8]]:
     """One array of an `.npz`, image by image: 224×224 ChestMNIST would be 5.6 GB in memory."""
-    with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise DatasetError(f"{path}: {member} is in .npy format {version}, not 1.0 or 2.0")
-        shape, fortran, dtype = read_header(file)
-        if len(shape) != 3 or dtype != np.uint8 or fortran:
-            raise DatasetError(f"{path}: {member} is {dtype} {shape}, not N×H×W uint8")
-        for _ in range(shape[0]):
-            row = file.read(shape[1] * shape[2])
-            yield np.frombuffer(row, np.uint8).reshape(shape[1:])
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+            count, height, width = _read_shape(path, member, file)
+            for _ in range(count):
+                row = file.read(height * width)
+                yield np.frombuffer(row, np.uint8).reshape(height, width)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise DatasetError(f"{path}: {member}: {error}") from None
 
 
 # --- a label and 784 pixels a row -----------------------------------------------------------
@@ -296,15 +335,17 @@ CSV_CHUNK: Final = 2_000
 
 
 def _pixel_csv(path: Path, limit: int | None) -> Dataset:
-    header = pd.read_csv(path, nrows=0).columns
+    header = _read_csv(path, nrows=0).columns
     if len(header) != PIXEL_COLUMNS + 1:
         raise DatasetError(
             f"{path}: {len(header)} columns, not a label and {PIXEL_COLUMNS} pixels"
         )
     column = "label" if "label" in header else header[0]
-    labels = pd.read_csv(path, usecols=[column], dtype=str)[column]
+    if set(_names(column)) <= set(LABELS):
+        raise DatasetError(f"{path}: the first line is a picture's, not the columns' names")
+    labels = _read_csv(path, dtype={column: str}, usecols=[column])[column]
     names = [f"row_{i:06d}" for i in range(len(labels))]
-    unlabelled = labels.isna()
+    unlabelled = _unlabelled(labels)
     problems = [(names[i], "unlabelled") for i in np.flatnonzero(unlabelled)]
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
     table = _limited(_assign_splits(table[~unlabelled.to_numpy()], None), limit)
@@ -346,7 +387,7 @@ def _pixel_row(index: int, values: NDArray[np.generic]) -> Pixels:
         numbers = values.astype(np.float64)
     except ValueError:
         return index, ImageError("a pixel is not a number"), ""
-    if not np.all((numbers >= 0) & (numbers <= 255)):
-        return index, ImageError("a pixel is outside 0..255"), ""
+    if not np.all((numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers))):
+        return index, ImageError("a pixel is not a whole number in 0..255"), ""
     image = numbers.astype(np.uint8).reshape(28, 28)
     return index, image, hashlib.sha256(image.tobytes()).hexdigest()

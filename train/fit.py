@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +24,7 @@ from edge_app.labels import FINDINGS
 from edge_app.preprocess import normalised
 from train.augment import Augmentation, augment, normalise
 from train.cache import Cached
+from train.datasets import DatasetError
 from train.networks import DEFAULT_SIZES, NETWORKS, load_imagenet
 
 PREDICT_BATCH = 256
@@ -167,7 +168,7 @@ class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
         if len(self.history):
             self.best_epoch = int(np.argmax(self.history))
             self.best = float(self.history[self.best_epoch])
-            self.wait = len(self.history) - 1 - self.best_epoch
+            self.wait = _epochs_since_best(self.history)
 
 
 class Report(keras.callbacks.Callback):
@@ -208,12 +209,88 @@ class Report(keras.callbacks.Callback):
         self.progress.stop()
 
 
+class Backup(keras.callbacks.BackupAndRestore):
+    """Keras' backup, whole or not there: made beside the last one, which is kept, and renamed.
+
+    Written in place, a kill can leave half a file, or one epoch's weights under another's number.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), delete_checkpoint=False)
+        self.folder = folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        partial = self.folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        writer = keras.callbacks.BackupAndRestore(str(partial))
+        writer.set_model(self.model)
+        writer.on_epoch_end(epoch, logs)
+        if self.folder.exists():
+            shutil.rmtree(_previous(self.folder), ignore_errors=True)
+            self.folder.rename(_previous(self.folder))
+        partial.rename(self.folder)
+
+
+def _previous(backup: Path) -> Path:
+    return backup.with_suffix(".previous")
+
+
+def exchange_average(model: keras.Model) -> None:
+    """Exchange the trained weights and their moving average; twice is nothing, to the bit.
+
+    Keras' `SwapEMAWeights` adds and subtracts, so each epoch's rounding would go into the
+    weights, and a run gone on from a backup would differ from one that was not interrupted.
+    """
+    optimizer = model.optimizer
+    averages = optimizer._model_variables_moving_average
+    for weight, average in zip(optimizer._trainable_variables, averages, strict=True):
+        trained = np.array(weight)
+        weight.assign(average)
+        average.assign(trained)
+
+
+def place_dropout(model: keras.Model, step: int) -> None:
+    """Let every dropout layer go on with the mask of this step; Keras' backup leaves it out."""
+    for layer in model.layers:
+        if hasattr(layer, "seed_generator"):
+            seed = np.array(layer.seed_generator.state)[0]
+            layer.seed_generator.state.assign([seed, step])
+
+
+def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None:
+    """Refuse data that a run would only fail on after its first epoch.
+
+    Raises:
+        DatasetError: no whole batch to train on, or no AUROC to choose an epoch by.
+    """
+    if len(train) < recipe.batch:
+        raise DatasetError(f"{len(train)} training images do not fill a batch of {recipe.batch}")
+    if np.isnan(macro_auroc(validation.targets, np.zeros(validation.targets.shape, np.float32))):
+        raise DatasetError(
+            f"no finding is both present and absent among the {len(validation)} validation images"
+        )
+
+
 def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: Console) -> None:
     """Train into the folder `run`, or go on from its last finished epoch.
 
     Leaves `best.weights.h5` (the epoch with the best validation AUROC), `history.csv` and
-    TensorBoard's logs. Killed at any moment, it loses at most the epoch it was in.
+    TensorBoard's logs. Killed at any moment, it loses at most the epoch it was in, and ends with
+    the very weights it would have had. A run that has finished or stopped early is left alone.
+
+    Raises:
+        DatasetError: the images cannot be trained on or validated with.
     """
+    require_trainable(recipe, train, validation)
+    backup = run / "backup"
+    first_epoch = _finished_epochs(backup)
+    history = _history_before(run / "history.csv", first_epoch)
+    if first_epoch >= recipe.epochs or _epochs_since_best(history) >= recipe.patience:
+        console.print(f"Training is finished: {first_epoch} epochs")
+        return
+    if first_epoch:
+        console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
+
     tf.config.experimental.enable_op_determinism()
     model = logits_only(build(recipe))
     steps = len(train) // recipe.batch
@@ -235,18 +312,17 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.smoothing),
     )
 
-    backup = run / "backup"
-    first_epoch = _finished_epochs(backup)
-    history = _history_before(run / "history.csv", first_epoch)
-    if first_epoch:
-        console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
+    def exchange(epoch: int, logs: dict[str, float]) -> None:
+        if recipe.ema:
+            exchange_average(model)
+
     best = max(history, default=-np.inf)
     callbacks: list[keras.callbacks.Callback] = [
-        # The backup comes first: it must hold the trained weights, not their average.
-        keras.callbacks.BackupAndRestore(
-            str(backup), double_checkpoint=True, delete_checkpoint=False
+        keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: place_dropout(model, epoch * steps),
+            on_epoch_end=exchange,
         ),
-        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.ema else []),
+        # From here to the second exchange the model holds the averaged weights.
         Validation(validation),
         keras.callbacks.ModelCheckpoint(
             str(run / "best.weights.h5"),
@@ -260,6 +336,8 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
         keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
         Report(console, recipe.epochs, steps, first_epoch),
+        keras.callbacks.LambdaCallback(on_epoch_end=exchange),
+        Backup(backup),  # last: an epoch counts when all that it leaves is written
     ]
     model.fit(
         batches(train, recipe, first_epoch),
@@ -272,20 +350,18 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
 
 
 def _finished_epochs(backup: Path) -> int:
-    """How many epochs the backup holds; a first backup torn by a kill is thrown away."""
-    weights, metadata = backup / "latest.weights.h5", backup / "training_metadata.json"
-    for suffix in ("", ".bkp"):
+    """How many epochs the backup holds; one that cannot be read makes way for the one before."""
+    for folder in (backup, _previous(backup)):
         try:
-            h5py.File(f"{weights}{suffix}", "r").close()
-            finished = int(json.loads(Path(f"{metadata}{suffix}").read_text())["epoch"])
+            h5py.File(folder / "latest.weights.h5", "r").close()
+            finished = int(json.loads((folder / "training_metadata.json").read_text())["epoch"])
         except (OSError, ValueError, KeyError):
             continue
-        if suffix:
-            os.replace(f"{weights}{suffix}", weights)
-            os.replace(f"{metadata}{suffix}", metadata)
+        if folder != backup:
+            shutil.rmtree(backup, ignore_errors=True)
+            folder.rename(backup)
         return finished
-    for leftover in backup.glob("*"):
-        leftover.unlink()
+    shutil.rmtree(backup, ignore_errors=True)
     return 0
 
 
@@ -294,12 +370,18 @@ def _history_before(path: Path, epoch: int) -> list[float]:
     if not path.exists():
         return []
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, float_precision="round_trip")
     except pd.errors.EmptyDataError:
         table = pd.DataFrame({"epoch": [], "val_auroc": []})
-    table = table[table["epoch"] < epoch].drop_duplicates("epoch", keep="last")
+    table = table[table["epoch"] < epoch]
     if table.empty:
         path.unlink()
         return []
-    table.to_csv(path, index=False)
+    partial = path.with_suffix(".partial")
+    table.to_csv(partial, index=False)
+    partial.replace(path)
     return [float(value) for value in table["val_auroc"]]
+
+
+def _epochs_since_best(history: Sequence[float]) -> int:
+    return len(history) - 1 - int(np.argmax(history)) if len(history) else 0

@@ -1,0 +1,10 @@
+"""`python -m quantize int8`."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
+
+from quantize.cli import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The command line of quantization: parse, call, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge_app.errors import EdgeCxrError
+from quantize.convert import CALIBRATION_IMAGES
+from quantize.errors import ConversionError
+from train.cli import CacheOption, DataArgument, read_data
+from train.datasets import DatasetError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(stderr=True)
+
+
+@app.callback()
+def commands() -> None:
+    """Turn trained networks into int8 model files. Research software, not a medical device."""
+
+
+@app.command()
+def int8(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    data: DataArgument,
+    name: Annotated[str, typer.Option(help="The model's name.")] = "cxr",
+    out: Annotated[Path | None, typer.Option(help="Model file; default: RUN/NAME.tflite.")] = None,
+    images: Annotated[int, typer.Option(min=1, help="Training images to calibrate with.")] = (
+        CALIBRATION_IMAGES
+    ),
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Quantize to int8, write the model file, evaluate it beside the float network."""
+    from quantize.ship import quantize_run
+    from train.run import open_run
+
+    finished = open_run(run)
+    cached = read_data(data, finished.recipe.side, cache, limit)
+    model = quantize_run(finished, cached, name, out or run / f"{name}.tflite", images, seed, console)
+    console.print(f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
+
+
+def main() -> None:
+    try:
+        app()
+    except DatasetError as error:
+        console.print(f"error: {error}", highlight=False)
+        raise SystemExit(3) from None
+    except (ConversionError, EdgeCxrError) as error:
+        console.print(f"error: {error}", highlight=False)
+        raise SystemExit(4) from None

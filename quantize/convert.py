@@ -1,0 +1,74 @@
+"""Keras network → TensorFlow Lite flatbuffer.
+
+Full-integer post-training quantization (Jacob et al., CVPR 2018; Krishnamoorthi, 2018): int8
+weights per output channel, int8 activations with ranges observed on training images, integer
+input and outputs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_app.preprocess import normalised
+from train.cache import Cached
+
+CALIBRATION_IMAGES: Final = 300
+
+
+def calibration_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64]:
+    """Places in `training` of at most `count` images, drawn patient by patient.
+
+    One image a patient, as far as they reach, so that nobody's follow-ups dominate the ranges.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    shuffled = generator.permutation(len(training))
+    patients = training.table["patient"].to_numpy()[shuffled]
+    _, first = np.unique(patients, return_index=True)
+    rest = np.setdiff1d(np.arange(len(shuffled)), first)
+    order = np.concatenate([np.sort(first), rest])
+    return shuffled[order[:count]]
+
+
+def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The same picture using all gray levels 0..255: it pins the input's scale to exactly 1/128."""
+    low, high = int(image.min()), int(image.max())
+    ramp = (image.astype(np.float64) - low) * (255 / max(high - low, 1))
+    return np.rint(ramp).astype(np.uint8)
+
+
+def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
+    """Quantize image → (logits, map), calibrated on `images` (K×size×size, uint8)."""
+
+    def representative() -> Iterator[list[NDArray[np.float32]]]:
+        for image in [stretched(images[0]), *images]:
+            yield [normalised(image)[np.newaxis, ..., np.newaxis]]
+
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    return _convert(converter)
+
+
+def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
+    """For one image at a time: a fixed batch of 1 keeps every shape in the graph constant."""
+    image = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
+    return tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image)))
+
+
+def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
+    """Convert, without the converter's talk on standard output and its standing warning."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())

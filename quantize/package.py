@@ -1,0 +1,141 @@
+"""Flatbuffer + what is known of it → one model file with manifest and golden vectors."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app import model_file
+from edge_app.labels import LABELS
+from edge_app.model_file import Golden, ModelFile
+from edge_app.phantom import synthetic_radiograph
+from edge_app.preprocess import INPUT_SCALE, INPUT_ZERO_POINT, InputSpec, normalised, quantized
+from edge_app.report import Report
+from edge_app.runtime import Session, find_runtime
+from quantize.errors import ConversionError
+from train.calibrate import DEFAULT_POINT
+from train.run import FinishedRun
+
+LICENCE: Final = "Apache-2.0"
+INTENDED_USE: Final = (
+    "Research on, and demonstration of, the scoring of frontal chest radiographs of adults on "
+    "devices without a network. Not a medical device; not for diagnosis, triage or any decision "
+    "about a patient. Trained on text-mined labels of one hospital (NIH Clinical Center)."
+)
+GOLDEN_SEEDS: Final = (0, 1, 2, 3)
+GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
+"""Steps of an int8 output, or logits. Two runtimes were seen to differ by 1 to 2 steps."""
+
+
+def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
+    """An interpreter's tensor detail as the manifest states it."""
+    dtype = np.dtype(detail["dtype"]).name
+    scale, zero_point = detail["quantization"]
+    stored = {"scale": float(scale), "zero_point": int(zero_point)} if dtype == "int8" else None
+    return {
+        "tensor": detail["name"],
+        "shape": [int(n) for n in detail["shape"]],
+        "dtype": dtype,
+        "quantization": stored,
+    }
+
+
+def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest's `input` and `outputs` of a flatbuffer; outputs are told apart by rank.
+
+    Raises:
+        ConversionError: the graph is not image → (logits, map), or its int8 input is not
+            `uint8 XOR 0x80`.
+    """
+    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    (given,) = interpreter.get_input_details()
+    image = describe_tensor(given)
+    by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
+    if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
+        raise ConversionError("the graph does not end in 15 logits and their map")
+    stored = image["quantization"]
+    if stored and (stored["scale"], stored["zero_point"]) != (INPUT_SCALE, INPUT_ZERO_POINT):
+        raise ConversionError(
+            f"the input's quantization is {stored}, not scale 1/128 and zero point 0: "
+            "the calibration images do not span all gray levels"
+        )
+    _, height, width, _ = image["shape"]
+    spec = InputSpec(height, width)
+    return (
+        {**spec.as_dict(), "dtype": image["dtype"], "quantization": stored},
+        {"logits": by_rank[2], "map": by_rank[4]},
+    )
+
+
+def golden_inputs(spec: InputSpec, dtype: str) -> NDArray[Any]:
+    """K×height×width×1 synthetic radiographs; no patient's picture leaves the data set."""
+    pictures = np.stack([synthetic_radiograph(spec.height, seed) for seed in GOLDEN_SEEDS])
+    return (quantized(pictures) if dtype == "int8" else normalised(pictures))[..., np.newaxis]
+
+
+def package(
+    path: Path, name: str, flatbuffer: bytes, run: FinishedRun, quantization: dict[str, Any]
+) -> ModelFile:
+    """Write the model file, with the golden outputs that the runtime here gives.
+
+    Args:
+        path: of the file to write.
+        name: the model's.
+        flatbuffer: what a conversion made.
+        run: where calibration, operating points and training facts come from.
+        quantization: scheme and calibration set, for the manifest.
+    """
+    image, outputs = tensors(flatbuffer)
+    runtime = find_runtime()
+    manifest = {
+        "name": name,
+        "architecture": run.recipe.network,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "licence": LICENCE,
+        "intended_use": INTENDED_USE,
+        "input": image,
+        "outputs": outputs,
+        "calibration": run.calibration,
+        "operating_points": run.operating_points,
+        "default_operating_point": DEFAULT_POINT,
+        "golden": {
+            "count": len(GOLDEN_SEEDS),
+            "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
+            "runtime": f"{runtime.package} {runtime.version}",
+            "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
+        },
+        "training": run.config,
+        "quantization": quantization,
+        "metrics": {},
+    }
+    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
+    blank = Golden(
+        inputs,
+        *(
+            np.zeros((len(inputs), *outputs[part]["shape"][1:]), outputs[part]["dtype"])
+            for part in ("logits", "map")
+        ),
+    )
+    session = Session(model_file.write(path, flatbuffer, manifest, blank), runtime)
+    answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
+    golden = Golden(
+        inputs, np.stack([a.logits for a in answers]), np.stack([a.map for a in answers])
+    )
+    return model_file.write(path, flatbuffer, manifest, golden)
+
+
+def with_metrics(model: ModelFile, reports: dict[str, Report]) -> ModelFile:
+    """The same model file with headline metrics of `reports` (by format) in its manifest."""
+    metrics: dict[str, Any] = {}
+    for prefix, report in reports.items():
+        dataset = report.content["dataset"]
+        where = f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients"
+        for key in ("auroc", "average_precision"):
+            metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
+        metrics[f"{prefix}dataset_digest"] = dataset["digest"]
+    manifest = {**model.manifest, "metrics": metrics}
+    return model_file.write(model.path, model.flatbuffer, manifest, model.golden)

@@ -1,0 +1,67 @@
+"""A finished run → a model file with both evaluations: the steps in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from edge_app import report
+from edge_app.compare import side_by_side
+from edge_app.errors import ReportError
+from edge_app.model_file import ModelFile
+from edge_app.report import Report
+from quantize.convert import calibration_rows, to_int8
+from quantize.evaluate import evaluate
+from quantize.package import package, with_metrics
+from train.cache import Cached
+from train.evaluate import evaluate as evaluate_float
+from train.evaluate import write_all
+from train.run import FinishedRun, dataset_facts, versions
+
+
+def quantize_run(
+    run: FinishedRun,
+    cached: Cached,
+    name: str,
+    path: Path,
+    images: int,
+    seed: int,
+    console: Console,
+) -> ModelFile:
+    """Convert with `images` training images, package, evaluate on test, print both reports."""
+    training, test = cached.split("train"), cached.split("test")
+    rows = calibration_rows(training, images, seed)
+    console.print(f"Converting to int8 with {len(rows)} training images")
+    flatbuffer = to_int8(run.model, training.images[training.rows[rows]])
+    facts = {
+        "scheme": "int8: weights per channel, activations, integer input and output",
+        "calibration": {
+            **dataset_facts(training, "train"),
+            "images": len(rows),
+            "patients": int(training.table["patient"].iloc[rows].nunique()),
+            "seed": seed,
+        },
+        "packages": versions("ai-edge-litert"),
+    }
+    model = package(path, name, flatbuffer, run, facts)
+
+    reports = run.folder / "reports"
+    float_report = _float_report(run, test, name, reports)
+    int8_report = evaluate(run, model, test, "test", console)
+    write_all(int8_report, reports, "int8")
+    Console(width=120).print(side_by_side(float_report, int8_report))
+    return with_metrics(model, {"": int8_report, "float_": float_report})
+
+
+def _float_report(run: FinishedRun, test: Cached, name: str, folder: Path) -> Report:
+    """The run's float report if it is of these images, otherwise a new one."""
+    try:
+        found = report.read(folder / "float.json")
+        if found.content["dataset"]["digest"] == test.digest and found.content["model"]["name"] == name:
+            return found
+    except ReportError:
+        pass  # none yet, or an older version's
+    made = evaluate_float(run, test, "test", name)
+    write_all(made, folder, "float")
+    return made
