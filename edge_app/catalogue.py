@@ -15,6 +15,7 @@ from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
 from edge_app.labels import LABELS
 from edge_app.model_file import ModelFile, read
 from edge_app.output import complain
+from edge_app.report import interval_text
 
 
 def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
@@ -24,7 +25,13 @@ def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
         print(json.dumps([_summary(model, default) for model in models], indent=2))
         return
     table = Table(box=None, header_style="bold")
-    for heading in ("model", "input", "type", "size", "test macro AUROC (95 % interval)"):
+    for heading in (
+        "model",
+        "input",
+        "type",
+        "size",
+        "macro AUROC of the findings (95 % interval)",
+    ):
         table.add_column(heading)
     for model in models:
         summary = _summary(model, default)
@@ -33,7 +40,7 @@ def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
             f"{model.input_spec.width}x{model.input_spec.height}",
             summary["dtype"],
             f"{summary['bytes'] / 1e6:.2f} MB",
-            _interval(model.manifest["metrics"].get("macro_auroc")),
+            _headline(model),
         )
     Console().print(table)
 
@@ -51,10 +58,9 @@ def _summary(model: ModelFile, default: str) -> dict[str, Any]:
     }
 
 
-def _interval(metric: dict[str, float] | None) -> str:
-    if not metric:
-        return "not in the manifest"
-    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+def _headline(model: ModelFile) -> str:
+    metric = model.manifest["metrics"].get("macro_auroc")
+    return _metrics({"": metric})[0][1] if metric else "not in the manifest"
 
 
 def print_model(model: ModelFile, as_json: bool) -> None:
@@ -64,6 +70,8 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         return
     manifest, console = model.manifest, Console()
     facts = Table(box=None, show_header=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")
     for name, value in (
         ("name", model.name),
         ("architecture", manifest["architecture"]),
@@ -71,9 +79,15 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
-        *((f"output {key}", _tensor(part, part["shape"])) for key, part in manifest["outputs"].items()),
+        *(
+            (f"output {key}", _tensor(part, part["shape"]))
+            for key, part in manifest["outputs"].items()
+        ),
         ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
-        ("calibration", f"{manifest['calibration']['method']}, {manifest['calibration']['fitted_on']}"),
+        (
+            "calibration",
+            f"{manifest['calibration']['method']}, {manifest['calibration']['fitted_on']}",
+        ),
         *_metrics(manifest["metrics"]),
         ("intended use", manifest["intended_use"]),
     ):
@@ -113,7 +127,8 @@ def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, metric in metrics.items():
         if isinstance(metric, dict) and {"value", "low", "high"} <= set(metric):
-            rows.append((name.replace("_", " "), f"{_interval(metric)} {metric.get('on', '')}"))
+            where = f", {metric['on']}" if "on" in metric else ""
+            rows.append((name.replace("_", " "), f"{interval_text(metric)}{where}"))
     return rows
 
 

@@ -110,13 +110,17 @@ class Classifier:
         logits, activation = self.logits(pixels)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
-            Finding(label, float(logit), float(score), at, None if at is None else bool(score >= at))
+            Finding(
+                label, float(logit), float(score), at, None if at is None else bool(score >= at)
+            )
             for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
         )
         warnings = list(image.warnings)
         height, width = image.pixels.shape
         if max(height, width) > MAX_ASPECT * min(height, width):
-            warnings.append(f"is {width}x{height}: stretched to a square far from what was trained on")
+            warnings.append(
+                f"is {width}x{height}: stretched to a square far from what was trained on"
+            )
         blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")

@@ -54,7 +54,8 @@ def options(
 @app.command()
 def classify(
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
     ],
     model: ModelOption = DEFAULT_MODEL,
     operating_point: Annotated[
@@ -90,7 +91,10 @@ def classify(
     # A bar among the answers would tear them: it is for output that goes elsewhere.
     shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
     tally = classify_all(
-        with_progress(sources) if shown else sources, classifier, writer, Limits(max_bytes, max_pixels)
+        with_progress(sources) if shown else sources,
+        classifier,
+        writer,
+        Limits(max_bytes, max_pixels),
     )
     if tally.answered:
         writer.close()

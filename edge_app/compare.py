@@ -13,7 +13,9 @@ from edge_app.report import Report
 def side_by_side(reference: Report, candidate: Report) -> Table:
     """A table of both reports' AUROC, sensitivity and specificity per label."""
     left, right = reference.content, candidate.content
-    names = [f"{content['model']['name']} {content['model']['format']}" for content in (left, right)]
+    names = [
+        f"{content['model']['name']} {content['model']['format']}" for content in (left, right)
+    ]
     table = Table(title=f"{names[0]} | {names[1]}", title_justify="left", box=None)
     table.add_column("label")
     table.add_column("support", justify="right")

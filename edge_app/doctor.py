@@ -25,7 +25,11 @@ CPU_FEATURES = ("avx2", "avx512_vnni", "avx_vnni", "asimd", "asimddp", "i8mm", "
 
 def examine(as_json: bool) -> int:
     """Print versions, CPU, runtime and each shipped model's self-test; returns the exit code."""
-    found = {"machine": _machine(), "packages": _packages(), "runtime": _runtime()}
+    found: dict[str, Any] = {
+        "machine": _machine(),
+        "packages": _packages(),
+        "runtime": _runtime(),
+    }
     usable = "error" not in found["runtime"]
     found["models"] = [verified(path, threads=1) for path in shipped_models()] if usable else []
     healthy = bool(found["models"]) and all(model["ok"] for model in found["models"])
@@ -64,7 +68,7 @@ def _text(path: str) -> str | None:
 
 
 def _packages() -> dict[str, str | None]:
-    packages = {"edge-cxr": __version__, "python": platform.python_version()}
+    packages: dict[str, str | None] = {"edge-cxr": __version__, "python": platform.python_version()}
     for name in ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime", *OPTIONAL):
         try:
             packages[name] = version(name)
@@ -78,7 +82,12 @@ def _runtime() -> dict[str, Any]:
         runtime = find_runtime()
     except RuntimeUnavailableError as error:
         return {"error": str(error)}
-    return {"name": runtime.name, "package": runtime.package, "version": runtime.version, "delegate": "cpu"}
+    return {
+        "name": runtime.name,
+        "package": runtime.package,
+        "version": runtime.version,
+        "delegate": "cpu",
+    }
 
 
 def _show(found: dict[str, Any], healthy: bool) -> None:
@@ -86,7 +95,8 @@ def _show(found: dict[str, Any], healthy: bool) -> None:
     table = Table(box=None, show_header=False)
     board = f"{machine['board']}, " if machine["board"] else ""
     features = ", ".join(machine["features"]) or "none that int8 gains from"
-    table.add_row("machine", f"{board}{machine['cpu']}, {machine['cores']} cores, {machine['architecture']}")
+    cores = f"{machine['cores']} cores, {machine['architecture']}"
+    table.add_row("machine", f"{board}{machine['cpu']}, {cores}")
     table.add_row("", f"{machine['memory_mib']} MiB, {machine['system']}")
     table.add_row("CPU features", features)
     installed = [f"{name} {number}" for name, number in packages.items() if number]

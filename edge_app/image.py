@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -38,6 +40,14 @@ WHITE_IS_ZERO = 0
 
 MAX_SIDE = 65_535
 """DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
+
+MAX_JPEG_SCANS = 100
+"""Each scan of a progressive JPEG visits every pixel again; usual files have 10."""
+
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+JPEG_MAX_SEGMENTS = 10_000
+START_OF_SCAN = 0xDA
+END_OF_IMAGE = 0xD9
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -73,7 +83,9 @@ class Radiograph:
     warnings: tuple[str, ...] = field(default=())
 
 
-def read_image(source: str | os.PathLike[str] | IO[bytes], limits: Limits | None = None) -> Radiograph:
+def read_image(
+    source: str | os.PathLike[str] | IO[bytes], limits: Limits | None = None
+) -> Radiograph:
     """Read a radiograph from a file or an open binary stream.
 
     Raises:
@@ -154,6 +166,25 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
         )
 
 
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker up to the end of the first image, and where its segment's length stands.
+
+    Raises:
+        ImageError: segments or scans without end.
+    """
+    at, scans = 2, 0
+    for _ in range(JPEG_MAX_SEGMENTS):
+        found = JPEG_MARKER.search(data, at)
+        if not found or found[1][0] == END_OF_IMAGE:
+            return
+        scans += found[1][0] == START_OF_SCAN
+        if scans > MAX_JPEG_SCANS:
+            break
+        yield found[1][0], found.end()
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    raise ImageError(f"is a JPEG of more than {MAX_JPEG_SCANS} scans or of endless segments")
+
+
 def _decode(data: bytes, limits: Limits) -> Radiograph:
     # Pillow warns on standard error about files that are refused, or read, here in one line.
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -197,6 +228,9 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
             image = Image.open(BytesIO(data), formats=("PNG",))
     except UnidentifiedImageError:
         raise ImageError(_unidentified(data)) from None
+    if image.format in ("JPEG", "MPO"):
+        for _ in jpeg_segments(data):
+            pass
     tags = getattr(image, "tag_v2", {})
     if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
         require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
@@ -267,7 +301,9 @@ def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
     if image.getchannel("A").getextrema() == (255, 255):
         return image.convert("RGB")
     notes.append("is partly transparent: it was laid on black")
-    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert(
+        "RGB"
+    )
 
 
 def _is_colour(image: Image.Image) -> bool:

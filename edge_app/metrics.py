@@ -18,8 +18,10 @@ Floats = NDArray[np.float64]
 CALIBRATION_BINS = 15
 
 
-def _tied_sums(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Weight of positives and of negatives (B×G each) at each of the G distinct scores, ascending."""
+def _tied_sums(
+    targets: NDArray[np.bool_], scores: Floats, weights: Floats
+) -> tuple[Floats, Floats]:
+    """Weights of positives and of negatives, B×G each, at the G distinct scores, ascending."""
     order = np.argsort(scores, kind="stable")
     ordered, is_positive = scores[order], targets[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])

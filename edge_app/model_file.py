@@ -158,7 +158,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as member:
             data = member.read(limit + 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as error:
         raise ModelError(f"{info.filename} in its ZIP is damaged: {error}") from None
     if len(data) > limit:
         raise ModelError(f"{info.filename} in its ZIP unpacks to more than {limit} bytes")
@@ -167,7 +174,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 def _manifest(data: bytes) -> dict[str, Any]:
     try:
-        manifest = json.loads(data)
+        manifest = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"manifest.json is not JSON: {error}") from None
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
@@ -175,6 +182,10 @@ def _manifest(data: bytes) -> dict[str, Any]:
         raise ModelError(f"its manifest has version {version}: update edge-cxr to use it")
     check_manifest(manifest)
     return dict(manifest)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def check_manifest(manifest: Any) -> None:

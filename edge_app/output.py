@@ -64,7 +64,16 @@ class CsvWriter:
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.operating_point
         self.rows.writerow(
-            ["file", *LABELS, "above", "operating_point", "model_sha256", "warnings", "error", "note"]
+            [
+                "file",
+                *LABELS,
+                "above",
+                "operating_point",
+                "model_sha256",
+                "warnings",
+                "error",
+                "note",
+            ]
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:

@@ -237,6 +237,15 @@ def _nanmean(values: Floats) -> Floats:
     return mean
 
 
+def interval_text(metric: dict[str, Any]) -> str:
+    """A metric with its interval as people read it."""
+    if metric["value"] is None:
+        return "not computable"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f} (no interval)"
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
 def write(report: Report, path: Path) -> None:
     """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
     scores = path.with_suffix(".npz")

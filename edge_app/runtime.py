@@ -63,9 +63,11 @@ def _native_stderr_kept() -> Iterator[list[str]]:
     lines: list[str] = []
     sys.stderr.flush()
     saved = os.dup(2)
-    with tempfile.TemporaryFile() if not hasattr(os, "memfd_create") else open(
-        os.memfd_create("stderr"), "w+b"
-    ) as kept:
+    with (
+        tempfile.TemporaryFile()
+        if not hasattr(os, "memfd_create")
+        else open(os.memfd_create("stderr"), "w+b") as kept
+    ):
         os.dup2(kept.fileno(), 2)
         try:
             yield lines
@@ -119,7 +121,9 @@ class Session:
     def _check_output(self, name: str, outputs: dict[str, Any]) -> int:
         stated = self.model.manifest["outputs"][name]
         if stated["tensor"] not in outputs:
-            raise ModelError(f"{self.model.path}: has no output {stated['tensor']!r} for its {name}")
+            raise ModelError(
+                f"{self.model.path}: has no output {stated['tensor']!r} for its {name}"
+            )
         detail = outputs[stated["tensor"]]
         self._require(name, detail, stated["shape"], stated)
         return int(detail["index"])
@@ -137,7 +141,9 @@ class Session:
             expected = stated["quantization"]
             same_scale = np.float32(expected["scale"]) == np.float32(scale)
             if not same_scale or expected["zero_point"] != zero_point:
-                raise ModelError(f"{self.model.path}: its {name} has another quantization than stated")
+                raise ModelError(
+                    f"{self.model.path}: its {name} has another quantization than stated"
+                )
 
     def run(self, tensor: NDArray[Any]) -> RawOutputs:
         """1×height×width×1 in the model's dtype → its outputs, copied."""

@@ -1,1 +1,1 @@
-"""Float network → int8 model file, with its evaluation beside the float one's. `python -m quantize …`"""
+"""Float network → int8 model file, evaluated beside the float one. `python -m quantize …`"""

@@ -42,7 +42,9 @@ def int8(
 
     finished = open_run(run)
     cached = read_data(data, finished.recipe.side, cache, limit)
-    model = quantize_run(finished, cached, name, out or run / f"{name}.tflite", images, seed, console)
+    model = quantize_run(
+        finished, cached, name, out or run / f"{name}.tflite", images, seed, console
+    )
     console.print(f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
 
 

@@ -58,7 +58,10 @@ def _float_report(run: FinishedRun, test: Cached, name: str, folder: Path) -> Re
     """The run's float report if it is of these images, otherwise a new one."""
     try:
         found = report.read(folder / "float.json")
-        if found.content["dataset"]["digest"] == test.digest and found.content["model"]["name"] == name:
+        if (
+            found.content["dataset"]["digest"] == test.digest
+            and found.content["model"]["name"] == name
+        ):
             return found
     except ReportError:
         pass  # none yet, or an older version's

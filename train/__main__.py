@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
 
-from train.cli import main  # noqa: E402
+from train.cli import main
 
 if __name__ == "__main__":
     main()

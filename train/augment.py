@@ -7,6 +7,7 @@ has been through, and make a network steady against them. Every random number is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -78,15 +79,19 @@ def normalise(images: tf.Tensor) -> tf.Tensor:
     return (tf.cast(images, tf.float32) - float(MEAN)) / float(STD)
 
 
-def _uniform(shape, seed):  # type: ignore[no-untyped-def]
+Shape = tuple[int | tf.Tensor, ...]
+Seeds = Iterator[tf.Tensor]
+
+
+def _uniform(shape: Shape, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, seed)
 
 
-def _normal(shape, stddev, seed):  # type: ignore[no-untyped-def]
+def _normal(shape: Shape, stddev: float, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_truncated_normal(shape, seed, stddev=stddev)
 
 
-def _geometry(x, strength, size, streams):  # type: ignore[no-untyped-def]
+def _geometry(x: tf.Tensor, strength: Augmentation, size: tf.Tensor, streams: Seeds) -> tf.Tensor:
     """One projective transform, so that the image is interpolated only once."""
     side = float(x.shape[1])
     shape = (size,)
@@ -115,11 +120,11 @@ def _geometry(x, strength, size, streams):  # type: ignore[no-untyped-def]
     )
 
 
-def _jpeg(x, probability, size, streams):  # type: ignore[no-untyped-def]
+def _jpeg(x: tf.Tensor, probability: float, size: tf.Tensor, streams: Seeds) -> tf.Tensor:
     chosen = _uniform((size,), next(streams)) < probability
     quality = tf.random.stateless_uniform((size,), next(streams), 50, 96, tf.int32)
 
-    def save(item):  # type: ignore[no-untyped-def]
+    def save(item: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
         image, yes, level = item
         return tf.cond(yes, lambda: tf.image.adjust_jpeg_quality(image, level), lambda: image)
 

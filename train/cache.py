@@ -87,17 +87,12 @@ def open_cache(
             _build(dataset, spec, place, console)
     sources = json.loads((place / "sources.json").read_text())
     unreadable = [(name, reason) for name, reason in sources["unreadable"]]
-    if len(unreadable) > MAX_UNREADABLE * len(dataset.table):
-        shutil.rmtree(place)
-        raise DatasetError(
-            f"{len(unreadable)} of {len(dataset.table)} images cannot be read, "
-            f"first {unreadable[0][0]}: {unreadable[0][1]}"
-        )
     digests = np.array(sources["sha256"])
     rows = np.flatnonzero(digests != "")
     table = dataset.table.assign(sha256=digests).iloc[rows].reset_index(drop=True)
     images = np.load(place / "images.npy", mmap_mode="r")
-    return Cached(images, dataset.targets[rows], table, rows, dataset.name), dataset.problems + unreadable
+    cached = Cached(images, dataset.targets[rows], table, rows, dataset.name)
+    return cached, dataset.problems + unreadable
 
 
 def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> None:
@@ -119,6 +114,12 @@ def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> 
                 pixels = blank
             file.write(resize(pixels, spec).tobytes())
             digests.append(digest)
+    if len(unreadable) > MAX_UNREADABLE * count:
+        shutil.rmtree(partial)
+        raise DatasetError(
+            f"{len(unreadable)} of {count} images cannot be read, "
+            f"first {unreadable[0][0]}: {unreadable[0][1]}"
+        )
     sources = {"dataset": dataset.name, "sha256": digests, "unreadable": unreadable}
     (partial / "sources.json").write_text(json.dumps(sources))
     shutil.rmtree(place, ignore_errors=True)

@@ -76,7 +76,9 @@ def operating_points(
         chosen = _thresholds(truth, score) if enough else dict.fromkeys(RULES)
         for name, triple in chosen.items():
             values = triple or (None, None, None)
-            for key, value in zip(("thresholds", "sensitivity", "specificity"), values, strict=True):
+            for key, value in zip(
+                ("thresholds", "sensitivity", "specificity"), values, strict=True
+            ):
                 points[name][key].append(value)
     return points
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from edge_app.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
 from train.networks import NETWORKS
+from train.recipes import DEFAULT_RECIPE, RECIPES
 
 app = typer.Typer(
     add_completion=False,
@@ -51,42 +53,48 @@ def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> C
 def fit(
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
-    network: Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = (
-        "efficientnet-lite0"
+    recipe: Annotated[str, typer.Option(help="A shipped model's; the options below change it.")] = (
+        DEFAULT_RECIPE
     ),
-    size: Annotated[int, typer.Option(help=f"Side in pixels: {SIZES}; 0: the network's.")] = 0,
-    imagenet: Annotated[bool, typer.Option(help="Start from ImageNet weights.")] = False,
-    epochs: Annotated[int, typer.Option(min=1)] = 12,
-    batch: Annotated[int, typer.Option(min=1)] = 32,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
-    weight_decay: Annotated[float, typer.Option(min=0.0)] = 1e-2,
-    dropout: Annotated[float, typer.Option(min=0.0, max=0.9)] = 0.3,
-    smoothing: Annotated[float, typer.Option(min=0.0, max=0.5)] = 0.0,
-    ema: Annotated[float, typer.Option(min=0.0, max=0.99999)] = 0.998,
-    patience: Annotated[int, typer.Option(min=1)] = 6,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    network: Annotated[str | None, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = None,
+    size: Annotated[int | None, typer.Option(help=f"Side in pixels, such as {SIZES}.")] = None,
+    imagenet: Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0.0)] = None,
+    dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9)] = None,
+    smoothing: Annotated[float | None, typer.Option(min=0.0, max=0.5)] = None,
+    ema: Annotated[float | None, typer.Option(min=0.0, max=0.99999)] = None,
+    patience: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
     limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
-    from train.fit import Recipe
     from train.run import train
 
-    recipe = Recipe(
-        network=network,
-        size=size,
-        imagenet=imagenet,
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        smoothing=smoothing,
-        ema=ema,
-        patience=patience,
-        seed=seed,
-    )
-    train(recipe, read_data(data, recipe.side, cache, limit), run, console)
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
+    if network is not None and network not in NETWORKS:
+        raise typer.BadParameter(f"{network!r}; there are {', '.join(NETWORKS)}")
+    given = {
+        "network": network,
+        "size": size,
+        "imagenet": imagenet,
+        "epochs": epochs,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "dropout": dropout,
+        "smoothing": smoothing,
+        "ema": ema,
+        "patience": patience,
+        "seed": seed,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
+    train(chosen, read_data(data, chosen.side, cache, limit), run, console)
 
 
 @app.command()

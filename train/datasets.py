@@ -257,7 +257,7 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
             known = {name.removesuffix(".npy") for name in archive.namelist()}
             needed = {f"{key}_{kind}" for _, key in parts for kind in ("images", "labels")}
             if not needed <= known:
-                raise DatasetError(f"{path}: no {sorted(needed - known)[0]} in it; not a ChestMNIST file")
+                raise DatasetError(f"{path}: no {min(needed - known)} in it; not a ChestMNIST file")
             labels = {split: arrays[f"{key}_labels"] for split, key in parts}
             lengths = {split: _length(path, archive, f"{key}_images") for split, key in parts}
     except (zipfile.BadZipFile, ValueError, OSError) as error:
@@ -335,11 +335,12 @@ CSV_CHUNK: Final = 2_000
 
 
 def _pixel_csv(path: Path, limit: int | None) -> Dataset:
-    header = _read_csv(path, nrows=0).columns
-    if len(header) != PIXEL_COLUMNS + 1:
+    beginning = _read_csv(path, header=None, nrows=2, dtype=str)
+    if beginning.shape[1] != PIXEL_COLUMNS + 1:
         raise DatasetError(
-            f"{path}: {len(header)} columns, not a label and {PIXEL_COLUMNS} pixels"
+            f"{path}: {beginning.shape[1]} columns, not a label and {PIXEL_COLUMNS} pixels"
         )
+    header = beginning.iloc[0].tolist()
     column = "label" if "label" in header else header[0]
     if set(_names(column)) <= set(LABELS):
         raise DatasetError(f"{path}: the first line is a picture's, not the columns' names")
@@ -356,12 +357,15 @@ def _pixel_csv(path: Path, limit: int | None) -> Dataset:
         wanted = iter(enumerate(rows))
         index, row = next(wanted, (0, -1))
         start = 0
-        for chunk in pd.read_csv(path, chunksize=CSV_CHUNK):
-            values = chunk.drop(columns=column).to_numpy()
-            while start <= row < start + len(values):
-                yield _pixel_row(index, values[row - start])
-                index, row = next(wanted, (0, -1))
-            start += len(values)
+        try:
+            for chunk in pd.read_csv(path, chunksize=CSV_CHUNK, low_memory=False):
+                values = chunk.drop(columns=column).to_numpy()
+                while start <= row < start + len(values):
+                    yield _pixel_row(index, values[row - start])
+                    index, row = next(wanted, (0, -1))
+                start += len(values)
+        except ValueError as error:
+            raise DatasetError(f"{path}: {str(error).strip()}") from None
 
     status = path.stat()
     return Dataset(

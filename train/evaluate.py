@@ -13,7 +13,7 @@ from sklearn.metrics import classification_report
 from edge_app import DISCLAIMER, report
 from edge_app.calibration import calibrated
 from edge_app.labels import LABELS
-from edge_app.report import Report
+from edge_app.report import Report, interval_text
 from train import pictures
 from train.cache import Cached
 from train.fit import logits_only, predict
@@ -54,9 +54,15 @@ def as_text(evaluation: Report) -> str:
     """scikit-learn's classification report, then AUROC and average precision with intervals."""
     content, answers = evaluation.content, evaluation.evaluated
     scores = calibrated(answers.logits, content["calibration"])
-    thresholds = [np.inf if row["threshold"] is None else row["threshold"] for row in content["labels"]]
+    thresholds = [
+        np.inf if row["threshold"] is None else row["threshold"] for row in content["labels"]
+    ]
     table = classification_report(
-        answers.targets, scores >= np.array(thresholds), target_names=LABELS, digits=3, zero_division=0
+        answers.targets,
+        scores >= np.array(thresholds),
+        target_names=LABELS,
+        digits=3,
+        zero_division=0,
     )
     model, dataset = content["model"], content["dataset"]
     lines = [
@@ -67,18 +73,21 @@ def as_text(evaluation: Report) -> str:
         f"operating point '{content['operating_point']}'",
         "",
         table,
+        *_without_threshold(content),
         "95 % intervals: bootstrap over patients",
         f"{'':>18}  {'AUROC':>24}  {'average precision':>24}  {'calibration error':>24}",
     ]
     for row in [*content["labels"], {"label": "macro (findings)", **content["macro"]}]:
         metrics = (row[key] for key in ("auroc", "average_precision", "calibration_error"))
-        lines.append(f"{row['label']:>18}  " + "  ".join(f"{_text(m):>24}" for m in metrics))
+        lines.append(
+            f"{row['label']:>18}  " + "  ".join(f"{interval_text(m):>24}" for m in metrics)
+        )
     return "\n".join([*lines, "", DISCLAIMER]) + "\n"
 
 
-def _text(metric: dict[str, Any]) -> str:
-    if metric["value"] is None:
-        return "not computable"
-    if metric["low"] is None:
-        return f"{metric['value']:.3f} (no interval)"
-    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+def _without_threshold(content: dict[str, Any]) -> list[str]:
+    """scikit-learn's table shows zeros for these; they are no measurement."""
+    names = [row["label"] for row in content["labels"] if row["threshold"] is None]
+    if not names:
+        return []
+    return [f"no threshold, so no decisions above: {', '.join(names)} (too few to fit one)", ""]

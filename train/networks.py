@@ -71,7 +71,9 @@ def efficientnet_lite0(
             linearly from 0 at the first.
     """
 
-    def conv_bn(x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str):  # type: ignore[no-untyped-def]
+    def conv_bn(
+        x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
+    ) -> keras.KerasTensor:
         x = layers.Conv2D(
             filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
         )(x)

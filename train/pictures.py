@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
-matplotlib.use("Agg")  # no screen is needed, none is asked for
-
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
-from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay  # noqa: E402
-
-from edge_app import DISCLAIMER  # noqa: E402
-from edge_app.calibration import calibrated  # noqa: E402
-from edge_app.labels import LABELS  # noqa: E402
-from edge_app.report import Report  # noqa: E402
-from train.cache import Cached  # noqa: E402
+from edge_app import DISCLAIMER
+from edge_app.calibration import calibrated
+from edge_app.labels import LABELS
+from edge_app.report import Report, interval_text
+from train.cache import Cached
 
 COLUMNS = 5
+
+plt.switch_backend("Agg")  # no screen is needed, none is asked for
 
 
 def _grid() -> tuple[plt.Figure, np.ndarray]:
@@ -49,8 +47,7 @@ def roc_curves(report: Report, path: Path) -> None:
             continue
         RocCurveDisplay.from_predictions(truth, scores[:, channel], ax=axis)
         axis.get_legend().remove()
-        low, high = (auroc[end] if auroc[end] is not None else float("nan") for end in ("low", "high"))
-        axis.text(0.98, 0.04, f"{auroc['value']:.3f}\n({low:.3f} to {high:.3f})", ha="right")
+        axis.text(0.98, 0.04, f"{interval_text(auroc)}", ha="right", fontsize=8)
         axis.set(xlabel="1 - specificity", ylabel="sensitivity")
     _save(figure, f"ROC: {_title(report)}", path)
 
@@ -90,9 +87,10 @@ def training_curves(history: Path, path: Path) -> None:
     """Loss and validation AUROC by epoch."""
     table = pd.read_csv(history)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
-    for axis, name in zip(axes, ("loss", "val_auroc"), strict=True):
+    names = {"loss": "training loss", "val_auroc": "validation macro AUROC"}
+    for axis, name in zip(axes, names, strict=True):
         axis.plot(table["epoch"] + 1, table[name], marker="o")
-        axis.set(xlabel="epoch", title={"loss": "training loss"}.get(name, "validation macro AUROC"))
+        axis.set(xlabel="epoch", title=names[name])
         axis.grid(alpha=0.3)
     _save(figure, path.parent.name, path)
 

@@ -1,11 +1,11 @@
 """A run folder from start to end: configuration, montage, training, calibration, curves.
 
-    config.json         recipe and data set
-    train.png           a montage of training images with their labels
-    history.csv         loss and validation AUROC by epoch; curves.png draws it
-    best.weights.h5     the best epoch's weights; model.keras the network with them, both outputs
-    calibration.json    Platt scaling and operating points, from validation
-    reports/            what `evaluate` wrote
+config.json         recipe and data set
+train.png           a montage of training images with their labels
+history.csv         loss and validation AUROC by epoch; curves.png draws it
+best.weights.h5     the best epoch's weights; model.keras the network with them, both outputs
+calibration.json    Platt scaling and operating points, from validation
+reports/            what `evaluate` wrote
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def open_run(folder: Path) -> FinishedRun:
         decided = json.loads((folder / "calibration.json").read_text())
         config = json.loads((folder / "config.json").read_text())
     except FileNotFoundError as error:
-        raise DatasetError(f"{folder}: no {Path(error.filename).name}: train it to its end first") from None
+        raise DatasetError(
+            f"{folder}: no {Path(error.filename).name}: train it to its end first"
+        ) from None
     return FinishedRun(
         folder,
         Recipe.read(folder / "config.json"),

@@ -1,0 +1,58 @@
+# Two commands: `make demo` scores a picture, `make test` runs every check. Each makes what it needs.
+PYTHON ?= python3
+DEMO := .venv/demo
+DEVICE := .venv/device
+WORKSTATION := .venv/workstation
+APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*.json edge_app/models/*)
+CODE := edge_app train quantize tests examples
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint test-device test-workstation wheel clean
+
+demo: $(DEMO)/installed
+	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
+	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
+
+test: lint test-device test-workstation
+	@echo "== all checks passed"
+
+lint: $(WORKSTATION)/installed
+	@echo "== ruff and mypy"
+	@$(WORKSTATION)/bin/ruff check $(CODE)
+	@$(WORKSTATION)/bin/ruff format --check $(CODE)
+	@$(WORKSTATION)/bin/mypy
+
+test-device: $(DEVICE)/installed
+	@echo "== device tests, in an environment without TensorFlow"
+	@$(DEVICE)/bin/python -m pytest tests/device
+
+test-workstation: $(WORKSTATION)/installed
+	@echo "== workstation tests"
+	@$(WORKSTATION)/bin/python -m pytest tests --ignore tests/device
+
+wheel: $(WORKSTATION)/installed
+	@$(WORKSTATION)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls -l dist
+
+# The demo's environment holds what a device would: the wheel and its few dependencies.
+$(DEMO)/installed: $(APPLICATION)
+	@echo "== making $(DEMO): the device application, no TensorFlow"
+	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
+	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
+	@$(DEMO)/bin/python $(PIP) .
+	@touch $@
+
+$(DEVICE)/installed: pyproject.toml
+	@echo "== making $(DEVICE): the device application, its extras and the test tools"
+	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test]'
+	@touch $@
+
+$(WORKSTATION)/installed: pyproject.toml
+	@echo "== making $(WORKSTATION): TensorFlow and the rest, about 2.5 GB; minutes the first time"
+	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
+	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,workstation,test,lint]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

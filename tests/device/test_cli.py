@@ -1,0 +1,356 @@
+"""`edge-cxr classify` as its users meet it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_app import DISCLAIMER
+from edge_app.labels import LABELS
+from edge_app.model_file import read
+
+from .conftest import Run
+
+
+def scores(answer: dict[str, object]) -> list[tuple[str, float]]:
+    return [(row["label"], row["score"]) for row in answer["findings"]]  # type: ignore[index,attr-defined]
+
+
+def test_the_table_shows_every_label_its_threshold_and_the_disclaimer(run: Run, picture: Path) -> None:
+    done = run("classify", picture)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert all(label in done.stdout for label in LABELS)
+    assert done.stdout.endswith(DISCLAIMER + "\n")
+    assert "picture.png  (256x256 PNG)" in done.stdout
+
+
+def test_json_of_one_image_holds_what_a_result_needs_to_be_trusted(
+    run: Run, picture: Path, cnn28: Path
+) -> None:
+    answer = json.loads(run("classify", "--json", picture).stdout)
+    model = read(cnn28)
+    assert [label for label, _ in scores(answer)] == list(LABELS)
+    assert answer["model"] == {"name": model.name, "sha256": model.sha256, "dtype": "int8"}
+    assert answer["preprocessing"]["height"] == 28
+    assert answer["operating_point"] == "balanced"
+    assert answer["runtime"]["delegate"] == "cpu"
+    assert answer["disclaimer"] == DISCLAIMER
+    for row in answer["findings"]:
+        assert 0 <= row["score"] <= 1
+        assert row["above"] == (None if row["threshold"] is None else row["score"] >= row["threshold"])
+
+
+def test_many_images_are_json_lines_in_the_order_given(
+    run: Run, tmp_path: Path, phantom: np.ndarray
+) -> None:
+    names = [f"{letter}.png" for letter in "cab"]
+    for name in names:
+        Image.fromarray(np.roll(phantom, len(name), 0)).save(tmp_path / name)
+    done = run("classify", "--json", *(tmp_path / name for name in names))
+    assert [Path(json.loads(line)["file"]).name for line in done.stdout.splitlines()] == names
+
+
+def test_a_folder_is_answered_by_name_and_only_entered_deeper_when_asked(
+    run: Run, tmp_path: Path, phantom: np.ndarray
+) -> None:
+    for name in ("b.png", "a.png", "no_suffix", "below/c.png", ".hidden.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(phantom).save(path, format="PNG")
+
+    def names(*options: str) -> list[str]:
+        done = run("classify", "--json", *options, tmp_path)
+        assert done.returncode == 0
+        assert "left out" in done.stderr
+        answers = map(json.loads, done.stdout.splitlines())
+        return [str(Path(answer["file"]).relative_to(tmp_path)) for answer in answers]
+
+    assert names() == ["a.png", "b.png", "no_suffix"]
+    assert names("--recursive") == ["a.png", "b.png", "no_suffix", "below/c.png"]
+
+
+def test_csv_has_a_row_an_image_and_tells_errors(run: Run, picture: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    done = run("classify", "--csv", picture, broken)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert done.returncode == 3
+    assert [Path(row["file"]).name for row in rows] == ["picture.png", "broken.png"]
+    assert all(0 <= float(rows[0][label]) <= 1 for label in LABELS)
+    assert rows[0]["error"] == ""
+    assert rows[1]["error"] != "" and rows[1]["Mass"] == ""
+
+
+def test_standard_input_gives_what_the_file_gives(run: Run, picture: Path) -> None:
+    from_file = json.loads(run("classify", "--json", picture).stdout)
+    from_pipe = json.loads(run("classify", "--json", "-", stdin=picture.read_bytes()).stdout)
+    assert from_pipe["file"] == "-"
+    assert scores(from_pipe) == scores(from_file)
+    assert from_pipe["image"] == from_file["image"]
+
+
+def test_top_keeps_the_first_labels_only(run: Run, picture: Path) -> None:
+    assert len(json.loads(run("classify", "--json", "--top", 3, picture).stdout)["findings"]) == 3
+
+
+def test_operating_points_change_thresholds_and_not_scores(run: Run, picture: Path) -> None:
+    answers = [
+        json.loads(run("classify", "--json", "--operating-point", point, picture).stdout)
+        for point in ("screening", "rule-in")
+    ]
+    assert scores(answers[0]) == scores(answers[1])
+    thresholds = [[row["threshold"] for row in answer["findings"]] for answer in answers]
+    pairs = [(low, high) for low, high in zip(*thresholds, strict=True) if low is not None]
+    assert all(low <= high for low, high in pairs)
+    assert any(low < high for low, high in pairs)
+
+
+def test_threads_do_not_change_the_answer(run: Run, picture: Path) -> None:
+    answers = [
+        json.loads(run("classify", "--json", "--threads", threads, picture).stdout)
+        for threads in (1, 2)
+    ]
+    assert scores(answers[0]) == scores(answers[1])
+    assert [answer["runtime"]["threads"] for answer in answers] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("classify",), 2, "IMAGE"),
+        (("classify", "--json", "--csv", "x.png"), 2, "exclude each other"),
+        (("classify", "--operating-point", "nonsense", "x.png"), 2, "balanced"),
+        (("classify", "--threads", "0", "x.png"), 2, "threads"),
+        (("classify", "absent.png"), 3, "no such file"),
+        (("models inspect", "absent.tflite"), 4, "no such model file"),
+        (("models verify", "/dev/null"), 4, "/dev/null"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_each_fault_has_its_exit_code_and_says_what(
+    run: Run, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+
+
+def test_an_empty_folder_is_wrong_usage_not_success(run: Run, tmp_path: Path) -> None:
+    done = run("classify", tmp_path)
+    assert done.returncode == 2
+    assert "no image" in done.stderr
+
+
+@pytest.mark.parametrize("gray", [0, 90, 255])
+def test_a_blank_picture_is_scored_flagged_and_no_success(
+    run: Run, tmp_path: Path, gray: int
+) -> None:
+    path = tmp_path / "blank.png"
+    Image.new("L", (300, 200), gray).save(path)
+    done = run("classify", "--json", path)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert answer["blank"] is True
+    assert len(answer["findings"]) == len(LABELS)
+    assert "blank" in done.stderr
+
+
+def test_a_name_that_is_not_utf8_is_refused_and_the_rest_answered(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    strange = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(strange)).write_bytes(picture.read_bytes())
+    done = run("classify", "--json", strange, picture)
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 3
+    assert "not UTF-8" in first["error"]["message"]
+    assert "caf\\xe9.png" in first["file"]
+    assert len(second["findings"]) == len(LABELS)
+
+
+def test_a_name_with_control_characters_cannot_forge_a_line(
+    run: Run, tmp_path: Path
+) -> None:
+    done = run("classify", tmp_path / "x\ny\x1b[2J.png")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_two_hundred_mixed_files_each_get_their_answer(
+    run: Run, tmp_path: Path, phantom: np.ndarray
+) -> None:
+    """Every good one scored, every broken one named, exit code 3."""
+    generator = random.Random(7)
+    good, broken = [], []
+    formats = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+    for index in range(200):
+        path = tmp_path / f"{index:03d}"
+        form = formats[index % 5]
+        Image.fromarray(np.roll(phantom, index, 1)).save(path, format=form)
+        whole = path.read_bytes()
+        kind = index % 10
+        if kind == 3:
+            path.write_bytes(b"")
+        elif kind == 6:
+            path.write_bytes(whole[: generator.randrange(1, len(whole) // 2)])
+        elif kind == 7:
+            path.write_bytes(generator.randbytes(5000))
+        elif kind == 9:
+            path.unlink()
+            os.mkfifo(path)
+        (broken if kind in (3, 6, 7, 9) else good).append(path.name)
+    done = run("classify", "--json", tmp_path)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 3
+    assert [Path(a["file"]).name for a in answers] == sorted(good + broken)
+    assert [Path(a["file"]).name for a in answers if "findings" in a] == good
+    for name in broken:
+        assert f"{tmp_path}/{name}: " in done.stderr
+    assert "120 answered, 80 refused" in done.stderr
+
+
+def test_ctrl_c_ends_with_what_is_done_printed(tmp_path: Path, cnn28: Path, picture: Path) -> None:
+    for index in range(3000):
+        os.symlink(picture, tmp_path / f"{index:04d}.png")
+    line = [sys.executable, "-m", "edge_app", "classify", "--json", "-m", str(cnn28), str(tmp_path)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        rest, errors = child.communicate(timeout=60)
+    answers = [json.loads(text) for text in (first + rest).splitlines()]
+    assert child.returncode == 130
+    assert 0 < len(answers) < 3000
+    assert f"interrupted after {len(answers)} answers" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path, cnn28: Path, picture: Path) -> None:
+    names = " ".join([str(picture)] * 40)
+    line = f"{sys.executable} -m edge_app classify -m {cnn28} --json {names} | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)["model"]["dtype"] == "int8"
+    assert done.stderr == ""
+
+
+def test_a_full_disk_is_one_line(run: Run, picture: Path, cnn28: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_app", "classify", "-m", str(cnn28), str(picture)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 4
+    assert done.stderr == "edge-cxr: cannot write the output: No space left on device\n"
+
+
+def test_memory_does_not_grow_with_the_number_of_images(
+    tmp_path: Path, cnn28: Path, picture: Path
+) -> None:
+    def peak(count: int) -> int:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        for index in range(count):
+            os.symlink(picture, folder / f"{index:05d}.png")
+        line = [sys.executable, "-m", "edge_app", "classify", "--csv", "-m", str(cnn28), str(folder)]
+        with subprocess.Popen(line, stdout=subprocess.DEVNULL) as child:
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        return usage.ru_maxrss
+
+    few, many = peak(50), peak(4000)
+    print(f"peak memory: {few} KiB for 50 images, {many} KiB for 4000")
+    assert many < 1.1 * few
+
+
+def test_progress_goes_to_a_terminal_on_standard_error_only(
+    run: Run, picture: Path, cnn28: Path, tmp_path: Path
+) -> None:
+    import pty
+
+    primary, secondary = pty.openpty()
+    line = [sys.executable, "-m", "edge_app", "classify", "--csv", "-m", str(cnn28)]
+    child = subprocess.Popen([*line, *[str(picture)] * 200], stdout=subprocess.PIPE, stderr=secondary)
+    os.close(secondary)
+    answers, _ = child.communicate(timeout=60)
+    shown = b""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            chunk = os.read(primary, 4096)
+        except OSError:  # Linux answers so at the end of a terminal
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(primary)
+    assert child.returncode == 0
+    assert len(answers.splitlines()) == 201
+    assert b"classifying" in shown
+    assert b"classifying" not in answers
+    assert b"classifying" not in run("classify", "--csv", picture, picture).stderr.encode()
+
+
+def test_models_list_and_inspect_show_what_is_in_the_file(run: Run) -> None:
+    listed = json.loads(run("models list", "--json").stdout)
+    assert [model["name"] for model in listed if model["default"]] == ["cxr-lite0-128"]
+    for model in listed:
+        manifest = json.loads(run("models inspect", "--json", model["name"]).stdout)
+        assert manifest["flatbuffer"]["sha256"] == model["sha256"]
+        assert manifest["metrics"]["macro_auroc"] == model["metrics"]["macro_auroc"]
+        readable = run("models inspect", model["name"]).stdout
+        assert model["sha256"][:16] in readable
+        assert "Hernia" in readable
+
+
+def test_models_verify_runs_the_golden_vectors(run: Run) -> None:
+    done = run("models verify", "--json")
+    answers = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert {answer["name"] for answer in answers} == {"cxr-lite0-128", "cxr-cnn28"}
+    assert all(answer["ok"] and answer["off"] <= answer["tolerance"] for answer in answers)
+
+
+def test_doctor_says_ready_and_what_runs_where(run: Run) -> None:
+    done = run("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert found["ok"] is True
+    assert found["runtime"]["package"] in ("ai-edge-litert", "tflite-runtime")
+    assert found["packages"]["numpy"] == np.__version__
+    assert len(run("doctor").stdout.splitlines()) <= 24
+
+
+def test_without_a_runtime_the_way_out_is_named(
+    picture: Path, cnn28: Path, tmp_path: Path
+) -> None:
+    for package in ("ai_edge_litert", "tflite_runtime"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("raise ImportError('not for this Python')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for arguments in (["classify", "-m", str(cnn28), str(picture)], ["doctor"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_app", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 4
+        assert "pip install ai-edge-litert" in " ".join((done.stdout + done.stderr).split())
+        assert "Traceback" not in done.stderr
