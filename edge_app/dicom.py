@@ -1,26 +1,31 @@
-"""One DICOM object → one 8-bit radiograph, by the grayscale pipeline of the standard.
+"""One DICOM file → one 8-bit radiograph, by the grayscale pipeline of the standard.
 
-Sections are those of DICOM PS3.3:
+Sections of DICOM PS3.3 that the code follows:
 
-- C.7.6.3 Image Pixel: stored values are `Bits Stored` wide, signed where Pixel Representation is
-  1; C.7.6.3.1.2: the lowest value is white in MONOCHROME1, black in MONOCHROME2.
-- C.11.1 Modality LUT: stored values → modality values, by a table or by rescale slope, intercept.
-- C.11.2 VOI LUT: modality values → what is shown, by a table (C.11.2.1.1) or a window
-  (C.11.2.1.2; LINEAR, LINEAR_EXACT and SIGMOID in C.11.2.1.2.1 and C.11.2.1.3).
-- C.8.11.3 DX Image: Presentation LUT Shape is INVERSE in MONOCHROME1 and IDENTITY in MONOCHROME2,
-  so it repeats the Photometric Interpretation: acting on both would invert twice.
+- C.7.6.3 Image Pixel: samples are `Bits Stored` wide, signed where Pixel Representation is 1;
+  C.7.6.3.1.2: the lowest value shows white in MONOCHROME1, black in MONOCHROME2.
+- C.11.1 Modality LUT: stored values → modality values, by a table or by slope and intercept.
+- C.11.2 VOI LUT: modality values → display, by a table (C.11.2.1.1) or a window (C.11.2.1.2;
+  C.11.2.1.3 for LINEAR_EXACT and SIGMOID).
+- C.8.11.3 DX Image: Presentation LUT Shape is INVERSE for MONOCHROME1, IDENTITY for MONOCHROME2.
+  It only repeats the Photometric Interpretation; acting on both would invert twice.
 
-All steps run over the at most 65536 values a sample can have; the image passes through the
-resulting table once. pydicom parses and decodes. Its `apply_voi` wraps 8-bit tables of more than
-256 entries and its `apply_windowing` shows a negative rescale slope upside down: hence the steps
-are written out below.
+These steps run over the at most 65536 values a sample can take; the picture then passes through
+one table. pydicom parses and decodes; its `apply_voi` wraps 8-bit tables of more than 256 entries
+and its `apply_windowing` turns a negative rescale slope upside down, hence the steps are here.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
+import itertools
+import json
 import logging
 import re
 import struct
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -31,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import EdgeCxrError, ImageError
+from edge_app.errors import ImageError
 from edge_app.image import Limits, Radiograph, jpeg_segments, require_pixels
 from edge_app.windowing import to_8bit
 
@@ -41,25 +46,45 @@ if TYPE_CHECKING:
 
 EXTRA = "install the dicom extra: pip install 'edge-cxr[dicom]'"
 
-RADIOGRAPHY = frozenset(("", "CR", "DX", "DR", "RG", "RF", "OT", "SC"))
-"""Modalities that can hold a chest film. A CT slice scored as one would look like an answer."""
+RADIOGRAPHY = ("", "CR", "DX", "DR", "RG", "RF", "OT", "SC")
+"""Modalities that may hold a chest film. A CT slice scored as one would look like an answer."""
 
-LATERAL = frozenset(("LL", "RL", "LLD", "RLD", "LAT", "LATERAL"))
+LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")
 
 KEYWORDS = (
-    "SOPClassUID Modality BodyPartExamined ViewPosition SamplesPerPixel PhotometricInterpretation "
-    "NumberOfFrames Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation "
-    "WindowCenter WindowWidth VOILUTFunction RescaleIntercept RescaleSlope "
-    "ModalityLUTSequence VOILUTSequence PixelData"
-).split()
-"""All that is parsed; who the patient is never is."""
+    *("SOPClassUID", "Modality", "BodyPartExamined", "ViewPosition", "NumberOfFrames"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "Rows", "Columns"),
+    *("BitsAllocated", "BitsStored", "HighBit", "RescaleSlope", "RescaleIntercept"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence"),
+    "PixelData",
+)
+"""All that is parsed. Who the patient is never is."""
+
+REQUIRED = (
+    *("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored"),
+    "PixelRepresentation",
+)
 
 PIXEL_DATA = 0x7FE00010
 FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
+LUT_SEQUENCES = (0x00283000, 0x00283010)
 UNDEFINED_LENGTH = 0xFFFFFFFF
-MAX_READS = 50_000
-MAX_VALUE = 1 << 20
-MAX_TEXT = 1 << 12
+MAX_ELEMENTS = 50_000
+MAX_LUT_BYTES = 1 << 20
+MAX_VALUE_BYTES = 1 << 12
+
+CODECS = {
+    "1.2.840.10008.1.2.4.50": "pillow",  # JPEG Baseline
+    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG Extended
+    "1.2.840.10008.1.2.4.57": "gdcm",  # JPEG Lossless
+    "1.2.840.10008.1.2.4.70": "gdcm",  # JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80": "gdcm",  # JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.81": "gdcm",  # JPEG-LS Near-Lossless
+    "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.91": "pillow",  # JPEG 2000
+    "1.2.840.10008.1.2.5": "pydicom",  # RLE
+}
+CODEC_SECONDS = 120
 
 _one_at_a_time = threading.Lock()
 
@@ -70,23 +95,20 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
     Raises:
         ImageError: it is not one readable radiograph, or pydicom or a codec is not installed.
     """
-    try:
-        import pydicom  # noqa: F401
-    except ImportError:
-        raise ImageError(f"is DICOM: {EXTRA}") from None
+    if importlib.util.find_spec("pydicom") is None:
+        raise ImageError(f"is DICOM: {EXTRA}")
     try:
         with _quietly():
             dataset, syntax = _parse(data)
             notes = _require_radiograph(dataset)
             require_pixels(dataset.Columns, dataset.Rows, limits)
-            stored = _stored_values(dataset, syntax)
-            return _shown(dataset, stored, syntax, notes)
-    except EdgeCxrError:
+            return _shown(dataset, syntax, _samples(dataset, syntax), notes)
+    except ImageError:
         raise
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
-    # pydicom and its codecs raise almost anything on a broken file.
-    except Exception as error:  # noqa: BLE001
+    # pydicom raises almost anything on a broken file.
+    except Exception as error:
         raise ImageError(f"is a damaged DICOM file: {_line(error)}") from None
 
 
@@ -94,7 +116,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
 def _quietly() -> Iterator[None]:
     """pydicom warns and logs about what is answered here in one line.
 
-    Silencing is process-wide, so one file at a time; that also keeps memory to one picture's.
+    Silencing it is process-wide, so one file at a time; memory stays that of one picture.
     """
     logger = logging.getLogger("pydicom")
     with _one_at_a_time, warnings.catch_warnings():
@@ -115,71 +137,66 @@ def _line(value: object, longest: int = 120) -> str:
 class _Metered(BytesIO):
     """Counts the short reads that each element, item and fragment costs.
 
-    pydicom builds an object of over 1 KB for an item of 8 bytes, without bound.
+    pydicom makes an object of over 1 KB for an item of 8 bytes, as many as there are.
     """
 
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += size is not None and 0 <= size <= 8
-        if self.reads > MAX_READS:
-            raise ImageError(f"is DICOM of more than {MAX_READS} elements")
+        if self.reads > MAX_ELEMENTS:
+            raise ImageError(f"is DICOM of more than {MAX_ELEMENTS} elements")
         return super().read(size)
 
 
 def _parse(data: bytes) -> tuple[Dataset, UID]:
-    """The elements named in `KEYWORDS`. Not by dcmread, which would inflate without bound."""
+    """The elements of `KEYWORDS`. Not by `dcmread`, which inflates a deflated file unboundedly."""
     from pydicom.datadict import tag_for_keyword
     from pydicom.filereader import read_dataset
-    from pydicom.tag import BaseTag
     from pydicom.uid import UID
 
-    wanted = [BaseTag(tag_for_keyword(keyword) or 0) for keyword in KEYWORDS]
-    found_pixels = False
+    wanted = [tag_for_keyword(keyword) for keyword in KEYWORDS]
+    begun = False
 
-    def stop_when(tag: BaseTag, vr: str | None, length: int) -> bool:
-        nonlocal found_pixels
-        found_pixels |= tag == PIXEL_DATA
+    def stop_when(tag: int, _vr: str | None, length: int) -> bool:
+        nonlocal begun
         if tag in FLOAT_PIXEL_DATA:
             raise ImageError("holds floating-point pixels: export it as 16-bit integers")
-        if tag == PIXEL_DATA and syntax.is_encapsulated and length != UNDEFINED_LENGTH:
-            raise ImageError("is a damaged DICOM file: its compressed pixels have a fixed length")
-        if tag in wanted and tag != PIXEL_DATA:
-            sequence = (tag & 0xFF00) == 0x3000
-            if length > (MAX_VALUE if sequence else MAX_TEXT) and not (
-                sequence and length == UNDEFINED_LENGTH
-            ):
-                raise ImageError(f"is a damaged DICOM file: element {tag} has {length} bytes")
+        if tag == PIXEL_DATA:
+            begun = True
+            fits = not syntax.is_encapsulated or length == UNDEFINED_LENGTH
+        elif tag in LUT_SEQUENCES:
+            fits = length <= MAX_LUT_BYTES or length == UNDEFINED_LENGTH
+        else:
+            fits = length <= MAX_VALUE_BYTES or tag not in wanted
+        if not fits:
+            raise ImageError(f"is a damaged DICOM file: element {tag} has {length} bytes")
         return tag > PIXEL_DATA
 
     file = _Metered(data)
     file.seek(132)
-    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
-    syntax = UID(str(meta.get("TransferSyntaxUID", "")))
+    meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
+    syntax = UID(_text(meta, "TransferSyntaxUID"))
     if not syntax.is_transfer_syntax:
-        raise ImageError(f"is DICOM of an unknown transfer syntax: '{_line(str(syntax), 64)}'")
-    if syntax.is_deflated:
+        raise ImageError(f"is DICOM of an unknown transfer syntax, '{syntax}'")
+    if syntax.is_deflated or (syntax.is_encapsulated and syntax not in CODECS):
         raise ImageError(f"is DICOM in {syntax.name}, which is not read: export it uncompressed")
-    dataset = read_dataset(
-        file,
-        syntax.is_implicit_VR,
-        syntax.is_little_endian,
-        stop_when=stop_when,
-        specific_tags=list(wanted),
-    )
-    if found_pixels and "PixelData" not in dataset:
+    implicit, little_endian = syntax.is_implicit_VR, syntax.is_little_endian
+    dataset = read_dataset(file, implicit, little_endian, stop_when=stop_when, specific_tags=wanted)
+    if begun and "PixelData" not in dataset:
         raise ImageError("is a truncated DICOM file: its pixel data has no end")
+    dataset.file_meta = meta
     return dataset, syntax
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
-    return "" if value is None else _line(str(value), 64).strip().upper()
+    return _line(value, 64).strip().upper() if value else ""
 
 
 def _sop_class(dataset: Dataset) -> str:
     uid = dataset.get("SOPClassUID")
-    return _line(uid.name, 64) if uid else "object of unknown class"
+    return _line(uid.name, 64) if uid else "object of no class"
 
 
 def _require_radiograph(dataset: Dataset) -> list[str]:
@@ -199,13 +216,16 @@ def _require_radiograph(dataset: Dataset) -> list[str]:
     photometric = _text(dataset, "PhotometricInterpretation")
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise ImageError(f"is a DICOM image in {photometric or 'no colour space'}, not grayscale")
+    for keyword in REQUIRED:
+        if dataset.get(keyword) is None:
+            raise ImageError(f"is a damaged DICOM file: it has no {keyword}")
     if dataset.SamplesPerPixel != 1:
         raise ImageError(f"is a DICOM image of {dataset.SamplesPerPixel} samples a pixel, not 1")
     allocated, stored = dataset.BitsAllocated, dataset.BitsStored
     if allocated not in (8, 16) or not 8 <= stored <= allocated:
-        raise ImageError(f"stores {stored} bits in {allocated} a sample: 8 to 16 are read")
+        raise ImageError(f"stores {stored} bits of {allocated} a sample: 8 to 16 are read")
     if dataset.get("HighBit", stored - 1) != stored - 1:
-        raise ImageError(f"stores {stored} bits a sample from bit {dataset.HighBit} downwards")
+        raise ImageError(f"stores its {stored} bits up to bit {dataset.HighBit}, not {stored - 1}")
     notes = []
     part = _text(dataset, "BodyPartExamined")
     if part and "CHEST" not in part and "THORAX" not in part:
@@ -215,82 +235,70 @@ def _require_radiograph(dataset: Dataset) -> list[str]:
     return notes
 
 
-def _stored_values(dataset: Dataset, syntax: UID) -> NDArray[np.integer[Any]]:
-    """Rows×Columns in the machine's byte order, each within Bits Stored."""
-    from pydicom.encaps import get_frame
-    from pydicom.pixels import get_decoder
-
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise ImageError(f"is compressed as {syntax.name}: export it uncompressed") from None
-    if not decoder.is_available:
-        raise ImageError(f"is compressed as {syntax.name}, for which there is no codec: {EXTRA}")
-    dataset.file_meta = _file_meta(syntax)
-    if syntax.is_encapsulated:
-        if int.from_bytes(dataset.PixelData[4:8], "little") > 4:
-            raise ImageError("is a DICOM image of several frames: export the one to be read")
-        _require_honest(get_frame(dataset.PixelData, 0, number_of_frames=1), syntax, dataset)
-        _silence_gdcm()
-    try:
-        values, _ = decoder.as_array(dataset, index=0, raw=True)
-    except RuntimeError as error:  # pydicom's list of what each codec said
-        reason = _line(str(error).split("plugins:")[-1])
-        raise ImageError(f"its {syntax.name} pixels cannot be decoded: {reason}") from None
-    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+def _samples(dataset: Dataset, syntax: UID) -> NDArray[Any]:
+    """Rows×Columns stored values, (u)int8 or (u)int16, each within Bits Stored."""
+    codec = CODECS.get(syntax, "")
+    if codec == "gdcm" and importlib.util.find_spec("gdcm") is None:
+        raise ImageError(f"is compressed as {syntax.name}: {EXTRA}")
+    if codec:
+        frame = _frame(dataset)
+        _require_honest(frame, syntax, dataset)
+    if codec == "gdcm":
+        values = _isolated(frame, syntax, dataset)
+    else:
+        values = _by_pydicom(dataset, syntax, codec)
     lowest = _lowest(dataset)
-    if values.min() < lowest or values.max() - lowest >> dataset.BitsStored:
+    if values.min() < lowest or int(values.max()) - lowest >> dataset.BitsStored:
         raise ImageError(f"holds values beyond its {dataset.BitsStored} bits")
     return values
 
 
-def _file_meta(syntax: UID) -> Any:
-    from pydicom.dataset import FileMetaDataset
+def _frame(dataset: Dataset) -> bytes:
+    from pydicom.encaps import get_frame
 
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = syntax
-    return meta
+    if int.from_bytes(dataset.PixelData[4:8], "little") > 4:  # bytes of the offset table
+        raise ImageError("is a DICOM image of several frames: export the one to be read")
+    return bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
 
 
-def _silence_gdcm() -> None:
+def _by_pydicom(dataset: Dataset, syntax: UID, codec: str) -> NDArray[Any]:
+    from pydicom.pixels import get_decoder
+
     try:
-        import gdcm  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        return
-    gdcm.Trace.WarningOff()
-    gdcm.Trace.ErrorOff()
+        values, _ = get_decoder(syntax).as_array(dataset, index=0, raw=True, decoding_plugin=codec)
+    except RuntimeError as error:  # "… plugins:" and what the codec said
+        reason = _line(str(error).split("plugins:")[-1])
+        raise ImageError(f"its {syntax.name} pixels cannot be decoded: {reason}") from None
+    return np.asarray(values.astype(values.dtype.newbyteorder("="), copy=False))
 
 
 def _require_honest(frame: bytes, syntax: UID, dataset: Dataset) -> None:
     """The codestream must be the size its header promised: codecs allocate what *it* declares."""
-    from pydicom.uid import JPEGLSTransferSyntaxes, JPEGTransferSyntaxes, RLELossless
-
     rows, columns = dataset.Rows, dataset.Columns
-    if syntax == RLELossless:
+    if CODECS[syntax] == "pydicom":
         _require_rle_size(frame, rows * columns)
         return
     sizes = []
-    if syntax in JPEGTransferSyntaxes or syntax in JPEGLSTransferSyntaxes:
-        if frame.startswith(b"\xff\xd8"):
-            for marker, at in jpeg_segments(frame):
-                if marker == 0xF7 or (marker >> 4 == 0xC and marker not in (0xC4, 0xC8, 0xCC)):
-                    sizes.append(struct.unpack_from(">HHB", frame, at + 3))
-    elif frame.startswith(b"\xff\x4f\xff\x51"):  # JPEG 2000: SOC, SIZ
-        right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
-        sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
+    if syntax.name.startswith("JPEG 2000"):
+        if frame.startswith(b"\xff\x4f\xff\x51"):  # SOC, SIZ
+            right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
+            sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
+    elif frame.startswith(b"\xff\xd8"):
+        for marker, at in jpeg_segments(frame):
+            if marker == 0xF7 or (marker >> 4 == 0xC and marker not in (0xC4, 0xC8, 0xCC)):
+                sizes.append(struct.unpack_from(">HHB", frame, at + 3))
     if sizes != [(rows, columns, 1)]:
         raise ImageError(
-            f"is a damaged DICOM file: declares {rows} rows, {columns} columns and 1 sample, "
-            f"compressed are {_line(sizes[:1] or 'none')}"
+            f"is a damaged DICOM file: declares {(rows, columns, 1)} rows, columns and samples, "
+            f"its compressed pixels {sizes[0] if sizes else 'none'}"
         )
 
 
 def _require_rle_size(frame: bytes, pixels: int) -> None:
     """Walk the runs (PS3.5 G.3.1): two bytes may stand for 128, and pydicom unpacks them all."""
     count, *offsets = struct.unpack_from("<16L", frame)
-    bounds = [*offsets[:count], len(frame)]
     padded = pixels + 128
-    for at, end in zip(bounds, bounds[1:], strict=False):
+    for at, end in itertools.pairwise([*offsets[:count], len(frame)]):
         size = 0
         while at < min(end, len(frame)) and size <= padded:
             run = frame[at]
@@ -300,32 +308,82 @@ def _require_rle_size(frame: bytes, pixels: int) -> None:
             raise ImageError("is a damaged DICOM file: its RLE runs are longer than the picture")
 
 
+def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
+    """Decode with gdcm in a process of its own: a damaged frame makes it crash, not complain."""
+    rows, columns, signed = dataset.Rows, dataset.Columns, dataset.PixelRepresentation
+    allocated, stored = dataset.BitsAllocated, dataset.BitsStored
+    for marker, at in jpeg_segments(frame):
+        if marker == 0xF7:  # of JPEG-LS, gdcm gives bytes where the codestream's samples fit
+            stored = frame[at + 2]
+            allocated = 8 if stored <= 8 else 16
+    photometric = _text(dataset, "PhotometricInterpretation")
+    job = [sys.path, str(syntax), photometric, columns, rows, allocated, stored, signed]
+    program = f"{inspect.getsource(_gdcm_main)}\n_gdcm_main()"
+    # -I, and this process's path: nothing is imported from the folder the pictures are in.
+    command = [sys.executable, "-I", "-S", "-c", program, json.dumps(job)]
+    try:
+        done = subprocess.run(command, input=frame, capture_output=True, timeout=CODEC_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {syntax.name}") from None
+    complaint = done.stderr.decode("latin-1")
+    if done.returncode or complaint or len(done.stdout) != rows * columns * allocated // 8:
+        raise ImageError(f"its {syntax.name} pixels are damaged: {_line(complaint or 'no pixels')}")
+    values = np.frombuffer(done.stdout, f"<u{allocated // 8}").reshape(rows, columns)
+    values = values.astype(f"u{dataset.BitsAllocated // 8}", copy=False)
+    if not signed:
+        return values
+    unused = dataset.BitsAllocated - dataset.BitsStored
+    return np.asarray((values << unused).view(f"i{values.itemsize}") >> unused)
+
+
+def _gdcm_main() -> None:
+    """What the process of `_isolated` runs; it sees no other line of this file."""
+    import json
+    import sys
+
+    sys.path[:], syntax, photometric, columns, rows, *bits, signed = json.loads(sys.argv[1])
+    import gdcm  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    gdcm.Trace.WarningOff()
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(sys.stdin.buffer.read())
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((columns, rows, 1))
+    image.SetDataElement(element)
+    kind = gdcm.PhotometricInterpretation.GetPIType(photometric)
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+    image.SetPixelFormat(gdcm.PixelFormat(1, *bits, bits[1] - 1, signed))
+    # gdcm hands its bytes over as text
+    sys.stdout.buffer.write(image.GetBuffer().encode("utf-8", "surrogateescape"))
+
+
 def _lowest(dataset: Dataset) -> int:
     return -(1 << dataset.BitsStored - 1) if dataset.PixelRepresentation else 0
 
 
-def _shown(
-    dataset: Dataset, stored: NDArray[np.integer[Any]], syntax: UID, notes: list[str]
-) -> Radiograph:
+def _shown(dataset: Dataset, syntax: UID, samples: NDArray[Any], notes: list[str]) -> Radiograph:
     """Modality LUT, VOI LUT and polarity: stored values → 8 bits, air dark."""
-    bits = int(dataset.BitsStored)
-    domain = np.arange(1 << bits) + _lowest(dataset)
-    values, levels, depth = _modality(dataset, domain)
-    # The place of each sample in `domain`: an offset modulo 2**16 turns signed into unsigned.
-    place = stored.view(f"u{stored.itemsize}") - np.array(
-        _lowest(dataset) % (1 << 8 * stored.itemsize), dtype=f"u{stored.itemsize}"
-    )
+    lowest, bits = _lowest(dataset), int(dataset.BitsStored)
+    values, levels, depth = _modality(dataset, np.arange(1 << bits) + lowest)
+    # Each sample's place in that table; unsigned overflow turns `- lowest` into what is meant.
+    unsigned = np.dtype(f"u{samples.itemsize}")
+    place = samples.view(unsigned) - unsigned.type(lowest % (1 << 8 * unsigned.itemsize))
     shares, window = _voi(dataset, values, notes)
     if shares is None:
         pixels, window = to_8bit(levels[place], depth)
         if "narrowed" in window:
             notes.append(f"has little contrast at {depth} bits: windowed to {window}")
     else:
-        # 256 equal parts of the display range: an 8-bit picture stored with 8, 10, 12 or 16 bits
-        # comes back exactly.
-        grays = np.clip(np.floor(shares * 256), 0, 255).astype(np.uint8)
-        pixels = grays[place]
-    inverted = _text(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+        # 256 equal parts of the display range: 8-bit pictures stored wider come back exactly.
+        pixels = np.clip(np.floor(shares * 256), 0, 255).astype(np.uint8)[place]
+    photometric = _text(dataset, "PhotometricInterpretation")
+    inverted = photometric == "MONOCHROME1"
     facts = {
         "format": "DICOM",
         "width": int(dataset.Columns),
@@ -333,7 +391,7 @@ def _shown(
         "bits": bits,
         "window": window,
         "inverted": inverted,
-        "photometric": _text(dataset, "PhotometricInterpretation"),
+        "photometric": photometric,
         "transfer_syntax": syntax.name,
         "modality": _text(dataset, "Modality"),
         "sop_class": _sop_class(dataset),
@@ -341,8 +399,61 @@ def _shown(
     return Radiograph(255 - pixels if inverted else pixels, facts, tuple(notes))
 
 
+def _modality(
+    dataset: Dataset, stored: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[np.uint16], int]:
+    """Each stored value's modality value; and as a level from 0 up, with the bits it needs."""
+    if dataset.get("ModalityLUTSequence"):
+        table, first, depth = _table(dataset.ModalityLUTSequence[0])
+        values = _looked_up(table, first, stored)
+        return values, values, depth
+    slope = _number(dataset, "RescaleSlope", 1)
+    if slope == 0:
+        raise ImageError("is a damaged DICOM file: its rescale slope is 0")
+    levels = np.arange(len(stored), dtype=np.uint16)[:: 1 if slope > 0 else -1]
+    return stored * slope + _number(dataset, "RescaleIntercept", 0), levels, dataset.BitsStored
+
+
+def _voi(
+    dataset: Dataset, values: NDArray[Any], notes: list[str]
+) -> tuple[NDArray[np.float64] | None, str]:
+    """Each modality value's share of the display range, 0 to 1, by the first LUT or window."""
+    tables, centers = dataset.get("VOILUTSequence"), dataset.get("WindowCenter")
+    views = len(tables) if tables else 0 if centers is None else dataset["WindowCenter"].VM
+    if views > 1:
+        notes.append(f"offers {views} windows: the first was used")
+    if tables:
+        table, first, depth = _table(tables[0])
+        return _looked_up(table, first, values) / ((1 << depth) - 1), f"VOI LUT of {depth} bits"
+    if not views:
+        return None, ""
+    center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 0)
+    function = _text(dataset, "VOILUTFunction") or "LINEAR"
+    window = f"center {center:g}, width {width:g}, {function}"
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        raise ImageError(f"is a DICOM image with the unknown VOI LUT function {function}")
+    if width < 1 if function == "LINEAR" else width <= 0:
+        notes.append(f"gives a window of width {width:g}: the full range was used")
+        return None, ""
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -500, 500))), window
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    return np.clip((values - center + width / 2) / max(width, 1e-9), 0, 1), window
+
+
+def _number(dataset: Dataset, keyword: str, default: float) -> float:
+    """The first value of a numeric element, `default` where it is absent or empty."""
+    if keyword not in dataset or not (element := dataset[keyword]).VM:
+        return default
+    number = float(element.value if element.VM == 1 else element.value[0])
+    if not np.isfinite(number):
+        raise ImageError(f"is a damaged DICOM file: its {keyword} is {number}")
+    return number
+
+
 def _table(item: Dataset) -> tuple[NDArray[np.uint16], int, int]:
-    """A LUT's entries, the value its first one stands for, and its bits (C.11.1.1.1)."""
+    """A LUT's entries, the value that the first one stands for, and its bits (C.11.1.1.1)."""
     entries, first, depth = (int(number) for number in item.LUTDescriptor)
     entries = entries or 1 << 16
     data = item.LUTData
@@ -353,69 +464,12 @@ def _table(item: Dataset) -> tuple[NDArray[np.uint16], int, int]:
         words = np.atleast_1d(np.asarray(data)).astype("<u2")
     # 8-bit entries are packed two to a word, but some makers give each a word of its own.
     table = words if len(words) >= entries else words.view(np.uint8).astype(np.uint16)
-    table = table[:entries]
-    if len(table) < entries or not 8 <= depth <= 16 or table.max() >> depth:
+    if len(table) < entries or not 8 <= depth <= 16 or table[:entries].max() >> depth:
         raise ImageError(f"is a damaged DICOM file: a LUT of {entries} entries of {depth} bits")
-    return table, first, depth
+    return table[:entries], first, depth
 
 
 def _looked_up(table: NDArray[np.uint16], first: int, values: NDArray[Any]) -> NDArray[np.uint16]:
-    return table[np.clip(np.rint(values) - first, 0, len(table) - 1).astype(np.intp)]
-
-
-def _modality(
-    dataset: Dataset, domain: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[np.uint16], int]:
-    """Each stored value's modality value, and its level from 0 with the bits that holds it."""
-    sequence = dataset.get("ModalityLUTSequence")
-    if sequence:
-        table, first, depth = _table(sequence[0])
-        values = _looked_up(table, first, domain)
-        return values, values, depth
-    slope = _first_number(dataset, "RescaleSlope", 1.0)
-    levels = np.arange(len(domain), dtype=np.uint16)
-    if slope == 0:
-        raise ImageError("is a damaged DICOM file: its rescale slope is 0")
-    values = domain * slope + _first_number(dataset, "RescaleIntercept", 0.0)
-    return values, levels if slope > 0 else levels[::-1], int(dataset.BitsStored)
-
-
-def _first_number(dataset: Dataset, keyword: str, default: float) -> float:
-    value = dataset.get(keyword)
-    if value is None or value == "":
-        return default
-    number = float(value if isinstance(value, (int, float)) else value[0])
-    if not np.isfinite(number):
-        raise ImageError(f"is a damaged DICOM file: its {keyword} is {number}")
-    return number
-
-
-def _voi(
-    dataset: Dataset, values: NDArray[Any], notes: list[str]
-) -> tuple[NDArray[np.float64] | None, str]:
-    """Each modality value's place in the display range, 0 to 1, by the first LUT or window."""
-    sequence = dataset.get("VOILUTSequence")
-    centers = dataset.get("WindowCenter")
-    views = len(sequence) if sequence else dataset["WindowCenter"].VM if centers is not None else 0
-    if views > 1:
-        notes.append(f"offers {views} windows: the first was used")
-    if sequence:
-        table, first, depth = _table(sequence[0])
-        shares = _looked_up(table, first, values) / ((1 << depth) - 1)
-        return shares, f"VOI LUT of {depth} bits"
-    if not views:
-        return None, ""
-    center = _first_number(dataset, "WindowCenter", 0.0)
-    width = _first_number(dataset, "WindowWidth", 0.0)
-    function = _text(dataset, "VOILUTFunction") or "LINEAR"
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        raise ImageError(f"is a DICOM image with the unknown VOI LUT function {function}")
-    if width < 1 if function == "LINEAR" else width <= 0:
-        notes.append(f"gives a window of width {width:g}: the full range was used")
-        return None, ""
-    window = f"center {center:g}, width {width:g}, {function}"
-    if function == "SIGMOID":
-        return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -500, 500))), window
-    if function == "LINEAR":
-        center, width = center - 0.5, width - 1
-    return np.clip((values - center + width / 2) / max(width, 1e-9), 0, 1), window
+    """`table` at `values`, held at its ends outside it (C.11.2.1.1)."""
+    place = np.clip(np.rint(values) - first, 0, len(table) - 1)
+    return np.asarray(table[place.astype(np.intp)])

@@ -62,7 +62,7 @@ LITE0_HEAD: Final = 1280
 def efficientnet_lite0(
     size: int = 128, dropout: float = 0.3, drop_path: float = 0.2
 ) -> keras.Model:
-    """EfficientNet-Lite0 for one gray channel: 3.4 M parameters, 126 M multiply-accumulates at 128.
+    """EfficientNet-Lite0 for one gray channel: 3.4 M parameters, 123 M multiply-accumulates at 128.
 
     Args:
         size: side of the square input in pixels.

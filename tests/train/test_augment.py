@@ -1,0 +1,126 @@
+"""What augmentation may do to a picture, and that the same seed does the same again."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge_app.preprocess import normalised
+from train.augment import NONE, Augmentation, augment, normalise
+
+SIZE = 28
+
+
+def pictures(count: int = 16) -> NDArray[np.uint8]:
+    """Smooth pictures like radiographs: white noise would not survive any resampling."""
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(40, 215, (count, 4, 4, 1)).astype(np.float32)
+    return tf.image.resize(coarse, (SIZE, SIZE), "bicubic").numpy().clip(0, 255).astype(np.uint8)
+
+
+def augmented(
+    images: NDArray[np.uint8], strength: Augmentation, seed: int = 0, step: int = 0
+) -> NDArray[np.uint8]:
+    return augment(tf.constant(images), strength, tf.constant([seed, step], tf.int64)).numpy()
+
+
+def test_no_strength_changes_nothing() -> None:
+    assert all(getattr(NONE, each.name) == 0 for each in fields(NONE))
+    images = np.random.default_rng(1).integers(0, 256, (8, SIZE, SIZE, 1), np.uint8)
+    assert np.array_equal(augmented(images, NONE), images)
+
+
+def test_shape_and_type_stay_and_the_whole_range_is_survived() -> None:
+    extremes = np.stack([np.zeros((SIZE, SIZE, 1)), np.full((SIZE, SIZE, 1), 255)] * 8)
+    strong = Augmentation(noise=20.0, gamma=0.5)
+    for images in (pictures(), extremes.astype(np.uint8)):
+        result = augmented(images, strong)
+        assert result.dtype == np.uint8
+        assert result.shape == images.shape
+    # Values are clipped, not wrapped round: black with noise does not become white.
+    still = augmented(extremes.astype(np.uint8), replace(NONE, noise=4.0))
+    assert still[::2].max() < 64
+    assert still[1::2].min() > 192
+
+
+def test_the_same_seed_gives_the_same_images_in_graph_and_out() -> None:
+    images = pictures()
+    first = augmented(images, Augmentation(), seed=3, step=7)
+    assert np.array_equal(augmented(images, Augmentation(), seed=3, step=7), first)
+    in_graph = tf.data.Dataset.from_tensors(tf.constant([3, 7], tf.int64)).map(
+        lambda seed: augment(tf.constant(images), Augmentation(), seed)
+    )
+    # The graph's arithmetic may round a level differently; the random draws are the same.
+    difference = np.abs(next(iter(in_graph)).numpy().astype(int) - first)
+    assert np.mean(difference > 1) < 0.01
+    assert np.array_equal(next(iter(in_graph)).numpy(), next(iter(in_graph)).numpy())
+
+
+def test_other_steps_and_other_seeds_give_other_images() -> None:
+    images = pictures()
+    first = augmented(images, Augmentation(), seed=3, step=7)
+    for seed, step in ((3, 8), (4, 7), (7, 3)):
+        other = augmented(images, Augmentation(), seed=seed, step=step)
+        changed = (other != first).reshape(len(images), -1).any(axis=1)
+        assert changed.all()
+
+
+def test_images_of_one_batch_are_drawn_apart() -> None:
+    images = np.repeat(pictures(1), 16, axis=0)
+    for each in fields(Augmentation):
+        alone = replace(NONE, **{each.name: getattr(Augmentation(), each.name)})
+        results = augmented(images, alone)
+        assert len({result.tobytes() for result in results}) > 1, each.name
+    assert len({result.tobytes() for result in augmented(images, Augmentation())}) == 16
+
+
+def test_a_flip_mirrors_left_and_right_and_does_nothing_else() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (64, SIZE, SIZE, 1), np.uint8)
+    mirrored = images[:, :, ::-1]
+    assert np.array_equal(augmented(images, replace(NONE, flip=1.0)), mirrored)
+    results = augmented(images, replace(NONE, flip=0.5))
+    is_same = (results == images).all(axis=(1, 2, 3))
+    is_mirrored = (results == mirrored).all(axis=(1, 2, 3))
+    assert np.all(is_same ^ is_mirrored)
+    assert 16 <= is_mirrored.sum() <= 48
+
+
+def test_gamma_keeps_black_white_and_the_order_of_grays() -> None:
+    ramp = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    results = augmented(np.repeat(ramp, 16, axis=0), replace(NONE, gamma=0.15))
+    for result in results.reshape(16, 256).astype(int):
+        assert (result[0], result[255]) == (0, 255)
+        assert np.all(np.diff(result) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "mean_difference"),
+    [
+        ({"rotate": 4.0}, 15.0),
+        ({"zoom": 0.08}, 15.0),
+        ({"shift": 0.03}, 15.0),
+        ({"resample": 1.0}, 6.0),
+        ({"jpeg": 1.0}, 6.0),
+        ({"noise": 4.0}, 4.0),
+    ],
+)
+def test_each_step_changes_pictures_a_little(
+    change: dict[str, float], mean_difference: float
+) -> None:
+    images = pictures()
+    inside = slice(4, -4)  # the border may turn black
+    results = augmented(images, replace(NONE, **change))
+    difference = np.abs(results.astype(int) - images)[:, inside, inside]
+    assert 0.2 < difference.mean() < mean_difference
+
+
+def test_normalised_images_are_the_devices_to_the_bit() -> None:
+    grays = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    graph = tf.function(normalise)
+    for result in (normalise(tf.constant(grays)), graph(tf.constant(grays))):
+        assert result.dtype == tf.float32
+        assert result.numpy().tobytes() == normalised(grays).tobytes()

