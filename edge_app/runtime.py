@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app import native_stderr
 from edge_app.errors import ModelError, RuntimeUnavailableError
 from edge_app.model_file import ModelFile
 
@@ -57,27 +53,6 @@ def find_runtime() -> Runtime:
     )
 
 
-@contextmanager
-def _native_stderr_kept() -> Iterator[list[str]]:
-    """Keep what native code prints to file descriptor 2 from the user; yields it afterwards."""
-    lines: list[str] = []
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with (
-        tempfile.TemporaryFile()
-        if not hasattr(os, "memfd_create")
-        else open(os.memfd_create("stderr"), "w+b") as kept
-    ):
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield lines
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            kept.seek(0)
-            lines += kept.read(1 << 16).decode("utf-8", "replace").splitlines()
-
-
 @dataclass(frozen=True)
 class RawOutputs:
     """What the graph gave, in its own dtype: logits (15,) and map (h, w, 15)."""
@@ -95,7 +70,7 @@ class Session:
 
     def __init__(self, model: ModelFile, runtime: Runtime, threads: int = 1) -> None:
         self.model, self.runtime, self.threads = model, runtime, threads
-        with _native_stderr_kept():
+        with native_stderr.silenced():
             try:
                 self._interpreter = runtime.interpreter(
                     model_content=model.flatbuffer, num_threads=threads

@@ -1,10 +1,9 @@
 """`python -m quantize int8`."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
-
-from quantize.cli import main
+from train.start import load_tensorflow
 
 if __name__ == "__main__":
+    load_tensorflow()
+    from quantize.cli import main
+
     main()

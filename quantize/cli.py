@@ -45,7 +45,11 @@ def int8(
     model = quantize_run(
         finished, cached, name, out or run / f"{name}.tflite", images, seed, console
     )
-    console.print(f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
+    console.print(
+        f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def main() -> None:

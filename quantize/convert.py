@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from edge_app import native_stderr
 from edge_app.preprocess import normalised
 from train.cache import Cached
 
@@ -68,7 +69,7 @@ def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
 
 
 def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
-    """Convert, without the converter's talk on standard output and its standing warning."""
-    with redirect_stdout(StringIO()), warnings.catch_warnings():
+    """Convert, without the converter's talk on standard output and its standing warnings."""
+    with native_stderr.silenced(), redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())

@@ -1,10 +1,9 @@
 """`python -m train fit` and `python -m train evaluate`."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
-
-from train.cli import main
+from train.start import load_tensorflow
 
 if __name__ == "__main__":
+    load_tensorflow()
+    from train.cli import main
+
     main()

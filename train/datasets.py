@@ -156,7 +156,7 @@ def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
 def _nih(root: Path, limit: int | None) -> Dataset:
     entries = sorted(root.glob("Data_Entry_2017*.csv"))
     if not entries:
-        raise DatasetError(f"{root}: no Data_Entry_2017*.csv, so it is not the NIH release's layout")
+        raise DatasetError(f"{root}: no Data_Entry_2017*.csv, so not the NIH release's layout")
     table = _read_csv(entries[-1]).rename(
         columns={
             "Image Index": "image",
@@ -269,7 +269,9 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
         if given.ndim != 2 or given.shape[1] != len(order):
             raise DatasetError(f"{path}: {key}_labels is {given.shape}, not N×{len(order)}")
         if len(given) != lengths[split]:
-            raise DatasetError(f"{path}: {len(given)} {key}_labels for {lengths[split]} {key}_images")
+            raise DatasetError(
+                f"{path}: {len(given)} {key}_labels for {lengths[split]} {key}_images"
+            )
         if not np.isin(given, (0, 1)).all():
             raise DatasetError(f"{path}: {key}_labels holds other values than 0 and 1")
         count = len(given) if limit is None else min(limit, len(given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import time
@@ -13,7 +14,6 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
@@ -238,13 +238,13 @@ def _previous(backup: Path) -> Path:
 def exchange_average(model: keras.Model) -> None:
     """Exchange the trained weights and their moving average; twice is nothing, to the bit.
 
-    Keras' `SwapEMAWeights` adds and subtracts, so each epoch's rounding would go into the
-    weights, and a run gone on from a backup would differ from one that was not interrupted.
+    Keras' `SwapEMAWeights` takes the average out again when the next epoch begins: too late for
+    a backup of the trained weights. It also adds and subtracts, and so rounds them each epoch.
     """
     optimizer = model.optimizer
     averages = optimizer._model_variables_moving_average
     for weight, average in zip(optimizer._trainable_variables, averages, strict=True):
-        trained = np.array(weight)
+        trained = weight.numpy()
         weight.assign(average)
         average.assign(trained)
 
@@ -253,8 +253,8 @@ def place_dropout(model: keras.Model, step: int) -> None:
     """Let every dropout layer go on with the mask of this step; Keras' backup leaves it out."""
     for layer in model.layers:
         if hasattr(layer, "seed_generator"):
-            seed = np.array(layer.seed_generator.state)[0]
-            layer.seed_generator.state.assign([seed, step])
+            state = layer.seed_generator.state
+            state.assign([state.numpy()[0], step])
 
 
 def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None:
@@ -369,18 +369,17 @@ def _history_before(path: Path, epoch: int) -> list[float]:
     """Validation AUROC of the epochs that count; later rows, of a torn epoch, are dropped."""
     if not path.exists():
         return []
-    try:
-        table = pd.read_csv(path, float_precision="round_trip")
-    except pd.errors.EmptyDataError:
-        table = pd.DataFrame({"epoch": [], "val_auroc": []})
-    table = table[table["epoch"] < epoch]
-    if table.empty:
+    with path.open(newline="") as file:
+        header, *rows = file.readlines() or [""]
+    kept = [row for row in rows if int(row.partition(",")[0]) < epoch]
+    if not kept:
         path.unlink()
         return []
-    partial = path.with_suffix(".partial")
-    table.to_csv(partial, index=False)
-    partial.replace(path)
-    return [float(value) for value in table["val_auroc"]]
+    if len(kept) < len(rows):
+        partial = path.with_suffix(".partial")
+        partial.write_text(header + "".join(kept), newline="")
+        partial.replace(path)
+    return [float(row["val_auroc"]) for row in csv.DictReader([header, *kept])]
 
 
 def _epochs_since_best(history: Sequence[float]) -> int:

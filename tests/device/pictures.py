@@ -1,23 +1,37 @@
-"""Small files of every kind, made in memory from one synthetic picture."""
+"""Small files of every kind, made in memory from one synthetic picture, and reading them."""
 
 from __future__ import annotations
 
 import io
+import json
 import struct
+import subprocess
+import sys
+import tempfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_app.errors import EXIT_INPUT, ImageError
+from edge_app.image import Limits, Radiograph, read_image
+
 PNG_GRAY, PNG_RGB, PNG_GRAY_ALPHA = 0, 2, 4
-ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+ADAM7 = (
+    *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+    *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+)
 """First row, first column, row step and column step of each pass (PNG specification, 8.2)."""
+
+DATA = -1
 
 
 def radiograph(height: int = 48, width: int = 65) -> NDArray[np.uint8]:
-    """Every gray from 0 to 255, and no symmetry: any flip, turn or shift of it shows."""
+    """Grays from 0 to 255 and no symmetry: any flip, turn or shift of it shows."""
     rows, columns = np.mgrid[:height, :width]
     picture = (rows * 3 + columns * 2) % 128 + 64
     picture[height // 8 : height // 3, width // 6 : width // 2] = 255
@@ -39,23 +53,31 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(
-    width: int, height: int, rows: bytes, *, bits: int, colour: int, interlaced: bool = False,
+def png_packed(
+    packed: bytes,
+    width: int,
+    height: int,
+    *,
+    bits: int,
+    colour: int,
+    interlaced: bool = False,
     extra: bytes = b"",
 ) -> bytes:
-    """A PNG of filtered `rows`, with `extra` chunks before them."""
+    """A PNG of deflated rows, with `extra` chunks before them."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, int(interlaced))
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", header)
-        + extra
-        + png_chunk(b"IDAT", zlib.compress(rows, 9))
-        + png_chunk(b"IEND", b"")
+    chunks = (
+        png_chunk(b"IHDR", header),
+        extra,
+        png_chunk(b"IDAT", packed),
+        png_chunk(b"IEND", b""),
     )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def png_of(samples: NDArray[Any], colour: int, interlaced: bool = False) -> bytes:
-    """An H×W or H×W×channels array of uint8 or uint16 as a PNG of that depth."""
+def png(
+    samples: NDArray[Any], colour: int = PNG_GRAY, interlaced: bool = False, extra: bytes = b""
+) -> bytes:
+    """An H×W or H×W×channels array of uint8 or uint16 as a PNG of that depth, unfiltered."""
     big_endian = samples.astype(samples.dtype.newbyteorder(">"))
     passes = (
         [big_endian[top::down, left::right] for top, left, down, right in ADAM7]
@@ -64,46 +86,43 @@ def png_of(samples: NDArray[Any], colour: int, interlaced: bool = False) -> byte
     )
     rows = b"".join(b"\0" + row.tobytes() for part in passes if part.size for row in part)
     height, width = samples.shape[:2]
-    bits = 8 * samples.itemsize
-    return png(width, height, rows, bits=bits, colour=colour, interlaced=interlaced)
-
-
-def png_bomb(side: int) -> bytes:
-    """A gray PNG of side×side black pixels: deflate makes a thousandth of it, twice over."""
-    row = zlib.compressobj(9)
-    packed = b"".join(row.compress(bytes(side + 1)) for _ in range(side)) + row.flush()
-    header = struct.pack(">IIBBBBB", side, side, 8, PNG_GRAY, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", header)
-        + png_chunk(b"IDAT", packed)
-        + png_chunk(b"IEND", b"")
+    return png_packed(
+        zlib.compress(rows),
+        width,
+        height,
+        bits=8 * samples.itemsize,
+        colour=colour,
+        interlaced=interlaced,
+        extra=extra,
     )
 
 
-def tiff(samples: NDArray[Any], order: str = "<", **tags: int) -> bytes:
-    """An uncompressed gray TIFF of one strip; `tags` are added or replaced, as t259=5."""
+def tiff(samples: NDArray[Any], order: str = "<", *, photometric: int = 1, turn: int = 1) -> bytes:
+    """An uncompressed gray TIFF of one strip; photometric 0 is WhiteIsZero."""
     data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
     height, width = samples.shape
-    entries = {
-        256: width, 257: height, 258: 8 * samples.itemsize, 259: 1, 262: 1, 273: 0, 277: 1,
-        278: height, 279: len(data),
-    }  # fmt: skip
-    entries |= {int(name[1:]): value for name, value in tags.items()}
-    if 273 in entries:
-        entries[273] = 8 + 2 + 12 * len(entries) + 4
-    directory = b"".join(
-        struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(entries.items())
+    return tiff_of(
+        {256: width, 257: height, 258: 8 * samples.itemsize, 259: 1, 262: photometric, 274: turn}
+        | {273: DATA, 277: 1, 278: height, 279: len(data)},
+        data,
+        order,
     )
-    magic = b"II" if order == "<" else b"MM"
-    start = magic + struct.pack(f"{order}HIH", 42, 8, len(entries))
-    return start + directory + bytes(4) + data
 
 
-def exif(orientation: int, kind: int = 3) -> bytes:
-    """An EXIF block with this orientation, stored as TIFF type `kind` (3: as it should be)."""
-    value = struct.pack("<HH", orientation, 0) if kind == 3 else bytes([orientation, 0, 0, 0])
-    entry = struct.pack("<HHI", 0x0112, kind, 1) + value
+def tiff_of(tags: dict[int, int], data: bytes, order: str = "<", following: int = 0) -> bytes:
+    """A TIFF of one directory and its data, whose offset stands where `tags` say `DATA`."""
+    start = 8 + 2 + 12 * len(tags) + 4
+    entries = b"".join(
+        struct.pack(f"{order}HHII", tag, 4, 1, start if value == DATA else value)
+        for tag, value in sorted(tags.items())
+    )
+    magic = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, len(tags))
+    return magic + entries + struct.pack(f"{order}I", following) + data
+
+
+def exif(value: bytes, kind: int = 3) -> bytes:
+    """An EXIF block whose orientation has this value, of TIFF type `kind` (3 is the right one)."""
+    entry = struct.pack("<HHI", 0x0112, kind, 1) + value.ljust(4, b"\0")
     return b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
 
 
@@ -122,7 +141,9 @@ def lying(picture: NDArray[Any], orientation: int) -> NDArray[Any]:
     return np.ascontiguousarray(turns[orientation](picture))
 
 
-def dicom(stored: NDArray[Any], bits: int, syntax: str = "1.2.840.10008.1.2.1", **values: Any) -> bytes:
+def dicom(
+    stored: NDArray[Any], bits: int, syntax: str = "1.2.840.10008.1.2.1", **values: Any
+) -> bytes:
     """A Part 10 file of `stored`; `values` are elements by keyword, None to leave one out."""
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
@@ -161,3 +182,72 @@ def dicom(stored: NDArray[Any], bits: int, syntax: str = "1.2.840.10008.1.2.1", 
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def read(data: bytes, limits: Limits | None = None) -> Radiograph:
+    return read_image(io.BytesIO(data), limits)
+
+
+def refusal(data: bytes, limits: Limits | None = None) -> str:
+    with pytest.raises(ImageError) as caught:
+        read(data, limits)
+    line = str(caught.value)
+    assert line.isprintable()  # one line, no control characters
+    assert caught.value.exit_code == EXIT_INPUT
+    return line
+
+
+def attempt(data: bytes) -> Radiograph | None:
+    """The picture, or None where it was refused; anything else fails the test."""
+    try:
+        return read(data, Limits(max_pixels=1_000_000))
+    except ImageError as error:
+        line = str(error)
+    assert line.isprintable()
+    return None
+
+
+CHILD = """
+import json, os, sys, time
+from edge_app.errors import ImageError
+from edge_app.image import read_image
+
+def megabytes():
+    status = open("/proc/self/status").read()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+warm, user, *paths = sys.argv[1:]
+read_image(warm)
+if user:
+    os.setgroups([])
+    os.setgid(int(user))
+    os.setuid(int(user))
+for path in paths:
+    before, start = megabytes(), time.monotonic()
+    try:
+        line = repr(read_image(path).pixels.shape)
+    except ImageError as error:
+        line = str(error)
+    print(json.dumps([line, megabytes() - before, time.monotonic() - start]))
+"""
+
+
+def answers(*paths: Path | str, user: str = "") -> list[tuple[str, float, float]]:
+    """What reading each path says, how many megabytes more it took, and how many seconds.
+
+    In a process of its own: a hang ends with its time limit, its memory can be measured, and it
+    can give up its rights to those of `user`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        warm = Path(folder, "warm.png")
+        warm.write_bytes(png(radiograph()))
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, str(warm), user, *map(str, paths)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+    assert done.stderr == ""  # nothing but the line: no warning of a library, no traceback
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]

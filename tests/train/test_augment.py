@@ -97,6 +97,28 @@ def test_gamma_keeps_black_white_and_the_order_of_grays() -> None:
         assert np.all(np.diff(result) >= 0)
 
 
+def test_a_shift_moves_each_picture_a_little_way_of_its_own() -> None:
+    images = np.zeros((32, SIZE, SIZE, 1), np.uint8)
+    images[:, 10:18, 10:18] = 200
+    results = augmented(images, replace(NONE, shift=0.03))[..., 0].astype(np.float64)
+    places = np.arange(SIZE)
+    across = (results.sum(axis=1) * places).sum(axis=1) / results.sum(axis=(1, 2)) - 13.5
+    down = (results.sum(axis=2) * places).sum(axis=1) / results.sum(axis=(1, 2)) - 13.5
+    for moved in (across, down):
+        assert len(np.unique(moved.round(3))) > 20
+        assert 0.3 < moved.std() < 1.2  # 0.03 of 28 pixels is 0.84
+        assert np.abs(moved).max() < 2 * 0.03 * SIZE + 0.1  # the tails are cut off
+    assert abs(np.corrcoef(across, down)[0, 1]) < 0.6
+
+
+def test_what_comes_in_from_outside_the_picture_is_black() -> None:
+    white = np.full((16, SIZE, SIZE, 1), 255, np.uint8)
+    results = augmented(white, Augmentation(0.0, 4.0, 0.08, 0.1, 0.0, 0.0, 0.0, 0.0))
+    assert np.all(results[:, 8:-8, 8:-8] == 255)
+    border = np.concatenate([results[:, 0], results[:, -1], results[:, :, 0], results[:, :, -1]])
+    assert 0.2 < (border == 0).mean() < 0.8
+
+
 @pytest.mark.parametrize(
     ("change", "mean_difference"),
     [

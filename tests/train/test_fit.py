@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from edge_app.labels import LABELS, NO_FINDING
+from edge_app.labels import NO_FINDING
 from edge_app.preprocess import InputSpec
 from train import fit as fitting
-from train.augment import NONE
+from train.augment import NONE, Augmentation
 from train.cache import Cached, open_cache
 from train.cli import main
 from train.datasets import DatasetError, load
@@ -36,7 +36,16 @@ from train.fit import Backup, Recipe, batches, build, fit, logits_only, macro_au
 from train.networks import NETWORKS, activation_head
 
 EPOCHS = 6
-TINY = Recipe(network="tiny", size=28, epochs=EPOCHS, batch=8, ema=0.9, patience=EPOCHS, seed=5)
+TINY = Recipe(
+    network="tiny",
+    size=28,
+    epochs=EPOCHS,
+    batch=8,
+    ema=0.9,
+    patience=EPOCHS,
+    seed=5,
+    augmentation=Augmentation(jpeg=0.0, resample=0.0),  # quicker to trace
+)
 
 
 class Killed(BaseException):
@@ -117,11 +126,15 @@ def test_a_seed_repeats_a_run_to_the_bit(
     assert_same_run(uninterrupted, tmp_path / "again")
 
 
-def test_another_seed_makes_another_run(
-    tmp_path: Path, cached: Cached, uninterrupted: Path
-) -> None:
-    train(cached, tmp_path / "other", replace(TINY, seed=6, epochs=1))
-    assert rows_of(tmp_path / "other")[0] != rows_of(uninterrupted)[0]
+def test_another_seed_makes_other_weights_and_another_order(cached: Cached) -> None:
+    part = cached.split("train")
+    one, other = TINY, replace(TINY, seed=6)
+    kernels = [build(recipe).get_layer("conv").get_weights()[0] for recipe in (one, one, other)]
+    assert np.array_equal(kernels[0], kernels[1])
+    assert not np.array_equal(kernels[0], kernels[2])
+    plain = (replace(recipe, augmentation=NONE) for recipe in (one, other))
+    first, second = (next(iter(batches(part, recipe, 0)))[0].numpy() for recipe in plain)
+    assert not np.array_equal(first, second)
 
 
 def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(cached: Cached) -> None:
@@ -170,14 +183,14 @@ def die(patch: pytest.MonkeyPatch, owner: Any, name: str, *, call: int, after: b
     patch.setattr(owner, name, deadly)
 
 
-# Where each start of the run dies: (what, its n-th call in this start, after it has acted,
-# epochs that the next start must not have to repeat).
+# Where each start of the run dies: in the n-th call of what in this start, before or after it has
+# acted, and how many epochs are then safe.
 DEATHS = (
     (fitting.Validation, "on_epoch_end", 1, False, 0),  # the first epoch, not yet validated
     (keras.callbacks.CSVLogger, "on_epoch_end", 2, True, 1),  # written down, not yet backed up
     (keras.callbacks.ModelCheckpoint, "on_epoch_end", 2, False, 2),  # validated, best not kept
     (fitting.Report, "on_train_batch_end", 8, True, 3),  # among the batches
-    (Path, "rename", 3, False, 4),  # one backup moved away, the next not yet in its place
+    (Path, "rename", 3, True, 4),  # one backup moved away, the next not yet in its place
 )
 
 
@@ -185,90 +198,89 @@ def test_a_run_killed_at_awkward_moments_ends_as_if_it_had_not_been(
     tmp_path: Path, cached: Cached, uninterrupted: Path
 ) -> None:
     run = tmp_path / "run"
-    for owner, name, call, after, _ in DEATHS:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    for owner, name, call, after, safe in DEATHS:
+        with pytest.MonkeyPatch.context() as patch:
             die(patch, owner, name, call=call, after=after)
-            train(cached, run)
-        finished = fitting._finished_epochs(run / "backup")
-        print(f"died in {owner.__name__}.{name}: {finished} epochs are safe")
+            with pytest.raises(Killed):
+                train(cached, run)
+        assert fitting._finished_epochs(run / "backup") == safe, f"{owner.__name__}.{name}"
     printed = train(cached, run)
-    assert printed.count("Going on after epoch") == 1
+    assert f"Going on after epoch {DEATHS[-1][-1]} of {EPOCHS}" in printed
     assert_same_run(uninterrupted, run)
 
 
-@pytest.mark.parametrize("index", range(len(DEATHS)))
-def test_such_a_death_costs_no_finished_epoch(index: int) -> None:
-    pass
-
-
-def trained_at(step: float) -> keras.Model:
-    """A compiled model whose weights tell the epoch they belong to."""
+@pytest.fixture(scope="module")
+def marked() -> Callable[[float], keras.Model]:
+    """A compiled model whose weights tell which epoch they are of."""
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
-    model.set_weights([np.full(weight.shape, step) for weight in model.get_weights()])
-    return model
+
+    def mark(epoch: float) -> keras.Model:
+        model.set_weights([np.full(weight.shape, epoch) for weight in model.get_weights()])
+        return model
+
+    return mark
 
 
-def back_up(folder: Path, epoch: int) -> None:
+def back_up(folder: Path, model: keras.Model, epoch: int) -> None:
     backup = Backup(folder)
-    backup.set_model(trained_at(epoch + 1))
+    backup.set_model(model)
     backup.on_epoch_end(epoch)
 
 
-def restored(folder: Path) -> tuple[int, float]:
-    """The epoch a run would go on after, and the epoch its weights are really of."""
+def restored(folder: Path, model: keras.Model) -> tuple[int, float]:
+    """How many epochs a run would go on after, and the mark of the weights it would have."""
     finished = fitting._finished_epochs(folder)
     backup = Backup(folder)
-    model = trained_at(-1.0)
     backup.set_model(model)
     backup.on_train_begin()
     return finished, float(model.get_weights()[0][0, 0])
 
 
-def half_saved(model: keras.Model, filepath: str, overwrite: bool = True) -> None:
-    Path(filepath).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(1000))
-
-
-@pytest.mark.parametrize("epochs_before", [1, 2, 3])
-def test_a_backup_is_never_half(tmp_path: Path, epochs_before: int) -> None:
-    steps = [
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_a_backup_is_whole_wherever_it_was_interrupted(
+    tmp_path: Path, marked: Callable[[float], keras.Model], before: int
+) -> None:
+    """`before` epochs are backed up; during the next backup, each step in turn is the last one."""
+    for number, (owner, name, call, after) in enumerate(
         (owner, name, call, after)
-        for owner, name in (
-            (shutil, "rmtree"),
-            (Path, "rename"),
-            (keras.Model, "save_weights"),
+        for owner, name, calls in (
+            (keras.Model, "save_weights", 1),
+            (shutil, "rmtree", 2),
+            (Path, "rename", 2),
         )
-        for call in (1, 2)
+        for call in range(1, calls + 1)
         for after in (False, True)
-    ]
-    deaths = 0
-    for number, (owner, name, call, after) in enumerate(steps):
+    ):
         folder = tmp_path / str(number) / "backup"
-        for epoch in range(epochs_before):
-            back_up(folder, epoch)
+        for epoch in range(before):
+            back_up(folder, marked(epoch + 1), epoch)
         with pytest.MonkeyPatch.context() as patch:
             die(patch, owner, name, call=call, after=after)
-            try:
-                back_up(folder, epochs_before)
-            except Killed:
-                deaths += 1
-        finished, weights = restored(folder)
-        assert finished in (epochs_before, epochs_before + 1), (name, call, after)
-        assert weights == finished, (name, call, after)
-        back_up(folder, finished)  # and it goes on from there
-        assert restored(folder) == (finished + 1, finished + 1)
-    assert deaths >= 8
+            with pytest.raises(Killed):
+                back_up(folder, marked(before + 1), before)
+        finished, mark = restored(folder, marked(-1))
+        assert finished in (before, before + 1), (name, call, after)
+        assert mark == finished, (name, call, after)
+        back_up(folder, marked(finished + 1), finished)  # and it goes on from there
+        assert restored(folder, marked(-1)) == (finished + 1, finished + 1)
 
 
-def test_a_backup_torn_while_it_is_written_does_not_count(tmp_path: Path) -> None:
+def test_a_backup_torn_while_it_is_written_does_not_count(
+    tmp_path: Path, marked: Callable[[float], keras.Model]
+) -> None:
+    def half_saved(model: keras.Model, filepath: str, overwrite: bool = True) -> None:
+        Path(filepath).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(1000))
+        raise Killed
+
     folder = tmp_path / "backup"
-    back_up(folder, 0)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    back_up(folder, marked(1), 0)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "save_weights", half_saved)
-        die(patch, keras.Model, "save_weights", call=1, after=True)
-        back_up(folder, 1)
-    assert restored(folder) == (1, 1.0)
+        with pytest.raises(Killed):
+            back_up(folder, marked(2), 1)
+    assert restored(folder, marked(-1)) == (1, 1.0)
 
 
 @pytest.mark.parametrize("torn", [("backup",), ("backup", "backup.previous")])
@@ -286,9 +298,7 @@ def test_a_torn_backup_is_survived(
     assert_same_run(uninterrupted, run)
 
 
-def test_a_finished_run_is_left_alone(
-    tmp_path: Path, cached: Cached, uninterrupted: Path
-) -> None:
+def test_a_finished_run_is_left_alone(tmp_path: Path, cached: Cached, uninterrupted: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     before = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
@@ -302,6 +312,22 @@ def test_a_finished_run_is_left_alone(
 # --- the average of the weights -------------------------------------------------------------
 
 
+def test_exchanging_weights_and_average_twice_is_nothing_to_the_bit() -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(50)])
+    model.compile(keras.optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.7), "mse")
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        model.train_on_batch(rng.normal(size=(8, 3)), rng.normal(size=(8, 50)))
+    trained = model.get_weights()
+    fitting.exchange_average(model)
+    averaged = model.get_weights()
+    assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(trained, averaged, strict=True))
+    fitting.exchange_average(model)
+    assert all(np.array_equal(a, b) for a, b in zip(trained, model.get_weights(), strict=True))
+    fitting.exchange_average(model)
+    assert all(np.array_equal(a, b) for a, b in zip(averaged, model.get_weights(), strict=True))
+
+
 class Recorder(fitting.Report):
     """Notes the trainable weights after each batch, and those that validation has just seen."""
 
@@ -309,10 +335,10 @@ class Recorder(fitting.Report):
     validated: list[list[NDArray[np.float32]]]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.trained.append([np.array(weight) for weight in self.model.trainable_variables])
+        self.trained.append([weight.numpy() for weight in self.model.trainable_variables])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.validated.append([np.array(weight) for weight in self.model.trainable_variables])
+        self.validated.append([weight.numpy() for weight in self.model.trainable_variables])
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.0])
@@ -347,7 +373,7 @@ def test_the_average_of_the_weights_is_validated_and_kept(
     scores = [float(row["val_auroc"]) for row in rows_of(tmp_path / "run")]
     best = logits_only(build(recipe))
     best.load_weights(tmp_path / "run" / "best.weights.h5")
-    kept = [np.array(weight) for weight in best.trainable_variables]
+    kept = [weight.numpy() for weight in best.trainable_variables]
     for weight, validated in zip(kept, Recorder.validated[int(np.argmax(scores))], strict=True):
         assert np.array_equal(weight, validated)
     validation = cached.split("validation")
@@ -479,7 +505,7 @@ def story(
     run, epochs = folder / "run", 8
     command = [
         sys.executable, "-m", "train", "fit", str(tiny_nih), "--run", str(run),
-        "--cache", str(folder / "cache"), "--network", "cnn28", "--no-imagenet", "--size", "28",
+        "--cache", str(folder / "cache"), "--recipe", "cxr-cnn28",
         "--epochs", str(epochs), "--batch", "8", "--ema", "0.9", "--patience", str(epochs),
     ]  # fmt: skip
     attempts: list[Attempt] = []

@@ -69,7 +69,9 @@ def synthetic(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are twice too sure of themselves, and one label with hardly a positive."""
     generator = np.random.default_rng(0)
     true_logits = generator.normal(-1, 1.5, (count, len(LABELS)))
-    targets = (generator.random(true_logits.shape) < 1 / (1 + np.exp(-true_logits))).astype(np.uint8)
+    targets = (generator.random(true_logits.shape) < 1 / (1 + np.exp(-true_logits))).astype(
+        np.uint8
+    )
     targets[:, LABELS.index("Hernia")] = 0
     targets[: MIN_POSITIVES - 1, LABELS.index("Hernia")] = 1
     return targets, (2 * true_logits).astype(np.float32)
