@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 from edge_app.classifier import Classifier
-from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, EdgeCxrError, ImageError
+from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
 from edge_app.image import Limits, Radiograph, read_image
 from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
@@ -34,27 +37,51 @@ def classify_all(
 ) -> Tally:
     """Answer each source through `writer`, in order; faults of single images go on.
 
-    Ctrl-C ends the batch between two answers, with all earlier ones printed.
+    Ctrl-C ends the batch between two answers, with all earlier ones printed; a second one at once.
     """
     tally = Tally()
-    try:
+    with _interruptible() as interrupted:
         for source in sources:
-            name = printable(source)
-            try:
-                image = _read(source, limits)
-            except ImageError as error:
-                tally.refused += 1
-                _report(writer, name, error)
-                continue
-            findings = classifier.classify(image)
-            tally.answered += 1
-            if findings.blank:
-                tally.blank += 1
-                complain(f"{name}: {findings.warnings[-1]}")
-            writer.answer(name, image, findings)
-    except KeyboardInterrupt:
-        tally.interrupted = True
+            if interrupted():
+                tally.interrupted = True
+                break
+            _answer(source, classifier, writer, limits, tally)
     return tally
+
+
+def _answer(
+    source: str, classifier: Classifier, writer: Writer, limits: Limits, tally: Tally
+) -> None:
+    name = printable(source)
+    try:
+        image = _read(source, limits)
+    except ImageError as error:
+        tally.refused += 1
+        complain(f"{name}: {error}")
+        writer.refusal(name, error)
+        return
+    findings = classifier.classify(image)
+    tally.answered += 1
+    if findings.blank:
+        tally.blank += 1
+        complain(f"{name}: {findings.warnings[-1]}")
+    writer.answer(name, image, findings)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Within it, the first Ctrl-C only makes the yielded function answer True."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(seen)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read(source: str, limits: Limits) -> Radiograph:
@@ -63,11 +90,6 @@ def _read(source: str, limits: Limits) -> Radiograph:
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
     return read_image(source, limits)
-
-
-def _report(writer: Writer, name: str, error: EdgeCxrError) -> None:
-    complain(f"{name}: {error}")
-    writer.refusal(name, error)
 
 
 def with_progress(sources: Iterable[str]) -> Iterator[str]:

@@ -158,7 +158,8 @@ def main() -> NoReturn:
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # By line: what is answered is out, whatever happens next.
+        stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     try:
         code = _run()
     except EdgeCxrError as error:

@@ -86,6 +86,10 @@ CODECS = {
 }
 CODEC_SECONDS = 120
 
+JPEG_LOSSLESS, JPEG_LS = 0xC3, 0xF7
+NOT_FRAMES = (0xC4, 0xC8, 0xCC)
+"""Markers 0xC0 to 0xCF begin a frame, but for these."""
+
 _one_at_a_time = threading.Lock()
 
 
@@ -285,7 +289,7 @@ def _require_honest(frame: bytes, syntax: UID, dataset: Dataset) -> None:
             sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
     elif frame.startswith(b"\xff\xd8"):
         for marker, at in jpeg_segments(frame):
-            if marker == 0xF7 or (marker >> 4 == 0xC and marker not in (0xC4, 0xC8, 0xCC)):
+            if marker == JPEG_LS or (marker >> 4 == 0xC and marker not in NOT_FRAMES):
                 sizes.append(struct.unpack_from(">HHB", frame, at + 3))
     if sizes != [(rows, columns, 1)]:
         raise ImageError(
@@ -313,8 +317,9 @@ def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
     rows, columns, signed = dataset.Rows, dataset.Columns, dataset.PixelRepresentation
     allocated, stored = dataset.BitsAllocated, dataset.BitsStored
     for marker, at in jpeg_segments(frame):
-        if marker == 0xF7:  # of JPEG-LS, gdcm gives bytes where the codestream's samples fit
+        if marker in (JPEG_LOSSLESS, JPEG_LS):  # with fewer bits gdcm would cut the samples
             stored = frame[at + 2]
+        if marker == JPEG_LS:  # of which gdcm gives bytes where they suffice
             allocated = 8 if stored <= 8 else 16
     photometric = _text(dataset, "PhotometricInterpretation")
     job = [sys.path, str(syntax), photometric, columns, rows, allocated, stored, signed]

@@ -198,7 +198,7 @@ def _decode(data: bytes, limits: Limits) -> Radiograph:
         image.load()
         pixels = _grayscale(_upright(image, facts, notes), facts, notes)
         if deep_colour:
-            facts["bits"] = 16
+            facts.update(bits=16, window="0..65535")
             _require_full_range(pixels)
     except ImageError:
         raise

@@ -29,8 +29,8 @@ from .pictures import answers, attempt, dicom, encoded, radiograph, read, refusa
 
 pydicom = pytest.importorskip("pydicom", reason="the dicom extra is not installed")
 
-from pydicom import Dataset, dcmread, uid  # noqa: E402
-from pydicom.encaps import encapsulate  # noqa: E402
+from pydicom import DataElement, Dataset, dcmread, uid  # noqa: E402
+from pydicom.encaps import encapsulate, get_frame  # noqa: E402
 
 PICTURE = radiograph()
 WIDE = PICTURE.astype(np.uint16)
@@ -191,6 +191,13 @@ def test_a_voi_lut_that_changes_nothing_changes_nothing(
 @pytest.mark.parametrize("vr", ["US", "OW", "packed"])
 def test_8_bit_luts_are_read_however_they_are_packed(vr: str) -> None:
     data = dicom(TWELVE, 12, VOILUTSequence=[lut([value >> 4 for value in range(4096)], 0, 8, vr)])
+    np.testing.assert_array_equal(read(data).pixels, PICTURE)
+
+
+def test_lut_data_in_big_endian_words() -> None:
+    item = lut(list(range(4096)), 0, 12)
+    item["LUTData"] = DataElement("LUTData", "OW", np.arange(4096, dtype=">u2").tobytes())
+    data = dicom(TWELVE, 12, uid.ExplicitVRBigEndian, VOILUTSequence=[item])
     np.testing.assert_array_equal(read(data).pixels, PICTURE)
 
 
@@ -355,6 +362,43 @@ def test_a_damaged_frame_is_refused_and_takes_nothing_down(syntax: str, tmp_path
         except ImageError as error:
             refused += "damaged" in str(error) or "beyond" in str(error) or "decoded" in str(error)
     assert refused >= 2
+
+
+def edited(data: bytes, frame: Callable[[bytes], bytes] = bytes, **values: Any) -> bytes:
+    """The compressed file with its frame or some of its elements replaced."""
+    dataset = dcmread(io.BytesIO(data))
+    dataset.PixelData = encapsulate([frame(get_frame(dataset.PixelData, 0, number_of_frames=1))])
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    file = io.BytesIO()
+    dataset.save_as(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_half_a_frame_is_not_passed_off_as_a_picture(syntax: str, tmp_path: Path) -> None:
+    data = by_gdcm(dicom(TWELVE, 12), syntax, tmp_path)
+    line = refusal(edited(data, lambda frame: frame[: len(frame) // 2] + b"\xff\xd9"))
+    assert "damaged" in line or "decoded" in line
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_8_bit_codestreams_may_stand_for_16_bit_samples(syntax: str, tmp_path: Path) -> None:
+    data = by_gdcm(dicom(PICTURE, 8), syntax, tmp_path)
+    np.testing.assert_array_equal(read(edited(data, BitsAllocated=16)).pixels, PICTURE)
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_samples_narrower_than_declared_are_read(syntax: str, tmp_path: Path) -> None:
+    data = by_gdcm(dicom(TWELVE, 12), syntax, tmp_path)
+    image = read(edited(data, BitsStored=16, HighBit=15, WindowCenter=2048, WindowWidth=4096))
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_samples_wider_than_declared_are_refused(syntax: str, tmp_path: Path) -> None:
+    data = by_gdcm(dicom(WIDE << 8, 16), syntax, tmp_path)
+    assert refusal(edited(data, BitsStored=12, HighBit=11)) == "holds values beyond its 12 bits"
 
 
 def test_codecs_that_are_not_installed_are_named(
@@ -637,6 +681,7 @@ def test_threads_read_at_the_same_time_without_mixing_up() -> None:
         )
         for index in range(len(files))
     ]
+    level, filters = logging.getLogger("pydicom").level, list(warnings.filters)
     started = time.monotonic()
     for thread in threads:
         thread.start()
@@ -645,3 +690,5 @@ def test_threads_read_at_the_same_time_without_mixing_up() -> None:
     assert len(seen) == 40
     assert all(grays == {40 + index} for index, grays in seen)
     assert time.monotonic() - started < 20
+    assert logging.getLogger("pydicom").level == level
+    assert list(warnings.filters) == filters

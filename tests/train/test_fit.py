@@ -154,6 +154,12 @@ def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(cached: Cached
     assert len(list(batches(part, replace(plain, batch=12), 2))) == 3
 
 
+def test_each_step_augments_differently(cached: Cached) -> None:
+    same = replace(cached, rows=np.zeros(16, np.int64), targets=cached.targets[:16])
+    shown = [images.numpy() for images, _ in batches(same, TINY, 0)]  # one picture all the time
+    assert len({step.tobytes() for step in shown}) == len(shown) == 2 * EPOCHS
+
+
 def test_batches_after_a_resumption_are_those_that_would_have_come(cached: Cached) -> None:
     part = cached.split("train")
     whole = [images.numpy() for images, _ in batches(part, TINY, EPOCHS - 3)]
