@@ -18,14 +18,7 @@ and its `apply_windowing` turns a negative rescale slope upside down, hence the 
 from __future__ import annotations
 
 import importlib.util
-import inspect
-import itertools
-import json
 import logging
-import re
-import struct
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -36,15 +29,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.dicom_pixels import CODECS, EXTRA, line, lowest, samples, text
 from edge_app.errors import ImageError
-from edge_app.image import Limits, Radiograph, jpeg_segments, require_pixels
+from edge_app.image import Limits, Radiograph, require_pixels
 from edge_app.windowing import to_8bit
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.uid import UID
-
-EXTRA = "install the dicom extra: pip install 'edge-cxr[dicom]'"
 
 RADIOGRAPHY = ("", "CR", "DX", "DR", "RG", "RF", "OT", "SC")
 """Modalities that may hold a chest film. A CT slice scored as one would look like an answer."""
@@ -73,23 +65,6 @@ MAX_ELEMENTS = 50_000
 MAX_LUT_BYTES = 1 << 20
 MAX_VALUE_BYTES = 1 << 12
 
-CODECS = {
-    "1.2.840.10008.1.2.4.50": "pillow",  # JPEG Baseline
-    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG Extended
-    "1.2.840.10008.1.2.4.57": "gdcm",  # JPEG Lossless
-    "1.2.840.10008.1.2.4.70": "gdcm",  # JPEG Lossless, first-order prediction
-    "1.2.840.10008.1.2.4.80": "gdcm",  # JPEG-LS Lossless
-    "1.2.840.10008.1.2.4.81": "gdcm",  # JPEG-LS Near-Lossless
-    "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.91": "pillow",  # JPEG 2000
-    "1.2.840.10008.1.2.5": "pydicom",  # RLE
-}
-CODEC_SECONDS = 120
-
-JPEG_LOSSLESS, JPEG_LS = 0xC3, 0xF7
-NOT_FRAMES = (0xC4, 0xC8, 0xCC)
-"""Markers 0xC0 to 0xCF begin a frame, but for these."""
-
 _one_at_a_time = threading.Lock()
 
 
@@ -106,14 +81,14 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
             dataset, syntax = _parse(data)
             notes = _require_radiograph(dataset)
             require_pixels(dataset.Columns, dataset.Rows, limits)
-            return _shown(dataset, syntax, _samples(dataset, syntax), notes)
+            return _shown(dataset, syntax, samples(dataset, syntax), notes)
     except ImageError:
         raise
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     # pydicom raises almost anything on a broken file.
     except Exception as error:
-        raise ImageError(f"is a damaged DICOM file: {_line(error)}") from None
+        raise ImageError(f"is a damaged DICOM file: {line(error)}") from None
 
 
 @contextmanager
@@ -131,11 +106,6 @@ def _quietly() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
-
-
-def _line(value: object, longest: int = 120) -> str:
-    text = " ".join(str(value).split()) or type(value).__name__
-    return re.sub(r"[^ -~]", "?", text)[:longest]
 
 
 class _Metered(BytesIO):
@@ -180,7 +150,7 @@ def _parse(data: bytes) -> tuple[Dataset, UID]:
     file = _Metered(data)
     file.seek(132)
     meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2)
-    syntax = UID(_text(meta, "TransferSyntaxUID"))
+    syntax = UID(text(meta, "TransferSyntaxUID"))
     if not syntax.is_transfer_syntax:
         raise ImageError(f"is DICOM of an unknown transfer syntax, '{syntax}'")
     if syntax.is_deflated or (syntax.is_encapsulated and syntax not in CODECS):
@@ -193,14 +163,9 @@ def _parse(data: bytes) -> tuple[Dataset, UID]:
     return dataset, syntax
 
 
-def _text(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword)
-    return _line(value, 64).strip().upper() if value else ""
-
-
 def _sop_class(dataset: Dataset) -> str:
     uid = dataset.get("SOPClassUID")
-    return _line(uid.name, 64) if uid else "object of no class"
+    return line(uid.name, 64) if uid else "object of no class"
 
 
 def _require_radiograph(dataset: Dataset) -> list[str]:
@@ -211,13 +176,13 @@ def _require_radiograph(dataset: Dataset) -> list[str]:
     """
     if "PixelData" not in dataset:
         raise ImageError(f"is a DICOM {_sop_class(dataset)}: it holds no pixel data")
-    modality = _text(dataset, "Modality")
+    modality = text(dataset, "Modality")
     if modality not in RADIOGRAPHY:
         raise ImageError(f"is a DICOM image of modality {modality}, not a radiograph")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames != 1:
         raise ImageError(f"is a DICOM image of {frames} frames: export the one to be read")
-    photometric = _text(dataset, "PhotometricInterpretation")
+    photometric = text(dataset, "PhotometricInterpretation")
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise ImageError(f"is a DICOM image in {photometric or 'no colour space'}, not grayscale")
     for keyword in REQUIRED:
@@ -231,154 +196,21 @@ def _require_radiograph(dataset: Dataset) -> list[str]:
     if dataset.get("HighBit", stored - 1) != stored - 1:
         raise ImageError(f"stores its {stored} bits up to bit {dataset.HighBit}, not {stored - 1}")
     notes = []
-    part = _text(dataset, "BodyPartExamined")
+    part = text(dataset, "BodyPartExamined")
     if part and "CHEST" not in part and "THORAX" not in part:
         notes.append(f"says it shows {part}, not CHEST")
-    if _text(dataset, "ViewPosition") in LATERAL:
+    if text(dataset, "ViewPosition") in LATERAL:
         notes.append("is a lateral view: the networks know frontal ones")
     return notes
 
 
-def _samples(dataset: Dataset, syntax: UID) -> NDArray[Any]:
-    """Rows×Columns stored values, (u)int8 or (u)int16, each within Bits Stored."""
-    codec = CODECS.get(syntax, "")
-    if codec == "gdcm" and importlib.util.find_spec("gdcm") is None:
-        raise ImageError(f"is compressed as {syntax.name}: {EXTRA}")
-    if codec:
-        frame = _frame(dataset)
-        _require_honest(frame, syntax, dataset)
-    if codec == "gdcm":
-        values = _isolated(frame, syntax, dataset)
-    else:
-        values = _by_pydicom(dataset, syntax, codec)
-    lowest = _lowest(dataset)
-    if values.min() < lowest or int(values.max()) - lowest >> dataset.BitsStored:
-        raise ImageError(f"holds values beyond its {dataset.BitsStored} bits")
-    return values
-
-
-def _frame(dataset: Dataset) -> bytes:
-    from pydicom.encaps import get_frame
-
-    if int.from_bytes(dataset.PixelData[4:8], "little") > 4:  # bytes of the offset table
-        raise ImageError("is a DICOM image of several frames: export the one to be read")
-    return bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
-
-
-def _by_pydicom(dataset: Dataset, syntax: UID, codec: str) -> NDArray[Any]:
-    from pydicom.pixels import get_decoder
-
-    try:
-        values, _ = get_decoder(syntax).as_array(dataset, index=0, raw=True, decoding_plugin=codec)
-    except RuntimeError as error:  # "… plugins:" and what the codec said
-        reason = _line(str(error).split("plugins:")[-1])
-        raise ImageError(f"its {syntax.name} pixels cannot be decoded: {reason}") from None
-    return np.asarray(values.astype(values.dtype.newbyteorder("="), copy=False))
-
-
-def _require_honest(frame: bytes, syntax: UID, dataset: Dataset) -> None:
-    """The codestream must be the size its header promised: codecs allocate what *it* declares."""
-    rows, columns = dataset.Rows, dataset.Columns
-    if CODECS[syntax] == "pydicom":
-        _require_rle_size(frame, rows * columns)
-        return
-    sizes = []
-    if syntax.name.startswith("JPEG 2000"):
-        if frame.startswith(b"\xff\x4f\xff\x51"):  # SOC, SIZ
-            right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
-            sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
-    elif frame.startswith(b"\xff\xd8"):
-        for marker, at in jpeg_segments(frame):
-            if marker == JPEG_LS or (marker >> 4 == 0xC and marker not in NOT_FRAMES):
-                sizes.append(struct.unpack_from(">HHB", frame, at + 3))
-    if sizes != [(rows, columns, 1)]:
-        raise ImageError(
-            f"is a damaged DICOM file: declares {(rows, columns, 1)} rows, columns and samples, "
-            f"its compressed pixels {sizes[0] if sizes else 'none'}"
-        )
-
-
-def _require_rle_size(frame: bytes, pixels: int) -> None:
-    """Walk the runs (PS3.5 G.3.1): two bytes may stand for 128, and pydicom unpacks them all."""
-    count, *offsets = struct.unpack_from("<16L", frame)
-    padded = pixels + 128
-    for at, end in itertools.pairwise([*offsets[:count], len(frame)]):
-        size = 0
-        while at < min(end, len(frame)) and size <= padded:
-            run = frame[at]
-            size += run + 1 if run < 128 else (257 - run) % 129
-            at += run + 2 if run < 128 else 2 - (run == 128)
-        if size > padded:
-            raise ImageError("is a damaged DICOM file: its RLE runs are longer than the picture")
-
-
-def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
-    """Decode with gdcm in a process of its own: a damaged frame makes it crash, not complain."""
-    rows, columns, signed = dataset.Rows, dataset.Columns, dataset.PixelRepresentation
-    allocated, stored = dataset.BitsAllocated, dataset.BitsStored
-    for marker, at in jpeg_segments(frame):
-        if marker in (JPEG_LOSSLESS, JPEG_LS):  # with fewer bits gdcm would cut the samples
-            stored = frame[at + 2]
-        if marker == JPEG_LS:  # of which gdcm gives bytes where they suffice
-            allocated = 8 if stored <= 8 else 16
-    photometric = _text(dataset, "PhotometricInterpretation")
-    job = [sys.path, str(syntax), photometric, columns, rows, allocated, stored, signed]
-    program = f"{inspect.getsource(_gdcm_main)}\n_gdcm_main()"
-    # -I, and this process's path: nothing is imported from the folder the pictures are in.
-    command = [sys.executable, "-I", "-S", "-c", program, json.dumps(job)]
-    try:
-        done = subprocess.run(command, input=frame, capture_output=True, timeout=CODEC_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {syntax.name}") from None
-    complaint = done.stderr.decode("latin-1")
-    if done.returncode or complaint or len(done.stdout) != rows * columns * allocated // 8:
-        raise ImageError(f"its {syntax.name} pixels are damaged: {_line(complaint or 'no pixels')}")
-    values = np.frombuffer(done.stdout, f"<u{allocated // 8}").reshape(rows, columns)
-    values = values.astype(f"u{dataset.BitsAllocated // 8}", copy=False)
-    if not signed:
-        return values
-    unused = dataset.BitsAllocated - dataset.BitsStored
-    return np.asarray((values << unused).view(f"i{values.itemsize}") >> unused)
-
-
-def _gdcm_main() -> None:
-    """What the process of `_isolated` runs; it sees no other line of this file."""
-    import json
-    import sys
-
-    sys.path[:], syntax, photometric, columns, rows, *bits, signed = json.loads(sys.argv[1])
-    import gdcm  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
-    gdcm.Trace.WarningOff()
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(sys.stdin.buffer.read())
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((columns, rows, 1))
-    image.SetDataElement(element)
-    kind = gdcm.PhotometricInterpretation.GetPIType(photometric)
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    image.SetPixelFormat(gdcm.PixelFormat(1, *bits, bits[1] - 1, signed))
-    # gdcm hands its bytes over as text
-    sys.stdout.buffer.write(image.GetBuffer().encode("utf-8", "surrogateescape"))
-
-
-def _lowest(dataset: Dataset) -> int:
-    return -(1 << dataset.BitsStored - 1) if dataset.PixelRepresentation else 0
-
-
 def _shown(dataset: Dataset, syntax: UID, samples: NDArray[Any], notes: list[str]) -> Radiograph:
     """Modality LUT, VOI LUT and polarity: stored values → 8 bits, air dark."""
-    lowest, bits = _lowest(dataset), int(dataset.BitsStored)
-    values, levels, depth = _modality(dataset, np.arange(1 << bits) + lowest)
-    # Each sample's place in that table; unsigned overflow turns `- lowest` into what is meant.
+    least, bits = lowest(dataset), int(dataset.BitsStored)
+    values, levels, depth = _modality(dataset, np.arange(1 << bits) + least)
+    # Each sample's place in that table; unsigned overflow turns `- least` into what is meant.
     unsigned = np.dtype(f"u{samples.itemsize}")
-    place = samples.view(unsigned) - unsigned.type(lowest % (1 << 8 * unsigned.itemsize))
+    place = samples.view(unsigned) - unsigned.type(least % (1 << 8 * unsigned.itemsize))
     shares, window = _voi(dataset, values, notes)
     if shares is None:
         pixels, window = to_8bit(levels[place], depth)
@@ -387,7 +219,7 @@ def _shown(dataset: Dataset, syntax: UID, samples: NDArray[Any], notes: list[str
     else:
         # 256 equal parts of the display range: 8-bit pictures stored wider come back exactly.
         pixels = np.clip(np.floor(shares * 256), 0, 255).astype(np.uint8)[place]
-    photometric = _text(dataset, "PhotometricInterpretation")
+    photometric = text(dataset, "PhotometricInterpretation")
     inverted = photometric == "MONOCHROME1"
     facts = {
         "format": "DICOM",
@@ -398,7 +230,7 @@ def _shown(dataset: Dataset, syntax: UID, samples: NDArray[Any], notes: list[str
         "inverted": inverted,
         "photometric": photometric,
         "transfer_syntax": syntax.name,
-        "modality": _text(dataset, "Modality"),
+        "modality": text(dataset, "Modality"),
         "sop_class": _sop_class(dataset),
     }
     return Radiograph(255 - pixels if inverted else pixels, facts, tuple(notes))
@@ -433,7 +265,7 @@ def _voi(
     if not views:
         return None, ""
     center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 0)
-    function = _text(dataset, "VOILUTFunction") or "LINEAR"
+    function = text(dataset, "VOILUTFunction") or "LINEAR"
     window = f"center {center:g}, width {width:g}, {function}"
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         raise ImageError(f"is a DICOM image with the unknown VOI LUT function {function}")
