@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge_app import DISCLAIMER
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
@@ -91,12 +92,14 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         *_metrics(manifest["metrics"]),
         ("intended use", manifest["intended_use"]),
     ):
-        facts.add_row(name, value)
+        facts.add_row(name, Text(value))  # Text: what a file says is no markup
     console.print(facts, highlight=False)
     for name, point in manifest["operating_points"].items():
         default = " (default)" if name == manifest["default_operating_point"] else ""
         table = Table(
-            title=f"\noperating point '{name}'{default}: {point['rule']}; {point['fitted_on']}",
+            title=Text(
+                f"\noperating point '{name}'{default}: {point['rule']}; {point['fitted_on']}"
+            ),
             title_justify="left",
             box=None,
         )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge_app import __version__
 from edge_app.catalogue import verified
@@ -91,31 +93,34 @@ def _runtime() -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any], healthy: bool) -> None:
-    machine, packages, runtime = found["machine"], found["packages"], found["runtime"]
     table = Table(box=None, show_header=False)
+    for name, value in _lines(found, healthy):
+        table.add_row(name, Text(value))  # Text: brackets are no markup
+    Console().print(table, highlight=False)
+
+
+def _lines(found: dict[str, Any], healthy: bool) -> Iterator[tuple[str, str]]:
+    machine, packages, runtime = found["machine"], found["packages"], found["runtime"]
     board = f"{machine['board']}, " if machine["board"] else ""
-    features = ", ".join(machine["features"]) or "none that int8 gains from"
     cores = f"{machine['cores']} cores, {machine['architecture']}"
-    table.add_row("machine", f"{board}{machine['cpu']}, {cores}")
-    table.add_row("", f"{machine['memory_mib']} MiB, {machine['system']}")
-    table.add_row("CPU features", features)
-    installed = [f"{name} {number}" for name, number in packages.items() if number]
-    table.add_row("versions", ", ".join(installed))
+    yield "machine", f"{board}{machine['cpu']}, {cores}"
+    yield "", f"{machine['memory_mib']} MiB, {machine['system']}"
+    yield "CPU features", ", ".join(machine["features"]) or "none that int8 gains from"
+    yield "versions", ", ".join(f"{name} {number}" for name, number in packages.items() if number)
     missing = [name for name in OPTIONAL if not packages[name]]
     if missing:
-        table.add_row("", f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'")
+        yield "", f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'"
     if "error" in runtime:
-        table.add_row("runtime", runtime["error"])
+        yield "runtime", runtime["error"]
     else:
-        table.add_row("runtime", f"{runtime['package']} {runtime['version']} on the CPU")
+        yield "runtime", f"{runtime['package']} {runtime['version']} on the CPU"
     for model in found["models"]:
-        table.add_row(
+        yield (
             "model",
             f"{model['name']}: self-test passed, off by {model['off']:g} {model['unit']}"
             if model["ok"]
             else model["error"],
         )
     if not found["models"] and "error" not in runtime:
-        table.add_row("model", "none is installed")
-    table.add_row("verdict", "ready" if healthy else "NOT ready: see above")
-    Console().print(table, highlight=False)
+        yield "model", "none is installed"
+    yield "verdict", "ready" if healthy else "NOT ready: see above"

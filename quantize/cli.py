@@ -15,7 +15,7 @@ from train.cli import CacheOption, DataArgument, read_data
 from train.datasets import DatasetError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False)
 
 
 @app.callback()

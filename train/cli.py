@@ -20,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False)
 
 DataArgument = Annotated[
     Path, typer.Argument(help="NIH folder, ChestMNIST .npz, or CSV of a label and 784 pixels.")
