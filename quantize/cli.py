@@ -12,7 +12,7 @@ from edge_app.errors import EdgeCxrError
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.errors import ConversionError
 from train.cli import CacheOption, DataArgument, read_data
-from train.datasets import DatasetError
+from train.errors import DatasetError, RunError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, markup=False)
@@ -55,7 +55,7 @@ def int8(
 def main() -> None:
     try:
         app()
-    except DatasetError as error:
+    except (DatasetError, RunError) as error:
         console.print(f"error: {error}", highlight=False)
         raise SystemExit(3) from None
     except (ConversionError, EdgeCxrError) as error:

@@ -22,7 +22,8 @@ from rich.progress import track
 from edge_app.errors import ImageError
 from edge_app.preprocess import InputSpec, resize
 from edge_app.report import dataset_digest
-from train.datasets import Dataset, DatasetError, Split
+from train.datasets import Dataset, Split
+from train.errors import DatasetError
 
 MAX_UNREADABLE = 0.01
 """More unreadable images than this share is a fault of the whole set, not of single files."""

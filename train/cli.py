@@ -12,6 +12,7 @@ from rich.console import Console
 from edge_app.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
+from train.errors import DatasetError, RunError
 from train.networks import NETWORKS
 from train.recipes import DEFAULT_RECIPE, RECIPES
 
@@ -35,7 +36,7 @@ def commands() -> None:
 
 def _split(name: str) -> datasets.Split:
     if name not in datasets.SPLITS:
-        raise datasets.DatasetError(f"no split {name!r}; there are {', '.join(datasets.SPLITS)}")
+        raise DatasetError(f"no split {name!r}; there are {', '.join(datasets.SPLITS)}")
     return name
 
 
@@ -124,6 +125,6 @@ def evaluate(
 def main() -> None:
     try:
         app()
-    except datasets.DatasetError as error:
+    except (DatasetError, RunError) as error:
         console.print(f"error: {error}", highlight=False)
         raise SystemExit(3) from None

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from edge_app.errors import ImageError
 from edge_app.image import read_image
 from edge_app.labels import LABELS, NO_FINDING
+from train.errors import DatasetError
 
 Split = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
@@ -51,10 +52,6 @@ CHESTMNIST_LABELS: Final = (
 
 Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 """An image's index, its H×W uint8 pixels or why there are none, and the SHA-256 of its source."""
-
-
-class DatasetError(Exception):
-    """The data set as a whole cannot be used; said before any training begins."""
 
 
 @dataclass(frozen=True)

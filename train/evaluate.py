@@ -16,7 +16,7 @@ from edge_app.labels import LABELS
 from edge_app.report import Report, interval_text
 from train import pictures
 from train.cache import Cached
-from train.fit import logits_only, predict
+from train.predict import logits_only, predict
 from train.run import FinishedRun, build_report, versions
 
 

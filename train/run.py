@@ -27,8 +27,10 @@ from edge_app.report import Evaluated, Report
 from train import pictures
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
-from train.datasets import DatasetError
-from train.fit import Recipe, build, fit, logits_only, predict
+from train.errors import RunError
+from train.fit import build, fit
+from train.predict import logits_only, predict
+from train.recipes import Recipe
 
 PACKAGES = ("tensorflow", "keras", "numpy", "Pillow", "scikit-learn")
 
@@ -54,18 +56,13 @@ def train(recipe: Recipe, cached: Cached, run: Path, console: Console) -> None:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
 
     Raises:
-        DatasetError: the training or the validation split is empty or too small for a batch.
+        DatasetError: the images cannot be trained on or validated with.
+        RunError: the folder holds another network's run, or training diverged.
     """
     training, validation = cached.split("train"), cached.split("validation")
-    if len(training) < recipe.batch or not len(validation):
-        raise DatasetError(
-            f"{len(training)} training and {len(validation)} validation images "
-            f"are too few for batches of {recipe.batch}"
-        )
     run.mkdir(parents=True, exist_ok=True)
     config = run / "config.json"
-    if config.exists() and Recipe.read(config) != recipe:
-        console.print(f"note: {config} had another recipe; its run goes on with this one")
+    _require_same_network(config, recipe)
     facts = {"train": dataset_facts(training, "train")}
     facts["validation"] = dataset_facts(validation, "validation")
     recipe.write(config, dataset=facts, packages=versions())
@@ -87,6 +84,17 @@ def train(recipe: Recipe, cached: Cached, run: Path, console: Console) -> None:
     console.print(f"{run}: done; next: python -m train evaluate {run} DATA", highlight=False)
 
 
+def _require_same_network(config: Path, recipe: Recipe) -> None:
+    if not config.exists():
+        return
+    before = Recipe.read(config)
+    if (before.network, before.side) != (recipe.network, recipe.side):
+        raise RunError(
+            f"{config.parent} holds a run of {before.network} at {before.side} pixels: "
+            "give this one another --run"
+        )
+
+
 @dataclass(frozen=True)
 class FinishedRun:
     """A trained network with what was decided on validation."""
@@ -103,13 +111,13 @@ def open_run(folder: Path) -> FinishedRun:
     """Load a run folder.
 
     Raises:
-        DatasetError: the run is not finished.
+        RunError: the run is not finished.
     """
     try:
         decided = json.loads((folder / "calibration.json").read_text())
         config = json.loads((folder / "config.json").read_text())
     except FileNotFoundError as error:
-        raise DatasetError(
+        raise RunError(
             f"{folder}: no {Path(error.filename).name}: train it to its end first"
         ) from None
     return FinishedRun(

@@ -32,7 +32,14 @@ def run(tmp_path: Path, cnn28: Path) -> Run:
         command: str, *arguments: object, stdin: bytes | None = None, **options: object
     ) -> subprocess.CompletedProcess[str]:
         model = ["--model", str(cnn28)] if command == "classify" else []
-        line = [sys.executable, "-m", "edge_app", *command.split(), *model, *map(_argument, arguments)]
+        line = [
+            sys.executable,
+            "-m",
+            "edge_app",
+            *command.split(),
+            *model,
+            *map(_argument, arguments),
+        ]
         done = subprocess.run(line, input=stdin, capture_output=True, timeout=120, **options)  # type: ignore[call-overload]
         text = [stream.decode("utf-8") for stream in (done.stdout, done.stderr)]
         assert "Traceback" not in text[1]
@@ -42,7 +49,13 @@ def run(tmp_path: Path, cnn28: Path) -> Run:
 
 
 def _argument(value: object) -> str | bytes:
-    return value if isinstance(value, bytes) else os.fspath(value) if isinstance(value, Path) else str(value)
+    return (
+        value
+        if isinstance(value, bytes)
+        else os.fspath(value)
+        if isinstance(value, Path)
+        else str(value)
+    )
 
 
 @pytest.fixture(scope="session")

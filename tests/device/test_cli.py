@@ -28,7 +28,9 @@ def scores(answer: dict[str, object]) -> list[tuple[str, float]]:
     return [(row["label"], row["score"]) for row in answer["findings"]]  # type: ignore[index,attr-defined]
 
 
-def test_the_table_shows_every_label_its_threshold_and_the_disclaimer(run: Run, picture: Path) -> None:
+def test_the_table_shows_every_label_its_threshold_and_the_disclaimer(
+    run: Run, picture: Path
+) -> None:
     done = run("classify", picture)
     assert done.returncode == 0
     assert done.stderr == ""
@@ -50,7 +52,9 @@ def test_json_of_one_image_holds_what_a_result_needs_to_be_trusted(
     assert answer["disclaimer"] == DISCLAIMER
     for row in answer["findings"]:
         assert 0 <= row["score"] <= 1
-        assert row["above"] == (None if row["threshold"] is None else row["score"] >= row["threshold"])
+        assert row["above"] == (
+            None if row["threshold"] is None else row["score"] >= row["threshold"]
+        )
 
 
 def test_many_images_are_json_lines_in_the_order_given(
@@ -91,7 +95,8 @@ def test_csv_has_a_row_an_image_and_tells_errors(run: Run, picture: Path, tmp_pa
     assert [Path(row["file"]).name for row in rows] == ["picture.png", "broken.png"]
     assert all(0 <= float(rows[0][label]) <= 1 for label in LABELS)
     assert rows[0]["error"] == ""
-    assert rows[1]["error"] != "" and rows[1]["Mass"] == ""
+    assert rows[1]["error"] != ""
+    assert rows[1]["Mass"] == ""
 
 
 def test_standard_input_gives_what_the_file_gives(run: Run, picture: Path) -> None:
@@ -181,9 +186,7 @@ def test_a_name_that_is_not_utf8_is_refused_and_the_rest_answered(
     assert len(second["findings"]) == len(LABELS)
 
 
-def test_a_name_with_control_characters_cannot_forge_a_line(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_name_with_control_characters_cannot_forge_a_line(run: Run, tmp_path: Path) -> None:
     done = run("classify", tmp_path / "x\ny\x1b[2J.png")
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
@@ -267,7 +270,16 @@ def test_memory_does_not_grow_with_the_number_of_images(
         folder.mkdir()
         for index in range(count):
             os.symlink(picture, folder / f"{index:05d}.png")
-        line = [sys.executable, "-m", "edge_app", "classify", "--csv", "-m", str(cnn28), str(folder)]
+        line = [
+            sys.executable,
+            "-m",
+            "edge_app",
+            "classify",
+            "--csv",
+            "-m",
+            str(cnn28),
+            str(folder),
+        ]
         with subprocess.Popen(line, stdout=subprocess.DEVNULL) as child:
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
@@ -286,7 +298,9 @@ def test_progress_goes_to_a_terminal_on_standard_error_only(
 
     primary, secondary = pty.openpty()
     line = [sys.executable, "-m", "edge_app", "classify", "--csv", "-m", str(cnn28)]
-    child = subprocess.Popen([*line, *[str(picture)] * 200], stdout=subprocess.PIPE, stderr=secondary)
+    child = subprocess.Popen(
+        [*line, *[str(picture)] * 200], stdout=subprocess.PIPE, stderr=secondary
+    )
     os.close(secondary)
     answers, _ = child.communicate(timeout=60)
     shown = b""
@@ -337,12 +351,12 @@ def test_doctor_says_ready_and_what_runs_where(run: Run) -> None:
     assert len(run("doctor").stdout.splitlines()) <= 24
 
 
-def test_without_a_runtime_the_way_out_is_named(
-    picture: Path, cnn28: Path, tmp_path: Path
-) -> None:
+def test_without_a_runtime_the_way_out_is_named(picture: Path, cnn28: Path, tmp_path: Path) -> None:
     for package in ("ai_edge_litert", "tflite_runtime"):
         (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text("raise ImportError('not for this Python')\n")
+        (tmp_path / package / "__init__.py").write_text(
+            "raise ImportError('not for this Python')\n"
+        )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     for arguments in (["classify", "-m", str(cnn28), str(picture)], ["doctor"]):
         done = subprocess.run(

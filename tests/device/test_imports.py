@@ -43,5 +43,7 @@ def test_every_module_of_the_device_imports_without_the_workstation() -> None:
         f"import sys, importlib\nfor name in {blocked!r}: sys.modules[name] = None\n"
         f"for name in {names!r}: importlib.import_module(name)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr

@@ -34,7 +34,9 @@ def test_auroc_is_the_share_of_pairs_won() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=40)
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=40
+    )
 )
 def test_an_integer_weight_is_that_many_copies(rows: list[tuple[bool, int, int]]) -> None:
     truth, scores, weights = (np.array(column) for column in zip(*rows, strict=True))

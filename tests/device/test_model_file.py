@@ -195,7 +195,10 @@ def _swap_labels(m: Manifest) -> None:
         (_swap_labels, "labels"),
         (lambda m: m["labels"].pop(), "15"),
         (lambda m: m.update(default_operating_point="none"), "default operating point"),
-        (lambda m: m["operating_points"]["balanced"]["thresholds"].__setitem__(0, 1.5), "bad manifest"),
+        (
+            lambda m: m["operating_points"]["balanced"]["thresholds"].__setitem__(0, 1.5),
+            "bad manifest",
+        ),
         (lambda m: m["operating_points"]["balanced"]["thresholds"].pop(), "15"),
         (lambda m: m["calibration"]["slope"].__setitem__(3, float("nan")), "NaN"),
         (lambda m: m["calibration"]["slope"].__setitem__(3, float("inf")), "Infinity"),
@@ -262,8 +265,16 @@ def test_the_self_test_notices_golden_outputs_that_are_off(tmp_path: Path) -> No
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path] * bool(path) + [place for key, item in items for place in _places(item, (*path, key))]
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path] * bool(path) + [
+        place for key, item in items for place in _places(item, (*path, key))
+    ]
 
 
 BASE = {key: value for key, value in manifest().items() if key not in ("training", "quantization")}
@@ -273,8 +284,13 @@ BASE |= {"training": {}, "quantization": {}}
 @given(
     place=st.sampled_from(_places(BASE)),
     value=st.one_of(
-        st.none(), st.booleans(), st.integers(-300, 300), st.floats(-2, 2), st.text(max_size=4),
-        st.lists(st.integers(0, 2), max_size=4), st.just({}),
+        st.none(),
+        st.booleans(),
+        st.integers(-300, 300),
+        st.floats(-2, 2),
+        st.text(max_size=4),
+        st.lists(st.integers(0, 2), max_size=4),
+        st.just({}),
     ),
 )
 @settings(max_examples=200, deadline=None)

@@ -51,7 +51,7 @@ def test_the_int8_network_answers_like_the_float_one(flatbuffer: bytes) -> None:
     model = cnn28()
     interpreter = find_runtime().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
-    image, outputs = tensors(flatbuffer)
+    _, outputs = tensors(flatbuffer)
     (given,) = interpreter.get_input_details()
     place = {d["name"]: d["index"] for d in interpreter.get_output_details()}
     for picture in LOW_CONTRAST:
@@ -70,7 +70,11 @@ def training_set(patients: list[int]) -> Cached:
     count = len(patients)
     table = pd.DataFrame({"image": range(count), "patient": patients, "split": "train"})
     return Cached(
-        np.zeros((count, 1, 1), np.uint8), np.zeros((count, 15), np.uint8), table, np.arange(count), "x"
+        np.zeros((count, 1, 1), np.uint8),
+        np.zeros((count, 15), np.uint8),
+        table,
+        np.arange(count),
+        "x",
     )
 
 

@@ -26,9 +26,9 @@ QUIET = Console(file=io.StringIO())
 
 @pytest.fixture(scope="module")
 def shipped(
-    finished_run: Path, tiny_nih: Path, tmp_path_factory: pytest.TempPathFactory
+    finished_run: Path, small_nih: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> ModelFile:
-    cached = read_data(tiny_nih, 28, finished_run.parent / "cache")
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
     path = tmp_path_factory.mktemp("shipped") / "cxr-tiny.tflite"
     return quantize_run(open_run(finished_run), cached, "cxr-tiny", path, 10, 0, QUIET)
 
@@ -70,17 +70,17 @@ def test_both_reports_are_of_the_same_images_and_thresholds(
 
 
 def test_the_device_gives_each_file_the_logits_of_the_report(
-    shipped: ModelFile, finished_run: Path, tiny_nih: Path
+    shipped: ModelFile, finished_run: Path, small_nih: Path
 ) -> None:
     """The whole way of `classify`, from the file, against the workstation's evaluation."""
     evaluated = report.read(finished_run / "reports" / "int8.json").evaluated
     classifier = Classifier(read(shipped.path))
     for image, expected in zip(evaluated.images, evaluated.logits, strict=True):
-        findings = classifier.classify(read_image(tiny_nih / "images" / image))
+        findings = classifier.classify(read_image(small_nih / "images" / image))
         np.testing.assert_array_equal([f.logit for f in findings.findings], expected)
 
 
-def test_no_golden_vector_is_an_image_of_the_data_set(shipped: ModelFile, tiny_nih: Path) -> None:
+def test_no_golden_vector_is_an_image_of_the_data_set(shipped: ModelFile, small_nih: Path) -> None:
     golden = {tensor.tobytes() for tensor in shipped.golden.inputs}
-    for path in (tiny_nih / "images").iterdir():
+    for path in (small_nih / "images").iterdir():
         assert (np.asarray(Image.open(path)) ^ 0x80).tobytes() not in golden

@@ -25,7 +25,8 @@ from rich.console import Console
 from edge_app.image import read_image
 from edge_app.preprocess import InputSpec, normalised, resize, to_tensor
 from train.cache import Cached, open_cache
-from train.datasets import Dataset, DatasetError, Pixels, load
+from train.datasets import Dataset, Pixels, load
+from train.errors import DatasetError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 QUIET = Console(quiet=True)
@@ -264,7 +265,8 @@ def test_training_sees_what_the_device_sees(
     tmp_path: Path, odd_pictures: list[Path], size: int
 ) -> None:
     from train.augment import NONE
-    from train.fit import Recipe, batches
+    from train.batches import batches
+    from train.recipes import Recipe
 
     spec = InputSpec.square(size)
     root = odd_pictures[0].parent.parent
@@ -332,7 +334,8 @@ def anonymous_memory() -> int:
 def decode_and_iterate(data: Path, limit: int | None, size: int) -> dict[str, int]:
     """See `measure_memory`; runs in the child."""
     from train.augment import NONE
-    from train.fit import Recipe, batches
+    from train.batches import batches
+    from train.recipes import Recipe
 
     recipe = Recipe(network="cnn28", size=size, epochs=1, augmentation=NONE)
     samples, finished = [anonymous_memory()], threading.Event()

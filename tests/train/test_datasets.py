@@ -16,7 +16,8 @@ from PIL import Image
 
 from edge_app.errors import ImageError
 from edge_app.labels import LABELS
-from train.datasets import Dataset, DatasetError, load, split_by_patient
+from train.datasets import Dataset, load, split_by_patient
+from train.errors import DatasetError
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
 CHANNEL_OF_CHESTMNIST_COLUMN = (

@@ -29,11 +29,16 @@ from edge_app.labels import NO_FINDING
 from edge_app.preprocess import InputSpec
 from train import fit as fitting
 from train.augment import NONE, Augmentation
+from train.batches import batches
 from train.cache import Cached, open_cache
 from train.cli import main
-from train.datasets import DatasetError, load
-from train.fit import Backup, Recipe, batches, build, fit, logits_only, macro_auroc, predict
+from train.datasets import load
+from train.errors import DatasetError
+from train.fit import build, fit
 from train.networks import NETWORKS, activation_head
+from train.predict import logits_only, macro_auroc, predict
+from train.recipes import Recipe
+from train.resume import Backup, finished_epochs
 
 EPOCHS = 6
 TINY = Recipe(
@@ -209,7 +214,7 @@ def test_a_run_killed_at_awkward_moments_ends_as_if_it_had_not_been(
             die(patch, owner, name, call=call, after=after)
             with pytest.raises(Killed):
                 train(cached, run)
-        assert fitting._finished_epochs(run / "backup") == safe, f"{owner.__name__}.{name}"
+        assert finished_epochs(run / "backup") == safe, f"{owner.__name__}.{name}"
     printed = train(cached, run)
     assert f"Going on after epoch {DEATHS[-1][-1]} of {EPOCHS}" in printed
     assert_same_run(uninterrupted, run)
@@ -237,7 +242,7 @@ def back_up(folder: Path, model: keras.Model, epoch: int) -> None:
 
 def restored(folder: Path, model: keras.Model) -> tuple[int, float]:
     """How many epochs a run would go on after, and the mark of the weights it would have."""
-    finished = fitting._finished_epochs(folder)
+    finished = finished_epochs(folder)
     backup = Backup(folder)
     backup.set_model(model)
     backup.on_train_begin()

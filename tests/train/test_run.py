@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from edge_app import report
 from edge_app.calibration import calibrated
 from edge_app.labels import LABELS
 from train.calibrate import MIN_POSITIVES, operating_points, platt
-from train.datasets import DatasetError
+from train.errors import RunError
 from train.run import open_run
 
 
@@ -31,9 +30,9 @@ def test_a_finished_run_holds_what_the_next_step_needs(finished_run: Path) -> No
     assert set(run.operating_points) == {"balanced", "screening", "rule-in"}
 
 
-def test_evaluate_prints_and_writes_the_report(finished_run: Path, tiny_nih: Path) -> None:
+def test_evaluate_prints_and_writes_the_report(finished_run: Path, small_nih: Path) -> None:
     cache = finished_run.parent / "cache"
-    done = command("evaluate", finished_run, tiny_nih, "--cache", cache, "--split", "validation")
+    done = command("evaluate", finished_run, small_nih, "--cache", cache, "--split", "validation")
     assert done.returncode == 0, done.stderr
     found = report.read(finished_run / "reports" / "float.json")
     assert found.content["dataset"]["split"] == "validation"
@@ -61,7 +60,7 @@ def test_a_fault_is_told_before_any_training(
 
 
 def test_an_unfinished_run_is_not_evaluated(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="train it to its end first"):
+    with pytest.raises(RunError, match="train it to its end first"):
         open_run(tmp_path)
 
 

@@ -1,0 +1,67 @@
+"""What happens at the end of an epoch: validation, and a line about it."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from train.cache import Cached
+from train.errors import RunError
+from train.predict import macro_auroc, predict
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds `val_auroc`, the macro AUROC over the findings, to each epoch's logs."""
+
+    def __init__(self, cached: Cached) -> None:
+        super().__init__()
+        self.cached = cached
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        logits = predict(self.model, self.cached)
+        if not np.isfinite(logits).all():
+            raise RunError("training has diverged: try a lower --learning-rate in a new --run")
+        logs["val_auroc"] = macro_auroc(self.cached.targets, logits)
+
+
+class Report(keras.callbacks.Callback):
+    """A progress bar over all epochs with the time left, and a line an epoch."""
+
+    def __init__(self, console: Console, epochs: int, steps: int, first_epoch: int) -> None:
+        super().__init__()
+        self.console, self.epochs, self.steps = console, epochs, steps
+        self.first_epoch, self.started = first_epoch, 0.0
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.started = time.monotonic()
+        self.progress.start()
+        self.task = self.progress.add_task("training", total=self.epochs * self.steps)
+        self.progress.update(self.task, completed=self.first_epoch * self.steps)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.progress.advance(self.task)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        done, logs = epoch + 1 - self.first_epoch, logs or {}
+        left = (time.monotonic() - self.started) / done * (self.epochs - epoch - 1)
+        values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+        self.console.print(
+            f"epoch {epoch + 1}/{self.epochs}  {values}  {left / 60:.0f} min left", highlight=False
+        )
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.progress.stop()

@@ -1,0 +1,37 @@
+"""A Keras network's logits over cached images, and how good they are in one number."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from edge_app.labels import FINDINGS
+from edge_app.preprocess import normalised
+from train.cache import Cached
+
+PREDICT_BATCH: Final = 256
+
+
+def logits_only(model: keras.Model) -> keras.Model:
+    """The same layers without the map output: what is trained."""
+    return keras.Model(model.input, model.get_layer("logits").output, name=model.name)
+
+
+def predict(model: keras.Model, cached: Cached) -> NDArray[np.float32]:
+    """Logits M×15 of a network over cached images, in `PREDICT_BATCH`es."""
+    chunks = []
+    for start in range(0, len(cached), PREDICT_BATCH):
+        images = cached.images[cached.rows[start : start + PREDICT_BATCH]]
+        chunks.append(model.predict_on_batch(normalised(images)[..., np.newaxis]))
+    return np.concatenate(chunks)
+
+
+def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:
+    """Mean AUROC over those of the 14 findings that have both classes; NaN if none has."""
+    columns = [i for i in FINDINGS if 0 < targets[:, i].sum() < len(targets)]
+    values = [roc_auc_score(targets[:, i], logits[:, i]) for i in columns]
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,91 @@
+"""Going on with a run that was stopped: the backup, and what the epochs before it tell."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+
+class Backup(keras.callbacks.BackupAndRestore):
+    """Keras' backup, whole or not there: made beside the last one, which is kept, and renamed.
+
+    Written in place, a kill can leave half a file, or one epoch's weights under another's number.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), delete_checkpoint=False)
+        self.folder = folder
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        partial = self.folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        writer = keras.callbacks.BackupAndRestore(str(partial))
+        writer.set_model(self.model)
+        writer.on_epoch_end(epoch, logs)
+        if self.folder.exists():
+            shutil.rmtree(_previous(self.folder), ignore_errors=True)
+            self.folder.rename(_previous(self.folder))
+        partial.rename(self.folder)
+
+
+def _previous(backup: Path) -> Path:
+    return backup.with_suffix(".previous")
+
+
+class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that remembers the epochs before an interruption."""
+
+    def __init__(self, history: Sequence[float], patience: int) -> None:
+        super().__init__(monitor="val_auroc", mode="max", patience=patience)
+        self.history = history
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        super().on_train_begin(logs)
+        if len(self.history):
+            self.best_epoch = int(np.argmax(self.history))
+            self.best = float(self.history[self.best_epoch])
+            self.wait = epochs_since_best(self.history)
+
+
+def finished_epochs(backup: Path) -> int:
+    """How many epochs the backup holds; one that cannot be read makes way for the one before."""
+    for folder in (backup, _previous(backup)):
+        try:
+            h5py.File(folder / "latest.weights.h5", "r").close()
+            finished = int(json.loads((folder / "training_metadata.json").read_text())["epoch"])
+        except (OSError, ValueError, KeyError):
+            continue
+        if folder != backup:
+            shutil.rmtree(backup, ignore_errors=True)
+            folder.rename(backup)
+        return finished
+    shutil.rmtree(backup, ignore_errors=True)
+    return 0
+
+
+def history_before(path: Path, epoch: int) -> list[float]:
+    """Validation AUROC of the epochs that count; later rows, of a torn epoch, are dropped."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        header, *rows = file.readlines() or [""]
+    kept = [row for row in rows if int(row.partition(",")[0]) < epoch]
+    if not kept:
+        path.unlink()
+        return []
+    if len(kept) < len(rows):
+        partial = path.with_suffix(".partial")
+        partial.write_text(header + "".join(kept), newline="")
+        partial.replace(path)
+    return [float(row["val_auroc"]) for row in csv.DictReader([header, *kept])]
+
+
+def epochs_since_best(history: Sequence[float]) -> int:
+    return len(history) - 1 - int(np.argmax(history)) if len(history) else 0
