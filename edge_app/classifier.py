@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from edge_app.calibration import calibrated
 from edge_app.errors import ModelError, UsageError
-from edge_app.image import Radiograph
 from edge_app.labels import LABELS
 from edge_app.model_file import ModelFile
 from edge_app.preprocess import normalised, quantized, resize
+from edge_app.radiograph import Radiograph
 from edge_app.runtime import Session, find_runtime
 
 BLANK_RANGE = 8

@@ -72,8 +72,8 @@ def classify(
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
     from edge_app.classifier import Classifier
-    from edge_app.image import Limits
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
+    from edge_app.radiograph import Limits
     from edge_app.sources import Sources
 
     if json and csv:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from edge_app.dicom_pixels import CODECS, EXTRA, line, lowest, samples, text
 from edge_app.errors import ImageError
-from edge_app.image import Limits, Radiograph, require_pixels
+from edge_app.radiograph import Limits, Radiograph, require_pixels
 from edge_app.windowing import to_8bit
 
 if TYPE_CHECKING:

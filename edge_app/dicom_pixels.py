@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app import jpeg
 from edge_app.errors import ImageError
-from edge_app.image import jpeg_segments
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -112,7 +112,7 @@ def _require_honest(frame: bytes, syntax: UID, dataset: Dataset) -> None:
             right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
             sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
     elif frame.startswith(b"\xff\xd8"):
-        for marker, at in jpeg_segments(frame):
+        for marker, at in jpeg.segments(frame):
             if marker == JPEG_LS or (marker >> 4 == 0xC and marker not in NOT_FRAMES):
                 sizes.append(struct.unpack_from(">HHB", frame, at + 3))
     if sizes != [(rows, columns, 1)]:
@@ -140,7 +140,7 @@ def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
     """Decode with gdcm in a process of its own: a damaged frame makes it crash, not complain."""
     rows, columns, signed = dataset.Rows, dataset.Columns, dataset.PixelRepresentation
     allocated, stored = dataset.BitsAllocated, dataset.BitsStored
-    for marker, at in jpeg_segments(frame):
+    for marker, at in jpeg.segments(frame):
         if marker in (JPEG_LOSSLESS, JPEG_LS):  # with fewer bits gdcm would cut the samples
             stored = frame[at + 2]
         if marker == JPEG_LS:  # of which gdcm gives bytes where they suffice

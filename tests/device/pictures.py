@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.errors import EXIT_INPUT, ImageError
-from edge_app.image import Limits, Radiograph, read_image
+from edge_app.image import read_image
+from edge_app.radiograph import Limits, Radiograph
 
 PNG_GRAY, PNG_RGB, PNG_GRAY_ALPHA = 0, 2, 4
 ADAM7 = (

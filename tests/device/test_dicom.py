@@ -23,7 +23,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.errors import ImageError
-from edge_app.image import Limits
+from edge_app.radiograph import Limits
 
 from .pictures import answers, attempt, dicom, encoded, radiograph, read, refusal
 

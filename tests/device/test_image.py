@@ -23,7 +23,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.errors import ImageError
-from edge_app.image import Limits, is_image_name, read_image
+from edge_app.image import read_image
+from edge_app.radiograph import Limits
 
 from . import pictures
 from .pictures import (
@@ -590,10 +591,3 @@ def test_any_size_mode_and_format_gives_height_by_width_uint8(
     image = read(data)
     assert image.pixels.shape == size[::-1]
     assert image.pixels.dtype == np.uint8
-
-
-def test_names_a_folder_is_searched_for() -> None:
-    assert all(
-        is_image_name(Path(name)) for name in ("a.PNG", "b.jpeg", "c.tif", "d.dcm", "e.webp")
-    )
-    assert not any(is_image_name(Path(name)) for name in ("a.txt", "png", ".hidden", "a.png.part"))

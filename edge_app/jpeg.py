@@ -1,0 +1,35 @@
+"""The segments of a JPEG, walked before anything decodes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from edge_app.errors import ImageError
+
+MAX_SCANS = 100
+"""Each scan of a progressive JPEG visits every pixel again; usual files have 10."""
+
+MAX_SEGMENTS = 10_000
+MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+START_OF_SCAN = 0xDA
+END_OF_IMAGE = 0xD9
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Each marker up to the end of the first image, and where its segment's length stands.
+
+    Raises:
+        ImageError: segments or scans without end.
+    """
+    at, scans = 2, 0
+    for _ in range(MAX_SEGMENTS):
+        found = MARKER.search(data, at)
+        if not found or found[1][0] == END_OF_IMAGE:
+            return
+        scans += found[1][0] == START_OF_SCAN
+        if scans > MAX_SCANS:
+            break
+        yield found[1][0], found.end()
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans or of endless segments")

@@ -1,0 +1,54 @@
+"""What every decoder makes of a file, and the limits that each keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import ImageError
+
+MAX_SIDE = 65_535
+"""DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused unread: bytes of the file, pixels of the image."""
+
+    max_bytes: int = 128 << 20
+    max_pixels: int = 50_000_000
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """An 8-bit grayscale image and how it came about.
+
+    Attributes:
+        pixels: H×W, uint8, C-contiguous; 0 is air, 255 the densest.
+        facts: what a result needs to be trusted later (format, size, window, polarity, digest).
+        warnings: one line each; the pixels are usable but something about them is unusual.
+    """
+
+    pixels: NDArray[np.uint8]
+    facts: dict[str, Any]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def require_pixels(width: int, height: int, limits: Limits) -> None:
+    """Refuse an image by its declared size, before anything is decoded.
+
+    Raises:
+        ImageError: no pixels, more than `limits.max_pixels`, or a side longer than `MAX_SIDE`.
+    """
+    if width < 1 or height < 1:
+        raise ImageError(f"declares {width}x{height} pixels: there is no image in it")
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"declares {width}x{height} pixels: no side may exceed {MAX_SIDE}")
+    if width * height > limits.max_pixels:
+        raise ImageError(
+            f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
+            "raise --max-pixels if it is really a radiograph"
+        )
