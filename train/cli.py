@@ -122,6 +122,27 @@ def evaluate(
     console.print(f"written: {folder}/float.json, .npz, .txt and pictures", highlight=False)
 
 
+@app.command()
+def steadiness(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    data: DataArgument,
+    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """How many decisions survive noise, JPEG, a shift and a zoom of the same pictures."""
+    from train.run import open_run
+    from train.steadiness import steadiness as measure
+
+    finished = open_run(run)
+    cached = read_data(data, finished.recipe.side, cache, limit).split(_split(split))
+    print(f"{len(cached)} {split} images, operating point 'balanced'")
+    for name, kept in measure(finished, cached).items():
+        print(
+            f"{name:<26} {kept['same']:.1%} of decisions kept, logits off by {kept['rms']:.2f} rms"
+        )
+
+
 def main() -> None:
     try:
         app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.calibration import calibrated
+from train.cache import Cached
+from train.calibrate import DEFAULT_POINT
+from train.predict import logits_only, predict
+from train.run import FinishedRun
 
 Picture = NDArray[np.uint8]
 
@@ -76,3 +81,19 @@ def decisions_kept(
         "same": float((decisions[0] == decisions[1]).mean()),
         "rms": float(np.sqrt((difference**2).mean())),
     }
+
+
+def steadiness(run: FinishedRun, cached: Cached) -> dict[str, dict[str, float]]:
+    """`decisions_kept` of the float network against itself, by perturbation.
+
+    Measured at the default operating point, on pictures as the network gets them.
+    """
+    model = logits_only(run.model)
+    thresholds = run.operating_points[DEFAULT_POINT]["thresholds"]
+    reference = predict(model, cached)
+    kept = {}
+    for name in PERTURBATIONS:
+        images = perturbed(cached.images[cached.rows], name)
+        changed = replace(cached, images=images, rows=np.arange(len(images)))
+        kept[name] = decisions_kept(reference, predict(model, changed), run.calibration, thresholds)
+    return kept
