@@ -31,6 +31,7 @@ test-workstation: $(WORKSTATION)/installed
 	@$(WORKSTATION)/bin/python -m pytest tests --ignore tests/device
 
 wheel: $(WORKSTATION)/installed
+	@rm -rf build
 	@$(WORKSTATION)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist
 
@@ -38,6 +39,7 @@ wheel: $(WORKSTATION)/installed
 $(DEMO)/installed: $(APPLICATION)
 	@echo "== making $(DEMO): the device application, no TensorFlow"
 	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
+	@rm -rf build  # what an earlier build left there would come along
 	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
 	@$(DEMO)/bin/python $(PIP) .
 	@touch $@

@@ -41,12 +41,14 @@ def classify_all(
     Ctrl-C ends the batch between two answers, with all earlier ones printed; a second one at once.
     """
     tally = Tally()
-    with _interruptible() as interrupted:
-        for source in sources:
-            if interrupted():
-                tally.interrupted = True
-                break
-            _answer(source, classifier, writer, limits, tally)
+    try:
+        with _interruptible() as interrupted:
+            for source in sources:
+                if interrupted():
+                    raise KeyboardInterrupt
+                _answer(source, classifier, writer, limits, tally)
+    except KeyboardInterrupt:
+        tally.interrupted = True
     return tally
 
 
@@ -85,9 +87,22 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Within it, Ctrl-C interrupts whatever waits; nothing is half printed."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _read(source: str, limits: Limits) -> Radiograph:
     if source == STANDARD_INPUT:
-        return read_image(sys.stdin.buffer, limits)
+        if sys.stdin is None:
+            raise ImageError("standard input is closed")
+        with _at_once():
+            return read_image(sys.stdin.buffer, limits)
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
     return read_image(source, limits)

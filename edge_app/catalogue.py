@@ -129,9 +129,8 @@ def _tensor(part: dict[str, Any], shape: list[int]) -> str:
 def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, metric in metrics.items():
-        if isinstance(metric, dict) and {"value", "low", "high"} <= set(metric):
-            where = f", {metric['on']}" if "on" in metric else ""
-            rows.append((name.replace("_", " "), f"{interval_text(metric)}{where}"))
+        if isinstance(metric, dict):
+            rows.append((name.replace("_", " "), f"{interval_text(metric)}, {metric['on']}"))
     return rows
 
 

@@ -12,7 +12,7 @@ from edge_app.calibration import calibrated
 from edge_app.errors import ModelError, UsageError
 from edge_app.labels import LABELS
 from edge_app.model_file import ModelFile
-from edge_app.preprocess import normalised, quantized, resize
+from edge_app.preprocess import resize, to_tensor
 from edge_app.radiograph import Radiograph
 from edge_app.runtime import Session, find_runtime
 
@@ -95,9 +95,9 @@ class Classifier:
         self.session = Session(model, find_runtime(), threads)
 
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A resized height×width uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        values = quantized(pixels) if self.model.integer else normalised(pixels)
-        raw = self.session.run(values[np.newaxis, :, :, np.newaxis])
+        """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
+        tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
+        raw = self.session.run(tensor)
         outputs = self.model.manifest["outputs"]
         logits = dequantize(raw.logits, outputs["logits"]["quantization"])
         if not np.isfinite(logits).all():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -67,7 +67,7 @@ def classify(
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
     max_bytes: Annotated[int, typer.Option(min=1, help="Refuse larger files.")] = 128 << 20,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger images.")] = 50_000_000,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger images.")] = 25_000_000,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
@@ -80,7 +80,7 @@ def classify(
         raise UsageError("--json and --csv exclude each other")
     classifier = Classifier(read(locate(model)), operating_point, threads)
     sources = Sources(images, recursive)
-    many = len(images) > 1 or Path(images[0]).is_dir()
+    many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
     if json:
         writer = JsonWriter(classifier, top, many, sys.stdout)
@@ -100,7 +100,8 @@ def classify(
         writer.close()
     sys.stdout.flush()
     if sources.left_out:
-        complain(f"{sources.left_out} hidden files and subfolders left out (see --recursive)")
+        what = "hidden entries" if recursive else "hidden entries and subfolders (see --recursive)"
+        complain(f"left out: {sources.left_out} {what}")
     if tally.interrupted:
         complain(f"interrupted after {tally.answered} answers")
     elif not tally.answered and not tally.refused:
@@ -157,6 +158,11 @@ def main() -> NoReturn:
     from edge_app.output import complain
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
+    if sys.stderr is None:  # closed by the caller: there is nobody to complain to
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        complain("standard output is closed: there is nowhere to print the answers")
+        sys.exit(EXIT_MODEL)
     for stream in (sys.stdout, sys.stderr):
         # By line: what is answered is out, whatever happens next.
         stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from edge_app.dicom_pixels import CODECS, EXTRA, line, lowest, samples, text
 from edge_app.errors import ImageError
 from edge_app.radiograph import Limits, Radiograph, require_pixels
-from edge_app.windowing import to_8bit
+from edge_app.windowing import significant_bits, to_8bit
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -213,7 +213,11 @@ def _shown(dataset: Dataset, syntax: UID, samples: NDArray[Any], notes: list[str
     place = samples.view(unsigned) - unsigned.type(least % (1 << 8 * unsigned.itemsize))
     shares, window = _voi(dataset, values, notes)
     if shares is None:
-        pixels, window = to_8bit(levels[place], depth)
+        used = levels[place]
+        guessed = min(depth, significant_bits(int(used.max())))
+        if guessed < depth:
+            notes.append(f"uses {guessed} of its {depth} bits: windowed to them")
+        pixels, window = to_8bit(used, guessed)
         if "narrowed" in window:
             notes.append(f"has little contrast at {depth} bits: windowed to {window}")
     else:

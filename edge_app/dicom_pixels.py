@@ -151,10 +151,13 @@ def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
     # -I, and this process's path: nothing is imported from the folder the pictures are in.
     command = [sys.executable, "-I", "-S", "-c", program, json.dumps(job)]
     try:
-        done = subprocess.run(command, input=frame, capture_output=True, timeout=CODEC_SECONDS)
+        done = subprocess.run(
+            command, input=frame, capture_output=True, timeout=CODEC_SECONDS, start_new_session=True
+        )
     except subprocess.TimeoutExpired:
         raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {syntax.name}") from None
-    complaint = done.stderr.decode("latin-1")
+    # The last line of what it said: of a traceback, the error.
+    complaint = (done.stderr.decode("latin-1").strip().splitlines() or [""])[-1]
     if done.returncode or complaint or len(done.stdout) != rows * columns * allocated // 8:
         raise ImageError(f"its {syntax.name} pixels are damaged: {line(complaint or 'no pixels')}")
     values = np.frombuffer(done.stdout, f"<u{allocated // 8}").reshape(rows, columns)

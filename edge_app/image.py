@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from typing import IO
 
 from edge_app import raster
 from edge_app.errors import ImageError
+from edge_app.files import TooLargeError, UnreadableError, read_bounded
 from edge_app.radiograph import Limits, Radiograph
 
 DICOM_PREFIX = slice(128, 132)
@@ -27,7 +27,7 @@ def read_image(
         ImageError: whatever is wrong with the file, in one line.
     """
     limits = limits or Limits()
-    data = _read_bounded(source, limits.max_bytes)
+    data = _read(source, limits.max_bytes)
     if data[DICOM_PREFIX] == b"DICM":
         from edge_app import dicom
 
@@ -38,47 +38,13 @@ def read_image(
     return image
 
 
-def _read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
+def _read(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
     try:
-        if not isinstance(source, (str, os.PathLike)):
-            data = source.read(max_bytes + 1)
-        else:
-            # Without O_NONBLOCK, opening a FIFO that nobody writes to never returns.
-            descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                _require_regular(os.fstat(descriptor), max_bytes)
-                with open(descriptor, "rb", closefd=False) as file:
-                    data = file.read(max_bytes + 1)
-            finally:  # open() leaves a descriptor it refuses (a folder's) to its caller
-                os.close(descriptor)
-    except FileNotFoundError:
-        raise ImageError("no such file") from None
-    except PermissionError:
-        raise ImageError("no permission to read it: check its owner and mode") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"cannot be read: {reason}") from None
+        data = read_bounded(source, max_bytes)
+    except TooLargeError as error:
+        raise ImageError(f"{error}: raise --max-bytes if it is really an image") from None
+    except UnreadableError as error:
+        raise ImageError(str(error)) from None
     if not data:
         raise ImageError("is empty")
-    if len(data) > max_bytes:
-        raise ImageError(_too_many_bytes(max_bytes))
     return data
-
-
-def _require_regular(status: os.stat_result, max_bytes: int) -> None:
-    kinds = {
-        stat.S_IFDIR: "a folder",
-        stat.S_IFIFO: "a named pipe",
-        stat.S_IFCHR: "a device file",
-        stat.S_IFBLK: "a device file",
-        stat.S_IFSOCK: "a socket",
-    }
-    kind = kinds.get(stat.S_IFMT(status.st_mode))
-    if kind:
-        raise ImageError(f"is {kind}, not an image")
-    if status.st_size > max_bytes:
-        raise ImageError(_too_many_bytes(max_bytes))
-
-
-def _too_many_bytes(max_bytes: int) -> str:
-    return f"is larger than {max_bytes} bytes: raise --max-bytes if it is really an image"

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -23,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import ModelError
+from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.labels import LABELS
 from edge_app.preprocess import InputSpec
 
@@ -39,7 +42,13 @@ MEMBERS: Final = frozenset(
 TFLITE_IDENTIFIER: Final = b"TFL3"
 ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
-HOW_TO_MAKE_ONE = "make a model file with: python -m quantize int8 RUN"
+BROKEN_ZIP: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError, UnicodeError),
+)
+"""What `zipfile` raises on a file that is none, or none that it knows."""
+
+HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN DATA"
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class ModelFile:
 def locate(name: str) -> Path:
     """The file of a shipped model's name, or `name` itself as a path."""
     shipped = SHIPPED / f"{name}.tflite"
-    return shipped if shipped.is_file() else Path(name)
+    return shipped if os.path.isfile(shipped) else Path(name)
 
 
 def shipped_models() -> list[Path]:
@@ -104,13 +113,10 @@ def read(path: Path) -> ModelFile:
         ModelError: one line that names the file and what is wrong with it.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
+        data = read_bounded(path, MAX_FILE_BYTES)
+    except UnreadableError as error:
         known = ", ".join(p.stem for p in shipped_models())
-        raise ModelError(f"{path}: no such model file; shipped are: {known}") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ModelError(f"{path}: {error}; shipped models are: {known}") from None
     try:
         return _parse(path, data)
     except ModelError as error:
@@ -118,8 +124,6 @@ def read(path: Path) -> ModelFile:
 
 
 def _parse(path: Path, data: bytes) -> ModelFile:
-    if len(data) > MAX_FILE_BYTES:
-        raise ModelError(f"larger than {MAX_FILE_BYTES} bytes: not a model for an edge device")
     if data[4:8] != TFLITE_IDENTIFIER:
         raise ModelError("not a TensorFlow Lite model")
     members = _unzip(data)
@@ -143,6 +147,8 @@ def _unzip(data: bytes) -> dict[str, bytes]:
         raise ModelError(
             f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
         ) from None
+    except BROKEN_ZIP as error:
+        raise ModelError(f"its ZIP is damaged: {error}") from None
     names = archive.namelist()
     strange = sorted(set(names) - MEMBERS)
     if strange:
@@ -158,14 +164,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as member:
             data = member.read(limit + 1)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        OSError,
-    ) as error:
+    except BROKEN_ZIP as error:
         raise ModelError(f"{info.filename} in its ZIP is damaged: {error}") from None
     if len(data) > limit:
         raise ModelError(f"{info.filename} in its ZIP unpacks to more than {limit} bytes")
@@ -245,11 +244,13 @@ def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:
     return Golden(*tensors)
 
 
-def write(path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden) -> ModelFile:
-    """Write a model file, whole or not at all, and read it back.
+def assemble(
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden
+) -> tuple[bytes, ModelFile]:
+    """The bytes of a model file, and what `read` would make of them; nothing is written.
 
     Args:
-        path: where to; an existing file is replaced.
+        path: where it is going to be.
         flatbuffer: a `.tflite` without anything appended.
         manifest: as in the schema, without `schema_version`, `flatbuffer` and `labels`.
         golden: in the dtypes of the model's input and outputs.
@@ -281,8 +282,11 @@ def write(path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golde
             # A fixed date: the same parts give the same bytes.
             archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_DEFLATED)
     whole = buffer.getvalue()
-    model = _parse(path, whole)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(whole)
-    partial.replace(path)
+    return whole, _parse(path, whole)
+
+
+def write(path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden) -> ModelFile:
+    """`assemble`, and write it: whole or not at all; an existing file is replaced."""
+    whole, model = assemble(path, flatbuffer, manifest, golden)
+    write_whole(path, whole)
     return model

@@ -29,7 +29,7 @@ class Writer(Protocol):
 
 
 class TableWriter:
-    """Readable columns: highest score relative to its threshold first."""
+    """Readable columns: labels above their threshold first, then by score."""
 
     def __init__(self, classifier: Classifier, top: int | None, out: TextIO) -> None:
         self.classifier, self.top, self.out = classifier, top, out

@@ -19,7 +19,7 @@ class Limits:
     """What is refused unread: bytes of the file, pixels of the image."""
 
     max_bytes: int = 128 << 20
-    max_pixels: int = 50_000_000
+    max_pixels: int = 25_000_000
 
 
 @dataclass(frozen=True)

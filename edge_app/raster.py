@@ -28,6 +28,7 @@ TIFF_PHOTOMETRIC = 262
 TIFF_TILE_WIDTH = 322
 TIFF_TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
+CONTAINER_BITS = 16
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -131,9 +132,9 @@ def _is_deep_colour(image: Image.Image) -> bool:
 
 
 def _require_full_range(pixels: NDArray[np.uint8]) -> None:
-    # Pillow keeps the upper byte of 16-bit colour, too few grays of a 12-bit picture stored so.
-    if pixels.max() < 1 << 5:
-        raise ImageError("is 16-bit colour with 13 bits or fewer in use: save it as 16-bit gray")
+    # Pillow keeps the upper byte of 16-bit colour, too few grays of a 14-bit picture stored so.
+    if pixels.max() < 1 << 6:
+        raise ImageError("is 16-bit colour with 14 bits or fewer in use: save it as 16-bit gray")
 
 
 def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
@@ -185,6 +186,8 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArra
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
     tags = getattr(image, "tag_v2", None) or {}
     facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
+    if bits < CONTAINER_BITS:
+        notes.append(f"uses {bits} of 16 bits: windowed to them")
     if "narrowed" in facts["window"]:
         notes.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
     return 255 - pixels if facts["inverted"] else pixels

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from edge_app import DISCLAIMER, __version__
 from edge_app.calibration import calibrated
 from edge_app.errors import ReportError
+from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.labels import FINDINGS, LABELS
 from edge_app.metrics import (
     Confusion,
@@ -37,6 +38,7 @@ from edge_app.metrics import (
 SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr evaluation report"
 RESAMPLES: Final = 1000
+MICRO_OVER: Final = "the 14 findings; precision, recall and the like: those with a threshold"
 CHUNK: Final = 100
 """Resamples held at once, so that memory does not grow with their number."""
 
@@ -147,7 +149,7 @@ def build(
         "operating_point": operating_point,
         "labels": labels,
         "macro": {"over": "the 14 findings that are computable", **with_intervals("macro")},
-        "micro": {"over": "the 14 findings", **with_intervals("micro")},
+        "micro": {"over": MICRO_OVER, **with_intervals("micro")},
         "operating_points": {
             name: _achieved(targets, scores, given) for name, given in operating_points.items()
         },
@@ -248,22 +250,19 @@ def interval_text(metric: dict[str, Any]) -> str:
 
 def write(report: Report, path: Path) -> None:
     """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
-    scores = path.with_suffix(".npz")
-    partial = scores.with_name(scores.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(
-            file,
-            images=report.evaluated.images,
-            patients=report.evaluated.patients,
-            targets=report.evaluated.targets,
-            logits=report.evaluated.logits,
-        )
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    partial.replace(scores)
-    content = {**report.content, "scores": {"file": scores.name, "sha256": digest}}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    partial.replace(path)
+    scores, buffer = path.with_suffix(".npz"), BytesIO()
+    np.savez_compressed(
+        buffer,
+        images=report.evaluated.images,
+        patients=report.evaluated.patients,
+        targets=report.evaluated.targets,
+        logits=report.evaluated.logits,
+    )
+    data = buffer.getvalue()
+    write_whole(scores, data)
+    stated = {"file": scores.name, "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps({**report.content, "scores": stated}, indent=1, allow_nan=False)
+    write_whole(path, f"{text}\n".encode())
 
 
 MAX_REPORT_BYTES: Final = 16 << 20
@@ -277,30 +276,22 @@ def read(path: Path) -> Report:
         ReportError: it is no report, of a newer version, or its scores are missing or changed.
     """
     try:
-        content = json.loads(_bounded(path, MAX_REPORT_BYTES))
+        content = json.loads(read_bounded(path, MAX_REPORT_BYTES))
         if content["kind"] != KIND:
             raise ReportError(f"{path}: is not an {KIND}")
         if content["schema_version"] > SCHEMA_VERSION:
             raise ReportError(f"{path}: has version {content['schema_version']}: update edge-cxr")
         stated = content["scores"]
         place = path.with_name(Path(stated["file"]).name)
-        data = _bounded(place, MAX_SCORES_BYTES)
+        data = read_bounded(place, MAX_SCORES_BYTES)
         if hashlib.sha256(data).hexdigest() != stated["sha256"]:
             raise ReportError(f"{place}: is not the scores file that {path.name} was written with")
         with np.load(BytesIO(data), allow_pickle=False) as arrays:
             evaluated = Evaluated(
                 **{key: arrays[key] for key in ("images", "patients", "targets", "logits")}
             )
-    except OSError as error:
-        raise ReportError(f"{error.filename or path}: {error.strerror}") from None
+    except UnreadableError as error:
+        raise ReportError(f"{path}, or its scores: {error}") from None
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ReportError(f"{path}: is damaged or no {KIND}: {error}") from None
     return Report(content, evaluated)
-
-
-def _bounded(path: Path, limit: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ReportError(f"{path}: is larger than {limit} bytes")
-    return data

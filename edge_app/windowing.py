@@ -24,8 +24,9 @@ def to_8bit(values: NDArray[np.uint16], bits: int) -> tuple[NDArray[np.uint8], s
     """Window unsigned samples to 8 bits.
 
     The window is the full range [0, 2**bits): the result is the top 8 bits of the significant
-    ones, so a lossless 8 → 16 bit conversion and back changes nothing. Where the middle 99 % of
-    the pixels use less than an eighth of it, the window is narrowed to them instead.
+    ones, so a picture with a gray level of 64 or more that was widened from 8 to 16 bits comes
+    back unchanged (a darker one looks like fewer bits, and is widened to them). Where the middle
+    99 % of the pixels use less than an eighth of it, the window is narrowed to them instead.
 
     Args:
         values: H×W, uint16, each below 2**bits.

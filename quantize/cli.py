@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from edge_app.errors import EdgeCxrError
 from quantize.convert import CALIBRATION_IMAGES
-from quantize.errors import ConversionError
-from train.cli import CacheOption, DataArgument, read_data
-from train.errors import DatasetError, RunError
+from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
+
+NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, markup=False)
@@ -33,18 +33,21 @@ def int8(
         CALIBRATION_IMAGES
     ),
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Quantize to int8, write the model file, evaluate it beside the float network."""
     from quantize.ship import quantize_run
     from train.run import open_run
 
+    if not NAME.fullmatch(name):
+        raise typer.BadParameter(f"{name!r}: lower-case letters, digits, '.', '_' and '-' only")
+    place = out or run / f"{name}.tflite"
+    if not place.parent.is_dir():
+        raise typer.BadParameter(f"{place.parent} is no folder to write the model file to")
     finished = open_run(run)
     cached = read_data(data, finished.recipe.side, cache, limit)
-    model = quantize_run(
-        finished, cached, name, out or run / f"{name}.tflite", images, seed, console
-    )
+    model = quantize_run(finished, cached, name, place, images, seed, console)
     console.print(
         f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE",
         soft_wrap=True,
@@ -53,11 +56,4 @@ def int8(
 
 
 def main() -> None:
-    try:
-        app()
-    except (DatasetError, RunError) as error:
-        console.print(f"error: {error}", highlight=False)
-        raise SystemExit(3) from None
-    except (ConversionError, EdgeCxrError) as error:
-        console.print(f"error: {error}", highlight=False)
-        raise SystemExit(4) from None
+    run_reporting_errors(app)

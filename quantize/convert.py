@@ -50,7 +50,8 @@ def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
     """Quantize image → (logits, map), calibrated on `images` (K×size×size, uint8)."""
 
     def representative() -> Iterator[list[NDArray[np.float32]]]:
-        for image in [stretched(images[0]), *images]:
+        widest = max(images, key=np.ptp)
+        for image in [stretched(widest), *images]:
             yield [normalised(image)[np.newaxis, ..., np.newaxis]]
 
     converter = _converter(model)

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge_app import report
 from edge_app.compare import side_by_side
-from edge_app.errors import ReportError
 from edge_app.model_file import ModelFile
-from edge_app.report import Report
 from quantize.convert import calibration_rows, to_int8
 from quantize.evaluate import evaluate
 from quantize.package import package, with_metrics
 from train.cache import Cached
+from train.errors import DatasetError
 from train.evaluate import evaluate as evaluate_float
 from train.evaluate import write_all
 from train.run import FinishedRun, dataset_facts, versions
@@ -31,6 +29,8 @@ def quantize_run(
 ) -> ModelFile:
     """Convert with `images` training images, package, evaluate on test, print both reports."""
     training, test = cached.split("train"), cached.split("test")
+    if not len(training) or not len(test):
+        raise DatasetError(f"{cached.name}: needs training images to calibrate and test images")
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     flatbuffer = to_int8(run.model, training.images[training.rows[rows]])
@@ -47,24 +47,10 @@ def quantize_run(
     model = package(path, name, flatbuffer, run, facts)
 
     reports = run.folder / "reports"
-    float_report = _float_report(run, test, name, reports)
+    # Never an older run's report: what is compared must be what was converted.
+    float_report = evaluate_float(run, test, "test", name)
+    write_all(float_report, reports, "float")
     int8_report = evaluate(run, model, test, "test", console)
     write_all(int8_report, reports, "int8")
     Console(width=120).print(side_by_side(float_report, int8_report))
     return with_metrics(model, {"": int8_report, "float_": float_report})
-
-
-def _float_report(run: FinishedRun, test: Cached, name: str, folder: Path) -> Report:
-    """The run's float report if it is of these images, otherwise a new one."""
-    try:
-        found = report.read(folder / "float.json")
-        if (
-            found.content["dataset"]["digest"] == test.digest
-            and found.content["model"]["name"] == name
-        ):
-            return found
-    except ReportError:
-        pass  # none yet, or an older version's
-    made = evaluate_float(run, test, "test", name)
-    write_all(made, folder, "float")
-    return made

@@ -151,7 +151,7 @@ def small_nih(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for patient in range(1, 81)
         for visit in range(3)
     ]
-    return write_nih(tmp_path_factory.mktemp("data") / "nih", rows, seed=5)
+    return write_nih(tmp_path_factory.mktemp("data") / "nih", rows, size=(52, 40), seed=5)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,9 @@ from edge_app.report import dataset_digest
 from train.datasets import Dataset, Split
 from train.errors import DatasetError
 
+DECODING_VERSION = 1
+"""Raised whenever `edge_app` decodes or resizes to other bytes than before."""
+
 MAX_UNREADABLE = 0.01
 """More unreadable images than this share is a fault of the whole set, not of single files."""
 
@@ -78,7 +81,7 @@ def open_cache(
         DatasetError: more than 1 % of the images cannot be read; they are tried anew next time.
     """
     key = hashlib.sha256(
-        json.dumps([dataset.identity, spec.as_dict()], sort_keys=True).encode()
+        json.dumps([DECODING_VERSION, dataset.identity, spec.as_dict()], sort_keys=True).encode()
     ).hexdigest()[:16]
     place = folder / key
     folder.mkdir(parents=True, exist_ok=True)

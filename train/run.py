@@ -10,9 +10,12 @@ reports/            what `evaluate` wrote
 
 from __future__ import annotations
 
+import fcntl
 import json
 import platform
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from edge_app import report
+from edge_app.files import write_whole
 from edge_app.report import Evaluated, Report
 from train import pictures
 from train.cache import Cached
@@ -57,42 +61,79 @@ def train(recipe: Recipe, cached: Cached, run: Path, console: Console) -> None:
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
-        RunError: the folder holds another network's run, or training diverged.
+        RunError: the folder holds another run, is in use, or training diverged.
     """
     training, validation = cached.split("train"), cached.split("validation")
     run.mkdir(parents=True, exist_ok=True)
-    config = run / "config.json"
-    _require_same_network(config, recipe)
-    facts = {"train": dataset_facts(training, "train")}
-    facts["validation"] = dataset_facts(validation, "validation")
-    recipe.write(config, dataset=facts, packages=versions())
-    pictures.montage(training, run / "train.png")
+    with _alone(run):
+        facts = {
+            "train": dataset_facts(training, "train"),
+            "validation": dataset_facts(validation, "validation"),
+        }
+        _begin(run / "config.json", recipe, facts)
+        pictures.montage(training, run / "train.png")
+        fit(recipe, training, validation, run, console)
+        pictures.training_curves(run / "history.csv", run / "curves.png")
+        _finish(recipe, validation, run)
+    console.print(
+        f"{run}: done; next: python -m train evaluate {run} DATA", highlight=False, soft_wrap=True
+    )
 
-    fit(recipe, training, validation, run, console)
 
-    pictures.training_curves(run / "history.csv", run / "curves.png")
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    with (run / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{run}: another training is writing to it") from None
+        yield
+
+
+def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
+    """Write what the run is made of; or refuse to go on with it as something else."""
+    if not config.exists():
+        content = {"recipe": asdict(recipe), "dataset": facts, "packages": versions()}
+        write_whole(config, (json.dumps(content, indent=2) + "\n").encode())
+        return
+    before = read_config(config)
+    changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
+    if before["dataset"] != facts:
+        changed.append("the data set")
+    if changed:
+        raise RunError(
+            f"{config.parent} was begun with another {', '.join(changed)}: "
+            "give this run another --run folder"
+        )
+
+
+def _finish(recipe: Recipe, validation: Cached, run: Path) -> None:
+    """Keep the best epoch's network, calibrated on validation."""
     model = build(recipe)
     logits_only(model).load_weights(run / "best.weights.h5")
     model.save(run / "model.keras")
     logits = predict(logits_only(model), validation)
-    where = f"validation, {len(validation)} images of {facts['validation']['patients']} patients"
+    patients = validation.table["patient"].nunique()
+    where = f"validation, {len(validation)} images of {patients} patients"
     calibration = platt(validation.targets, logits, where)
     points = operating_points(validation.targets, logits, calibration, where)
-    (run / "calibration.json").write_text(
-        json.dumps({"calibration": calibration, "operating_points": points}, indent=1) + "\n"
-    )
-    console.print(f"{run}: done; next: python -m train evaluate {run} DATA", highlight=False)
+    decided = {"calibration": calibration, "operating_points": points}
+    write_whole(run / "calibration.json", (json.dumps(decided, indent=1) + "\n").encode())
 
 
-def _require_same_network(config: Path, recipe: Recipe) -> None:
-    if not config.exists():
-        return
-    before = Recipe.read(config)
-    if (before.network, before.side) != (recipe.network, recipe.side):
-        raise RunError(
-            f"{config.parent} holds a run of {before.network} at {before.side} pixels: "
-            "give this one another --run"
-        )
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's `config.json`.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text())
+        return {key: content[key] for key in ("recipe", "dataset", "packages")}
+    except FileNotFoundError:
+        raise RunError(f"{path.parent}: no {path.name}: train it to its end first") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: is damaged: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -111,22 +152,19 @@ def open_run(folder: Path) -> FinishedRun:
     """Load a run folder.
 
     Raises:
-        RunError: the run is not finished.
+        RunError: the run is not finished, or damaged.
     """
+    config = read_config(folder / "config.json")
+    if not (folder / "calibration.json").exists():
+        raise RunError(f"{folder}: no calibration.json: train it to its end first")
     try:
         decided = json.loads((folder / "calibration.json").read_text())
-        config = json.loads((folder / "config.json").read_text())
-    except FileNotFoundError as error:
-        raise RunError(
-            f"{folder}: no {Path(error.filename).name}: train it to its end first"
-        ) from None
-    return FinishedRun(
-        folder,
-        Recipe.read(folder / "config.json"),
-        config,
-        keras.models.load_model(folder / "model.keras", compile=False),
-        **decided,
-    )
+        model = keras.models.load_model(folder / "model.keras", compile=False)
+        recipe = Recipe.from_dict(config["recipe"])
+        return FinishedRun(folder, recipe, config, model, **decided)
+    except (OSError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{folder}: is damaged: {reason}") from None
 
 
 def build_report(

@@ -375,3 +375,58 @@ def test_without_a_runtime_the_way_out_is_named(picture: Path, cnn28: Path, tmp_
         assert done.returncode == 4
         assert "pip install ai-edge-litert" in " ".join((done.stdout + done.stderr).split())
         assert "Traceback" not in done.stderr
+
+
+def shell(line: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload]
+        ["bash", "-c", line], capture_output=True, text=True, timeout=60, **options
+    )
+
+
+def test_closed_streams_are_told_or_borne(picture: Path, cnn28: Path) -> None:
+    command = f"{sys.executable} -m edge_app classify --model {cnn28}"
+    without_output = shell(f"{command} {picture} >&-")
+    assert (without_output.returncode, without_output.stderr.count("\n")) == (4, 1)
+    assert "standard output is closed" in without_output.stderr
+    without_input = shell(f"{command} - <&-")
+    assert without_input.returncode == 3
+    assert "-: standard input is closed" in without_input.stderr
+    without_errors = shell(f"{command} {picture} absent 2>&-")
+    assert without_errors.returncode == 3
+    assert "No Finding" in without_errors.stdout
+
+
+def test_an_overlong_name_costs_only_itself(run: Run, picture: Path) -> None:
+    for names in (("x" * 5000, picture), ("x" * 5000,)):
+        done = run("classify", "--csv", *names)
+        assert done.returncode == 3
+        assert "cannot be read: File name too long" in done.stderr
+        assert len(done.stdout.splitlines()) == 1 + len(names)
+
+
+def test_a_model_that_is_no_file_is_refused_at_once(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place, words in (
+        (tmp_path / "pipe", "named pipe"),
+        (tmp_path, "folder"),
+        ("x" * 5000, "long"),
+    ):
+        done = run("models inspect", place)
+        assert done.returncode == 4
+        assert words in done.stderr
+
+
+def test_ctrl_c_ends_a_wait_for_standard_input(cnn28: Path) -> None:
+    line = [sys.executable, "-m", "edge_app", "classify", "--model", str(cnn28), "-"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        state = Path(f"/proc/{child.pid}/wchan")
+        deadline = time.monotonic() + 30
+        while "pipe" not in state.read_text() and time.monotonic() < deadline:
+            time.sleep(0.05)  # until it waits for the pipe
+        child.send_signal(signal.SIGINT)
+        code = child.wait(timeout=30)
+        assert child.stderr is not None
+        said = child.stderr.read().decode()
+    assert code == 130
+    assert "interrupted after 0 answers" in said

@@ -8,7 +8,6 @@ import logging
 import struct
 import sys
 import threading
-import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -682,13 +681,11 @@ def test_threads_read_at_the_same_time_without_mixing_up() -> None:
         for index in range(len(files))
     ]
     level, filters = logging.getLogger("pydicom").level, list(warnings.filters)
-    started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(seen) == 40
     assert all(grays == {40 + index} for index, grays in seen)
-    assert time.monotonic() - started < 20
     assert logging.getLogger("pydicom").level == level
     assert list(warnings.filters) == filters

@@ -127,6 +127,22 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(
     assert model.golden.inputs.tobytes() == members()["golden/input.bin"]
 
 
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_broken_zip_directory_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Several bytes of the last kilobyte at once: where a ZIP tells what it holds."""
+    changed = bytearray(WHOLE)
+    for place in data.draw(st.lists(st.integers(len(WHOLE) - 700, len(WHOLE) - 1), max_size=4)):
+        changed[place] = data.draw(st.integers(0, 255))
+    try:
+        model = read_bytes(tmp_path_factory.mktemp("directory"), bytes(changed))
+    except ModelError:
+        return
+    assert model.manifest == manifest()
+
+
 @given(data=st.binary(max_size=400))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_after_a_tflite_head_are_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,19 @@ def test_no_golden_vector_is_an_image_of_the_data_set(shipped: ModelFile, small_
     golden = {tensor.tobytes() for tensor in shipped.golden.inputs}
     for path in (small_nih / "images").iterdir():
         assert (np.asarray(Image.open(path)) ^ 0x80).tobytes() not in golden
+
+
+def test_a_float_report_of_an_older_run_is_not_compared_with(
+    shipped: ModelFile, finished_run: Path, small_nih: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    place = run / "reports" / "float.json"
+    stale = report.read(place)
+    stale.content["macro"]["auroc"]["value"] = 0.999
+    report.write(stale, place)
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    model = quantize_run(open_run(run), cached, "cxr-tiny", tmp_path / "m.tflite", 10, 0, QUIET)
+    assert model.manifest["metrics"]["float_macro_auroc"] == (
+        shipped.manifest["metrics"]["float_macro_auroc"]
+    )

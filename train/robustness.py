@@ -83,7 +83,7 @@ def decisions_kept(
     }
 
 
-def steadiness(run: FinishedRun, cached: Cached) -> dict[str, dict[str, float]]:
+def robustness(run: FinishedRun, cached: Cached) -> dict[str, dict[str, float]]:
     """`decisions_kept` of the float network against itself, by perturbation.
 
     Measured at the default operating point, on pictures as the network gets them.

@@ -9,8 +9,8 @@ import pytest
 
 from edge_app.phantom import synthetic_radiograph
 from train.cli import read_data
+from train.robustness import PERTURBATIONS, decisions_kept, perturbed, robustness
 from train.run import open_run
-from train.steadiness import PERTURBATIONS, decisions_kept, perturbed, steadiness
 
 PICTURES = np.stack([synthetic_radiograph(64, seed) for seed in range(3)])
 NEUTRAL = {"slope": [1.0] * 15, "intercept": [0.0] * 15}
@@ -46,6 +46,6 @@ def test_agreement_counts_decisions_of_labels_with_a_threshold() -> None:
 
 def test_a_run_is_measured_under_every_perturbation(finished_run: Path, small_nih: Path) -> None:
     cached = read_data(small_nih, 28, finished_run.parent / "cache").split("test")
-    measured = steadiness(open_run(finished_run), cached)
+    measured = robustness(open_run(finished_run), cached)
     assert set(measured) == set(PERTURBATIONS)
     assert all(0 < kept["rms"] < 10 for kept in measured.values())

@@ -1,0 +1,66 @@
+"""Reading files that may be anything, and writing files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+SPECIAL = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device file",
+    stat.S_IFBLK: "a device file",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+class UnreadableError(Exception):
+    """Why a file's bytes cannot be had, as the end of a sentence that begins with its name."""
+
+
+class TooLargeError(UnreadableError):
+    """There are more bytes than allowed."""
+
+
+def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
+    """All bytes of a regular file or an open stream; never blocks on a pipe or a device.
+
+    Raises:
+        UnreadableError: it cannot be opened, is no regular file, or is larger than `max_bytes`.
+    """
+    try:
+        if not isinstance(source, (str, os.PathLike)):
+            data = source.read(max_bytes + 1)
+        else:
+            # Without O_NONBLOCK, opening a FIFO that nobody writes to never returns.
+            descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                status = os.fstat(descriptor)
+                kind = SPECIAL.get(stat.S_IFMT(status.st_mode))
+                if kind:
+                    raise UnreadableError(f"is {kind}")
+                if status.st_size > max_bytes:
+                    raise TooLargeError(f"is larger than {max_bytes} bytes")
+                with open(descriptor, "rb", closefd=False) as file:
+                    data = file.read(max_bytes + 1)
+            finally:  # open() leaves a descriptor it refuses (a folder's) to its caller
+                os.close(descriptor)
+    except FileNotFoundError:
+        raise UnreadableError("no such file") from None
+    except PermissionError:
+        raise UnreadableError("no permission to read it: check its owner and mode") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableError(f"cannot be read: {reason}") from None
+    if len(data) > max_bytes:
+        raise TooLargeError(f"is larger than {max_bytes} bytes")
+    return data
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace `path`; a kill half-way leaves the old file or none."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(data)
+    partial.replace(path)
