@@ -10,8 +10,8 @@ from typing import IO
 SPECIAL = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
-    stat.S_IFCHR: "a device file",
-    stat.S_IFBLK: "a device file",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
 
@@ -40,7 +40,7 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
                 status = os.fstat(descriptor)
                 kind = SPECIAL.get(stat.S_IFMT(status.st_mode))
                 if kind:
-                    raise UnreadableError(f"is {kind}")
+                    raise UnreadableError(f"is {kind}, not a file")
                 if status.st_size > max_bytes:
                     raise TooLargeError(f"is larger than {max_bytes} bytes")
                 with open(descriptor, "rb", closefd=False) as file:

@@ -275,6 +275,7 @@ def read(path: Path) -> Report:
     Raises:
         ReportError: it is no report, of a newer version, or its scores are missing or changed.
     """
+    place = path
     try:
         content = json.loads(read_bounded(path, MAX_REPORT_BYTES))
         if content["kind"] != KIND:
@@ -291,7 +292,7 @@ def read(path: Path) -> Report:
                 **{key: arrays[key] for key in ("images", "patients", "targets", "logits")}
             )
     except UnreadableError as error:
-        raise ReportError(f"{path}, or its scores: {error}") from None
+        raise ReportError(f"{place}: {error}") from None
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ReportError(f"{path}: is damaged or no {KIND}: {error}") from None
     return Report(content, evaluated)

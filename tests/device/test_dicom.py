@@ -229,7 +229,8 @@ def test_a_modality_lut_of_signed_values() -> None:
 def test_a_faint_picture_without_window_is_stretched_and_told() -> None:
     image = read(dicom(WIDE + 3000, 14))
     assert (image.pixels.min(), image.pixels.max()) == (0, 255)
-    assert "little contrast" in image.warnings[0]
+    assert "uses 12 of its 14 bits" in image.warnings[0]
+    assert "little contrast" in image.warnings[1]
 
 
 @settings(deadline=None, max_examples=60)

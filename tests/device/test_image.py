@@ -373,10 +373,10 @@ def test_what_is_not_a_file_is_refused_at_once_and_named(tmp_path: Path) -> None
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(address))
         lines = {
-            fifo: "is a named pipe, not an image",
-            folder: "is a folder, not an image",
-            Path("/dev/zero"): "is a device file, not an image",
-            Path("/dev/null"): "is a device file, not an image",
+            fifo: "is a named pipe, not a file",
+            folder: "is a folder, not a file",
+            Path("/dev/zero"): "is a device, not a file",
+            Path("/dev/null"): "is a device, not a file",
             gone: "no such file",
             folder / "a.png": "no such file",
             fifo / "a.png": "cannot be read: Not a directory",

@@ -115,7 +115,7 @@ def test_scores_of_another_report_are_noticed(tmp_path: Path) -> None:
         ('{"kind": "other"}', "is not an"),
         ("[1]", "damaged"),
         (json.dumps({"kind": report.KIND, "schema_version": 99}), "update"),
-        (json.dumps({"kind": report.KIND, "schema_version": 1, "scores": {"file": "x"}}), "x"),
+        (json.dumps({"kind": report.KIND, "schema_version": 1, "scores": {"file": "x"}}), "/x: no"),
     ],
 )
 def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:

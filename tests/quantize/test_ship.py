@@ -98,6 +98,7 @@ def test_a_float_report_of_an_older_run_is_not_compared_with(
     report.write(stale, place)
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     model = quantize_run(open_run(run), cached, "cxr-tiny", tmp_path / "m.tflite", 10, 0, QUIET)
-    assert model.manifest["metrics"]["float_macro_auroc"] == (
-        shipped.manifest["metrics"]["float_macro_auroc"]
+    assert (
+        model.manifest["metrics"]["float_macro_auroc"]
+        == (shipped.manifest["metrics"]["float_macro_auroc"])
     )
