@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from edge_app.labels import LABELS
 from train.cache import Cached
 from train.errors import RunError
 from train.predict import macro_auroc, predict
@@ -23,9 +24,11 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
-        logits = predict(self.model, self.cached)
+        logits = predict(self.model, self.cached)[:, : len(LABELS)]  # without auxiliary ones
         if not np.isfinite(logits).all():
-            raise RunError("training has diverged: try a lower --learning-rate in a new --run")
+            raise RunError(
+                "training has diverged: lower it with --set learning_rate=, in a new --run"
+            )
         logs["val_auroc"] = macro_auroc(self.cached.targets, logits)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -17,6 +18,9 @@ from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
 from train.networks import NETWORKS, require_imagenet
 from train.recipes import DEFAULT_RECIPE, RECIPES
+
+if TYPE_CHECKING:
+    from train.teachers import Teacher
 
 app = typer.Typer(
     add_completion=False,
@@ -74,19 +78,19 @@ def fit(
     ] = None,
     imagenet: Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    batch: Annotated[int | None, typer.Option(min=1)] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0)] = None,
-    dropout: Annotated[float | None, typer.Option(min=0.0, max=0.9)] = None,
-    smoothing: Annotated[float | None, typer.Option(min=0.0, max=0.5)] = None,
-    ema: Annotated[float | None, typer.Option(min=0.0, max=0.99999)] = None,
-    patience: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, of any other value of a recipe.")
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="A finished run to learn from; can be repeated.")
+    ] = None,
     limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
     from train.run import train
+    from train.teachers import ensemble
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
@@ -97,20 +101,34 @@ def fit(
         "size": size,
         "imagenet": imagenet,
         "epochs": epochs,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "dropout": dropout,
-        "smoothing": smoothing,
-        "ema": ema,
-        "patience": patience,
         "seed": seed,
     }
     changes = {key: value for key, value in given.items() if value is not None}
     chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
+    try:
+        for each in setting or []:
+            chosen = chosen.with_setting(each)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     if chosen.imagenet:
         require_imagenet(chosen.network)  # before the data set is decoded
-    train(chosen, read_data(data, chosen.side, cache, limit), run, console)
+    if bool(teacher) != bool(chosen.distil):
+        raise typer.BadParameter("--teacher and --set distil=... go together")
+    members = [read_teacher(folder, data, cache, limit) for folder in teacher or []]
+    cached = read_data(data, chosen.side, cache, limit)
+    train(chosen, cached, run, console, ensemble(members) if members else None)
+
+
+def read_teacher(run: Path, data: Path, cache: Path, limit: int | None) -> Teacher:
+    """A finished run, and the training images at its size."""
+    from train.run import open_run
+    from train.teachers import Teacher
+
+    finished = open_run(run)
+    cached = read_data(data, finished.recipe.side, cache, limit).split("train")
+    digest = hashlib.sha256((run / "best.weights.h5").read_bytes()).hexdigest()
+    name = f"{finished.recipe.network} {digest[:16]}"
+    return Teacher(name, finished.model, finished.calibration, cached)
 
 
 @app.command()

@@ -7,13 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 from rich.console import Console
 
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
 from train.errors import DatasetError
-from train.networks import NETWORKS, load_imagenet
+from train.networks import NETWORKS, load_imagenet, with_auxiliary
 from train.predict import logits_only, macro_auroc
 from train.recipes import Recipe
 from train.resume import (
@@ -23,15 +24,23 @@ from train.resume import (
     finished_epochs,
     history_before,
 )
+from train.targets import AUXILIARY, sigmoid_crossentropy, training_targets
 
 
 def build(recipe: Recipe) -> keras.Model:
     """The recipe's network with its initial weights: image → (logits, map)."""
     keras.utils.set_random_seed(recipe.seed)
-    model = NETWORKS[recipe.network](recipe.side, dropout=recipe.dropout)
+    model = NETWORKS[recipe.network](recipe.side, dropout=recipe.dropout, lowpass=recipe.lowpass)
     if recipe.imagenet:
         load_imagenet(model)
     return model
+
+
+def trained_part(model: keras.Model, recipe: Recipe) -> keras.Model:
+    """What of a network is trained: image → logits, and auxiliary ones if the recipe has them."""
+    if recipe.auxiliary:
+        return with_auxiliary(model, len(AUXILIARY))
+    return logits_only(model)
 
 
 def exchange_average(model: keras.Model) -> None:
@@ -70,7 +79,14 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None
         )
 
 
-def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: Console) -> None:
+def fit(
+    recipe: Recipe,
+    train: Cached,
+    validation: Cached,
+    run: Path,
+    console: Console,
+    teachers: NDArray[np.float32] | None = None,
+) -> None:
     """Train into the folder `run`, or go on from its last finished epoch.
 
     Leaves `best.weights.h5` (the epoch with the best validation AUROC), `history.csv` and
@@ -81,6 +97,7 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         DatasetError: the images cannot be trained on or validated with.
     """
     require_trainable(recipe, train, validation)
+    goals = training_targets(recipe, train, teachers)
     backup = run / "backup"
     first_epoch = finished_epochs(backup)
     history = history_before(run / "history.csv", first_epoch)
@@ -91,7 +108,7 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
 
     tf.config.experimental.enable_op_determinism()
-    model = logits_only(build(recipe))
+    model = trained_part(build(recipe), recipe)
     steps = len(train) // recipe.batch
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
     optimizer = keras.optimizers.AdamW(
@@ -106,10 +123,7 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         ema_momentum=recipe.ema or 0.99,
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    model.compile(
-        optimizer,
-        keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.smoothing),
-    )
+    model.compile(optimizer, sigmoid_crossentropy(recipe.auxiliary))
 
     def exchange(epoch: int, logs: dict[str, float]) -> None:
         if recipe.ema:
@@ -139,7 +153,7 @@ def fit(recipe: Recipe, train: Cached, validation: Cached, run: Path, console: C
         Backup(backup),  # last: an epoch counts when all that it leaves is written
     ]
     model.fit(
-        batches(train, recipe, first_epoch),
+        batches(train, goals, recipe, first_epoch),
         steps_per_epoch=steps,
         epochs=recipe.epochs,
         callbacks=callbacks,

@@ -23,6 +23,20 @@ from train.errors import RunError
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 
 
+def lowpass_filter(image: keras.KerasTensor) -> keras.KerasTensor:
+    """A fixed 3×3 binomial filter: noise and JPEG's ringing are mostly above half the bandwidth.
+
+    The border is what zero padding makes of it, as in every convolution here.
+    """
+    row = np.array([1.0, 2.0, 1.0]) / 4
+    filtered = layers.DepthwiseConv2D(
+        3, padding="same", use_bias=False, trainable=False, name="lowpass"
+    )
+    outputs = filtered(image)
+    filtered.set_weights([np.outer(row, row).astype(np.float32)[..., np.newaxis, np.newaxis]])
+    return outputs
+
+
 def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.KerasTensor]:
     """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)]."""
     features = layers.SpatialDropout2D(dropout, name="dropout")(features)
@@ -30,10 +44,19 @@ def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.K
     return [layers.GlobalAveragePooling2D(name="logits")(maps), maps]
 
 
-def cnn28(size: int = 28, dropout: float = 0.3) -> keras.Model:
+def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
+    """image → logits and `outputs` more from the same features, as one tensor, for training."""
+    features = model.get_layer("dropout").output
+    pooled = layers.GlobalAveragePooling2D(name="auxiliary_pool")(features)
+    more = layers.Dense(outputs, name="auxiliary")(pooled)
+    both = layers.Concatenate(name="trained")([model.get_layer("logits").output, more])
+    return keras.Model(model.input, both, name=model.name)
+
+
+def cnn28(size: int = 28, dropout: float = 0.3, lowpass: bool = False) -> keras.Model:
     """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
     inputs = keras.Input((size, size, 1), name="image")
-    x = inputs
+    x = lowpass_filter(inputs) if lowpass else inputs
     for stage, filters in enumerate((32, 64, 128)):
         if stage:
             x = layers.MaxPooling2D(name=f"pool{stage}")(x)
@@ -62,13 +85,14 @@ LITE0_HEAD: Final = 1280
 
 
 def efficientnet_lite0(
-    size: int = 128, dropout: float = 0.3, drop_path: float = 0.2
+    size: int = 128, dropout: float = 0.3, lowpass: bool = False, drop_path: float = 0.2
 ) -> keras.Model:
     """EfficientNet-Lite0 for one gray channel: 3.4 M parameters, 123 M multiply-accumulates at 128.
 
     Args:
         size: side of the square input in pixels.
         dropout: rate at which whole feature channels are dropped before the map.
+        lowpass: begin with `lowpass_filter`.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
             linearly from 0 at the first.
     """
@@ -82,7 +106,8 @@ def efficientnet_lite0(
         return layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
 
     inputs = keras.Input((size, size, 1), name="image")
-    x = layers.ReLU(6.0, name="stem_relu")(conv_bn(inputs, LITE0_STEM, 3, 2, "stem"))
+    x = lowpass_filter(inputs) if lowpass else inputs
+    x = layers.ReLU(6.0, name="stem_relu")(conv_bn(x, LITE0_STEM, 3, 2, "stem"))
     block, blocks = 0, sum(stage[0] for stage in LITE0_STAGES)
     for repeats, kernel, first_stride, expansion, filters in LITE0_STAGES:
         for repeat in range(repeats):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, TypeVar
 
 from train.augment import Augmentation
 from train.networks import DEFAULT_SIZES
@@ -24,6 +24,13 @@ class Recipe:
         weight_decay: AdamW's, on kernels only.
         dropout: of feature channels before the map.
         smoothing: label smoothing towards 0.5.
+        lowpass: the network begins with a fixed 3×3 binomial filter.
+        mixup: both parameters of the Beta distribution that pairs of images are mixed by
+            (Zhang et al., ICLR 2018); 0 for none.
+        balance: images are drawn in proportion to their rarest label's frequency to the power
+            of −balance; 0 shows each once an epoch.
+        auxiliary: weight of view, sex and age as further targets, whose head is dropped later.
+        distil: share of the teachers' scores in the targets (Hinton et al., 2015).
         ema: momentum of the weight average that is validated and kept; 0 for none.
         patience: epochs without a better validation AUROC before stopping.
         seed: of initial weights, order, augmentation and dropout.
@@ -39,6 +46,11 @@ class Recipe:
     weight_decay: float = 1e-2
     dropout: float = 0.3
     smoothing: float = 0.0
+    lowpass: bool = False
+    mixup: float = 0.0
+    balance: float = 0.0
+    auxiliary: float = 0.0
+    distil: float = 0.0
     ema: float = 0.998
     patience: int = 6
     seed: int = 0
@@ -52,6 +64,35 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """What `dataclasses.asdict` made of one."""
         return cls(**values | {"augmentation": Augmentation(**values["augmentation"])})
+
+    def with_setting(self, setting: str) -> Recipe:
+        """A copy with one value changed: `name=value` or `augmentation.name=value`.
+
+        Raises:
+            ValueError: there is no such setting, or not of that kind.
+        """
+        name, _, text = setting.partition("=")
+        if name.startswith("augmentation."):
+            name = name.removeprefix("augmentation.")
+            changed = _changed(self.augmentation, name, text)
+            return replace(self, augmentation=changed)
+        return _changed(self, name, text)
+
+
+Settings = TypeVar("Settings", Recipe, Augmentation)
+
+
+def _changed(settings: Settings, name: str, text: str) -> Settings:
+    now = getattr(settings, name, None)
+    if not isinstance(now, bool | int | float | str):
+        names = [f.name for f in fields(settings) if f.name != "augmentation"]
+        raise ValueError(f"no setting {name!r}; there are {', '.join(names)}")
+    value: Any
+    try:
+        value = {"true": True, "false": False}[text] if isinstance(now, bool) else type(now)(text)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name} is of type {type(now).__name__}, not {text!r}") from None
+    return replace(settings, **{name: value})
 
 
 RECIPES: Final[dict[str, Recipe]] = {

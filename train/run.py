@@ -32,9 +32,10 @@ from train import pictures
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
 from train.errors import RunError
-from train.fit import build, fit
+from train.fit import build, fit, trained_part
 from train.predict import logits_only, predict
 from train.recipes import Recipe
+from train.teachers import Teachers
 
 PACKAGES = ("tensorflow", "keras", "numpy", "Pillow", "scikit-learn")
 
@@ -56,8 +57,20 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
     }
 
 
-def train(recipe: Recipe, cached: Cached, run: Path, console: Console) -> None:
+def train(
+    recipe: Recipe,
+    cached: Cached,
+    run: Path,
+    console: Console,
+    teachers: Teachers | None = None,
+) -> None:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
+
+    Args:
+        recipe, cached: what decides the run.
+        run: its folder.
+        console: for progress.
+        teachers: whose scores the recipe distils, if it does.
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
@@ -66,13 +79,16 @@ def train(recipe: Recipe, cached: Cached, run: Path, console: Console) -> None:
     training, validation = cached.split("train"), cached.split("validation")
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
-        facts = {
+        facts: dict[str, Any] = {
             "train": dataset_facts(training, "train"),
             "validation": dataset_facts(validation, "validation"),
         }
+        if teachers:
+            facts["teachers"] = teachers.names
         _begin(run / "config.json", recipe, facts)
         pictures.montage(training, run / "train.png")
-        fit(recipe, training, validation, run, console)
+        scores = teachers.scores_of(training) if teachers else None
+        fit(recipe, training, validation, run, console, scores)
         pictures.training_curves(run / "history.csv", run / "curves.png")
         _finish(recipe, validation, run)
     console.print(
@@ -99,7 +115,7 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
     before = read_config(config)
     changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
     if before["dataset"] != facts:
-        changed.append("the data set")
+        changed.append("the data set or the teachers")
     if changed:
         raise RunError(
             f"{config.parent} was begun with another {', '.join(changed)}: "
@@ -110,7 +126,7 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
 def _finish(recipe: Recipe, validation: Cached, run: Path) -> None:
     """Keep the best epoch's network, calibrated on validation."""
     model = build(recipe)
-    logits_only(model).load_weights(run / "best.weights.h5")
+    trained_part(model, recipe).load_weights(run / "best.weights.h5")
     model.save(run / "model.keras")
     logits = predict(logits_only(model), validation)
     patients = validation.table["patient"].nunique()

@@ -58,7 +58,7 @@ class Killed(BaseException):
     """Stands for SIGKILL where a test wants to choose the place."""
 
 
-def tiny(size: int, dropout: float) -> keras.Model:
+def tiny(size: int, dropout: float, lowpass: bool = False) -> keras.Model:
     """What a network here is made of, but quick: a convolution, a norm, dropout, the head."""
     inputs = keras.Input((size, size, 1), name="image")
     x = keras.layers.Conv2D(4, 3, 2, use_bias=False, name="conv")(inputs)
@@ -77,6 +77,10 @@ def with_tiny_network() -> Iterator[None]:
 def cached(tmp_path_factory: pytest.TempPathFactory, tiny_nih: Path) -> Cached:
     folder = tmp_path_factory.mktemp("cache")
     return open_cache(load(tiny_nih), InputSpec.square(28), folder, Console(quiet=True))[0]
+
+
+def goals(cached: Cached) -> NDArray[np.float32]:
+    return cached.targets.astype(np.float32)
 
 
 def train(cached: Cached, run: Path, recipe: Recipe = TINY) -> str:
@@ -139,7 +143,9 @@ def test_another_seed_makes_other_weights_and_another_order(cached: Cached) -> N
     assert np.array_equal(kernels[0], kernels[1])
     assert not np.array_equal(kernels[0], kernels[2])
     plain = (replace(recipe, augmentation=NONE) for recipe in (one, other))
-    first, second = (next(iter(batches(part, recipe, 0)))[0].numpy() for recipe in plain)
+    first, second = (
+        next(iter(batches(part, goals(part), recipe, 0)))[0].numpy() for recipe in plain
+    )
     assert not np.array_equal(first, second)
 
 
@@ -149,7 +155,7 @@ def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(cached: Cached
     plain = replace(TINY, epochs=3, augmentation=NONE)
     order = [
         name_of[((image + 1) * 128).astype(np.uint8).tobytes()]
-        for images, _ in batches(part, plain, 0)
+        for images, _ in batches(part, goals(part), plain, 0)
         for image in images.numpy()
     ]
     assert len(order) == 3 * 40
@@ -157,19 +163,21 @@ def test_each_epoch_shows_every_image_once_in_an_order_of_its_own(cached: Cached
     assert all(sorted(epoch) == sorted(part.rows.tolist()) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
     # A batch that would not be full is left out: 40 images make 3 batches of 12.
-    assert len(list(batches(part, replace(plain, batch=12), 2))) == 3
+    assert len(list(batches(part, goals(part), replace(plain, batch=12), 2))) == 3
 
 
 def test_each_step_augments_differently(cached: Cached) -> None:
     same = replace(cached, rows=np.zeros(16, np.int64), targets=cached.targets[:16])
-    shown = [images.numpy() for images, _ in batches(same, TINY, 0)]  # one picture all the time
+    shown = [
+        images.numpy() for images, _ in batches(same, goals(same), TINY, 0)
+    ]  # one picture all the time
     assert len({step.tobytes() for step in shown}) == len(shown) == 2 * EPOCHS
 
 
 def test_batches_after_a_resumption_are_those_that_would_have_come(cached: Cached) -> None:
     part = cached.split("train")
-    whole = [images.numpy() for images, _ in batches(part, TINY, EPOCHS - 3)]
-    rest = [images.numpy() for images, _ in batches(part, TINY, EPOCHS - 1)]
+    whole = [images.numpy() for images, _ in batches(part, goals(part), TINY, EPOCHS - 3)]
+    rest = [images.numpy() for images, _ in batches(part, goals(part), TINY, EPOCHS - 1)]
     assert len(whole) == 3 * len(rest) == 15
     assert np.array_equal(np.stack(whole[10:]), np.stack(rest))
     assert not np.array_equal(np.stack(whole[5:10]), np.stack(rest))
@@ -518,7 +526,8 @@ def story(
     command = [
         sys.executable, "-m", "train", "fit", str(tiny_nih), "--run", str(run),
         "--cache", str(folder / "cache"), "--recipe", "cxr-cnn28",
-        "--epochs", str(epochs), "--batch", "8", "--ema", "0.9", "--patience", str(epochs),
+        "--epochs", str(epochs), "--set", "batch=8", "--set", "ema=0.9",
+        "--set", f"patience={epochs}",
     ]  # fmt: skip
     attempts: list[Attempt] = []
 

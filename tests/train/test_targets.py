@@ -1,0 +1,150 @@
+"""What a run trains towards, and how images are drawn and mixed for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from rich.console import Console
+
+from edge_app.preprocess import InputSpec
+from train.augment import NONE
+from train.batches import batches, mixed
+from train.cache import Cached, open_cache
+from train.cli import read_teacher
+from train.datasets import load
+from train.errors import DatasetError
+from train.fit import build, trained_part
+from train.networks import cnn28
+from train.predict import logits_only, predict
+from train.recipes import Recipe
+from train.run import open_run
+from train.run import train as train_run
+from train.targets import sampling_weights, training_targets
+from train.teachers import ensemble
+
+PLAIN = Recipe(network="cnn28", batch=16, epochs=1, augmentation=NONE)
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory, small_nih: Path) -> Cached:
+    folder = tmp_path_factory.mktemp("cache")
+    return open_cache(load(small_nih), InputSpec.square(28), folder, Console(quiet=True))[0]
+
+
+def test_smoothing_and_teachers_soften_the_labels(cached: Cached) -> None:
+    truth = cached.targets.astype(np.float32)
+    assert np.array_equal(training_targets(PLAIN, cached, None), truth)
+    smooth = training_targets(replace(PLAIN, smoothing=0.1), cached, None)
+    assert np.allclose(smooth, np.where(truth > 0, 0.95, 0.05))
+    teachers = np.full_like(truth, 0.5)
+    softened = training_targets(replace(PLAIN, distil=0.6), cached, teachers)
+    assert np.allclose(softened, np.where(truth > 0, 0.7, 0.3))
+    with pytest.raises(DatasetError, match="--teacher"):
+        training_targets(replace(PLAIN, distil=0.6), cached, None)
+
+
+def test_auxiliary_targets_are_view_sex_and_age(cached: Cached) -> None:
+    table = cached.table.copy()
+    table.loc[0, ["view", "sex", "age"]] = ["AP", "M", 25]
+    told = replace(cached, table=table)
+    more = training_targets(replace(PLAIN, auxiliary=0.2), told, None)
+    assert more.shape == (len(cached), 18)
+    assert np.allclose(more[:2, 15:], [[1, 1, 0.25], [0, 0, 0.5]])
+    unknown = replace(cached, table=table.drop(columns="view"))
+    with pytest.raises(DatasetError, match="no view in this data set"):
+        training_targets(replace(PLAIN, auxiliary=0.2), unknown, None)
+
+
+def test_an_auxiliary_head_is_trained_and_left_behind(cached: Cached, tmp_path: Path) -> None:
+    recipe = replace(PLAIN, auxiliary=0.5)
+    assert trained_part(build(recipe), recipe).output_shape == (None, 18)
+    train_run(recipe, cached, tmp_path / "run", Console(file=StringIO()))
+    model = open_run(tmp_path / "run").model
+    assert [tuple(output.shape[1:]) for output in model.outputs] == [(15,), (7, 7, 15)]
+    assert not np.array_equal(
+        model.get_layer("conv0a").get_weights()[0],
+        build(recipe).get_layer("conv0a").get_weights()[0],
+    )
+
+
+def test_a_student_learns_from_the_mean_of_its_teachers(
+    small_nih: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    cache = finished_run.parent / "cache"
+    teacher = read_teacher(finished_run, small_nih, cache, None)
+    other = replace(teacher, calibration=teacher.calibration | {"intercept": [1.0] * 15})
+    one, both = ensemble([teacher]), ensemble([teacher, other])
+    assert np.allclose(2 * both.scores - one.scores, ensemble([other]).scores, atol=1e-6)
+
+    backwards = replace(teacher.cached, table=teacher.cached.table[::-1].reset_index(drop=True))
+    assert np.array_equal(one.scores_of(backwards), one.scores[::-1])
+    stranger = teacher.cached.table.assign(image="stranger.png")
+    with pytest.raises(DatasetError, match=r"no score of .stranger\.png"):
+        one.scores_of(replace(teacher.cached, table=stranger))
+
+    whole = open_cache(load(small_nih), InputSpec.square(28), cache, Console(quiet=True))[0]
+    recipe = replace(PLAIN, distil=1.0)
+    train_run(recipe, whole, tmp_path / "run", Console(file=StringIO()), one)
+    assert open_run(tmp_path / "run").config["dataset"]["teachers"] == one.names
+
+
+def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
+    part = cached.split("train")
+    even = sampling_weights(PLAIN, part.targets)
+    assert np.allclose(even, 1 / len(part))
+    balanced = replace(PLAIN, balance=1.0, epochs=30)
+    weights = sampling_weights(balanced, part.targets)
+    rarest = int(np.argmin(np.where(part.targets.sum(0) > 0, part.targets.sum(0), 10**9)))
+    has = part.targets[:, rarest] > 0
+    assert weights.sum() == pytest.approx(1)
+    assert weights[has].min() > weights[~has].max()
+    drawn = np.concatenate(
+        [goals.numpy() for _, goals in batches(part, part.targets.astype("f4"), balanced, 0)]
+    )
+    assert drawn[:, rarest].mean() == pytest.approx(weights[has].sum(), abs=0.03)
+
+
+def test_mixing_gives_images_and_targets_the_same_share() -> None:
+    images = tf.constant(np.arange(6, dtype=np.float32).reshape(6, 1, 1, 1))
+    targets = tf.constant(np.arange(6, dtype=np.float32)[:, np.newaxis])
+    seed = tf.constant([1, 2], tf.int64)
+    x, y = mixed(images, targets, 0.4, seed)
+    assert np.allclose(np.squeeze(x), np.squeeze(y))
+    assert not np.allclose(x, images)
+    # The image itself always weighs at least as much as the other: 5 - i mirrors i.
+    assert all(abs(float(y[i, 0]) - i) <= abs(5 - 2 * i) / 2 + 1e-6 for i in range(6))
+    assert np.array_equal(x, mixed(images, targets, 0.4, seed)[0])
+
+
+def test_the_low_pass_filter_keeps_flat_areas_and_halves_noise() -> None:
+    recipe = replace(PLAIN, lowpass=True)
+    network = build(recipe)
+    layer = network.get_layer("lowpass")
+    filtered = keras.Model(network.input, layer.output)
+    flat = np.full((1, 28, 28, 1), 0.5, np.float32)
+    assert np.allclose(filtered(flat)[0, 1:-1, 1:-1], 0.5)
+    noise = np.random.default_rng(0).normal(size=(1, 28, 28, 1)).astype(np.float32)
+    assert np.std(filtered(noise)) < 0.5
+    assert not layer.trainable_weights
+
+
+def test_settings_are_named_and_typed() -> None:
+    changed = PLAIN.with_setting("mixup=0.2").with_setting("augmentation.noise=8")
+    assert (changed.mixup, changed.augmentation.noise) == (0.2, 8.0)
+    assert PLAIN.with_setting("lowpass=true").lowpass
+    for wrong in ("mixupp=1", "mixup=much", "augmentation.x=1", "augmentation=1", "lowpass=1"):
+        with pytest.raises(ValueError, match=r"setting|type"):
+            PLAIN.with_setting(wrong)
+
+
+def test_predictions_do_not_depend_on_the_training_head(cached: Cached) -> None:
+    network = cnn28()
+    plain = predict(logits_only(network), cached)
+    recipe = replace(PLAIN, auxiliary=0.1)
+    assert np.allclose(predict(trained_part(network, recipe), cached)[:, :15], plain, atol=1e-6)

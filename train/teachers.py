@@ -1,0 +1,65 @@
+"""Finished runs whose scores another run learns from (distillation: Hinton et al., 2015)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.calibration import calibrated
+from train.cache import Cached
+from train.errors import DatasetError
+from train.predict import logits_only, predict
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """One member: its name, network, calibration, and the training images at its input's size."""
+
+    name: str
+    model: keras.Model
+    calibration: dict[str, Any]
+    cached: Cached
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """An ensemble's mean scores.
+
+    Attributes:
+        names: of the runs, with the digest of each one's weights.
+        images: K image names.
+        scores: K×15 float32 in 0..1, of the same images.
+    """
+
+    names: list[str]
+    images: NDArray[np.str_]
+    scores: NDArray[np.float32]
+
+    def scores_of(self, cached: Cached) -> NDArray[np.float32]:
+        """M×15, in the order of `cached`.
+
+        Raises:
+            DatasetError: the teachers have not seen one of its images.
+        """
+        place = {name: i for i, name in enumerate(self.images)}
+        try:
+            rows = [place[name] for name in cached.table["image"]]
+        except KeyError as error:
+            raise DatasetError(f"the teachers have no score of {error}") from None
+        return self.scores[rows]
+
+
+def ensemble(members: Sequence[Teacher]) -> Teachers:
+    """The mean of the members' calibrated scores."""
+    total = np.zeros(members[0].cached.targets.shape)
+    for member in members:
+        logits = predict(logits_only(member.model), member.cached)
+        total += calibrated(logits, member.calibration)
+    names = [member.name for member in members]
+    images = members[0].cached.table["image"].to_numpy(str)
+    return Teachers(names, images, (total / len(members)).astype(np.float32))
