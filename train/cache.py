@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from rich.progress import track
 from edge_app.errors import ImageError
 from edge_app.preprocess import InputSpec, resize
 from edge_app.report import dataset_digest
-from train.datasets import Dataset, Split
+from train.datasets import Dataset, Split, split_by_patient
 from train.errors import DatasetError
 
 DECODING_VERSION = 1
@@ -51,13 +51,19 @@ class Cached:
 
     def split(self, *names: Split) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""
-        keep = self.table["split"].isin(names).to_numpy()
-        return Cached(
-            self.images,
-            self.targets[keep],
-            self.table[keep].reset_index(drop=True),
-            self.rows[keep],
-            self.name,
+        return self._where(self.table["split"].isin(names).to_numpy())
+
+    def of_patients(self, share: float) -> Cached:
+        """All images of a fixed `share` of the patients; a smaller share is part of a larger."""
+        chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
+        return self._where(self.table["patient"].isin(chosen).to_numpy())
+
+    def _where(self, keep: NDArray[np.bool_]) -> Cached:
+        return replace(
+            self,
+            targets=self.targets[keep],
+            table=self.table[keep].reset_index(drop=True),
+            rows=self.rows[keep],
         )
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ class Recipe:
             of −balance; 0 shows each once an epoch.
         auxiliary: weight of view, sex and age as further targets, whose head is dropped later.
         distil: share of the teachers' scores in the targets (Hinton et al., 2015).
+        patients: share of the training patients that is used, for a learning curve.
         ema: momentum of the weight average that is validated and kept; 0 for none.
         patience: epochs without a better validation AUROC before stopping.
         seed: of initial weights, order, augmentation and dropout.
@@ -51,6 +52,7 @@ class Recipe:
     balance: float = 0.0
     auxiliary: float = 0.0
     distil: float = 0.0
+    patients: float = 1.0
     ema: float = 0.998
     patience: int = 6
     seed: int = 0

@@ -77,6 +77,8 @@ def train(
         RunError: the folder holds another run, is in use, or training diverged.
     """
     training, validation = cached.split("train"), cached.split("validation")
+    if recipe.patients < 1.0:
+        training = training.of_patients(recipe.patients)
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
         facts: dict[str, Any] = {

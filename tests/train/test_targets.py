@@ -110,6 +110,22 @@ def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
     assert drawn[:, rarest].mean() == pytest.approx(weights[has].sum(), abs=0.03)
 
 
+def test_a_learning_curve_adds_patients_and_leaves_validation_alone(
+    cached: Cached, tmp_path: Path
+) -> None:
+    part = cached.split("train")
+    quarter, half = (part.of_patients(share) for share in (0.25, 0.5))
+    people = [set(each.table["patient"]) for each in (quarter, half, part)]
+    assert people[0] < people[1] < people[2]
+    assert len(people[1]) == round(len(people[2]) / 2)
+    # whole patients: none of their images is missing
+    assert len(half) == part.table["patient"].isin(people[1]).sum()
+    train_run(replace(PLAIN, patients=0.5), cached, tmp_path / "run", Console(file=StringIO()))
+    facts = open_run(tmp_path / "run").config["dataset"]
+    assert facts["train"]["patients"] == len(people[1])
+    assert facts["validation"]["images"] == len(cached.split("validation"))
+
+
 def test_mixing_gives_images_and_targets_the_same_share() -> None:
     images = tf.constant(np.arange(6, dtype=np.float32).reshape(6, 1, 1, 1))
     targets = tf.constant(np.arange(6, dtype=np.float32)[:, np.newaxis])
