@@ -58,6 +58,25 @@ class Recipe:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    def __post_init__(self) -> None:
+        """Refuse what no training could run with.
+
+        Raises:
+            ValueError: a value is out of its range.
+        """
+        shares = ("dropout", "smoothing", "ema", "distil", "patients")
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a share, 0 to 1, not {getattr(self, name)}")
+        for name in ("epochs", "batch", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        for name in ("learning_rate", "warmup", "weight_decay", "mixup", "balance", "auxiliary"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is not negative, and finite, not {getattr(self, name)}")
+        if self.dropout == 1 or self.ema == 1 or self.patients == 0:
+            raise ValueError("dropout and ema are less than 1, and patients more than 0")
+
     @property
     def side(self) -> int:
         return self.size or DEFAULT_SIZES[self.network]

@@ -159,6 +159,15 @@ def test_settings_are_named_and_typed() -> None:
             PLAIN.with_setting(wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["dropout=1", "ema=-0.1", "patients=0", "distil=2", "batch=0", "mixup=nan", "learning_rate=-1"],
+)
+def test_values_no_training_could_run_with_are_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong.partition("=")[0]):
+        PLAIN.with_setting(wrong)
+
+
 def test_predictions_do_not_depend_on_the_training_head(cached: Cached) -> None:
     network = cnn28()
     plain = predict(logits_only(network), cached)
