@@ -41,6 +41,17 @@ class Augmentation:
     jpeg: float = 0.4
     noise: float = 4.0
 
+    def __post_init__(self) -> None:
+        """Refuse what is no strength.
+
+        Raises:
+            ValueError: a value is negative, not finite, or a probability above 1.
+        """
+        for name, value in vars(self).items():
+            limit = 1.0 if name in ("flip", "resample", "jpeg") else np.finfo(np.float32).max
+            if not 0 <= value <= limit:
+                raise ValueError(f"augmentation.{name} is 0 to {limit:.3g}, not {value}")
+
 
 NONE = Augmentation(*([0.0] * 8))
 

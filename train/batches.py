@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from train.cache import Cached
 from train.recipes import Recipe
 from train.targets import sampling_weights
 
-MIXING_STREAM = 1_000  # far from those that augmentation draws from
+MIXING_STREAM: Final = 1_000  # far from those that augmentation draws from
 
 
 def batches(

@@ -27,7 +27,7 @@ class Validation(keras.callbacks.Callback):
         logits = predict(self.model, self.cached)[:, : len(LABELS)]  # without auxiliary ones
         if not np.isfinite(logits).all():
             raise RunError(
-                "training has diverged: lower it with --set learning_rate=, in a new --run"
+                "training has diverged: try a lower --set learning_rate=..., in a new --run"
             )
         logs["val_auroc"] = macro_auroc(self.cached.targets, logits)
 

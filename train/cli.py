@@ -107,6 +107,8 @@ def fit(
     chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
     try:
         for each in setting or []:
+            if each.partition("=")[0] in given:
+                raise ValueError(f"--set {each}: it has an option of its own, see --help")
             chosen = chosen.with_setting(each)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
@@ -116,6 +118,8 @@ def fit(
         raise typer.BadParameter("--teacher and --set distil=... go together")
     members = [read_teacher(folder, data, cache, limit) for folder in teacher or []]
     cached = read_data(data, chosen.side, cache, limit)
+    for member in members:
+        member.require_unseen(cached.split("validation"))
     train(chosen, cached, run, console, ensemble(members) if members else None)
 
 
@@ -128,7 +132,8 @@ def read_teacher(run: Path, data: Path, cache: Path, limit: int | None) -> Teach
     cached = read_data(data, finished.recipe.side, cache, limit).split("train")
     digest = hashlib.sha256((run / "best.weights.h5").read_bytes()).hexdigest()
     name = f"{finished.recipe.network} {digest[:16]}"
-    return Teacher(name, finished.model, finished.calibration, cached)
+    validation = finished.config["dataset"]["validation"]["digest"]
+    return Teacher(name, finished.model, finished.calibration, validation, cached)
 
 
 @app.command()

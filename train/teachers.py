@@ -18,12 +18,32 @@ from train.predict import logits_only, predict
 
 @dataclass(frozen=True)
 class Teacher:
-    """One member: its name, network, calibration, and the training images at its input's size."""
+    """One member of the ensemble.
+
+    Attributes:
+        name: of its network, with the digest of its weights.
+        model, calibration: what it scores by.
+        validation: digest of the images it was not trained on.
+        cached: the student's training images at this teacher's size.
+    """
 
     name: str
     model: keras.Model
     calibration: dict[str, Any]
+    validation: str
     cached: Cached
+
+    def require_unseen(self, validation: Cached) -> None:
+        """Refuse a teacher that may have been trained on the student's validation patients.
+
+        Raises:
+            DatasetError: it was validated on other images, so it may know these.
+        """
+        if validation.digest != self.validation:
+            raise DatasetError(
+                f"teacher {self.name} was validated on other images than this run would be: "
+                "what it knows of them would leak; train it on this data set"
+            )
 
 
 @dataclass(frozen=True)

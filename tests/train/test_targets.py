@@ -89,6 +89,9 @@ def test_a_student_learns_from_the_mean_of_its_teachers(
         one.scores_of(replace(teacher.cached, table=stranger))
 
     whole = open_cache(load(small_nih), InputSpec.square(28), cache, Console(quiet=True))[0]
+    teacher.require_unseen(whole.split("validation"))
+    with pytest.raises(DatasetError, match="would leak"):
+        teacher.require_unseen(teacher.cached)
     recipe = replace(PLAIN, distil=1.0)
     train_run(recipe, whole, tmp_path / "run", Console(file=StringIO()), one)
     assert open_run(tmp_path / "run").config["dataset"]["teachers"] == one.names
@@ -161,7 +164,17 @@ def test_settings_are_named_and_typed() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["dropout=1", "ema=-0.1", "patients=0", "distil=2", "batch=0", "mixup=nan", "learning_rate=-1"],
+    [
+        "dropout=1",
+        "ema=-0.1",
+        "patients=0",
+        "distil=2",
+        "batch=0",
+        "mixup=nan",
+        "learning_rate=-1",
+        "augmentation.jpeg=1.5",
+        "augmentation.noise=nan",
+    ],
 )
 def test_values_no_training_could_run_with_are_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match=wrong.partition("=")[0]):
