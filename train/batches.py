@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial, reduce
 from typing import Final
 
 import numpy as np
@@ -50,20 +51,29 @@ def batches(
         images = cached.images[cached.rows[indices]][..., np.newaxis]
         return images, goals[indices]
 
-    def load(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def load(side: int, step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, targets = tf.numpy_function(gather, [indices], [tf.uint8, tf.float32])
         images.set_shape((recipe.batch, recipe.side, recipe.side, 1))
         targets.set_shape((recipe.batch, goals.shape[1]))
+        if side != recipe.side:
+            resized = tf.image.resize(images, (side, side), antialias=True)
+            images = tf.cast(tf.round(resized), tf.uint8)
         seed = tf.stack([tf.constant(recipe.seed, tf.int64), step])
         images = normalise(augment(images, recipe.augmentation, seed))
         return mixed(images, targets, recipe.mixup, seed) if recipe.mixup else (images, targets)
 
-    return (
-        tf.data.Dataset.range(first_epoch, recipe.epochs)
-        .flat_map(epoch_batches)
-        .map(load, num_parallel_calls=2, deterministic=True)
-        .prefetch(4)
-    )
+    def stage(start: int, stop: int) -> tf.data.Dataset:
+        side = recipe.side_of_epoch(start)
+        return (
+            tf.data.Dataset.range(start, stop)
+            .flat_map(epoch_batches)
+            .map(partial(load, side), num_parallel_calls=2, deterministic=True)
+        )
+
+    change = min(max(recipe.early_epochs, first_epoch), recipe.epochs)
+    stages = [(first_epoch, change), (change, recipe.epochs)]
+    early_or_late = [stage(start, stop) for start, stop in stages if start < stop]
+    return reduce(tf.data.Dataset.concatenate, early_or_late).prefetch(4)
 
 
 def mixed(

@@ -20,7 +20,7 @@ from train.networks import NETWORKS, require_imagenet
 from train.recipes import DEFAULT_RECIPE, RECIPES
 
 if TYPE_CHECKING:
-    from train.teachers import Teacher
+    from train.teachers import Teacher, Teachers
 
 app = typer.Typer(
     add_completion=False,
@@ -90,7 +90,6 @@ def fit(
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
     from train.run import train
-    from train.teachers import ensemble
 
     if recipe not in RECIPES:
         raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
@@ -104,8 +103,8 @@ def fit(
         "seed": seed,
     }
     changes = {key: value for key, value in given.items() if value is not None}
-    chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
     try:
+        chosen = replace(RECIPES[recipe], **changes)  # type: ignore[arg-type]
         for each in setting or []:
             if each.partition("=")[0] in given:
                 raise ValueError(f"--set {each}: it has an option of its own, see --help")
@@ -116,21 +115,53 @@ def fit(
         require_imagenet(chosen.network)  # before the data set is decoded
     if bool(teacher) != bool(chosen.distil):
         raise typer.BadParameter("--teacher and --set distil=... go together")
-    members = [read_teacher(folder, data, cache, limit) for folder in teacher or []]
     cached = read_data(data, chosen.side, cache, limit)
+    train(chosen, cached, run, console, read_teachers(teacher or [], data, cache, limit, cached))
+
+
+@app.command()
+def refit(
+    validated: Annotated[Path, typer.Argument(help="A finished run, whose recipe is kept.")],
+    data: DataArgument,
+    run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
+    ] = None,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Train a finished run's recipe once more, on its validation patients as well."""
+    from train.run import open_run
+    from train.run import refit as train_again
+
+    finished = open_run(validated)
+    cached = read_data(data, finished.recipe.side, cache, limit)
+    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    train_again(finished, cached, run, console, teachers)
+
+
+def read_teachers(
+    runs: list[Path], data: Path, cache: Path, limit: int | None, cached: Cached
+) -> Teachers | None:
+    """The ensemble of finished `runs`, none of which may know the validation patients."""
+    from train.teachers import ensemble
+
+    members = [read_teacher(folder, data, cache, limit) for folder in runs]
     for member in members:
         member.require_unseen(cached.split("validation"))
-    train(chosen, cached, run, console, ensemble(members) if members else None)
+    return ensemble(members) if members else None
 
 
 def read_teacher(run: Path, data: Path, cache: Path, limit: int | None) -> Teacher:
-    """A finished run, and the training images at its size."""
+    """A finished run, and all images that a student may train on, at its size."""
     from train.run import open_run
     from train.teachers import Teacher
 
     finished = open_run(run)
-    cached = read_data(data, finished.recipe.side, cache, limit).split("train")
-    digest = hashlib.sha256((run / "best.weights.h5").read_bytes()).hexdigest()
+    if "refit_of" in finished.config["dataset"]:
+        raise RunError(f"{run} was trained on the validation patients: it cannot be a teacher")
+    cached = read_data(data, finished.recipe.side, cache, limit).split("train", "validation")
+    digest = hashlib.sha256((run / "kept.weights.h5").read_bytes()).hexdigest()
     name = f"{finished.recipe.network} {digest[:16]}"
     validation = finished.config["dataset"]["validation"]["digest"]
     return Teacher(name, finished.model, finished.calibration, validation, cached)

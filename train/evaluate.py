@@ -22,7 +22,7 @@ from train.run import FinishedRun, build_report, versions
 
 def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
     """Score `cached` with the float network."""
-    weights = (run.folder / "best.weights.h5").read_bytes()
+    weights = (run.folder / "kept.weights.h5").read_bytes()
     model = {
         "name": name,
         "format": "float32",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
+from edge_app.labels import LABELS
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
@@ -27,10 +29,16 @@ from train.resume import (
 from train.targets import AUXILIARY, sigmoid_crossentropy, training_targets
 
 
-def build(recipe: Recipe) -> keras.Model:
-    """The recipe's network with its initial weights: image → (logits, map)."""
+def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
+    """The recipe's network with its initial weights: image → (logits, map).
+
+    Args:
+        recipe: decides the network and the seed.
+        any_size: take images of any size rather than the recipe's.
+    """
     keras.utils.set_random_seed(recipe.seed)
-    model = NETWORKS[recipe.network](recipe.side, dropout=recipe.dropout, lowpass=recipe.lowpass)
+    side = None if any_size else recipe.side
+    model = NETWORKS[recipe.network](side, dropout=recipe.dropout, lowpass=recipe.lowpass)
     if recipe.imagenet:
         load_imagenet(model)
     return model
@@ -41,6 +49,18 @@ def trained_part(model: keras.Model, recipe: Recipe) -> keras.Model:
     if recipe.auxiliary:
         return with_auxiliary(model, len(AUXILIARY))
     return logits_only(model)
+
+
+def start_at_prevalence(model: keras.Model, goals: NDArray[np.float32]) -> None:
+    """Set the head's bias to each label's log-odds, so that no epoch goes to learning how rare
+    the findings are (Lin et al., Focal Loss, ICCV 2017, section 3.3).
+
+    Args:
+        model: with the layer `map`.
+        goals: M×K, the labels' columns first, in 0..1.
+    """
+    share = np.clip(goals[:, : len(LABELS)].mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
+    model.get_layer("map").bias.assign(np.log(share / (1 - share)))
 
 
 def exchange_average(model: keras.Model) -> None:
@@ -65,7 +85,7 @@ def place_dropout(model: keras.Model, step: int) -> None:
             state.assign([state.numpy()[0], step])
 
 
-def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None:
+def require_trainable(recipe: Recipe, train: Cached, validation: Cached | None) -> None:
     """Refuse data that a run would only fail on after its first epoch.
 
     Raises:
@@ -73,6 +93,8 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None
     """
     if len(train) < recipe.batch:
         raise DatasetError(f"{len(train)} training images do not fill a batch of {recipe.batch}")
+    if validation is None:
+        return
     if np.isnan(macro_auroc(validation.targets, np.zeros(validation.targets.shape, np.float32))):
         raise DatasetError(
             f"no finding is both present and absent among the {len(validation)} validation images"
@@ -82,16 +104,17 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached) -> None
 def fit(
     recipe: Recipe,
     train: Cached,
-    validation: Cached,
+    validation: Cached | None,
     run: Path,
     console: Console,
     teachers: NDArray[np.float32] | None = None,
 ) -> None:
     """Train into the folder `run`, or go on from its last finished epoch.
 
-    Leaves `best.weights.h5` (the epoch with the best validation AUROC), `history.csv` and
-    TensorBoard's logs. Killed at any moment, it loses at most the epoch it was in, and ends with
-    the very weights it would have had. A run that has finished or stopped early is left alone.
+    Leaves `kept.weights.h5` (of the epoch with the best validation AUROC, or of the last one
+    where there is no validation), `history.csv` and TensorBoard's logs. Killed at any moment, it
+    loses at most the epoch it was in, and ends with the very weights it would have had. A run
+    that has finished or stopped early is left alone.
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
@@ -108,7 +131,8 @@ def fit(
         console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
 
     tf.config.experimental.enable_op_determinism()
-    model = trained_part(build(recipe), recipe)
+    model = trained_part(build(recipe, any_size=recipe.early_epochs > 0), recipe)
+    start_at_prevalence(model, goals)
     steps = len(train) // recipe.batch
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
     optimizer = keras.optimizers.AdamW(
@@ -129,24 +153,14 @@ def fit(
         if recipe.ema:
             exchange_average(model)
 
-    best = max(history, default=-np.inf)
     callbacks: list[keras.callbacks.Callback] = [
         keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: place_dropout(model, epoch * steps),
             on_epoch_end=exchange,
         ),
         # From here to the second exchange the model holds the averaged weights.
-        Validation(validation),
-        keras.callbacks.ModelCheckpoint(
-            str(run / "best.weights.h5"),
-            monitor="val_auroc",
-            mode="max",
-            save_best_only=True,
-            save_weights_only=True,
-            initial_value_threshold=None if best == -np.inf else best,
-        ),
-        ResumedEarlyStopping(history, recipe.patience),
-        keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
+        *_keeping(run / "kept.weights.h5", recipe, validation, history),
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=first_epoch > 0),
         keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
         Report(console, recipe.epochs, steps, first_epoch),
         keras.callbacks.LambdaCallback(on_epoch_end=exchange),
@@ -160,3 +174,24 @@ def fit(
         shuffle=False,  # `batches` has done it
         verbose=0,
     )
+
+
+def _keeping(
+    path: Path, recipe: Recipe, validation: Cached | None, history: Sequence[float]
+) -> list[keras.callbacks.Callback]:
+    """What decides which epoch's weights are kept in `path`, and when to stop."""
+    if validation is None:
+        return [keras.callbacks.ModelCheckpoint(str(path), save_weights_only=True)]
+    best = max(history, default=None)
+    return [
+        Validation(validation),
+        keras.callbacks.ModelCheckpoint(
+            str(path),
+            monitor="val_auroc",
+            mode="max",
+            save_best_only=True,
+            save_weights_only=True,
+            initial_value_threshold=best,
+        ),
+        ResumedEarlyStopping(history, recipe.patience),
+    ]

@@ -53,7 +53,7 @@ def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
     return keras.Model(model.input, both, name=model.name)
 
 
-def cnn28(size: int = 28, dropout: float = 0.3, lowpass: bool = False) -> keras.Model:
+def cnn28(size: int | None = 28, dropout: float = 0.3, lowpass: bool = False) -> keras.Model:
     """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
     inputs = keras.Input((size, size, 1), name="image")
     x = lowpass_filter(inputs) if lowpass else inputs
@@ -85,12 +85,12 @@ LITE0_HEAD: Final = 1280
 
 
 def efficientnet_lite0(
-    size: int = 128, dropout: float = 0.3, lowpass: bool = False, drop_path: float = 0.2
+    size: int | None = 128, dropout: float = 0.3, lowpass: bool = False, drop_path: float = 0.2
 ) -> keras.Model:
     """EfficientNet-Lite0 for one gray channel: 3.4 M parameters, 123 M multiply-accumulates at 128.
 
     Args:
-        size: side of the square input in pixels.
+        size: side of the square input in pixels; None for any.
         dropout: rate at which whole feature channels are dropped before the map.
         lowpass: begin with `lowpass_filter`.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows

@@ -17,6 +17,9 @@ class Recipe:
         network: a name in `networks.NETWORKS`.
         size: side of the square input, pixels; 0 for the network's own.
         imagenet: start from ImageNet weights (efficientnet-lite0 only).
+        early_epochs: how many of the first epochs see images of `early_size` instead, as the
+            cheap part of the training (progressive resizing: Tan & Le, EfficientNetV2, ICML 2021).
+        early_size: side of those, pixels.
         epochs: passes over the training images, at most.
         batch: images a step.
         learning_rate: peak; reached after `warmup` epochs, then a cosine to zero
@@ -40,6 +43,8 @@ class Recipe:
     network: str = "efficientnet-lite0"
     size: int = 0
     imagenet: bool = False
+    early_epochs: int = 0
+    early_size: int = 64
     epochs: int = 12
     batch: int = 32
     learning_rate: float = 1e-3
@@ -74,12 +79,18 @@ class Recipe:
         for name in ("learning_rate", "warmup", "weight_decay", "mixup", "balance", "auxiliary"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is not negative, and finite, not {getattr(self, name)}")
+        if not 0 <= self.early_epochs <= self.epochs or self.early_size < 28:
+            raise ValueError("early_epochs is 0 to epochs, and early_size at least 28")
         if self.dropout == 1 or self.ema == 1 or self.patients == 0:
             raise ValueError("dropout and ema are less than 1, and patients more than 0")
 
     @property
     def side(self) -> int:
         return self.size or DEFAULT_SIZES[self.network]
+
+    def side_of_epoch(self, epoch: int) -> int:
+        """Side of the training images in this epoch, counted from 0."""
+        return self.early_size if epoch < self.early_epochs else self.side
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:

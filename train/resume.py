@@ -71,7 +71,7 @@ def finished_epochs(backup: Path) -> int:
 
 
 def history_before(path: Path, epoch: int) -> list[float]:
-    """Validation AUROC of the epochs that count; later rows, of a torn epoch, are dropped."""
+    """Validation AUROC of the epochs that count, if any; rows of a torn epoch are dropped."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -84,7 +84,8 @@ def history_before(path: Path, epoch: int) -> list[float]:
         partial = path.with_suffix(".partial")
         partial.write_text(header + "".join(kept), newline="")
         partial.replace(path)
-    return [float(row["val_auroc"]) for row in csv.DictReader([header, *kept])]
+    rows_kept = csv.DictReader([header, *kept])
+    return [float(row["val_auroc"]) for row in rows_kept if "val_auroc" in row]
 
 
 def epochs_since_best(history: Sequence[float]) -> int:

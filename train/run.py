@@ -3,7 +3,7 @@
 config.json         recipe and data set
 train.png           a montage of training images with their labels
 history.csv         loss and validation AUROC by epoch; curves.png draws it
-best.weights.h5     the best epoch's weights; model.keras the network with them, both outputs
+kept.weights.h5     the best epoch's weights (a refit's: the last one's); model.keras the network
 calibration.json    Platt scaling and operating points, from validation
 reports/            what `evaluate` wrote
 """
@@ -11,8 +11,10 @@ reports/            what `evaluate` wrote
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -57,6 +59,9 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
     }
 
 
+FINAL_SPLIT = "train and validation"
+
+
 def train(
     recipe: Recipe,
     cached: Cached,
@@ -92,7 +97,57 @@ def train(
         scores = teachers.scores_of(training) if teachers else None
         fit(recipe, training, validation, run, console, scores)
         pictures.training_curves(run / "history.csv", run / "curves.png")
-        _finish(recipe, validation, run)
+        model = _keep_network(recipe, run)
+        _decide(model, validation, run)
+    _point_on(run, console)
+
+
+def refit(
+    validated: FinishedRun,
+    cached: Cached,
+    run: Path,
+    console: Console,
+    teachers: Teachers | None = None,
+) -> None:
+    """Train a finished run's recipe once more, on its validation patients as well.
+
+    Nothing is left to choose an epoch, calibrate or set thresholds by: the last epoch is kept,
+    and the calibration and operating points are those of the run before.
+
+    Args:
+        validated: the run whose recipe was judged on validation.
+        cached: the same data set.
+        run: the new run's folder.
+        console: for progress.
+        teachers: the same that `validated` had.
+
+    Raises:
+        DatasetError: the images cannot be trained on.
+        RunError: other data or teachers, the folder holds another run, or training diverged.
+    """
+    training, validation = cached.split("train", "validation"), cached.split("validation")
+    before = validated.config["dataset"]
+    if (teachers.names if teachers else None) != before.get("teachers"):
+        raise RunError(f"{validated.folder} was trained with other teachers: give it the same")
+    if "refit_of" in before or before["validation"]["digest"] != validation.digest:
+        raise RunError(f"{validated.folder} was not validated on this data set's validation")
+    run.mkdir(parents=True, exist_ok=True)
+    with _alone(run):
+        weights = (validated.folder / "kept.weights.h5").read_bytes()
+        facts = {
+            **before,
+            "train": dataset_facts(training, FINAL_SPLIT),
+            "refit_of": hashlib.sha256(weights).hexdigest(),
+        }
+        _begin(run / "config.json", validated.recipe, facts)
+        scores = teachers.scores_of(training) if teachers else None
+        fit(validated.recipe, training, None, run, console, scores)
+        _keep_network(validated.recipe, run)
+        shutil.copyfile(validated.folder / "calibration.json", run / "calibration.json")
+    _point_on(run, console)
+
+
+def _point_on(run: Path, console: Console) -> None:
     console.print(
         f"{run}: done; next: python -m train evaluate {run} DATA", highlight=False, soft_wrap=True
     )
@@ -125,11 +180,16 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
         )
 
 
-def _finish(recipe: Recipe, validation: Cached, run: Path) -> None:
-    """Keep the best epoch's network, calibrated on validation."""
+def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
+    """The kept weights as a network with both outputs, without what only training needs."""
     model = build(recipe)
-    trained_part(model, recipe).load_weights(run / "best.weights.h5")
+    trained_part(model, recipe).load_weights(run / "kept.weights.h5")
     model.save(run / "model.keras")
+    return model
+
+
+def _decide(model: keras.Model, validation: Cached, run: Path) -> None:
+    """Calibration and operating points from validation."""
     logits = predict(logits_only(model), validation)
     patients = validation.table["patient"].nunique()
     where = f"validation, {len(validation)} images of {patients} patients"

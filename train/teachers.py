@@ -24,7 +24,7 @@ class Teacher:
         name: of its network, with the digest of its weights.
         model, calibration: what it scores by.
         validation: digest of the images it was not trained on.
-        cached: the student's training images at this teacher's size.
+        cached: the images that a student may train on, at this teacher's size.
     """
 
     name: str

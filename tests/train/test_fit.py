@@ -58,7 +58,7 @@ class Killed(BaseException):
     """Stands for SIGKILL where a test wants to choose the place."""
 
 
-def tiny(size: int, dropout: float, lowpass: bool = False) -> keras.Model:
+def tiny(size: int | None, dropout: float, lowpass: bool = False) -> keras.Model:
     """What a network here is made of, but quick: a convolution, a norm, dropout, the head."""
     inputs = keras.Input((size, size, 1), name="image")
     x = keras.layers.Conv2D(4, 3, 2, use_bias=False, name="conv")(inputs)
@@ -111,7 +111,7 @@ def rows_of(run: Path) -> list[dict[str, str]]:
 
 def assert_same_run(one: Path, other: Path) -> None:
     assert rows_of(one) == rows_of(other)
-    first, second = weights_in(one / "best.weights.h5"), weights_in(other / "best.weights.h5")
+    first, second = weights_in(one / "kept.weights.h5"), weights_in(other / "kept.weights.h5")
     assert first.keys() == second.keys()
     assert len(first) > 10
     for name, values in first.items():
@@ -392,7 +392,7 @@ def test_the_average_of_the_weights_is_validated_and_kept(
 
     scores = [float(row["val_auroc"]) for row in rows_of(tmp_path / "run")]
     best = logits_only(build(recipe))
-    best.load_weights(tmp_path / "run" / "best.weights.h5")
+    best.load_weights(tmp_path / "run" / "kept.weights.h5")
     kept = [weight.numpy() for weight in best.trainable_variables]
     for weight, validated in zip(kept, Recorder.validated[int(np.argmax(scores))], strict=True):
         assert np.array_equal(weight, validated)
@@ -420,11 +420,11 @@ def test_early_stopping_remembers_the_epochs_before_an_interruption(
     dies_in: int | None = 3
     with pytest.raises(Killed):
         train(cached, run, recipe)
-    best = weights_in(run / "best.weights.h5")
+    best = weights_in(run / "kept.weights.h5")
     dies_in = None
     train(cached, run, recipe)
     assert [float(row["val_auroc"]) for row in rows_of(run)] == [0.6, 0.7, 0.65, 0.66, 0.69]
-    kept = weights_in(run / "best.weights.h5")  # of the second epoch still
+    kept = weights_in(run / "kept.weights.h5")  # of the second epoch still
     assert all(np.array_equal(kept[name], best[name]) for name in best)
     # Started once more, it does not train another epoch to see whether that is better.
     assert "finished" in train(cached, run, recipe)

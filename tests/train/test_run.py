@@ -102,7 +102,7 @@ def test_two_trainings_do_not_share_a_folder(finished_run: Path, small_nih: Path
 
 
 def test_a_finished_run_stays_as_it_is(finished_run: Path, small_nih: Path) -> None:
-    names = ("config.json", "calibration.json", "best.weights.h5", "history.csv")
+    names = ("config.json", "calibration.json", "kept.weights.h5", "history.csv")
     before = [(finished_run / name).read_bytes() for name in names]
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     train(open_run(finished_run).recipe, cached, finished_run, QUIET)
