@@ -161,27 +161,6 @@ def evaluate(
     console.print(f"written: {folder}/{stem}.json, .npz, .txt and pictures", highlight=False)
 
 
-@app.command()
-def robustness(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    data: DataArgument,
-    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
-    limit: LimitOption = None,
-    cache: CacheOption = Path("cache"),
-) -> None:
-    """How many decisions survive noise, JPEG, a shift and a zoom of the same pictures."""
-    from train.robustness import robustness as measure
-    from train.run import open_run
-
-    finished = open_run(run)
-    cached = read_split(data, finished.recipe.side, cache, limit, split)
-    print(f"{len(cached)} {split} images, operating point 'balanced'")
-    for name, kept in measure(finished, cached).items():
-        print(
-            f"{name:<26} {kept['same']:.1%} of decisions kept, logits off by {kept['rms']:.2f} rms"
-        )
-
-
 def main() -> None:
     run_reporting_errors(app)
 
