@@ -13,6 +13,7 @@ from rich.console import Console
 
 from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
 from edge_app.preprocess import SIZES, InputSpec
+from edge_app.splits import Split
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
@@ -30,7 +31,8 @@ app = typer.Typer(
 console = Console(stderr=True, markup=False)
 
 DataArgument = Annotated[
-    Path, typer.Argument(help="NIH folder, ChestMNIST .npz, or CSV of a label and 784 pixels.")
+    Path,
+    typer.Argument(help="Labelled folder, ChestMNIST .npz, or CSV of a label and 784 pixels."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Images a split, for a trial.")]
 CacheOption = Annotated[Path, typer.Option(help="Folder of decoded images.")]
@@ -49,7 +51,7 @@ def read_split(data: Path, side: int, cache: Path, limit: int | None, split: str
     """
     if split not in ("test", "validation"):
         raise typer.BadParameter(f"{split!r}; there are test and validation")
-    cached = read_data(data, side, cache, limit).split(cast(datasets.Split, split))
+    cached = read_data(data, side, cache, limit).split(cast(Split, split))
     if not len(cached):
         raise DatasetError(f"{data}: no {split} images in it")
     return cached
