@@ -34,6 +34,13 @@ class ImageError(EdgeCxrError):
     kind = "image"
 
 
+class DatasetError(EdgeCxrError):
+    """The labelled data set as a whole cannot be used."""
+
+    exit_code = EXIT_INPUT
+    kind = "dataset"
+
+
 class ModelError(EdgeCxrError):
     """The model file cannot be trusted or used."""
 

@@ -2,7 +2,8 @@
 
 The same format on workstation and device, for float and int8. Every metric is
 ``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means "not
-computable" (no positives, one patient).
+computable" (no positives, one patient). ``retest`` tells, where it was measured, how far the same
+model agrees with itself on slightly changed images.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -34,11 +37,16 @@ from edge_app.metrics import (
     interval,
     patient_weights,
 )
+from edge_app.perturb import PERTURBATIONS
 
 SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr evaluation report"
 RESAMPLES: Final = 1000
 MICRO_OVER: Final = "the 14 findings; precision, recall and the like: those with a threshold"
+STORED: Final = ("images", "patients", "targets", "logits")
+RETEST: Final = "retest_"
+"""Begins the names of the retest's arrays in the `.npz`."""
+
 CHUNK: Final = 100
 """Resamples held at once, so that memory does not grow with their number."""
 
@@ -51,12 +59,15 @@ class Evaluated:
         images, patients: N names.
         targets: N×15, uint8, 0 or 1.
         logits: N×15, float32.
+        retest: by key of `perturb.PERTURBATIONS`, N×15 float32: the logits of the same model on
+            the same images, perturbed; empty if that was not measured.
     """
 
     images: NDArray[np.str_]
     patients: NDArray[np.str_]
     targets: NDArray[np.uint8]
     logits: NDArray[np.float32]
+    retest: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,18 @@ def build(
         "operating_points": {
             name: _achieved(targets, scores, given) for name, given in operating_points.items()
         },
+        "retest": {
+            key: {
+                "logit_rms": _plain(logit_rms(evaluated.logits, logits)),
+                "decisions_kept": {
+                    name: decisions_kept(
+                        scores, calibrated(logits, calibration), given["thresholds"]
+                    )
+                    for name, given in operating_points.items()
+                },
+            }
+            for key, logits in evaluated.retest.items()
+        },
     }
     return Report(content, evaluated)
 
@@ -190,6 +213,24 @@ def _achieved(
             row[name] = None if threshold is None else _plain(ratios[key][0])
         rows.append(row)
     return rows
+
+
+def logit_rms(logits: NDArray[np.float32], changed: NDArray[np.float32]) -> float:
+    """Root mean square of the difference of two N×15 logits, over all images and labels."""
+    return float(np.sqrt(np.square(logits.astype(np.float64) - changed).mean()))
+
+
+def decisions_kept(scores: Floats, changed: Floats, thresholds: list[float | None]) -> float | None:
+    """Share of equal yes/no decisions of two sets of scores (N×15 each).
+
+    Labels without a threshold have no decisions; None if there is no other.
+    """
+    known = [channel for channel, at in enumerate(thresholds) if at is not None]
+    if not known:
+        return None
+    limits = np.array([thresholds[channel] for channel in known], np.float64)
+    same = (scores[:, known] >= limits) == (changed[:, known] >= limits)
+    return _plain(same.mean())
 
 
 def _all_metrics(
@@ -253,10 +294,12 @@ def write(report: Report, path: Path) -> None:
     scores, buffer = path.with_suffix(".npz"), BytesIO()
     np.savez_compressed(
         buffer,
+        allow_pickle=False,
         images=report.evaluated.images,
         patients=report.evaluated.patients,
         targets=report.evaluated.targets,
         logits=report.evaluated.logits,
+        **{f"{RETEST}{key}": logits for key, logits in report.evaluated.retest.items()},
     )
     data = buffer.getvalue()
     write_whole(scores, data)
@@ -273,11 +316,12 @@ def read(path: Path) -> Report:
     """Read a report and its scores.
 
     Raises:
-        ReportError: it is no report, of a newer version, or its scores are missing or changed.
+        ReportError: it is no report, of a newer version, or its scores are missing, changed or
+            not what scores are.
     """
     place = path
     try:
-        content = json.loads(read_bounded(path, MAX_REPORT_BYTES))
+        content = json.loads(read_bounded(path, MAX_REPORT_BYTES), parse_constant=_no_constant)
         if content["kind"] != KIND:
             raise ReportError(f"{path}: is not an {KIND}")
         if content["schema_version"] > SCHEMA_VERSION:
@@ -287,12 +331,59 @@ def read(path: Path) -> Report:
         data = read_bounded(place, MAX_SCORES_BYTES)
         if hashlib.sha256(data).hexdigest() != stated["sha256"]:
             raise ReportError(f"{place}: is not the scores file that {path.name} was written with")
-        with np.load(BytesIO(data), allow_pickle=False) as arrays:
-            evaluated = Evaluated(
-                **{key: arrays[key] for key in ("images", "patients", "targets", "logits")}
-            )
+        evaluated = _evaluated(_arrays(data))
+        content.setdefault("retest", {})  # reports of before it was measured
+        if content["retest"].keys() != evaluated.retest.keys():
+            raise ValueError(f"its retest is not the one in {place.name}")
     except UnreadableError as error:
         raise ReportError(f"{place}: {error}") from None
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ReportError(f"{path}: is damaged or no {KIND}: {error}") from None
+    except DAMAGED as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ReportError(f"{path}: is damaged or no {KIND}: {reason}") from None
     return Report(content, evaluated)
+
+
+DAMAGED: Final = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What `json`, `zipfile` and `numpy` raise on what others wrote."""
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` that unpacks to no more than `MAX_SCORES_BYTES`."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_SCORES_BYTES:
+            raise ValueError(f"its scores unpack to more than {MAX_SCORES_BYTES} bytes")
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _evaluated(arrays: dict[str, NDArray[Any]]) -> Evaluated:
+    """Arrays that others wrote → what a model answered, or a ValueError that says what is wrong."""
+    count = len(arrays["images"])
+    expected: dict[str, tuple[str, tuple[int, ...]]]
+    expected = {
+        "images": ("U", (count,)),
+        "patients": ("U", (count,)),
+        "targets": ("u", (count, len(LABELS))),
+        "logits": ("f", (count, len(LABELS))),
+    }
+    expected |= {f"{RETEST}{key}": expected["logits"] for key in PERTURBATIONS}
+    unknown = arrays.keys() - expected.keys()
+    if unknown:
+        raise ValueError(f"its scores hold {min(unknown)!r}, which does not belong there")
+    for name, array in arrays.items():
+        kind, shape = expected[name]
+        if array.dtype.kind != kind or array.shape != shape or not count:
+            raise ValueError(f"its {name} are {array.dtype} {array.shape}")
+        if kind == "f" and (array.dtype != np.float32 or not np.isfinite(array).all()):
+            raise ValueError(f"its {name} are not finite 32-bit numbers")
+    if arrays["targets"].dtype != np.uint8 or arrays["targets"].max() > 1:
+        raise ValueError("its targets are not 0 or 1 in 8 bits")
+    retest = {key: arrays[f"{RETEST}{key}"] for key in PERTURBATIONS if f"{RETEST}{key}" in arrays}
+    return Evaluated(**{key: arrays[key] for key in STORED}, retest=retest)

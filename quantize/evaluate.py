@@ -38,6 +38,7 @@ def evaluate(
         run,
         cached,
         logits,
+        {},
         split=split,
         model={
             "name": model.name,

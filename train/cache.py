@@ -22,7 +22,8 @@ from rich.progress import track
 from edge_app.errors import ImageError
 from edge_app.preprocess import InputSpec, resize
 from edge_app.report import dataset_digest
-from train.datasets import Dataset, Split, split_by_patient
+from edge_app.splits import Split, split_by_patient
+from train.datasets import Dataset
 from train.errors import DatasetError
 
 DECODING_VERSION = 1

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
 from edge_app.preprocess import SIZES, InputSpec
+from edge_app.splits import Split
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
@@ -30,7 +31,8 @@ app = typer.Typer(
 console = Console(stderr=True, markup=False)
 
 DataArgument = Annotated[
-    Path, typer.Argument(help="NIH folder, ChestMNIST .npz, or CSV of a label and 784 pixels.")
+    Path,
+    typer.Argument(help="Labelled folder, ChestMNIST .npz, or CSV of a label and 784 pixels."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Images a split, for a trial.")]
 CacheOption = Annotated[Path, typer.Option(help="Folder of decoded images.")]
@@ -49,7 +51,7 @@ def read_split(data: Path, side: int, cache: Path, limit: int | None, split: str
     """
     if split not in ("test", "validation"):
         raise typer.BadParameter(f"{split!r}; there are test and validation")
-    cached = read_data(data, side, cache, limit).split(cast(datasets.Split, split))
+    cached = read_data(data, side, cache, limit).split(cast(Split, split))
     if not len(cached):
         raise DatasetError(f"{data}: no {split} images in it")
     return cached
@@ -190,27 +192,6 @@ def evaluate(
     write_all(report, folder, stem)
     print(as_text(report), end="")
     console.print(f"written: {folder}/{stem}.json, .npz, .txt and pictures", highlight=False)
-
-
-@app.command()
-def robustness(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
-    data: DataArgument,
-    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
-    limit: LimitOption = None,
-    cache: CacheOption = Path("cache"),
-) -> None:
-    """How many decisions survive noise, JPEG, a shift and a zoom of the same pictures."""
-    from train.robustness import robustness as measure
-    from train.run import open_run
-
-    finished = open_run(run)
-    cached = read_split(data, finished.recipe.side, cache, limit, split)
-    print(f"{len(cached)} {split} images, operating point 'balanced'")
-    for name, kept in measure(finished, cached).items():
-        print(
-            f"{name:<26} {kept['same']:.1%} of decisions kept, logits off by {kept['rms']:.2f} rms"
-        )
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Labelled radiographs, wherever they come from: who is in them, what they bear, which split.
 
-Three layouts are read: the NIH release's folder, MedMNIST's ChestMNIST `.npz` and a CSV with a
-label column and 784 pixel columns. All become one `Dataset`; patients never cross a split.
+Three layouts are read: a folder of images with their CSV (the NIH release's, or a plain one),
+MedMNIST's ChestMNIST `.npz` and a CSV with a label column and 784 pixel columns. All become one
+`Dataset`; patients never cross a split.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import IO, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,14 +24,11 @@ from numpy.typing import NDArray
 
 from edge_app.errors import ImageError
 from edge_app.image import read_image
+from edge_app.labelled import encode
+from edge_app.labelled import load as load_folder
 from edge_app.labels import LABELS, NO_FINDING
+from edge_app.splits import Split, assign
 from train.errors import DatasetError
-
-Split = Literal["train", "validation", "test"]
-SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
-
-VALIDATION_SHARE: Final = 0.18  # of the patients that are not test: 633 of the 3,519 in the subset
-TEST_SHARE: Final = 0.2  # of all patients, where no official list says otherwise
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
 CHESTMNIST_LABELS: Final = (
@@ -87,13 +85,13 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
         DatasetError: nothing usable is there.
     """
     if path.is_dir():
-        dataset = _nih(path, limit)
+        dataset = _folder(path, limit)
     elif path.suffix == ".npz":
         dataset = _chestmnist(path, limit)
     elif path.suffix == ".csv":
         dataset = _pixel_csv(path, limit)
     else:
-        raise DatasetError(f"{path}: neither a folder of the NIH layout, an .npz nor a .csv")
+        raise DatasetError(f"{path}: neither a folder of images, an .npz nor a .csv")
     if not len(dataset.table):
         raise DatasetError(f"{path}: no labelled image is left; {_first(dataset.problems)}")
     return dataset
@@ -103,38 +101,9 @@ def _first(problems: Sequence[tuple[str, str]]) -> str:
     return f"{len(problems)} were left out, first {problems[0]}" if problems else "it is empty"
 
 
-def split_by_patient(patients: Sequence[str], share: float, salt: str) -> set[str]:
-    """A fixed `share` of the distinct `patients`: those whose salted hash is smallest.
-
-    The choice depends on names alone, so it survives a reordered or extended data set as far as
-    the share allows, and every recipe is judged on the same people.
-    """
-
-    def rank(patient: str) -> str:
-        return hashlib.sha256(f"{salt}:{patient}".encode()).hexdigest()
-
-    distinct = sorted(set(patients), key=rank)
-    return set(distinct[: round(share * len(distinct))])
-
-
-def _assign_splits(table: pd.DataFrame, is_test: NDArray[np.bool_] | None) -> pd.DataFrame:
-    """Add the `split` column; a patient of the official test list is test throughout."""
-    patients = table["patient"]
-    if is_test is None:
-        is_test = patients.isin(split_by_patient(patients.tolist(), TEST_SHARE, "test")).to_numpy()
-    rest = patients[~is_test].tolist()
-    in_validation = patients.isin(split_by_patient(rest, VALIDATION_SHARE, "validation"))
-    split = np.where(is_test, "test", np.where(in_validation, "validation", "train"))
-    return table.assign(split=split)
-
-
-def _encode(names: Sequence[str], image: str) -> NDArray[np.uint8]:
-    row = np.zeros(len(LABELS), np.uint8)
-    for name in names:
-        if name not in LABELS:
-            raise DatasetError(f"{image}: {name!r} is not one of the labels {', '.join(LABELS)}")
-        row[LABELS.index(name)] = 1
-    return row
+def _assign_splits(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the `split` column, where nobody else has said who is test."""
+    return table.assign(split=assign(table["patient"].tolist(), None))
 
 
 def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
@@ -147,75 +116,32 @@ def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
         raise DatasetError(f"{path}: {str(error).strip()}") from None
 
 
-# --- the NIH release ------------------------------------------------------------------------
+# --- a folder of labelled images --------------------------------------------------------------
 
 
-def _nih(root: Path, limit: int | None) -> Dataset:
-    entries = sorted(root.glob("Data_Entry_2017*.csv"))
-    if not entries:
-        raise DatasetError(f"{root}: no Data_Entry_2017*.csv, so not the NIH release's layout")
-    table = _read_csv(entries[-1]).rename(
-        columns={
-            "Image Index": "image",
-            "Patient ID": "patient",
-            "Finding Labels": "findings",
-            "Patient Age": "age",
-            "Patient Gender": "sex",
-            "Patient Sex": "sex",
-            "View Position": "view",
-        }
-    )
-    for column in ("image", "patient", "findings"):
-        if column not in table:
-            raise DatasetError(f"{entries[-1]}: no column for {column}")
-    table = table.drop_duplicates(["image", "patient", "findings"]).astype({"patient": str})
-    twice = table.loc[table["image"].duplicated(), "image"]
-    if len(twice):
-        raise DatasetError(f"{entries[-1]}: two lines disagree about {twice.iloc[0]}")
-
-    # The full release spreads its images over images_001/images … images_012/images.
-    files = {path.name: path for path in sorted(root.glob("images*/**/*.png")) if path.is_file()}
-    problems = [(name, "missing") for name in table["image"] if name not in files]
-    problems += [(name, "not in the CSV") for name in sorted(set(files) - set(table["image"]))]
-    table = table[table["image"].isin(files.keys())]
-    unlabelled = _unlabelled(table["findings"])
-    problems += [(name, "unlabelled") for name in table.loc[unlabelled, "image"]]
-    table = table[~unlabelled]
-
-    tested = _read_list(root / "test_list.txt")
-    listed = _read_list(root / "train_val_list.txt")
-    if tested is not None and listed is not None:
-        outside = ~table["image"].isin(tested | listed)
-        problems += [(name, "in no official list") for name in table.loc[outside, "image"]]
-        table = table[~outside]
-    is_test = None if tested is None else table["image"].isin(tested).to_numpy()
-    if is_test is not None:
-        shared = set(table.loc[is_test, "patient"]) & set(table.loc[~is_test, "patient"])
-        if shared:
-            raise DatasetError(f"{root}: {len(shared)} patients are in both official lists")
-    table = _limited(_assign_splits(table, is_test), limit)
-    keep = ["image", "patient", "split"] + [c for c in ("age", "sex", "view") if c in table]
-    findings = table["findings"].str.split("|")
-    targets = [_encode(names, image) for names, image in zip(findings, table["image"], strict=True)]
-    table = table[keep].reset_index(drop=True)
-    paths = [files[name] for name in table["image"]]
+def _folder(root: Path, limit: int | None) -> Dataset:
+    labelled = load_folder(root)
+    rows = [
+        {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
+        for each in labelled.images
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else ["image", "patient", "split"])
+    table = _limited(table, limit)
+    images = [labelled.images[row] for row in table.index]
+    paths = [each.path for each in images]
     stamps = "\n".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in paths)
     return Dataset(
-        name=f"NIH ChestX-ray14 layout, {root.name}",
-        table=table,
-        targets=np.array(targets, np.uint8).reshape(-1, len(LABELS)),
+        name=labelled.name,
+        table=table.reset_index(drop=True),
+        targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(LABELS)),
         pixels=lambda: _read_files(paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
-        problems=problems,
+        problems=[(each.name, each.reason) for each in labelled.left_out],
     )
 
 
 def _unlabelled(cells: pd.Series) -> pd.Series:
     return cells.isna() | (cells.astype(str).str.strip() == "")
-
-
-def _read_list(path: Path) -> set[str] | None:
-    return set(path.read_text().split()) if path.exists() else None
 
 
 def _limited(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
@@ -348,9 +274,9 @@ def _pixel_csv(path: Path, limit: int | None) -> Dataset:
     unlabelled = _unlabelled(labels)
     problems = [(names[i], "unlabelled") for i in np.flatnonzero(unlabelled)]
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
-    table = _limited(_assign_splits(table[~unlabelled.to_numpy()], None), limit)
+    table = _limited(_assign_splits(table[~unlabelled.to_numpy()]), limit)
     rows = table["row"].tolist()
-    targets = [_encode(_names(labels[row]), names[row]) for row in rows]
+    targets = [encode(_names(labels[row]), names[row]) for row in rows]
 
     def pixels() -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))

@@ -1,8 +1,8 @@
 """What stops work at the workstation, told in one line and before it costs hours."""
 
+from edge_app.errors import DatasetError
 
-class DatasetError(Exception):
-    """The data set as a whole cannot be used; said before any training begins."""
+__all__ = ["DatasetError", "RunError"]
 
 
 class RunError(Exception):

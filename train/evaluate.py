@@ -13,10 +13,11 @@ from sklearn.metrics import classification_report
 from edge_app import DISCLAIMER, report
 from edge_app.calibration import calibrated
 from edge_app.labels import LABELS
+from edge_app.perturb import WORDS
 from edge_app.report import Report, interval_text
 from train import pictures
 from train.cache import Cached
-from train.predict import logits_only, predict
+from train.predict import logits_only, predict, retest
 from train.run import FinishedRun, build_report, versions
 
 
@@ -37,8 +38,9 @@ def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
         "machine": platform.machine(),
         "packages": packages,
     }
-    logits = predict(logits_only(run.model), cached)
-    return build_report(run, cached, logits, split=split, model=model, runtime=runtime)
+    network = logits_only(run.model)
+    logits, retested = predict(network, cached), retest(network, cached)
+    return build_report(run, cached, logits, retested, split=split, model=model, runtime=runtime)
 
 
 def write_all(evaluation: Report, folder: Path, stem: str) -> None:
@@ -51,7 +53,7 @@ def write_all(evaluation: Report, folder: Path, stem: str) -> None:
 
 
 def as_text(evaluation: Report) -> str:
-    """scikit-learn's classification report, then AUROC and average precision with intervals."""
+    """scikit-learn's classification report, AUROC and the like with intervals, steadiness."""
     content, answers = evaluation.content, evaluation.evaluated
     scores = calibrated(answers.logits, content["calibration"])
     thresholds = [
@@ -82,7 +84,24 @@ def as_text(evaluation: Report) -> str:
         lines.append(
             f"{row['label']:>18}  " + "  ".join(f"{interval_text(m):>24}" for m in metrics)
         )
-    return "\n".join([*lines, "", DISCLAIMER]) + "\n"
+    return "\n".join([*lines, "", *_steadiness(content), DISCLAIMER]) + "\n"
+
+
+def _steadiness(content: dict[str, Any]) -> list[str]:
+    """How often the model agrees with itself after a small change of the images."""
+    if not content["retest"]:
+        return []
+    points = content["operating_points"]
+    lines = [
+        "the same model on the same images, slightly changed: decisions kept, logit difference",
+        f"{'':>24}" + "".join(f"  {point:>10}" for point in points) + f"  {'rms':>6}",
+    ]
+    for key, measured in content["retest"].items():
+        kept = (measured["decisions_kept"][point] for point in points)
+        cells = ("none" if share is None else f"{share:.1%}" for share in kept)
+        row = "".join(f"  {cell:>10}" for cell in cells)
+        lines.append(f"{WORDS[key]:>24}{row}  {measured['logit_rms']:>6.3f}")
+    return [*lines, ""]
 
 
 def _without_threshold(content: dict[str, Any]) -> list[str]:

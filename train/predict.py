@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_app.labels import FINDINGS
+from edge_app.perturb import PERTURBATIONS, perturbed
 from edge_app.preprocess import normalised
 from train.cache import Cached
 
@@ -21,13 +22,31 @@ def logits_only(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.get_layer("logits").output, name=model.name)
 
 
-def predict(model: keras.Model, cached: Cached) -> NDArray[np.float32]:
-    """Logits M×15 of a network over cached images, in `PREDICT_BATCH`es."""
+def predict(
+    model: keras.Model, cached: Cached, perturbation: str | None = None
+) -> NDArray[np.float32]:
+    """Logits M×15 of a network over cached images, in `PREDICT_BATCH`es.
+
+    Args:
+        model: with the logits as its only output.
+        cached: M images.
+        perturbation: one of `perturb.PERTURBATIONS`, done to each image first.
+    """
+    names = cached.table["image"].tolist()
     chunks = []
     for start in range(0, len(cached), PREDICT_BATCH):
-        images = cached.images[cached.rows[start : start + PREDICT_BATCH]]
+        batch = slice(start, start + PREDICT_BATCH)
+        images = cached.images[cached.rows[batch]]
+        if perturbation is not None:
+            pairs = zip(images, names[batch], strict=True)
+            images = np.stack([perturbed(image, perturbation, name) for image, name in pairs])
         chunks.append(model.predict_on_batch(normalised(images)[..., np.newaxis]))
     return np.concatenate(chunks)
+
+
+def retest(model: keras.Model, cached: Cached) -> dict[str, NDArray[np.float32]]:
+    """`predict` under each perturbation: see `report.Evaluated.retest`."""
+    return {key: predict(model, cached, key) for key in PERTURBATIONS}
 
 
 def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:

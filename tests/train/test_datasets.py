@@ -16,7 +16,7 @@ from PIL import Image
 
 from edge_app.errors import ImageError
 from edge_app.labels import LABELS
-from train.datasets import Dataset, load, split_by_patient
+from train.datasets import Dataset, load
 from train.errors import DatasetError
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
@@ -197,37 +197,6 @@ def test_an_unusable_path_is_an_error(tmp_path: Path, make_nih: Callable[..., Pa
     no_images = make_nih(tmp_path / "nih", [("1_0.png", "Mass", 1)], missing=["1_0.png"])
     with pytest.raises(DatasetError, match=r"no labelled image is left.*1_0\.png.*missing"):
         load(no_images)
-
-
-# --- splitting by patient -------------------------------------------------------------------
-
-patient_lists = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=200)
-
-
-@given(patient_lists, st.floats(0, 1), st.randoms())
-def test_the_chosen_patients_depend_on_who_there_is_and_nothing_else(
-    patients: list[str], share: float, random: object
-) -> None:
-    chosen = split_by_patient(patients, share, "salt")
-    assert chosen <= set(patients)
-    assert len(chosen) == round(share * len(set(patients)))
-    again = patients + patients[: len(patients) // 2]
-    random.shuffle(again)  # type: ignore[attr-defined]
-    assert split_by_patient(again, share, "salt") == chosen
-
-
-@given(patient_lists, st.text(min_size=1, max_size=8))
-def test_one_more_patient_moves_at_most_one_other(patients: list[str], newcomer: str) -> None:
-    before = split_by_patient(patients, 0.2, "salt")
-    after = split_by_patient([*patients, newcomer], 0.2, "salt")
-    assert len(before - after) <= 1
-    assert len(after - before) <= 1
-
-
-def test_salts_choose_independently() -> None:
-    patients = [str(i) for i in range(2000)]
-    one, other = (split_by_patient(patients, 0.2, salt) for salt in ("test", "validation"))
-    assert 40 < len(one & other) < 120  # 80 expected, standard deviation 7
 
 
 @settings(max_examples=20, deadline=None)
