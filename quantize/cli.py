@@ -11,6 +11,8 @@ from rich.console import Console
 
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
+from train.networks import require_imagenet
+from train.recipes import TEACHERS
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -53,6 +55,39 @@ def int8(
         soft_wrap=True,
         highlight=False,
     )
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="A model file.")],
+    reports: Annotated[Path, typer.Argument(help="Folder of its reports; the card goes there.")],
+    data: DataArgument,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Write the model card, and the subgroup report that it needs, from a model's reports."""
+    from edge_app.model_file import read
+    from quantize.reproduce import write_card
+
+    shipped = read(model)
+    write_card(shipped, reports, read_data(data, shipped.input_spec.height, cache, limit))
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
+    data: DataArgument,
+    runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Make a shipped model from the data: hours; the same command goes on where it stopped."""
+    from quantize.reproduce import reproduce as make
+
+    if name not in TEACHERS:
+        raise typer.BadParameter(f"{name!r}; there are {', '.join(TEACHERS)}")
+    require_imagenet("efficientnet-lite0")
+    model = make(name, data, runs, cache, console)
+    console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

@@ -1,0 +1,275 @@
+"""`MODEL_CARD.md` of a model: what it is, how good, for whom less, and where its limits are.
+
+After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
+model file's manifest or a report beside the card; the card computes nothing that they do not hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from edge_app import DISCLAIMER
+from edge_app.calibration import calibrated
+from edge_app.labels import FINDINGS, LABELS
+from edge_app.metrics import calibration_error
+from edge_app.model_file import ModelFile
+from edge_app.perturb import PERTURBATIONS
+from edge_app.report import Report, interval_text, read
+from train.subgroups import NOTABLE_GAP
+
+CARD: Final = "MODEL_CARD.md"
+METRICS: Final = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "recall": "sensitivity",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "F1",
+}
+LIMITS: Final = (
+    "Labels were mined from reports of one hospital (NIH Clinical Center) by text processing, "
+    "which the release estimates to be above 90 % right. Nothing was tested on other hospitals, "
+    "on children apart, or on lateral views.",
+    "All images had been reduced to 64×64 or 128×128 pixels before training. How the network does "
+    "on full-size radiographs, which the device shrinks itself, was not measured.",
+    "The network answers any picture. What is no frontal chest radiograph, or is inverted or "
+    "turned, gets scores that look like any others.",
+    "Validation patients chose the recipe and the epoch, so the figures on them are optimistic. "
+    "The official test list holds few patients with many images each: intervals resample "
+    "patients, and are wide.",
+    "A threshold's sensitivity and specificity were fitted on validation patients and are not "
+    "reached on test patients: compare the two columns before relying on either.",
+)
+
+
+def model_card(model: ModelFile, folder: Path) -> str:
+    """The card's Markdown.
+
+    Args:
+        model: the shipped int8 model.
+        folder: its reports: `float.json` and `int8.json` on test, `float-validation.json` of the
+            network before the refit, `subgroups.json`.
+
+    Raises:
+        ReportError: a report is missing or damaged.
+    """
+    reports = {stem: read(folder / f"{stem}.json") for stem in ("float", "int8")}
+    validation = read(folder / "float-validation.json")
+    subgroups = json.loads((folder / "subgroups.json").read_text())
+    sections = [
+        f"# {model.name}",
+        f"**{DISCLAIMER}**",
+        _facts(model),
+        "## Data",
+        _data(model, reports["int8"], validation),
+        "## How well it ranks",
+        _ranking(reports, validation),
+        "## Operating points",
+        "Sensitivity and specificity as fitted on validation patients, and as reached by the int8 "
+        "model on the test patients. Labels without enough validation positives have none.",
+        _operating_points(reports["int8"]),
+        "## Calibration",
+        _calibration(reports, validation),
+        "## Subgroups",
+        _subgroups(subgroups),
+        "## Steadiness",
+        _steadiness({"float, test": reports["float"], "float, validation": validation}),
+        "## Recipe",
+        _recipe(model),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in LIMITS),
+        f"Intended use: {model.manifest['intended_use']}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _facts(model: ModelFile) -> str:
+    manifest = model.manifest
+    given = manifest["input"]
+    gates = manifest["quantization"].get("gates")
+    judged = "not judged" if gates is None else "all passed" if gates["passed"] else "NOT passed"
+    return _table(
+        ("", ""),
+        [
+            ("architecture", manifest["architecture"]),
+            ("input", f"{given['height']}×{given['width']} gray, {given['dtype']}"),
+            ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
+            ("scheme", manifest["quantization"]["scheme"]),
+            ("gates against the float network", judged),
+            ("licence", manifest["licence"]),
+            ("created", manifest["created"]),
+        ],
+    )
+
+
+def _data(model: ModelFile, test: Report, validation: Report) -> str:
+    training = model.manifest["training"]["dataset"]
+    sets = {"trained on": training["train"], "judged on": validation.content["dataset"]}
+    sets["tested on"] = test.content["dataset"]
+    rows = [
+        (use, facts["split"], str(facts["images"]), str(facts["patients"]), facts["digest"][:16])
+        for use, facts in sets.items()
+    ]
+    table = _table(("", "split", "images", "patients", "digest"), rows)
+    text = f"{test.content['dataset']['name']}. No patient is in two of the splits"
+    if "refit_of" in training:
+        text += (
+            ", but that the shipped network was trained once more, by the recipe that the "
+            "validation patients had judged, on them as well: the figures on validation are of "
+            "the network before that"
+        )
+    return f"{text}.\n\n{table}"
+
+
+def _ranking(reports: dict[str, Report], validation: Report) -> str:
+    columns = {"int8, test": reports["int8"], "float, test": reports["float"]}
+    columns["float, validation"] = validation
+    rows = [
+        (
+            label,
+            str(reports["int8"].content["labels"][channel]["support"]),
+            *(interval_text(r.content["labels"][channel]["auroc"]) for r in columns.values()),
+            interval_text(reports["int8"].content["labels"][channel]["average_precision"]),
+        )
+        for channel, label in enumerate(LABELS)
+    ]
+    macro = (
+        "**macro, 14 findings**",
+        "",
+        *(f"**{interval_text(r.content['macro']['auroc'])}**" for r in columns.values()),
+        interval_text(reports["int8"].content["macro"]["average_precision"]),
+    )
+    header = ("AUROC", "support", *columns, "average precision, int8, test")
+    macros = [
+        (
+            name,
+            *(interval_text(reports["int8"].content[over][key]) for over in ("macro", "micro")),
+        )
+        for key, name in METRICS.items()
+    ]
+    point = reports["int8"].content["operating_point"]
+    return (
+        f"With 95 % intervals from resampled patients.\n\n{_table(header, [*rows, macro])}\n\n"
+        f"The int8 model on test, at the operating point `{point}` where one is needed:\n\n"
+        + _table(("", "macro", "micro"), macros)
+    )
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
+
+
+def _operating_points(report: Report) -> str:
+    points = report.content["operating_points"]
+    header = ["label"]
+    for name in points:
+        header += [f"{name}: sensitivity fitted", "test", "specificity fitted", "test"]
+    keys = ("sensitivity_fitted", "sensitivity", "specificity_fitted", "specificity")
+    rows = [
+        [label, *(_share(points[name][channel][key]) for name in points for key in keys)]
+        for channel, label in enumerate(LABELS)
+    ]
+    return _table(header, rows)
+
+
+def _errors(report: Report) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Expected calibration error of each finding before and after calibration."""
+    answers = report.evaluated
+    scores = {
+        "before": expit(answers.logits.astype(np.float64)),
+        "after": calibrated(answers.logits, report.content["calibration"]),
+    }
+    whole = np.ones((1, len(answers.targets)))
+    before, after = (
+        np.array(
+            [calibration_error(answers.targets[:, i] > 0, s[:, i], whole)[0] for i in FINDINGS]
+        )
+        for s in scores.values()
+    )
+    return before, after
+
+
+def _calibration(reports: dict[str, Report], validation: Report) -> str:
+    sets = {
+        "float, validation (where it was fitted)": validation,
+        "float, test": reports["float"],
+        "int8, test": reports["int8"],
+    }
+    rows = []
+    for name, report in sets.items():
+        before, after = _errors(report)
+        worst = LABELS[FINDINGS[int(after.argmax())]]
+        rows.append(
+            (name, f"{before.mean():.4f}", f"{after.mean():.4f}", f"{worst}, {after.max():.4f}")
+        )
+    header = ("", "before", "after", "largest after")
+    return (
+        "Platt scaling per label, fitted on validation. Expected calibration error, mean over the "
+        f"14 findings:\n\n{_table(header, rows)}"
+    )
+
+
+def _subgroups(content: dict[str, Any]) -> str:
+    rows, words = [], []
+    for kind, compared in content["by"].items():
+        for name, group in compared["groups"].items():
+            macro = interval_text(group["macro_auroc"])
+            counts = (str(group["images"]), str(group["patients"]))
+            rows.append((kind, name, *counts, str(len(compared["over"])), macro))
+        if compared["gap"] is not None and compared["gap"] > NOTABLE_GAP:
+            ranked = sorted(
+                compared["groups"], key=lambda n: compared["groups"][n]["macro_auroc"]["value"]
+            )
+            words.append(
+                f"**By {kind} the gap is {compared['gap']:.3f}: it ranks worst for {ranked[0]} "
+                f"and best for {ranked[-1]}.**"
+            )
+    if not words:
+        words = [f"No gap between groups is above {NOTABLE_GAP}."]
+    header = ("", "group", "images", "patients", "findings compared", "macro AUROC")
+    return (
+        f"The {content['model']['format']} model on {content['dataset']['split']}, over findings "
+        "with at least 10 positives in each group of a kind.\n\n"
+        f"{_table(header, rows)}\n\n" + "\n\n".join(words)
+    )
+
+
+def _steadiness(reports: dict[str, Report]) -> str:
+    point = next(iter(reports.values())).content["operating_point"]
+    rows = [
+        (
+            key,
+            *(
+                f"{r.content['retest'][key]['decisions_kept'][point]:.1%}, "
+                f"{r.content['retest'][key]['logit_rms']:.3f}"
+                for r in reports.values()
+            ),
+        )
+        for key in PERTURBATIONS
+    ]
+    return (
+        f"Decisions at `{point}` that stay the same when the picture is changed a little, and the "
+        f"root mean square by which logits move.\n\n{_table(('', *reports), rows)}"
+    )
+
+
+def _recipe(model: ModelFile) -> str:
+    training = model.manifest["training"]
+    packages = ", ".join(f"{name} {version}" for name, version in training["packages"].items())
+    text = f"```json\n{json.dumps(training['recipe'], indent=1)}\n```\n\nMade with {packages}."
+    if "teachers" in training["dataset"]:
+        names = ", ".join(training["dataset"]["teachers"])
+        text += f" Its teachers were {names}."
+    return text

@@ -1,0 +1,63 @@
+"""A shipped model from the data set alone: every step of it in its order, each resumable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from edge_app.files import write_whole
+from edge_app.model_file import ModelFile
+from edge_app.report import read
+from quantize.card import CARD, model_card
+from quantize.convert import CALIBRATION_IMAGES
+from quantize.ship import quantize_run
+from train.cache import Cached
+from train.cli import read_data, read_teachers
+from train.evaluate import evaluate, write_all
+from train.recipes import RECIPES, TEACHERS
+from train.run import open_run, refit, train
+from train.subgroups import subgroups
+
+
+def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:
+    """Teachers, student, its report on validation, refit, quantization, reports, card.
+
+    Everything goes into folders of `runs`; a step that is finished there is not done again, and
+    one that was interrupted is gone on with.
+
+    Args:
+        name: of a shipped model.
+        data, cache: as everywhere.
+        runs: folder of run folders.
+        console: for progress.
+    """
+    for teacher in TEACHERS[name]:
+        recipe = RECIPES[teacher]
+        console.rule(f"teacher {teacher}")
+        train(recipe, read_data(data, recipe.side, cache), runs / teacher, console)
+    recipe = RECIPES[name]
+    cached = read_data(data, recipe.side, cache)
+    teachers = read_teachers([runs / t for t in TEACHERS[name]], data, cache, None, cached)
+    validated, final = runs / f"{name}-validated", runs / name
+    console.rule(f"{name}, judged on validation")
+    train(recipe, cached, validated, console, teachers)
+    judged = open_run(validated)
+    report = evaluate(judged, cached.split("validation"), "validation", name)
+    console.rule(f"{name}, on all train_val patients")
+    refit(judged, cached, final, console, teachers)
+    write_all(report, final / "reports", "float-validation")
+    console.rule(f"{name}, int8")
+    model = quantize_run(
+        open_run(final), cached, name, final / f"{name}.tflite", CALIBRATION_IMAGES, 0, console
+    )
+    write_card(model, final / "reports", cached)
+    return model
+
+
+def write_card(model: ModelFile, reports: Path, cached: Cached) -> None:
+    """`subgroups.json` and the model card, beside the reports that they are made from."""
+    compared = subgroups(read(reports / "int8.json"), cached.table)
+    write_whole(reports / "subgroups.json", (json.dumps(compared, indent=1) + "\n").encode())
+    write_whole(reports / CARD, model_card(model, reports).encode())

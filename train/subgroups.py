@@ -1,0 +1,123 @@
+"""How well a report's scores rank within sex, age band and view: where a model serves some less.
+
+Groups of one kind are compared over the same findings, those with enough positives and negatives
+in each of them: a macro over other findings would be another quantity.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edge_app.labels import FINDINGS, LABELS
+from edge_app.metrics import auroc, interval, patient_weights
+from edge_app.report import Report
+from train.errors import DatasetError
+
+KIND: Final = "edge-cxr subgroup report"
+MIN_IMAGES: Final = 10
+"""Fewer with a finding, or without it, in any group, and the finding does not compare them."""
+
+NOTABLE_GAP: Final = 0.05
+AGE_BANDS: Final = {"under 40": (0, 40), "40 to 59": (40, 60), "60 and over": (60, 200)}
+NAMES: Final = {"M": "male", "F": "female"}
+
+
+def groups(table: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Kind of group → name → which of the M images belong to it.
+
+    Args:
+        table: M rows with `sex`, `age` and `view`, as in `Dataset.table`.
+
+    Raises:
+        DatasetError: the data set does not tell them.
+    """
+    missing = [name for name in ("sex", "age", "view") if name not in table]
+    if missing:
+        raise DatasetError(f"no {', '.join(missing)} in this data set to form subgroups by")
+    age = pd.to_numeric(table["age"], errors="coerce").to_numpy()
+    found: dict[str, dict[str, NDArray[np.bool_]]] = {}
+    for kind in ("sex", "view"):
+        values = table[kind].to_numpy(str)
+        found[kind] = {NAMES.get(v, v): values == v for v in sorted(set(values) - {"nan", ""})}
+    found["age"] = {name: (age >= low) & (age < high) for name, (low, high) in AGE_BANDS.items()}
+    return found
+
+
+def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dict[str, Any]:
+    """Macro AUROC of each subgroup with its patient-clustered 95 % interval.
+
+    Args:
+        report: over M images.
+        table: rows for at least those images, see `groups`.
+        resamples: of the bootstrap.
+
+    Raises:
+        DatasetError: the table lacks an image of the report, or a column.
+    """
+    answers = report.evaluated
+    known = table.set_index("image")
+    absent = set(answers.images) - set(known.index)
+    if absent:
+        raise DatasetError(f"the data set has no {min(absent)}, which the report is over")
+    rows = known.loc[answers.images]
+    weights = np.concatenate(
+        [np.ones((1, len(rows))), patient_weights(answers.patients, resamples, seed=0)]
+    )
+    content: dict[str, Any] = {
+        "kind": KIND,
+        "model": report.content["model"],
+        "dataset": report.content["dataset"],
+        "bootstrap": {"unit": "patient", "resamples": resamples, "level": 0.95},
+        "by": {},
+    }
+    for kind, members in groups(rows).items():
+        findings = [
+            i for i in FINDINGS if all(_enough(answers.targets[m, i]) for m in members.values())
+        ]
+        values = {
+            name: _macro_auroc(answers.targets[m], answers.logits[m], weights[:, m], findings)
+            for name, m in members.items()
+        }
+        macros = [group["macro_auroc"]["value"] for group in values.values()]
+        content["by"][kind] = {
+            "over": [LABELS[i] for i in findings],
+            "gap": round(max(macros) - min(macros), 6) if findings else None,
+            "groups": {
+                name: {
+                    "images": int(members[name].sum()),
+                    "patients": len(np.unique(answers.patients[members[name]])),
+                    **value,
+                }
+                for name, value in values.items()
+            },
+        }
+    return content
+
+
+def _enough(truth: NDArray[np.uint8]) -> bool:
+    return bool(MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES)
+
+
+def _macro_auroc(
+    targets: NDArray[np.uint8],
+    logits: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    findings: list[int],
+) -> dict[str, Any]:
+    if not findings:
+        return {"macro_auroc": {"value": None, "low": None, "high": None}}
+    areas = np.stack(
+        [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in findings]
+    ).mean(axis=0)
+    low, high = interval(areas[1:])
+    numbers = {"value": areas[0], "low": low, "high": high}
+    return {
+        "macro_auroc": {
+            key: round(float(number), 6) if np.isfinite(number) else None
+            for key, number in numbers.items()
+        }
+    }
