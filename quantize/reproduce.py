@@ -43,10 +43,9 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
     validated, final = runs / f"{name}-validated", runs / name
     console.rule(f"{name}, judged on validation")
     train(recipe, cached, validated, console, teachers)
-    judged = open_run(validated)
-    report = evaluate(judged, cached.split("validation"), "validation", name)
+    report = evaluate(open_run(validated), cached.split("validation"), "validation", name)
     console.rule(f"{name}, on all train_val patients")
-    refit(judged, cached, final, console, teachers)
+    refit(validated, cached, final, console, teachers)
     write_all(report, final / "reports", "float-validation")
     console.rule(f"{name}, int8")
     model = quantize_run(

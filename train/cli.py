@@ -18,7 +18,7 @@ from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
 from train.networks import NETWORKS, require_imagenet
-from train.recipes import DEFAULT_RECIPE, RECIPES
+from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 
 if TYPE_CHECKING:
     from train.teachers import Teacher, Teachers
@@ -123,7 +123,7 @@ def fit(
 
 @app.command()
 def refit(
-    validated: Annotated[Path, typer.Argument(help="A finished run, whose recipe is kept.")],
+    validated: Annotated[Path, typer.Argument(help="A run, whose recipe is kept.")],
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
     teacher: Annotated[
@@ -132,14 +132,14 @@ def refit(
     limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
-    """Train a finished run's recipe once more, on its validation patients as well."""
-    from train.run import open_run
+    """Train a run's recipe once more, on its validation patients as well."""
+    from train.run import read_config
     from train.run import refit as train_again
 
-    finished = open_run(validated)
-    cached = read_data(data, finished.recipe.side, cache, limit)
+    recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
+    cached = read_data(data, recipe.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(finished, cached, run, console, teachers)
+    train_again(validated, cached, run, console, teachers)
 
 
 def read_teachers(

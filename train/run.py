@@ -103,19 +103,20 @@ def train(
 
 
 def refit(
-    validated: FinishedRun,
+    validated: Path,
     cached: Cached,
     run: Path,
     console: Console,
     teachers: Teachers | None = None,
 ) -> None:
-    """Train a finished run's recipe once more, on its validation patients as well.
+    """Train a run's recipe once more, on its validation patients as well.
 
     Nothing is left to choose an epoch, calibrate or set thresholds by: the last epoch is kept,
-    and the calibration and operating points are those of the run before.
+    and the calibration and operating points are those of the run before. Only these need it to
+    be finished; both can train side by side.
 
     Args:
-        validated: the run whose recipe was judged on validation.
+        validated: folder of the run whose recipe is judged on validation.
         cached: the same data set.
         run: the new run's folder.
         console: for progress.
@@ -123,27 +124,29 @@ def refit(
 
     Raises:
         DatasetError: the images cannot be trained on.
-        RunError: other data or teachers, the folder holds another run, or training diverged.
+        RunError: other data or teachers, the folder holds another run, training diverged, or
+            the run before is not finished by the time that this one is.
     """
     training, validation = cached.split("train", "validation"), cached.split("validation")
-    before = validated.config["dataset"]
+    config = read_config(validated / "config.json")
+    recipe, before = Recipe.from_dict(config["recipe"]), config["dataset"]
     if (teachers.names if teachers else None) != before.get("teachers"):
-        raise RunError(f"{validated.folder} was trained with other teachers: give it the same")
+        raise RunError(f"{validated} was trained with other teachers: give it the same")
     if "refit_of" in before or before["validation"]["digest"] != validation.digest:
-        raise RunError(f"{validated.folder} was not validated on this data set's validation")
+        raise RunError(f"{validated} was not validated on this data set's validation")
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
-        weights = (validated.folder / "kept.weights.h5").read_bytes()
         facts = {
             **before,
             "train": dataset_facts(training, FINAL_SPLIT),
-            "refit_of": hashlib.sha256(weights).hexdigest(),
+            "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
         }
-        _begin(run / "config.json", validated.recipe, facts)
+        _begin(run / "config.json", recipe, facts)
         scores = teachers.scores_of(training) if teachers else None
-        fit(validated.recipe, training, None, run, console, scores)
-        _keep_network(validated.recipe, run)
-        shutil.copyfile(validated.folder / "calibration.json", run / "calibration.json")
+        fit(recipe, training, None, run, console, scores)
+        _keep_network(recipe, run)
+        _require_finished(validated)
+        shutil.copyfile(validated / "calibration.json", run / "calibration.json")
     _point_on(run, console)
 
 
@@ -233,8 +236,7 @@ def open_run(folder: Path) -> FinishedRun:
         RunError: the run is not finished, or damaged.
     """
     config = read_config(folder / "config.json")
-    if not (folder / "calibration.json").exists():
-        raise RunError(f"{folder}: no calibration.json: train it to its end first")
+    _require_finished(folder)
     try:
         decided = json.loads((folder / "calibration.json").read_text())
         model = keras.models.load_model(folder / "model.keras", compile=False)
@@ -243,6 +245,11 @@ def open_run(folder: Path) -> FinishedRun:
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{folder}: is damaged: {reason}") from None
+
+
+def _require_finished(folder: Path) -> None:
+    if not (folder / "calibration.json").exists():
+        raise RunError(f"{folder}: no calibration.json: train it to its end first")
 
 
 def build_report(
