@@ -183,6 +183,62 @@ def test_batches_after_a_resumption_are_those_that_would_have_come(cached: Cache
     assert not np.array_equal(np.stack(whole[5:10]), np.stack(rest))
 
 
+def test_the_first_epochs_see_small_images_and_a_resumed_run_the_same_ones(
+    tmp_path: Path, tiny_nih: Path
+) -> None:
+    large = open_cache(load(tiny_nih), InputSpec.square(40), tmp_path, Console(quiet=True))[0]
+    part = large.split("train")
+    recipe = replace(TINY, size=40, early_size=28, early_epochs=2, epochs=4)
+    whole = [images.numpy() for images, _ in batches(part, goals(part), recipe, 0)]
+    assert [images.shape[1:3] for images in whole] == [(28, 28)] * 10 + [(40, 40)] * 10
+    for start in (1, 3):
+        rest = [images.numpy() for images, _ in batches(part, goals(part), recipe, start)]
+        assert len(rest) == 5 * (4 - start)
+        assert all(np.array_equal(a, b) for a, b in zip(whole[5 * start :], rest, strict=True))
+
+
+def test_a_run_over_two_sizes_leaves_a_network_of_the_recipes_size(
+    tmp_path: Path, tiny_nih: Path
+) -> None:
+    large = open_cache(load(tiny_nih), InputSpec.square(40), tmp_path, Console(quiet=True))[0]
+    recipe = replace(TINY, size=40, early_size=28, early_epochs=1, epochs=2)
+    train(large, tmp_path / "run", recipe)
+    network = logits_only(build(recipe))
+    network.load_weights(tmp_path / "run" / "kept.weights.h5")
+    best = max(float(row["val_auroc"]) for row in rows_of(tmp_path / "run"))
+    validation = large.split("validation")
+    assert macro_auroc(validation.targets, predict(network, validation)) == pytest.approx(best)
+
+
+def test_the_head_starts_at_the_labels_prevalence(cached: Cached) -> None:
+    model = logits_only(build(TINY))
+    part = cached.split("train")
+    fitting.start_at_prevalence(model, goals(part))
+    bias = model.get_layer("map").bias.numpy()
+    shares = part.targets.mean(axis=0)
+    borne = shares > 0
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias[borne])), shares[borne], rtol=1e-5)
+    assert np.isfinite(bias).all()
+
+
+def test_without_validation_the_last_epoch_is_kept(tmp_path: Path, cached: Cached) -> None:
+    part, console = cached.split("train", "validation"), Console(quiet=True)
+    recipe = replace(TINY, epochs=3)
+    run = tmp_path / "run"
+    run.mkdir()
+    fit(recipe, part, None, run, console)
+    assert [row["epoch"] for row in rows_of(run)] == ["0", "1", "2"]
+    assert "val_auroc" not in rows_of(run)[0]
+    again = tmp_path / "again"
+    again.mkdir()
+    with pytest.MonkeyPatch.context() as patch:  # stopped after the second epoch, then gone on with
+        die(patch, Backup, "on_epoch_end", call=2, after=True)
+        with pytest.raises(Killed):
+            fit(recipe, part, None, again, console)
+    fit(recipe, part, None, again, console)
+    assert_same_run(run, again)
+
+
 # --- killed and started again ---------------------------------------------------------------
 
 
