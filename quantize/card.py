@@ -90,7 +90,7 @@ def model_card(model: ModelFile, folder: Path) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -100,7 +100,7 @@ def _facts(model: ModelFile) -> str:
     given = manifest["input"]
     gates = manifest["quantization"].get("gates")
     judged = "not judged" if gates is None else "all passed" if gates["passed"] else "NOT passed"
-    return _table(
+    return markdown_table(
         ("", ""),
         [
             ("architecture", manifest["architecture"]),
@@ -122,7 +122,7 @@ def _data(model: ModelFile, test: Report, validation: Report) -> str:
         (use, facts["split"], str(facts["images"]), str(facts["patients"]), facts["digest"][:16])
         for use, facts in sets.items()
     ]
-    table = _table(("", "split", "images", "patients", "digest"), rows)
+    table = markdown_table(("", "split", "images", "patients", "digest"), rows)
     text = f"{test.content['dataset']['name']}. No patient is in two of the splits"
     if "refit_of" in training:
         text += (
@@ -161,9 +161,9 @@ def _ranking(reports: dict[str, Report], validation: Report) -> str:
     ]
     point = reports["int8"].content["operating_point"]
     return (
-        f"With 95 % intervals from resampled patients.\n\n{_table(header, [*rows, macro])}\n\n"
+        f"With 95 % intervals from resampled patients.\n\n{markdown_table(header, [*rows, macro])}\n\n"
         f"The int8 model on test, at the operating point `{point}` where one is needed:\n\n"
-        + _table(("", "macro", "micro"), macros)
+        + markdown_table(("", "macro", "micro"), macros)
     )
 
 
@@ -181,7 +181,7 @@ def _operating_points(report: Report) -> str:
         [label, *(_share(points[name][channel][key]) for name in points for key in keys)]
         for channel, label in enumerate(LABELS)
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _errors(report: Report) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -217,7 +217,7 @@ def _calibration(reports: dict[str, Report], validation: Report) -> str:
     header = ("", "before", "after", "largest after")
     return (
         "Platt scaling per label, fitted on validation. Expected calibration error, mean over the "
-        f"14 findings:\n\n{_table(header, rows)}"
+        f"14 findings:\n\n{markdown_table(header, rows)}"
     )
 
 
@@ -242,7 +242,7 @@ def _subgroups(content: dict[str, Any]) -> str:
     return (
         f"The {content['model']['format']} model on {content['dataset']['split']}, over findings "
         "with at least 10 positives in each group of a kind.\n\n"
-        f"{_table(header, rows)}\n\n" + "\n\n".join(words)
+        f"{markdown_table(header, rows)}\n\n" + "\n\n".join(words)
     )
 
 
@@ -261,7 +261,7 @@ def _steadiness(reports: dict[str, Report]) -> str:
     ]
     return (
         f"Decisions at `{point}` that stay the same when the picture is changed a little, and the "
-        f"root mean square by which logits move.\n\n{_table(('', *reports), rows)}"
+        f"root mean square by which logits move.\n\n{markdown_table(('', *reports), rows)}"
     )
 
 

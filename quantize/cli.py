@@ -74,6 +74,16 @@ def card(
 
 
 @app.command()
+def table(
+    reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
+) -> None:
+    """Print several models' reports over the same images as one Markdown table."""
+    from quantize.table import side_by_side
+
+    print(side_by_side(reports))
+
+
+@app.command()
 def reproduce(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
     data: DataArgument,
