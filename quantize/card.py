@@ -161,7 +161,8 @@ def _ranking(reports: dict[str, Report], validation: Report) -> str:
     ]
     point = reports["int8"].content["operating_point"]
     return (
-        f"With 95 % intervals from resampled patients.\n\n{markdown_table(header, [*rows, macro])}\n\n"
+        "With 95 % intervals from resampled patients.\n\n"
+        f"{markdown_table(header, [*rows, macro])}\n\n"
         f"The int8 model on test, at the operating point `{point}` where one is needed:\n\n"
         + markdown_table(("", "macro", "micro"), macros)
     )

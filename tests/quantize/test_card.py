@@ -1,0 +1,113 @@
+"""Model cards and tables: every number from a report, every gap in words."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edge_app import DISCLAIMER, report
+from edge_app.errors import ReportError
+from edge_app.labels import LABELS
+from edge_app.model_file import ModelFile, read
+from edge_app.report import interval_text
+from quantize.card import CARD, model_card
+from quantize.errors import ConversionError
+from quantize.reproduce import write_card
+from quantize.ship import quantize_run
+from quantize.table import side_by_side
+from train.cache import Cached
+from train.cli import read_data
+from train.evaluate import evaluate, write_all
+from train.run import open_run
+
+QUIET = Console(file=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def cached(finished_run: Path, small_nih: Path) -> Cached:
+    return read_data(small_nih, 28, finished_run.parent / "cache")
+
+
+@pytest.fixture(scope="module")
+def shipped(
+    finished_run: Path, cached: Cached, tmp_path_factory: pytest.TempPathFactory
+) -> ModelFile:
+    run = open_run(finished_run)
+    judged = evaluate(run, cached.split("validation"), "validation", "cxr-tiny")
+    write_all(judged, finished_run / "reports", "float-validation")
+    path = tmp_path_factory.mktemp("card") / "cxr-tiny.tflite"
+    quantize_run(run, cached, "cxr-tiny", path, 10, 0, QUIET)
+    model = read(path)
+    write_card(model, finished_run / "reports", cached)
+    return model
+
+
+def test_the_cards_numbers_are_the_reports(shipped: ModelFile, finished_run: Path) -> None:
+    folder = finished_run / "reports"
+    card = (folder / CARD).read_text()
+    assert DISCLAIMER in card
+    assert shipped.sha256 in card
+    for stem in ("float", "int8", "float-validation"):
+        content = report.read(folder / f"{stem}.json").content
+        assert interval_text(content["macro"]["auroc"]) in card
+        for row in content["labels"]:
+            assert interval_text(row["auroc"]) in card
+    for label in LABELS:
+        assert card.count(f"| {label} |") >= 2
+
+
+def test_every_row_of_a_table_has_its_headers_cells(shipped: ModelFile, finished_run: Path) -> None:
+    card = (finished_run / "reports" / CARD).read_text()
+    tables = re.findall(r"(?:^\|.*\|\n)+", card, re.MULTILINE)
+    assert len(tables) >= 8
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_run: Path) -> None:
+    folder = finished_run / "reports"
+    before = (folder / "subgroups.json").read_text()
+    content = json.loads(before)
+
+    def macro(value: float) -> dict[str, float]:
+        return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+    groups = {
+        name: {"images": 9, "patients": 3, "macro_auroc": macro(value)}
+        for name, value in (("female", 0.61), ("male", 0.72))
+    }
+    try:
+        for gap, said in ((0.11, True), (0.04, False)):
+            content["by"] = {"sex": {"over": ["Mass"], "gap": gap, "groups": groups}}
+            (folder / "subgroups.json").write_text(json.dumps(content))
+            card = model_card(shipped, folder)
+            words = "By sex the gap is 0.110: it ranks worst for female and best for male"
+            assert (words in card) is said
+    finally:
+        (folder / "subgroups.json").write_text(before)
+
+
+def test_a_missing_report_is_named(shipped: ModelFile, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"float\.json"):
+        model_card(shipped, tmp_path)
+
+
+def test_models_are_compared_on_the_same_images_only(
+    shipped: ModelFile, finished_run: Path, cached: Cached, tmp_path: Path
+) -> None:
+    folder = finished_run / "reports"
+    table = side_by_side([folder, folder])
+    content = report.read(folder / "int8.json").content
+    assert table.count(interval_text(content["macro"]["auroc"])) >= 2
+    run = open_run(finished_run)
+    for stem in ("float", "int8"):
+        other = evaluate(run, cached.split("validation"), "validation", "other")
+        write_all(other, tmp_path, stem)
+    assert "not kept" in side_by_side([tmp_path])
+    with pytest.raises(ConversionError, match="same images"):
+        side_by_side([folder, tmp_path])
