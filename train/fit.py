@@ -15,7 +15,7 @@ from edge_app.labels import LABELS
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
-from train.errors import DatasetError
+from train.errors import DatasetError, RunError
 from train.networks import NETWORKS, load_imagenet, with_auxiliary
 from train.predict import logits_only, macro_auroc
 from train.recipes import Recipe
@@ -27,6 +27,7 @@ from train.resume import (
     history_before,
 )
 from train.targets import AUXILIARY, sigmoid_crossentropy, training_targets
+from train.teachers import Teachers
 
 
 def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
@@ -61,6 +62,21 @@ def start_at_prevalence(model: keras.Model, goals: NDArray[np.float32]) -> None:
     """
     share = np.clip(goals[:, : len(LABELS)].mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
     model.get_layer("map").bias.assign(np.log(share / (1 - share)))
+
+
+def continue_from(network: keras.Model, teacher: keras.Model) -> None:
+    """Start from a teacher's weights.
+
+    Raises:
+        RunError: it is another network.
+    """
+    try:
+        network.set_weights(teacher.get_weights())
+    except ValueError:
+        raise RunError(
+            f"the last teacher is a {teacher.name}, or made otherwise: this run, a {network.name}, "
+            "cannot go on from its weights; set continued=false"
+        ) from None
 
 
 def exchange_average(model: keras.Model) -> None:
@@ -107,7 +123,7 @@ def fit(
     validation: Cached | None,
     run: Path,
     console: Console,
-    teachers: NDArray[np.float32] | None = None,
+    teachers: Teachers | None = None,
 ) -> None:
     """Train into the folder `run`, or go on from its last finished epoch.
 
@@ -120,7 +136,8 @@ def fit(
         DatasetError: the images cannot be trained on or validated with.
     """
     require_trainable(recipe, train, validation)
-    goals = training_targets(recipe, train, teachers)
+    scores = teachers.scores_of(train) if teachers else None
+    goals = training_targets(recipe, train, scores)
     backup = run / "backup"
     first_epoch = finished_epochs(backup)
     history = history_before(run / "history.csv", first_epoch)
@@ -131,8 +148,12 @@ def fit(
         console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
 
     tf.config.experimental.enable_op_determinism()
-    model = trained_part(build(recipe, any_size=recipe.early_epochs > 0), recipe)
-    start_at_prevalence(model, goals)
+    network = build(recipe, any_size=recipe.early_epochs > 0)
+    if teachers and recipe.continued:
+        continue_from(network, teachers.last)
+    else:
+        start_at_prevalence(network, goals)
+    model = trained_part(network, recipe)
     steps = len(train) // recipe.batch
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
     optimizer = keras.optimizers.AdamW(

@@ -94,8 +94,7 @@ def train(
             facts["teachers"] = teachers.names
         _begin(run / "config.json", recipe, facts)
         pictures.montage(training, run / "train.png")
-        scores = teachers.scores_of(training) if teachers else None
-        fit(recipe, training, validation, run, console, scores)
+        fit(recipe, training, validation, run, console, teachers)
         pictures.training_curves(run / "history.csv", run / "curves.png")
         model = _keep_network(recipe, run)
         _decide(model, validation, run)
@@ -142,8 +141,7 @@ def refit(
             "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
         }
         _begin(run / "config.json", recipe, facts)
-        scores = teachers.scores_of(training) if teachers else None
-        fit(recipe, training, None, run, console, scores)
+        fit(recipe, training, None, run, console, teachers)
         _keep_network(recipe, run)
         _require_finished(validated)
         shutil.copyfile(validated / "calibration.json", run / "calibration.json")

@@ -54,11 +54,13 @@ class Teachers:
         names: of the runs, with the digest of each one's weights.
         images: K image names.
         scores: K×15 float32 in 0..1, of the same images.
+        last: the last member's network.
     """
 
     names: list[str]
     images: NDArray[np.str_]
     scores: NDArray[np.float32]
+    last: keras.Model
 
     def scores_of(self, cached: Cached) -> NDArray[np.float32]:
         """M×15, in the order of `cached`.
@@ -82,4 +84,4 @@ def ensemble(members: Sequence[Teacher]) -> Teachers:
         total += calibrated(logits, member.calibration)
     names = [member.name for member in members]
     images = members[0].cached.table["image"].to_numpy(str)
-    return Teachers(names, images, (total / len(members)).astype(np.float32))
+    return Teachers(names, images, (total / len(members)).astype(np.float32), members[-1].model)

@@ -16,9 +16,9 @@ from edge_app.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches, mixed
 from train.cache import Cached, open_cache
-from train.cli import read_teacher
+from train.cli import read_teacher, read_teachers
 from train.datasets import load
-from train.errors import DatasetError
+from train.errors import DatasetError, RunError
 from train.fit import build, trained_part
 from train.networks import cnn28
 from train.predict import logits_only, predict
@@ -51,7 +51,7 @@ def test_smoothing_and_teachers_soften_the_labels(cached: Cached) -> None:
 
 def test_auxiliary_targets_are_view_sex_and_age(cached: Cached) -> None:
     table = cached.table.copy()
-    table.loc[0, ["view", "sex", "age"]] = ["AP", "M", 25]
+    table.loc[0, ["view", "sex", "age"]] = ["AP", "M", "25"]
     told = replace(cached, table=table)
     more = training_targets(replace(PLAIN, auxiliary=0.2), told, None)
     assert more.shape == (len(cached), 18)
@@ -95,6 +95,27 @@ def test_a_student_learns_from_the_mean_of_its_teachers(
     recipe = replace(PLAIN, distil=1.0)
     train_run(recipe, whole, tmp_path / "run", Console(file=StringIO()), one)
     assert open_run(tmp_path / "run").config["dataset"]["teachers"] == one.names
+
+
+def test_a_student_can_go_on_from_its_last_teachers_weights(
+    cached: Cached, tmp_path: Path, finished_run: Path, small_nih: Path
+) -> None:
+    """At a learning rate of zero nothing but the norms' statistics moves away from them."""
+    teachers = read_teachers([finished_run], small_nih, finished_run.parent / "cache", None, cached)
+    assert teachers is not None
+    still = replace(PLAIN, distil=0.5, continued=True, learning_rate=0.0, weight_decay=0.0)
+    train_run(still, cached, tmp_path / "run", Console(file=StringIO()), teachers)
+    for layer in ("conv0a", "map"):
+        before, after = (
+            run.get_layer(layer).get_weights()
+            for run in (teachers.last, open_run(tmp_path / "run").model)
+        )
+        assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    with pytest.raises(ValueError, match="distil"):
+        replace(PLAIN, continued=True)
+    filtered = replace(still, lowpass=True)
+    with pytest.raises(RunError, match="continued=false"):
+        train_run(filtered, cached, tmp_path / "other", Console(file=StringIO()), teachers)
 
 
 def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
