@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import TypeVar
 
 from edge_app.classifier import Classifier
 from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
@@ -15,6 +16,8 @@ from edge_app.image import read_image
 from edge_app.output import Writer, complain
 from edge_app.radiograph import Limits, Radiograph
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
+
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -42,7 +45,7 @@ def classify_all(
     """
     tally = Tally()
     try:
-        with _interruptible() as interrupted:
+        with interruptible() as interrupted:
             for source in sources:
                 if interrupted():
                     raise KeyboardInterrupt
@@ -72,7 +75,7 @@ def _answer(
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """Within it, the first Ctrl-C only makes the yielded function answer True."""
     seen: list[int] = []
 
@@ -108,12 +111,12 @@ def _read(source: str, limits: Limits) -> Radiograph:
     return read_image(source, limits)
 
 
-def with_progress(sources: Iterable[str]) -> Iterator[str]:
-    """The same sources, counted on standard error while they are worked through."""
+def with_progress(items: Iterable[Item], doing: str) -> Iterator[Item]:
+    """The same items, counted on standard error while they are worked through."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    names = list(sources)
-    columns = (TextColumn("classifying"), MofNCompleteColumn(), TimeRemainingColumn())
+    known = list(items)
+    columns = (TextColumn(doing), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(names)
+        yield from progress.track(known)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from json import dumps
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -19,6 +21,7 @@ from edge_app.errors import (
     UsageError,
 )
 from edge_app.model_file import DEFAULT_MODEL, locate, read, shipped_models
+from edge_app.radiograph import Limits
 
 app = typer.Typer(
     add_completion=False,
@@ -33,6 +36,11 @@ ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A shipped model's name, or a model file.")
 ]
 ThreadsOption = Annotated[int, typer.Option(min=1, max=64, help="Threads of the interpreter.")]
+OperatingPointOption = Annotated[
+    str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
+]
+MaxBytesOption = Annotated[int, typer.Option(min=1, help="Refuse larger files.")]
+MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger images.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -58,22 +66,19 @@ def classify(
         typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
     ],
     model: ModelOption = DEFAULT_MODEL,
-    operating_point: Annotated[
-        str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
-    ] = None,
+    operating_point: OperatingPointOption = None,
     threads: ThreadsOption = 1,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Refuse larger files.")] = 128 << 20,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger images.")] = 25_000_000,
+    max_bytes: MaxBytesOption = Limits.max_bytes,
+    max_pixels: MaxPixelsOption = Limits.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
     from edge_app.classifier import Classifier
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
-    from edge_app.radiograph import Limits
     from edge_app.sources import Sources
 
     if json and csv:
@@ -91,7 +96,7 @@ def classify(
     # A bar among the answers would tear them: it is for output that goes elsewhere.
     shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
     tally = classify_all(
-        with_progress(sources) if shown else sources,
+        with_progress(sources, "classifying") if shown else sources,
         classifier,
         writer,
         Limits(max_bytes, max_pixels),
@@ -109,6 +114,61 @@ def classify(
     elif many and tally.refused:
         complain(f"{tally.answered} answered, {tally.refused} refused")
     raise typer.Exit(tally.exit_code)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="With images and a CSV of their labels.")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The labels; default: the folder's own CSV.")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    out: Annotated[
+        Path | None, typer.Option(metavar="REPORT.json", help="Default: MODEL-SPLIT.json, here.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="test, validation, train or all; default: test where an official list says which."
+        ),
+    ] = None,
+    operating_point: OperatingPointOption = None,
+    retest: Annotated[
+        bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
+    ] = False,
+    threads: ThreadsOption = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
+    json: JsonOption = False,
+    max_bytes: MaxBytesOption = Limits.max_bytes,
+    max_pixels: MaxPixelsOption = Limits.max_pixels,
+) -> None:
+    """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
+    from functools import partial
+
+    from edge_app import evaluate as evaluation
+    from edge_app.batch import with_progress
+    from edge_app.classifier import Classifier
+    from edge_app.labelled import load
+    from edge_app.output import complain
+    from edge_app.report_text import summary
+
+    if out is not None and out.suffix != ".json":
+        raise UsageError(f"--out {out}: a report's name ends in .json")
+    wanted = evaluation.part(load(folder, labels), split, limit)
+    classifier = Classifier(read(locate(model)), operating_point, threads)
+    place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+    made, code = evaluation.evaluate(
+        wanted,
+        classifier,
+        place,
+        retest=retest,
+        limits=Limits(max_bytes, max_pixels),
+        progress=partial(with_progress, doing="evaluating") if sys.stderr.isatty() else iter,
+    )
+    if made is not None:
+        print(dumps(made.content, indent=2) if json else summary(made))
+        complain(f"written: {place} and {place.with_suffix('.npz').name}")
+    raise typer.Exit(code)
 
 
 @models_app.command("list")

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_app import __version__
+from edge_app import machine
 from edge_app.catalogue import verified
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, RuntimeUnavailableError
 from edge_app.model_file import shipped_models
 from edge_app.runtime import find_runtime
 
 OPTIONAL = ("pydicom", "python-gdcm")
-CPU_FEATURES = ("avx2", "avx512_vnni", "avx_vnni", "asimd", "asimddp", "i8mm", "sve")
-"""Instruction sets that decide how fast int8 kernels are; `asimddp` is Arm's dot product."""
 
 
 def examine(as_json: bool) -> int:
     """Print versions, CPU, runtime and each shipped model's self-test; returns the exit code."""
     found: dict[str, Any] = {
         "machine": _machine(),
-        "packages": _packages(),
+        "packages": machine.packages(
+            ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime", *OPTIONAL)
+        ),
         "runtime": _runtime(),
     }
     usable = "error" not in found["runtime"]
@@ -43,40 +39,13 @@ def examine(as_json: bool) -> int:
 
 
 def _machine() -> dict[str, Any]:
-    fields = _cpuinfo()
-    flags = (fields.get("flags") or fields.get("features") or "").split()
+    known = machine.identity()
     return {
-        "board": _text("/proc/device-tree/model"),
-        "cpu": fields.get("model name") or fields.get("model") or platform.machine(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "features": [name for name in CPU_FEATURES if name in flags],
-        "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-        "system": f"{platform.system()} {platform.release()}",
+        "board": known["board"],
+        "cpu": known["cpu"],
+        "architecture": known["machine"],
+        **machine.capabilities(),
     }
-
-
-def _cpuinfo() -> dict[str, str]:
-    lines = (_text("/proc/cpuinfo") or "").splitlines()
-    pairs = (line.partition(":")[::2] for line in lines if ":" in line)
-    return {key.strip().lower(): value.strip() for key, value in pairs}
-
-
-def _text(path: str) -> str | None:
-    try:
-        return Path(path).read_text(errors="replace").strip("\0\n")
-    except OSError:
-        return None
-
-
-def _packages() -> dict[str, str | None]:
-    packages: dict[str, str | None] = {"edge-cxr": __version__, "python": platform.python_version()}
-    for name in ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime", *OPTIONAL):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = None
-    return packages
 
 
 def _runtime() -> dict[str, Any]:
@@ -100,12 +69,12 @@ def _show(found: dict[str, Any], healthy: bool) -> None:
 
 
 def _lines(found: dict[str, Any], healthy: bool) -> Iterator[tuple[str, str]]:
-    machine, packages, runtime = found["machine"], found["packages"], found["runtime"]
-    board = f"{machine['board']}, " if machine["board"] else ""
-    cores = f"{machine['cores']} cores, {machine['architecture']}"
-    yield "machine", f"{board}{machine['cpu']}, {cores}"
-    yield "", f"{machine['memory_mib']} MiB, {machine['system']}"
-    yield "CPU features", ", ".join(machine["features"]) or "none that int8 gains from"
+    here, packages, runtime = found["machine"], found["packages"], found["runtime"]
+    board = f"{here['board']}, " if here["board"] else ""
+    cores = f"{here['cores']} cores, {here['architecture']}"
+    yield "machine", f"{board}{here['cpu']}, {cores}"
+    yield "", f"{here['memory_mib']} MiB, {here['system']}"
+    yield "CPU features", ", ".join(here["features"]) or "none that int8 gains from"
     yield "versions", ", ".join(f"{name} {number}" for name, number in packages.items() if number)
     missing = [name for name in OPTIONAL if not packages[name]]
     if missing:

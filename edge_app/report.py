@@ -47,8 +47,8 @@ STORED: Final = ("images", "patients", "targets", "logits")
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
-CHUNK: Final = 100
-"""Resamples held at once, so that memory does not grow with their number."""
+CHUNK_WEIGHTS: Final = 3_000_000
+"""Weights held at once (24 MB): memory grows neither with the resamples nor with the images."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,10 @@ def build(
     values = _all_metrics(targets, scores, point["thresholds"], whole)
     weights = patient_weights(evaluated.patients, resamples, seed=0)
     several = len(np.unique(evaluated.patients)) > 1
+    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(FINDINGS)))
     chunks = [
-        _all_metrics(targets, scores, point["thresholds"], weights[start : start + CHUNK])
-        for start in range(0, resamples if several else 0, CHUNK)
+        _all_metrics(targets, scores, point["thresholds"], weights[start : start + step])
+        for start in range(0, resamples if several else 0, step)
     ]
 
     def with_intervals(group: str) -> dict[str, Any]:

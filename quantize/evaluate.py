@@ -1,50 +1,40 @@
-"""The evaluation report of a model file, in the float report's format."""
+"""The evaluation report of a model file over cached images, as the device would make it."""
 
 from __future__ import annotations
 
-import platform
-
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
 from edge_app.classifier import Classifier
+from edge_app.evaluate import answer, build_report
 from edge_app.model_file import ModelFile
-from edge_app.report import Report
+from edge_app.report import Evaluated, Report
 from train.cache import Cached
-from train.run import FinishedRun, build_report
-
-
-def predict(classifier: Classifier, cached: Cached, console: Console) -> NDArray[np.float32]:
-    """Logits M×15 of a model file over cached images."""
-    rows = track(
-        cached.rows,
-        f"Scoring {len(cached)} images",
-        console=console,
-        disable=not console.is_terminal,
-    )
-    return np.stack([classifier.logits(cached.images[row])[0] for row in rows])
+from train.run import dataset_facts
 
 
 def evaluate(
-    run: FinishedRun, model: ModelFile, cached: Cached, split: str, console: Console
+    model: ModelFile, cached: Cached, split: str, console: Console, *, retest: bool = False
 ) -> Report:
-    """Score `cached` with the model file as the device would."""
+    """Score `cached` with the model file; if `retest`, under every perturbation too."""
     classifier = Classifier(model)
-    logits = predict(classifier, cached, console)
-    provenance = classifier.provenance()
-    return build_report(
-        run,
-        cached,
-        logits,
-        {},
-        split=split,
-        model={
-            "name": model.name,
-            "format": model.manifest["input"]["dtype"],
-            "sha256": model.sha256,
-            "architecture": model.manifest["architecture"],
-        },
-        runtime={**provenance["runtime"], "machine": platform.machine()},
+    names = cached.table["image"].to_numpy(str)
+    answers = [
+        answer(classifier, cached.images[row], name, retest)
+        for row, name in track(
+            zip(cached.rows, names.tolist(), strict=True),
+            f"Scoring {len(cached)} images",
+            total=len(cached),
+            console=console,
+            disable=not console.is_terminal,
+        )
+    ]
+    evaluated = Evaluated(
+        names,
+        cached.table["patient"].to_numpy(str),
+        cached.targets,
+        np.stack([logits for logits, _ in answers]),
+        {key: np.stack([changed[key] for _, changed in answers]) for key in answers[0][1]},
     )
+    return build_report(classifier, evaluated, dataset_facts(cached, split))

@@ -50,7 +50,7 @@ def quantize_run(
     # Never an older run's report: what is compared must be what was converted.
     float_report = evaluate_float(run, test, "test", name)
     write_all(float_report, reports, "float")
-    int8_report = evaluate(run, model, test, "test", console)
+    int8_report = evaluate(model, test, "test", console)
     write_all(int8_report, reports, "int8")
     Console(width=120).print(side_by_side(float_report, int8_report))
     return with_metrics(model, {"": int8_report, "float_": float_report})

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import classification_report
 
-from edge_app import DISCLAIMER, report
+from edge_app import DISCLAIMER, machine, report, report_text
 from edge_app.calibration import calibrated
 from edge_app.labels import LABELS
-from edge_app.perturb import WORDS
-from edge_app.report import Report, interval_text
+from edge_app.report import Report
 from train import pictures
 from train.cache import Cached
 from train.predict import logits_only, predict, retest
@@ -35,7 +33,7 @@ def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
         "name": "keras",
         "version": packages["keras"],
         "delegate": "cpu",
-        "machine": platform.machine(),
+        **machine.identity(),
         "packages": packages,
     }
     network = logits_only(run.model)
@@ -53,7 +51,7 @@ def write_all(evaluation: Report, folder: Path, stem: str) -> None:
 
 
 def as_text(evaluation: Report) -> str:
-    """scikit-learn's classification report, AUROC and the like with intervals, steadiness."""
+    """scikit-learn's classification report, AUROC and the like with intervals, the retest."""
     content, answers = evaluation.content, evaluation.evaluated
     scores = calibrated(answers.logits, content["calibration"])
     thresholds = [
@@ -66,42 +64,16 @@ def as_text(evaluation: Report) -> str:
         digits=3,
         zero_division=0,
     )
-    model, dataset = content["model"], content["dataset"]
     lines = [
-        f"{model['name']}, {model['format']}, {content['runtime']['name']} "
-        f"{content['runtime']['version']}",
-        f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
-        f"{dataset['patients']} patients; digest {dataset['digest'][:16]}",
-        f"operating point '{content['operating_point']}'",
+        *report_text.heading(content),
         "",
         table,
         *_without_threshold(content),
-        "95 % intervals: bootstrap over patients",
-        f"{'':>18}  {'AUROC':>24}  {'average precision':>24}  {'calibration error':>24}",
+        *report_text.metrics(content, report_text.RANKING),
+        "",
+        *report_text.retest(content),
     ]
-    for row in [*content["labels"], {"label": "macro (findings)", **content["macro"]}]:
-        metrics = (row[key] for key in ("auroc", "average_precision", "calibration_error"))
-        lines.append(
-            f"{row['label']:>18}  " + "  ".join(f"{interval_text(m):>24}" for m in metrics)
-        )
-    return "\n".join([*lines, "", *_steadiness(content), DISCLAIMER]) + "\n"
-
-
-def _steadiness(content: dict[str, Any]) -> list[str]:
-    """How often the model agrees with itself after a small change of the images."""
-    if not content["retest"]:
-        return []
-    points = content["operating_points"]
-    lines = [
-        "the same model on the same images, slightly changed: decisions kept, logit difference",
-        f"{'':>24}" + "".join(f"  {point:>10}" for point in points) + f"  {'rms':>6}",
-    ]
-    for key, measured in content["retest"].items():
-        kept = (measured["decisions_kept"][point] for point in points)
-        cells = ("none" if share is None else f"{share:.1%}" for share in kept)
-        row = "".join(f"  {cell:>10}" for cell in cells)
-        lines.append(f"{WORDS[key]:>24}{row}  {measured['logit_rms']:>6.3f}")
-    return [*lines, ""]
+    return "\n".join([*lines, DISCLAIMER]) + "\n"
 
 
 def _without_threshold(content: dict[str, Any]) -> list[str]:
