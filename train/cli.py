@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
 
+from edge_app.classifier import Classifier
 from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
+from edge_app.model_file import read as read_model
 from edge_app.preprocess import SIZES, InputSpec
 from edge_app.splits import Split
 from train import datasets
@@ -85,7 +88,8 @@ def fit(
         list[str] | None, typer.Option("--set", help="NAME=VALUE, of any other value of a recipe.")
     ] = None,
     teacher: Annotated[
-        list[Path] | None, typer.Option(help="A finished run to learn from; can be repeated.")
+        list[Path] | None,
+        typer.Option(help="A finished run or model file; can be repeated."),
     ] = None,
     limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
@@ -154,19 +158,32 @@ def read_teachers(
     return ensemble(members) if members else None
 
 
-def read_teacher(run: Path, data: Path, cache: Path, limit: int | None) -> Teacher:
-    """A finished run, and all images that a student may train on, at its size."""
+def read_teacher(source: Path, data: Path, cache: Path, limit: int | None) -> Teacher:
+    """A finished run or a model file, and all images that a student may train on, at its size."""
+    from train.predict import logits_only, predict
     from train.run import open_run
-    from train.teachers import Teacher
+    from train.teachers import Teacher, model_file_logits
 
-    finished = open_run(run)
-    if "refit_of" in finished.config["dataset"]:
-        raise RunError(f"{run} was trained on the validation patients: it cannot be a teacher")
-    cached = read_data(data, finished.recipe.side, cache, limit).split("train", "validation")
-    digest = hashlib.sha256((run / "kept.weights.h5").read_bytes()).hexdigest()
-    name = f"{finished.recipe.network} {digest[:16]}"
-    validation = finished.config["dataset"]["validation"]["digest"]
-    return Teacher(name, finished.model, finished.calibration, validation, cached)
+    network = None
+    if source.is_dir():
+        run = open_run(source)
+        digest = hashlib.sha256((source / "kept.weights.h5").read_bytes()).hexdigest()
+        architecture, side, network = run.recipe.network, run.recipe.side, run.model
+        facts, calibration = run.config["dataset"], run.calibration
+        logits = partial(predict, logits_only(run.model))
+    else:
+        model = read_model(source)
+        digest, architecture = model.sha256, model.manifest["architecture"]
+        side, calibration = model.input_spec.height, model.manifest["calibration"]
+        facts = model.manifest["training"].get("dataset", {})
+        logits = partial(model_file_logits, Classifier(model))
+    if "refit_of" in facts:
+        raise RunError(f"{source} was trained on the validation patients: it cannot be a teacher")
+    if "validation" not in facts:
+        raise RunError(f"{source} does not say which patients validated it: it cannot be a teacher")
+    cached = read_data(data, side, cache, limit).split("train", "validation")
+    name = f"{architecture} {digest[:16]}"
+    return Teacher(name, logits, calibration, network, facts["validation"]["digest"], cached)
 
 
 @app.command()

@@ -64,12 +64,14 @@ def start_at_prevalence(model: keras.Model, goals: NDArray[np.float32]) -> None:
     model.get_layer("map").bias.assign(np.log(share / (1 - share)))
 
 
-def continue_from(network: keras.Model, teacher: keras.Model) -> None:
+def continue_from(network: keras.Model, teacher: keras.Model | None) -> None:
     """Start from a teacher's weights.
 
     Raises:
-        RunError: it is another network.
+        RunError: it is another network, or a model file.
     """
+    if teacher is None:
+        raise RunError("the last teacher is a model file: only a run can be gone on from")
     try:
         network.set_weights(teacher.get_weights())
     except ValueError:

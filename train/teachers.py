@@ -1,8 +1,8 @@
-"""Finished runs whose scores another run learns from (distillation: Hinton et al., 2015)."""
+"""Finished models whose scores another run learns from (distillation: Hinton et al., 2015)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.calibration import calibrated
+from edge_app.classifier import Classifier
 from train.cache import Cached
 from train.errors import DatasetError
-from train.predict import logits_only, predict
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,17 @@ class Teacher:
 
     Attributes:
         name: of its network, with the digest of its weights.
-        model, calibration: what it scores by.
+        logits: its M×15 logits of M cached images at its size.
+        calibration: what makes scores of them.
+        network: what a student can go on from; None of a model file, which holds no such thing.
         validation: digest of the images it was not trained on.
         cached: the images that a student may train on, at this teacher's size.
     """
 
     name: str
-    model: keras.Model
+    logits: Callable[[Cached], NDArray[np.float32]]
     calibration: dict[str, Any]
+    network: keras.Model | None
     validation: str
     cached: Cached
 
@@ -51,16 +54,16 @@ class Teachers:
     """An ensemble's mean scores.
 
     Attributes:
-        names: of the runs, with the digest of each one's weights.
+        names: of the networks, with the digest of each one's weights.
         images: K image names.
         scores: K×15 float32 in 0..1, of the same images.
-        last: the last member's network.
+        last: the last member's network, if it has one.
     """
 
     names: list[str]
     images: NDArray[np.str_]
     scores: NDArray[np.float32]
-    last: keras.Model
+    last: keras.Model | None
 
     def scores_of(self, cached: Cached) -> NDArray[np.float32]:
         """M×15, in the order of `cached`.
@@ -80,8 +83,12 @@ def ensemble(members: Sequence[Teacher]) -> Teachers:
     """The mean of the members' calibrated scores."""
     total = np.zeros(members[0].cached.targets.shape)
     for member in members:
-        logits = predict(logits_only(member.model), member.cached)
-        total += calibrated(logits, member.calibration)
+        total += calibrated(member.logits(member.cached), member.calibration)
     names = [member.name for member in members]
     images = members[0].cached.table["image"].to_numpy(str)
-    return Teachers(names, images, (total / len(members)).astype(np.float32), members[-1].model)
+    return Teachers(names, images, (total / len(members)).astype(np.float32), members[-1].network)
+
+
+def model_file_logits(classifier: Classifier, cached: Cached) -> NDArray[np.float32]:
+    """Logits M×15 of a model file over cached images of its size."""
+    return np.stack([classifier.logits(cached.images[row])[0] for row in cached.rows])

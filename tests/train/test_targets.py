@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from edge_app.model_file import locate, read
 from edge_app.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches, mixed
@@ -19,7 +20,7 @@ from train.cache import Cached, open_cache
 from train.cli import read_teacher, read_teachers
 from train.datasets import load
 from train.errors import DatasetError, RunError
-from train.fit import build, trained_part
+from train.fit import build, continue_from, trained_part
 from train.networks import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
@@ -116,6 +117,21 @@ def test_a_student_can_go_on_from_its_last_teachers_weights(
     filtered = replace(still, lowpass=True)
     with pytest.raises(RunError, match="continued=false"):
         train_run(filtered, cached, tmp_path / "other", Console(file=StringIO()), teachers)
+
+
+def test_a_model_file_can_teach_whom_it_was_not_validated_against(
+    small_nih: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    model = locate("cxr-cnn28")
+    teacher = read_teacher(model, small_nih, finished_run.parent / "cache", None)
+    part = teacher.cached.split("validation")
+    classifier = Classifier(read(model))
+    expected = np.stack([classifier.logits(part.images[row])[0] for row in part.rows])
+    assert np.array_equal(teacher.logits(part), expected)
+    with pytest.raises(DatasetError, match="would leak"):
+        teacher.require_unseen(part)
+    with pytest.raises(RunError, match="only a run"):
+        continue_from(build(PLAIN), ensemble([teacher]).last)
 
 
 def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
