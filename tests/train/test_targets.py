@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
+from edge_app.classifier import Classifier
 from edge_app.model_file import locate, read
 from edge_app.preprocess import InputSpec
 from train.augment import NONE
