@@ -359,5 +359,5 @@ def _write(made: Report, out: Path, journal: Path) -> None:
     except OSError as error:
         raise OutputError(
             f"{error.filename or out}: cannot be written: {error.strerror or error}; the answers "
-            f"are kept in {journal}: make room, {HOW_TO_GO_ON}"
+            f"are kept in {journal}: make room, then {HOW_TO_GO_ON}"
         ) from None

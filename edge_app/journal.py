@@ -28,7 +28,7 @@ SYNC_SECONDS: Final = 5.0
 MAX_LINE: Final = 64 << 10
 MAX_BYTES: Final = 512 << 20
 
-HOW_TO_GO_ON: Final = "then the same command goes on where it stopped"
+HOW_TO_GO_ON: Final = "the same command goes on where it stopped"
 
 
 class Journal:
@@ -159,7 +159,7 @@ class Journal:
     def _unwritable(self, error: OSError) -> OutputError:
         advice = "choose a folder that exists and can be written with --out"
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
-            advice = f"make room, {HOW_TO_GO_ON}"
+            advice = f"make room, then {HOW_TO_GO_ON}"
         return OutputError(f"{self.path}: cannot be written: {error.strerror or error}: {advice}")
 
 

@@ -126,6 +126,8 @@ def _folder(root: Path, limit: int | None) -> Dataset:
         for each in labelled.images
     ]
     table = pd.DataFrame(rows, columns=None if rows else ["image", "patient", "split"])
+    if "age" in table:
+        table["age"] = pd.to_numeric(table["age"], errors="coerce")
     table = _limited(table, limit)
     images = [labelled.images[row] for row in table.index]
     paths = [each.path for each in images]

