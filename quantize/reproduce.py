@@ -14,15 +14,15 @@ from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.ship import quantize_run
 from train.cache import Cached
-from train.cli import read_data, read_teachers
+from train.cli import read_data
 from train.evaluate import evaluate, write_all
-from train.recipes import RECIPES, TEACHERS
+from train.recipes import RECIPES
 from train.run import open_run, refit, train
 from train.subgroups import subgroups
 
 
 def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:
-    """Teachers, student, its report on validation, refit, quantization, reports, card.
+    """A run and its report on validation, the refit, quantization, reports, card.
 
     Everything goes into folders of `runs`; a step that is finished there is not done again, and
     one that was interrupted is gone on with.
@@ -33,19 +33,14 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
         runs: folder of run folders.
         console: for progress.
     """
-    for teacher in TEACHERS[name]:
-        recipe = RECIPES[teacher]
-        console.rule(f"teacher {teacher}")
-        train(recipe, read_data(data, recipe.side, cache), runs / teacher, console)
     recipe = RECIPES[name]
     cached = read_data(data, recipe.side, cache)
-    teachers = read_teachers([runs / t for t in TEACHERS[name]], data, cache, None, cached)
     validated, final = runs / f"{name}-validated", runs / name
     console.rule(f"{name}, judged on validation")
-    train(recipe, cached, validated, console, teachers)
+    train(recipe, cached, validated, console)
     report = evaluate(open_run(validated), cached.split("validation"), "validation", name)
     console.rule(f"{name}, on all train_val patients")
-    refit(validated, cached, final, console, teachers)
+    refit(validated, cached, final, console)
     write_all(report, final / "reports", "float-validation")
     console.rule(f"{name}, int8")
     model = quantize_run(
