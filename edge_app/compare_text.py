@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -14,14 +14,18 @@ from edge_app.compare import ROLES, Comparison
 from edge_app.gates import Verdict
 from edge_app.perturb import WORDS
 
-CHANGES_SHOWN = 5
+CHANGES_SHOWN: Final = 5
+FILE_WIDTH: Final = 120
 
 
 def print_comparison(
     comparison: Comparison, verdicts: Sequence[Verdict], console: Console | None = None
 ) -> None:
     """Print verdict, gates, labels, agreement and the largest changes."""
-    console = console or Console(highlight=False)
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:  # a file or a pipe has no width to fit into
+            console = Console(highlight=False, width=FILE_WIDTH)
     content = comparison.content
     console.print(Text(verdict_line(verdicts), "bold"))
     for line in summary_lines(content):
@@ -77,15 +81,19 @@ def shown(value: Any) -> str:
 
 
 def signed(value: float | None, digits: int = 4) -> str:
-    return "none" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    """With its sign, which zero has not; "none" where nothing could be computed."""
+    if value is None:
+        return "none"
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    return "none" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "none" if value is None else f"{value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    return "none" if value is None else f"{100 * value:.{digits}f} %".replace("-", "−")
+    return "none" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def spread(metric: dict[str, Any], digits: int = 4) -> str:
@@ -161,7 +169,11 @@ def _agreed(agreement: float | None, kappa: float | None) -> str:
 
 
 def _changes(content: dict[str, Any]) -> Table:
-    table = _table("largest changes", "label", "reference", "candidate", "Δ score", "decision")
+    table = Table(box=None, header_style="bold")
+    for place, column in enumerate(
+        ("largest changes", "label", "reference", "candidate", "Δ score", "decision")
+    ):
+        table.add_column(column, justify="right" if 2 <= place <= 4 else "left")
     for row in content["largest_changes"][:CHANGES_SHOWN]:
         table.add_row(
             Text(shown(row["image"])),

@@ -120,7 +120,8 @@ def judge(comparison: Comparison, gates: Gates | None = None) -> list[Verdict]:
     return [
         _floor("macro_auroc", gates, macro["value"], "macro ΔAUROC", _points, NO_POSITIVES),
         _floor(
-            "macro_auroc_low", gates, macro["low"], "lower end of macro ΔAUROC's 95 % interval", _points,
+            "macro_auroc_low", gates, macro["low"],
+            "lower end of macro ΔAUROC's 95 % interval", _points,
             "an interval needs several patients and both classes",
         ),
         _label_auroc(gates, labels),

@@ -55,5 +55,5 @@ def quantize_run(
     int8_report = evaluate(run, model, test, "test", console)
     write_all(int8_report, reports, "int8")
     comparison = compare(float_report, int8_report)
-    print_comparison(comparison, judge(comparison), console)
+    print_comparison(comparison, judge(comparison))
     return with_metrics(model, {"": int8_report, "float_": float_report})
