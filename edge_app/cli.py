@@ -14,6 +14,7 @@ import typer
 from edge_app import DISCLAIMER, __version__
 from edge_app.errors import (
     EXIT_DONE,
+    EXIT_GATE,
     EXIT_INTERRUPTED,
     EXIT_MODEL,
     EdgeCxrError,
@@ -203,6 +204,46 @@ def models_verify(
 
     paths = [locate(name) for name in models] if models else shipped_models()
     raise typer.Exit(catalogue.verify(paths, threads, json))
+
+
+@app.command()
+def compare(
+    reference: Annotated[Path, typer.Argument(help="The float network's evaluation report.")],
+    candidate: Annotated[Path, typer.Argument(help="The int8 network's, on the same images.")],
+    json: JsonOption = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page that opens offline.")
+    ] = None,
+    gate: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Change a limit; repeatable.")
+    ] = None,
+    resamples: Annotated[
+        int, typer.Option(min=100, max=100_000, help="Bootstrap samples of patients.")
+    ] = 2000,
+) -> None:
+    """What a quantized model does differently, label by label, and whether that is too much."""
+    from edge_app.compare import compare as compare_reports
+    from edge_app.gates import Gates, as_json, judge
+    from edge_app.output import complain
+    from edge_app.report import read as read_report
+
+    gates = Gates.of(gate or [])
+    comparison = compare_reports(read_report(reference), read_report(candidate), resamples)
+    verdicts = judge(comparison, gates)
+    if html:
+        from edge_app.compare_html import write_page
+
+        write_page(comparison, verdicts, html)
+    if json:
+        print(as_json(comparison, verdicts))
+    else:
+        from edge_app.compare_text import print_comparison
+
+        print_comparison(comparison, verdicts)
+    broken = [verdict for verdict in verdicts if not verdict.passed]
+    for verdict in broken:
+        complain(verdict.message)
+    raise typer.Exit(EXIT_GATE if broken else EXIT_DONE)
 
 
 @app.command()

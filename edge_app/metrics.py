@@ -8,7 +8,9 @@ stands for "not computable", never 0 or 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CALIBRATION_BINS = 15
+
+WEIGHTS_AT_ONCE: Final = 1 << 18
+"""Of all images and resamples together: 2 MB, so that memory does not grow with their number."""
 
 
 def _tied_sums(
@@ -59,6 +64,29 @@ def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Float
         precision = np.where(claimed > 0, found / claimed, 0.0)
         area: Floats = (positives * precision).sum(axis=1) / found[:, -1]
     return area
+
+
+def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """False and true positive rates from (0, 0) to (1, 1), one point a distinct score.
+
+    Both classes must be there.
+    """
+    ones = np.ones((1, len(targets)))
+    positives, negatives = (sums[0, ::-1] for sums in _tied_sums(targets, scores, ones))
+    false, true = (np.r_[0.0, np.cumsum(part)] / part.sum() for part in (negatives, positives))
+    return false, true
+
+
+def cohen_kappa(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Agreement of two sets of decisions beyond chance (Cohen, Educ. Psychol. Meas., 1960).
+
+    (observed − chance) / (1 − chance); NaN where both always say the same one thing.
+    """
+    yes = first.mean(), second.mean()
+    chance = yes[0] * yes[1] + (1 - yes[0]) * (1 - yes[1])
+    if chance == 1:
+        return float("nan")
+    return float(((first == second).mean() - chance) / (1 - chance))
 
 
 def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
@@ -111,20 +139,28 @@ class Confusion:
             }
 
 
-def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Floats:
+def weight_chunks(patients: NDArray[np.str_], resamples: int, seed: int) -> Iterator[Floats]:
     """Weights of `resamples` bootstrap samples of *patients*, all images of one together.
 
     Images of a patient are no independent evidence, so patients are what is drawn, with
     replacement (cluster bootstrap: Davison & Hinkley, 1997, section 3.8).
 
-    Returns:
-        resamples×N: how often each image is in each sample.
+    Yields:
+        B×N, how often each image is in each sample; the B add up to `resamples`.
     """
     _, codes = np.unique(patients, return_inverse=True)
     count = int(codes.max()) + 1
     generator = np.random.Generator(np.random.PCG64(seed))
-    draws = generator.multinomial(count, np.full(count, 1 / count), size=resamples)
-    return draws[:, codes].astype(np.float64)
+    size = max(1, WEIGHTS_AT_ONCE // len(codes))
+    for start in range(0, resamples, size):
+        samples = min(size, resamples - start)
+        draws = generator.multinomial(count, np.full(count, 1 / count), size=samples)
+        yield draws[:, codes].astype(np.float64)
+
+
+def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Floats:
+    """All of `weight_chunks` in one, resamples×N."""
+    return np.concatenate([np.empty((0, len(patients))), *weight_chunks(patients, resamples, seed)])
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge_app.compare import side_by_side
+from edge_app.compare import compare
+from edge_app.compare_text import print_comparison
+from edge_app.gates import judge
 from edge_app.model_file import ModelFile
 from quantize.convert import calibration_rows, to_int8
 from quantize.evaluate import evaluate
@@ -52,5 +54,6 @@ def quantize_run(
     write_all(float_report, reports, "float")
     int8_report = evaluate(model, test, "test", console)
     write_all(int8_report, reports, "int8")
-    Console(width=120).print(side_by_side(float_report, int8_report))
+    comparison = compare(float_report, int8_report)
+    print_comparison(comparison, judge(comparison))
     return with_metrics(model, {"": int8_report, "float_": float_report})
