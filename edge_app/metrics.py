@@ -45,8 +45,10 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
         weights: B×N, ≥ 0.
 
     Returns:
-        B values; NaN where a class has no weight.
+        B values; NaN where a class has no weight, or a score is no finite number.
     """
+    if not np.isfinite(scores).all():
+        return np.full(len(weights), np.nan)
     positives, negatives = _tied_sums(targets, scores, weights)
     below = np.cumsum(negatives, axis=1) - negatives
     won = (positives * (below + negatives / 2)).sum(axis=1)
@@ -57,6 +59,8 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
 
 def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
     """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
+    if not np.isfinite(scores).all():
+        return np.full(len(weights), np.nan)
     positives, negatives = (sums[:, ::-1] for sums in _tied_sums(targets, scores, weights))
     found = np.cumsum(positives, axis=1)
     claimed = found + np.cumsum(negatives, axis=1)
@@ -97,6 +101,8 @@ def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Float
         scores: N probabilities.
         weights: B×N.
     """
+    if not np.isfinite(scores).all():
+        return np.full(len(weights), np.nan)
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     excess = np.zeros((len(scores), CALIBRATION_BINS))
     excess[np.arange(len(scores)), bins] = targets - scores
