@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from edge_app.errors import EXIT_GATE
+from edge_app.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
 from train.networks import require_imagenet
@@ -55,6 +57,16 @@ def int8(
         soft_wrap=True,
         highlight=False,
     )
+    _require_gates(model)
+
+
+def _require_gates(model: ModelFile) -> None:
+    """End with exit code 5 where a model is not to be shipped; the file tells why."""
+    gates = model.manifest["quantization"]["gates"]
+    broken = [name for name, gate in gates["gates"].items() if not gate["passed"]]
+    if broken:
+        console.print(f"{model.path}: not to be shipped: {', '.join(broken)} not met")
+        raise typer.Exit(EXIT_GATE)
 
 
 @app.command()
@@ -99,6 +111,7 @@ def reproduce(
         require_imagenet(RECIPES[name].network)
     model = make(name, data, runs, cache, console)
     console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
+    _require_gates(model)
 
 
 def main() -> None:

@@ -130,8 +130,14 @@ def package(
     return model_file.write(path, flatbuffer, manifest, golden)
 
 
-def with_metrics(model: ModelFile, reports: dict[str, Report]) -> ModelFile:
-    """The same model file with headline metrics of `reports` (by format) in its manifest."""
+def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str, Any]) -> ModelFile:
+    """The same model file with headline metrics and the outcome of the gates in its manifest.
+
+    Args:
+        model: as it was packaged.
+        reports: by prefix of their metrics' names.
+        gates: see `gates.record`.
+    """
     metrics: dict[str, Any] = {}
     for prefix, report in reports.items():
         dataset = report.content["dataset"]
@@ -139,5 +145,6 @@ def with_metrics(model: ModelFile, reports: dict[str, Report]) -> ModelFile:
         for key in ("auroc", "average_precision"):
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
-    manifest = {**model.manifest, "metrics": metrics}
+    quantization = {**model.manifest["quantization"], "gates": gates}
+    manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
     return model_file.write(model.path, model.flatbuffer, manifest, model.golden)

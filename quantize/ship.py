@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from edge_app.compare import compare
 from edge_app.compare_text import print_comparison
-from edge_app.gates import judge
+from edge_app.gates import judge, record
 from edge_app.model_file import ModelFile
+from edge_app.preprocess import normalised
 from quantize.convert import calibration_rows, to_int8
 from quantize.evaluate import evaluate
-from quantize.package import package, with_metrics
+from quantize.fold import fold
+from quantize.package import package, with_evidence
+from quantize.rounding import IMAGES, round_weights
 from train.cache import Cached
 from train.errors import DatasetError
 from train.evaluate import evaluate as evaluate_float
@@ -29,15 +33,21 @@ def quantize_run(
     seed: int,
     console: Console,
 ) -> ModelFile:
-    """Convert with `images` training images, package, evaluate on test, print both reports."""
+    """Convert with `images` training images, package, evaluate on test, print what differs.
+
+    The model file is written whether or not it passes the gates, and says which it passes.
+    """
     training, test = cached.split("train"), cached.split("test")
     if not len(training) or not len(test):
         raise DatasetError(f"{cached.name}: needs training images to calibrate and test images")
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
-    flatbuffer = to_int8(run.model, training.images[training.rows[rows]])
+    pictures = training.images[training.rows[rows]]
+    rounded = round_weights(fold(run.model), normalised(pictures[:IMAGES])[..., np.newaxis])
+    flatbuffer = to_int8(rounded, pictures)
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",
+        "rounding": f"layer by layer, least squares over {min(IMAGES, len(rows))} training images",
         "calibration": {
             **dataset_facts(training, "train"),
             "images": len(rows),
@@ -55,5 +65,6 @@ def quantize_run(
     int8_report = evaluate(model, test, "test", console)
     write_all(int8_report, reports, "int8")
     comparison = compare(float_report, int8_report)
-    print_comparison(comparison, judge(comparison))
-    return with_metrics(model, {"": int8_report, "float_": float_report})
+    verdicts = judge(comparison)
+    print_comparison(comparison, verdicts)
+    return with_evidence(model, {"": int8_report, "float_": float_report}, record(verdicts))
