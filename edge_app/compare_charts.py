@@ -50,10 +50,10 @@ def _panel(x: Axis, y: Axis, body: Iterable[str], label: str) -> str:
             "rect", x=LEFT, y=TOP, width=RIGHT - LEFT, height=BOTTOM - TOP, kind="plot"
         )
     ]  # fmt: skip
-    for value in ticks(x.low, x.high, 4):
+    for value in ticks(x.low, x.high, 5):
         frame.append(text(x(value), BOTTOM + 14, f"{value:g}".replace("-", "−"), "tick middle"))
         frame.append(line((x(value), TOP), (x(value), BOTTOM), "grid"))
-    for value in ticks(y.low, y.high, 4):
+    for value in ticks(y.low, y.high, 5):
         frame.append(text(LEFT - 4, y(value) + 3.5, f"{value:g}".replace("-", "−"), "tick end"))
         frame.append(line((LEFT, y(value)), (RIGHT, y(value)), "grid"))
     return drawing(SIDE, SIDE, [*frame, *body], label)
@@ -157,6 +157,10 @@ def _bins(truth: Any, scores: Floats) -> list[Point]:
     return [(float(scores[part].mean()), float(truth[part].mean())) for part in parts]
 
 
+CELL: Final = (47, 40)
+"""Width and height of a confusion matrix's cell."""
+
+
 def confusions(point: dict[str, Any]) -> str:
     """Both models' 2×2 tables, shaded by the share of the row."""
     rows = {row["label"]: row for row in point["labels"]}
@@ -165,48 +169,47 @@ def confusions(point: dict[str, Any]) -> str:
         row = rows.get(LABELS[channel])
         if row is None:
             return '<p class="nothing">no threshold</p>', ""
-        body, width = [], 300
-        for left, role in ((34, "reference"), (172, "candidate")):
+        body = [_sideways(10, 36 + 42 * down, truth) for down, truth in enumerate(TRUTHS)]
+        for left, role in ((16, ROLES[0]), (122, ROLES[1])):
             body += _matrix(row[role]["confusion"], left, role)
         label = f"confusion matrices of {LABELS[channel]}"
-        return drawing(width, 130, body, label), f"{percent(row['agreement'])} alike"
+        return drawing(220, 100, body, label), f"{percent(row['agreement'])} alike"
 
     return multiples(panel)
 
 
+TRUTHS: Final = {"present": ("tp", "fn"), "absent": ("fp", "tn")}
+
+
 def _matrix(cells: dict[str, int] | None, left: int, role: str) -> list[str]:
-    size, top = 60, 18
-    body = [text(left + size, 11, role, "tick middle")]
-    for down, (truth, keys) in enumerate((("present", ("tp", "fn")), ("absent", ("fp", "tn")))):
+    width, height = CELL
+    body = [text(left + width + 1, 10, role, "tick middle")]
+    for down, keys in enumerate(TRUTHS.values()):
         total = sum(cells[key] for key in keys) if cells else 0
-        if role == "reference":
-            body.append(_sideways(28, top + 54 * down + 26, truth))
         for across, key in enumerate(keys):
-            x, y = left + across * (size + 2), top + 54 * down
+            x, y = left + across * (width + 2), 16 + down * (height + 2)
             share = cells[key] / total if cells and total else 0.0
-            right = key in ("tp", "tn")
+            kind = "right" if key in ("tp", "tn") else "wrong"
+            shade = f"{0.06 + 0.5 * share:.2f}"
             body.append(
                 element(
-                    "rect", x=x, y=y, width=size, height=52,
-                    kind=f"cell {'right' if right else 'wrong'}",
-                    fill_opacity=f"{0.06 + 0.5 * share:.2f}",
+                    "rect", x=x, y=y, width=width, height=height, kind=f"cell {kind}",
+                    fill_opacity=shade,
                 )
             )  # fmt: skip
             count = str(cells[key]) if cells else "none"
-            body.append(text(x + size / 2, y + 31, count, "count middle"))
+            body.append(text(x + width / 2, y + height / 2 + 4.5, count, "count middle"))
     return body
 
 
 def _sideways(x: float, y: float, words: str) -> str:
     turn = f"rotate(-90 {coordinate(x)} {coordinate(y)})"
-    return element("text", escape(words), x=x, y=y, kind="tick middle", transform=turn)
+    return element("text", escape(words), x=x, y=y, kind="tick small middle", transform=turn)
 
 
-def forest_row(
-    difference: dict[str, Any], axis: Axis, limits: Iterable[float], kind: str = ""
-) -> str:
+def forest_row(difference: dict[str, Any], axis: Axis, limit: float, beyond: bool) -> str:
     """One line of a forest plot, as wide as its place: coordinates are percentages."""
-    body = [_upright(axis(0), "zero"), *(_upright(axis(limit), "limit") for limit in limits)]
+    body = [_upright(axis(0), "zero"), _upright(axis(limit), "limit")]
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     if low is not None:
         ends = {"x1": f"{axis(low):.2f}%", "x2": f"{axis(high):.2f}%"}
@@ -214,7 +217,8 @@ def forest_row(
     if value is not None:
         body.append(element("circle", cx=f"{axis(value):.2f}%", cy=13, r=4, kind="estimate"))
     words = f"{signed(value)}" + (f", {signed(low)} to {signed(high)}" if low is not None else "")
-    return element("svg", "".join(body), kind=f"forest {kind}", role="img", aria_label=words)
+    kind = "forest beyond" if beyond else "forest"
+    return element("svg", "".join(body), kind=kind, role="img", aria_label=words)
 
 
 def forest_axis(axis: Axis) -> str:

@@ -88,7 +88,8 @@ def page(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
         _section(
             "Output resolution",
             "Too coarse an output ties scores and flattens rare labels. Tied: share of pairs of "
-            "images with equal logits; ends: share of images at the lowest and highest value.",
+            "images with equal logits; lowest, highest: share of images at either end. Reference → "
+            "candidate; the correlation is theirs.",
             _resolution(labels),
         ),
         _section(
@@ -136,20 +137,26 @@ def _header(content: dict[str, Any], verdicts: Sequence[Verdict], title: str) ->
     sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
     if broken:
         verdict, kind = "Not passed", "bad"
-        many = "1 gate is" if len(broken) == 1 else f"{len(broken)} gates are"
-        words = f"{many} not met: {', '.join(gate.gate for gate in broken)}."
+        items = "".join(f"<li>{escape(_broken(gate))}</li>" for gate in broken)
+        words = f'<ul class="lead">{items}</ul>'
     else:
         verdict, kind = "Passed", "good"
-        words = f"All {len(verdicts)} gates are met: the candidate can stand in for the reference."
+        words = f'<p class="lead">All {len(verdicts)} gates are met.</p>'
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in content["notes"])
     return (
         f'<header class="{kind}">\n<p class="eyebrow">{escape(title)}</p>\n'
-        f'<h1>{verdict}</h1>\n<p class="lead">{escape(words)}</p>\n'
+        f"<h1>{verdict}</h1>\n{words}\n"
         f"{_key_figures(content)}\n"
         f'<p class="what">{escape(sides)}; {escape(data["name"])}, {escape(data["split"])}: '
         f"{data['images']} images of {data['patients']} patients. {escape(DISCLAIMER)}</p>"
         f"{notes}\n</header>"
     )
+
+
+def _broken(verdict: Verdict) -> str:
+    hint = f" ({verdict.hint})" if verdict.hint else ""
+    measure = verdict.measure[0].upper() + verdict.measure[1:]
+    return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
 
 
 def _key_figures(content: dict[str, Any]) -> str:
@@ -195,7 +202,7 @@ def _gates(verdicts: Iterable[Verdict]) -> str:
                 f'<span class="mark {mark[0]}">{mark[1]}</span>',
                 f"{escape(verdict.measure)}{hint}",
                 escape(verdict.found),
-                escape(verdict.required),
+                escape(verdict.required).replace(" ", "&nbsp;", 1),
                 f"<code>{escape(verdict.gate)}</code>",
             ]
         )
@@ -214,13 +221,14 @@ def _forest(content: dict[str, Any], verdicts: Iterable[Verdict]) -> str:
         of_label = "label" in row
         limit = limits["label_auroc" if of_label else "macro_auroc"]
         difference = row["auroc"]["difference"]
+        beyond = difference["value"] is not None and difference["value"] < limit
         rows.append(
             [
                 escape(row["label"] if of_label else "Macro, findings"),
                 str(row["support"]) if of_label else "",
                 number(row["auroc"]["reference"]),
                 number(row["auroc"]["candidate"]),
-                compare_charts.forest_row(difference, axis, [limit]),
+                compare_charts.forest_row(difference, axis, limit, beyond),
                 f"<b>{signed(difference['value'])}</b>",
                 spread(difference),
             ]
@@ -277,17 +285,23 @@ def _points(content: dict[str, Any]) -> str:
 def _resolution(labels: Iterable[dict[str, Any]]) -> str:
     rows = []
     for row in labels:
-        cells = [escape(row["label"])]
-        for role in ROLES:
-            side = row["resolution"][role]
-            if side["non_finite"]:
-                cells += [f"{side['non_finite']} not finite", "", ""]
-            else:
-                ends = f"{percent(side['lowest'])}, {percent(side['highest'])}"
-                cells += [str(side["distinct"]), percent(side["tied"]), ends]
-        rows.append([*cells, number(row["logits"]["correlation"], 4)])
-    sides = (f"{name}{of}" for of in ("", " (candidate)") for name in ("Distinct", "Tied", "Ends"))
-    return _table(("Label", *sides, "Correlation"), rows)
+        one, other = (row["resolution"][role] for role in ROLES)
+        shares = ("tied", "lowest", "highest")
+        rows.append(
+            [
+                escape(row["label"]),
+                f"{one['non_finite']} → {other['non_finite']}",
+                f"{_count(one['distinct'])} → {_count(other['distinct'])}",
+                *(f"{percent(one[key], 2)} → {percent(other[key], 2)}" for key in shares),
+                number(row["logits"]["correlation"], 4),
+            ]
+        )
+    columns = ("Label", "Not finite", "Distinct", "Tied", "Lowest", "Highest", "Correlation")
+    return _table(columns, rows)
+
+
+def _count(value: int | None) -> str:
+    return "none" if value is None else str(value)
 
 
 def _changes(content: dict[str, Any]) -> str:

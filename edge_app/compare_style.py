@@ -19,7 +19,7 @@ STYLE: Final = """
 * { box-sizing: border-box; }
 body {
   margin: 0; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
   font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%;
 }
 main { max-width: 1120px; margin: 0 auto; padding: 32px 24px 64px; }
@@ -32,6 +32,7 @@ h1 { margin: 2px 0 4px; font-size: 40px; line-height: 1.15; letter-spacing: -0.0
 h2 { margin: 0 0 4px; font-size: 19px; letter-spacing: -0.01em; }
 .eyebrow { margin: 0; color: var(--quiet); font-size: 14px; }
 .lead { margin: 0; font-size: 17px; }
+ul.lead { padding-left: 1.1em; }
 .what, .note, section > p, .quiet, footer { color: var(--quiet); font-size: 13.5px; }
 .what { margin: 0; }
 .note { margin: 6px 0 0; color: var(--bad); }
@@ -77,11 +78,16 @@ svg.forest.axis { height: 16px; }
 .limit { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; opacity: 0.75; }
 .interval { stroke: var(--candidate); stroke-width: 2; }
 .estimate { fill: var(--candidate); }
+.beyond .interval { stroke: var(--bad); }
+.beyond .estimate { fill: var(--bad); }
 .multiples { display: grid; grid-template-columns: repeat(5, 1fr); gap: 20px 18px; }
-.groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 24px 36px; }
+.groups {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 24px 36px;
+  margin-bottom: 24px;
+}
 figure { margin: 0; min-width: 0; }
-figcaption { font-size: 13px; color: var(--quiet); margin-bottom: 2px; }
-figcaption b { font-weight: 600; color: var(--ink); margin-right: 4px; }
+figcaption { font-size: 13px; line-height: 1.35; color: var(--quiet); margin-bottom: 4px; }
+figcaption b { display: block; font-weight: 600; color: var(--ink); }
 .nothing {
   display: grid; place-items: center; min-height: 90px; margin: 0; font-size: 13px;
   color: var(--quiet); background: var(--wash); border-radius: 4px;
@@ -96,6 +102,7 @@ i.candidate { border-color: var(--candidate); border-top-width: 2px; }
 .diagonal { stroke: var(--quiet); stroke-width: 0.7; stroke-dasharray: 2 3; }
 .threshold { stroke: var(--bad); stroke-width: 0.7; opacity: 0.8; }
 .tick { font-size: 10.5px; fill: var(--quiet); }
+.small { font-size: 9.5px; }
 .middle { text-anchor: middle; }
 .end { text-anchor: end; }
 .curve { fill: none; stroke-linejoin: round; }
@@ -104,10 +111,12 @@ i.candidate { border-color: var(--candidate); border-top-width: 2px; }
 .bin { fill: none; stroke-linecap: round; }
 .bin.reference { stroke: var(--reference); stroke-width: 7; }
 .bin.candidate { stroke: var(--candidate); stroke-width: 4; }
-.cloud { fill: none; stroke: var(--candidate); stroke-width: 1.8; stroke-linecap: round; opacity: 0.55; }
+.cloud {
+  fill: none; stroke: var(--candidate); stroke-width: 1.8; stroke-linecap: round; opacity: 0.55;
+}
 .cell.right { fill: var(--candidate); }
 .cell.wrong { fill: var(--bad); }
-.count { font-size: 16px; fill: var(--ink); }
+.count { font-size: 12.5px; fill: var(--ink); }
 .bars {
   display: grid; grid-template-columns: max-content 1fr max-content; gap: 2px 10px;
   align-items: center; font-size: 13px;
@@ -128,10 +137,14 @@ footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule);
   dd { font-size: 22px; }
   section { margin-top: 36px; }
   .multiples { grid-template-columns: repeat(2, 1fr); gap: 16px 12px; }
-  .gates :is(th, td):nth-child(2) { min-width: 14em; }
-  .forests :is(th, td):is(:nth-child(2), :nth-child(3), :nth-child(4), :nth-child(7)) { display: none; }
+  .gates :is(th, td):nth-child(5) { display: none; }
+  .gates td { font-size: 13px; }
+  .gates :is(th, td) { padding-inline: 6px 0; }
+  .gates td:is(:nth-child(3), :nth-child(4)) { white-space: normal; }
+  .forests :is(th, td):is(:nth-child(n+2):nth-child(-n+4), :nth-child(7)) { display: none; }
   .forests :is(th, td):nth-child(5) { padding-inline: 8px; }
-  .forests td { font-size: 13px; }
+  .forests td { font-size: 13px; padding-inline: 4px; }
+  svg.forest { min-width: 110px; }
 }
 @media print { section { break-inside: avoid; } }
 """

@@ -14,8 +14,11 @@ from edge_app.metrics import (
     auroc,
     average_precision,
     calibration_error,
+    cohen_kappa,
     interval,
     patient_weights,
+    roc_curve,
+    weight_chunks,
 )
 
 ONE = np.ones((1, 6))
@@ -115,3 +118,36 @@ def test_copies_of_a_patients_images_do_not_narrow_the_interval() -> None:
 def test_an_interval_needs_values() -> None:
     assert all(math.isnan(end) for end in interval(np.full(100, np.nan)))
     assert interval(np.array([1.0] * 60 + [np.nan] * 40)) == (1.0, 1.0)
+
+
+def test_kappa_against_cohens_arithmetic() -> None:
+    """20 both yes, 5 and 10 one of them, 15 both no: observed 0.7, by chance 0.5."""
+    one = np.repeat([True, True, False, False], [20, 5, 10, 15])
+    other = np.repeat([True, False, True, False], [20, 5, 10, 15])
+    assert cohen_kappa(one, other) == pytest.approx(0.4)
+    assert cohen_kappa(one, one) == 1
+    assert cohen_kappa(one, np.zeros(50, bool)) == 0
+    assert math.isnan(cohen_kappa(np.ones(50, bool), np.ones(50, bool)))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_the_area_under_the_roc_curve_is_the_auroc(rows: list[tuple[bool, int]]) -> None:
+    truth, scores = (np.array(column) for column in zip(*rows, strict=True))
+    if truth.all() or not truth.any():
+        return
+    false, true = roc_curve(truth, scores.astype(float))
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    area = np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2)
+    assert area == pytest.approx(auroc(truth, scores, np.ones((1, len(truth))))[0])
+
+
+def test_weights_come_in_chunks_that_do_not_depend_on_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patients = np.array(["b", "a", "b", "c"])
+    whole = patient_weights(patients, 50, seed=3)
+    monkeypatch.setattr("edge_app.metrics.WEIGHTS_AT_ONCE", 40)
+    chunks = list(weight_chunks(patients, 50, seed=3))
+    assert [len(chunk) for chunk in chunks] == [10] * 5
+    np.testing.assert_array_equal(np.concatenate(chunks), whole)
+    assert patient_weights(patients, 0, seed=3).shape == (0, 4)

@@ -7,13 +7,15 @@ import pytest
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
+    cohen_kappa_score,
     f1_score,
     precision_score,
     recall_score,
     roc_auc_score,
 )
+from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from edge_app.metrics import Confusion, auroc, average_precision
+from edge_app.metrics import Confusion, auroc, average_precision, cohen_kappa, roc_curve
 
 
 @pytest.mark.parametrize("levels", [4, 50, 10**6])
@@ -44,3 +46,23 @@ def test_ratios_equal_scikit_learns() -> None:
     }.items():
         assert ratios[name][0] == pytest.approx(metric(truth, predicted))
     assert ratios["specificity"][0] == pytest.approx(recall_score(~truth, ~predicted))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_kappa_equals_scikit_learns(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    one, other = generator.random((2, 200)) < [[0.1 + 0.1 * seed], [0.3]]
+    assert cohen_kappa(one, other) == pytest.approx(cohen_kappa_score(one, other))
+    other = one ^ (generator.random(200) < 0.05)
+    assert cohen_kappa(one, other) == pytest.approx(cohen_kappa_score(one, other))
+
+
+@pytest.mark.parametrize("levels", [4, 50, 10**6])
+def test_the_roc_curve_is_scikit_learns(levels: int) -> None:
+    generator = np.random.default_rng(1)
+    truth = generator.random(300) < 0.2
+    scores = np.floor((generator.random(300) + 0.3 * truth) * levels) / levels
+    false, true, _ = sklearn_roc_curve(truth, scores, drop_intermediate=False)
+    found = roc_curve(truth, scores)
+    np.testing.assert_allclose(found[0], false)
+    np.testing.assert_allclose(found[1], true)
