@@ -355,6 +355,7 @@ def changed(*path: Any, to: Any) -> Any:
         changed("dataset", "images", to=199),  # a truncated report
         changed("calibration", "slope", to=[1.0] * 14),
         changed("calibration", "slope", to=[float("inf")] * 15),
+        changed("calibration", "intercept", to=[10**400] * 15),
         changed("calibration", to=None),
         changed("operating_points", "balanced", 0, "threshold", to="high"),
         changed("operating_points", "balanced", to=[]),
@@ -374,6 +375,20 @@ def test_a_damaged_report_is_refused_in_one_line(change: Any) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(ReportError, match="the candidate is damaged"):
         compare(good, bad)
+
+
+def test_absurd_facts_are_borne() -> None:
+    given = answers()
+    absurd = report(given)
+    nested: list[Any] = []
+    for _ in range(900):
+        nested = [nested]
+    absurd.content["runtime"] |= {"name": nested, "version": {"a": math.inf}, "delegate": 10**400}
+    absurd.content["calibration"] = {"slope": [1e308] * 15, "intercept": [-1e308] * 15}
+    absurd.content["operating_points"]["balanced"][0]["threshold"] = 1e308
+    content = compare(report(given), absurd, 100).content
+    assert content["candidate"]["runtime"]["version"] == {"a": None}
+    json.dumps(content, allow_nan=False)
 
 
 def test_an_image_that_is_there_twice_is_refused() -> None:
