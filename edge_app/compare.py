@@ -122,12 +122,14 @@ def compare(
     return Comparison(content, pairing)
 
 
-def _plain(value: Any) -> Any:
-    """What `json` can write: null for what is no finite number, other files' text as it is."""
+def _plain(value: Any, depth: int = 4) -> Any:
+    """What `json` can write: null for what is no finite number, and for what is nested deeper."""
+    if isinstance(value, (dict, list, tuple)) and not depth:
+        return None
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _plain(inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth - 1) for inner in value]
     if isinstance(value, (float, np.floating)):
         return round(float(value), 6) if math.isfinite(value) else None
     return value

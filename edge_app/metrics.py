@@ -3,7 +3,7 @@
 The device has no scikit-learn, and a bootstrap needs each metric a thousand times: here every
 metric takes B weightings of N images and gives B values. With one weighting of ones they are
 scikit-learn's `roc_auc_score` and `average_precision_score` (the tests hold them to that). NaN
-stands for "not computable", never 0 or 1.
+stands for "not computable", never 0 or 1; so it does for scores one of which is NaN.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
         weights: B×N, ≥ 0.
 
     Returns:
-        B values; NaN where a class has no weight, or a score is no finite number.
+        B values; NaN where a class has no weight.
     """
-    if not np.isfinite(scores).all():
+    if np.isnan(scores).any():
         return np.full(len(weights), np.nan)
     positives, negatives = _tied_sums(targets, scores, weights)
     below = np.cumsum(negatives, axis=1) - negatives
@@ -59,7 +59,7 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
 
 def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
     """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
-    if not np.isfinite(scores).all():
+    if np.isnan(scores).any():
         return np.full(len(weights), np.nan)
     positives, negatives = (sums[:, ::-1] for sums in _tied_sums(targets, scores, weights))
     found = np.cumsum(positives, axis=1)
@@ -101,7 +101,7 @@ def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Float
         scores: N probabilities.
         weights: B×N.
     """
-    if not np.isfinite(scores).all():
+    if np.isnan(scores).any():
         return np.full(len(weights), np.nan)
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     excess = np.zeros((len(scores), CALIBRATION_BINS))

@@ -72,7 +72,7 @@ def pair(reference: Report, candidate: Report) -> Pair:
     for role, given in (("reference", reference), ("candidate", candidate)):
         try:
             _check(given)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ReportError(
                 f"the {role} is damaged ({reason}): evaluate its model again"
@@ -180,7 +180,9 @@ def _answers(report: Report) -> Answers:
 
     def scores(logits: NDArray[np.float32]) -> Floats:
         known = np.isfinite(logits)
-        return np.where(known, calibrated(np.where(known, logits, 0), calibration), np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):  # a calibration may be absurd
+            given = calibrated(np.where(known, logits, 0), calibration)
+        return np.where(known, given, np.nan)
 
     points = report.content["operating_points"]
     return Answers(

@@ -11,6 +11,8 @@ from edge_app.compare import Comparison, compare
 from edge_app.labels import LABELS
 from edge_app.report import Evaluated, Report, build
 
+Thresholds = list[float | None]
+
 
 def answers(
     count: int = 200, patients: int = 50, seed: int = 0, noise: float = 0.1, share: float = 0.4

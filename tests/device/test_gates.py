@@ -128,15 +128,14 @@ def test_sabotage_breaks_the_gate_that_is_meant_for_it(
     assert gate in broken(judge(compared(reference, candidate)))
 
 
-def test_a_sigmoid_head_is_caught_where_labels_are_rare_though_auroc_and_decisions_hold() -> None:
+def test_a_sigmoid_head_is_caught_though_auroc_and_decisions_hold() -> None:
     given = answers(600, 150, share=0.2)
-    rare = given.logits - 3
+    rare = given.logits - np.float32(4) * (np.arange(15) == LABELS.index("Hernia"))
     reference = replace(with_logits(given, rare), retest={"noise": rare + np.float32(0.5)})
     candidate = with_logits(given, sigmoid_in_256_steps(rare))
-    assert broken(judge(compared(reference, candidate))) == ["tied"]
+    assert broken(judge(compared(reference, candidate))) == ["tied", "saturated"]
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # from building such a report
 def test_logits_that_are_no_number_are_caught(reference: Evaluated) -> None:
     candidate = with_logits(reference, not_a_number(reference.logits))
     verdicts = judge(compared(reference, candidate))

@@ -60,6 +60,9 @@ def test_what_cannot_be_computed_is_nan_never_0_or_1() -> None:
     for truth in (np.zeros(6, bool), np.ones(6, bool)):
         assert math.isnan(auroc(truth, SCORES, ONE)[0])
     assert math.isnan(average_precision(np.zeros(6, bool), SCORES, ONE)[0])
+    unknown = np.where(np.arange(6) == 2, np.nan, SCORES)
+    for metric in (auroc, average_precision, calibration_error):
+        assert math.isnan(metric(TRUTH, unknown, ONE)[0])
     nothing = Confusion.of(np.zeros(6, bool), np.zeros(6, bool), ONE).ratios()
     assert math.isnan(nothing["precision"][0])
     assert math.isnan(nothing["recall"][0])
