@@ -22,6 +22,7 @@ from edge_app.metrics import calibration_error
 from edge_app.model_file import ModelFile
 from edge_app.perturb import PERTURBATIONS
 from edge_app.report import Report, interval_text, read
+from quantize.errors import ConversionError
 from train.subgroups import NOTABLE_GAP
 
 CARD: Final = "MODEL_CARD.md"
@@ -59,9 +60,12 @@ def model_card(model: ModelFile, folder: Path) -> str:
 
     Raises:
         ReportError: a report is missing or damaged.
+        ConversionError: the reports are of another model or of different images, or a float one
+            has no retest.
     """
     reports = {stem: read(folder / f"{stem}.json") for stem in ("float", "int8")}
     validation = read(folder / "float-validation.json")
+    _require_fit(model, reports, validation)
     subgroups = json.loads((folder / "subgroups.json").read_text())
     sections = [
         f"# {model.name}",
@@ -88,6 +92,20 @@ def model_card(model: ModelFile, folder: Path) -> str:
         f"Intended use: {model.manifest['intended_use']}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _require_fit(model: ModelFile, reports: dict[str, Report], validation: Report) -> None:
+    """Refuse reports that are not this model's: their numbers would look just as good."""
+    if reports["int8"].content["model"]["sha256"] != model.sha256:
+        raise ConversionError(f"int8.json is not of {model.path}: evaluate this model again")
+    if len({report.content["dataset"]["digest"] for report in reports.values()}) > 1:
+        raise ConversionError("float.json and int8.json are not over the same images")
+    for report in (reports["float"], validation):
+        if not report.content.get("retest"):
+            split = report.content["dataset"]["split"]
+            raise ConversionError(
+                f"the float report on {split} has no retest: python -m train evaluate measures it"
+            )
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,29 @@ def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_r
 def test_a_missing_report_is_named(shipped: ModelFile, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"float\.json"):
         model_card(shipped, tmp_path)
+
+
+def test_reports_of_another_model_or_without_retest_make_no_card(
+    shipped: ModelFile, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports"
+    shutil.copytree(finished_run / "reports", folder)
+    other = replace(
+        shipped, manifest={**shipped.manifest, "flatbuffer": {"bytes": 1, "sha256": "0" * 64}}
+    )
+    with pytest.raises(ConversionError, match="evaluate this model again"):
+        model_card(other, folder)
+    judged = report.read(folder / "float-validation.json")
+    bare = replace(judged, content={**judged.content, "retest": {}})
+    report.write(replace(bare, evaluated=replace(bare.evaluated, retest={})), folder / "float.json")
+    with pytest.raises(ConversionError, match="same images"):
+        model_card(shipped, folder)
+    shutil.copy(finished_run / "reports" / "float.json", folder)
+    shutil.copy(finished_run / "reports" / "float.npz", folder)
+    stem = folder / "float-validation.json"
+    report.write(replace(bare, evaluated=replace(bare.evaluated, retest={})), stem)
+    with pytest.raises(ConversionError, match="no retest"):
+        model_card(shipped, folder)
 
 
 def test_models_are_compared_on_the_same_images_only(
