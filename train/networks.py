@@ -23,16 +23,18 @@ from train.errors import RunError
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 
 
-def lowpass_filter(image: keras.KerasTensor) -> keras.KerasTensor:
+def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
     """A fixed 3×3 binomial filter: noise and JPEG's ringing are mostly above half the bandwidth.
 
-    The border is what zero padding makes of it, as in every convolution here.
+    It zero-pads for itself and for the 3×3 convolution of `stride` that follows, which must pad
+    nothing: so the two are one 5×5 convolution with "same" padding, to the border, and int8 need
+    not round what is between them.
     """
     row = np.array([1.0, 2.0, 1.0]) / 4
-    filtered = layers.DepthwiseConv2D(
-        3, padding="same", use_bias=False, trainable=False, name="lowpass"
-    )
-    outputs = filtered(image)
+    pad = (1, 2) if stride == 2 else (2, 2)
+    padded = layers.ZeroPadding2D((pad, pad), name="lowpass_pad")(image)
+    filtered = layers.DepthwiseConv2D(3, use_bias=False, trainable=False, name="lowpass")
+    outputs = filtered(padded)
     filtered.set_weights([np.outer(row, row).astype(np.float32)[..., np.newaxis, np.newaxis]])
     return outputs
 
@@ -56,14 +58,14 @@ def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
 def cnn28(size: int | None = 28, dropout: float = 0.3, lowpass: bool = False) -> keras.Model:
     """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
     inputs = keras.Input((size, size, 1), name="image")
-    x = lowpass_filter(inputs) if lowpass else inputs
+    x = lowpass_filter(inputs, 1) if lowpass else inputs
     for stage, filters in enumerate((32, 64, 128)):
         if stage:
             x = layers.MaxPooling2D(name=f"pool{stage}")(x)
         for step in "ab":
-            x = layers.Conv2D(
-                filters, 3, padding="same", use_bias=False, name=f"conv{stage}{step}"
-            )(x)
+            name = f"conv{stage}{step}"
+            padding = "valid" if lowpass and name == "conv0a" else "same"
+            x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
             x = layers.BatchNormalization(**BATCH_NORM, name=f"bn{stage}{step}")(x)
             x = layers.ReLU(6.0, name=f"relu{stage}{step}")(x)
     return keras.Model(inputs, activation_head(x, dropout), name="cnn28")
@@ -100,13 +102,14 @@ def efficientnet_lite0(
     def conv_bn(
         x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
     ) -> keras.KerasTensor:
+        padding = "valid" if lowpass and name == "stem" else "same"
         x = layers.Conv2D(
-            filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
+            filters, kernel, stride, padding=padding, use_bias=False, name=f"{name}_conv"
         )(x)
         return layers.BatchNormalization(**BATCH_NORM, name=f"{name}_bn")(x)
 
     inputs = keras.Input((size, size, 1), name="image")
-    x = lowpass_filter(inputs) if lowpass else inputs
+    x = lowpass_filter(inputs, 2) if lowpass else inputs
     x = layers.ReLU(6.0, name="stem_relu")(conv_bn(x, LITE0_STEM, 3, 2, "stem"))
     block, blocks = 0, sum(stage[0] for stage in LITE0_STAGES)
     for repeats, kernel, first_stride, expansion, filters in LITE0_STAGES:
