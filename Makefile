@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEMO := .venv/demo
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
-APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*.json edge_app/models/*)
+APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/models/*)
 CODE := edge_app train quantize tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
-from edge_app.classifier import Classifier
 from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
-from edge_app.image import read_image
+from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.read import read_image
+from edge_app.inference.classifier import Classifier
 from edge_app.output import Writer, complain
-from edge_app.radiograph import Limits, Radiograph
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
 Item = TypeVar("Item")

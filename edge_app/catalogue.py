@@ -13,10 +13,10 @@ from rich.text import Text
 
 from edge_app import DISCLAIMER
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
+from edge_app.evaluation.report import interval_text
+from edge_app.inference.model_file import ModelFile, read
 from edge_app.labels import LABELS
-from edge_app.model_file import ModelFile, read
 from edge_app.output import complain
-from edge_app.report import interval_text
 
 
 def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
@@ -152,8 +152,8 @@ def verify(paths: Sequence[Path], threads: int, as_json: bool) -> int:
 
 
 def verified(path: Path, threads: int) -> dict[str, Any]:
-    from edge_app.runtime import Session, find_runtime
-    from edge_app.self_test import self_test
+    from edge_app.inference.runtime import Session, find_runtime
+    from edge_app.inference.self_test import self_test
 
     try:
         model = read(path)

@@ -21,8 +21,8 @@ from edge_app.errors import (
     OutputError,
     UsageError,
 )
-from edge_app.model_file import DEFAULT_MODEL, locate, read, shipped_models
-from edge_app.radiograph import Limits
+from edge_app.images.radiograph import Limits
+from edge_app.inference.model_file import DEFAULT_MODEL, locate, read, shipped_models
 
 app = typer.Typer(
     add_completion=False,
@@ -78,7 +78,7 @@ def classify(
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
-    from edge_app.classifier import Classifier
+    from edge_app.inference.classifier import Classifier
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
 
@@ -146,12 +146,12 @@ def evaluate(
     """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
     from functools import partial
 
-    from edge_app import evaluate as evaluation
     from edge_app.batch import with_progress
-    from edge_app.classifier import Classifier
-    from edge_app.labelled import load
+    from edge_app.evaluation import evaluate as evaluation
+    from edge_app.evaluation.labelled import load
+    from edge_app.evaluation.report_text import summary
+    from edge_app.inference.classifier import Classifier
     from edge_app.output import complain
-    from edge_app.report_text import summary
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
@@ -222,22 +222,22 @@ def compare(
     ] = 2000,
 ) -> None:
     """What a quantized model does differently, label by label, and whether that is too much."""
-    from edge_app.compare import compare as compare_reports
-    from edge_app.gates import Gates, as_json, judge
+    from edge_app.comparison.compare import compare as compare_reports
+    from edge_app.comparison.gates import Gates, as_json, judge
+    from edge_app.evaluation.report import read as read_report
     from edge_app.output import complain
-    from edge_app.report import read as read_report
 
     gates = Gates.of(gate or [])
     comparison = compare_reports(read_report(reference), read_report(candidate), resamples)
     verdicts = judge(comparison, gates)
     if html:
-        from edge_app.compare_html import write_page
+        from edge_app.comparison.html import write_page
 
         write_page(comparison, verdicts, html)
     if json:
         print(as_json(comparison, verdicts))
     else:
-        from edge_app.compare_text import print_comparison
+        from edge_app.comparison.text import print_comparison
 
         print_comparison(comparison, verdicts)
     broken = [verdict for verdict in verdicts if not verdict.passed]

@@ -13,8 +13,8 @@ from rich.text import Text
 from edge_app import machine
 from edge_app.catalogue import verified
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, RuntimeUnavailableError
-from edge_app.model_file import shipped_models
-from edge_app.runtime import find_runtime
+from edge_app.inference.model_file import shipped_models
+from edge_app.inference.runtime import find_runtime
 
 OPTIONAL = ("pydicom", "python-gdcm")
 

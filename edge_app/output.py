@@ -12,10 +12,10 @@ import sys
 from typing import Any, Protocol, TextIO
 
 from edge_app import DISCLAIMER
-from edge_app.classifier import Classifier, Findings
 from edge_app.errors import EdgeCxrError
+from edge_app.images.radiograph import Radiograph
+from edge_app.inference.classifier import Classifier, Findings
 from edge_app.labels import LABELS
-from edge_app.radiograph import Radiograph
 
 
 class Writer(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from edge_app.phantom import synthetic_radiograph
+from edge_app.images.phantom import synthetic_radiograph
 
 DESCRIPTION = (
     "SYNTHETIC chest radiograph, drawn from formulas by edge-cxr (size {size}, seed {seed}). "

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from edge_app import DISCLAIMER
-from edge_app.calibration import calibrated
+from edge_app.evaluation.metrics import calibration_error
+from edge_app.evaluation.report import Report, interval_text, read
+from edge_app.images.perturb import PERTURBATIONS
+from edge_app.inference.calibration import calibrated
+from edge_app.inference.model_file import ModelFile
 from edge_app.labels import FINDINGS, LABELS
-from edge_app.metrics import calibration_error
-from edge_app.model_file import ModelFile
-from edge_app.perturb import PERTURBATIONS
-from edge_app.report import Report, interval_text, read
 from quantize.errors import ConversionError
 from train.subgroups import NOTABLE_GAP
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from edge_app.errors import EXIT_GATE
-from edge_app.model_file import ModelFile
+from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
 from train.networks import require_imagenet
@@ -78,7 +78,7 @@ def card(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Write the model card, and the subgroup report that it needs, from a model's reports."""
-    from edge_app.model_file import read
+    from edge_app.inference.model_file import read
     from quantize.reproduce import write_card
 
     shipped = read(model)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_app import native_stderr
-from edge_app.preprocess import normalised
+from edge_app.inference.preprocess import normalised
 from train.cache import Cached
 
 CALIBRATION_IMAGES: Final = 300

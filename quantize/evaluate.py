@@ -6,10 +6,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from edge_app.classifier import Classifier
-from edge_app.evaluate import answer, build_report
-from edge_app.model_file import ModelFile
-from edge_app.report import Evaluated, Report
+from edge_app.evaluation.evaluate import answer, build_report
+from edge_app.evaluation.report import Evaluated, Report
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.model_file import ModelFile
 from train.cache import Cached
 from train.run import dataset_facts
 

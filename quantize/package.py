@@ -9,13 +9,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import model_file
+from edge_app.evaluation.report import Report
+from edge_app.images.phantom import synthetic_radiograph
+from edge_app.inference import model_file
+from edge_app.inference.model_file import Golden, ModelFile
+from edge_app.inference.preprocess import (
+    INPUT_SCALE,
+    INPUT_ZERO_POINT,
+    InputSpec,
+    normalised,
+    quantized,
+)
+from edge_app.inference.runtime import Session, find_runtime
 from edge_app.labels import LABELS
-from edge_app.model_file import Golden, ModelFile
-from edge_app.phantom import synthetic_radiograph
-from edge_app.preprocess import INPUT_SCALE, INPUT_ZERO_POINT, InputSpec, normalised, quantized
-from edge_app.report import Report
-from edge_app.runtime import Session, find_runtime
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.run import FinishedRun

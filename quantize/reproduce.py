@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edge_app.evaluation.report import read
 from edge_app.files import write_whole
-from edge_app.model_file import ModelFile
-from edge_app.report import read
+from edge_app.inference.model_file import ModelFile
 from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.ship import quantize_run

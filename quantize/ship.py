@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from edge_app.compare import compare
-from edge_app.compare_text import print_comparison
-from edge_app.gates import judge, record
-from edge_app.model_file import ModelFile
-from edge_app.preprocess import normalised
+from edge_app.comparison.compare import compare
+from edge_app.comparison.gates import judge, record
+from edge_app.comparison.text import print_comparison
+from edge_app.inference.model_file import ModelFile
+from edge_app.inference.preprocess import normalised
 from quantize.convert import calibration_rows, to_int8
 from quantize.evaluate import evaluate
 from quantize.fold import fold

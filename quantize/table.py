@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_app.report import Report, interval_text, read
+from edge_app.evaluation.report import Report, interval_text, read
 from quantize.card import markdown_table
 from quantize.errors import ConversionError
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 from rich.console import Console
 
-from edge_app.classifier import Classifier
 from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
-from edge_app.model_file import read as read_model
-from edge_app.preprocess import SIZES, InputSpec
-from edge_app.splits import Split
+from edge_app.evaluation.splits import Split
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.model_file import read as read_model
+from edge_app.inference.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError

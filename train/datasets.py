@@ -23,11 +23,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.errors import ImageError
-from edge_app.image import read_image
-from edge_app.labelled import encode
-from edge_app.labelled import load as load_folder
+from edge_app.evaluation.labelled import encode
+from edge_app.evaluation.labelled import load as load_folder
+from edge_app.evaluation.splits import Split, assign
+from edge_app.images.read import read_image
 from edge_app.labels import LABELS, NO_FINDING
-from edge_app.splits import Split, assign
 from train.errors import DatasetError
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).

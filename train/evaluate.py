@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import classification_report
 
-from edge_app import DISCLAIMER, machine, report, report_text
-from edge_app.calibration import calibrated
+from edge_app import DISCLAIMER, machine
+from edge_app.evaluation import report, report_text
+from edge_app.evaluation.report import Report
+from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
-from edge_app.report import Report
 from train import pictures
 from train.cache import Cached
 from train.predict import logits_only, predict, retest

@@ -10,9 +10,9 @@ import pandas as pd
 from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
 from edge_app import DISCLAIMER
-from edge_app.calibration import calibrated
+from edge_app.evaluation.report import Report, interval_text
+from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
-from edge_app.report import Report, interval_text
 from train.cache import Cached
 
 COLUMNS = 5

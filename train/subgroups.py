@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.report import Report
 from edge_app.labels import FINDINGS, LABELS
-from edge_app.metrics import auroc, interval, patient_weights
-from edge_app.report import Report
 from train.errors import DatasetError
 
 KIND: Final = "edge-cxr subgroup report"

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.errors import EXIT_INPUT, ImageError
-from edge_app.image import read_image
-from edge_app.radiograph import Limits, Radiograph
+from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.read import read_image
 
 PNG_GRAY, PNG_RGB, PNG_GRAY_ALPHA = 0, 2, 4
 ADAM7 = (
@@ -211,7 +211,7 @@ def attempt(data: bytes) -> Radiograph | None:
 CHILD = """
 import json, os, sys, time
 from edge_app.errors import ImageError
-from edge_app.image import read_image
+from edge_app.images.read import read_image
 
 def megabytes():
     status = open("/proc/self/status").read()

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.compare import Comparison, compare
+from edge_app.comparison.compare import Comparison, compare
+from edge_app.evaluation.report import Evaluated, Report, build
 from edge_app.labels import LABELS
-from edge_app.report import Evaluated, Report, build
 
 Thresholds = list[float | None]
 

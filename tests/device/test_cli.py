@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
+from edge_app.inference.model_file import read
 from edge_app.labels import LABELS
-from edge_app.model_file import read
 
 from .conftest import Run
 

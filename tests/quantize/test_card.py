@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from edge_app import DISCLAIMER, report
+from edge_app import DISCLAIMER
 from edge_app.errors import ReportError
+from edge_app.evaluation import report
+from edge_app.evaluation.report import interval_text
+from edge_app.inference.model_file import ModelFile, read
 from edge_app.labels import LABELS
-from edge_app.model_file import ModelFile, read
-from edge_app.report import interval_text
 from quantize.card import CARD, model_card
 from quantize.errors import ConversionError
 from quantize.reproduce import write_card

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from edge_app import evaluate as device
-from edge_app.classifier import Classifier
-from edge_app.labelled import load
-from edge_app.model_file import SHIPPED, read
-from edge_app.radiograph import Limits
+from edge_app.evaluation import evaluate as device
+from edge_app.evaluation.labelled import load
+from edge_app.images.radiograph import Limits
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.model_file import SHIPPED, read
 from quantize.evaluate import evaluate
 from train.cli import read_data
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from edge_app import report
-from edge_app.model_file import read
+from edge_app.evaluation import report
+from edge_app.inference.model_file import read
 from quantize.reproduce import reproduce
 from train.augment import NONE
 from train.recipes import RECIPES, Recipe

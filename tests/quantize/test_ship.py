@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from edge_app import report
-from edge_app.classifier import Classifier
-from edge_app.image import read_image
-from edge_app.model_file import ModelFile, read
-from edge_app.runtime import Session, find_runtime
-from edge_app.self_test import self_test
+from edge_app.evaluation import report
+from edge_app.images.read import read_image
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.model_file import ModelFile, read
+from edge_app.inference.runtime import Session, find_runtime
+from edge_app.inference.self_test import self_test
 from quantize.ship import quantize_run
 from train.cli import read_data
 from train.run import open_run

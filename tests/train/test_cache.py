@@ -22,8 +22,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from edge_app.image import read_image
-from edge_app.preprocess import InputSpec, normalised, resize, to_tensor
+from edge_app.images.read import read_image
+from edge_app.inference.preprocess import InputSpec, normalised, resize, to_tensor
 from train.cache import Cached, open_cache
 from train.datasets import Dataset, Pixels, load
 from train.errors import DatasetError

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.perturb import PERTURBATIONS, WORDS
-from edge_app.report import Report, read
+from edge_app.evaluation.report import Report, read
+from edge_app.images.perturb import PERTURBATIONS, WORDS
 from train import predict as prediction
 from train.cache import Cached
 from train.cli import read_data

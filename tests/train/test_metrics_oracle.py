@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from edge_app.metrics import Confusion, auroc, average_precision, cohen_kappa, roc_curve
+from edge_app.evaluation.metrics import Confusion, auroc, average_precision, cohen_kappa, roc_curve
 
 
 @pytest.mark.parametrize("levels", [4, 50, 10**6])

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from edge_app import report
-from edge_app.calibration import calibrated
+from edge_app.evaluation import report
+from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.cli import read_data

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from edge_app.evaluation.report import Evaluated, Report
 from edge_app.labels import LABELS
-from edge_app.report import Evaluated, Report
 from train.errors import DatasetError
 from train.subgroups import subgroups
 

@@ -1,0 +1,1 @@
+"""Two reports → deltas with intervals, gates, a page."""

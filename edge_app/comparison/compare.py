@@ -1,0 +1,424 @@
+"""Two evaluation reports of the same images → everything that differs.
+
+The reference is what a model is held to (the float network), the candidate what is to replace it
+(int8). Both answered the same images, so every difference is *paired*: each bootstrap sample of
+patients is drawn once and both models are judged on it, and what the sample does to both alike
+cancels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from edge_app import DISCLAIMER, __version__
+from edge_app.comparison.pairing import Answers, Bools, Pair, decisions, pair
+from edge_app.evaluation.metrics import (
+    Confusion,
+    Floats,
+    auroc,
+    average_precision,
+    calibration_error,
+    cohen_kappa,
+    interval,
+    weight_chunks,
+)
+from edge_app.evaluation.report import Report
+from edge_app.images.perturb import PERTURBATIONS
+from edge_app.labels import FINDINGS, LABELS
+
+KIND: Final = "edge-cxr comparison"
+ROLES: Final = ("reference", "candidate")
+Decider = tuple[Floats, Floats]
+"""N×15 scores and the 15 thresholds that decide on them."""
+
+SCHEMA_VERSION: Final = 1
+RESAMPLES: Final = 2000
+METRICS: Final = (
+    "auroc",
+    "average_precision",
+    "sensitivity",
+    "specificity",
+    "calibration_error",
+)
+LARGEST_CHANGES: Final = 20
+MISPLACED_BY: Final = 0.01
+"""Of correlation: two labels that the reference itself hardly tells apart are no mix-up."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs, and what it was computed from.
+
+    Attributes:
+        content: plain JSON-able; its keys are in the README. Null stands for "not computable".
+        pair: the reports' answers in the same order.
+    """
+
+    content: dict[str, Any]
+    pair: Pair
+
+
+def compare(
+    reference: Report, candidate: Report, resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Compare two reports image by image.
+
+    Args:
+        reference, candidate: of the same data; the order of the images may differ.
+        resamples: bootstrap samples of patients behind each 95 % interval.
+        seed: of the resampling.
+
+    Raises:
+        ReportError: they cannot be compared.
+    """
+    pairing = pair(reference, candidate)
+    first, second = pairing.answers
+    patients = reference.evaluated.patients
+    several = len(np.unique(patients)) > 1
+    samples = resamples if several else 0
+    drawn = _Drawn(pairing, samples, seed)
+    dataset = reference.content["dataset"]
+    content = {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "edge_cxr": __version__,
+        "disclaimer": DISCLAIMER,
+        "reference": _side(pairing.reference),
+        "candidate": _side(pairing.candidate),
+        "dataset": {
+            **{key: _plain(dataset.get(key)) for key in ("name", "split", "digest")},
+            "images": len(patients),
+            "patients": len(np.unique(patients)),
+        },
+        "bootstrap": {
+            "unit": "patient",
+            "paired": True,
+            "resamples": samples,
+            "level": 0.95,
+            "seed": seed,
+        },
+        "notes": _notes(pairing.reference.content, pairing.candidate.content),
+        "operating_point": pairing.points[0],
+        "labels": [
+            {
+                "label": label,
+                "support": int(pairing.targets[:, channel].sum()),
+                **drawn.label(channel),
+                **_fidelity(first, second, channel),
+            }
+            for channel, label in enumerate(LABELS)
+        ],
+        "macro": {"over": "the 14 findings that are computable in both", **drawn.macro()},
+        "logits": _logit_difference(pairing),
+        "operating_points": {
+            point: _agreement(pairing, point, drawn.agreement[point]) for point in pairing.points
+        },
+        "largest_changes": _largest_changes(pairing),
+    }
+    return Comparison(content, pairing)
+
+
+def _plain(value: Any, depth: int = 4) -> Any:
+    """What `json` can write: null for what is no finite number, and for what is nested deeper."""
+    if isinstance(value, (dict, list, tuple)) and not depth:
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, depth - 1) for inner in value]
+    if isinstance(value, (float, np.floating)):
+        return round(float(value), 6) if math.isfinite(value) else None
+    return value
+
+
+def _side(report: Report) -> dict[str, Any]:
+    content = report.content
+    calibration, scores = content["calibration"], content.get("scores") or {}
+    return {
+        "model": _plain(content["model"]),
+        "runtime": _plain(content["runtime"]),
+        "calibration": _plain(
+            {"method": calibration.get("method"), "fitted_on": calibration.get("fitted_on")}
+        ),
+        "scores_sha256": _plain(scores.get("sha256")),
+    }
+
+
+def _notes(reference: dict[str, Any], candidate: dict[str, Any]) -> list[str]:
+    one, other = reference["model"], candidate["model"]
+    notes = []
+    if one.get("sha256") is not None and one.get("sha256") == other.get("sha256"):
+        notes.append("Both reports are of the same model file: this compares runtimes, no scheme.")
+    if one.get("name") != other.get("name"):
+        notes.append(f"The models have different names: {one.get('name')}, {other.get('name')}.")
+    return notes
+
+
+# --- differences with intervals ---------------------------------------------------------------
+
+
+class _Drawn:
+    """Metrics of both models on all images and on each bootstrap sample of patients."""
+
+    def __init__(self, pairing: Pair, resamples: int, seed: int) -> None:
+        patients = pairing.reference.evaluated.patients
+        whole = np.ones((1, len(patients)))
+        same = {point: _same(pairing, point) for point in pairing.points}
+        self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
+        differences, agreements = [], []
+        for weights in weight_chunks(patients, resamples, seed):
+            one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
+            differences.append(other - one)
+            agreements.append([_share(cells, weights) for cells in same.values()])
+        empty = np.empty((len(METRICS), len(LABELS), 0))
+        self.differences = np.concatenate([empty, *differences], axis=2)
+        drawn = np.concatenate([np.empty((len(same), 0)), *map(np.array, agreements)], axis=1)
+        self.agreement = {
+            point: _with_interval(_share(cells, whole)[0], drawn[row])
+            for row, (point, cells) in enumerate(same.items())
+        }
+
+    def label(self, channel: int) -> dict[str, Any]:
+        one, other = self.values
+        return {
+            metric: _compared(
+                one[row, channel, 0], other[row, channel, 0], self.differences[row, channel]
+            )
+            for row, metric in enumerate(METRICS)
+        }
+
+    def macro(self) -> dict[str, Any]:
+        """Means over the findings that both models have a value for."""
+        one, other = (values[:, FINDINGS, 0] for values in self.values)
+        both = np.isfinite(one) & np.isfinite(other)
+        return {
+            metric: _compared(
+                _mean(one[row][both[row]]),
+                _mean(other[row][both[row]]),
+                _mean(self.differences[row][list(FINDINGS)]),
+            )
+            for row, metric in enumerate(METRICS)
+        }
+
+
+def _metrics(pairing: Pair, answers: Answers, weights: Floats) -> Floats:
+    """METRICS × 15 labels × B weightings; NaN where not computable."""
+    point = pairing.points[0]
+    decided, thresholds = answers.decided(point), answers.thresholds[point]
+    values = np.full((len(METRICS), len(LABELS), len(weights)), np.nan)
+    for channel in range(len(LABELS)):
+        truth, scores = pairing.targets[:, channel], answers.scores[:, channel]
+        if not np.isfinite(scores).all():
+            continue
+        values[0, channel] = auroc(truth, answers.logits[:, channel], weights)
+        values[1, channel] = average_precision(truth, answers.logits[:, channel], weights)
+        if np.isfinite(thresholds[channel]):
+            ratios = Confusion.of(truth, decided[:, channel], weights).ratios()
+            values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]
+        values[4, channel] = calibration_error(truth, scores, weights)
+    return values
+
+
+def _mean(values: Floats) -> Any:
+    """Over the first axis, of what is computable; NaN where nothing is."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+
+
+def _compared(reference: float, candidate: float, differences: Floats) -> dict[str, Any]:
+    return {
+        "reference": _plain(reference),
+        "candidate": _plain(candidate),
+        "difference": _with_interval(candidate - reference, differences),
+    }
+
+
+def _with_interval(value: float, drawn: Floats) -> dict[str, Any]:
+    low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
+    return {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
+
+
+# --- logits -----------------------------------------------------------------------------------
+
+
+def _logit_difference(pairing: Pair) -> dict[str, Any]:
+    """Over all labels, beside what the reference's own logits do on perturbed images."""
+    first, second = (answers.logits for answers in pairing.answers)
+    retest = pairing.reference.evaluated.retest
+    return {
+        "rms": _rms(second - first),
+        "largest": _plain(np.abs(second - first).max()),
+        "retest": {key: _rms(retest[key] - first) for key in PERTURBATIONS if key in retest},
+    }
+
+
+def _rms(difference: Floats) -> Any:
+    return _plain(np.sqrt(np.square(difference).mean()))
+
+
+def _fidelity(first: Answers, second: Answers, channel: int) -> dict[str, Any]:
+    """How one label's logits differ, and how finely each model resolves it."""
+    one, other = first.logits[:, channel], second.logits[:, channel]
+    correlations = [_correlation(first.logits[:, k], other) for k in range(len(LABELS))]
+    own = correlations[channel]
+    closest = max(range(len(LABELS)), key=lambda k: np.nan_to_num(correlations[k], nan=-2))
+    misplaced = math.isfinite(own) and correlations[closest] > own + MISPLACED_BY
+    return {
+        "logits": {
+            "rms": _rms(other - one),
+            "correlation": _plain(own),
+            "follows": LABELS[closest] if misplaced else LABELS[channel],
+        },
+        "resolution": {"reference": _resolution(one), "candidate": _resolution(other)},
+    }
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    """Pearson's; NaN where one is constant or not finite."""
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return math.nan
+    a, b = one - one.mean(), other - other.mean()
+    size = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / size if size > 0 else math.nan
+
+
+def _resolution(logits: Floats) -> dict[str, Any]:
+    """How coarse one label's output is.
+
+    `tied`: the share of pairs of images with equal logits, 1/k for k steps evenly filled;
+    `lowest`, `highest`: the share of images at either end of what was seen.
+    """
+    count = len(logits)
+    invalid = int((~np.isfinite(logits)).sum())
+    if invalid:
+        nothing = dict.fromkeys(("distinct", "tied", "lowest", "highest"))
+        return {**nothing, "non_finite": invalid}
+    _, sizes = np.unique(logits, return_counts=True)
+    pairs = count * (count - 1)
+    return {
+        "distinct": len(sizes),
+        "tied": _plain((sizes * (sizes - 1)).sum() / pairs) if pairs else None,
+        "lowest": _plain(sizes[0] / count),
+        "highest": _plain(sizes[-1] / count),
+        "non_finite": 0,
+    }
+
+
+# --- decisions --------------------------------------------------------------------------------
+
+
+def _labels_decided(pairing: Pair, point: str) -> list[int]:
+    """Channels that at least one of the models decides: a lost threshold is a difference too."""
+    known = [np.isfinite(answers.thresholds[point]) for answers in pairing.answers]
+    return np.flatnonzero(known[0] | known[1]).tolist()
+
+
+def _same(pairing: Pair, point: str) -> Bools:
+    """N×K, the K labels decided: equal decisions. What is no number agrees with nothing."""
+    channels = _labels_decided(pairing, point)
+    first, second = pairing.answers
+    known = np.isfinite(first.scores) & np.isfinite(second.scores)
+    same: Bools = (first.decided(point) == second.decided(point)) & known
+    return same[:, channels]
+
+
+def _share(cells: Bools, weights: Floats) -> Floats:
+    """Share of true cells (N×K) under B×N weights."""
+    if not cells.shape[1]:
+        return np.full(len(weights), np.nan)
+    share: Floats = (weights @ cells.mean(axis=1)) / weights.sum(axis=1)
+    return share
+
+
+def _agreement(pairing: Pair, point: str, agreement: dict[str, Any]) -> dict[str, Any]:
+    """How often both models decide alike, beside how often the reference agrees with itself."""
+    channels, same = _labels_decided(pairing, point), _same(pairing, point)
+    first, second = ((answers.scores, answers.thresholds[point]) for answers in pairing.answers)
+    again = pairing.answers[0].retest
+    retest = {
+        key: _repeated(first, (again[key], first[1])) for key in PERTURBATIONS if key in again
+    }
+    return {
+        "decisions": int(same.size),
+        "agreement": agreement,
+        "kappa": _kappa(first, second, channels),
+        "images_changed": int((~same.all(axis=1)).sum()),
+        "retest": retest,
+        "labels": [
+            {
+                "label": LABELS[channel],
+                "agreement": _plain(same[:, column].mean()),
+                "kappa": _kappa(first, second, [channel]),
+                **{
+                    role: {
+                        "threshold": _plain(answers.thresholds[point][channel]),
+                        "confusion": _confusion(pairing, answers, point, channel),
+                    }
+                    for role, answers in zip(ROLES, pairing.answers, strict=True)
+                },
+            }
+            for column, channel in enumerate(channels)
+        ],
+    }
+
+
+def _repeated(first: Decider, second: Decider) -> dict[str, Any]:
+    """Agreement and κ of one model with itself, over the labels that it decides."""
+    channels = np.flatnonzero(np.isfinite(first[1])).tolist()
+    same = (decisions(*first) == decisions(*second)) & np.isfinite(first[0] + second[0])
+    return {
+        "agreement": _plain(same[:, channels].mean()) if channels else None,
+        "kappa": _kappa(first, second, channels),
+    }
+
+
+def _kappa(first: Decider, second: Decider, channels: list[int]) -> Any:
+    """Cohen's κ over all decisions of some labels; null with a score that is no number."""
+    if not channels or not all(np.isfinite(side[0][:, channels]).all() for side in (first, second)):
+        return None
+    one, other = (
+        decisions(scores, limits)[:, channels].ravel() for scores, limits in (first, second)
+    )
+    return _plain(cohen_kappa(one, other))
+
+
+def _confusion(pairing: Pair, answers: Answers, point: str, channel: int) -> dict[str, int] | None:
+    """Counts at the threshold; null where there is none or a score is no number."""
+    known = np.isfinite(answers.scores[:, channel]).all()
+    if not known or not np.isfinite(answers.thresholds[point][channel]):
+        return None
+    decided = answers.decided(point)[:, channel]
+    table = Confusion.of(pairing.targets[:, channel], decided, np.ones((1, len(decided))))
+    cells = {"tn": table.tn, "fp": table.fp, "fn": table.fn, "tp": table.tp}
+    return {name: int(cell[0]) for name, cell in cells.items()}
+
+
+def _largest_changes(pairing: Pair) -> list[dict[str, Any]]:
+    """The scores that moved most, with what both models decide at the default operating point."""
+    first, second = pairing.answers
+    point = pairing.points[0]
+    change = second.scores - first.scores
+    order = np.argsort(-np.abs(np.nan_to_num(change, nan=0.0)), axis=None, kind="stable")
+    decided = [answers.decided(point) for answers in pairing.answers]
+    rows = []
+    for image, channel in np.stack(np.unravel_index(order[:LARGEST_CHANGES], change.shape), axis=1):
+        row: dict[str, Any] = {
+            "image": str(pairing.reference.evaluated.images[image]),
+            "label": LABELS[channel],
+            "present": bool(pairing.targets[image, channel]),
+            "change": _plain(change[image, channel]),
+        }
+        for role, answers, yes in zip(ROLES, pairing.answers, decided, strict=True):
+            known = np.isfinite(answers.thresholds[point][channel])
+            row[role] = {
+                "score": _plain(answers.scores[image, channel]),
+                "above": bool(yes[image, channel]) if known else None,
+            }
+        if change[image, channel]:
+            rows.append(row)
+    return rows

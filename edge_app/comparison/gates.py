@@ -1,0 +1,297 @@
+"""How much a candidate may differ from its reference, and whether it does.
+
+A gate whose quantity cannot be computed is not met: what nobody measured was not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from edge_app.comparison.compare import ROLES, Comparison
+from edge_app.errors import UsageError
+
+YARDSTICK: Final = "noise"
+"""The perturbation whose effect on the reference bounds what the candidate may change."""
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The limits. Each is a gate of its own, except `label_support`.
+
+    Attributes:
+        macro_auroc: least ΔAUROC, mean over the findings.
+        macro_auroc_low: least lower end of its 95 % interval.
+        label_auroc: least ΔAUROC of a label with at least `label_support` positives.
+        label_support: see above; fewer make a difference that chance can explain.
+        agreement: least share of equal decisions at the default operating point.
+        agreement_over_noise: least difference of that share to the reference's own agreement with
+            itself when one gray level of noise is added to the images.
+        tied: by how much the share of image pairs with equal logits may exceed the reference's,
+            in the coarsest label; 0.05 are twenty steps evenly filled.
+        saturated: by how much the share of images at an end of a label's range may exceed the
+            reference's.
+        misplaced: how many labels may follow another label of the reference more than their own.
+        non_finite: how many logits may be no finite number.
+    """
+
+    macro_auroc: float = -0.002
+    macro_auroc_low: float = -0.005
+    label_auroc: float = -0.010
+    label_support: int = 50
+    agreement: float = 0.97
+    agreement_over_noise: float = 0.0
+    tied: float = 0.05
+    saturated: float = 0.05
+    misplaced: int = 0
+    non_finite: int = 0
+
+    @classmethod
+    def of(cls, settings: Iterable[str]) -> Gates:
+        """Defaults changed by `NAME=VALUE` settings.
+
+        Raises:
+            UsageError: an unknown name, a name given twice, or a value that is no such limit.
+        """
+        known = {field.name: field.default for field in fields(cls)}
+        changed: dict[str, Any] = {}
+        for setting in settings:
+            name, equals, text = setting.partition("=")
+            if not equals:
+                raise UsageError(f"--gate {setting}: write NAME=VALUE, such as agreement=0.98")
+            if name not in known:
+                raise UsageError(f"--gate {name}: there are {', '.join(known)}")
+            if name in changed:
+                raise UsageError(f"--gate {name}: is given twice")
+            changed[name] = _limit(name, text, isinstance(known[name], int))
+        return cls(**changed)
+
+
+def _limit(name: str, text: str, count: bool) -> float:
+    try:
+        value = int(text) if count else float(text)
+    except ValueError:
+        value = math.nan
+    if count and not value >= 0:
+        raise UsageError(f"--gate {name}: {text!r} is no count, such as 0 or 50")
+    if not -1 <= value <= 1 and not count:
+        raise UsageError(f"--gate {name}: {text!r} is no number from -1 to 1")
+    return value
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate's outcome.
+
+    Attributes:
+        gate: its name in `Gates`.
+        passed: whether it is met.
+        value: what was found; None where it could not be computed.
+        limit: what was asked for.
+        measure: what is judged, in words.
+        found, required: value and limit as people read them.
+        hint: which label is the worst, or how to measure what is missing; may be empty.
+    """
+
+    gate: str
+    passed: bool
+    value: float | None
+    limit: float
+    measure: str
+    found: str
+    required: str
+    hint: str
+
+    @property
+    def message(self) -> str:
+        """One line."""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.gate}: {self.measure}: {self.found}, required {self.required}{hint}"
+
+
+def judge(comparison: Comparison, gates: Gates | None = None) -> list[Verdict]:
+    """Hold a comparison against the limits; one verdict a gate, in the order of `Gates`."""
+    gates = gates or Gates()
+    content = comparison.content
+    labels, macro = content["labels"], content["macro"]["auroc"]["difference"]
+    return [
+        _floor("macro_auroc", gates, macro["value"], "macro ΔAUROC", _points, NO_POSITIVES),
+        _floor(
+            "macro_auroc_low", gates, macro["low"],
+            "lower end of macro ΔAUROC's 95 % interval", _points,
+            "an interval needs several patients and both classes",
+        ),
+        _label_auroc(gates, labels),
+        *_agreement(gates, content),
+        _coarsest("tied", gates, labels, ("tied",), "excess of tied pairs in the coarsest label"),
+        _coarsest(
+            "saturated", gates, labels, ("lowest", "highest"),
+            "excess of images at an end of a label's range",
+        ),
+        _misplaced(gates, labels),
+        _non_finite(gates, labels),
+    ]  # fmt: skip
+
+
+def record(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """The outcome as plain JSON: what a manifest keeps under `quantization`."""
+    given = list(verdicts)
+    return {
+        "gates": {
+            verdict.gate: {
+                "measure": verdict.measure,
+                "value": verdict.value,
+                "limit": verdict.limit,
+                "passed": verdict.passed,
+            }
+            for verdict in given
+        },
+        "passed": all(verdict.passed for verdict in given),
+    }
+
+
+def as_json(comparison: Comparison, verdicts: Iterable[Verdict]) -> str:
+    """A comparison with its verdict first, indented."""
+    outcome = record(verdicts)
+    content = {"passed": outcome["passed"], "gates": outcome["gates"], **comparison.content}
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+NO_POSITIVES: Final = "no finding has both positives and negatives"
+
+
+def _points(value: float, digits: int = 4) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def _percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f} %".replace("-", "−")
+
+
+def _percentage_points(value: float, digits: int = 1) -> str:
+    return f"{100 * value:+.{digits}f} points".replace("-", "−")
+
+
+def _apart(text: Any, value: float, limit: float) -> tuple[str, str]:
+    """Both as text, with as many digits as it takes to tell them apart."""
+    for digits in range(7):
+        found, required = text(value, digits), text(limit, digits)
+        if digits >= DIGITS[text] and (found != required or value == limit):
+            break
+    return found, required
+
+
+DIGITS: Final[dict[Any, int]] = {_points: 4, _percent: 1, _percentage_points: 1}
+
+
+def _floor(
+    gate: str,
+    gates: Gates,
+    value: float | None,
+    measure: str,
+    text: Any,
+    missing: str,
+    hint: str = "",
+) -> Verdict:
+    """`value` must be the limit or more."""
+    limit = getattr(gates, gate)
+    if value is None:
+        required = text(limit, DIGITS[text])
+        return Verdict(
+            gate, False, None, limit, measure, "not computable", f"≥ {required}", missing
+        )
+    found, required = _apart(text, value, limit)
+    return Verdict(gate, value >= limit, value, limit, measure, found, f"≥ {required}", hint)
+
+
+def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+    judged = [
+        (row["auroc"]["difference"]["value"], row["label"])
+        for row in labels
+        if row["support"] >= gates.label_support and row["auroc"]["difference"]["value"] is not None
+    ]
+    value, label = min(judged, default=(None, ""))
+    return _floor(
+        "label_auroc",
+        gates,
+        value,
+        f"ΔAUROC of the worst label with ≥ {gates.label_support} positives",
+        _points,
+        "no label has as many and negatives too: see --gate label_support=N",
+        label,
+    )
+
+
+def _agreement(gates: Gates, content: dict[str, Any]) -> list[Verdict]:
+    point = content["operating_points"][content["operating_point"]]
+    agreement = point["agreement"]["value"]
+    own = point["retest"].get(YARDSTICK, {}).get("agreement")
+    over, hint = None, ""
+    if agreement is not None and own is not None:
+        over = round(agreement - own, 6)
+        hint = f"the reference keeps {_percent(own)} of its own decisions"
+    missing = "neither model has a threshold"
+    return [
+        _floor(
+            "agreement", gates, agreement,
+            f"share of equal decisions at '{content['operating_point']}'", _percent, missing,
+        ),
+        _floor(
+            "agreement_over_noise", gates, over,
+            "agreement beyond the reference's own under one gray level of noise",
+            _percentage_points,
+            missing if agreement is None
+            else "the reference report has no retest: evaluate its model again, which measures it",
+            hint,
+        ),
+    ]  # fmt: skip
+
+
+def _coarsest(
+    gate: str, gates: Gates, labels: list[dict[str, Any]], keys: tuple[str, ...], measure: str
+) -> Verdict:
+    """The largest excess of a share over the reference's must be the limit or less."""
+    limit = getattr(gates, gate)
+    found = []
+    for row in labels:
+        one, other = (row["resolution"][role] for role in ROLES)
+        if all(side[key] is not None for side in (one, other) for key in keys):
+            found.append((round(max(other[key] - one[key] for key in keys), 6), row["label"]))
+    if not found:
+        required = f"≤ {_percentage_points(limit)}"
+        return Verdict(
+            gate, False, None, limit, measure, "not computable", required,
+            "it takes two images with finite logits",
+        )  # fmt: skip
+    value, label = max(found)
+    text = _apart(_percentage_points, value, limit)
+    return Verdict(
+        gate, value <= limit, value, limit, measure, text[0], f"≤ {text[1]}",
+        label if value > 0 else "",
+    )  # fmt: skip
+
+
+def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+    moved = [(row["label"], row["logits"]["follows"]) for row in labels]
+    moved = [(label, follows) for label, follows in moved if label != follows]
+    hint = "; ".join(f"{label} follows {follows}" for label, follows in moved[:3])
+    if len(moved) > 3:
+        hint += f"; and {len(moved) - 3} more"
+    return _ceiling("misplaced", gates, len(moved), "labels that follow another label", hint)
+
+
+def _non_finite(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+    counts = {
+        row["label"]: sum(row["resolution"][role]["non_finite"] for role in ROLES) for row in labels
+    }
+    hint = ", ".join(label for label, count in counts.items() if count)
+    measure = "logits that are no finite number"
+    return _ceiling("non_finite", gates, sum(counts.values()), measure, hint)
+
+
+def _ceiling(gate: str, gates: Gates, value: int, measure: str, hint: str) -> Verdict:
+    limit = getattr(gates, gate)
+    return Verdict(gate, value <= limit, value, limit, measure, str(value), f"≤ {limit}", hint)

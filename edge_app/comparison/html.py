@@ -1,0 +1,348 @@
+"""A comparison as one page that opens offline: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app import DISCLAIMER
+from edge_app.comparison import charts
+from edge_app.comparison.compare import ROLES, Comparison
+from edge_app.comparison.gates import YARDSTICK, Verdict
+from edge_app.comparison.style import STYLE
+from edge_app.comparison.svg import element, escape
+from edge_app.comparison.text import decision_words, number, percent, side_name, signed, spread
+from edge_app.errors import OutputError
+from edge_app.files import write_whole
+
+# No script, no network: a page that somebody else's report made must not be able to call home.
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+OTHER_METRICS: Final = {
+    "average_precision": "Average precision",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "calibration_error": "Calibration error",
+}
+
+
+def write_page(comparison: Comparison, verdicts: Sequence[Verdict], path: Path) -> None:
+    """Write the page, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        write_whole(path, page(comparison, verdicts).encode())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def page(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
+    """The page's HTML."""
+    content, pairing = comparison.content, comparison.pair
+    labels, default = content["labels"], content["operating_point"]
+    names = [content[role]["model"].get("format") for role in ROLES]
+    title = f"{content['candidate']['model'].get('name')}: {names[0]} → {names[1]}"
+    point = content["operating_points"][default]
+    sections = [
+        _section("Gates", "", _gates(verdicts)),
+        _section(
+            "AUROC, label by label",
+            "Candidate minus reference, with paired 95 % intervals (bootstrap over patients). "
+            "Dashed: the gates' limits.",
+            _forest(content, verdicts),
+        ),
+        _section(
+            "Decisions that change",
+            "The candidate against the reference, beside the reference against itself on slightly "
+            "changed images: what quantization may change is judged by what does not matter.",
+            charts.changed_bars(content["operating_points"]) + _points(content),
+        ),
+        _section(
+            "All metrics",
+            f"Candidate minus reference. Sensitivity and specificity at ‘{default}’.",
+            _metrics(content),
+        ),
+        _section(
+            "ROC curves",
+            "AUROC of the reference → of the candidate.",
+            LEGEND + charts.roc(pairing, labels),
+        ),
+        _section(
+            "Confusion matrices",
+            f"Images by truth (rows) and decision (columns: yes, no) at ‘{default}’.",
+            charts.confusions(point),
+        ),
+        _section(
+            "Calibration",
+            "Mean score across, share of images that bear the label up, ten bins of equal count. "
+            "Expected calibration error (15 equal bins) of the reference → of the candidate.",
+            LEGEND + charts.reliability(pairing, labels),
+        ),
+        _section(
+            "Logits, image by image",
+            f"Reference across, candidate up; thin lines are the thresholds of ‘{default}’: "
+            "off the two quadrants on the diagonal, the decision changed.",
+            charts.scatter(pairing, labels),
+        ),
+        _section(
+            "Output resolution",
+            "Too coarse an output ties scores and flattens rare labels. Tied: share of pairs of "
+            "images with equal logits; lowest, highest: share of images at either end. Reference → "
+            "candidate; the correlation is theirs.",
+            _resolution(labels),
+        ),
+        _section(
+            "Largest changes",
+            f"Scores that moved most; decisions at ‘{default}’.",
+            _changes(content),
+        ),
+        _section("Provenance", "", _provenance(content)),
+    ]
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+            _header(content, verdicts, title),
+            *sections,
+            f"<footer>{escape(DISCLAIMER)}</footer>\n</main>\n</body>\n</html>\n",
+        ]
+    )
+
+
+LEGEND: Final = (
+    '<p class="legend"><i class="reference"></i> reference <i class="candidate"></i> candidate</p>'
+)
+
+
+def _section(title: str, words: str, body: str) -> str:
+    lead = f"<p>{escape(words)}</p>" if words else ""
+    return f"<section>\n<h2>{escape(title)}</h2>\n{lead}\n{body}\n</section>"
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
+    """Cells are HTML already."""
+    head = "".join(f"<th>{column}</th>" for column in columns)
+    lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+    body = "\n".join(f"<tr>{cells}</tr>" for cells in lines)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return element("div", table, kind=f"wide {kind}".strip())
+
+
+def _header(content: dict[str, Any], verdicts: Sequence[Verdict], title: str) -> str:
+    broken = [verdict for verdict in verdicts if not verdict.passed]
+    data = content["dataset"]
+    sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
+    if broken:
+        verdict, kind = "Not passed", "bad"
+        items = "".join(f"<li>{escape(_broken(gate))}</li>" for gate in broken)
+        words = f'<ul class="lead">{items}</ul>'
+    else:
+        verdict, kind = "Passed", "good"
+        words = f'<p class="lead">All {len(verdicts)} gates are met.</p>'
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in content["notes"])
+    return (
+        f'<header class="{kind}">\n<p class="eyebrow">{escape(title)}</p>\n'
+        f"<h1>{verdict}</h1>\n{words}\n"
+        f"{_key_figures(content)}\n"
+        f'<p class="what">{escape(sides)}; {escape(data["name"])}, {escape(data["split"])}: '
+        f"{data['images']} images of {data['patients']} patients. {escape(DISCLAIMER)}</p>"
+        f"{notes}\n</header>"
+    )
+
+
+def _broken(verdict: Verdict) -> str:
+    hint = f" ({verdict.hint})" if verdict.hint else ""
+    measure = verdict.measure[0].upper() + verdict.measure[1:]
+    return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
+
+
+def _key_figures(content: dict[str, Any]) -> str:
+    macro = content["macro"]["auroc"]
+    point = content["operating_points"][content["operating_point"]]
+    own = point["retest"].get(YARDSTICK)
+    noise = content["logits"]["retest"].get(YARDSTICK)
+    judged = [row for row in content["labels"] if row["auroc"]["difference"]["value"] is not None]
+    worst = min(judged, key=lambda row: row["auroc"]["difference"]["value"], default=None)
+    figures = [
+        ("Macro ΔAUROC", signed(macro["difference"]["value"]), spread(macro["difference"])),
+        (
+            "Largest loss of a label",
+            signed(worst["auroc"]["difference"]["value"]) if worst else "none",
+            f"AUROC of {worst['label']}, {worst['support']} positives" if worst else "",
+        ),
+        (
+            "Same decisions",
+            percent(point["agreement"]["value"]),
+            f"reference under noise: {percent(own['agreement']) if own else 'not measured'}",
+        ),
+        (
+            "Logit difference, rms",
+            number(content["logits"]["rms"]),
+            f"reference under noise: {number(noise) if own else 'not measured'}",
+        ),
+    ]
+    cells = (
+        f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="under">{escape(under)}'
+        "</dd></div>"
+        for name, value, under in figures
+    )
+    return f"<dl>{''.join(cells)}</dl>"
+
+
+def _gates(verdicts: Iterable[Verdict]) -> str:
+    rows = []
+    for verdict in verdicts:
+        mark = ("good", "met") if verdict.passed else ("bad", "not met")
+        hint = f'<br><span class="quiet">{escape(verdict.hint)}</span>' if verdict.hint else ""
+        rows.append(
+            [
+                f'<span class="mark {mark[0]}">{mark[1]}</span>',
+                f"{escape(verdict.measure)}{hint}",
+                escape(verdict.found),
+                escape(verdict.required).replace(" ", "&nbsp;", 1),
+                f"<code>{escape(verdict.gate)}</code>",
+            ]
+        )
+    return _table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
+
+
+def _forest(content: dict[str, Any], verdicts: Iterable[Verdict]) -> str:
+    limits = {verdict.gate: verdict.limit for verdict in verdicts}
+    labels, macro = content["labels"], content["macro"]
+    everywhere = (limits["macro_auroc"], limits["label_auroc"])
+    axis = charts.forest_scale(
+        (row["auroc"]["difference"] for row in (*labels, macro)), everywhere
+    )
+    rows = []
+    for row in (*labels, macro):
+        of_label = "label" in row
+        limit = limits["label_auroc" if of_label else "macro_auroc"]
+        difference = row["auroc"]["difference"]
+        beyond = difference["value"] is not None and difference["value"] < limit
+        rows.append(
+            [
+                escape(row["label"] if of_label else "Macro, findings"),
+                str(row["support"]) if of_label else "",
+                number(row["auroc"]["reference"]),
+                number(row["auroc"]["candidate"]),
+                charts.forest_row(difference, axis, limit, beyond),
+                f"<b>{signed(difference['value'])}</b>",
+                spread(difference),
+            ]
+        )
+    columns = ("Label", "Positives", "Reference", "Candidate", charts.forest_axis(axis))
+    return _table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
+
+
+def _metrics(content: dict[str, Any]) -> str:
+    rows = [
+        [
+            escape(row.get("label", "Macro, findings")),
+            *(
+                f"{signed(row[metric]['difference']['value'])}"
+                f'<br><span class="quiet">{spread(row[metric]["difference"])}</span>'
+                for metric in OTHER_METRICS
+            ),
+            number(row["logits"]["rms"]),
+        ]
+        for row in (*content["labels"], {**content["macro"], "logits": content["logits"]})
+    ]
+    return _table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
+
+
+def _points(content: dict[str, Any]) -> str:
+    rows = []
+    for name, point in content["operating_points"].items():
+        agreement, noise = point["agreement"], point["retest"].get(YARDSTICK)
+        ends = (
+            f"{percent(agreement['low'], 2)} to {percent(agreement['high'], 2)}"
+            if agreement["low"] is not None
+            else "no interval"
+        )
+        rows.append(
+            [
+                escape(name),
+                percent(agreement["value"], 2),
+                ends,
+                number(point["kappa"]),
+                f"{percent(noise['agreement'], 2)}" if noise else "not measured",
+                number(noise["kappa"]) if noise else "not measured",
+                f"{point['images_changed']} of {content['dataset']['images']}",
+            ]
+        )
+    return _table(
+        (
+            *("Operating point", "Same decisions", "95 % interval", "Cohen’s κ"),
+            *("Reference under noise", "its κ", "Images with a change"),
+        ),
+        rows,
+    )
+
+
+def _resolution(labels: Iterable[dict[str, Any]]) -> str:
+    rows = []
+    for row in labels:
+        one, other = (row["resolution"][role] for role in ROLES)
+        shares = ("tied", "lowest", "highest")
+        rows.append(
+            [
+                escape(row["label"]),
+                f"{one['non_finite']} → {other['non_finite']}",
+                f"{_count(one['distinct'])} → {_count(other['distinct'])}",
+                *(f"{percent(one[key], 2)} → {percent(other[key], 2)}" for key in shares),
+                number(row["logits"]["correlation"], 4),
+            ]
+        )
+    columns = ("Label", "Not finite", "Distinct", "Tied", "Lowest", "Highest", "Correlation")
+    return _table(columns, rows)
+
+
+def _count(value: int | None) -> str:
+    return "none" if value is None else str(value)
+
+
+def _changes(content: dict[str, Any]) -> str:
+    rows = [
+        [
+            escape(row["image"]),
+            escape(row["label"]),
+            "present" if row["present"] else "absent",
+            number(row["reference"]["score"]),
+            number(row["candidate"]["score"]),
+            f"<b>{signed(row['change'], 3)}</b>",
+            escape(decision_words(row)),
+        ]
+        for row in content["largest_changes"]
+    ]
+    columns = ("Image", "Label", "Truth", "Reference", "Candidate", "Change", "Decision")
+    return _table(columns, rows, "changes")
+
+
+def _provenance(content: dict[str, Any]) -> str:
+    rows = [("data", content["dataset"]), ("bootstrap", content["bootstrap"])]
+    facts = [(name, *item) for name, part in rows for item in _flat(part)]
+    for role in ROLES:
+        facts += [(role, *item) for item in _flat(content[role])]
+    cells = []
+    before = ""
+    for group, name, value in facts:
+        first = "" if group == before else escape(group)
+        cells.append([first, escape(name), escape(value)])
+        before = group
+    made = f"<p>Made by edge-cxr {escape(content['edge_cxr'])}.</p>"
+    return _table(("", "Fact", "Value"), cells, "facts") + made
+
+
+def _flat(part: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as lines, in their order."""
+    lines: list[tuple[str, str]] = []
+    for key, value in part.items():
+        if isinstance(value, dict):
+            lines += _flat(value, f"{prefix}{key} ")
+        else:
+            lines.append((f"{prefix}{key}".replace("_", " "), str(value)))
+    return lines

@@ -1,0 +1,193 @@
+"""Two evaluation reports → their answers image by image, or why they cannot be compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import ReportError
+from edge_app.evaluation.metrics import Floats
+from edge_app.evaluation.report import Evaluated, Report
+from edge_app.inference.calibration import calibrated
+from edge_app.labels import LABELS
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one report's model answered about N images.
+
+    Attributes:
+        logits: N×15.
+        scores: N×15, calibrated as the report says; NaN where the logit is no finite number.
+        thresholds: by operating point, 15 each; NaN where there is none.
+        retest: by perturbation, N×15 scores of the same model on perturbed images.
+    """
+
+    logits: Floats
+    scores: Floats
+    thresholds: dict[str, Floats]
+    retest: dict[str, Floats]
+
+    def decided(self, point: str) -> Bools:
+        """N×15: "yes" at an operating point; never where there is no threshold."""
+        return decisions(self.scores, self.thresholds[point])
+
+
+def decisions(scores: Floats, thresholds: Floats) -> Bools:
+    """N×15 scores, 15 thresholds → "yes" where a score reaches its threshold, if there is one."""
+    reached: Bools = scores >= thresholds
+    return reached
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two reports on the same images, in the reference's order.
+
+    Attributes:
+        reference, candidate: the reports.
+        answers: theirs, in this order.
+        targets: N×15.
+        points: the operating points that both have, the reference's default first.
+    """
+
+    reference: Report
+    candidate: Report
+    answers: tuple[Answers, Answers]
+    targets: Bools
+    points: tuple[str, ...]
+
+
+def pair(reference: Report, candidate: Report) -> Pair:
+    """Match two reports by image name.
+
+    Raises:
+        ReportError: they are of other data, images, patients or targets, have no default operating
+            point in common, or one of them is damaged.
+    """
+    for role, given in (("reference", reference), ("candidate", candidate)):
+        try:
+            _check(given)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ReportError(
+                f"the {role} is damaged ({reason}): evaluate its model again"
+            ) from None
+    one, other = (str(r.content["dataset"]["digest"]) for r in (reference, candidate))
+    if one != other:
+        raise ReportError(
+            f"the reports are of different data (digests {one[:12]} and {other[:12]}): "
+            "evaluate both models on the same images"
+        )
+    candidate = Report(candidate.content, _in_order_of(reference.evaluated, candidate.evaluated))
+    _same_truth(reference.evaluated, candidate.evaluated)
+    return Pair(
+        reference,
+        candidate,
+        (_answers(reference), _answers(candidate)),
+        reference.evaluated.targets.astype(bool),
+        _common_points(reference.content, candidate.content),
+    )
+
+
+def _check(report: Report) -> None:
+    """A KeyError, TypeError or ValueError tells what a comparison would miss."""
+    content, evaluated = report.content, report.evaluated
+    if tuple(row["label"] for row in content["labels"]) != LABELS:
+        raise ValueError("its labels are not the 15 of this version, in their order")
+    count, shape = len(evaluated.images), (len(evaluated.images), len(LABELS))
+    logits = [evaluated.logits, *evaluated.retest.values()]
+    if {evaluated.targets.shape, *(array.shape for array in logits)} != {shape} or len(
+        evaluated.patients
+    ) != count:
+        raise ValueError("its scores are not of its images and the 15 labels")
+    if not count or content["dataset"]["images"] != count:
+        raise ValueError(f"it states {content['dataset']['images']} images and holds {count}")
+    if len(np.unique(evaluated.images)) != count:
+        raise ValueError("it has an image twice")
+    for key in ("model", "runtime"):
+        content[key].items()
+    for key in ("slope", "intercept"):
+        _fifteen(content["calibration"][key])
+    for rows in content["operating_points"].values():
+        _thresholds(rows)
+    if content["operating_point"] not in content["operating_points"]:
+        raise ValueError("its default operating point is not among its operating points")
+
+
+def _fifteen(values: Any) -> Floats:
+    numbers = np.array(values, np.float64)
+    if numbers.shape != (len(LABELS),) or not np.isfinite(numbers).all():
+        raise ValueError("its calibration is not 15 finite numbers")
+    return numbers
+
+
+def _thresholds(rows: Any) -> Floats:
+    if [row["label"] for row in rows] != list(LABELS):
+        raise ValueError("an operating point is not for its 15 labels")
+    return np.array(
+        [np.nan if row["threshold"] is None else float(row["threshold"]) for row in rows]
+    )
+
+
+def _in_order_of(reference: Evaluated, candidate: Evaluated) -> Evaluated:
+    if set(reference.images) != set(candidate.images):
+        only = sorted(set(reference.images) ^ set(candidate.images))
+        raise ReportError(
+            f"{len(only)} images are in one of the reports only, such as {only[0]}: "
+            "evaluate both models on the same images"
+        )
+    place = {image: row for row, image in enumerate(candidate.images)}
+    rows = [place[image] for image in reference.images]
+    arrays = {
+        field.name: getattr(candidate, field.name)[rows]
+        for field in fields(candidate)
+        if field.name != "retest"
+    }
+    retest = {key: logits[rows] for key, logits in candidate.retest.items()}
+    return replace(candidate, **arrays, retest=retest)
+
+
+def _same_truth(reference: Evaluated, candidate: Evaluated) -> None:
+    for what, same in (
+        ("patients", reference.patients == candidate.patients),
+        ("labels", (reference.targets == candidate.targets).all(axis=1)),
+    ):
+        if not same.all():
+            raise ReportError(
+                f"image {reference.images[~same][0]} has other {what} in the two reports: "
+                "evaluate both models on the same data"
+            )
+
+
+def _common_points(reference: dict[str, Any], candidate: dict[str, Any]) -> tuple[str, ...]:
+    default, there = reference["operating_point"], candidate["operating_points"]
+    if default not in there:
+        raise ReportError(
+            f"the candidate has no operating point '{default}', the reference's default: "
+            "evaluate both with the same operating points"
+        )
+    others = (name for name in reference["operating_points"] if name in there and name != default)
+    return (default, *others)
+
+
+def _answers(report: Report) -> Answers:
+    calibration = report.content["calibration"]
+
+    def scores(logits: NDArray[np.float32]) -> Floats:
+        known = np.isfinite(logits)
+        with np.errstate(over="ignore", invalid="ignore"):  # a calibration may be absurd
+            given = calibrated(np.where(known, logits, 0), calibration)
+        return np.where(known, given, np.nan)
+
+    points = report.content["operating_points"]
+    return Answers(
+        report.evaluated.logits.astype(np.float64),
+        scores(report.evaluated.logits),
+        {name: _thresholds(rows) for name, rows in points.items()},
+        {key: scores(logits) for key, logits in report.evaluated.retest.items()},
+    )

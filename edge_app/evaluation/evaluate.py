@@ -1,0 +1,364 @@
+"""A labelled folder → an evaluation report, on the machine whose answers count.
+
+Answers go into a journal beside the report as they come; after a power cut or Ctrl-C the same
+command goes on, and the report is the same to the byte as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app import machine
+from edge_app.batch import interruptible
+from edge_app.errors import (
+    EXIT_DONE,
+    EXIT_INPUT,
+    EXIT_INTERRUPTED,
+    DatasetError,
+    ImageError,
+    OutputError,
+    UsageError,
+)
+from edge_app.evaluation import report
+from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
+from edge_app.evaluation.labelled import Labelled, LabelledImage
+from edge_app.evaluation.report import Evaluated, Report
+from edge_app.evaluation.splits import SPLITS
+from edge_app.images.perturb import PERTURBATIONS, perturbed
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import read_image
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.preprocess import resize
+from edge_app.labels import LABELS
+from edge_app.output import complain
+from edge_app.sources import printable
+
+JOURNAL_VERSION: Final = 1
+ALL: Final = "all"
+NAMED: Final = 10
+"""How many of the images that were left out are named, on the terminal and in the report."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of a labelled folder that are to be evaluated.
+
+    Attributes:
+        name: of the data set.
+        split: one of `SPLITS`, or `ALL`.
+        images: in the order of their list.
+        left_out: ``(image, reason)`` of those that belong to it and cannot be.
+        tells_patients: whether it is known whose the images are.
+    """
+
+    name: str
+    split: str
+    images: list[LabelledImage]
+    left_out: list[tuple[str, str]]
+    tells_patients: bool
+
+
+def part(labelled: Labelled, split: str | None, limit: int | None = None) -> Part:
+    """One split of a folder, or `ALL`.
+
+    Args:
+        labelled: the folder.
+        split: if None, ``test`` where an official list says what that is, otherwise `ALL`.
+        limit: only so many images.
+
+    Raises:
+        UsageError: there is no such split.
+        DatasetError: no image of it is there.
+    """
+    if split is None:
+        split = "test" if labelled.has_test_list else ALL
+    if split not in (*SPLITS, ALL):
+        raise UsageError(f"--split {split!r}: there are {', '.join((*SPLITS, ALL))}")
+    wanted = SPLITS if split == ALL else (split,)
+    images = [image for image in labelled.images if image.split in wanted]
+    left_out = [(each.name, each.reason) for each in labelled.left_out if each.split in wanted]
+    if not images:
+        why = f"; first left out: {left_out[0][0]}, {left_out[0][1]}" if left_out else ""
+        raise DatasetError(f"{labelled.name}: no labelled {split} image in it{why}")
+    return Part(labelled.name, split, images[:limit], left_out, labelled.tells_patients)
+
+
+def model_facts(classifier: Classifier) -> dict[str, Any]:
+    """A report's `model`, for a model file."""
+    model = classifier.model
+    return {
+        "name": model.name,
+        "format": model.manifest["input"]["dtype"],
+        "sha256": model.sha256,
+        "architecture": model.manifest["architecture"],
+    }
+
+
+def runtime_facts(classifier: Classifier) -> dict[str, Any]:
+    """A report's `runtime`, for a model file: interpreter, delegate, threads, machine, packages."""
+    return {
+        **classifier.provenance()["runtime"],
+        **machine.identity(),
+        "packages": machine.packages(("numpy", "Pillow", classifier.session.runtime.package)),
+    }
+
+
+def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str, Any]) -> Report:
+    """The report of a model file's answers, at the manifest's calibration and thresholds."""
+    manifest = classifier.model.manifest
+    return report.build(
+        evaluated,
+        model=model_facts(classifier),
+        dataset=dataset,
+        runtime=runtime_facts(classifier),
+        calibration=manifest["calibration"],
+        operating_points=manifest["operating_points"],
+        operating_point=classifier.operating_point,
+    )
+
+
+def answer(
+    classifier: Classifier, picture: NDArray[np.uint8], image: str, retest: bool
+) -> tuple[Floats, dict[str, Floats]]:
+    """Logits (15,) of a picture of the network's size, and of its perturbations if `retest`."""
+    keys = PERTURBATIONS if retest else ()
+    changed = {key: classifier.logits(perturbed(picture, key, image))[0] for key in keys}
+    return classifier.logits(picture)[0], changed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answered about one image, as it is kept in a journal.
+
+    Attributes:
+        stamp: size and modification time (ns) of the file when it was read.
+        sha256: of the file.
+        logits: 15, float32.
+        retest: as `logits`, by perturbation.
+    """
+
+    image: str
+    stamp: tuple[int, int]
+    sha256: str
+    logits: Floats
+    retest: dict[str, Floats]
+
+    def as_record(self) -> dict[str, Any]:
+        return {
+            "image": self.image,
+            "stamp": self.stamp,
+            "sha256": self.sha256,
+            "logits": _to_hex(self.logits),
+            "retest": {key: _to_hex(logits) for key, logits in self.retest.items()},
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Answer:
+        """The answer in a journal's record; ValueError, KeyError, TypeError if it holds none."""
+        size, time = record["stamp"]
+        retest = {key: _from_hex(text) for key, text in record["retest"].items()}
+        return cls(
+            str(record["image"]),
+            (int(size), int(time)),
+            str(record["sha256"]),
+            _from_hex(record["logits"]),
+            retest,
+        )
+
+
+def _to_hex(logits: Floats) -> str:
+    return logits.astype("<f4").tobytes().hex()
+
+
+def _from_hex(text: str) -> Floats:
+    logits = np.frombuffer(bytes.fromhex(text), "<f4").astype(np.float32)
+    if logits.shape != (len(LABELS),) or not np.isfinite(logits).all():
+        raise ValueError("no logits")
+    return logits
+
+
+Progress = Callable[[Iterable[LabelledImage]], Iterable[LabelledImage]]
+
+
+def evaluate(
+    wanted: Part,
+    classifier: Classifier,
+    out: Path,
+    *,
+    retest: bool,
+    limits: Limits,
+    progress: Progress = iter,
+) -> tuple[Report | None, int]:
+    """Score a folder's images and write the report to `out`, or go on where that stopped.
+
+    Args:
+        wanted: the images.
+        classifier: who answers.
+        out: the report's JSON; the journal stands beside it while there is work left.
+        retest: also score each image under every perturbation.
+        limits: what images are refused unread.
+        progress: shows the images go by.
+
+    Returns:
+        The report, and an exit code: `EXIT_INPUT` where images were left out, the others being in
+        the report; `EXIT_INTERRUPTED` without a report after Ctrl-C.
+
+    Raises:
+        DatasetError: no image could be read.
+        OutputError: journal or report cannot be written; what was answered is kept.
+    """
+    journal_path = out.with_name(f"{out.name}.journal")
+    try:
+        with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
+            answers, left_out = _answers(wanted, classifier, journal, retest, limits, progress)
+            made = _report(wanted, classifier, answers, left_out)
+            _write(made, out, journal_path)
+            journal.remove()
+    except KeyboardInterrupt:
+        complain(f"interrupted: what was answered is in {journal_path}; {HOW_TO_GO_ON}")
+        return None, EXIT_INTERRUPTED
+    return made, EXIT_INPUT if left_out else EXIT_DONE
+
+
+def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, Any]:
+    """What a journal must be about to be gone on with: all that decides an answer or a fact."""
+    images = [[i.name, i.patient, i.targets.tolist()] for i in wanted.images]
+    listed = hashlib.sha256(json.dumps([wanted.name, wanted.split, images]).encode())
+    return {
+        "kind": "edge-cxr evaluation journal",
+        "schema_version": JOURNAL_VERSION,
+        "model": model_facts(classifier),
+        "data set": listed.hexdigest(),
+        "operating point": classifier.operating_point,
+        "runtime": runtime_facts(classifier),
+        "retest": retest,
+    }
+
+
+def _answers(
+    wanted: Part,
+    classifier: Classifier,
+    journal: Journal,
+    retest: bool,
+    limits: Limits,
+    progress: Progress,
+) -> tuple[dict[str, Answer], list[tuple[str, str]]]:
+    """An answer to each image that can be read, by name, and those that were left out."""
+    answers = dict(_kept(journal.records, wanted.images, retest))
+    if answers:
+        complain(f"going on: {len(answers)} of {len(wanted.images)} images are answered already")
+    left_out = list(wanted.left_out)
+    _name(left_out[:NAMED])
+    with interruptible() as interrupted:
+        for image in progress([i for i in wanted.images if i.name not in answers]):
+            if interrupted():
+                raise KeyboardInterrupt
+            try:
+                given = _answer(image, classifier, retest, limits)
+            except ImageError as error:
+                left_out.append((image.name, str(error)))
+                _name(left_out[-1:] if len(left_out) <= NAMED else [])
+                continue
+            answers[image.name] = given
+            journal.append(given.as_record())
+    if len(left_out) > NAMED:
+        complain(f"left out: {len(left_out) - NAMED} more")
+    return answers, left_out
+
+
+def _name(left_out: Sequence[tuple[str, str]]) -> None:
+    for image, reason in left_out:
+        complain(f"left out: {printable(image)}: {reason}")
+
+
+def _kept(
+    records: list[dict[str, Any]], images: list[LabelledImage], retest: bool
+) -> Iterator[tuple[str, Answer]]:
+    """The journal's answers to these images, but for files that have changed since."""
+    paths = {image.name: image.path for image in images}
+    keys = list(PERTURBATIONS) if retest else []
+    for record in records:
+        try:
+            kept = Answer.from_record(record)
+            if list(kept.retest) == keys and kept.stamp == _stamp(paths[kept.image]):
+                yield kept.image, kept
+        except (ValueError, KeyError, TypeError, AttributeError, OSError):
+            continue  # to be answered again
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _answer(image: LabelledImage, classifier: Classifier, retest: bool, limits: Limits) -> Answer:
+    try:
+        stamp = _stamp(image.path)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}") from None
+    radiograph = read_image(image.path, limits)
+    picture = resize(radiograph.pixels, classifier.model.input_spec)
+    logits, changed = answer(classifier, picture, image.name, retest)
+    return Answer(image.name, stamp, radiograph.facts["sha256"], logits, changed)
+
+
+def _report(
+    wanted: Part,
+    classifier: Classifier,
+    answers: dict[str, Answer],
+    left_out: list[tuple[str, str]],
+) -> Report:
+    images = [image for image in wanted.images if image.name in answers]
+    if not images:
+        raise DatasetError(f"{wanted.name}: not one of {len(left_out)} images could be read")
+    given = [answers[image.name] for image in images]
+    names = np.array([image.name for image in images])
+    targets = np.stack([image.targets for image in images])
+    keys = given[0].retest
+    evaluated = Evaluated(
+        names,
+        np.array([image.patient for image in images]),
+        targets,
+        np.stack([each.logits for each in given]),
+        {key: np.stack([each.retest[key] for each in given]) for key in keys},
+    )
+    notes = []
+    if not wanted.tells_patients:
+        notes.append(
+            "the labels tell no patients: each image counts as one, so intervals are too narrow"
+        )
+    if left_out:
+        notes.append(
+            f"{len(left_out)} images of this split were left out: missing, unreadable or unlabelled"
+        )
+    dataset = {
+        "name": wanted.name,
+        "split": wanted.split,
+        "digest": report.dataset_digest(names, (each.sha256 for each in given), targets),
+        "notes": notes,
+        "left_out": {
+            "images": len(left_out),
+            "first": [{"image": name, "reason": reason} for name, reason in left_out[:NAMED]],
+        },
+    }
+    return build_report(classifier, evaluated, dataset)
+
+
+def _write(made: Report, out: Path, journal: Path) -> None:
+    try:
+        report.write(made, out)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or out}: cannot be written: {error.strerror or error}; the answers "
+            f"are kept in {journal}: make room, then {HOW_TO_GO_ON}"
+        ) from None

@@ -1,0 +1,289 @@
+"""A folder of labelled radiographs: who is in them, what they bear, which split.
+
+Two kinds of CSV are read, told apart by their header: the NIH release's (``Image Index``,
+``Finding Labels``, ``Patient ID``; images anywhere below ``images*/``; official lists beside it)
+and a plain one of ``image``, ``labels`` and, if known, ``patient``, whose images are named
+relative to the folder. Findings are joined by ``|``. Workstation and device both read them here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import DatasetError
+from edge_app.evaluation.splits import Split, assign
+from edge_app.files import UnreadableError, read_bounded
+from edge_app.labels import LABELS
+
+MAX_CSV_BYTES: Final = 32 << 20
+MAX_IMAGES: Final = 250_000
+"""More than twice the whole NIH release."""
+
+COLUMNS: Final = {
+    "image": ("image index", "image"),
+    "findings": ("finding labels", "labels"),
+    "patient": ("patient id", "patient"),
+    "age": ("patient age",),
+    "sex": ("patient gender", "patient sex"),
+    "view": ("view position",),
+}
+"""What is known of an image, and the headings it stands under, in lower case."""
+
+ABOUT: Final = ("age", "sex", "view")
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One image of the list that has a file and labels.
+
+    Attributes:
+        name: as in the CSV.
+        path: its file.
+        patient: whose it is; the image's own name where the CSV tells no patients.
+        targets: 15, uint8, 0 or 1.
+        split: see `splits.assign`.
+        about: what else the CSV says, by `ABOUT`.
+    """
+
+    name: str
+    path: Path
+    patient: str
+    targets: NDArray[np.uint8]
+    split: Split
+    about: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An image that is not evaluated, and why.
+
+    Attributes:
+        split: where it would have been; None where it is in none.
+    """
+
+    name: str
+    reason: str
+    split: Split | None
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A folder's labelled images, in the order of their list.
+
+    Attributes:
+        name: the layout and the folder, for people.
+        tells_patients: whether the CSV does.
+        has_test_list: whether an official list says which images are test.
+    """
+
+    name: str
+    images: list[LabelledImage]
+    left_out: list[LeftOut]
+    tells_patients: bool
+    has_test_list: bool
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    cells: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.cells["image"]
+
+    @property
+    def patient(self) -> str:
+        return self.cells.get("patient", self.name)
+
+
+def load(folder: Path, labels: Path | None = None) -> Labelled:
+    """Index a folder; no image is opened.
+
+    Args:
+        folder: with the images.
+        labels: their CSV; if None, the folder's own (see `find_labels`).
+
+    Raises:
+        DatasetError: the CSV is missing, damaged or contradicts itself; names the line.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: is no folder")
+    path = labels or find_labels(folder)
+    header, rows = _read(path)
+    nih = "image index" in header
+    rows = _distinct(path, rows)
+    files = _nih_files(folder) if nih else {row.name: folder / row.name for row in rows}
+    tested, listed = _read_list(folder / "test_list.txt"), _read_list(folder / "train_val_list.txt")
+    splits = _splits(folder, rows, tested, listed)
+    images, left_out = [], []
+    for row, split in zip(rows, splits, strict=True):
+        targets = _targets(path, row)
+        file = files.get(row.name)
+        if file is None or not file.is_file():
+            left_out.append(LeftOut(row.name, "missing", split))
+        elif targets is None:
+            left_out.append(LeftOut(row.name, "unlabelled", split))
+        elif split is None:
+            left_out.append(LeftOut(row.name, "in no official list", None))
+        else:
+            about = {str(key): row.cells[key] for key in ABOUT if key in row.cells}
+            images.append(LabelledImage(row.name, file, row.patient, targets, split, about))
+    strange = files.keys() - {row.name for row in rows}
+    left_out += [LeftOut(name, "not in the CSV", None) for name in sorted(strange)]
+    layout = "NIH ChestX-ray14 layout" if nih else "labelled folder"
+    return Labelled(
+        name=f"{layout}, {folder.resolve().name}",
+        images=images,
+        left_out=left_out,
+        tells_patients=any("patient" in row.cells for row in rows),
+        has_test_list=tested is not None,
+    )
+
+
+def find_labels(folder: Path) -> Path:
+    """``Data_Entry_2017*.csv`` of the NIH release, ``labels.csv``, or the folder's only CSV.
+
+    Raises:
+        DatasetError: none of them is there.
+    """
+    for pattern in ("Data_Entry_2017*.csv", "labels.csv"):
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found[-1]
+    found = sorted(folder.glob("*.csv"))
+    if len(found) != 1:
+        how_many = "several .csv files" if found else "no .csv file"
+        raise DatasetError(
+            f"{folder}: {how_many} in it, and neither Data_Entry_2017*.csv nor labels.csv: "
+            "which images bear which labels?"
+        )
+    return found[0]
+
+
+def encode(names: Sequence[str], where: str) -> NDArray[np.uint8]:
+    """Labels' names → 15 of 0 or 1.
+
+    Raises:
+        DatasetError: one is no label; the message begins with `where`.
+    """
+    row = np.zeros(len(LABELS), np.uint8)
+    for name in names:
+        if name not in LABELS:
+            raise DatasetError(f"{where}: {name!r} is not one of the labels {', '.join(LABELS)}")
+        row[LABELS.index(name)] = 1
+    return row
+
+
+def _targets(path: Path, row: _Row) -> NDArray[np.uint8] | None:
+    if not row.cells["findings"]:
+        return None
+    names = [name.strip() for name in row.cells["findings"].split("|")]
+    return encode(names, f"{path}, line {row.line}: {row.name}")
+
+
+def _read(path: Path) -> tuple[list[str], list[_Row]]:
+    """The headings, in lower case, and the rows of a CSV, their cells by `COLUMNS`."""
+    try:
+        data = read_bounded(path, MAX_CSV_BYTES)
+    except UnreadableError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DatasetError(f"{path}, line {line}: is not UTF-8 text") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        columns = _columns(path, header)
+        rows = list(_rows(path, reader, len(header), columns))
+    except csv.Error as error:
+        raise DatasetError(f"{path}, line {reader.line_num}: is no CSV: {error}") from None
+    return header, rows
+
+
+def _columns(path: Path, header: list[str]) -> dict[str, int]:
+    """Where in a row each of `COLUMNS` stands."""
+    columns = {}
+    for key, headings in COLUMNS.items():
+        places = [place for place, cell in enumerate(header) if cell in headings]
+        if len(places) > 1:
+            raise DatasetError(f"{path}, line 1: has two columns for the {key}")
+        if places:
+            columns[key] = places[0]
+        elif key in ("image", "findings"):
+            wanted = " or ".join(repr(heading) for heading in headings)
+            raise DatasetError(f"{path}, line 1: no column {wanted}, in any case of letters")
+    return columns
+
+
+def _rows(
+    path: Path, reader: Iterator[list[str]], width: int, columns: dict[str, int]
+) -> Iterator[_Row]:
+    for count, cells in enumerate(filter(None, reader)):
+        line = reader.line_num  # type: ignore[attr-defined]
+        if count >= MAX_IMAGES:
+            raise DatasetError(f"{path}, line {line}: more than {MAX_IMAGES} images")
+        if len(cells) != width:
+            raise DatasetError(f"{path}, line {line}: {len(cells)} cells, not {width}")
+        row = _Row(line, {key: cells[place].strip() for key, place in columns.items()})
+        name = PurePosixPath(row.name)
+        if not row.name or not row.name.isprintable() or name.is_absolute() or ".." in name.parts:
+            raise DatasetError(f"{path}, line {line}: {row.name!r} names no image of the folder")
+        row.cells["image"] = str(name)
+        if not row.patient or not row.patient.isprintable():
+            raise DatasetError(f"{path}, line {line}: {row.name} has no patient")
+        yield row
+
+
+def _distinct(path: Path, rows: list[_Row]) -> list[_Row]:
+    """Without lines that say the same twice."""
+    seen: dict[str, _Row] = {}
+    for row in rows:
+        first = seen.setdefault(row.name, row)
+        if any(first.cells.get(key) != row.cells.get(key) for key in ("patient", "findings")):
+            raise DatasetError(
+                f"{path}, lines {first.line} and {row.line}: two lines disagree about {row.name}"
+            )
+    return list(seen.values())
+
+
+def _splits(
+    folder: Path, rows: list[_Row], tested: set[str] | None, listed: set[str] | None
+) -> list[Split | None]:
+    """The split of each row; None where official lists name it in neither."""
+    if tested is None:
+        return [*assign([row.patient for row in rows], None)]
+    official = {row.name for row in rows} if listed is None else tested | listed
+    inside = [row for row in rows if row.name in official]
+    is_test = [row.name in tested for row in inside]
+    splits = assign([row.patient for row in inside], is_test)
+    testing = {row.patient for row, test in zip(inside, is_test, strict=True) if test}
+    others = {row.patient for row, test in zip(inside, is_test, strict=True) if not test}
+    if testing & others:
+        raise DatasetError(f"{folder}: {len(testing & others)} patients are in both official lists")
+    found = {row.name: split for row, split in zip(inside, splits, strict=True)}
+    return [found.get(row.name) for row in rows]
+
+
+def _nih_files(folder: Path) -> dict[str, Path]:
+    # The full release spreads its images over images_001/images … images_012/images.
+    return {path.name: path for path in sorted(folder.glob("images*/**/*.png")) if path.is_file()}
+
+
+def _read_list(path: Path) -> set[str] | None:
+    if not path.exists():
+        return None
+    try:
+        return set(read_bounded(path, MAX_CSV_BYTES).decode().split())
+    except (UnreadableError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: {error}") from None

@@ -1,0 +1,390 @@
+"""The evaluation report: one JSON per (model, data set, runtime), its raw scores beside it.
+
+The same format on workstation and device, for float and int8. Every metric is
+``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means "not
+computable" (no positives, one patient). ``retest`` tells, where it was measured, how far the same
+model agrees with itself on slightly changed images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app import DISCLAIMER, __version__
+from edge_app.errors import ReportError
+from edge_app.evaluation.metrics import (
+    Confusion,
+    Floats,
+    auroc,
+    average_precision,
+    calibration_error,
+    interval,
+    patient_weights,
+)
+from edge_app.files import UnreadableError, read_bounded, write_whole
+from edge_app.images.perturb import PERTURBATIONS
+from edge_app.inference.calibration import calibrated
+from edge_app.labels import FINDINGS, LABELS
+
+SCHEMA_VERSION: Final = 1
+KIND: Final = "edge-cxr evaluation report"
+RESAMPLES: Final = 1000
+MICRO_OVER: Final = "the 14 findings; precision, recall and the like: those with a threshold"
+STORED: Final = ("images", "patients", "targets", "logits")
+RETEST: Final = "retest_"
+"""Begins the names of the retest's arrays in the `.npz`."""
+
+CHUNK_WEIGHTS: Final = 3_000_000
+"""Weights held at once (24 MB): memory grows neither with the resamples nor with the images."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a model answered about N labelled images.
+
+    Attributes:
+        images, patients: N names.
+        targets: N×15, uint8, 0 or 1.
+        logits: N×15, float32.
+        retest: by key of `perturb.PERTURBATIONS`, N×15 float32: the logits of the same model on
+            the same images, perturbed; empty if that was not measured.
+    """
+
+    images: NDArray[np.str_]
+    patients: NDArray[np.str_]
+    targets: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+    retest: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report and the scores it was made from."""
+
+    content: dict[str, Any]
+    evaluated: Evaluated
+
+
+def dataset_digest(
+    images: Iterable[str], digests: Iterable[str], targets: NDArray[np.uint8]
+) -> str:
+    """SHA-256 over the sorted lines ``name sha256-of-the-file labels-as-bits``.
+
+    Two evaluations with the same digest saw the same files under the same labels, in any order.
+    """
+    lines = sorted(
+        f"{image} {digest} {''.join(map(str, row))}"
+        for image, digest, row in zip(images, digests, targets.tolist(), strict=True)
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def build(
+    evaluated: Evaluated,
+    *,
+    model: dict[str, Any],
+    dataset: dict[str, Any],
+    runtime: dict[str, Any],
+    calibration: dict[str, Any],
+    operating_points: dict[str, Any],
+    operating_point: str,
+    resamples: int = RESAMPLES,
+) -> Report:
+    """Compute every metric with its interval.
+
+    Args:
+        evaluated: the answers.
+        model, dataset, runtime: what answered what on what; stored as given, plus counts.
+        calibration, operating_points: as in a manifest.
+        operating_point: the one whose thresholds precision, recall and the like are taken at.
+    """
+    scores = calibrated(evaluated.logits, calibration)
+    targets = evaluated.targets.astype(bool)
+    point = operating_points[operating_point]
+    whole = np.ones((1, len(targets)))
+    values = _all_metrics(targets, scores, point["thresholds"], whole)
+    weights = patient_weights(evaluated.patients, resamples, seed=0)
+    several = len(np.unique(evaluated.patients)) > 1
+    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(FINDINGS)))
+    chunks = [
+        _all_metrics(targets, scores, point["thresholds"], weights[start : start + step])
+        for start in range(0, resamples if several else 0, step)
+    ]
+
+    def with_intervals(group: str) -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        for name, value in values[group].items():
+            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
+            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
+            metrics[name] = {"value": _plain(value[0]), "low": _plain(low), "high": _plain(high)}
+        return metrics
+
+    labels = []
+    for channel, label in enumerate(LABELS):
+        threshold = point["thresholds"][channel]
+        labels.append(
+            {
+                "label": label,
+                "support": int(targets[:, channel].sum()),
+                "threshold": threshold,
+                "confusion": _confusion(targets[:, channel], scores[:, channel], threshold),
+                **with_intervals(label),
+            }
+        )
+    content = {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "edge_cxr": __version__,
+        "disclaimer": DISCLAIMER,
+        "model": model,
+        "dataset": {
+            **dataset,
+            "images": len(targets),
+            "patients": len(np.unique(evaluated.patients)),
+        },
+        "runtime": runtime,
+        "bootstrap": {"unit": "patient", "resamples": resamples if several else 0, "level": 0.95},
+        "calibration": calibration,
+        "operating_point": operating_point,
+        "labels": labels,
+        "macro": {"over": "the 14 findings that are computable", **with_intervals("macro")},
+        "micro": {"over": MICRO_OVER, **with_intervals("micro")},
+        "operating_points": {
+            name: _achieved(targets, scores, given) for name, given in operating_points.items()
+        },
+        "retest": {
+            key: {
+                "logit_rms": _plain(logit_rms(evaluated.logits, logits)),
+                "decisions_kept": {
+                    name: decisions_kept(
+                        scores, calibrated(logits, calibration), given["thresholds"]
+                    )
+                    for name, given in operating_points.items()
+                },
+            }
+            for key, logits in evaluated.retest.items()
+        },
+    }
+    return Report(content, evaluated)
+
+
+def _plain(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def _predicted(scores: Floats, threshold: float | None) -> NDArray[np.bool_]:
+    return scores >= (math.inf if threshold is None else threshold)
+
+
+def _confusion(
+    targets: NDArray[np.bool_], scores: Floats, threshold: float | None
+) -> dict[str, int] | None:
+    if threshold is None:
+        return None
+    table = Confusion.of(targets, _predicted(scores, threshold), np.ones((1, len(targets))))
+    cells = {"tn": table.tn, "fp": table.fp, "fn": table.fn, "tp": table.tp}
+    return {name: int(cell[0]) for name, cell in cells.items()}
+
+
+def _achieved(
+    targets: NDArray[np.bool_], scores: Floats, point: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Per label: the threshold, what it reached where it was fitted, and what it reaches here."""
+    rows = []
+    for channel, label in enumerate(LABELS):
+        threshold = point["thresholds"][channel]
+        row: dict[str, Any] = {"label": label, "threshold": threshold}
+        predicted = _predicted(scores[:, channel], threshold)
+        ratios = Confusion.of(targets[:, channel], predicted, np.ones((1, len(targets)))).ratios()
+        for name, key in (("sensitivity", "recall"), ("specificity", "specificity")):
+            row[f"{name}_fitted"] = point[name][channel]
+            row[name] = None if threshold is None else _plain(ratios[key][0])
+        rows.append(row)
+    return rows
+
+
+def logit_rms(logits: NDArray[np.float32], changed: NDArray[np.float32]) -> float:
+    """Root mean square of the difference of two N×15 logits, over all images and labels."""
+    return float(np.sqrt(np.square(logits.astype(np.float64) - changed).mean()))
+
+
+def decisions_kept(scores: Floats, changed: Floats, thresholds: list[float | None]) -> float | None:
+    """Share of equal yes/no decisions of two sets of scores (N×15 each).
+
+    Labels without a threshold have no decisions; None if there is no other.
+    """
+    known = [channel for channel, at in enumerate(thresholds) if at is not None]
+    if not known:
+        return None
+    limits = np.array([thresholds[channel] for channel in known], np.float64)
+    same = (scores[:, known] >= limits) == (changed[:, known] >= limits)
+    return _plain(same.mean())
+
+
+def _all_metrics(
+    targets: NDArray[np.bool_],
+    scores: Floats,
+    thresholds: list[float | None],
+    weights: Floats,
+) -> dict[str, dict[str, Floats]]:
+    """Every metric of every label, macro and micro: B values each."""
+    groups: dict[str, dict[str, Floats]] = {}
+    nothing = np.zeros(len(weights))
+    pooled = Confusion(nothing, nothing, nothing, nothing)
+    for channel, (label, threshold) in enumerate(zip(LABELS, thresholds, strict=True)):
+        truth, given = targets[:, channel], scores[:, channel]
+        table = Confusion.of(truth, _predicted(given, threshold), weights)
+        ratios = table.ratios()
+        if threshold is None:
+            ratios = {name: np.full(len(weights), np.nan) for name in ratios}
+        elif channel in FINDINGS:
+            pooled += table
+        groups[label] = {
+            **ratios,
+            "auroc": auroc(truth, given, weights),
+            "average_precision": average_precision(truth, given, weights),
+            "calibration_error": calibration_error(truth, given, weights),
+        }
+    findings = [LABELS[channel] for channel in FINDINGS]
+    groups["macro"] = {
+        name: _nanmean(np.stack([groups[label][name] for label in findings]))
+        for name in groups[findings[0]]
+    }
+    truth, given = targets[:, FINDINGS].ravel(), scores[:, FINDINGS].ravel()
+    each = np.repeat(weights, len(FINDINGS), axis=1)
+    groups["micro"] = {
+        **pooled.ratios(),
+        "auroc": auroc(truth, given, each),
+        "average_precision": average_precision(truth, given, each),
+    }
+    return groups
+
+
+def _nanmean(values: Floats) -> Floats:
+    """Mean over the first axis of what is computable; NaN where nothing is."""
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
+
+
+def interval_text(metric: dict[str, Any]) -> str:
+    """A metric with its interval as people read it."""
+    if metric["value"] is None:
+        return "not computable"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f} (no interval)"
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
+def write(report: Report, path: Path) -> None:
+    """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
+    scores, buffer = path.with_suffix(".npz"), BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        images=report.evaluated.images,
+        patients=report.evaluated.patients,
+        targets=report.evaluated.targets,
+        logits=report.evaluated.logits,
+        **{f"{RETEST}{key}": logits for key, logits in report.evaluated.retest.items()},
+    )
+    data = buffer.getvalue()
+    write_whole(scores, data)
+    stated = {"file": scores.name, "sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps({**report.content, "scores": stated}, indent=1, allow_nan=False)
+    write_whole(path, f"{text}\n".encode())
+
+
+MAX_REPORT_BYTES: Final = 16 << 20
+MAX_SCORES_BYTES: Final = 256 << 20
+
+
+def read(path: Path) -> Report:
+    """Read a report and its scores.
+
+    Raises:
+        ReportError: it is no report, of a newer version, or its scores are missing, changed or
+            not what scores are.
+    """
+    place = path
+    try:
+        content = json.loads(read_bounded(path, MAX_REPORT_BYTES), parse_constant=_no_constant)
+        if content["kind"] != KIND:
+            raise ReportError(f"{path}: is not an {KIND}")
+        if content["schema_version"] > SCHEMA_VERSION:
+            raise ReportError(f"{path}: has version {content['schema_version']}: update edge-cxr")
+        stated = content["scores"]
+        place = path.with_name(Path(stated["file"]).name)
+        data = read_bounded(place, MAX_SCORES_BYTES)
+        if hashlib.sha256(data).hexdigest() != stated["sha256"]:
+            raise ReportError(f"{place}: is not the scores file that {path.name} was written with")
+        evaluated = _evaluated(_arrays(data))
+        content.setdefault("retest", {})  # reports of before it was measured
+        if content["retest"].keys() != evaluated.retest.keys():
+            raise ValueError(f"its retest is not the one in {place.name}")
+    except UnreadableError as error:
+        raise ReportError(f"{place}: {error}") from None
+    except DAMAGED as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ReportError(f"{path}: is damaged or no {KIND}: {reason}") from None
+    return Report(content, evaluated)
+
+
+DAMAGED: Final = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
+)
+"""What `json`, `zipfile` and `numpy` raise on what others wrote."""
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` that unpacks to no more than `MAX_SCORES_BYTES`."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_SCORES_BYTES:
+            raise ValueError(f"its scores unpack to more than {MAX_SCORES_BYTES} bytes")
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _evaluated(arrays: dict[str, NDArray[Any]]) -> Evaluated:
+    """Arrays that others wrote → what a model answered, or a ValueError that says what is wrong."""
+    count = len(arrays["images"])
+    expected: dict[str, tuple[str, tuple[int, ...]]]
+    expected = {
+        "images": ("U", (count,)),
+        "patients": ("U", (count,)),
+        "targets": ("u", (count, len(LABELS))),
+        "logits": ("f", (count, len(LABELS))),
+    }
+    expected |= {f"{RETEST}{key}": expected["logits"] for key in PERTURBATIONS}
+    unknown = arrays.keys() - expected.keys()
+    if unknown:
+        raise ValueError(f"its scores hold {min(unknown)!r}, which does not belong there")
+    for name, array in arrays.items():
+        kind, shape = expected[name]
+        if array.dtype.kind != kind or array.shape != shape or not count:
+            raise ValueError(f"its {name} are {array.dtype} {array.shape}")
+        if kind == "f" and (array.dtype != np.float32 or not np.isfinite(array).all()):
+            raise ValueError(f"its {name} are not finite 32-bit numbers")
+    if arrays["targets"].dtype != np.uint8 or arrays["targets"].max() > 1:
+        raise ValueError("its targets are not 0 or 1 in 8 bits")
+    retest = {key: arrays[f"{RETEST}{key}"] for key in PERTURBATIONS if f"{RETEST}{key}" in arrays}
+    return Evaluated(**{key: arrays[key] for key in STORED}, retest=retest)

@@ -1,0 +1,71 @@
+"""An evaluation report as lines for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_app import DISCLAIMER
+from edge_app.evaluation.report import Report, interval_text
+from edge_app.images.perturb import WORDS
+
+MARGIN = 24
+
+
+def summary(report: Report) -> str:
+    """Who answered on what, the metrics of each label, the retest."""
+    content = report.content
+    lines = [*heading(content), "", *metrics(content, DECISIONS), "", *retest(content)]
+    return "\n".join([*lines, DISCLAIMER])
+
+
+def heading(content: dict[str, Any]) -> list[str]:
+    """Model, runtime and machine; data set and what is missing of it; operating point."""
+    model, dataset, runtime = content["model"], content["dataset"], content["runtime"]
+    where = runtime.get("board") or runtime.get("cpu")
+    machine = f"{where} ({runtime['machine']})" if where else runtime["machine"]
+    threads = f", threads: {runtime['threads']}" if "threads" in runtime else ""
+    lines = [
+        f"{model['name']}, {model['format']}, {runtime['name']} {runtime['version']} on the "
+        f"{runtime['delegate']}{threads}; {machine}",
+        f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
+        f"{dataset['patients']} patients; digest {dataset['digest'][:16]}",
+    ]
+    lines += [f"note: {note}" for note in dataset.get("notes", ())]
+    return [*lines, f"operating point '{content['operating_point']}'"]
+
+
+RANKING = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "calibration_error": "calibration error",
+}
+DECISIONS = {"auroc": "AUROC", "recall": "sensitivity", "specificity": "specificity"}
+
+
+def metrics(content: dict[str, Any], columns: dict[str, str]) -> list[str]:
+    """A table of some metrics with their intervals, by label; `columns` are metrics' titles."""
+    lines = [
+        "95 % intervals: bootstrap over patients",
+        f"{'':>18}  {'support':>7}" + "".join(f"  {title:>24}" for title in columns.values()),
+    ]
+    for row in [*content["labels"], {"label": "macro (findings)", **content["macro"]}]:
+        cells = "".join(f"  {interval_text(row[key]):>24}" for key in columns)
+        lines.append(f"{row['label']:>18}  {row.get('support', ''):>7}{cells}")
+    return lines
+
+
+def retest(content: dict[str, Any]) -> list[str]:
+    """How often the model agrees with itself on slightly changed images; nothing if unmeasured."""
+    if not content["retest"]:
+        return []
+    points = content["operating_points"]
+    lines = [
+        "the same model on the same images, slightly changed: decisions kept, logit difference",
+        f"{'':>{MARGIN}}" + "".join(f"  {point:>10}" for point in points) + f"  {'rms':>6}",
+    ]
+    for key, measured in content["retest"].items():
+        kept = (measured["decisions_kept"][point] for point in points)
+        cells = ("none" if share is None else f"{share:.1%}" for share in kept)
+        row = "".join(f"  {cell:>10}" for cell in cells)
+        lines.append(f"{WORDS[key]:>{MARGIN}}{row}  {measured['logit_rms']:>6.3f}")
+    return [*lines, ""]

@@ -1,0 +1,1 @@
+"""A picture file → an 8-bit gray radiograph, whatever the file is."""

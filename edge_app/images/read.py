@@ -1,0 +1,50 @@
+"""One file → one 8-bit grayscale radiograph, air dark and bone bright, or a clear refusal.
+
+Every file is read as if an enemy had made it: what is no regular file is not opened, what is too
+large is not read, and what it *is* is decided by its content alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import IO
+
+from edge_app.errors import ImageError
+from edge_app.files import TooLargeError, UnreadableError, read_bounded
+from edge_app.images import raster
+from edge_app.images.radiograph import Limits, Radiograph
+
+DICOM_PREFIX = slice(128, 132)
+
+
+def read_image(
+    source: str | os.PathLike[str] | IO[bytes], limits: Limits | None = None
+) -> Radiograph:
+    """Read a radiograph from a file or an open binary stream.
+
+    Raises:
+        ImageError: whatever is wrong with the file, in one line.
+    """
+    limits = limits or Limits()
+    data = _read(source, limits.max_bytes)
+    if data[DICOM_PREFIX] == b"DICM":
+        from edge_app.images import dicom
+
+        image = dicom.decode(data, limits)
+    else:
+        image = raster.decode(data, limits)
+    image.facts["sha256"] = hashlib.sha256(data).hexdigest()
+    return image
+
+
+def _read(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
+    try:
+        data = read_bounded(source, max_bytes)
+    except TooLargeError as error:
+        raise ImageError(f"{error}: raise --max-bytes if it is really an image") from None
+    except UnreadableError as error:
+        raise ImageError(str(error)) from None
+    if not data:
+        raise ImageError("is empty")
+    return data

@@ -1,0 +1,1 @@
+"""A radiograph and a model file → scores."""

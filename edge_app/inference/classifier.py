@@ -1,0 +1,146 @@
+"""A radiograph in, findings out: the whole way that `edge-cxr classify` goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import ModelError, UsageError
+from edge_app.images.radiograph import Radiograph
+from edge_app.inference.calibration import calibrated
+from edge_app.inference.model_file import ModelFile
+from edge_app.inference.preprocess import resize, to_tensor
+from edge_app.inference.runtime import Session, find_runtime
+from edge_app.labels import LABELS
+
+BLANK_RANGE = 8
+"""Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
+
+
+MAX_ASPECT = 1.5
+"""Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One label's answer.
+
+    Attributes:
+        label: one of `LABELS`.
+        logit: the network's output.
+        score: calibrated probability, 0 to 1.
+        threshold: of the operating point, on the score; None where it was not computable.
+        above: score ≥ threshold; None without a threshold.
+    """
+
+    label: str
+    logit: float
+    score: float
+    threshold: float | None
+    above: bool | None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The answer for one radiograph.
+
+    Attributes:
+        findings: 15, in label order.
+        map: h×w×15 float32, class activation in logits: its spatial mean is the logits.
+        warnings: one line each, of the image and of its scoring.
+        blank: the picture is (nearly) constant: scored, but not to be believed.
+    """
+
+    findings: tuple[Finding, ...]
+    map: NDArray[np.float32]
+    warnings: tuple[str, ...]
+    blank: bool
+
+
+def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
+    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
+    if quantization is None:
+        return values.astype(np.float32, copy=False)
+    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
+    return offset * np.float32(quantization["scale"])
+
+
+class Classifier:
+    """A model ready to answer.
+
+    Args:
+        model: see `model_file.read`.
+        operating_point: a name in the manifest; its default if None.
+        threads: of the interpreter.
+
+    Raises:
+        ModelError, RuntimeUnavailableError, UsageError: see the messages.
+    """
+
+    def __init__(
+        self, model: ModelFile, operating_point: str | None = None, threads: int = 1
+    ) -> None:
+        points = model.manifest["operating_points"]
+        self.model = model
+        self.operating_point = operating_point or model.manifest["default_operating_point"]
+        if self.operating_point not in points:
+            raise UsageError(
+                f"{model.name} has no operating point {operating_point!r}; it has: "
+                + ", ".join(points)
+            )
+        self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
+        self.session = Session(model, find_runtime(), threads)
+
+    def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
+        tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
+        raw = self.session.run(tensor)
+        outputs = self.model.manifest["outputs"]
+        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        return logits, dequantize(raw.map, outputs["map"]["quantization"])
+
+    def classify(self, image: Radiograph) -> Findings:
+        """Score one radiograph."""
+        pixels = resize(image.pixels, self.model.input_spec)
+        logits, activation = self.logits(pixels)
+        scores = calibrated(logits, self.model.manifest["calibration"])
+        findings = tuple(
+            Finding(
+                label, float(logit), float(score), at, None if at is None else bool(score >= at)
+            )
+            for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
+        )
+        warnings = list(image.warnings)
+        height, width = image.pixels.shape
+        if max(height, width) > MAX_ASPECT * min(height, width):
+            warnings.append(
+                f"is {width}x{height}: stretched to a square far from what was trained on"
+            )
+        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
+        if blank:
+            warnings.append("is blank (nearly one gray level): its scores mean nothing")
+        return Findings(findings, activation, tuple(warnings), blank)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a stored result needs to be trusted later, for JSON."""
+        runtime = self.session.runtime
+        return {
+            "model": {
+                "name": self.model.name,
+                "sha256": self.model.sha256,
+                "dtype": self.model.manifest["input"]["dtype"],
+            },
+            "operating_point": self.operating_point,
+            "preprocessing": self.model.input_spec.as_dict(),
+            "runtime": {
+                "name": runtime.name,
+                "version": runtime.version,
+                "delegate": "cpu",
+                "threads": self.session.threads,
+            },
+        }

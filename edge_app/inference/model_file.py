@@ -1,0 +1,292 @@
+"""One file a model: a `.tflite` flatbuffer with a ZIP appended that says what it is.
+
+Any interpreter still loads the file, and ``unzip -p model.tflite manifest.json`` shows the
+manifest. The ZIP holds ``manifest.json`` (see ``manifest.schema.json``), ``labels.txt`` and golden
+vectors: a few input tensors with the outputs that a reference run gave. The digests find
+corruption; they are no signature, and do not tell who made the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from math import prod
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.errors import ModelError
+from edge_app.files import UnreadableError, read_bounded, write_whole
+from edge_app.inference.preprocess import InputSpec
+from edge_app.labels import LABELS
+
+SCHEMA_VERSION: Final = 1
+SHIPPED: Final = Path(__file__).parents[1] / "models"
+DEFAULT_MODEL: Final = "cxr-lite0-128"
+
+MAX_FILE_BYTES: Final = 64 << 20
+MAX_MANIFEST_BYTES: Final = 1 << 20
+MAX_MEMBER_BYTES: Final = 16 << 20
+MEMBERS: Final = frozenset(
+    ("manifest.json", "labels.txt", "golden/input.bin", "golden/logits.bin", "golden/map.bin")
+)
+TFLITE_IDENTIFIER: Final = b"TFL3"
+ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+BROKEN_ZIP: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError, UnicodeError),
+)
+"""What `zipfile` raises on a file that is none, or none that it knows."""
+
+HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN DATA"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """K input tensors and what the reference run answered, in the model's own dtypes.
+
+    Attributes:
+        inputs: K×height×width×1.
+        logits: K×15.
+        maps: K×h×w×15.
+    """
+
+    inputs: NDArray[Any]
+    logits: NDArray[Any]
+    maps: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that was read and found whole."""
+
+    path: Path
+    flatbuffer: bytes
+    manifest: dict[str, Any]
+    golden: Golden
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the flatbuffer: what computes the answers."""
+        return str(self.manifest["flatbuffer"]["sha256"])
+
+    @property
+    def input_spec(self) -> InputSpec:
+        given = self.manifest["input"]
+        return InputSpec(given["height"], given["width"])
+
+    @property
+    def integer(self) -> bool:
+        """Whether input and outputs are int8 rather than float32."""
+        return bool(self.manifest["input"]["dtype"] == "int8")
+
+
+def locate(name: str) -> Path:
+    """The file of a shipped model's name, or `name` itself as a path."""
+    shipped = SHIPPED / f"{name}.tflite"
+    return shipped if os.path.isfile(shipped) else Path(name)
+
+
+def shipped_models() -> list[Path]:
+    """The model files that came with the package, by name."""
+    return sorted(SHIPPED.glob("*.tflite"))
+
+
+def read(path: Path) -> ModelFile:
+    """Read a model file and check all of it that can be checked without running it.
+
+    Raises:
+        ModelError: one line that names the file and what is wrong with it.
+    """
+    try:
+        data = read_bounded(path, MAX_FILE_BYTES)
+    except UnreadableError as error:
+        known = ", ".join(p.stem for p in shipped_models())
+        raise ModelError(f"{path}: {error}; shipped models are: {known}") from None
+    try:
+        return _parse(path, data)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _parse(path: Path, data: bytes) -> ModelFile:
+    if data[4:8] != TFLITE_IDENTIFIER:
+        raise ModelError("not a TensorFlow Lite model")
+    members = _unzip(data)
+    manifest = _manifest(members["manifest.json"])
+    stated = manifest["flatbuffer"]
+    flatbuffer = data[: stated["bytes"]]
+    if data[stated["bytes"] :][:4] != b"PK\x03\x04":
+        raise ModelError("the flatbuffer's length is not the manifest's: truncated or changed")
+    if hashlib.sha256(flatbuffer).hexdigest() != stated["sha256"]:
+        raise ModelError("the flatbuffer's SHA-256 is not the manifest's: damaged, copy it again")
+    if members["labels.txt"].decode("utf-8", "replace").splitlines() != list(LABELS):
+        raise ModelError("labels.txt does not hold this version's labels in their order")
+    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members))
+
+
+def _unzip(data: bytes) -> dict[str, bytes]:
+    """The ZIP's members, each of a known name and a bounded size."""
+    try:
+        archive = zipfile.ZipFile(BytesIO(data))
+    except zipfile.BadZipFile:
+        raise ModelError(
+            f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
+        ) from None
+    except BROKEN_ZIP as error:
+        raise ModelError(f"its ZIP is damaged: {error}") from None
+    names = archive.namelist()
+    strange = sorted(set(names) - MEMBERS)
+    if strange:
+        raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
+    if len(names) != len(MEMBERS):
+        absent = sorted(MEMBERS - set(names)) or ["a second member of one name"]
+        raise ModelError(f"its ZIP is not a model file's: {absent[0]}; {HOW_TO_MAKE_ONE}")
+    return {info.filename: _member(archive, info) for info in archive.infolist()}
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    limit = MAX_MANIFEST_BYTES if info.filename == "manifest.json" else MAX_MEMBER_BYTES
+    try:
+        with archive.open(info) as member:
+            data = member.read(limit + 1)
+    except BROKEN_ZIP as error:
+        raise ModelError(f"{info.filename} in its ZIP is damaged: {error}") from None
+    if len(data) > limit:
+        raise ModelError(f"{info.filename} in its ZIP unpacks to more than {limit} bytes")
+    return data
+
+
+def _manifest(data: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"manifest.json is not JSON: {error}") from None
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ModelError(f"its manifest has version {version}: update edge-cxr to use it")
+    check_manifest(manifest)
+    return dict(manifest)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def check_manifest(manifest: Any) -> None:
+    """Hold a manifest to ``manifest.schema.json`` and to what a schema cannot say.
+
+    Raises:
+        ModelError: the first thing that is wrong, by its place in the manifest.
+    """
+    import fastjsonschema
+
+    try:
+        _validator()(manifest)
+    except fastjsonschema.JsonSchemaException as error:
+        raise ModelError(f"bad manifest: {error.message[:200]}") from None
+    if manifest["labels"] != list(LABELS):
+        raise ModelError("bad manifest: its labels are not this version's, in their order")
+    if manifest["default_operating_point"] not in manifest["operating_points"]:
+        raise ModelError("bad manifest: its default operating point is not among its points")
+    dtypes = {manifest["input"]["dtype"], *(o["dtype"] for o in manifest["outputs"].values())}
+    if len(dtypes) > 1:
+        raise ModelError("bad manifest: input and outputs differ in dtype")
+    for part in (manifest["input"], *manifest["outputs"].values()):
+        if (part["dtype"] == "int8") != (part["quantization"] is not None):
+            raise ModelError("bad manifest: int8 needs a quantization, float32 has none")
+    channels = len(LABELS)
+    logits, maps = (manifest["outputs"][name]["shape"] for name in ("logits", "map"))
+    if logits != [1, channels] or len(maps) != 4 or maps[0] != 1 or maps[3] != channels:
+        raise ModelError(f"bad manifest: outputs of shape {logits} and {maps} are not 15 labels'")
+    numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
+    if not np.isfinite(numbers).all():
+        raise ModelError("bad manifest: its calibration is not finite")
+
+
+def _validator() -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    schema = json.loads((Path(__file__).parent / "manifest.schema.json").read_text())
+    validate: Callable[[Any], Any] = fastjsonschema.compile(schema)
+    return validate
+
+
+def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:
+    count = manifest["golden"]["count"]
+    dtype = np.dtype(manifest["input"]["dtype"]).newbyteorder("<")
+    given = manifest["input"]
+    shapes = {
+        "input": (given["height"], given["width"], 1),
+        "logits": tuple(manifest["outputs"]["logits"]["shape"][1:]),
+        "map": tuple(manifest["outputs"]["map"]["shape"][1:]),
+    }
+    tensors = []
+    for name, shape in shapes.items():
+        data = members[f"golden/{name}.bin"]
+        if len(data) != count * prod(shape) * dtype.itemsize:
+            raise ModelError(f"golden/{name}.bin does not hold {count} tensors of shape {shape}")
+        tensors.append(np.frombuffer(data, dtype).reshape(count, *shape))
+    return Golden(*tensors)
+
+
+def assemble(
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden
+) -> tuple[bytes, ModelFile]:
+    """The bytes of a model file, and what `read` would make of them; nothing is written.
+
+    Args:
+        path: where it is going to be.
+        flatbuffer: a `.tflite` without anything appended.
+        manifest: as in the schema, without `schema_version`, `flatbuffer` and `labels`.
+        golden: in the dtypes of the model's input and outputs.
+
+    Raises:
+        ModelError: the parts do not make a model file that `read` would accept.
+    """
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        **manifest,
+        "labels": list(LABELS),
+        "flatbuffer": {
+            "bytes": len(flatbuffer),
+            "sha256": hashlib.sha256(flatbuffer).hexdigest(),
+        },
+    }
+    check_manifest(manifest)
+    little = manifest["input"]["dtype"]
+    members = {
+        "manifest.json": json.dumps(manifest, indent=1, allow_nan=False).encode(),
+        "labels.txt": "".join(f"{label}\n" for label in LABELS).encode(),
+        "golden/input.bin": golden.inputs.astype(f"<{np.dtype(little).str[1:]}").tobytes(),
+        "golden/logits.bin": golden.logits.astype(f"<{np.dtype(little).str[1:]}").tobytes(),
+        "golden/map.bin": golden.maps.astype(f"<{np.dtype(little).str[1:]}").tobytes(),
+    }
+    buffer = BytesIO(flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            # A fixed date: the same parts give the same bytes.
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_DEFLATED)
+    whole = buffer.getvalue()
+    return whole, _parse(path, whole)
+
+
+def write(path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden) -> ModelFile:
+    """`assemble`, and write it: whole or not at all; an existing file is replaced."""
+    whole, model = assemble(path, flatbuffer, manifest, golden)
+    write_whole(path, whole)
+    return model

@@ -1,0 +1,221 @@
+"""Each gate is broken by what it is there for, and by nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import validate
+
+from edge_app.comparison.compare import Comparison
+from edge_app.comparison.gates import Gates, Verdict, judge, record
+from edge_app.errors import UsageError
+from edge_app.evaluation.report import Evaluated
+from edge_app.inference.model_file import read
+from edge_app.labels import LABELS
+
+from ..reports import answers, compared, nearly, with_logits
+
+NAMES = [
+    *("macro_auroc", "macro_auroc_low", "label_auroc", "agreement", "agreement_over_noise"),
+    *("tied", "saturated", "misplaced", "non_finite"),
+]
+
+
+@pytest.fixture(scope="module")
+def reference() -> Evaluated:
+    return answers()
+
+
+@pytest.fixture(scope="module")
+def faithful(reference: Evaluated) -> Comparison:
+    return compared(reference, nearly(reference))
+
+
+def broken(verdicts: list[Verdict]) -> list[str]:
+    return [verdict.gate for verdict in verdicts if not verdict.passed]
+
+
+def test_a_faithful_candidate_passes_every_gate(faithful: Comparison) -> None:
+    verdicts = judge(faithful)
+    assert [verdict.gate for verdict in verdicts] == NAMES
+    assert broken(verdicts) == []
+
+
+CHANGES: dict[str, tuple[tuple[Any, ...], Any]] = {
+    "macro_auroc": (("macro", "auroc", "difference", "value"), -0.00201),
+    "macro_auroc_low": (("macro", "auroc", "difference", "low"), -0.00501),
+    "label_auroc": (("labels", 3, "auroc", "difference", "value"), -0.0101),
+    "agreement_over_noise": (("operating_points", "balanced", "retest", "noise", "agreement"), 1.0),
+    "tied": (("labels", 12, "resolution", "candidate", "tied"), 0.0501),
+    "saturated": (("labels", 12, "resolution", "candidate", "highest"), 0.06),
+    "misplaced": (("labels", 12, "logits", "follows"), "Mass"),
+    "non_finite": (("labels", 12, "resolution", "candidate", "non_finite"), 1),
+}
+
+
+@pytest.mark.parametrize("gate", CHANGES)
+def test_a_gate_is_broken_by_its_own_quantity_alone(gate: str, faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    (*steps, last), value = CHANGES[gate]
+    place = content
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    verdicts = judge(replace(faithful, content=content))
+    assert broken(verdicts) == [gate]
+    assert "\n" not in next(verdict.message for verdict in verdicts if not verdict.passed)
+
+
+def test_agreement_has_a_floor_of_its_own_besides_the_yardstick(faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    point = content["operating_points"]["balanced"]
+    point["agreement"]["value"], point["retest"]["noise"]["agreement"] = 0.9699, 0.96
+    assert broken(judge(replace(faithful, content=content))) == ["agreement"]
+
+
+def test_few_positives_are_left_to_chance(faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    content["labels"][3]["auroc"]["difference"]["value"] = -0.2
+    content["labels"][3]["support"] = 49
+    few = replace(faithful, content=content)
+    assert broken(judge(few)) == []
+    assert broken(judge(few, Gates(label_support=49))) == ["label_auroc"]
+
+
+# --- sabotage on the logits --------------------------------------------------------------------
+
+
+def swapped(logits: np.ndarray) -> np.ndarray:
+    return logits[:, [1, 0, *range(2, 15)]]
+
+
+def sigmoid_in_256_steps(logits: np.ndarray) -> np.ndarray:
+    """What an int8 sigmoid head tells of labels rarer than one in 256."""
+    steps = np.round(256 / (1 + np.exp(-logits.astype(float)))) / 256
+    return np.log(np.clip(steps, 1e-3, 1 - 1e-3) / (1 - np.clip(steps, 1e-3, 1 - 1e-3)))
+
+
+def clipped(logits: np.ndarray) -> np.ndarray:
+    """An output range that calibration took too narrow."""
+    return np.clip(logits, -1, None)
+
+
+def not_a_number(logits: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(15) == 7, np.nan, logits)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "gate"),
+    [
+        (np.negative, "macro_auroc"),
+        (lambda logits: logits / 4, "agreement"),
+        (lambda logits: np.zeros_like(logits), "tied"),
+        (swapped, "misplaced"),
+        (clipped, "saturated"),
+        (lambda logits: np.round(logits / 2) * 2, "tied"),
+    ],
+)
+def test_sabotage_breaks_the_gate_that_is_meant_for_it(
+    reference: Evaluated, sabotage: Any, gate: str
+) -> None:
+    candidate = with_logits(reference, sabotage(reference.logits))
+    assert gate in broken(judge(compared(reference, candidate)))
+
+
+def test_a_sigmoid_head_is_caught_though_auroc_and_decisions_hold() -> None:
+    given = answers(600, 150, share=0.2)
+    rare = given.logits - np.float32(4) * (np.arange(15) == LABELS.index("Hernia"))
+    reference = replace(with_logits(given, rare), retest={"noise": rare + np.float32(0.5)})
+    candidate = with_logits(given, sigmoid_in_256_steps(rare))
+    assert broken(judge(compared(reference, candidate))) == ["tied", "saturated"]
+
+
+def test_logits_that_are_no_number_are_caught(reference: Evaluated) -> None:
+    candidate = with_logits(reference, not_a_number(reference.logits))
+    verdicts = judge(compared(reference, candidate))
+    assert "non_finite" in broken(verdicts)
+    assert f"200, required ≤ 0 ({LABELS[7]})" in verdicts[-1].message
+
+
+# --- what cannot be computed is not met --------------------------------------------------------
+
+
+def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
+    reference: Evaluated,
+) -> None:
+    given = replace(reference, retest={})
+    verdicts = judge(compared(given, nearly(given)))
+    assert broken(verdicts) == ["agreement_over_noise"]
+    message = next(verdict.message for verdict in verdicts if not verdict.passed)
+    assert "no retest: evaluate its model again" in message
+
+
+def test_one_patient_has_no_interval_so_no_lower_end() -> None:
+    given = answers(patients=1)
+    assert broken(judge(compared(given, nearly(given)))) == ["macro_auroc_low"]
+
+
+def test_no_positives_anywhere_meet_no_auroc_gate(reference: Evaluated) -> None:
+    given = replace(reference, targets=np.zeros_like(reference.targets))
+    verdicts = judge(compared(given, nearly(given)))
+    assert broken(verdicts) == ["macro_auroc", "macro_auroc_low", "label_auroc"]
+    assert all("not computable" in v.message for v in verdicts if not v.passed)
+
+
+# --- settings and record -----------------------------------------------------------------------
+
+
+def test_settings_change_their_limit_alone() -> None:
+    changed = Gates.of(["agreement=0.99", "label_support=20", "macro_auroc=-1e-3"])
+    assert changed == Gates(agreement=0.99, label_support=20, macro_auroc=-0.001)
+    assert Gates.of([]) == Gates()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["agreement"], "write NAME=VALUE"),
+        (["accuracy=0.9"], "--gate accuracy: there are macro_auroc, macro_auroc_low"),
+        (["agreement=0.9", "agreement=0.8"], "given twice"),
+        (["agreement=97"], "'97' is no number from -1 to 1"),
+        (["agreement=nan"], "is no number"),
+        (["agreement="], "is no number"),
+        (["label_support=1.5"], "is no count"),
+        (["misplaced=-1"], "is no count"),
+        (["=1"], "there are"),
+    ],
+)
+def test_settings_that_are_none_are_refused(settings: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Gates.of(settings)
+
+
+def test_value_and_limit_never_look_equal_when_the_gate_is_broken(faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    content["macro"]["auroc"]["difference"]["value"] = -0.002004
+    first = judge(replace(faithful, content=content))[0]
+    assert not first.passed
+    assert (first.found, first.required) == ("−0.002004", "≥ −0.002000")
+
+
+def test_the_record_is_plain_json_that_a_manifest_may_hold(
+    faithful: Comparison, cnn28: Path, repository: Path
+) -> None:
+    kept = record(judge(faithful))
+    assert kept["passed"] is True
+    assert list(kept["gates"]) == NAMES
+    assert kept["gates"]["agreement"]["limit"] == 0.97
+    assert set(kept["gates"]["agreement"]) == {"measure", "value", "limit", "passed"}
+    schema = json.loads(
+        (repository / "edge_app" / "inference" / "manifest.schema.json").read_text()
+    )
+    manifest = read(cnn28).manifest
+    manifest = {**manifest, "quantization": {**manifest["quantization"], **kept}}
+    validate(json.loads(json.dumps(manifest, allow_nan=False)), schema)
+    assert record([replace(v, passed=False) for v in judge(faithful)])["passed"] is False

@@ -1,0 +1,174 @@
+"""Labelled folders: the plain CSV, and what is wrong with one. (The NIH layout: tests/train.)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge_app.errors import DatasetError
+from edge_app.evaluation import labelled
+from edge_app.evaluation.labelled import Labelled, find_labels, load
+from edge_app.labels import LABELS
+
+
+def folder_of(root: Path, text: str | bytes, images: tuple[str, ...] = ("a.png", "b.png")) -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "labels.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    for name in images:
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        Image.new("L", (8, 8)).save(root / name)
+    return root
+
+
+def findings(found: Labelled) -> dict[str, set[str]]:
+    return {i.name: {LABELS[c] for c in np.flatnonzero(i.targets)} for i in found.images}
+
+
+def test_a_plain_csv_names_images_labels_and_patients(tmp_path: Path) -> None:
+    text = "patient,image,labels\nx,a.png,Mass|Edema\nx,sub/b.png, No Finding \n"
+    found = load(folder_of(tmp_path / "clinic", text, ("a.png", "sub/b.png")))
+    assert findings(found) == {"a.png": {"Mass", "Edema"}, "sub/b.png": {"No Finding"}}
+    assert [image.patient for image in found.images] == ["x", "x"]
+    assert [image.path.name for image in found.images] == ["a.png", "b.png"]
+    assert found.tells_patients
+    assert not found.has_test_list
+    assert found.name == "labelled folder, clinic"
+
+
+def test_without_patients_each_image_is_its_own(tmp_path: Path) -> None:
+    found = load(folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n"))
+    assert [image.patient for image in found.images] == ["a.png", "b.png"]
+    assert not found.tells_patients
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffimage,labels\na.png,Mass\nb.png,Edema\n",
+        "Image,LABELS\r\na.png,Mass\r\nb.png,Edema\r\n",
+        'image,labels,note\na.png,Mass,"a, b\nc"\n\nb.png,Edema,',
+        "image,labels\n./a.png,Mass\na.png,Mass\nb.png,Edema\n",
+    ],
+    ids=["byte order mark", "Windows", "quoted and blank lines", "twice the same"],
+)
+def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> None:
+    assert findings(load(folder_of(tmp_path, text))) == {"a.png": {"Mass"}, "b.png": {"Edema"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "line 1: no column 'image index' or 'image'"),
+        ("image;labels\na.png;Mass\n", "line 1: no column"),
+        ("image,label\n", "line 1: no column 'finding labels' or 'labels'"),
+        ("image,labels,image\n", "line 1: has two columns for the image"),
+        ("image,labels\na.png,Mass\nb.png\n", "line 3: 1 cells, not 2"),
+        ("image,labels\na.png,Mass,Edema\n", "line 2: 3 cells, not 2"),
+        ("image,labels\na.png,Fracture\n", r"line 2: a\.png: 'Fracture' is not one of the labels"),
+        ("image,labels\na.png,Mass|\n", "line 2: a.png: '' is not one"),
+        ("image,labels\n,Mass\n", "line 2: '' names no image"),
+        ("image,labels\n../a.png,Mass\n", "line 2: '../a.png' names no image of the folder"),
+        ("image,labels\n/etc/passwd,Mass\n", "line 2: '/etc/passwd' names no image"),
+        ('image,labels\n"a\nb.png",Mass\n', r"line 3: 'a\\nb.png' names no image"),
+        ("image,labels\na\0.png,Mass\n", "line 2"),
+        ("image,labels,patient\na.png,Mass,\n", "line 2: a.png has no patient"),
+        ("image,labels\na.png,Mass\na.png,Edema\n", "lines 2 and 3: two lines disagree"),
+        ('image,labels\na.png,"Mass\n', "is no CSV: unexpected end of data"),
+        ("image,labels\na.png," + "x" * 200_000, "line 2: is no CSV: field larger"),
+        (b"image,labels\na.png,Mass\n\xff.png,Mass\n", "line 3: is not UTF-8 text"),
+    ],
+)
+def test_a_fault_of_the_csv_is_one_line_with_its_place(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
+    with pytest.raises(DatasetError, match=words) as caught:
+        load(folder_of(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_or_unlabelled_is_left_out_with_its_split(tmp_path: Path) -> None:
+    text = "image,labels\na.png,Mass\nb.png, \nc.png,Mass\n"
+    found = load(folder_of(tmp_path, text))
+    assert [image.name for image in found.images] == ["a.png"]
+    assert {(each.name, each.reason) for each in found.left_out} == {
+        ("b.png", "unlabelled"),
+        ("c.png", "missing"),
+    }
+    assert all(each.split is not None for each in found.left_out)
+
+
+def test_a_missing_image_moves_no_patient_to_another_split(
+    tmp_path: Path, make_nih: Callable[..., Path]
+) -> None:
+    rows = [(f"{p}.png", "Mass", p) for p in range(60)]
+    whole = load(make_nih(tmp_path / "whole", rows, size=(2, 2)))
+    some = load(make_nih(tmp_path / "some", rows, size=(2, 2), missing=["3.png", "40.png"]))
+    expected = {image.name: image.split for image in whole.images}
+    assert {each.name: each.split for each in [*some.images, *some.left_out]} == expected
+
+
+def test_images_of_no_official_list_are_in_no_split(
+    tmp_path: Path, make_nih: Callable[..., Path]
+) -> None:
+    rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2), ("3.png", "Mass", 3)]
+    found = load(make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["2.png"]))
+    assert found.has_test_list
+    assert [each.split for each in found.left_out] == [None]
+
+
+def test_the_csv_may_be_elsewhere(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "images", "image,labels\na.png,Mass\n")
+    other = tmp_path / "other.csv"
+    other.write_text("image,labels\nb.png,Edema\n")
+    assert findings(load(folder, other)) == {"b.png": {"Edema"}}
+    with pytest.raises(DatasetError, match=r"none\.csv: no such file"):
+        load(folder, tmp_path / "none.csv")
+
+
+def test_which_csv_holds_the_labels(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no \.csv file in it"):
+        find_labels(tmp_path)
+    for expected in ("other.csv", "labels.csv", "Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"):
+        (tmp_path / expected).touch()
+        assert find_labels(tmp_path).name == expected
+    for name in ("labels.csv", "Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"):
+        (tmp_path / name).unlink()
+    (tmp_path / "second.csv").touch()
+    with pytest.raises(DatasetError, match=r"several \.csv files in it"):
+        find_labels(tmp_path)
+
+
+def test_a_list_too_long_to_be_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n")
+    monkeypatch.setattr(labelled, "MAX_IMAGES", 1)
+    with pytest.raises(DatasetError, match="line 3: more than 1 images"):
+        load(folder)
+    monkeypatch.setattr(labelled, "MAX_CSV_BYTES", 10)
+    with pytest.raises(DatasetError, match="is larger than 10 bytes"):
+        load(folder)
+
+
+def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="nowhere: is no folder"):
+        load(tmp_path / "nowhere")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_csv_or_a_dataset_error(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "any"
+    folder.mkdir(exist_ok=True)
+    for beginning in (b"", b"image,labels,patient\n"):
+        (folder / "labels.csv").write_bytes(beginning + data)
+        with suppress(DatasetError):
+            assert not load(folder).images

@@ -1,0 +1,318 @@
+"""Evaluation reports: what is in them, and what happens to bad ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_app.errors import ReportError
+from edge_app.evaluation import report
+from edge_app.evaluation.report import (
+    Evaluated,
+    Report,
+    build,
+    dataset_digest,
+    decisions_kept,
+    logit_rms,
+    read,
+    write,
+)
+from edge_app.images.perturb import PERTURBATIONS
+from edge_app.labels import LABELS
+
+COUNT = 240
+
+
+def evaluated(patients: int = 40, seed: int = 0) -> Evaluated:
+    generator = np.random.default_rng(seed)
+    targets = (generator.random((COUNT, len(LABELS))) < 0.2).astype(np.uint8)
+    targets[:, LABELS.index("Hernia")] = 0
+    logits = generator.normal(size=targets.shape) + targets - 1
+    return Evaluated(
+        np.array([f"{i:04d}.png" for i in range(COUNT)]),
+        np.array([str(i % patients) for i in range(COUNT)]),
+        targets,
+        logits.astype(np.float32),
+    )
+
+
+def make(answers: Evaluated, **changes: Any) -> Report:
+    count = len(LABELS)
+    thresholds: list[float | None] = [0.4] * count
+    thresholds[LABELS.index("Mass")] = None
+    point = {
+        "thresholds": thresholds,
+        "sensitivity": [0.5] * count,
+        "specificity": [0.5] * count,
+    }
+    facts: dict[str, Any] = {
+        "model": {"name": "m", "format": "int8", "sha256": "0" * 64},
+        "dataset": {"name": "d", "split": "test", "digest": "1" * 64},
+        "runtime": {"name": "litert", "version": "0"},
+        "calibration": {"slope": [1.0] * count, "intercept": [0.0] * count},
+        "operating_points": {"balanced": point},
+        "operating_point": "balanced",
+        "resamples": 200,
+    }
+    return build(answers, **(facts | changes))
+
+
+def row(made: Report, label: str) -> dict[str, Any]:
+    return next(row for row in made.content["labels"] if row["label"] == label)
+
+
+def test_each_metric_lies_in_its_interval_and_counts_add_up() -> None:
+    made = make(evaluated())
+    for label in LABELS:
+        cells = row(made, label)["confusion"]
+        assert cells is None or sum(cells.values()) == COUNT
+        for metric in ("auroc", "average_precision", "recall", "specificity", "calibration_error"):
+            value = row(made, label)[metric]
+            assert value["value"] is None or value["low"] <= value["value"] <= value["high"]
+    assert made.content["dataset"]["patients"] == 40
+
+
+def test_a_label_without_positives_is_not_computable_and_leaves_the_macro_alone() -> None:
+    made = make(evaluated())
+    hernia = row(made, "Hernia")
+    assert hernia["auroc"] == {"value": None, "low": None, "high": None}
+    assert hernia["recall"]["value"] is None
+    others = [row(made, label)["auroc"]["value"] for label in LABELS[:-1] if label != "Hernia"]
+    assert made.content["macro"]["auroc"]["value"] == pytest.approx(np.mean(others), abs=1e-6)
+
+
+def test_a_label_without_threshold_has_scores_but_no_decisions() -> None:
+    mass = row(make(evaluated()), "Mass")
+    assert mass["confusion"] is None
+    assert mass["precision"]["value"] is None
+    assert mass["auroc"]["value"] is not None
+
+
+def test_one_patient_gives_values_without_intervals() -> None:
+    made = make(evaluated(patients=1))
+    assert row(made, "Edema")["auroc"]["value"] is not None
+    assert row(made, "Edema")["auroc"]["low"] is None
+    assert made.content["bootstrap"]["resamples"] == 0
+
+
+def test_it_is_read_back_as_written(tmp_path: Path) -> None:
+    made = make(evaluated())
+    write(made, tmp_path / "float.json")
+    found = read(tmp_path / "float.json")
+    assert {k: v for k, v in found.content.items() if k != "scores"} == made.content
+    np.testing.assert_array_equal(found.evaluated.logits, made.evaluated.logits)
+    np.testing.assert_array_equal(found.evaluated.images, made.evaluated.images)
+    json.loads((tmp_path / "float.json").read_text(), parse_constant=pytest.fail)
+
+
+# --- the retest ------------------------------------------------------------------------------
+
+
+def test_a_retest_counts_the_decisions_kept_and_is_read_back(tmp_path: Path) -> None:
+    answers = evaluated()
+    moved = answers.logits + np.float32(0.25)
+    opposite = -10 * answers.logits
+    retested = replace(answers, retest={"noise": answers.logits, "jpeg90": moved, "zoom": opposite})
+    made = make(retested)
+    measured = made.content["retest"]
+    assert list(measured) == ["noise", "jpeg90", "zoom"]
+    assert measured["noise"] == {"logit_rms": 0.0, "decisions_kept": {"balanced": 1.0}}
+    assert measured["jpeg90"]["logit_rms"] == pytest.approx(0.25, abs=1e-5)
+    kept = [measured[key]["decisions_kept"]["balanced"] for key in measured]
+    assert kept == sorted(kept, reverse=True)
+    assert kept[2] < 0.5
+    write(made, tmp_path / "r.json")
+    found = read(tmp_path / "r.json")
+    assert found.content["retest"] == measured
+    assert found.evaluated.retest.keys() == measured.keys()
+    for key, logits in found.evaluated.retest.items():
+        np.testing.assert_array_equal(logits, retested.retest[key])
+
+
+def test_agreement_counts_decisions_of_labels_with_a_threshold() -> None:
+    reference = np.full((4, len(LABELS)), 0.2)
+    candidate = reference.copy()
+    candidate[0] = 0.8
+    thresholds: list[float | None] = [0.5] * 14 + [None]
+    assert decisions_kept(reference, candidate, thresholds) == 0.75
+    assert decisions_kept(reference, reference, thresholds) == 1.0
+    candidate[0, :14] = 0.2  # only the label without a threshold differs
+    assert decisions_kept(reference, candidate, thresholds) == 1.0
+    assert decisions_kept(reference, candidate, [None] * 15) is None
+
+
+def test_the_logit_difference_is_a_root_mean_square_over_images_and_labels() -> None:
+    zeros = np.zeros((2, len(LABELS)), np.float32)
+    other = zeros.copy()
+    other[0, 0] = 3
+    assert logit_rms(zeros, other) == pytest.approx(np.sqrt(9 / 30))
+
+
+def test_a_report_of_before_there_was_a_retest_is_read(repository: Path, tmp_path: Path) -> None:
+    write(make(evaluated()), tmp_path / "old.json")
+    content = json.loads((tmp_path / "old.json").read_text())
+    del content["retest"]
+    (tmp_path / "old.json").write_text(json.dumps(content))
+    found = read(tmp_path / "old.json")
+    assert found.content["retest"] == {}
+    assert found.evaluated.retest == {}
+
+
+# --- scores that somebody else wrote ---------------------------------------------------------
+
+
+def with_scores(tmp_path: Path, data: bytes) -> Path:
+    """A report whose scores file is `data`, properly stated."""
+    path = tmp_path / "r.json"
+    write(make(replace(evaluated(), retest={"noise": evaluated(seed=1).logits})), path)
+    content = json.loads(path.read_text())
+    content["scores"]["sha256"] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(content))
+    path.with_suffix(".npz").write_bytes(data)
+    return path
+
+
+def scores(**changes: Any) -> bytes:
+    answers = evaluated()
+    arrays: dict[str, Any] = {
+        "images": answers.images,
+        "patients": answers.patients,
+        "targets": answers.targets,
+        "logits": answers.logits,
+        "retest_noise": answers.logits,
+    } | changes
+    buffer = BytesIO()
+    np.savez(buffer, **{name: array for name, array in arrays.items() if array is not None})
+    return buffer.getvalue()
+
+
+def test_properly_stated_scores_are_read(tmp_path: Path) -> None:
+    assert read(with_scores(tmp_path, scores())).evaluated.retest.keys() == {"noise"}
+
+
+LOGITS = evaluated().logits
+NOT_A_NUMBER = np.where(np.arange(len(LABELS)) == 3, np.float32(np.nan), LOGITS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"retest_blur": LOGITS}, "'retest_blur', which does not belong there"),
+        ({"more": LOGITS}, "'more', which does not belong there"),
+        ({"retest_noise": LOGITS[:-1]}, "retest_noise are float32"),
+        ({"retest_noise": LOGITS[:, :-1]}, "retest_noise are float32"),
+        ({"retest_noise": LOGITS.astype(np.float64)}, "retest_noise are not finite 32-bit"),
+        ({"retest_noise": NOT_A_NUMBER}, "retest_noise are not finite 32-bit"),
+        ({"retest_noise": None}, "its retest is not the one in"),
+        ({"retest_zoom": LOGITS}, "its retest is not the one in"),
+        ({"logits": NOT_A_NUMBER}, "logits are not finite"),
+        ({"logits": LOGITS.astype(">f4").astype(object)}, "allow_pickle"),
+        ({"logits": None}, "logits"),
+        ({"targets": evaluated().targets + 1}, "targets are not 0 or 1"),
+        ({"targets": evaluated().targets.astype(np.uint16)}, "targets are not 0 or 1"),
+        ({"images": np.arange(COUNT)}, "images are int64"),
+        ({"patients": evaluated().patients[1:]}, "patients are <U"),
+        ({"images": np.array("x")}, "damaged"),
+    ],
+)
+def test_scores_that_are_none_are_refused_in_one_line(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    path = with_scores(tmp_path, scores(**changes))
+    with pytest.raises(ReportError, match=words) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def huge_header(data: bytes) -> bytes:
+    """One array says that it holds 10^15 numbers."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(BytesIO(data)) as given, zipfile.ZipFile(buffer, "w") as changed:
+        for name in given.namelist():
+            member = given.read(name)
+            if name == "logits.npy":
+                header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10**15, 15), }"
+                header = header.replace(b"10**15", b"1000000000000000").ljust(117) + b"\n"
+                member = member[:8] + len(header).to_bytes(2, "little") + header
+            changed.writestr(name, member)
+    return buffer.getvalue()
+
+
+def bomb(data: bytes) -> bytes:
+    """Little to store, much to unpack."""
+    buffer = BytesIO(data)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("more.npy", bytes(report.MAX_SCORES_BYTES))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:-40],
+        lambda data: data[:500] + bytes(64) + data[564:],
+        lambda data: data.replace(b"numpy", b"mumps").replace(b"NUMPY", b"MUMPS"),
+        huge_header,
+        bomb,
+    ],
+    ids=["empty", "truncated", "damaged", "no arrays", "huge", "bomb"],
+)
+def test_a_damaged_scores_file_is_refused_in_one_line(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path = with_scores(tmp_path, damage(scores()))
+    with pytest.raises(ReportError, match="damaged") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_perturbations_can_be_in_a_report(tmp_path: Path) -> None:
+    retest = dict.fromkeys(PERTURBATIONS, LOGITS)
+    write(make(replace(evaluated(), retest=retest)), tmp_path / "r.json")
+    assert list(read(tmp_path / "r.json").evaluated.retest) == list(PERTURBATIONS)
+
+
+def test_scores_of_another_report_are_noticed(tmp_path: Path) -> None:
+    write(make(evaluated()), tmp_path / "a.json")
+    write(make(evaluated(seed=1)), tmp_path / "b.json")
+    (tmp_path / "b.npz").replace(tmp_path / "a.npz")
+    with pytest.raises(ReportError, match="not the scores file"):
+        read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "damaged"),
+        ("{}", "kind"),
+        ('{"kind": "other"}', "is not an"),
+        ("[1]", "damaged"),
+        (json.dumps({"kind": report.KIND, "schema_version": 99}), "update"),
+        (json.dumps({"kind": report.KIND, "schema_version": 1, "scores": {"file": "x"}}), "/x: no"),
+    ],
+)
+def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(ReportError, match=words) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_data_digest_knows_order_no_more_than_it_must() -> None:
+    images, digests = ["a", "b"], ["1", "2"]
+    targets = np.eye(2, 15, dtype=np.uint8)
+    digest = dataset_digest(images, digests, targets)
+    assert dataset_digest(images[::-1], digests[::-1], targets[::-1]) == digest
+    assert dataset_digest(images, digests[::-1], targets) != digest
+    assert dataset_digest(images, digests, targets[::-1]) != digest

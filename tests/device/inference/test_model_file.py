@@ -1,0 +1,334 @@
+"""Model files: written, read back, and refused by name when anything about them is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_app.errors import ModelError
+from edge_app.inference import model_file
+from edge_app.inference.model_file import MEMBERS, SHIPPED, ModelFile, read, write
+from edge_app.inference.runtime import Session, find_runtime
+from edge_app.inference.self_test import self_test
+from edge_app.labels import LABELS
+
+WHOLE = (SHIPPED / "cxr-cnn28.tflite").read_bytes()
+SCHEMA = json.loads((Path(model_file.__file__).parent / "manifest.schema.json").read_text())
+
+Manifest = dict[str, Any]
+
+
+def members() -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(WHOLE)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def manifest() -> Manifest:
+    return json.loads(members()["manifest.json"])
+
+
+FLATBUFFER = WHOLE[: manifest()["flatbuffer"]["bytes"]]
+
+
+def assemble(parts: list[tuple[str, bytes]], flatbuffer: bytes = FLATBUFFER) -> bytes:
+    buffer = BytesIO(flatbuffer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a second member of one name is what one test wants
+        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in parts:
+                archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def with_manifest(change: Callable[[Manifest], None]) -> bytes:
+    changed = manifest()
+    change(changed)
+    parts = members() | {"manifest.json": json.dumps(changed).encode()}
+    return assemble(list(parts.items()))
+
+
+def read_bytes(tmp_path: Path, data: bytes) -> ModelFile:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data)
+    return read(path)
+
+
+def refused(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        read_bytes(tmp_path, data)
+    assert str(tmp_path / "model.tflite") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    again = write(tmp_path / "again.tflite", model.flatbuffer, model.manifest, model.golden)
+    assert again.manifest == model.manifest
+    assert again.flatbuffer == model.flatbuffer
+    np.testing.assert_array_equal(again.golden.maps, model.golden.maps)
+    assert read(tmp_path / "again.tflite").sha256 == model.sha256
+
+
+def test_writing_the_same_parts_gives_the_same_bytes(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    for name in ("a", "b"):
+        write(tmp_path / name, model.flatbuffer, model.manifest, model.golden)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_an_ordinary_interpreter_and_an_ordinary_unzip_open_the_file(tmp_path: Path) -> None:
+    interpreter = find_runtime().interpreter(model_content=WHOLE)
+    interpreter.allocate_tensors()
+    assert len(interpreter.get_output_details()) == 2
+    with zipfile.ZipFile(SHIPPED / "cxr-cnn28.tflite") as archive:
+        assert archive.testzip() is None
+        assert archive.read("labels.txt").decode().split("\n")[:-1] == list(LABELS)
+
+
+def test_no_golden_vector_is_a_patients_picture() -> None:
+    assert "synthetic" in manifest()["golden"]["source"]
+
+
+@given(cut=st.integers(0, len(WHOLE) - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_truncated_file_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path_factory.mktemp("cut"), WHOLE[:cut])
+
+
+@given(place=st.integers(0, len(WHOLE) - 1), bit=st.integers(0, 7))
+@settings(max_examples=200, deadline=None)
+def test_a_flipped_bit_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, place: int, bit: int
+) -> None:
+    """Some bytes of a ZIP (dates, versions) mean nothing; no other may change unnoticed."""
+    data = bytearray(WHOLE)
+    data[place] ^= 1 << bit
+    try:
+        model = read_bytes(tmp_path_factory.mktemp("flip"), bytes(data))
+    except ModelError:
+        return
+    assert model.flatbuffer == FLATBUFFER
+    assert model.manifest == manifest()
+    assert model.golden.inputs.tobytes() == members()["golden/input.bin"]
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_broken_zip_directory_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Several bytes of the last kilobyte at once: where a ZIP tells what it holds."""
+    changed = bytearray(WHOLE)
+    for place in data.draw(st.lists(st.integers(len(WHOLE) - 700, len(WHOLE) - 1), max_size=4)):
+        changed[place] = data.draw(st.integers(0, 255))
+    try:
+        model = read_bytes(tmp_path_factory.mktemp("directory"), bytes(changed))
+    except ModelError:
+        return
+    assert model.manifest == manifest()
+
+
+@given(data=st.binary(max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_after_a_tflite_head_are_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path_factory.mktemp("any"), b"\x1c\0\0\0TFL3" + data)
+
+
+def test_a_plain_tflite_is_refused_with_the_way_to_add_a_manifest(tmp_path: Path) -> None:
+    refused(tmp_path, FLATBUFFER, "without a manifest.*python -m quantize int8")
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    refused(tmp_path, b"\x89PNG" + WHOLE, "not a TensorFlow Lite model")
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "golden/../../x", "extra.txt"])
+def test_a_member_that_does_not_belong_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    refused(tmp_path, assemble([*members().items(), (name, b"x")]), "does not belong")
+
+
+def test_a_missing_and_a_doubled_member_are_refused(tmp_path: Path) -> None:
+    parts = members()
+    for name in MEMBERS:
+        rest = [(key, value) for key, value in parts.items() if key != name]
+        refused(tmp_path, assemble(rest), name)
+    refused(tmp_path, assemble([*parts.items(), ("labels.txt", b"other\n")]), "second member")
+
+
+@pytest.mark.parametrize("name", sorted(MEMBERS))
+def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path: Path, name: str) -> None:
+    parts = members() | {name: bytes(40 << 20)}
+    data = assemble(list(parts.items()))
+    assert len(data) < len(WHOLE) + (1 << 20)
+    refused(tmp_path, data, "unpacks to more than")
+
+
+def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
+    parts = members() | {"labels.txt": bytes(40 << 20)}
+    data = assemble(list(parts.items())).replace(struct.pack("<I", 40 << 20), struct.pack("<I", 9))
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path, data)
+
+
+def test_a_changed_network_is_refused_by_its_digest(tmp_path: Path) -> None:
+    changed = bytearray(FLATBUFFER)
+    changed[len(changed) // 2] ^= 1
+    data = assemble(list(members().items()), bytes(changed))
+    refused(tmp_path, data, "SHA-256.*copy it again")
+
+
+def test_a_newer_manifest_asks_for_an_update(tmp_path: Path) -> None:
+    refused(tmp_path, with_manifest(lambda m: m.update(schema_version=2)), "version 2: update")
+
+
+def _swap_labels(m: Manifest) -> None:
+    m["labels"][0], m["labels"][1] = m["labels"][1], m["labels"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.pop("labels"), "labels"),
+        (lambda m: m.update(surprise=1), "surprise|additional"),
+        (_swap_labels, "labels"),
+        (lambda m: m["labels"].pop(), "15"),
+        (lambda m: m.update(default_operating_point="none"), "default operating point"),
+        (
+            lambda m: m["operating_points"]["balanced"]["thresholds"].__setitem__(0, 1.5),
+            "bad manifest",
+        ),
+        (lambda m: m["operating_points"]["balanced"]["thresholds"].pop(), "15"),
+        (lambda m: m["calibration"]["slope"].__setitem__(3, float("nan")), "NaN"),
+        (lambda m: m["calibration"]["slope"].__setitem__(3, float("inf")), "Infinity"),
+        (lambda m: m["input"].update(mean=127), "mean"),
+        (lambda m: m["input"].update(dtype="float32"), "dtype"),
+        (lambda m: m["outputs"]["logits"].update(quantization=None), "quantization"),
+        (lambda m: m["outputs"]["logits"].update(shape=[1, 14]), "15 labels"),
+        (lambda m: m["outputs"]["map"].update(shape=[1, 7, 15]), "15 labels"),
+        (lambda m: m["golden"].update(count=5), "golden"),
+        (lambda m: m["flatbuffer"].update(bytes=100), "length"),
+        (lambda m: m.update(name="../../x"), "name"),
+    ],
+)
+def test_a_bad_manifest_is_refused_by_what_is_bad(
+    tmp_path: Path, change: Callable[[Manifest], None], words: str
+) -> None:
+    refused(tmp_path, with_manifest(change), words)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"[" * 100_000, b'{"a": 1e999}', b"\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, text: bytes) -> None:
+    parts = members() | {"manifest.json": text}
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path, assemble(list(parts.items())))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["input"].update(height=32, width=32), "input"),
+        (lambda m: m["outputs"]["map"].update(shape=[1, 6, 7, 15]), "map"),
+        (lambda m: m["outputs"]["logits"].update(tensor="nothing"), "nothing"),
+        (lambda m: m["outputs"]["logits"]["quantization"].update(scale=0.5), "quantization"),
+        (lambda m: m["outputs"]["map"]["quantization"].update(zero_point=-128), "quantization"),
+    ],
+)
+def test_a_manifest_that_contradicts_the_graph_is_refused(
+    tmp_path: Path, change: Callable[[Manifest], None], words: str
+) -> None:
+    changed = manifest()
+    change(changed)
+    spec, outputs = changed["input"], changed["outputs"]
+    count = changed["golden"]["count"]
+    parts = members() | {
+        "manifest.json": json.dumps(changed).encode(),
+        "golden/input.bin": bytes(count * spec["height"] * spec["width"]),
+        "golden/map.bin": bytes(count * int(np.prod(outputs["map"]["shape"]))),
+    }
+    model = read_bytes(tmp_path, assemble(list(parts.items())))
+    with pytest.raises(ModelError, match=words):
+        Session(model, find_runtime())
+
+
+def test_the_self_test_notices_golden_outputs_that_are_off(tmp_path: Path) -> None:
+    parts = members()
+    logits = np.frombuffer(parts["golden/logits.bin"], np.int8).copy()
+    model = read_bytes(tmp_path, WHOLE)
+    assert self_test(Session(model, find_runtime())).logits <= model.manifest["golden"]["tolerance"]
+    logits[7] = np.int8(100) if logits[7] < 0 else np.int8(-100)
+    parts["golden/logits.bin"] = logits.tobytes()
+    broken = read_bytes(tmp_path, assemble(list(parts.items())))
+    with pytest.raises(ModelError, match="golden vectors are off by"):
+        self_test(Session(broken, find_runtime()))
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path] * bool(path) + [
+        place for key, item in items for place in _places(item, (*path, key))
+    ]
+
+
+BASE = {key: value for key, value in manifest().items() if key not in ("training", "quantization")}
+BASE |= {"training": {}, "quantization": {}}
+
+
+@given(
+    place=st.sampled_from(_places(BASE)),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-300, 300),
+        st.floats(-2, 2),
+        st.text(max_size=4),
+        st.lists(st.integers(0, 2), max_size=4),
+        st.just({}),
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_check_at_load_agrees_with_the_reference_validator(
+    place: tuple[Any, ...], value: Any
+) -> None:
+    changed = copy.deepcopy(BASE)
+    parent = changed
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    expected = jsonschema.Draft7Validator(SCHEMA).is_valid(changed)
+    try:
+        VALIDATE(changed)
+        accepted = True
+    except fastjsonschema.JsonSchemaException:
+        accepted = False
+    assert accepted == expected
+
+
+VALIDATE = fastjsonschema.compile(SCHEMA)
+
+
+def test_the_shipped_schema_is_a_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
