@@ -30,6 +30,7 @@ from quantize.outputs import sigmoid_report, with_sigmoid
 from quantize.repair import as_input, repaired
 from quantize.result import Result
 from train.cache import Cached
+from train.errors import RunError
 from train.predict import logits_only, predict
 from train.run import build_report
 
@@ -101,7 +102,7 @@ class Sabotage:
     Attributes:
         name: what is done wrong.
         meant: what is there to catch it: a gate's name, or `REFUSED`.
-        deed: does it; raises an EdgeCxrError where it is refused.
+        deed: does it; raises an EdgeCxrError or RunError where it is refused.
     """
 
     name: str
@@ -259,7 +260,7 @@ def attempt(sabotage: Sabotage, shop: Workshop) -> Outcome:
     """Do it, and see what is said."""
     try:
         comparison = sabotage.deed(shop)
-    except EdgeCxrError as error:
+    except (EdgeCxrError, RunError) as error:
         return Outcome(sabotage, (), str(error), None)
     return Outcome(sabotage, _broken(judge(comparison)), None, comparison)
 

@@ -34,8 +34,10 @@ def test_a_document_keeps_what_is_around_its_place(tmp_path: Path) -> None:
     once = document.read_text()
     RESULT.insert(document)
     assert document.read_text() == once
-    assert once.startswith("before\n") and once.endswith("<!-- end of layers -->\nafter\n")
-    assert "old" not in once and "| x | 1 |" in once
+    assert once.startswith("before\n")
+    assert once.endswith("<!-- end of layers -->\nafter\n")
+    assert "old" not in once
+    assert "| x | 1 |" in once
 
 
 @pytest.mark.parametrize("text", [None, "no place", "<!-- layers --> without end"])
