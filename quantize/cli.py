@@ -14,7 +14,7 @@ from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
 from train.networks import require_imagenet
-from train.recipes import RECIPES
+from train.recipes import RECIPES, TEACHERS
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -97,7 +97,7 @@ def table(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
     data: DataArgument,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = Path("cache"),
@@ -105,10 +105,11 @@ def reproduce(
     """Make a shipped model from the data: hours; the same command goes on where it stopped."""
     from quantize.reproduce import reproduce as make
 
-    if name not in RECIPES:
-        raise typer.BadParameter(f"{name!r}; there are {', '.join(RECIPES)}")
-    if RECIPES[name].imagenet:
-        require_imagenet(RECIPES[name].network)
+    if name not in TEACHERS:
+        raise typer.BadParameter(f"{name!r}; there are {', '.join(TEACHERS)}")
+    for needed in (*TEACHERS[name], name):
+        if RECIPES[needed].imagenet:
+            require_imagenet(RECIPES[needed].network)
     model = make(name, data, runs, cache, console)
     console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
     _require_gates(model)
