@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edge_app.errors import EXIT_GATE
+from edge_app.errors import EXIT_GATE, UsageError
 from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
@@ -83,6 +83,36 @@ def card(
 
     shipped = read(model)
     write_card(shipped, reports, read_data(data, shipped.input_spec.height, cache, limit))
+
+
+@app.command()
+def edgetpu(
+    model: Annotated[
+        str, typer.Argument(help="A model file or a shipped model's name; to check, any .tflite.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Model file to write; default: MODEL itself.")
+    ] = None,
+    check_only: Annotated[bool, typer.Option(help="Predict from the documentation.")] = False,
+    allow_cpu: Annotated[bool, typer.Option(help="Parts of it may run on the CPU.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seconds: Annotated[
+        int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
+    ] = 600,
+) -> None:
+    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    from edge_app.inference.model_file import locate
+    from quantize.edgetpu.command import Request, run
+
+    if out is not None and (check_only or not out.parent.is_dir()):
+        why = "--check-only writes none" if check_only else f"{out.parent} is no folder"
+        raise typer.BadParameter(f"--out {out}: {why}")
+    request = Request(locate(model), out, check_only, allow_cpu, as_json, seconds)
+    try:
+        code = run(request, Console(), console)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(code)
 
 
 @app.command()

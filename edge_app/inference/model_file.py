@@ -189,7 +189,7 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     strange = sorted(set(names) - MEMBERS - {EDGETPU_MEMBER})
     if strange:
         raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
-    if not MEMBERS <= set(names) or len(names) != len(set(names)):
+    if MEMBERS - set(names) or len(names) != len(set(names)):
         absent = sorted(MEMBERS - set(names)) or ["a second member of one name"]
         raise ModelError(f"its ZIP is not a model file's: {absent[0]}; {HOW_TO_MAKE_ONE}")
     return {info.filename: _member(archive, info) for info in archive.infolist()}
