@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edge_app.errors import EXIT_GATE, UsageError
+from edge_app.errors import EXIT_GATE
 from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
@@ -108,11 +108,7 @@ def edgetpu(
         why = "--check-only writes none" if check_only else f"{out.parent} is no folder"
         raise typer.BadParameter(f"--out {out}: {why}")
     request = Request(locate(model), out, check_only, allow_cpu, as_json, seconds)
-    try:
-        code = run(request, Console(), console)
-    except UsageError as error:
-        raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(code)
+    raise typer.Exit(run(request, Console(), console))
 
 
 @app.command()

@@ -171,7 +171,7 @@ def _check_edgetpu(manifest: dict[str, Any], compiled: bytes | None) -> None:
         raise ModelError(f"the Edge TPU's network is not whole: its {without} is without {what}")
     if len(compiled) != stated["bytes"] or hashlib.sha256(compiled).hexdigest() != stated["sha256"]:
         raise ModelError(f"{EDGETPU_MEMBER} is not the manifest's: damaged, copy the file again")
-    if not needs_edgetpu(compiled):
+    if compiled[4:8] != TFLITE_IDENTIFIER or not needs_edgetpu(compiled):
         raise ModelError(f"{EDGETPU_MEMBER} is not compiled for the Edge TPU")
 
 

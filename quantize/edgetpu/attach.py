@@ -67,8 +67,10 @@ def verify(compiled: Compiled, source: Graph) -> Mapping:
     for kind in ("inputs", "outputs"):
         before, after = (_by_name(getattr(g, kind)) for g in (source, graph))
         if before != after:
+            strange, absent = _without(after, before), _without(before, after)
             raise ConversionError(
-                f"the compiled network has other {kind}: {_text(after)}; not {_text(before)}"
+                f"the compiled network has other {kind}: "
+                f"{_text(strange)} instead of {_text(absent)}"
             )
     return Mapping(compiled, max(report.on_cpu, len(graph.operators) - accelerated))
 
@@ -85,13 +87,19 @@ def _by_name(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def _without(
+    tensors: dict[str, tuple[Any, ...]], others: dict[str, tuple[Any, ...]]
+) -> dict[str, tuple[Any, ...]]:
+    return {name: what for name, what in tensors.items() if others.get(name) != what}
+
+
 def _text(tensors: dict[str, tuple[Any, ...]]) -> str:
     parts = (
         f"{printable(name)[:60]} {dtype.lower()} {'x'.join(map(str, shape))} "
         f"(scale {', '.join(f'{s:.6g}' for s in scales[:2])}, zero point {zeros[:2]})"
         for name, (dtype, shape, scales, zeros) in list(tensors.items())[:4]
     )
-    return "; ".join(parts)
+    return "; ".join(parts) or "none"
 
 
 def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:

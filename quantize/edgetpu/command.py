@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from zipfile import is_zipfile
 
 from rich.console import Console
 
-from edge_app.errors import EXIT_DONE, EXIT_GATE, ModelError, UsageError
+from edge_app.errors import EXIT_DONE, EXIT_GATE, ModelError
 from edge_app.files import UnreadableError, read_bounded
 from edge_app.inference.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER, ModelFile, read
 from quantize.edgetpu.attach import Mapping, attach, verify
@@ -57,14 +58,12 @@ def run(request: Request, out: Console, err: Console) -> int:
     """Do what is asked; returns the exit code.
 
     Raises:
-        UsageError: a plain `.tflite` has no place for a compiled network.
-        ModelError: the file cannot be read.
+        ModelError: the file cannot be read, or is a plain `.tflite` and there is more to do
+            than to check it: it has no place for a compiled network.
         RuntimeUnavailableError: there is no compiler.
         ConversionError: the compiler failed, or its output is not the same network.
     """
-    model, flatbuffer = _open(request.model)
-    if model is None and not request.check_only:
-        raise UsageError(f"{request.model}: a plain .tflite, without a manifest: --check-only")
+    model, flatbuffer = _open(request)
     try:
         answer = Answer(request.model, check(flatbuffer))
     except ModelError as error:
@@ -78,15 +77,14 @@ def run(request: Request, out: Console, err: Console) -> int:
             print(json.dumps(answer.as_dict(), indent=2))
 
 
-def _open(path: Path) -> tuple[ModelFile | None, bytes]:
-    """A model file and its network, or a plain `.tflite`, which is no model file."""
-    try:
-        data = read_bounded(path, MAX_FILE_BYTES)
-    except UnreadableError as error:
-        raise ModelError(f"{path}: {error}") from None
-    if data[4:8] == TFLITE_IDENTIFIER and not is_zipfile(BytesIO(data)):
-        return None, data
-    model = read(path)
+def _open(request: Request) -> tuple[ModelFile | None, bytes]:
+    """The model file and its network; a `.tflite` with nothing appended is a network alone."""
+    if request.check_only:
+        with suppress(UnreadableError):  # `read` says it better
+            data = read_bounded(request.model, MAX_FILE_BYTES)
+            if data[4:8] == TFLITE_IDENTIFIER and not is_zipfile(BytesIO(data)):
+                return None, data
+    model = read(request.model)
     return model, model.flatbuffer
 
 

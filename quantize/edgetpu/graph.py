@@ -148,9 +148,8 @@ def read_graph(flatbuffer: bytes) -> Graph:
         raise ModelError("not a TensorFlow Lite model")
     try:
         return _Reader(flatbuffer).graph()
-    except DAMAGED as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise ModelError(f"a damaged flatbuffer: {printable(reason)}") from None
+    except DAMAGED:
+        raise ModelError("a damaged flatbuffer: copy the file again, or convert again") from None
 
 
 def printable(text: str) -> str:
