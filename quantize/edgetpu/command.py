@@ -98,7 +98,8 @@ def _go_on(
             err,
             f"{request.model}: {prediction.on_cpu} of {len(prediction.verdicts)} operations would "
             f"run on the CPU, the first for {printable(own.operator.name)} ({own.operator.index}): "
-            f"{printable(own.reason)}; --allow-cpu goes on all the same",
+            f"{printable(own.reason)}"
+            + ("; --allow-cpu goes on all the same" if prediction.mapped else ""),
         )
         return EXIT_GATE
     if request.check_only or model is None:

@@ -65,8 +65,8 @@ class Tensor:
 
     Attributes:
         name: in the flatbuffer.
-        shape: as stored; a dimension that is not known is 1 or -1 there.
-        fixed: whether the whole shape was known when the network was converted.
+        shape: -1 where a dimension was not known when the network was converted.
+        fixed: whether the whole shape was known.
         dtype: the schema's name, such as "INT8".
         scales: float32, one a tensor or one a channel; empty: not quantized.
         zero_points: int64, as many, or none where all are 0.
@@ -88,7 +88,8 @@ class Tensor:
     @property
     def text(self) -> str:
         """Such as "int8 1x7x7x15"."""
-        return f"{self.dtype.lower()} {'x'.join(map(str, self.shape)) or 'scalar'}"
+        sizes = ("?" if n == -1 else str(n) for n in self.shape)
+        return f"{self.dtype.lower()} {'x'.join(sizes) or 'scalar'}"
 
     def integers(self) -> list[int] | None:
         """The values of a constant of at most 64 int32, such as axes; None: it is none."""
@@ -187,7 +188,7 @@ class _Reader:
             raise ModelError("a tensor has other numbers of scales and zero points")
         return Tensor(
             _text(tensor.Name()),
-            shape,
+            signature,
             min(*shape, *signature, 1) > 0 and len(shape) == len(signature),
             TYPES[tensor.Type()],
             scales.astype(np.float32, copy=False),

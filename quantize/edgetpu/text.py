@@ -38,7 +38,8 @@ def print_check(name: str, check: Check, console: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
-    console.print(_memory(check), highlight=False, markup=False, soft_wrap=True)
+    if check.mapped:
+        console.print(_memory(check), highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"predicted from {SOURCE}; only the compiler knows", highlight=False, soft_wrap=True
     )
