@@ -86,6 +86,32 @@ def card(
 
 
 @app.command()
+def edgetpu(
+    model: Annotated[
+        str, typer.Argument(help="A model file or a shipped model's name; to check, any .tflite.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Model file to write; default: MODEL itself.")
+    ] = None,
+    check_only: Annotated[bool, typer.Option(help="Predict from the documentation.")] = False,
+    allow_cpu: Annotated[bool, typer.Option(help="Parts of it may run on the CPU.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seconds: Annotated[
+        int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
+    ] = 600,
+) -> None:
+    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    from edge_app.inference.model_file import locate
+    from quantize.edgetpu.command import Request, run
+
+    if out is not None and (check_only or not out.parent.is_dir()):
+        why = "--check-only writes none" if check_only else f"{out.parent} is no folder"
+        raise typer.BadParameter(f"--out {out}: {why}")
+    request = Request(locate(model), out, check_only, allow_cpu, as_json, seconds)
+    raise typer.Exit(run(request, Console(), console))
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
