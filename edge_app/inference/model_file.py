@@ -40,6 +40,9 @@ MEMBERS: Final = frozenset(
     ("manifest.json", "labels.txt", "golden/input.bin", "golden/logits.bin", "golden/map.bin")
 )
 TFLITE_IDENTIFIER: Final = b"TFL3"
+EDGETPU_OP: Final = b"edgetpu-custom-op"
+"""What the Edge TPU's compiler puts in place of the operations that it mapped."""
+
 ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 BROKEN_ZIP: Final = (
@@ -144,6 +147,11 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except zipfile.BadZipFile:
+        if EDGETPU_OP in data:
+            raise ModelError(
+                "compiled for the Edge TPU and given alone, without a manifest: give the model "
+                f"file that it belongs to; {HOW_TO_MAKE_ONE}"
+            ) from None
         raise ModelError(
             f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
         ) from None

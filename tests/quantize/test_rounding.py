@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_app.inference.runtime import find_runtime
+from edge_app.runtimes.registry import find_runtime
 from quantize.convert import to_int8
 from quantize.fold import fold, stored
 from quantize.rounding import LEVELS, as_kernel, as_matrix, least_squares_rounding, windows

@@ -1,0 +1,113 @@
+"""The other process of a trial: does what the application would do, and says where it is.
+
+Whatever it tries may end it, stop it or print; its parent learns from the last line how far it
+came. See `trial.run`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_app.errors import DelegateError, EdgeCxrError
+from edge_app.inference.model_file import read
+from edge_app.inference.self_test import measure
+from edge_app.runtimes.delegate import Delegate
+from edge_app.runtimes.edgetpu import EdgeTpu
+from edge_app.runtimes.registry import RUNTIMES
+from edge_app.runtimes.session import Session
+
+SECONDS_PER_MEASUREMENT = 0.05
+FEWEST_RUNS = 3
+
+ENTRY_POINTS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+
+
+def main(asked: str) -> None:
+    """Try a runtime, with a delegate if one is given, on a model file's first golden vector.
+
+    Args:
+        asked: JSON: ``model``, ``sha256``, ``runtime``, ``delegate`` and ``library`` (or None),
+            ``threads`` to measure, ``results`` (a file descriptor), ``seconds`` it may take.
+    """
+    request = json.loads(asked)
+    signal.alarm(request["seconds"] + 5)  # if nobody is left to end it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    results = os.fdopen(request["results"], "w", buffering=1)
+
+    def tell(**what: Any) -> None:
+        results.write(json.dumps(what) + "\n")
+
+    try:
+        _try(request, tell)
+    except Exception as error:
+        reason = error.reason if isinstance(error, DelegateError) else str(error)
+        known = error.kind if isinstance(error, EdgeCxrError) else type(error).__name__
+        tell(error=reason or known, kind=known)
+    results.close()
+
+
+def _try(request: dict[str, Any], tell: Any) -> None:
+    tell(stage="import")
+    (runtime,) = (r for r in RUNTIMES if r.name == request["runtime"])
+    _ = runtime.interpreter
+    delegate = None
+    if request["library"]:
+        tell(stage="library")
+        kind = EdgeTpu if request["delegate"] == EdgeTpu.name else Delegate
+        delegate = kind(Path(request["library"]))
+        tell(built=_examine(delegate.library))
+    tell(stage="file")
+    model = read(Path(request["model"]))
+    if model.sha256 != request["sha256"]:
+        raise ValueError("the file changed while it was read")
+    session = Session(model, runtime, 1, delegate, lambda name: tell(stage=name))
+    tell(stage="run")
+    tell(answers=asdict(measure(session, 1)))
+    times = {1: _milliseconds(session)}
+    tell(stage="close")
+    del session
+    tell(stage="run")
+    for threads in request["threads"]:
+        if threads not in times:
+            times[threads] = _milliseconds(Session(model, runtime, threads, delegate))
+    tell(milliseconds=times)
+    tell(stage="end")
+
+
+def _examine(library: Path) -> str | None:
+    """Load a delegate's library, and read libedgetpu's own version where it has one.
+
+    Raises:
+        OSError, AttributeError: it does not load, or is no delegate.
+    """
+    loaded = ctypes.CDLL(str(library))
+    for name in ENTRY_POINTS:
+        getattr(loaded, name)
+    try:
+        version = loaded.edgetpu_version
+    except AttributeError:
+        return None
+    version.restype = ctypes.c_char_p
+    return (version() or b"").decode(errors="replace")
+
+
+def _milliseconds(session: Session) -> float:
+    """The fastest of several runs: what else runs here only makes it slower."""
+    tensor = np.ascontiguousarray(session.model.golden.inputs[:1])
+    session.run(tensor)
+    times: list[float] = []
+    while len(times) < FEWEST_RUNS or sum(times) < SECONDS_PER_MEASUREMENT:
+        begun = time.perf_counter()
+        session.run(tensor)
+        times.append(time.perf_counter() - begun)
+    return round(min(times) * 1000, 3)
