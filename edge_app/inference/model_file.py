@@ -39,10 +39,8 @@ MAX_MEMBER_BYTES: Final = 16 << 20
 MEMBERS: Final = frozenset(
     ("manifest.json", "labels.txt", "golden/input.bin", "golden/logits.bin", "golden/map.bin")
 )
+EDGETPU_OPERATOR: Final = b"edgetpu-custom-op"
 TFLITE_IDENTIFIER: Final = b"TFL3"
-EDGETPU_OP: Final = b"edgetpu-custom-op"
-"""What the Edge TPU's compiler puts in place of the operations that it mapped."""
-
 ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 BROKEN_ZIP: Final = (
@@ -98,6 +96,15 @@ class ModelFile:
         return bool(self.manifest["input"]["dtype"] == "int8")
 
 
+def needs_edgetpu(flatbuffer: bytes) -> bool:
+    """Whether a flatbuffer was compiled for the Edge TPU, and runs with its delegate alone.
+
+    A search for the operator's name: without parsing it answers for any bytes, and at worst
+    takes a network that merely mentions the name for a compiled one.
+    """
+    return EDGETPU_OPERATOR in flatbuffer
+
+
 def locate(name: str) -> Path:
     """The file of a shipped model's name, or `name` itself as a path."""
     shipped = SHIPPED / f"{name}.tflite"
@@ -147,7 +154,7 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except zipfile.BadZipFile:
-        if EDGETPU_OP in data:
+        if needs_edgetpu(data):
             raise ModelError(
                 "compiled for the Edge TPU and given alone, without a manifest: give the model "
                 f"file that it belongs to; {HOW_TO_MAKE_ONE}"

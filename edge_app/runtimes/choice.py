@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_app.errors import DelegateError, ModelError, RuntimeUnavailableError
-from edge_app.inference.model_file import EDGETPU_OP, ModelFile
+from edge_app.inference.model_file import ModelFile, needs_edgetpu
 from edge_app.runtimes import verdict as verdicts
 from edge_app.runtimes.asked import AUTO, CPU, Asked
 from edge_app.runtimes.delegate import Delegate
@@ -154,7 +154,7 @@ def _with_delegate(
 ) -> Choice:
     """The choice of a delegate; `faults` are of runtimes that do not work with it."""
     notes = [f"{fault.message}; answering with {runtime.label}" for fault in faults[:1]]
-    if isinstance(delegate, EdgeTpu) and EDGETPU_OP not in flatbuffer_for(model, delegate):
+    if isinstance(delegate, EdgeTpu) and not needs_edgetpu(flatbuffer_for(model, delegate)):
         notes.append(
             f"{model.path} holds no network compiled for the Edge TPU: "
             "nothing of it would run there, so the CPU computes all of it"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_app import native_stderr
 from edge_app.errors import DelegateError, ModelError
-from edge_app.inference.model_file import EDGETPU_OP, ModelFile
+from edge_app.inference.model_file import EDGETPU_OPERATOR, ModelFile
 from edge_app.runtimes.asked import CPU
 from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.runtime import Runtime
@@ -115,7 +115,7 @@ class Session:
     def _refusal(self, reason: str) -> ModelError | DelegateError:
         if self.delegate:
             return DelegateError(f"{self.delegate.label} with {self.runtime.package}", reason)
-        if EDGETPU_OP.decode() in reason:
+        if EDGETPU_OPERATOR.decode() in reason:
             return ModelError(
                 f"{self.model.path}: is compiled for the Edge TPU, and none is in use: "
                 "see 'edge-cxr doctor', or take the model file that is not compiled"
@@ -183,13 +183,14 @@ class Session:
 
 
 def _chain(error: BaseException) -> str:
-    """An error's words and those of what caused it, on one line."""
-    words: list[str] = []
+    """An error's words and those of what caused it, on one line, each once."""
+    words = ""
     cause: BaseException | None = error
-    while cause is not None and len(words) < 4:
-        words.append(str(cause) or type(cause).__name__)
+    while cause is not None and len(words) < 200:
+        more = " ".join((str(cause) or type(cause).__name__).split()).rstrip(".")
+        words += "" if more in words else f"; {more}" if words else more
         cause = cause.__cause__ or cause.__context__
-    return " ".join("; ".join(words).split())[:200]
+    return words[:200]
 
 
 def _close_quietly(interpreter: Any) -> None:

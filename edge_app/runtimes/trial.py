@@ -284,7 +284,5 @@ def _answers(heard: Heard, model: ModelFile, what: str, hint: str) -> Verdict:
     except (KeyError, TypeError, ValueError, AttributeError):
         return Verdict(Fault(UNTRIED, f"{what}: its trial ended without an answer: {hint}"))
     if not test.passed:
-        return Verdict(
-            Fault(WRONG, f"{what} computes something else on {model.path}: {test.failure(what)}")
-        )
+        return Verdict(Fault(WRONG, f"{model.path}: {test.failure(what)}"))
     return Verdict(None, max(test.logits, test.map), times)

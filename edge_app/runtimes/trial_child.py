@@ -12,12 +12,14 @@ import os
 import resource
 import signal
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_app import native_stderr
 from edge_app.errors import DelegateError, EdgeCxrError
 from edge_app.inference.model_file import read
 from edge_app.inference.self_test import measure
@@ -39,6 +41,7 @@ def main(asked: str) -> None:
         asked: JSON: ``model``, ``sha256``, ``runtime``, ``delegate`` and ``library`` (or None),
             ``threads`` to measure, ``results`` (a file descriptor), ``seconds`` it may take.
     """
+    native_stderr.silenced = nullcontext  # type: ignore[assignment]  # the parent listens
     request = json.loads(asked)
     signal.alarm(request["seconds"] + 5)  # if nobody is left to end it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
