@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -12,13 +13,14 @@ from rich.text import Text
 
 from edge_app import machine
 from edge_app.catalogue import verified
-from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
+from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.inference.model_file import DEFAULT_MODEL, ModelFile, locate, read, shipped_models
 from edge_app.runtimes import edgetpu, verdict
 from edge_app.runtimes.asked import CPU, Asked
-from edge_app.runtimes.choice import choose, tried
+from edge_app.runtimes.choice import Choice, choose, tried
 from edge_app.runtimes.fault import ABSENT, Fault
-from edge_app.runtimes.registry import find_delegate, installed
+from edge_app.runtimes.registry import installed
+from edge_app.runtimes.runtime import Runtime
 
 OPTIONAL = ("pydicom", "python-gdcm")
 
@@ -37,8 +39,6 @@ def examine(asked: Asked, as_json: bool) -> int:
     Returns:
         The exit code.
     """
-    models = [verified(path, asked, again=True) for path in shipped_models()]
-    healthy = bool(models) and all(model["ok"] for model in models)
     found: dict[str, Any] = {
         "machine": _machine(),
         "packages": machine.packages(
@@ -46,9 +46,9 @@ def examine(asked: Asked, as_json: bool) -> int:
         ),
         **_tried(asked),
         "verdicts": str(verdict.folder() or "") or None,
-        "models": models,
-        "ok": healthy,
     }
+    models = found["models"]
+    found["ok"] = healthy = bool(models) and all(model["ok"] for model in models)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -67,62 +67,53 @@ def _machine() -> dict[str, Any]:
 
 
 def _tried(asked: Asked) -> dict[str, Any]:
-    """What is used with the default model, and how each runtime and the delegate fare."""
+    """What is used, how each runtime and the delegate fare, and the models' self-tests with it."""
     try:
         model = read(locate(DEFAULT_MODEL))
-        runtimes = _runtimes(model, asked)
+        runtimes = [_runtime(model, runtime) for runtime in installed(asked.runtime)]
+        choice = choose(model, asked, again=True)
+    except UsageError:
+        raise
     except EdgeCxrError as error:
-        return {"runtime": {"error": str(error)}, "runtimes": [], "delegate": None}
-    try:
-        choice = choose(model, asked)
-    except EdgeCxrError as error:
-        used: dict[str, Any] = {"error": str(error)}
-    else:
-        used = {
+        return {"runtime": {"error": str(error)}, "runtimes": [], "delegate": None, "models": []}
+    if choice.delegate is None:  # a delegate that does not work is not tried with each model
+        asked = replace(asked, delegate=CPU)
+    return {
+        "runtime": {
             "name": choice.runtime.name,
             "package": choice.runtime.package,
             "version": choice.runtime.version,
             "delegate": choice.delegate.name if choice.delegate else CPU,
             "threads": choice.threads,
             **choice.as_dict(),
+        },
+        "runtimes": runtimes,
+        "delegate": _delegate(choice),
+        "models": [verified(path, asked, again=True) for path in shipped_models()],
+    }
+
+
+def _runtime(model: ModelFile, runtime: Runtime) -> dict[str, Any]:
+    outcome = tried(model, runtime, None, again=True)
+    return {
+        "package": runtime.package,
+        "version": runtime.version,
+        "fault": outcome.fault.as_dict() if outcome.fault else None,
+        "milliseconds": outcome.milliseconds,
+    }
+
+
+def _delegate(choice: Choice) -> dict[str, Any]:
+    """The delegate that is used, or the Edge TPU and why it is not."""
+    if choice.delegate:
+        return {
+            "name": choice.delegate.name,
+            "library": str(choice.delegate.library),
+            "fault": None,
         }
-    return {"runtime": used, "runtimes": runtimes, "delegate": _delegate(model, asked)}
-
-
-def _runtimes(model: ModelFile, asked: Asked) -> list[dict[str, Any]]:
-    found = []
-    for runtime in installed(asked.runtime):
-        outcome = tried(model, runtime, None)
-        found.append(
-            {
-                "package": runtime.package,
-                "version": runtime.version,
-                "fault": _as_json(outcome.fault),
-                "milliseconds": outcome.milliseconds,
-            }
-        )
-    return found
-
-
-def _delegate(model: ModelFile, asked: Asked) -> dict[str, Any]:
-    """The delegate asked for, or the Edge TPU if there is one, with the first runtime it suits."""
-    try:
-        delegate = find_delegate(asked.delegate)
-    except EdgeCxrError:
-        delegate = None
-    if delegate is None:
-        absent = None if asked.delegate == CPU else Fault(ABSENT, edgetpu.NOT_INSTALLED)
-        return {"name": CPU, "library": None, "fault": _as_json(absent)}
-    fault = delegate.unavailable()
-    for runtime in () if fault else installed(asked.runtime):
-        fault = tried(model, runtime, delegate).fault
-        if fault is None:
-            break
-    return {"name": delegate.name, "library": str(delegate.library), "fault": _as_json(fault)}
-
-
-def _as_json(fault: Fault | None) -> dict[str, str] | None:
-    return {"kind": fault.kind, "message": fault.message} if fault else None
+    missing = Fault(ABSENT, edgetpu.NOT_INSTALLED)
+    fault = choice.refused[0] if choice.refused else missing
+    return {"name": edgetpu.EdgeTpu.name, "library": None, "fault": fault.as_dict()}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -145,16 +136,14 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'"
     for runtime in found["runtimes"]:
         yield "runtime", _runtime_line(runtime)
-    delegate = found["delegate"]
-    if delegate and delegate["fault"]:
-        yield (
-            "Edge TPU" if delegate["name"] != "external" else "delegate",
-            (f"not used: {delegate['fault']['message']}"),
-        )
-    elif delegate and delegate["library"]:
-        yield "delegate", f"{delegate['library']}: works"
-    if "error" in used and not found["runtimes"]:
+    if "error" in used:
         yield "runtime", used["error"]
+    else:
+        delegate, used_by = found["delegate"], used["why"]["delegate"]
+        if not delegate["fault"]:
+            yield "delegate", f"{delegate['library']}: works"
+        elif used_by != "asked for":
+            yield "Edge TPU", f"not used: {delegate['fault']['message']}"
     for model in found["models"]:
         yield (
             "model",
@@ -162,11 +151,11 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             if model["ok"]
             else model["error"],
         )
-    if not found["models"]:
+    if not found["models"] and "error" not in used:
         yield "model", "none is installed"
     yield "verdicts", f"kept in {found['verdicts']}" if found["verdicts"] else NOWHERE
     if found["ok"]:
-        where = "CPU" if used["delegate"] == CPU else used["delegate"]
+        where = "CPU" if used["delegate"] == CPU else f"delegate {used['delegate']}"
         yield "verdict", f"ready: {used['package']} on the {where}, threads: {used['threads']}"
     else:
         yield "verdict", "NOT ready: see above"

@@ -25,7 +25,8 @@ class Choice:
     Attributes:
         delegate: None for the CPU.
         why: a reason each for ``runtime``, ``delegate`` and ``threads``.
-        faults: of what would have been preferred.
+        refused: what is wrong with the delegate that would have been preferred.
+        broken: what is wrong with the runtimes that would have been.
         notes: one line each that the user must hear: what was hoped for is not what is used.
         verdict: of the trial of what is used.
     """
@@ -34,7 +35,8 @@ class Choice:
     delegate: Delegate | None
     threads: int
     why: dict[str, str]
-    faults: tuple[Fault, ...]
+    refused: tuple[Fault, ...]
+    broken: tuple[Fault, ...]
     notes: tuple[str, ...]
     verdict: Verdict
 
@@ -45,8 +47,8 @@ class Choice:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the reasons, and what was tried and not used."""
-        refused = [{"kind": fault.kind, "message": fault.message} for fault in self.faults]
-        return {"why": self.why, "not_used": refused}
+        not_used = [fault.as_dict() for fault in (*self.refused, *self.broken)]
+        return {"why": self.why, "not_used": not_used}
 
 
 def tried(
@@ -141,7 +143,7 @@ def _on_cpu(
         "threads": _why_threads(asked, verdict),
     }
     threads = asked.threads or verdict.threads
-    return Choice(runtime, None, threads, why, (*faults, *broken), tuple(notes), verdict)
+    return Choice(runtime, None, threads, why, tuple(faults), tuple(broken), tuple(notes), verdict)
 
 
 def _with_delegate(
@@ -165,7 +167,7 @@ def _with_delegate(
         "threads": "asked for" if asked.threads else "the delegate computes",
     }
     threads = asked.threads or 1
-    return Choice(runtime, delegate, threads, why, tuple(faults), tuple(notes), verdict)
+    return Choice(runtime, delegate, threads, why, (), tuple(faults), tuple(notes), verdict)
 
 
 def _why_runtime(asked: Asked, faults: list[Fault]) -> str:

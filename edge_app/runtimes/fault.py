@@ -32,3 +32,6 @@ class Fault:
 
     kind: str
     message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"kind": self.kind, "message": self.message}

@@ -61,10 +61,10 @@ class Runtime:
         return f"{self.package} {self.version}"
 
     def facts(self) -> dict[str, Any]:
-        """What a verdict about it depends on: its version and its native code."""
+        """What a verdict about it depends on: its version and the code that is loaded."""
         folder = self.folder
-        native = sorted(folder.glob("*.so")) if folder else []
-        return {"name": self.name, "version": self.version, "files": [stamp(n) for n in native]}
+        code = [*sorted(folder.glob("*.so")), folder / "interpreter.py"] if folder else []
+        return {"name": self.name, "version": self.version, "files": [stamp(c) for c in code]}
 
     @property
     def interpreter(self) -> Any:

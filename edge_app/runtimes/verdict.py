@@ -136,9 +136,8 @@ def _places(about: dict[str, Any]) -> Iterator[Path]:
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
-    fault = verdict.fault
     return {
-        "fault": {"kind": fault.kind, "message": fault.message} if fault else None,
+        "fault": verdict.fault.as_dict() if verdict.fault else None,
         "off": verdict.off,
         "milliseconds": {str(n): t for n, t in verdict.milliseconds.items()},
     }

@@ -43,16 +43,23 @@ def delegate(gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No verdict of another test, no Edge TPU of this machine, no long wait."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.delenv(LIBRARY_VARIABLE, raising=False)
-    monkeypatch.delenv(SECONDS_VARIABLE, raising=False)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this machine's settings."""
+    for name in (LIBRARY_VARIABLE, SECONDS_VARIABLE, "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def replace_runtimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the verdicts of this test alone; not there yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache/edge-cxr/verdicts"
+
+
+@pytest.fixture
+def replace_runtimes(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
     """Puts packages of other contents in the runtimes' places: ``ai_edge_litert="code"``."""
 
     def replace(**packages: str) -> None:

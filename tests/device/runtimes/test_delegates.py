@@ -94,7 +94,7 @@ def test_found_by_itself_it_is_named_and_the_cpu_answers(
 
 @pytest.mark.parametrize("behaviour", ["WORKS", "PRINTS"])
 def test_one_that_works_is_used_and_nothing_that_it_prints_is_seen(
-    run: Run, picture: Path, delegate: Build, behaviour: str
+    run: Run, picture: Path, cnn28: Path, delegate: Build, behaviour: str
 ) -> None:
     library = delegate(behaviour)
     done = run("classify", "--json", "--delegate", library, picture)
@@ -107,9 +107,9 @@ def test_one_that_works_is_used_and_nothing_that_it_prints_is_seen(
     assert len(answer["findings"]) == len(LABELS)
     cpu = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
     assert answer["findings"] == cpu["findings"]
-    verified = run("models verify", "--delegate", library)
+    verified = run("models verify", "--delegate", library, cnn28)
     assert verified.returncode == 0
-    assert verified.stdout.count(f"and delegate {library}") == 2
+    assert f"and delegate {library}" in verified.stdout
 
 
 def test_an_edge_tpu_without_a_compiled_network_is_said_to_do_nothing(

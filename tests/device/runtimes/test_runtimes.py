@@ -45,6 +45,8 @@ real.Interpreter = Broken
 """
 )
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 REAL = registry.installed()[0]
 OTHER = next(runtime for runtime in registry.RUNTIMES if runtime is not REAL)
 

@@ -19,6 +19,8 @@ from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.fault import ABSENT, CRASH, HANG, NO_DEVICE, Fault
 from edge_app.runtimes.verdict import Verdict, remember, remembered, subject
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 RUNTIME = registry.installed()[0]
 WORKS = Verdict(None, 1.0, {1: 1.8, 2: 1.0})
 
@@ -143,17 +145,17 @@ def test_doctor_can_ask_again(model: ModelFile, trials: list[Verdict]) -> None:
     assert tried(model, RUNTIME, None).milliseconds == {1: 9.0}
 
 
-@pytest.mark.parametrize("cache", ["/dev/null", "/proc", "relative", ""])
+@pytest.mark.parametrize("place", ["/dev/null", "/proc", "relative", ""])
 def test_without_a_place_to_keep_it_it_is_tried_each_time(
-    model: ModelFile, trials: list[Verdict], monkeypatch: pytest.MonkeyPatch, cache: str
+    model: ModelFile, trials: list[Verdict], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", cache)
+    monkeypatch.setenv("XDG_CACHE_HOME", place)
     monkeypatch.setenv("HOME", "/dev/null")
     trials += [WORKS, WORKS]
     for _ in range(2):
         assert tried(model, RUNTIME, None) == WORKS
     assert trials == []
-    assert verdict.folder() is None or cache == "/proc"  # which only a write can tell
+    assert verdict.folder() is None or place == "/proc"  # which only a write can tell
 
 
 def test_memory_stands_in_for_a_read_only_disk(
