@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -15,11 +14,11 @@ from edge_app import machine
 from edge_app.catalogue import verified
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.inference.model_file import DEFAULT_MODEL, ModelFile, locate, read, shipped_models
-from edge_app.runtimes import edgetpu, verdict
-from edge_app.runtimes.asked import CPU, Asked
+from edge_app.runtimes import verdict
+from edge_app.runtimes.asked import CPU, EDGETPU, Asked
 from edge_app.runtimes.choice import Choice, choose, tried
 from edge_app.runtimes.fault import ABSENT, Fault
-from edge_app.runtimes.registry import installed
+from edge_app.runtimes.registry import EDGETPU_ABSENT, candidates
 from edge_app.runtimes.runtime import Runtime
 
 OPTIONAL = ("pydicom", "python-gdcm")
@@ -70,14 +69,14 @@ def _tried(asked: Asked) -> dict[str, Any]:
     """What is used, how each runtime and the delegate fare, and the models' self-tests with it."""
     try:
         model = read(locate(DEFAULT_MODEL))
-        runtimes = [_runtime(model, runtime) for runtime in installed(asked.runtime)]
+        runtimes = [_runtime(model, each) for each in candidates(asked.runtime) if each.folder]
         choice = choose(model, asked, again=True)
     except UsageError:
         raise
     except EdgeCxrError as error:
         return {"runtime": {"error": str(error)}, "runtimes": [], "delegate": None, "models": []}
     if choice.delegate is None:  # a delegate that does not work is not tried with each model
-        asked = replace(asked, delegate=CPU)
+        asked = asked._replace(delegate=CPU)
     return {
         "runtime": {
             "name": choice.runtime.name,
@@ -99,7 +98,7 @@ def _runtime(model: ModelFile, runtime: Runtime) -> dict[str, Any]:
         "package": runtime.package,
         "version": runtime.version,
         "fault": outcome.fault.as_dict() if outcome.fault else None,
-        "milliseconds": outcome.milliseconds,
+        "milliseconds": dict(outcome.milliseconds),
     }
 
 
@@ -111,9 +110,9 @@ def _delegate(choice: Choice) -> dict[str, Any]:
             "library": str(choice.delegate.library),
             "fault": None,
         }
-    missing = Fault(ABSENT, edgetpu.NOT_INSTALLED)
+    missing = Fault(ABSENT, EDGETPU_ABSENT)
     fault = choice.refused[0] if choice.refused else missing
-    return {"name": edgetpu.EdgeTpu.name, "library": None, "fault": fault.as_dict()}
+    return {"name": EDGETPU, "library": None, "fault": fault.as_dict()}
 
 
 def _show(found: dict[str, Any]) -> None:

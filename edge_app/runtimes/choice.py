@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_app.errors import DelegateError, ModelError, RuntimeUnavailableError
 from edge_app.inference.model_file import ModelFile, needs_edgetpu
 from edge_app.runtimes import verdict as verdicts
-from edge_app.runtimes.asked import AUTO, CPU, Asked
-from edge_app.runtimes.delegate import Delegate
-from edge_app.runtimes.edgetpu import EdgeTpu
+from edge_app.runtimes.asked import AUTO, CPU, EDGETPU, Asked
 from edge_app.runtimes.fault import ABSENT, MODEL, UNTRIED, Fault
-from edge_app.runtimes.registry import INSTALL, NO_RUNTIME, find_delegate, installed
+from edge_app.runtimes.registry import INSTALL, NO_RUNTIME, candidates, find_delegate, not_installed
 from edge_app.runtimes.runtime import Runtime
 from edge_app.runtimes.session import Session, flatbuffer_for
 from edge_app.runtimes.verdict import Verdict
 
+if TYPE_CHECKING:
+    from edge_app.runtimes.delegate import Delegate
 
-@dataclass(frozen=True)
-class Choice:
+
+class Choice(NamedTuple):
     """What is used, and why.
 
     Attributes:
@@ -85,7 +85,7 @@ def choose(model: ModelFile, asked: Asked, again: bool = False) -> Choice:
         RuntimeUnavailableError: what was asked for does not work here, or nothing does.
         ModelError: every runtime refuses the model.
     """
-    runtimes = installed(asked.runtime)
+    runtimes = candidates(asked.runtime)
     delegate = find_delegate(asked.delegate)
     faults: list[Fault] = []
     if delegate:
@@ -97,13 +97,13 @@ def choose(model: ModelFile, asked: Asked, again: bool = False) -> Choice:
     broken: list[Fault] = []
     working = _first(model, runtimes, None, broken, again)
     if working is None:
-        raise _nothing_works(broken)
+        raise _nothing_works(runtimes, broken)
     return _on_cpu(*working, asked, faults, broken)
 
 
 def _first(
     model: ModelFile,
-    runtimes: list[Runtime],
+    runtimes: Sequence[Runtime],
     delegate: Delegate | None,
     faults: list[Fault],
     again: bool,
@@ -114,6 +114,8 @@ def _first(
         faults.append(known)
         return None
     for runtime in runtimes:
+        if runtime.folder is None:
+            continue
         verdict = tried(model, runtime, delegate, again)
         # The CPU is all there is: it is used untried where no process can be started to try it.
         if verdict.fault is None or (delegate is None and verdict.fault.kind == UNTRIED):
@@ -156,7 +158,7 @@ def _with_delegate(
 ) -> Choice:
     """The choice of a delegate; `faults` are of runtimes that do not work with it."""
     notes = [f"{fault.message}; answering with {runtime.label}" for fault in faults[:1]]
-    if isinstance(delegate, EdgeTpu) and not needs_edgetpu(flatbuffer_for(model, delegate)):
+    if delegate.name == EDGETPU and not needs_edgetpu(flatbuffer_for(model, delegate)):
         notes.append(
             f"{model.path} holds no network compiled for the Edge TPU: "
             "nothing of it would run there, so the CPU computes all of it"
@@ -191,7 +193,11 @@ def _why_threads(asked: Asked, verdict: Verdict) -> str:
     return f"fastest of {counts} when tried here" if len(verdict.milliseconds) > 1 else "one core"
 
 
-def _nothing_works(faults: list[Fault]) -> ModelError | RuntimeUnavailableError:
+def _nothing_works(
+    runtimes: Sequence[Runtime], faults: list[Fault]
+) -> ModelError | RuntimeUnavailableError:
+    if not faults:
+        return not_installed(runtimes)
     if faults[0].kind == MODEL:
         return ModelError(faults[0].message)
     reasons = "; ".join(fault.message for fault in faults)

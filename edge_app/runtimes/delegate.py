@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,19 +10,19 @@ from edge_app.runtimes.fault import REFUSED, Fault
 from edge_app.runtimes.library import LINKER_CACHE, stamp, unusable
 
 
-@dataclass(frozen=True)
 class Delegate:
     """A library with TensorFlow Lite's external-delegate interface, given by its path.
 
-    Attributes:
+    Args:
         library: its file, absolute.
     """
-
-    library: Path
 
     name: ClassVar[str] = "external"
     hint: ClassVar[str] = "use a build of it for this interpreter"
     """What to do about a library that crashes, hangs or computes something else."""
+
+    def __init__(self, library: Path) -> None:
+        self.library = library
 
     @property
     def label(self) -> str:

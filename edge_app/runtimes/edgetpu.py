@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
+from edge_app.runtimes.asked import EDGETPU
 from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.fault import NO_DEVICE, PERMISSION, REFUSED, Fault
-from edge_app.runtimes.library import find
-
-LIBRARY: Final = "libedgetpu.so.1"
-LIBRARY_VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
-"""Names the library where it lies elsewhere than the dynamic linker looks."""
 
 USB_IDS: Final = (("1a6e", "089a"), ("18d1", "9302"))
 """Vendor and product of a USB Accelerator, before and after it was given its firmware."""
@@ -21,14 +16,8 @@ USB_IDS: Final = (("1a6e", "089a"), ("18d1", "9302"))
 USB_RULE: Final = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="1a6e|18d1", MODE="0660", GROUP="plugdev"'
 PCIE_RULE: Final = 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"'
 
-NOT_INSTALLED: Final = (
-    f"{LIBRARY} is not installed: install libedgetpu1-std (coral.ai/software), "
-    f"or name the library in {LIBRARY_VARIABLE}"
-)
 
-
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """An Edge TPU that the kernel sees.
 
     Attributes:
@@ -42,22 +31,24 @@ class Device:
     accessible: bool
 
 
-@dataclass(frozen=True)
 class EdgeTpu(Delegate):
     """libedgetpu.
 
-    Attributes:
+    Args:
+        library: its file, absolute.
         found: by searching for it, rather than named by the user: then a device must be seen
             before the library is tried at all.
     """
 
-    found: bool = False
-
-    name: ClassVar[str] = "edgetpu"
+    name: ClassVar[str] = EDGETPU
     hint: ClassVar[str] = (
         "most often a libedgetpu of another TensorFlow Lite version than the interpreter's: "
         "install a matching one"
     )
+
+    def __init__(self, library: Path, found: bool = False) -> None:
+        super().__init__(library)
+        self.found = found
 
     @property
     def label(self) -> str:
@@ -101,15 +92,6 @@ class EdgeTpu(Delegate):
             f"/etc/udev/rules.d/60-edgetpu.rules, run sudo usermod -aG {group} $USER, "
             "restart the machine",
         )
-
-
-def locate() -> EdgeTpu | None:
-    """The Edge TPU's library: the one the environment names, or the installed one, if any."""
-    given = os.environ.get(LIBRARY_VARIABLE)
-    if given:
-        return EdgeTpu(Path(os.path.abspath(given)))
-    library = find(LIBRARY)
-    return EdgeTpu(library, found=True) if library else None
 
 
 def devices(root: Path = Path("/")) -> list[Device]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ABSENT: Final = "absent"
 NO_DEVICE: Final = "no device"
@@ -21,8 +20,7 @@ LASTING: Final = frozenset((ABI, MODEL, WRONG, CRASH, HANG))
 """Met again whenever it is tried again: worth remembering. The others pass, or cost nothing."""
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong.
 
     Attributes:

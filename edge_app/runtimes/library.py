@@ -27,13 +27,17 @@ def find(name: str) -> Path | None:
     Of several architectures' libraries of one name, the one for this Python.
     """
     folders = [*os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep), *FOLDERS]
-    named = [Path(folder, name) for folder in folders if folder]
+    named = [os.path.join(folder, name) for folder in folders if folder]
     try:
         cache = read_bounded(LINKER_CACHE, MAX_CACHE_BYTES)
     except UnreadableError:
         cache = b""
-    cached = re.findall(rb"(/[^\0]*/" + re.escape(name.encode()) + rb")\0", cache)
-    found = [path for path in [*named, *(Path(os.fsdecode(c)) for c in cached)] if path.is_file()]
+    wanted = name.encode()
+    cached = (
+        re.findall(rb"(/[^\0]*/" + re.escape(wanted) + rb")\0", cache) if wanted in cache else []
+    )
+    paths = [*named, *map(os.fsdecode, cached)]
+    found = [Path(path) for path in paths if os.path.isfile(path)]
     return next((path for path in found if unusable(path) is None), found[0] if found else None)
 
 

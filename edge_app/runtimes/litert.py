@@ -2,10 +2,11 @@
 
 from edge_app.runtimes.runtime import Runtime
 
-LITERT = Runtime(
-    name="litert",
-    package="ai-edge-litert",
-    module="ai_edge_litert",
-    # From 2.2 on, its detection of the processor was seen to fault on one it does not know.
-    remedy="pip install 'ai-edge-litert<2.2', or tflite-runtime",
-)
+
+class Litert(Runtime):
+    """From 2.2 on, its detection of the processor was seen to fault on one it does not know."""
+
+    name = "litert"
+    package = "ai-edge-litert"
+    module = "ai_edge_litert"
+    remedy = "pip install 'ai-edge-litert<2.2', or tflite-runtime"

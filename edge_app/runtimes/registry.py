@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge_app.errors import RuntimeUnavailableError, UsageError
-from edge_app.runtimes import edgetpu
-from edge_app.runtimes.asked import AUTO, CPU
-from edge_app.runtimes.delegate import Delegate
-from edge_app.runtimes.edgetpu import EdgeTpu
-from edge_app.runtimes.litert import LITERT
+from edge_app.runtimes.asked import AUTO, CPU, EDGETPU
+from edge_app.runtimes.library import find
+from edge_app.runtimes.litert import Litert
 from edge_app.runtimes.runtime import Runtime
-from edge_app.runtimes.tflite import TFLITE
+from edge_app.runtimes.tflite import Tflite
 
-RUNTIMES: Final[tuple[Runtime, ...]] = (LITERT, TFLITE)
+if TYPE_CHECKING:
+    from edge_app.runtimes.delegate import Delegate
+
+RUNTIMES: Final[tuple[Runtime, ...]] = (Litert(), Tflite())
 """In order of preference."""
 
 NO_RUNTIME: Final = "no TensorFlow Lite runtime works here"
 INSTALL: Final = f"pip install {RUNTIMES[0].package}"
 
+EDGETPU_LIBRARY: Final = "libedgetpu.so.1"
+EDGETPU_VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
+"""Names the library where it lies elsewhere than the dynamic linker looks."""
 
-def installed(name: str = AUTO) -> list[Runtime]:
-    """The installed runtimes, or the one of this name, best first; nothing is imported.
+EDGETPU_ABSENT: Final = (
+    f"{EDGETPU_LIBRARY} is not installed: install libedgetpu1-std (coral.ai/software), "
+    f"or name the library in {EDGETPU_VARIABLE}"
+)
+
+
+def candidates(name: str = AUTO) -> tuple[Runtime, ...]:
+    """The runtimes that may be used, or the one of this name, best first; installed or not.
 
     Raises:
         UsageError: there is no such runtime.
-        RuntimeUnavailableError: none is installed, or this one is not.
     """
     known = {runtime.name: runtime for runtime in RUNTIMES}
     if name not in (AUTO, *known):
         raise UsageError(f"--runtime {name}: there are {', '.join((AUTO, *known))}")
-    wanted = RUNTIMES if name == AUTO else (known[name],)
-    found = [runtime for runtime in wanted if runtime.folder]
-    if not found:
-        packages = " or ".join(runtime.package for runtime in wanted)
-        raise RuntimeUnavailableError(f"{NO_RUNTIME}: pip install {packages}")
-    return found
+    return RUNTIMES if name == AUTO else (known[name],)
+
+
+def not_installed(runtimes: Sequence[Runtime]) -> RuntimeUnavailableError:
+    packages = " or ".join(runtime.package for runtime in runtimes)
+    return RuntimeUnavailableError(f"{NO_RUNTIME}: pip install {packages}")
 
 
 def find_runtime() -> Runtime:
@@ -47,7 +57,7 @@ def find_runtime() -> Runtime:
         RuntimeUnavailableError: none imports; says what to install, and why each failed.
     """
     reasons = []
-    for runtime in installed():
+    for runtime in RUNTIMES:
         try:
             _ = runtime.interpreter
         except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
@@ -66,14 +76,29 @@ def find_delegate(asked: str = AUTO) -> Delegate | None:
     """
     if asked == CPU:
         return None
-    if asked in (AUTO, EdgeTpu.name):
-        found = edgetpu.locate()
-        if found is None and asked != AUTO:
-            raise RuntimeUnavailableError(edgetpu.NOT_INSTALLED)
-        return found
+    if asked in (AUTO, EDGETPU):
+        given = os.environ.get(EDGETPU_VARIABLE)
+        library = Path(os.path.abspath(given)) if given else find(EDGETPU_LIBRARY)
+        if library is None and asked != AUTO:
+            raise RuntimeUnavailableError(EDGETPU_ABSENT)
+        return make_delegate(EDGETPU, library, found=not given) if library else None
     if os.sep not in asked and not os.path.exists(asked):
         raise UsageError(
-            f"--delegate {asked}: there are {AUTO}, {CPU}, {EdgeTpu.name}, or a library's path"
+            f"--delegate {asked}: there are {AUTO}, {CPU}, {EDGETPU}, or a library's path"
         )
     path = Path(os.path.abspath(asked))
-    return EdgeTpu(path) if path.name.startswith("libedgetpu") else Delegate(path)
+    return make_delegate(EDGETPU if path.name.startswith("libedgetpu") else "", path)
+
+
+def make_delegate(name: str, library: Path, found: bool = False) -> Delegate:
+    """The delegate behind a library, by its name; most machines have none, so it loads late.
+
+    Args:
+        name: ``edgetpu``, or anything else for a library of which no more is known.
+        library: its file.
+        found: see `EdgeTpu`.
+    """
+    from edge_app.runtimes.delegate import Delegate
+    from edge_app.runtimes.edgetpu import EdgeTpu
+
+    return EdgeTpu(library, found) if name == EDGETPU else Delegate(library)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from edge_app import native_stderr
-from edge_app.runtimes.library import stamp
 
 
-@dataclass(frozen=True)
 class Runtime:
     """TensorFlow Lite's interpreter, as one package brings it.
 
@@ -24,12 +22,12 @@ class Runtime:
         remedy: what helps where it does not work.
     """
 
-    name: str
-    package: str
-    module: str
-    remedy: str
+    name: ClassVar[str]
+    package: ClassVar[str]
+    module: ClassVar[str]
+    remedy: ClassVar[str]
 
-    @property
+    @cached_property
     def folder(self) -> Path | None:
         """Where it is installed; None if it is not."""
         try:
@@ -62,9 +60,14 @@ class Runtime:
 
     def facts(self) -> dict[str, Any]:
         """What a verdict about it depends on: its version and the code that is loaded."""
-        folder = self.folder
-        code = [*sorted(folder.glob("*.so")), folder / "interpreter.py"] if folder else []
-        return {"name": self.name, "version": self.version, "files": [stamp(c) for c in code]}
+        loaded = []
+        if self.folder:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".so") or entry.name == "interpreter.py":
+                        status = entry.stat()
+                        loaded.append([entry.path, status.st_size, status.st_mtime_ns])
+        return {"name": self.name, "version": self.version, "files": sorted(loaded)}
 
     @property
     def interpreter(self) -> Any:

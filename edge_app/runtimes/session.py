@@ -5,8 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,10 @@ from edge_app import native_stderr
 from edge_app.errors import DelegateError, ModelError
 from edge_app.inference.model_file import EDGETPU_OPERATOR, ModelFile
 from edge_app.runtimes.asked import CPU
-from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.runtime import Runtime
+
+if TYPE_CHECKING:
+    from edge_app.runtimes.delegate import Delegate
 
 Stage = Callable[[str], None]
 """Told what is going to be done next: `DELEGATE`, `MODEL`."""
@@ -30,8 +31,7 @@ def flatbuffer_for(model: ModelFile, delegate: Delegate | None) -> bytes:
     return model.flatbuffer
 
 
-@dataclass(frozen=True)
-class RawOutputs:
+class RawOutputs(NamedTuple):
     """What the graph gave, in its own dtype: logits (15,) and map (h, w, 15)."""
 
     logits: NDArray[Any]

@@ -9,8 +9,13 @@ from __future__ import annotations
 from edge_app.runtimes.runtime import Runtime
 
 
-class TfliteRuntime(Runtime):
+class Tflite(Runtime):
     """Knows what it says, or rather does not say, beside a numpy that it was not built for."""
+
+    name = "tflite"
+    package = "tflite-runtime"
+    module = "tflite_runtime"
+    remedy = "pip install ai-edge-litert"
 
     def explain(self, reason: str) -> str | None:
         if "numpy" not in reason and "_ARRAY_API" not in reason:
@@ -21,11 +26,3 @@ class TfliteRuntime(Runtime):
             f"{self.label} was built for numpy 1, and numpy {np.__version__} is installed: "
             "pip install 'numpy<2'"
         )
-
-
-TFLITE = TfliteRuntime(
-    name="tflite",
-    package="tflite-runtime",
-    module="tflite_runtime",
-    remedy="pip install ai-edge-litert",
-)

@@ -43,7 +43,7 @@ SECONDS: Final = 60
 SECONDS_VARIABLE: Final = "EDGE_CXR_TRIAL_SECONDS"
 """Changes the time limit, e.g. for a machine that is slower still."""
 
-THREADS: Final = (1, 2, 4)
+MORE_THREADS: Final = (2, 4)
 MAX_RESULTS: Final = 1 << 20
 MAX_SAID: Final = 4096
 
@@ -99,7 +99,7 @@ def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> Verdic
         "runtime": runtime.name,
         "delegate": delegate.name if delegate else None,
         "library": os.fspath(delegate.library) if delegate else None,
-        "threads": [] if delegate else [n for n in THREADS if n <= cores()],
+        "threads": [] if delegate else [n for n in MORE_THREADS if n <= cores()],
         "seconds": seconds,
     }
     try:

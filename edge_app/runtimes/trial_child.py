@@ -23,13 +23,12 @@ from edge_app import native_stderr
 from edge_app.errors import DelegateError, EdgeCxrError
 from edge_app.inference.model_file import read
 from edge_app.inference.self_test import measure
-from edge_app.runtimes.delegate import Delegate
-from edge_app.runtimes.edgetpu import EdgeTpu
-from edge_app.runtimes.registry import RUNTIMES
+from edge_app.runtimes.registry import candidates, make_delegate
 from edge_app.runtimes.session import Session
 
-SECONDS_PER_MEASUREMENT = 0.05
-FEWEST_RUNS = 3
+ENOUGH_SECONDS = 0.05
+ENOUGH_RUNS = 3
+MOST_SECONDS = 0.5
 
 ENTRY_POINTS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
@@ -39,7 +38,8 @@ def main(asked: str) -> None:
 
     Args:
         asked: JSON: ``model``, ``sha256``, ``runtime``, ``delegate`` and ``library`` (or None),
-            ``threads`` to measure, ``results`` (a file descriptor), ``seconds`` it may take.
+            ``threads`` to measure beside one, ``results`` (a file descriptor), and ``seconds``
+            that it may take.
     """
     native_stderr.silenced = nullcontext  # type: ignore[assignment]  # the parent listens
     request = json.loads(asked)
@@ -61,13 +61,12 @@ def main(asked: str) -> None:
 
 def _try(request: dict[str, Any], tell: Any) -> None:
     tell(stage="import")
-    (runtime,) = (r for r in RUNTIMES if r.name == request["runtime"])
+    (runtime,) = candidates(request["runtime"])
     _ = runtime.interpreter
     delegate = None
     if request["library"]:
         tell(stage="library")
-        kind = EdgeTpu if request["delegate"] == EdgeTpu.name else Delegate
-        delegate = kind(Path(request["library"]))
+        delegate = make_delegate(request["delegate"], Path(request["library"]))
         tell(built=_examine(delegate.library))
     tell(stage="file")
     model = read(Path(request["model"]))
@@ -76,13 +75,16 @@ def _try(request: dict[str, Any], tell: Any) -> None:
     session = Session(model, runtime, 1, delegate, lambda name: tell(stage=name))
     tell(stage="run")
     tell(answers=asdict(measure(session, 1)))
-    times = {1: _milliseconds(session)}
+    last = _milliseconds(session)
+    times = {1: last}
     tell(stage="close")
     del session
     tell(stage="run")
     for threads in request["threads"]:
-        if threads not in times:
-            times[threads] = _milliseconds(Session(model, runtime, threads, delegate))
+        times[threads] = _milliseconds(Session(model, runtime, threads, delegate))
+        if times[threads] > last:
+            break  # more will not help
+        last = times[threads]
     tell(milliseconds=times)
     tell(stage="end")
 
@@ -109,7 +111,9 @@ def _milliseconds(session: Session) -> float:
     tensor = np.ascontiguousarray(session.model.golden.inputs[:1])
     session.run(tensor)
     times: list[float] = []
-    while len(times) < FEWEST_RUNS or sum(times) < SECONDS_PER_MEASUREMENT:
+    while (spent := sum(times)) < ENOUGH_SECONDS or len(times) < ENOUGH_RUNS:
+        if spent > MOST_SECONDS:
+            break
         begun = time.perf_counter()
         session.run(tensor)
         times.append(time.perf_counter() - begun)

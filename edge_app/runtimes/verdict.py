@@ -11,21 +11,23 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from edge_app import __version__
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.model_file import ModelFile
-from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.fault import LASTING, Fault
 from edge_app.runtimes.runtime import Runtime
 from edge_app.runtimes.session import flatbuffer_for
+
+if TYPE_CHECKING:
+    from edge_app.runtimes.delegate import Delegate
 
 KEPT: Final = 64
 """Verdicts in a folder; the oldest go."""
@@ -38,8 +40,7 @@ PASSING: Final = ("cpu mhz", "bogomips", "processor", "apicid", "initial apicid"
 """Lines of /proc/cpuinfo that differ from one look to the next, or from core to core."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What came of a trial.
 
     Attributes:
@@ -50,7 +51,7 @@ class Verdict:
 
     fault: Fault | None
     off: float = 0.0
-    milliseconds: dict[int, float] = field(default_factory=dict)
+    milliseconds: Mapping[int, float] = MappingProxyType({})
 
     @property
     def threads(self) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.runtimes.edgetpu import LIBRARY_VARIABLE
+from edge_app.runtimes.registry import EDGETPU_VARIABLE
 from edge_app.runtimes.trial import SECONDS_VARIABLE
 
 SOURCE = Path(__file__).with_name("delegate.c")
@@ -45,7 +45,7 @@ def delegate(gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Build:
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of this machine's settings."""
-    for name in (LIBRARY_VARIABLE, SECONDS_VARIABLE, "XDG_RUNTIME_DIR"):
+    for name in (EDGETPU_VARIABLE, SECONDS_VARIABLE, "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.labels import LABELS
-from edge_app.runtimes.edgetpu import LIBRARY_VARIABLE
+from edge_app.runtimes.registry import EDGETPU_VARIABLE
 from edge_app.runtimes.trial import SECONDS_VARIABLE
 
 from ..conftest import Run
@@ -74,7 +74,7 @@ def test_found_by_itself_it_is_named_and_the_cpu_answers(
     words: str,
 ) -> None:
     shorten(behaviour, monkeypatch, run, picture)
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(delegate(behaviour)))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate(behaviour)))
     done = run("classify", "--json", picture)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
@@ -88,7 +88,7 @@ def test_found_by_itself_it_is_named_and_the_cpu_answers(
     else:
         assert refused["kind"] == kind
         assert re.search(words, done.stderr)
-    monkeypatch.delenv(LIBRARY_VARIABLE)
+    monkeypatch.delenv(EDGETPU_VARIABLE)
     assert json.loads(run("classify", "--json", picture).stdout)["findings"] == answer["findings"]
 
 
@@ -115,7 +115,7 @@ def test_one_that_works_is_used_and_nothing_that_it_prints_is_seen(
 def test_an_edge_tpu_without_a_compiled_network_is_said_to_do_nothing(
     run: Run, picture: Path, delegate: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(delegate("WORKS")))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("WORKS")))
     for options in ([], ["--delegate", "edgetpu"]):
         done = run("classify", "--json", *options, picture)
         assert done.returncode == 0
@@ -194,7 +194,7 @@ def test_a_library_that_does_not_fit_is_told_by_what_does_not_fit(
     assert done.returncode == 4
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(library))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(library))
     done = run("classify", picture)
     assert done.returncode == 0
     assert words in done.stderr
@@ -215,7 +215,7 @@ def test_a_verdict_that_no_longer_holds_is_met_too(
     """It worked when it was tried; the device has been unplugged since."""
     library = tmp_path / "device.so"
     library.write_bytes(delegate("WORKS").read_bytes())
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(library))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(library))
     assert json.loads(run("classify", "--json", picture).stdout)["runtime"]["delegate"] == "edgetpu"
     status = library.stat()
     broken = delegate("REFUSES").read_bytes()
@@ -231,7 +231,7 @@ def test_a_verdict_that_no_longer_holds_is_met_too(
 def test_a_batch_announces_the_cpu_once(
     run: Run, picture: Path, delegate: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(delegate("CRASHES_AT_ONCE")))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("CRASHES_AT_ONCE")))
     done = run("classify", "--csv", picture, picture, picture)
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 4

@@ -12,8 +12,8 @@ import pytest
 from edge_app import doctor
 from edge_app.runtimes import edgetpu, trial
 from edge_app.runtimes.asked import Asked
-from edge_app.runtimes.edgetpu import LIBRARY_VARIABLE, Device
-from edge_app.runtimes.registry import installed
+from edge_app.runtimes.edgetpu import Device
+from edge_app.runtimes.registry import EDGETPU_VARIABLE, find_runtime
 from edge_app.runtimes.trial import SECONDS_VARIABLE
 from edge_app.runtimes.verdict import Verdict
 
@@ -52,7 +52,7 @@ def test_without_an_edge_tpu_it_says_so_and_is_ready(run: Run) -> None:
 def test_an_edge_tpu_that_does_not_work_is_told_and_the_cpu_is_ready(
     run: Run, delegate: Build, monkeypatch: pytest.MonkeyPatch, behaviour: str, way_out: str
 ) -> None:
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(delegate(behaviour)))
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate(behaviour)))
     done = run("doctor")
     assert done.returncode == 0
     assert "Edge TPU not used: " in text_of(done.stdout)
@@ -72,8 +72,8 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
 
     trial_run = trial.run
     monkeypatch.setattr(trial, "run", run_with_short_patience)
-    monkeypatch.setenv(LIBRARY_VARIABLE, str(delegate("HANGS")))
-    assert doctor.examine(Asked(runtime=installed()[0].name), as_json=True) == 0
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("HANGS")))
+    assert doctor.examine(Asked(runtime=find_runtime().name), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["delegate"]["fault"]["kind"] == "hang"
     assert found["ok"] is True

@@ -21,7 +21,7 @@ from edge_app.runtimes.verdict import Verdict, remember, remembered, subject
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-RUNTIME = registry.installed()[0]
+RUNTIME = registry.find_runtime()
 WORKS = Verdict(None, 1.0, {1: 1.8, 2: 1.0})
 
 
