@@ -1,7 +1,8 @@
 """Is it safe to use? A runtime or delegate that may end the process is tried in another first.
 
 The child does what the application would do (`trial_child`) and says each step before it is done,
-so a crash or a hang is known by its place. It has a time limit, and what it prints goes nowhere.
+so a crash or a hang is known by its place. Each step has a time limit, and what it prints goes
+nowhere.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from edge_app.sources import printable
 
 SECONDS: Final = 60
 SECONDS_VARIABLE: Final = "EDGE_CXR_TRIAL_SECONDS"
-"""Changes the time limit, e.g. for a machine that is slower still."""
+"""Changes how long a step of a trial may take, e.g. for a machine that is slower still."""
 
 MORE_THREADS: Final = (2, 4)
 MAX_RESULTS: Final = 1 << 20
@@ -66,6 +67,9 @@ DOING: Final = {
     "end": "ending",
 }
 
+UNBLAMED: Final = ("start", "file")
+"""Steps in which nothing of what is tried has a part."""
+
 OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Not the doing of what was tried: out of memory, or somebody ended it."""
 
@@ -80,7 +84,7 @@ class Heard:
     Attributes:
         stage: the last step that it began.
         facts: its other messages, merged.
-        status: its exit code, negative for a signal; None if it had to be ended at its limit.
+        status: its exit code, negative for a signal; None if it had to be ended at a limit.
         last_words: the end of what it printed on standard error.
     """
 
@@ -100,7 +104,7 @@ def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> Verdic
         "delegate": delegate.name if delegate else None,
         "library": os.fspath(delegate.library) if delegate else None,
         "threads": [] if delegate else [n for n in MORE_THREADS if n <= cores()],
-        "seconds": seconds,
+        "seconds": SECONDS + len(DOING) * seconds,
     }
     try:
         heard = _child(request, seconds)
@@ -111,7 +115,7 @@ def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> Verdic
 
 
 def limit() -> int:
-    """Seconds that a trial may take."""
+    """Seconds that a step of a trial may take."""
     given = os.environ.get(SECONDS_VARIABLE, str(SECONDS))
     if not given.isdecimal() or not 1 <= int(given) <= 3600:
         raise UsageError(f"{SECONDS_VARIABLE}={given}: it takes whole seconds, 1 to 3600")
@@ -158,9 +162,12 @@ def _child(request: dict[str, Any], seconds: int) -> Heard:
 def _listen(
     process: subprocess.Popen[bytes], results: int, errors: int, seconds: int
 ) -> tuple[bytes, bytes, bool]:
-    """Both streams, bounded, and whether the child came to an end within its time."""
+    """Both streams, bounded, and whether the child came to an end by itself.
+
+    The clock starts anew with each step; before the first there is nothing yet that may hang.
+    """
     streams = {results: b"", errors: b""}
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + max(seconds, SECONDS)
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             selector.register(stream, selectors.EVENT_READ)
@@ -171,6 +178,8 @@ def _listen(
                 chunk = os.read(key.fd, 1 << 16)
                 if not chunk:
                     selector.unregister(key.fd)
+                elif key.fd == results:
+                    deadline = time.monotonic() + seconds
                 kept = streams[key.fd] + chunk
                 streams[key.fd] = kept[:MAX_RESULTS] if key.fd == results else kept[-MAX_SAID:]
             if time.monotonic() > deadline or (ended and not ready):
@@ -201,9 +210,11 @@ def _judge(
     said = f'; it said "{heard.last_words}"' if heard.last_words else ""
     if "error" in heard.facts:
         return Verdict(_error(heard, runtime, delegate))
+    if heard.status is None and heard.stage in UNBLAMED:
+        return Verdict(Fault(UNTRIED, f"{what} could not be tried: {doing} takes too long"))
     if heard.status is None:
         return Verdict(
-            Fault(HANG, f"{what} hangs: not done within {seconds} s while {doing}{said}: {hint}")
+            Fault(HANG, f"{what} hangs: after {seconds} s it is still {doing}{said}: {hint}")
         )
     if heard.status in OUTSIDE:
         name = signal.Signals(-heard.status).name
@@ -244,7 +255,7 @@ def _error(heard: Heard, runtime: Runtime, delegate: Delegate | None) -> Fault:
         return Fault(ABI, explained)
     if heard.stage == "import":
         return Fault(ABSENT, f"{runtime.package} does not import: {reason}")
-    if heard.stage in ("start", "file") or delegate is None:
+    if heard.stage in UNBLAMED or delegate is None:
         return Fault(MODEL if heard.facts.get("kind") == ModelError.kind else UNTRIED, reason)
     if heard.stage == "library":
         return _library_fault(reason, runtime, delegate)

@@ -31,8 +31,8 @@ FAULTS = [
 """Behaviour, kind, what is said of it."""
 
 HANGS = [
-    ("HANGS", "hang", "hangs: not done within 3 s"),
-    ("HANGS_WHEN_IT_COMPUTES", "hang", "hangs: not done within 3 s"),
+    ("HANGS", "hang", "hangs: after 3 s it is still making the delegate"),
+    ("HANGS_WHEN_IT_COMPUTES", "hang", "hangs: after 3 s it is still computing"),
 ]
 
 
