@@ -20,8 +20,9 @@ from edge_app.inference.preprocess import (
     normalised,
     quantized,
 )
-from edge_app.inference.runtime import Session, find_runtime
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.run import FinishedRun

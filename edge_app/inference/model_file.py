@@ -180,6 +180,11 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except zipfile.BadZipFile:
+        if needs_edgetpu(data):
+            raise ModelError(
+                "compiled for the Edge TPU and given alone, without a manifest: give the model "
+                f"file that it belongs to; {HOW_TO_MAKE_ONE}"
+            ) from None
         raise ModelError(
             f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
         ) from None

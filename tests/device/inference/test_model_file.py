@@ -30,9 +30,10 @@ from edge_app.inference.model_file import (
     read,
     write,
 )
-from edge_app.inference.runtime import Session, find_runtime
 from edge_app.inference.self_test import self_test
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 
 WHOLE = (SHIPPED / "cxr-cnn28.tflite").read_bytes()
 SCHEMA = json.loads((Path(model_file.__file__).parent / "manifest.schema.json").read_text())
