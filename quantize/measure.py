@@ -15,7 +15,8 @@ from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Report
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import to_tensor
-from edge_app.inference.runtime import Session, find_runtime
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 from quantize.evaluate import evaluate
 from quantize.package import package
 from train.cache import Cached

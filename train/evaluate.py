@@ -30,11 +30,11 @@ def evaluate(
     perturbations: Iterable[str] = PERTURBATIONS,
 ) -> Report:
     """Score `cached` with the float network, and again under each of these perturbations."""
-    weights = (run.folder / "kept.weights.h5").read_bytes()
+    network_file = (run.folder / "model.keras").read_bytes()
     model = {
         "name": name,
         "format": "float32",
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": hashlib.sha256(network_file).hexdigest(),
         "architecture": run.recipe.network,
     }
     packages = versions()

@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from edge_app.inference.model_file import read
-from edge_app.inference.runtime import Session, find_runtime
 from edge_app.inference.self_test import self_test
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.layers import layer_errors
 from quantize.matrix import VARIANTS, Variant, matrix

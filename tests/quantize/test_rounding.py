@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_app.inference.runtime import find_runtime
+from edge_app.runtimes.registry import find_runtime
 from quantize.convert import to_int8
 from quantize.errors import ConversionError
 from quantize.fold import before, fold, stored
