@@ -62,11 +62,6 @@ class Workshop:
     def healthy(self) -> Report:
         return self.converted(self.repaired, self.pictures)
 
-    def of_label(self, label: str, count: int) -> NDArray[np.uint8]:
-        """Training pictures that bear a label."""
-        rows = np.flatnonzero(self.training.targets[:, LABELS.index(label)])[:count]
-        return self.training.images[self.training.rows[rows]]
-
     def calibrated_on(self, pictures: NDArray[np.uint8]) -> Report:
         """All that calibration images are used for, with these."""
         return self.converted(repaired(self.folded, as_input(pictures)), pictures)
@@ -101,12 +96,12 @@ class Sabotage:
 
     Attributes:
         name: what is done wrong.
-        meant: what is there to catch it: a gate's name, or `REFUSED`.
+        meant: what is there to catch it, all of it: names of gates, or `REFUSED`.
         deed: does it; raises an EdgeCxrError or RunError where it is refused.
     """
 
     name: str
-    meant: str
+    meant: tuple[str, ...]
     deed: Deed
 
 
@@ -139,9 +134,23 @@ def _black_but_a_pixel(shop: Workshop) -> NDArray[np.uint8]:
     return pictures
 
 
+def _of_one_label(shop: Workshop) -> NDArray[np.uint8]:
+    rows = np.flatnonzero(shop.training.targets[:, LABELS.index("Atelectasis")])[:10]
+    return shop.training.images[shop.training.rows[rows]]
+
+
+def _scaled(factor: float) -> Callable[[Weights], Weights]:
+    """What the kernel that sees the picture makes of `factor` times the picture."""
+    return lambda weights: [(weights[0] * factor).astype(np.float32), *weights[1:]]
+
+
 def _swapped(weights: Weights) -> Weights:
     order = [1, 0, *range(2, len(LABELS))]
     return [each[..., order] for each in weights]
+
+
+def _without_bias(weights: Weights) -> Weights:
+    return [weights[0], np.zeros_like(weights[1])]
 
 
 def _one_label_gone(weights: Weights) -> Weights:
@@ -213,24 +222,22 @@ def _half_the_images(shop: Workshop) -> Comparison:
 
 
 SABOTAGES: Final = (
-    Sabotage("calibrated on black images", REFUSED, _calibrated_on(_black)),
-    Sabotage("… black but for one white pixel", "saturated", _calibrated_on(_black_but_a_pixel)),
+    Sabotage("calibrated on black images", (REFUSED,), _calibrated_on(_black)),
+    Sabotage("… black but for one white pixel", ("saturated",), _calibrated_on(_black_but_a_pixel)),
     Sabotage(
-        "calibrated on ten images of one label",
-        "agreement_over_noise",
-        _calibrated_on(lambda shop: shop.of_label("Atelectasis", 10)),
+        "calibrated on ten images of one label", ("saturated",), _calibrated_on(_of_one_label)
     ),
-    Sabotage("two labels swapped", "misplaced", _edited(_map, _swapped)),
-    Sabotage("halved input scale", "agreement", _edited(_stem, lambda w: [w[0] / 2, w[1]])),
-    Sabotage("inverted polarity", "macro_auroc", _edited(_stem, lambda w: [-w[0], w[1]])),
-    Sabotage("a sigmoid as int8 output", "tied", _sigmoid),
-    Sabotage("the last layer's bias lost", "agreement", _edited(_map, lambda w: [w[0], 0 * w[1]])),
-    Sabotage("one label's weights lost", "label_auroc", _edited(_map, _one_label_gone)),
-    Sabotage("weights in four bits", "macro_auroc_low", _in_four_bits),
-    Sabotage("a float network that diverged", "non_finite", _diverged),
-    Sabotage("a float report without retest", "agreement_over_noise", _without_retest),
-    Sabotage("a truncated float report", REFUSED, _truncated),
-    Sabotage("a float report of half the images", REFUSED, _half_the_images),
+    Sabotage("two labels swapped", ("misplaced",), _edited(_map, _swapped)),
+    Sabotage("halved input scale", ("agreement",), _edited(_stem, _scaled(0.5))),
+    Sabotage("inverted polarity", ("macro_auroc", "macro_auroc_low"), _edited(_stem, _scaled(-1))),
+    Sabotage("a sigmoid as int8 output", ("tied", "saturated"), _sigmoid),
+    Sabotage("the last layer's bias lost", ("agreement",), _edited(_map, _without_bias)),
+    Sabotage("one label's weights lost", ("label_auroc",), _edited(_map, _one_label_gone)),
+    Sabotage("weights in four bits", ("agreement", "agreement_over_noise"), _in_four_bits),
+    Sabotage("a float network that diverged", ("non_finite",), _diverged),
+    Sabotage("a float report without retest", ("agreement_over_noise",), _without_retest),
+    Sabotage("a truncated float report", (REFUSED,), _truncated),
+    Sabotage("a float report of half the images", (REFUSED,), _half_the_images),
 )
 
 HEADER: Final = (
@@ -251,9 +258,8 @@ class Outcome:
     @property
     def caught(self) -> bool:
         """By what is meant to; not merely by something."""
-        if self.sabotage.meant == REFUSED:
-            return self.refusal is not None
-        return self.sabotage.meant in self.broken
+        found = {*self.broken, *([] if self.refusal is None else [REFUSED])}
+        return found.issuperset(self.sabotage.meant)
 
 
 def attempt(sabotage: Sabotage, shop: Workshop) -> Outcome:
@@ -261,7 +267,8 @@ def attempt(sabotage: Sabotage, shop: Workshop) -> Outcome:
     try:
         comparison = sabotage.deed(shop)
     except (EdgeCxrError, RunError) as error:
-        return Outcome(sabotage, (), str(error), None)
+        refusal = str(error).replace(f"{shop.bench.folder}/", "")
+        return Outcome(sabotage, (), refusal, None)
     return Outcome(sabotage, _broken(judge(comparison)), None, comparison)
 
 
@@ -297,7 +304,7 @@ def sabotage(shop: Workshop) -> tuple[Result, bool]:
             "sabotages": [
                 {
                     "name": outcome.sabotage.name,
-                    "meant": outcome.sabotage.meant,
+                    "meant": list(outcome.sabotage.meant),
                     "caught": outcome.caught,
                     "gates_not_met": list(outcome.broken),
                     "refusal": outcome.refusal,
@@ -332,5 +339,5 @@ def _numbers(comparison: Comparison) -> tuple[str, ...]:
 def _row(outcome: Outcome) -> tuple[str, ...]:
     told = outcome.refusal or ", ".join(outcome.broken) or "none"
     numbers = ("", "", "") if outcome.comparison is None else _numbers(outcome.comparison)
-    caught = "yes" if outcome.caught else "NO"
-    return (outcome.sabotage.name, outcome.sabotage.meant, caught, told, *numbers)
+    meant, caught = ", ".join(outcome.sabotage.meant), "yes" if outcome.caught else "NO"
+    return (outcome.sabotage.name, meant, caught, told, *numbers)

@@ -32,9 +32,9 @@ IMAGES = 260
 
 
 def network(images: NDArray[np.uint8]) -> keras.Model:
-    """`cnn28` with a low-pass filter, its features and logits as varied as a trained one's."""
+    """`cnn28`, its features and logits as varied as a trained one's."""
     keras.utils.set_random_seed(5)
-    model, x = cnn28(lowpass=True), as_input(images)
+    model, x = cnn28(), as_input(images)
 
     def seen(tensor: keras.KerasTensor) -> NDArray[np.float32]:
         return np.asarray(keras.Model(model.input, tensor)(x))

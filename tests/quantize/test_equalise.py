@@ -21,7 +21,7 @@ def folded() -> keras.Model:
     for layer in network.layers:
         if layer.name.endswith("project_conv"):
             kernel, bias = layer.get_weights()
-            size = np.exp(generator.normal(size=kernel.shape[-1])).astype(np.float32)
+            size = np.exp(generator.uniform(-1, 1, kernel.shape[-1])).astype(np.float32)
             layer.set_weights([kernel * size, bias])
     return network
 

@@ -7,8 +7,8 @@ import pytest
 from edge_app.comparison.gates import Gates, judge
 from quantize.sabotage import REFUSED, SABOTAGES, Sabotage, Workshop, attempt, sabotage
 
-CALIBRATION = "calibrated on ten images of one label"
-"""Ten images of these labels are as good as any: what tells them apart takes a real network."""
+NARROW = [fault for fault in SABOTAGES if fault.meant == ("saturated",)]
+"""Calibrated on too little: which gate that trips takes a trained network to tell."""
 
 
 def test_a_good_conversion_meets_every_gate(workshop: Workshop) -> None:
@@ -16,25 +16,35 @@ def test_a_good_conversion_meets_every_gate(workshop: Workshop) -> None:
     assert [verdict.message for verdict in verdicts if not verdict.passed] == []
 
 
-@pytest.mark.parametrize("fault", SABOTAGES, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault", [x for x in SABOTAGES if x not in NARROW], ids=lambda fault: fault.name
+)
 def test_a_fault_is_caught_by_what_is_meant_to(fault: Sabotage, workshop: Workshop) -> None:
     outcome = attempt(fault, workshop)
     assert outcome.caught, (outcome.broken, outcome.refusal)
 
 
+@pytest.mark.parametrize("fault", NARROW, ids=lambda fault: fault.name)
+def test_a_narrow_calibration_moves_the_logits(fault: Sabotage, workshop: Workshop) -> None:
+    healthy = workshop.compared(workshop.healthy).content["logits"]["rms"]
+    outcome = attempt(fault, workshop)
+    assert outcome.comparison is not None
+    assert outcome.comparison.content["logits"]["rms"] > 1.3 * healthy
+
+
 def test_every_gate_has_a_fault_that_it_is_meant_for() -> None:
     names = set(Gates.__dataclass_fields__) - {"label_support"}
-    assert names | {REFUSED} == {fault.meant for fault in SABOTAGES}
+    assert names | {REFUSED} == {name for fault in SABOTAGES for name in fault.meant}
 
 
 def test_a_refusal_says_what_is_wrong(workshop: Workshop) -> None:
     refusals = {
         fault.name: attempt(fault, workshop).refusal
         for fault in SABOTAGES
-        if fault.meant == REFUSED
+        if REFUSED in fault.meant
     }
     assert "do not span all gray levels" in refusals["calibrated on black images"]
-    assert "not the scores file" in refusals["a truncated float report"]
+    assert refusals["a truncated float report"].startswith("truncated.npz: is not the scores file")
     assert (
         "evaluate both models on the same images" in refusals["a float report of half the images"]
     )
@@ -43,7 +53,7 @@ def test_a_refusal_says_what_is_wrong(workshop: Workshop) -> None:
 def test_the_table_names_what_is_not_caught(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = Sabotage("nothing at all", "misplaced", lambda shop: shop.compared(shop.healthy))
+    harmless = Sabotage("nothing at all", ("misplaced",), lambda shop: shop.compared(shop.healthy))
     monkeypatch.setattr("quantize.sabotage.SABOTAGES", (harmless,))
     result, caught = sabotage(workshop)
     assert not caught
