@@ -74,7 +74,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedRun, Ca
     targets = (logits > np.quantile(logits, 0.6, axis=0)).astype(np.uint8)
     cached = Cached(images, targets, table, np.arange(IMAGES), "synthetic")
     folder = tmp_path_factory.mktemp("untrained")
-    (folder / "kept.weights.h5").write_bytes(b"none")
+    (folder / "model.keras").write_bytes(b"none")
     calibration = platt(targets, logits, "itself")
     points = operating_points(targets, logits, calibration, "itself")
     config = {"recipe": {}, "dataset": {}, "packages": {}}
