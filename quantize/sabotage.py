@@ -212,6 +212,10 @@ def _half_the_images(shop: Workshop) -> Comparison:
     return compare(kept, shop.healthy)
 
 
+def _halved(weights: Weights) -> Weights:
+    return [weights[0] * np.float32(0.5), *weights[1:]]
+
+
 SABOTAGES: Final = (
     Sabotage("calibrated on black images", REFUSED, _calibrated_on(_black)),
     Sabotage("… black but for one white pixel", "saturated", _calibrated_on(_black_but_a_pixel)),
@@ -221,7 +225,7 @@ SABOTAGES: Final = (
         _calibrated_on(lambda shop: shop.of_label("Atelectasis", 10)),
     ),
     Sabotage("two labels swapped", "misplaced", _edited(_map, _swapped)),
-    Sabotage("halved input scale", "agreement", _edited(_stem, lambda w: [w[0] * np.float32(0.5), w[1]])),
+    Sabotage("halved input scale", "agreement", _edited(_stem, _halved)),
     Sabotage("inverted polarity", "macro_auroc", _edited(_stem, lambda w: [-w[0], w[1]])),
     Sabotage("a sigmoid as int8 output", "tied", _sigmoid),
     Sabotage("the last layer's bias lost", "agreement", _edited(_map, lambda w: [w[0], 0 * w[1]])),

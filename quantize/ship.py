@@ -45,7 +45,6 @@ def quantize_run(
     flatbuffer = to_int8(repaired(fold(run.model), as_input(pictures)), pictures)
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",
-        "equalisation": f"of channels between linear layers, over {len(rows)} training images",
         "rounding": f"layer by layer, least squares over {min(IMAGES, len(rows))} training images",
         "calibration": {
             **dataset_facts(training, "train"),
