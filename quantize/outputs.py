@@ -22,7 +22,7 @@ from edge_app.labels import LABELS
 from quantize.convert import to_int8
 from quantize.fold import fold
 from quantize.measure import Bench
-from quantize.repair import as_input, repaired
+from quantize.repair import as_input, equalised_and_rounded
 from quantize.result import Result
 from train.run import build_report
 
@@ -65,7 +65,7 @@ def outputs(bench: Bench, pictures: NDArray[np.uint8]) -> Result:
         bench: the float network and the images to measure on.
         pictures: K×size×size training images to calibrate and repair with.
     """
-    network = repaired(fold(bench.run.model), as_input(pictures))
+    network = equalised_and_rounded(fold(bench.run.model), as_input(pictures))
     plain = bench.package("int8 logits", to_int8(network, pictures), {"scheme": "int8"})
     flatbuffer = to_int8(with_sigmoid(network), pictures)
     squashed = bench.package("int8 sigmoid", flatbuffer, {"scheme": "int8, sigmoid"})

@@ -42,7 +42,7 @@ def repaired(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
     return _rounded(folded, images)
 
 
-def _equalised_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+def equalised_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
     return _rounded(equalised(folded, images), images)
 
 
@@ -51,5 +51,5 @@ REPAIRS: Final[dict[str, Repair]] = {
     "bias correction": partial(_rounded, passes=0),
     "equalisation": equalised,
     "least squares": repaired,
-    "equalisation and least squares": _equalised_and_rounded,
+    "equalisation and least squares": equalised_and_rounded,
 }

@@ -27,7 +27,7 @@ from quantize.fold import before, fold
 from quantize.grid import as_kernel, as_matrix
 from quantize.measure import Bench
 from quantize.outputs import sigmoid_report, with_sigmoid
-from quantize.repair import as_input, repaired
+from quantize.repair import as_input, equalised_and_rounded
 from quantize.result import Result
 from train.cache import Cached
 from train.errors import RunError
@@ -55,8 +55,8 @@ class Workshop:
         self.folded = fold(bench.run.model)
 
     @cached_property
-    def repaired(self) -> keras.Model:
-        return repaired(self.folded, as_input(self.pictures))
+    def equalised_and_rounded(self) -> keras.Model:
+        return equalised_and_rounded(self.folded, as_input(self.pictures))
 
     @cached_property
     def healthy(self) -> Report:
@@ -69,7 +69,7 @@ class Workshop:
 
     def calibrated_on(self, pictures: NDArray[np.uint8]) -> Report:
         """All that calibration images are used for, with these."""
-        return self.converted(repaired(self.folded, as_input(pictures)), pictures)
+        return self.converted(equalised_and_rounded(self.folded, as_input(pictures)), pictures)
 
     def edited(self, layer: str, edit: Callable[[Weights], Weights]) -> keras.Model:
         """The repaired network with one layer's weights replaced."""
