@@ -55,7 +55,7 @@ class Workshop:
         self.folded = fold(bench.run.model)
 
     @cached_property
-    def equalised_and_rounded(self) -> keras.Model:
+    def repaired(self) -> keras.Model:
         return equalised_and_rounded(self.folded, as_input(self.pictures))
 
     @cached_property
