@@ -44,9 +44,10 @@ def layer_errors(
     reference = Simulation(folded, examples[:1]).logits(images)
     simulation = Simulation(REPAIRS[repair](folded, examples), examples)
 
-    def rms(kernels: Collection[str], activations: Collection[str]) -> float:
-        changed = simulation.logits(images, kernels, activations)
-        return round(float(np.sqrt(np.square(changed - reference).mean())), 4)
+    exact = simulation.logits(images)
+
+    def alone(kernels: Collection[str], activations: Collection[str]) -> float:
+        return _rms(simulation.logits(images, kernels, activations) - exact)
 
     kernels, activations = simulation.kernels, simulation.activations
     measured: list[dict[str, Any]] = []
@@ -54,9 +55,9 @@ def layer_errors(
     for name in track(names, "Layers", console=console, disable=not console.is_terminal):
         row: dict[str, Any] = {"layer": name, "kernel": None, "activation": None, "range": None}
         if name in kernels:
-            row["kernel"] = rms([name], [])
+            row["kernel"] = alone([name], [])
         if name in activations:
-            row["activation"] = rms([], [name])
+            row["activation"] = alone([], [name])
             row["range"] = [round(end, 3) for end in simulation.range_of(name)]
         measured.append(row)
     content = {
@@ -64,19 +65,19 @@ def layer_errors(
         "calibration_images": len(calibration),
         "repair": repair,
         "logits_std": round(float(reference.std()), 3),
-        "nothing": rms([], []),
-        "all_kernels": rms(kernels, []),
-        "all_activations": rms([], activations),
-        "everything": rms(kernels, activations),
+        "repair_alone": _rms(exact - reference),
+        "all_kernels": alone(kernels, []),
+        "all_activations": alone([], activations),
+        "everything": _rms(simulation.logits(images, kernels, activations) - reference),
         "layers": measured,
     }
     return Result(
         "layers" if repair == "none" else "layers-repaired",
         f"python -m quantize layers RUN DATA --split {split} --repair '{repair}'",
         f"Repair: {repair}. Rms change of the logits over {len(rows)} {split} images, each kernel "
-        f"and each activation rounded alone (the logits' standard deviation: "
-        f"{content['logits_std']:.2f}; everything rounded: {content['everything']:.3f}; what the "
-        f"repair itself changes: {content['nothing']:.3f}).",
+        f"and each activation rounded alone. The logits' standard deviation is "
+        f"{content['logits_std']:.2f}; the repair itself changes them by "
+        f"{content['repair_alone']:.3f}, all of it together by {content['everything']:.3f}.",
         ("rounded", "kernel", "activation", "its range"),
         [
             ("all", f"{content['all_kernels']:.3f}", f"{content['all_activations']:.3f}", ""),
@@ -86,10 +87,13 @@ def layer_errors(
     )
 
 
+def _rms(difference: NDArray[np.float32]) -> float:
+    return round(float(np.sqrt(np.square(difference).mean())), 4)
+
+
 def _row(measured: dict[str, Any]) -> tuple[str, ...]:
-    cells = ("" if measured[key] is None else f"{measured[key]:.3f}" for key in WHAT)
+    cells = (
+        "" if measured[key] is None else f"{measured[key]:.3f}" for key in ("kernel", "activation")
+    )
     span = "" if measured["range"] is None else "{:.1f} to {:.1f}".format(*measured["range"])
     return (measured["layer"], *cells, span)
-
-
-WHAT: Final = ("kernel", "activation")

@@ -35,7 +35,14 @@ def _rounded(
 
 
 def repaired(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    """What ships: channels equalised, then weights rounded by least squares."""
+    """What ships: weights rounded by least squares.
+
+    Not equalised before: on the network that ships that left as much error (0.060 against 0.057).
+    """
+    return _rounded(folded, images)
+
+
+def _equalised_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
     return _rounded(equalised(folded, images), images)
 
 
@@ -43,6 +50,6 @@ REPAIRS: Final[dict[str, Repair]] = {
     "none": _unrepaired,
     "bias correction": partial(_rounded, passes=0),
     "equalisation": equalised,
-    "least squares": _rounded,
-    "equalisation and least squares": repaired,
+    "least squares": repaired,
+    "equalisation and least squares": _equalised_and_rounded,
 }
