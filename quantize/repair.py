@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_app.inference.preprocess import normalised
 from quantize.equalise import equalised
-from quantize.rounding import IMAGES, round_weights
+from quantize.rounding import IMAGES, PASSES, round_weights
 
 Repair = Callable[[keras.Model, NDArray[np.float32]], keras.Model]
 """A folded network and K×size×size×1 training images → a network of (nearly) the same answers."""
@@ -27,11 +27,8 @@ def _unrepaired(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model
     return folded
 
 
-def _rounded(
-    folded: keras.Model, images: NDArray[np.float32], passes: int | None = None
-) -> keras.Model:
-    given = {} if passes is None else {"passes": passes}
-    return round_weights(folded, images[:IMAGES], **given)
+def _rounded(folded: keras.Model, images: NDArray[np.float32], passes: int = PASSES) -> keras.Model:
+    return round_weights(folded, images[:IMAGES], passes)
 
 
 def repaired(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
