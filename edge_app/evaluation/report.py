@@ -293,9 +293,9 @@ def interval_text(metric: dict[str, Any]) -> str:
 def write(report: Report, path: Path) -> None:
     """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
     scores, buffer = path.with_suffix(".npz"), BytesIO()
+    # No allow_pickle here: numpy 1 would store it as an array. None of these would be pickled.
     np.savez_compressed(
         buffer,
-        allow_pickle=False,
         images=report.evaluated.images,
         patients=report.evaluated.patients,
         targets=report.evaluated.targets,

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from edge_app.comparison.gates import Gates, judge
-from quantize.sabotage import REFUSED, SABOTAGES, Sabotage, Workshop, attempt, sabotage
+from edge_app.labels import LABELS
+from quantize.sabotage import (
+    REFUSED,
+    SABOTAGES,
+    Sabotage,
+    Workshop,
+    _of_one_label,
+    attempt,
+    sabotage,
+)
 
 NARROW = [fault for fault in SABOTAGES if fault.meant == ("saturated",)]
-"""Calibrated on too little: which gate that trips takes a trained network to tell."""
+"""Calibrated on too little: it takes a trained network to trip their gate (docs/quantization.md)."""
 
 
 def test_a_good_conversion_meets_every_gate(workshop: Workshop) -> None:
@@ -24,12 +33,22 @@ def test_a_fault_is_caught_by_what_is_meant_to(fault: Sabotage, workshop: Worksh
     assert outcome.caught, (outcome.broken, outcome.refusal)
 
 
-@pytest.mark.parametrize("fault", NARROW, ids=lambda fault: fault.name)
-def test_a_narrow_calibration_moves_the_logits(fault: Sabotage, workshop: Workshop) -> None:
-    healthy = workshop.compared(workshop.healthy).content["logits"]["rms"]
+def test_black_pictures_with_a_white_pixel_pass_for_calibration_and_move_the_logits(
+    workshop: Workshop,
+) -> None:
+    (fault,) = (each for each in NARROW if "white pixel" in each.name)
     outcome = attempt(fault, workshop)
     assert outcome.comparison is not None
+    healthy = workshop.compared(workshop.healthy).content["logits"]["rms"]
     assert outcome.comparison.content["logits"]["rms"] > 1.3 * healthy
+
+
+def test_the_ten_images_of_one_label_bear_it(workshop: Workshop) -> None:
+    pictures = _of_one_label(workshop)
+    assert len(pictures) == 10
+    bearing = workshop.training.targets[:, LABELS.index("Atelectasis")] == 1
+    known = {p.tobytes() for p in workshop.training.images[workshop.training.rows[bearing]]}
+    assert {picture.tobytes() for picture in pictures} <= known
 
 
 def test_every_gate_has_a_fault_that_it_is_meant_for() -> None:
