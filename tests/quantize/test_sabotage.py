@@ -17,7 +17,7 @@ from quantize.sabotage import (
 )
 
 NARROW = [fault for fault in SABOTAGES if fault.meant == ("saturated",)]
-"""Calibrated on too little: it takes a trained network to trip their gate (docs/quantization.md)."""
+"""Calibrated on too little: their gate takes a trained network (docs/quantization.md)."""
 
 
 def test_a_good_conversion_meets_every_gate(workshop: Workshop) -> None:
