@@ -98,8 +98,9 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         "python -m quantize runtimes MODEL DATA --other PYTHON",
         f"{side_name(sides['reference'])} on {_machine(here)} against "
         f"{side_name(sides['candidate'])} on {_machine(there)}, {len(one)} images; a step is "
-        f"{stored['scale']:.4f}. Largest difference: {int(steps.max())} steps. Decisions that "
-        f"change, of {decisions}: {said}.",
+        f"{stored['scale']:.4f}. Largest difference: {int(steps.max())} steps; rms "
+        f"{comparison.content['logits']['rms']:.3f} logits. Decisions that change, of {decisions}: "
+        f"{said}.",
         HEADER,
         [
             *map(_row, labels),
@@ -111,6 +112,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
             "images": len(one),
             "step": stored["scale"],
             "largest": int(steps.max()),
+            "logit_rms": comparison.content["logits"]["rms"],
             "decisions": decisions,
             "decisions_changed": changed,
             "labels": labels,
