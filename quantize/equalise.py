@@ -3,7 +3,8 @@
 int8 stores a tensor with one step for all channels, so a channel of a tenth of the range has a
 tenth of the levels. Where no nonlinearity stands between layers, a channel can be scaled up in the
 kernels that make it and down in those that take it (cross-layer equalisation: Nagel et al., ICCV
-2019). Weights have a step for each output channel, so scaling those up costs nothing.
+2019). Weights have a step for each output channel, so scaling those up costs nothing. Through a
+ReLU6 that holds for a channel as long as it stays below 6 afterwards.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Stream = list[layers.Layer]
 
 MAX_GAIN: Final = 64.0
 """A channel that is next to nothing on the images at hand is not made into something."""
+CEILING: Final = 6.0
+ROOM: Final = 1.05
+"""Left below `CEILING` for what brighter pictures than those at hand do to the first layer."""
 
 
 def equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
@@ -49,6 +53,43 @@ def equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
             kernel, *bias = layer.get_weights()
             layer.set_weights([kernel / gain[:, np.newaxis], *bias])
     return model
+
+
+def stem_equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+    """A copy whose first ReLU6's channels all use its range, where a depthwise kernel takes them.
+
+    That kernel has a step for each channel too, so nothing at all is paid. Deeper ReLU6s are left
+    alone: only the first layer sees so little of a picture that few pictures show all it can do.
+
+    Args:
+        folded: see `fold.fold`.
+        images: K×size×size×1 in [-1, 127/128].
+    """
+    model = keras.models.clone_model(folded)
+    model.set_weights(folded.get_weights())
+    found = _stem(folded)
+    if found is None:
+        return model
+    (largest,) = _largest(folded, [[found[1]]], images)
+    gain = np.clip(CEILING / np.maximum(ROOM * largest, 1e-9), 1, MAX_GAIN).astype(np.float32)
+    conv, taker = (model.get_layer(found[place].name) for place in (0, 2))
+    kernel, bias = conv.get_weights()
+    conv.set_weights([kernel * gain, bias * gain])
+    kernel, *bias = taker.get_weights()
+    taker.set_weights([kernel / gain[:, np.newaxis], *bias])
+    return model
+
+
+def _stem(folded: keras.Model) -> list[layers.Layer] | None:
+    """The convolution of the picture, its ReLU6 and the depthwise one, if that is how it begins."""
+    kinds = (layers.Conv2D, layers.ReLU, layers.DepthwiseConv2D)
+    chain: list[layers.Layer] = [folded.layers[0]]
+    for kind in kinds:
+        following = after(folded, chain[-1])
+        if len(following) != 1 or not isinstance(following[0], kind):
+            return None
+        chain += following
+    return chain[1:] if chain[2].max_value == CEILING else None
 
 
 def linear_streams(folded: keras.Model) -> list[Stream]:

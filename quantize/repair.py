@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.inference.preprocess import normalised
-from quantize.equalise import equalised
+from quantize.equalise import equalised, stem_equalised
 from quantize.rounding import IMAGES, PASSES, round_weights
 
 Repair = Callable[[keras.Model, NDArray[np.float32]], keras.Model]
@@ -43,10 +43,15 @@ def _equalised_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> 
     return _rounded(equalised(folded, images), images)
 
 
+def _stem_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+    return _rounded(stem_equalised(folded, images), images)
+
+
 REPAIRS: Final[dict[str, Repair]] = {
     "none": _unrepaired,
     "bias correction": partial(_rounded, passes=0),
     "equalisation": equalised,
     "least squares": repaired,
     "equalisation and least squares": _equalised_and_rounded,
+    "stem equalisation and least squares": _stem_and_rounded,
 }
