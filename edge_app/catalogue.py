@@ -81,6 +81,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("created", manifest["created"]),
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
+        ("Edge TPU", _edgetpu(model)),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
         *(
             (f"output {key}", _tensor(part, part["shape"]))
@@ -113,6 +114,17 @@ def print_model(model: ModelFile, as_json: bool) -> None:
             table.add_row(label, *("none" if v is None else f"{v:.3f}" for v in values))
         console.print(table)
     console.print(DISCLAIMER)
+
+
+def _edgetpu(model: ModelFile) -> str:
+    stated = model.manifest.get("edgetpu")
+    if stated is None:
+        return "not compiled for it"
+    operations = stated["operations"]
+    return (
+        f"compiled by {stated['compiler']}, {stated['bytes']} bytes: {operations['edgetpu']} "
+        f"operations on the Edge TPU, {operations['cpu']} on the CPU"
+    )
 
 
 def _input_shape(model: ModelFile) -> list[int]:

@@ -14,7 +14,7 @@ from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
 from train.networks import require_imagenet
-from train.recipes import RECIPES
+from train.recipes import RECIPES, TEACHERS
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -86,6 +86,32 @@ def card(
 
 
 @app.command()
+def edgetpu(
+    model: Annotated[
+        str, typer.Argument(help="A model file or a shipped model's name; to check, any .tflite.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Model file to write; default: MODEL itself.")
+    ] = None,
+    check_only: Annotated[bool, typer.Option(help="Predict from the documentation.")] = False,
+    allow_cpu: Annotated[bool, typer.Option(help="Parts of it may run on the CPU.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seconds: Annotated[
+        int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
+    ] = 600,
+) -> None:
+    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    from edge_app.inference.model_file import locate
+    from quantize.edgetpu.command import Request, run
+
+    if out is not None and (check_only or not out.parent.is_dir()):
+        why = "--check-only writes none" if check_only else f"{out.parent} is no folder"
+        raise typer.BadParameter(f"--out {out}: {why}")
+    request = Request(locate(model), out, check_only, allow_cpu, as_json, seconds)
+    raise typer.Exit(run(request, Console(), console))
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
@@ -97,7 +123,7 @@ def table(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
     data: DataArgument,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = Path("cache"),
@@ -105,10 +131,11 @@ def reproduce(
     """Make a shipped model from the data: hours; the same command goes on where it stopped."""
     from quantize.reproduce import reproduce as make
 
-    if name not in RECIPES:
-        raise typer.BadParameter(f"{name!r}; there are {', '.join(RECIPES)}")
-    if RECIPES[name].imagenet:
-        require_imagenet(RECIPES[name].network)
+    if name not in TEACHERS:
+        raise typer.BadParameter(f"{name!r}; there are {', '.join(TEACHERS)}")
+    for needed in (*TEACHERS[name], name):
+        if RECIPES[needed].imagenet:
+            require_imagenet(RECIPES[needed].network)
     model = make(name, data, runs, cache, console)
     console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
     _require_gates(model)

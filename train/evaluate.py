@@ -22,11 +22,11 @@ from train.run import FinishedRun, build_report, versions
 
 def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
     """Score `cached` with the float network."""
-    weights = (run.folder / "kept.weights.h5").read_bytes()
+    network_file = (run.folder / "model.keras").read_bytes()
     model = {
         "name": name,
         "format": "float32",
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": hashlib.sha256(network_file).hexdigest(),
         "architecture": run.recipe.network,
     }
     packages = versions()

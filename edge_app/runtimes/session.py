@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_app import native_stderr
 from edge_app.errors import DelegateError, ModelError
 from edge_app.inference.model_file import EDGETPU_OPERATOR, ModelFile
-from edge_app.runtimes.asked import CPU
+from edge_app.runtimes.asked import CPU, EDGETPU
 from edge_app.runtimes.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ MODEL = "model"
 
 
 def flatbuffer_for(model: ModelFile, delegate: Delegate | None) -> bytes:
-    """The network that this delegate runs, or the CPU."""
+    """The network that a delegate runs: the one compiled for it, if the model has it."""
+    if delegate and delegate.name == EDGETPU and model.edgetpu is not None:
+        return model.edgetpu
     return model.flatbuffer
 
 
