@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -318,5 +319,7 @@ def _run() -> int:
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
+        with suppress(OSError):  # what is still buffered is not to fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE

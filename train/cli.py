@@ -169,7 +169,7 @@ def read_teacher(source: Path, data: Path, cache: Path, limit: int | None) -> Te
     network = None
     if source.is_dir():
         run = open_run(source)
-        digest = hashlib.sha256((source / "model.keras").read_bytes()).hexdigest()
+        digest = hashlib.sha256((source / "kept.weights.h5").read_bytes()).hexdigest()
         architecture, side, network = run.recipe.network, run.recipe.side, run.model
         facts, calibration = run.config["dataset"], run.calibration
         logits = partial(predict, logits_only(run.model))

@@ -16,7 +16,8 @@ from edge_app.runtimes.registry import find_runtime
 from quantize.convert import to_int8
 from quantize.errors import ConversionError
 from quantize.fold import before, fold, stored
-from quantize.rounding import LEVELS, as_kernel, as_matrix, least_squares_rounding, windows
+from quantize.grid import LEVELS, as_kernel, as_matrix
+from quantize.rounding import least_squares_rounding, windows
 from quantize.rounding import round_weights as rounded_weights
 from train.networks import activation_head, cnn28, efficientnet_lite0
 
@@ -192,6 +193,7 @@ def test_the_logits_come_nearer_to_the_float_networks(
             step = np.abs(matrix).max(axis=1, keepdims=True) / 7  # three bits, to see it clearly
             layer.set_weights([as_kernel(layer, np.rint(matrix / step) * step, kernel.shape), bias])
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quantize.grid.LEVELS", 7)
         patch.setattr("quantize.rounding.LEVELS", 7)
         rounded = rounded_weights(folded, x)
     truth = np.asarray(folded(x)[0])
