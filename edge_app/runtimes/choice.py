@@ -160,8 +160,8 @@ def _with_delegate(
     notes = [f"{fault.message}; answering with {runtime.label}" for fault in faults[:1]]
     if delegate.name == EDGETPU and not needs_edgetpu(flatbuffer_for(model, delegate)):
         notes.append(
-            f"{model.path} holds no network compiled for the Edge TPU: "
-            "nothing of it would run there, so the CPU computes all of it"
+            f"{model.path} holds no network compiled for the Edge TPU, so nothing would run there "
+            "and the CPU computes all of it: python -m quantize edgetpu compiles one"
         )
     why = {
         "runtime": _why_runtime(asked, faults),

@@ -27,8 +27,8 @@ MODEL = "model"
 
 
 def flatbuffer_for(model: ModelFile, delegate: Delegate | None) -> bytes:
-    """The network that this delegate runs, or the CPU."""
-    if delegate is not None and delegate.name == EDGETPU and model.edgetpu is not None:
+    """The network that a delegate runs: the one compiled for it, if the model has it."""
+    if delegate and delegate.name == EDGETPU and model.edgetpu is not None:
         return model.edgetpu
     return model.flatbuffer
 

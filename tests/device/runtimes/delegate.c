@@ -132,6 +132,7 @@ Delegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count
 #endif
   Delegate *delegate = calloc(1, sizeof(Delegate));
   delegate->prepare = prepare;
+  delegate->flags = 1; /* dynamic tensors: else an operator that only it knows is refused before */
   return delegate;
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from edge_app.errors import ModelError
 from edge_app.inference import model_file
 from edge_app.inference.model_file import ModelFile, read
 from edge_app.runtimes import edgetpu, library
+from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.edgetpu import Device, EdgeTpu, devices
-from edge_app.runtimes.registry import find_delegate, find_runtime, make_delegate
+from edge_app.runtimes.registry import EDGETPU_VARIABLE, find_delegate, find_runtime
 from edge_app.runtimes.session import flatbuffer_for
+from edge_app.runtimes.verdict import subject
 
 from ..conftest import Run
 from .conftest import Build
@@ -60,7 +63,7 @@ def test_a_machine_without_buses_has_no_device(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def stick(monkeypatch: pytest.MonkeyPatch, delegate: Build) -> EdgeTpu:
+def stick(delegate: Build) -> EdgeTpu:
     """The library, as it is found by itself."""
     return EdgeTpu(delegate("WORKS", name="lib/libedgetpu.so.1"), found=True)
 
@@ -142,16 +145,29 @@ def test_found_by_itself_without_a_device_it_is_not_even_loaded(
 # --- networks compiled for it ------------------------------------------------------------------
 
 
-def compiled(flatbuffer: bytes) -> bytes:
-    """The network with its last operation put behind the compiler's operator."""
+def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
+    """The network with the compiler's operator.
+
+    Args:
+        flatbuffer: of the network.
+        instead: of its last operation; otherwise behind it, where its output is not used.
+    """
     flatbuffers = pytest.importorskip("flatbuffers", reason="comes with ai-edge-litert")
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     network = schema.ModelT.InitFromPackedBuf(flatbuffer)
-    operator = schema.OperatorCodeT()
-    operator.builtinCode = operator.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    operator.customCode = model_file.EDGETPU_OPERATOR
-    network.operatorCodes.append(operator)
-    last = network.subgraphs[0].operators[-1]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = model_file.EDGETPU_OPERATOR
+    network.operatorCodes.append(code)
+    (graph,) = network.subgraphs
+    last = graph.operators[-1]
+    if not instead:
+        result = schema.TensorT()
+        result.name, result.shape, result.type = b"unused", [1, 15], schema.TensorType.INT8
+        graph.tensors.append(result)
+        inputs, last = [int(last.outputs[0])], schema.OperatorT()
+        last.inputs, last.outputs = inputs, [len(graph.tensors) - 1]
+        graph.operators.append(last)
     last.opcodeIndex = len(network.operatorCodes) - 1
     last.builtinOptionsType, last.builtinOptions = 0, None
     builder = flatbuffers.Builder(len(flatbuffer))
@@ -201,8 +217,6 @@ def test_a_compiled_network_beside_a_delegate_that_takes_none_of_it_is_refused(
 
 
 def test_models_are_compared_by_what_the_delegate_runs(cnn28: Path, stick: EdgeTpu) -> None:
-    from edge_app.runtimes.verdict import subject
-
     model = read(cnn28)
     other = dataclasses.replace(
         model, manifest={**model.manifest, "flatbuffer": {"bytes": 8, "sha256": "0" * 64}}
@@ -210,10 +224,74 @@ def test_models_are_compared_by_what_the_delegate_runs(cnn28: Path, stick: EdgeT
     assert subject(model, find_runtime(), stick) != subject(other, find_runtime(), stick)
 
 
-def test_an_edge_tpu_runs_the_network_compiled_for_it(cnn28: Path, tmp_path: Path) -> None:
-    model = dataclasses.replace(read(cnn28), edgetpu=b"compiled")
-    tpu = make_delegate("edgetpu", tmp_path / "libedgetpu.so.1")
-    assert flatbuffer_for(model, tpu) == b"compiled"
-    assert flatbuffer_for(model, make_delegate("", tmp_path / "other.so")) == model.flatbuffer
-    assert flatbuffer_for(model, None) == model.flatbuffer
-    assert flatbuffer_for(read(cnn28), tpu) == model.flatbuffer
+def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:
+    """A model file that holds a compiled network beside the other."""
+    stated = {
+        "compiler": "a stub",
+        "operations": {"edgetpu": 1, "cpu": 9},
+        "memory": {"on_chip": 0, "on_chip_free": 0, "off_chip": 0},
+        "operators": [],
+    }
+    manifest = {**model.manifest, "edgetpu": stated}
+    return model_file.write(path, model.flatbuffer, manifest, model.golden, compiled)
+
+
+@pytest.fixture
+def both(cnn28: Path, tmp_path: Path) -> ModelFile:
+    model = read(cnn28)
+    return with_compiled(model, tmp_path / "both.tflite", compiled(model.flatbuffer))
+
+
+def test_each_runs_the_network_that_is_for_it(both: ModelFile, stick: EdgeTpu) -> None:
+    assert flatbuffer_for(both, None) is both.flatbuffer
+    assert flatbuffer_for(both, Delegate(stick.library)) is both.flatbuffer
+    assert flatbuffer_for(both, stick) is both.edgetpu
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("WORKS", "refuses the model"),  # takes nothing: nobody knows the compiler's operator
+        ("COMPUTES_NOTHING", "golden vectors are off by"),
+    ],
+)
+def test_one_file_serves_a_tpu_that_does_not_work_and_the_cpu(
+    run: Run,
+    picture: Path,
+    both: ModelFile,
+    delegate: Build,
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate(behaviour)))
+    done = run("classify", "--json", "--model", both.path, picture)
+    assert done.returncode == 0
+    assert words in done.stderr
+    assert "holds no network compiled" not in done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["runtime"]["delegate"] == "cpu"
+    expected = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
+    assert answer["findings"] == expected["findings"]
+
+
+def test_a_tpu_that_works_runs_the_compiled_network_and_nothing_is_announced(
+    run: Run,
+    picture: Path,
+    cnn28: Path,
+    tmp_path: Path,
+    delegate: Build,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The stub takes the compiler's operator, whose output no other operation reads."""
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("COMPUTES_NOTHING")))
+    model = read(cnn28)
+    beside = compiled(model.flatbuffer, instead=False)
+    path = with_compiled(model, tmp_path / "beside.tflite", beside).path
+    done = run("classify", "--json", "--model", path, picture)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert answer["runtime"]["delegate"] == "edgetpu"
+    assert answer["runtime"]["why"]["delegate"] == "found, and right when tried"
+    expected = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
+    assert answer["findings"] == expected["findings"]
