@@ -47,7 +47,7 @@ $(DEMO)/installed: $(APPLICATION)
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
