@@ -59,7 +59,7 @@ def unpack(packages: Sequence[Path], root: Path) -> None:
         files = subprocess.run(
             ["dpkg-deb", "--fsys-tarfile", package], check=True, stdout=subprocess.PIPE
         ).stdout
-        extract = ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", root]
+        extract = ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", str(root)]
         subprocess.run(extract, input=files, check=True)
 
 

@@ -55,16 +55,20 @@ def _packed(root: Path, folder: str, target: Target, work: Path) -> Path:
     tag = "cp{0}-cp{0}-linux_{1}".format(target.python.replace(".", ""), target.machine)
     info = f"{name}-{version}.dist-info"
     wheel = work / f"{name}-{version}-{tag}.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted((packages / folder).rglob("*")):
-            inside = path.relative_to(packages)
-            if path.is_file() and "tests" not in inside.parts:
-                archive.write(path, str(inside))
-        archive.write(about, f"{info}/METADATA")
-        archive.writestr(
-            f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")  # auditwheel writes it
+    members = {
+        path.relative_to(packages).as_posix(): path.read_bytes()
+        for path in sorted((packages / folder).rglob("*"))
+        if path.is_file() and "tests" not in path.relative_to(packages).parts
+    }
+    members[f"{info}/METADATA"] = about.read_bytes()
+    members[f"{info}/WHEEL"] = (
+        f"Wheel-Version: 1.0\nGenerator: boards\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
+    )
+    # auditwheel looks at nothing that is not listed here; it computes the digests.
+    members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in members).encode()
+    with zipfile.ZipFile(wheel, "w") as archive:  # auditwheel packs it anew
+        for member, data in members.items():
+            archive.writestr(member, data)
     return wheel
 
 

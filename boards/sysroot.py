@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -37,6 +38,11 @@ class Sysroot:
     def python(self) -> Path:
         """Starts the board's Python on this machine."""
         return self.bin / f"python{self.board.python}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """This process's, with the board's `python3` found first and no Python settings of ours."""
+        ours = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
+        return {**ours, "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}", **more}
 
 
 def get(board: Board, cache: Path) -> Sysroot:

@@ -7,6 +7,7 @@ fetches what it is told.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from boards.errors import BoardsError, DownloadError
 
+TIME: Final = 315_532_800
+"""1980-01-01, of every file that is made here: the same sources make the same bytes."""
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 GLIBC: Final = range(17, 37)
 """Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
@@ -58,7 +61,6 @@ class Target:
             "python_full_version": f"{self.python}.0",
             "python_version": self.python,
             "sys_platform": "linux",
-            "extra": "",
         }
 
     @property
@@ -91,36 +93,35 @@ def build(into: Path) -> Path:
 
 
 def gather(
-    wheel: Path, target: Target, into: Path, beside: Sequence[Path] = ()
-) -> list[Path]:
-    """All that `wheel` needs on `target`, downloaded into the empty folder `into`.
+    wheel: Path,
+    target: Target,
+    into: Path,
+    beside: Sequence[Path] = (),
+    extras: Sequence[str] = (),
+) -> None:
+    """Download all that `wheel` needs on `target` into a folder.
 
     Args:
         wheel: the device wheel.
         target: what it is to run on.
-        into: where to.
+        into: holds no wheels yet.
         beside: folders with wheels that no index has.
+        extras: of `wheel`, that are wanted too.
 
     Raises:
         DownloadError: no wheel of something exists for the target, or two of them disagree.
     """
     into.mkdir(parents=True, exist_ok=True)
-    have: dict[str, Path] = {}
-    wanted = _for_runtime(requirements([wheel], target), target)
+    own = _for_runtime(requirements([wheel], target, extras), target)
+    options = [option for folder in beside for option in ("--find-links", str(folder))]
+    wanted = own
     while wanted:
-        done = _pip(
-            "download",
-            "--no-deps",
-            "--dest",
-            str(into),
-            *(option for folder in beside for option in ("--find-links", str(folder))),
-            *target.pip_options,
-            *(f"{each.name}{each.specifier}" for each in wanted.values()),
-        )
-        if done.returncode:
-            where = f"Python {target.python} on {target.machine}"
-            raise DownloadError(f"no wheels for {where}: {_reason(done.stderr)}")
-        have = {parse_wheel_filename(path.name)[0]: path for path in into.glob("*.whl")}
+        names = [f"{each.name}{each.specifier}" for each in wanted.values()]
+        try:
+            download(names, [*options, *target.pip_options], into)
+        except DownloadError as error:
+            raise DownloadError(f"Python {target.python} on {target.machine}: {error}") from None
+        have = {str(parse_wheel_filename(path.name)[0]): path for path in into.glob("*.whl")}
         needed = requirements(have.values(), target)
         for name, requirement in needed.items():
             if name in have:
@@ -128,17 +129,30 @@ def gather(
                 if not requirement.specifier.contains(version, prereleases=True):
                     raise DownloadError(f"{name} {version} was taken, but {requirement} is needed")
         wanted = {name: needed[name] for name in needed.keys() - have.keys()}
-    return sorted(have.values())
 
 
-def requirements(wheels: Iterable[Path], target: Target) -> Requirements:
+def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
+    """Fetch wheels of exactly these requirements.
+
+    Raises:
+        DownloadError: one of them cannot be had.
+    """
+    done = _pip("download", "--no-deps", "--dest", str(into), *options, *names)
+    if done.returncode:
+        raise DownloadError(_reason(done.stderr))
+
+
+def requirements(
+    wheels: Iterable[Path], target: Target, extras: Sequence[str] = ()
+) -> Requirements:
     """What these wheels ask for on `target`, several demands on one project joined."""
+    environments = [target.marker_environment | {"extra": extra} for extra in ("", *extras)]
     joined: Requirements = {}
     for wheel in wheels:
-        for text in _requires(wheel):
+        for text in requires(wheel):
             requirement = Requirement(text)
             marker, name = requirement.marker, canonicalize_name(requirement.name)
-            if marker is not None and not marker.evaluate(target.marker_environment):
+            if marker and not any(marker.evaluate(each) for each in environments):
                 continue
             if name in joined:
                 requirement.specifier &= joined[name].specifier
@@ -150,12 +164,15 @@ def _for_runtime(wanted: Requirements, target: Target) -> Requirements:
     if not target.tflite or "tflite-runtime" in wanted:
         return wanted
     # The older runtime was built for numpy 1.
-    older = {name: Requirement(f"{name}{spec}") for name, spec in
-             (("tflite-runtime", ">=2.14"), ("numpy", ">=1.23.2,<2"))}
+    older = {
+        name: Requirement(f"{name}{spec}")
+        for name, spec in (("tflite-runtime", ">=2.14"), ("numpy", ">=1.23.2,<2"))
+    }
     return {name: each for name, each in wanted.items() if name != "ai-edge-litert"} | older
 
 
-def _requires(wheel: Path) -> Sequence[str]:
+def requires(wheel: Path) -> Sequence[str]:
+    """The requirements in a wheel's metadata, as they are written there."""
     name, version = wheel.name.split("-")[:2]
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"{name}-{version}.dist-info/METADATA")
@@ -168,18 +185,18 @@ def install(wheels: Sequence[Path], target: Target, into: Path) -> None:
     Raises:
         BoardsError: pip refuses one.
     """
-    done = _pip(
-        "install", "--no-index", "--no-deps", "--no-compile", "--ignore-requires-python", "--target",
-        str(into),
-        *target.pip_options, *map(str, wheels),
-    )  # fmt: skip
+    options = ["--no-index", "--no-deps", "--no-compile", "--target", str(into)]
+    # pip would ask this Python's version of wheels that are for another.
+    options += ["--ignore-requires-python", *target.pip_options]
+    done = _pip("install", *options, *map(str, wheels))
     if done.returncode:
         raise BoardsError(f"the wheels cannot be installed: {_reason(done.stderr)}")
 
 
 def _pip(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", command, *arguments]
-    return subprocess.run(line, capture_output=True, text=True, errors="replace")
+    steady = {**os.environ, "SOURCE_DATE_EPOCH": str(TIME)}
+    return subprocess.run(line, env=steady, capture_output=True, text=True, errors="replace")
 
 
 def _reason(said: str) -> str:
