@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,6 +14,7 @@ from boards import board as known
 from boards import kit as kits
 from boards import sysroot
 from boards.errors import BoardsError
+from edge_app.files import write_whole
 
 app = typer.Typer(
     add_completion=False,
@@ -63,6 +65,32 @@ def kit(
     """Build edge-cxr-kit-TARGET.tar.gz: installs on a board without network."""
     made = kits.build(kits.find(target), out, cache, python or ())
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
+
+
+@app.command()
+def matrix(
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where matrix.md and matrix.json go.")
+    ] = Path("reports/boards"),
+    data: Annotated[
+        Path | None, typer.Option(help="The NIH subset; default: EDGE_CXR_DATA.")
+    ] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Install and run the application on every board, and compare its scores with x86-64's."""
+    import tempfile
+
+    from boards import matrix as table
+
+    given = data or (Path(os.environ["EDGE_CXR_DATA"]) if "EDGE_CXR_DATA" in os.environ else None)
+    with tempfile.TemporaryDirectory() as work:
+        folder, of = table.images(given, Path(work))
+        said = partial(print, file=sys.stderr, flush=True)
+        rows = table.examine(table.places(), folder.resolve(), cache, Path(work), said)
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "matrix.json", table.as_json(rows, of).encode())
+    write_whole(out / "matrix.md", table.as_markdown(rows, of).encode())
+    print(table.as_markdown(rows, of), end="")
 
 
 def main() -> NoReturn:
