@@ -10,7 +10,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -95,22 +95,7 @@ def build(
         for python in pythons or target.pythons:
             needed = supply.wheels_for(own, wheels.Target(target.machine, python), cache, extras)
             sets[python] = [own, *needed]
-        members = {path.name: path.read_bytes() for path in _sources()}
-        members |= {
-            f"wheels/{path.name}": path.read_bytes() for path in (pip, *_all(sets.values()))
-        }
-    facts = {
-        "target": target.name,
-        "version": own.name.split("-")[1],
-        "machines": target.machines,
-        "bits": target.bits,
-        "glibc": f"2.{max(_glibc(path.name) for path in _all(sets.values()))}",
-        "pip": pip.name,
-        "wheels": {python: [path.name for path in chosen] for python, chosen in sets.items()},
-    }
-    members["kit.json"] = (json.dumps(facts, indent=2) + "\n").encode()
-    digests = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
-    members["SHA256SUMS"] = "".join(digests).encode()
+        members = contents(target, pip, sets)
     into.mkdir(parents=True, exist_ok=True)
     place = into / f"edge-cxr-kit-{target.name}.tar.gz"
     data = _archive(f"edge-cxr-kit-{target.name}", members)
@@ -120,19 +105,37 @@ def build(
     return place
 
 
+def contents(target: KitTarget, pip: Path, sets: Mapping[str, Sequence[Path]]) -> dict[str, bytes]:
+    """A kit's files.
+
+    Args:
+        target: what it is for.
+        pip: its wheel.
+        sets: by Python, the wheels to install; the device's own is the first.
+    """
+    together = {path.name: path for chosen in sets.values() for path in chosen}.values()
+    facts = {
+        "target": target.name,
+        "version": next(iter(together)).name.split("-")[1],
+        "machines": target.machines,
+        "bits": target.bits,
+        "glibc": f"2.{max(_glibc(path.name) for path in together)}",
+        "pip": pip.name,
+        "wheels": {python: [path.name for path in chosen] for python, chosen in sets.items()},
+    }
+    members = {name: Path(__file__).with_name(name).read_bytes() for name in INSTALLER}
+    members |= {f"wheels/{path.name}": path.read_bytes() for path in (pip, *together)}
+    members["kit.json"] = (json.dumps(facts, indent=2) + "\n").encode()
+    digests = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
+    members["SHA256SUMS"] = "".join(digests).encode()
+    return members
+
+
 def unpack(archive: Path, into: Path) -> Path:
     """The kit's folder, as `tar -x` makes it on a board."""
     shutil.unpack_archive(archive, into)
     (folder,) = into.iterdir()
     return folder
-
-
-def _sources() -> Iterable[Path]:
-    return (Path(__file__).with_name(name) for name in INSTALLER)
-
-
-def _all(sets: Iterable[Sequence[Path]]) -> list[Path]:
-    return list({path.name: path for chosen in sets for path in chosen}.values())
 
 
 def _glibc(wheel: str) -> int:

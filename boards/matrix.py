@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
@@ -152,7 +151,7 @@ def examine(
         say(f"{_label(place)}: fetching")
         ready.append(_fetch(place, own, kits, cache, work))
     with ThreadPoolExecutor(2) as pool:
-        looked = pool.map(lambda each: _look(each, data, work, say), ready)
+        looked = pool.map(lambda each: _look(each, data, say), ready)
         seen = list(looked)
     reference = seen[0].logits
     return [_row(each, reference) for each in seen]
@@ -170,17 +169,17 @@ class Ready:
 def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Path) -> Ready:
     folder = work / _label(place).replace(" ", "-")
     folder.mkdir()
-    environment = dict(os.environ) if place.board is None else _environment(place.board, cache)
+    board = sysroot.get(place.board, cache) if place.board else None
+    environment = board.environment() if board else sysroot.clean_environment()
+    python = board.python if board else install.own_python()
     if place.kit:
         if place.kit not in kits:
             target = kit.find(place.kit)
             pythons = (place.python,) if place.board is None else ()
             kits[place.kit] = kit.build(target, work / "kits", cache, pythons, own)
-        python = install.own_python() if place.board is None else Path("python3")
         archive, options = kits[place.kit], ("--python", str(python))
         return Ready(place, folder, lambda: install.from_kit(archive, environment, folder, options))
     machine = place.board.processor.machine if place.board else platform.machine()
-    python = sysroot.get(place.board, cache).python if place.board else install.own_python()
     target_ = Target(machine, place.python, tflite=place.runtime == "tflite")
     chosen = [own, *supply.wheels_for(own, target_, cache)]
     return Ready(
@@ -188,10 +187,6 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
         folder,
         lambda: install.from_wheels(chosen, target_, python, environment, folder),
     )
-
-
-def _environment(board: Board, cache: Path) -> dict[str, str]:
-    return sysroot.get(board, cache).environment()
 
 
 @dataclass(frozen=True)
@@ -206,7 +201,7 @@ class Seen:
     peak: int
 
 
-def _look(ready: Ready, data: Path, work: Path, say: Callable[[str], None]) -> Seen:
+def _look(ready: Ready, data: Path, say: Callable[[str], None]) -> Seen:
     place = ready.place
     say(f"{_label(place)}: installing")
     installed = ready.put()

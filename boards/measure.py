@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+
+BETWEEN: Final = """
+import os, sys
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+os.write(int(sys.argv[1]), b"%d" % usage.ru_maxrss)
+code = os.waitstatus_to_exitcode(status)
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""A small program in between: a process inherits the peak of the one that it was forked from."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +52,26 @@ def run(
         folder: to run it in.
         before: called in the child, for limits.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(
-            line,
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        tempfile.TemporaryFile() as peak,
+    ):
+        child = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", BETWEEN, str(peak.fileno()), *line],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            pass_fds=(peak.fileno(),),
             preexec_fn=before,
         )
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
         texts = []
-        for stream in (out, err):
+        for stream in (out, err, peak):
             stream.seek(0)
             texts.append(stream.read().decode(errors="replace"))
-    return Done(child.returncode, texts[0], texts[1], usage.ru_maxrss * 1024)
+    return Done(child.returncode, texts[0], texts[1], 1024 * int(texts[2] or 0))
 
 
 def size(folder: Path) -> int:

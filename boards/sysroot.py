@@ -41,8 +41,14 @@ class Sysroot:
 
     def environment(self, **more: str) -> dict[str, str]:
         """This process's, with the board's `python3` found first and no Python settings of ours."""
-        ours = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
-        return {**ours, "PATH": f"{self.bin}:{os.environ.get('PATH', os.defpath)}", **more}
+        ours = {**clean_environment(), **more}
+        return {**ours, "PATH": f"{self.bin}:{ours.get('PATH', os.defpath)}"}
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, without what would steer another Python."""
+    mine = os.environ.items()
+    return {k: v for k, v in mine if not k.startswith(("PYTHON", "PIP_", "VIRTUAL_ENV"))}
 
 
 def get(board: Board, cache: Path) -> Sysroot:
