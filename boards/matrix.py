@@ -87,6 +87,7 @@ class Row:
     name: str
     title: str
     machine: str
+    cpu: str
     python: str
     runtime: str
     how: str
@@ -234,6 +235,7 @@ def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
         name=place.name,
         title=place.board.title if place.board else machine["system"],
         machine=machine["architecture"],
+        cpu=machine["cpu"],
         python=seen.doctor["packages"]["python"],
         runtime="{package} {version}".format(**seen.doctor["runtime"]),
         how=seen.installed.how,

@@ -295,7 +295,6 @@ def write(report: Report, path: Path) -> None:
     scores, buffer = path.with_suffix(".npz"), BytesIO()
     np.savez_compressed(
         buffer,
-        allow_pickle=False,
         images=report.evaluated.images,
         patients=report.evaluated.patients,
         targets=report.evaluated.targets,

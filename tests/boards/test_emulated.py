@@ -41,6 +41,7 @@ def test_every_board_and_runtime_installs_and_runs(rows: list[Row]) -> None:
         ("aarch64", "ai-edge-litert"),
         ("armv7l", "tflite-runtime"),
     ]
+    assert {row.cpu for row in rows[1:]} == {"Cortex-A72"}
     for row in rows:
         assert row.golden.keys() == matrix.COUNTS.keys()
         assert {model: seen.images for model, seen in row.scores.items()} == matrix.COUNTS
