@@ -14,6 +14,7 @@ from boards import board as known
 from boards import kit as kits
 from boards import sysroot
 from boards.errors import BoardsError
+from edge_app.errors import EdgeCxrError
 from edge_app.files import write_whole
 
 app = typer.Typer(
@@ -97,7 +98,7 @@ def main() -> NoReturn:
     """Entry point: every error one line and an exit code of its own."""
     try:
         app()
-    except BoardsError as error:
+    except (BoardsError, EdgeCxrError) as error:
         print(f"boards: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)
