@@ -70,6 +70,9 @@ def kit(
 
 @app.command()
 def matrix(
+    boards: Annotated[
+        list[str] | None, typer.Argument(metavar="[BOARD]...", help="Beside x86-64; default: all.")
+    ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where matrix.md and matrix.json go.")
     ] = Path("reports/boards"),
@@ -83,11 +86,13 @@ def matrix(
 
     from boards import matrix as table
 
+    wanted = [known.find(name).name for name in boards or known.BOARDS]
+    chosen = [each for each in table.places() if each.name in (table.REFERENCE, *wanted)]
     given = data or (Path(os.environ["EDGE_CXR_DATA"]) if "EDGE_CXR_DATA" in os.environ else None)
     with tempfile.TemporaryDirectory() as work:
         folder, of = table.images(given, Path(work))
         said = partial(print, file=sys.stderr, flush=True)
-        rows = table.examine(table.places(), folder.resolve(), cache, Path(work), said)
+        rows = table.examine(chosen, folder.resolve(), cache, Path(work), said)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "matrix.json", table.as_json(rows, of).encode())
     write_whole(out / "matrix.md", table.as_markdown(rows, of).encode())

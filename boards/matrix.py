@@ -233,7 +233,7 @@ def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
     place, machine = seen.place, seen.doctor["machine"]
     return Row(
         name=place.name,
-        title=place.board.title if place.board else machine["system"],
+        title=place.board.title if place.board else "x86-64 Linux",
         machine=machine["architecture"],
         cpu=machine["cpu"],
         python=seen.doctor["packages"]["python"],

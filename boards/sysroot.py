@@ -18,7 +18,7 @@ from typing import Final
 from boards import apt
 from boards.board import CORES, LIBRARIES, Board
 
-RECIPE_VERSION: Final = 1
+RECIPE_VERSION: Final = 2
 """Raised when what is made here changes, so that folders made before are made anew."""
 
 
@@ -49,6 +49,16 @@ def clean_environment() -> dict[str, str]:
     """This process's, without what would steer another Python."""
     mine = os.environ.items()
     return {k: v for k, v in mine if not k.startswith(("PYTHON", "PIP_", "VIRTUAL_ENV"))}
+
+
+AS_ELF: Final = """# pip reads in the interpreter's ELF header which wheels it can take.
+import builtins, sys
+
+def _open(file, *arguments, _real=builtins.open, **options):
+    return _real({real!r} if file == sys.executable else file, *arguments, **options)
+
+builtins.open = _open
+"""
 
 
 def get(board: Board, cache: Path) -> Sysroot:
@@ -112,5 +122,8 @@ def _start_under(emulator: str, sysroot: Sysroot, python: str) -> None:
         f'#!/bin/sh\nexec {shlex.join(line)} -0 "$0" {shlex.quote(str(real))} "$@"\n'
     )
     sysroot.python.chmod(0o755)
+    customize = sysroot.root / "usr" / "lib" / python / "sitecustomize.py"
+    customize.unlink(missing_ok=True)
+    customize.write_text(AS_ELF.format(real=str(real)))
     (sysroot.bin / "python3").unlink(missing_ok=True)
     (sysroot.bin / "python3").symlink_to(python)
