@@ -293,14 +293,15 @@ def interval_text(metric: dict[str, Any]) -> str:
 def write(report: Report, path: Path) -> None:
     """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
     scores, buffer = path.with_suffix(".npz"), BytesIO()
-    np.savez_compressed(
-        buffer,
-        images=report.evaluated.images,
-        patients=report.evaluated.patients,
-        targets=report.evaluated.targets,
-        logits=report.evaluated.logits,
+    # Any, and no allow_pickle: numpy 1 would store that as one more array.
+    arrays: dict[str, Any] = {
+        "images": report.evaluated.images,
+        "patients": report.evaluated.patients,
+        "targets": report.evaluated.targets,
+        "logits": report.evaluated.logits,
         **{f"{RETEST}{key}": logits for key, logits in report.evaluated.retest.items()},
-    )
+    }
+    np.savez_compressed(buffer, **arrays)
     data = buffer.getvalue()
     write_whole(scores, data)
     stated = {"file": scores.name, "sha256": hashlib.sha256(data).hexdigest()}

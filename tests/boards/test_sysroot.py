@@ -37,9 +37,7 @@ def test_apts_own_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(
         subprocess,
         "run",
-        lambda line, **options: subprocess.CompletedProcess(
-            line, 100, "", "E: Could not connect\n"
-        ),
+        lambda line, **options: subprocess.CompletedProcess(line, 100, "", "E: no connection\n"),
     )
     with pytest.raises(DownloadError, match="apt-get update failed: E: no connection"):
         apt.download("bookworm", "arm64", ["python3.11"], tmp_path)
