@@ -61,14 +61,6 @@ class Findings:
     blank: bool
 
 
-def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
-    if quantization is None:
-        return values.astype(np.float32, copy=False)
-    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
-    return offset * np.float32(quantization["scale"])
-
-
 class Classifier:
     """A model ready to answer.
 
@@ -104,11 +96,10 @@ class Classifier:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
         tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
         raw = self.session.run(tensor)
-        outputs = self.model.manifest["outputs"]
-        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
+        logits = self.model.real(raw.logits, "logits")
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, dequantize(raw.map, outputs["map"]["quantization"])
+        return logits, self.model.real(raw.map, "map")
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,32 @@ class ModelFile:
     def integer(self) -> bool:
         """Whether input and outputs are int8 rather than float32."""
         return bool(self.manifest["input"]["dtype"] == "int8")
+
+    def real(self, values: NDArray[Any], output: Literal["logits", "map"]) -> NDArray[np.float32]:
+        """What an output's stored numbers mean: logits, float32 of the same shape (…, 15)."""
+        given = dequantize(values, self.manifest["outputs"][output]["quantization"])
+        spans = self.manifest.get("spans")
+        if spans is None:
+            return given
+        slope, intercept = (np.array(spans[name], np.float32) for name in ("slope", "intercept"))
+        return given * slope + intercept
+
+    @property
+    def logit_steps(self) -> NDArray[np.float64] | None:
+        """(15,): what a step of an int8 logit means, label by label; None for float32."""
+        stored = self.manifest["outputs"]["logits"]["quantization"]
+        if stored is None:
+            return None
+        slope = self.manifest.get("spans", {"slope": [1.0] * len(LABELS)})["slope"]
+        return np.multiply(stored["scale"], slope)
+
+
+def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
+    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
+    if quantization is None:
+        return values.astype(np.float32, copy=False)
+    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
+    return offset * np.float32(quantization["scale"])
 
 
 def needs_edgetpu(flatbuffer: bytes) -> bool:
@@ -257,9 +283,10 @@ def check_manifest(manifest: Any) -> None:
     compiled = manifest.get("edgetpu")
     if compiled is not None and compiled["compiled_from"] != manifest["flatbuffer"]["sha256"]:
         raise ModelError("the Edge TPU's network was compiled from another one: compile it again")
-    numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
-    if not np.isfinite(numbers).all():
-        raise ModelError("bad manifest: its calibration is not finite")
+    for part in ("calibration", "spans"):
+        given = manifest.get(part, {"slope": [], "intercept": []})
+        if not np.isfinite([given["slope"], given["intercept"]]).all():
+            raise ModelError(f"bad manifest: its {part} is not finite")
 
 
 def _validator() -> Callable[[Any], Any]:
