@@ -214,9 +214,7 @@ def _forest(content: dict[str, Any], verdicts: Iterable[Verdict]) -> str:
     limits = {verdict.gate: verdict.limit for verdict in verdicts}
     labels, macro = content["labels"], content["macro"]
     everywhere = (limits["macro_auroc"], limits["label_auroc"])
-    axis = charts.forest_scale(
-        (row["auroc"]["difference"] for row in (*labels, macro)), everywhere
-    )
+    axis = charts.forest_scale((row["auroc"]["difference"] for row in (*labels, macro)), everywhere)
     rows = []
     for row in (*labels, macro):
         of_label = "label" in row

@@ -14,7 +14,6 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from math import prod
@@ -193,12 +192,12 @@ def check_manifest(manifest: Any) -> None:
     Raises:
         ModelError: the first thing that is wrong, by its place in the manifest.
     """
-    import fastjsonschema
+    from edge_app.inference import manifest_check
 
     try:
-        _validator()(manifest)
-    except fastjsonschema.JsonSchemaException as error:
-        raise ModelError(f"bad manifest: {error.message[:200]}") from None
+        manifest_check.validate(manifest)
+    except ModelError as error:
+        raise ModelError(f"bad manifest: {str(error)[:200]}") from None
     if manifest["labels"] != list(LABELS):
         raise ModelError("bad manifest: its labels are not this version's, in their order")
     if manifest["default_operating_point"] not in manifest["operating_points"]:
@@ -216,14 +215,6 @@ def check_manifest(manifest: Any) -> None:
     numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
     if not np.isfinite(numbers).all():
         raise ModelError("bad manifest: its calibration is not finite")
-
-
-def _validator() -> Callable[[Any], Any]:
-    import fastjsonschema
-
-    schema = json.loads((Path(__file__).parent / "manifest.schema.json").read_text())
-    validate: Callable[[Any], Any] = fastjsonschema.compile(schema)
-    return validate
 
 
 def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:

@@ -1,0 +1,67 @@
+"""`python -m edge_app.inference.compile_schema`: manifest.schema.json → manifest_check.py.
+
+A schema is compiled by fastjsonschema in about the time that a radiograph is scored in, so it is
+done when the schema changes and not whenever a model is read. The device needs no schema library.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+SCHEMA: Final = HERE / "manifest.schema.json"
+COMPILED: Final = HERE / "manifest_check.py"
+
+HEADER: Final = '''\
+"""Whether a manifest is as `manifest.schema.json` says: `validate` raises a `ModelError` if not.
+
+Made from it by `python -m edge_app.inference.compile_schema`; not to be edited.
+"""
+
+# ruff: noqa
+# fmt: off
+# mypy: ignore-errors
+
+from edge_app.errors import ModelError
+
+SCHEMA_SHA256 = "{digest}"
+
+'''
+
+
+class _Lean(ast.NodeTransformer):
+    """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        return None
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == "JsonSchemaValueException":
+            node.keywords = []
+        return self.generic_visit(node)
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        absent = ("Decimal", "JsonSchemaValuesException")
+        node.elts = [e for e in node.elts if not (isinstance(e, ast.Name) and e.id in absent)]
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        renamed = "ModelError" if node.id == "JsonSchemaValueException" else node.id
+        return ast.Name(renamed, node.ctx)
+
+
+def compiled(schema: bytes) -> str:
+    """The source of a module whose `validate` holds an object to `schema` (JSON Schema draft 7)."""
+    import fastjsonschema
+
+    tree = ast.parse(fastjsonschema.compile_to_code(json.loads(schema)))
+    lean = ast.unparse(ast.fix_missing_locations(_Lean().visit(tree)))
+    return HEADER.format(digest=hashlib.sha256(schema).hexdigest()) + lean + "\n"
+
+
+if __name__ == "__main__":
+    COMPILED.write_text(compiled(SCHEMA.read_bytes()))
