@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -278,6 +279,7 @@ def main() -> NoReturn:
     except MemoryError:
         complain("out of memory: close other programs, or lower --max-pixels")
         code = EXIT_MODEL
+    gc.freeze()  # the collector need not look through what goes away with the process
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -29,9 +30,8 @@ class Runtime:
 
     @property
     def version(self) -> str:
-        from importlib.metadata import version
-
-        return version(self.package)
+        # Not from the package's metadata: parsing that takes longer than scoring a radiograph.
+        return str(import_module(self.interpreter.__module__.partition(".")[0]).__version__)
 
 
 def find_runtime() -> Runtime:
