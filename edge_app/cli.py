@@ -70,6 +70,7 @@ def classify(
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
     threads: ThreadsOption = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Images worked on at once.")] = 1,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
@@ -102,6 +103,7 @@ def classify(
         classifier,
         writer,
         Limits(max_bytes, max_pixels),
+        workers,
     )
     if tally.answered:
         writer.close()

@@ -133,8 +133,7 @@ class JsonWriter:
 
     def _write(self, answer: dict[str, Any]) -> None:
         whole = {**answer, **self.provenance, "disclaimer": DISCLAIMER}
-        json.dump(whole, self.out, indent=self.indent, ensure_ascii=False)
-        self.out.write("\n")
+        self.out.write(json.dumps(whole, indent=self.indent, ensure_ascii=False) + "\n")
 
 
 def complain(line: str) -> None:

@@ -94,6 +94,10 @@ class Classifier:
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
         self.session = Session(model, find_runtime(), threads)
 
+    def another(self) -> Classifier:
+        """The same with an interpreter of its own: one serves one thread at a time."""
+        return Classifier(self.model, self.operating_point, self.session.threads)
+
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
         tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)

@@ -16,7 +16,7 @@ import re
 REGEX_PATTERNS = {'^[a-z0-9][a-z0-9._-]{0,63}$': re.compile('^[a-z0-9][a-z0-9._-]{0,63}\\Z'), '^[0-9a-f]{64}$': re.compile('^[0-9a-f]{64}\\Z')}
 NoneType = type(None)
 
-def validate(data, custom_formats={}, name_prefix=None):
+def validate(data, custom_formats={}, name_prefix=None) -> object:
     if not isinstance(data, dict):
         raise ModelError('' + (name_prefix or 'data') + ' must be object')
     data_is_dict = isinstance(data, dict)
@@ -443,7 +443,7 @@ def validate(data, custom_formats={}, name_prefix=None):
             raise ModelError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data
 
-def validate___definitions_shares(data, custom_formats={}, name_prefix=None):
+def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> object:
     if not isinstance(data, (list, tuple)):
         raise ModelError('' + (name_prefix or 'data') + ' must be array')
     data_is_list = isinstance(data, (list, tuple))
@@ -478,7 +478,7 @@ def validate___definitions_shares(data, custom_formats={}, name_prefix=None):
                 raise ModelError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' cannot be validated by any definition')
     return data
 
-def validate___definitions_numbers(data, custom_formats={}, name_prefix=None):
+def validate___definitions_numbers(data, custom_formats={}, name_prefix=None) -> object:
     if not isinstance(data, (list, tuple)):
         raise ModelError('' + (name_prefix or 'data') + ' must be array')
     data_is_list = isinstance(data, (list, tuple))
@@ -493,7 +493,7 @@ def validate___definitions_numbers(data, custom_formats={}, name_prefix=None):
                 raise ModelError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
     return data
 
-def validate___definitions_output(data, custom_formats={}, name_prefix=None):
+def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> object:
     if not isinstance(data, dict):
         raise ModelError('' + (name_prefix or 'data') + ' must be object')
     data_is_dict = isinstance(data, dict)
@@ -543,7 +543,7 @@ def validate___definitions_output(data, custom_formats={}, name_prefix=None):
             raise ModelError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data
 
-def validate___definitions_quantization(data, custom_formats={}, name_prefix=None):
+def validate___definitions_quantization(data, custom_formats={}, name_prefix=None) -> object:
     data_any_of_count3 = 0
     if not data_any_of_count3:
         try:
@@ -589,12 +589,12 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
         raise ModelError('' + (name_prefix or 'data') + ' cannot be validated by any definition')
     return data
 
-def validate___definitions_dtype(data, custom_formats={}, name_prefix=None):
+def validate___definitions_dtype(data, custom_formats={}, name_prefix=None) -> object:
     if not (isinstance(data, str) and data == 'int8' or (isinstance(data, str) and data == 'float32')):
         raise ModelError('' + (name_prefix or 'data') + " must be one of ['int8', 'float32']")
     return data
 
-def validate___definitions_sha256(data, custom_formats={}, name_prefix=None):
+def validate___definitions_sha256(data, custom_formats={}, name_prefix=None) -> object:
     if not isinstance(data, str):
         raise ModelError('' + (name_prefix or 'data') + ' must be string')
     if isinstance(data, str):
