@@ -13,7 +13,7 @@ from edge_app.images.radiograph import Radiograph
 from edge_app.inference.calibration import calibrated
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
-from edge_app.inference.runtime import Session, find_runtime
+from edge_app.inference.runtime import RawOutputs, Session, find_runtime
 from edge_app.labels import LABELS
 
 BLANK_RANGE = 8
@@ -100,18 +100,24 @@ class Classifier:
 
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
-        raw = self.session.run(tensor)
-        outputs = self.model.manifest["outputs"]
-        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
-        if not np.isfinite(logits).all():
-            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, dequantize(raw.map, outputs["map"]["quantization"])
+        return self._real(self.session.run(self.tensor(self.resized(pixels))))
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph."""
-        pixels = resize(image.pixels, self.model.input_spec)
-        logits, activation = self.logits(pixels)
+        resized = self.resized(image.pixels)
+        return self.findings(image, resized, self.session.run(self.tensor(resized)))
+
+    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """H×W uint8 → the same picture at the network's size."""
+        return resize(pixels, self.model.input_spec)
+
+    def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
+        """A picture of the network's size → what `session.run` takes."""
+        return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
+
+    def findings(self, image: Radiograph, resized: NDArray[np.uint8], raw: RawOutputs) -> Findings:
+        """What the network said of an image → scores, decisions, warnings."""
+        logits, activation = self._real(raw)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
             Finding(
@@ -125,10 +131,17 @@ class Classifier:
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
-        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
+        blank = int(resized.max()) - int(resized.min()) < BLANK_RANGE
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(findings, activation, tuple(warnings), blank)
+
+    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        outputs = self.model.manifest["outputs"]
+        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        return logits, dequantize(raw.map, outputs["map"]["quantization"])
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
