@@ -23,7 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ModelError
+from edge_app.errors import InvalidError, ModelError
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.preprocess import InputSpec
 from edge_app.labels import LABELS
@@ -196,7 +196,7 @@ def check_manifest(manifest: Any) -> None:
 
     try:
         manifest_check.validate(manifest)
-    except ModelError as error:
+    except InvalidError as error:
         raise ModelError(f"bad manifest: {str(error)[:200]}") from None
     if manifest["labels"] != list(LABELS):
         raise ModelError("bad manifest: its labels are not this version's, in their order")

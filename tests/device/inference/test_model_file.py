@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import struct
 import warnings
@@ -19,8 +18,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.errors import ModelError
-from edge_app.inference import compile_schema, manifest_check, model_file
+from edge_app.errors import InvalidError, ModelError
+from edge_app.inference import manifest_check, model_file
 from edge_app.inference.model_file import MEMBERS, SHIPPED, ModelFile, read, write
 from edge_app.inference.runtime import Session, find_runtime
 from edge_app.inference.self_test import self_test
@@ -322,26 +321,9 @@ def test_the_check_at_load_agrees_with_the_reference_validator(
     try:
         manifest_check.validate(changed)
         accepted = True
-    except ModelError:
+    except InvalidError:
         accepted = False
     assert accepted == expected
-
-
-def test_the_check_at_load_was_made_from_the_schema_that_ships() -> None:
-    digest = hashlib.sha256(compile_schema.SCHEMA.read_bytes()).hexdigest()
-    assert digest == manifest_check.SCHEMA_SHA256, f"run: python -m {compile_schema.__name__}"
-
-
-def test_another_schema_compiles_to_a_check_of_its_own() -> None:
-    made: dict[str, Any] = {}
-    source = compile_schema.compiled(b'{"anyOf": [{"const": 3}, {"type": "number", "minimum": 8}]}')
-    exec(source, made)
-    for value, accepted in ((3, True), (8.5, True), (7, False), ("3", False)):
-        if accepted:
-            assert made["validate"](value) == value
-        else:
-            with pytest.raises(ModelError):
-                made["validate"](value)
 
 
 def test_the_shipped_schema_is_a_schema() -> None:

@@ -1,7 +1,7 @@
-"""`python -m edge_app.inference.compile_schema`: manifest.schema.json → manifest_check.py.
+"""`python -m edge_app.compile_schema`: each NAME.schema.json → a NAME_check.py beside it.
 
-A schema is compiled by fastjsonschema in about the time that a radiograph is scored in, so it is
-done when the schema changes and not whenever a model is read. The device needs no schema library.
+fastjsonschema compiles a schema in the time that a radiograph is scored in, so it is done when the
+schema changes and not whenever a file is read. The device needs no schema library.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ import json
 from pathlib import Path
 from typing import Final
 
-HERE: Final = Path(__file__).parent
-SCHEMA: Final = HERE / "manifest.schema.json"
-COMPILED: Final = HERE / "manifest_check.py"
+SCHEMAS: Final = tuple(
+    Path(__file__).parent / name
+    for name in ("inference/manifest.schema.json", "benchmarking/benchmark.schema.json")
+)
 
 HEADER: Final = '''\
-"""Whether a manifest is as `manifest.schema.json` says: `validate` raises a `ModelError` if not.
+"""Whether an object is as `{name}` says: `validate` raises an `InvalidError` if not.
 
-Made from it by `python -m edge_app.inference.compile_schema`; not to be edited.
+Made from it by `python -m edge_app.compile_schema`; not to be edited.
 """
 
 # ruff: noqa
 # fmt: off
 # mypy: ignore-errors
 
-from edge_app.errors import ModelError
+from edge_app.errors import InvalidError
 
 SCHEMA_SHA256 = "{digest}"
 
@@ -54,18 +55,25 @@ class _Lean(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        renamed = "ModelError" if node.id == "JsonSchemaValueException" else node.id
+        renamed = "InvalidError" if node.id == "JsonSchemaValueException" else node.id
         return ast.Name(renamed, node.ctx)
 
 
-def compiled(schema: bytes) -> str:
+def check_of(schema: Path) -> Path:
+    """Where the check made from a schema is kept."""
+    return schema.with_name(schema.name.replace(".schema.json", "_check.py"))
+
+
+def compiled(name: str, schema: bytes) -> str:
     """The source of a module whose `validate` holds an object to `schema` (JSON Schema draft 7)."""
     import fastjsonschema
 
     tree = ast.parse(fastjsonschema.compile_to_code(json.loads(schema)))
     lean = ast.unparse(ast.fix_missing_locations(_Lean().visit(tree)))
-    return HEADER.format(digest=hashlib.sha256(schema).hexdigest()) + lean + "\n"
+    digest = hashlib.sha256(schema).hexdigest()
+    return HEADER.format(name=name, digest=digest) + lean + "\n"
 
 
 if __name__ == "__main__":
-    COMPILED.write_text(compiled(SCHEMA.read_bytes()))
+    for path in SCHEMAS:
+        check_of(path).write_text(compiled(path.name, path.read_bytes()))
