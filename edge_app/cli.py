@@ -250,6 +250,47 @@ def compare(
 
 
 @app.command()
+def benchmark(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE]...", help="Files or folders; default: synthetic radiographs."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="As of classify; repeatable.")
+    ] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, max=64, help="Of the interpreter; repeatable.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="A folder by 1 to so many; default: cores.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="No round of measurements begins after so long.")
+    ] = 120,
+    precision: Annotated[
+        float, typer.Option(min=0.001, max=1, help="Enough is a median known to ± this share.")
+    ] = 0.02,
+    json: JsonOption = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw it.")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="What is named are results of --json.")
+    ] = False,
+) -> None:
+    """How fast this machine answers, stage by stage, and how sure that is."""
+    from edge_app.benchmarking import command
+
+    if compare:
+        raise typer.Exit(command.side_by_side(named or [], json))
+    code = command.measure(
+        named or [], model or [DEFAULT_MODEL], threads or [1], workers, seconds, precision,
+        json, plot,
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command()
 def doctor(json: JsonOption = False) -> None:
     """What works on this machine: versions, runtime, CPU, the models' self-tests."""
     from edge_app import doctor as examination
