@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
+from edge_app.benchmarking.processes import launch
 from edge_app.inference.model_file import read
 from edge_app.labels import LABELS
 
@@ -314,14 +315,10 @@ def test_memory_does_not_grow_with_the_number_of_images(
             str(cnn28),
             str(folder),
         ]
-        with subprocess.Popen(line, stdout=subprocess.DEVNULL) as child:
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        assert child.returncode == 0
-        return usage.ru_maxrss
+        return int(launch(line)["peak"])
 
     few, many = peak(50), peak(4000)
-    print(f"peak memory: {few} KiB for 50 images, {many} KiB for 4000")
+    print(f"peak memory: {few >> 10} KiB for 50 images, {many >> 10} KiB for 4000")
     assert many < 1.1 * few
 
 
