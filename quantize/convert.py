@@ -63,6 +63,11 @@ def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
     return _convert(converter)
 
 
+def to_float32(model: keras.Model) -> bytes:
+    """Convert image → (logits, map) as it is, float32 in and out."""
+    return _convert(_converter(model))
+
+
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
     """For one image at a time: a fixed batch of 1 keeps every shape in the graph constant."""
     image = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
