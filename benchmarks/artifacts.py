@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.environments import CONVERTER, PLACE, PeerError
 from edge_app.inference.model_file import ModelFile
 
+
 @dataclass(frozen=True)
 class Artifacts:
     """Files of one architecture.

@@ -1,4 +1,4 @@
-"""The peers' environments: each peer's own packages, from their registry, made when first needed."""
+"""The peers' environments: each peer's own packages, installed when first needed."""
 
 from __future__ import annotations
 
