@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from benchmarks.contest import OURS_LABEL
 from edge_app.benchmarking.interval import Interval, ratio
+from edge_app.benchmarking.plot import far_end, tick
 from edge_app.benchmarking.text import number
 from edge_app.svg import Axis, element, line, text, ticks
 
@@ -199,15 +200,14 @@ def pictures(result: Result) -> dict[str, str]:
 
 
 def _bars(scenario: str, of: Quantities) -> str:
-    longest = max(one["high"] or one["value"] for one in of.values())
+    longest = max(far_end(one) for one in of.values())
     across = Axis(0, 1.04 * longest, LEFT, RIGHT)
     unit = next(iter(of.values()))["unit"]
     top, bottom = 40, 44 + ROW * len(of)
     body = [element("style", STYLE), text(LEFT, 24, scenario, "title")]
     for value in ticks(0, across.high, 6):
         body.append(line((across(value), top), (across(value), bottom), "grid"))
-        words = number(value, unit) if value else "0"
-        body.append(text(across(value), bottom + 14, words, "quiet middle"))
+        body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))
     for row, (label, one) in enumerate(of.items()):
         y = top + ROW * row
         kind = "ours" if label == OURS_LABEL else "other"

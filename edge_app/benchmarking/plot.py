@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,7 +88,7 @@ def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
     ]
     if not rows:
         return [], top
-    across = Axis(0, 1.08 * max(_high(quantity) for _, quantity in rows), LEFT, RIGHT)
+    across = Axis(0, 1.08 * max(far_end(quantity) for _, quantity in rows), LEFT, RIGHT)
     begin, end = top + 8, top + 12 + ROW * len(rows)
     body = [text(LEFT, top, "A folder, images a second", "title")]
     body += _axis(across, begin, end, "images/s")
@@ -96,24 +97,29 @@ def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
         body.append(text(LEFT, y + 14, label, "quiet"))
         body.append(_bar(LEFT, y + 20, across(quantity["value"]) - LEFT, "rate"))
         if quantity["low"] is not None:
-            low, high = across(quantity["low"]), across(quantity["high"])
+            low, high = across(quantity["low"]), across(far_end(quantity))
             body.append(line((low, y + 20 + BAR / 2), (high, y + 20 + BAR / 2), "whisker"))
         words = number(quantity["value"], "images/s")
-        body.append(text(across(_high(quantity)) + 6, y + 33, words, ""))
+        body.append(text(across(far_end(quantity)) + 6, y + 33, words, ""))
     return body, end + 24
 
 
-def _high(quantity: dict[str, Any]) -> float:
-    """The end of its interval, though not of one that says nothing."""
+def far_end(quantity: dict[str, Any]) -> float:
+    """The upper end of its interval, cut off where that is so wide that it says nothing."""
     return float(min(quantity["high"] or quantity["value"], 1.5 * quantity["value"]))
+
+
+def tick(value: float, unit: str) -> str:
+    """A round number as short as it can be: `50 ms`."""
+    words = number(value, unit) if value else "0"
+    return re.sub(r"(\.\d*?)0+(?=\D)", r"\1", words).replace(". ", " ").replace("./", "/")
 
 
 def _axis(across: Axis, top: int, bottom: int, unit: str) -> list[str]:
     body = []
     for value in ticks(across.low, across.high, 6):
         body.append(line((across(value), top), (across(value), bottom), "grid"))
-        words = number(value, unit) if value else "0"
-        body.append(text(across(value), bottom + 14, words, "quiet middle"))
+        body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))
     return body
 
 

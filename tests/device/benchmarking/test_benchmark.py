@@ -110,6 +110,14 @@ def test_table_and_picture_show_a_file_s_own_words_as_text(capsys: Any) -> None:
     assert "\x1b" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(0.05, "s", "50 ms"), (0, "s", "0"), (2.5e-3, "s", "2.5 ms"), (10.0, "images/s", "10/s")],
+)
+def test_ticks_are_short(value: float, unit: str, words: str) -> None:
+    assert plot.tick(value, unit) == words
+
+
 def test_no_image_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run("benchmark", tmp_path / "empty")
