@@ -93,8 +93,8 @@ def _to_onnx(model: ModelFile, place: Path) -> None:
     flatbuffer = place.with_suffix(".tflite")
     flatbuffer.write_bytes(model.flatbuffer)
     paths = os.pathsep.join(filter(None, [str(CONVERTER), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "tf2onnx.convert", "--opset", "18"]
-    command += ["--tflite", str(flatbuffer), "--output", str(place)]
+    script = Path(__file__).parent / "peers" / "convert_onnx.py"
+    command = [sys.executable, str(script), str(flatbuffer), str(place)]
     environment = {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode or not place.is_file():

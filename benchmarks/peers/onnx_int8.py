@@ -22,7 +22,7 @@ class Peer:
             pixels = (pixels ^ 0x80).view(np.int8)
         else:
             pixels = (np.float32(pixels) - 128) / 128
-        return np.float32(self.session.run([self.output], {self.input.name: pixels})[0][0])
+        return self.session.run([self.output], {self.input.name: pixels})[0][0]
 
 
 if __name__ == "__main__":
