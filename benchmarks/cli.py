@@ -12,7 +12,8 @@ from rich.console import Console
 
 from edge_app.errors import EXIT_INTERRUPTED, ReportError
 from edge_app.files import UnreadableError, read_bounded
-from edge_app.inference.model_file import DEFAULT_MODEL, locate, read
+from edge_app.inference.model_file import locate, read
+from edge_app.models import DEFAULT_MODEL
 from train.cli import run_reporting_errors
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

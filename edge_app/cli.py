@@ -23,7 +23,7 @@ from edge_app.errors import (
     UsageError,
 )
 from edge_app.images.radiograph import Limits
-from edge_app.inference.model_file import DEFAULT_MODEL, locate, read, shipped_models
+from edge_app.models import DEFAULT_MODEL
 
 app = typer.Typer(
     add_completion=False,
@@ -81,6 +81,7 @@ def classify(
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
     from edge_app.inference.classifier import Classifier
+    from edge_app.inference.model_file import locate, read
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
 
@@ -154,6 +155,7 @@ def evaluate(
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
     from edge_app.inference.classifier import Classifier
+    from edge_app.inference.model_file import locate, read
     from edge_app.output import complain
 
     if out is not None and out.suffix != ".json":
@@ -179,6 +181,7 @@ def evaluate(
 def models_list(json: JsonOption = False) -> None:
     """The models that came with this package."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import shipped_models
 
     catalogue.print_list(shipped_models(), DEFAULT_MODEL, json)
 
@@ -190,6 +193,7 @@ def models_inspect(
 ) -> None:
     """Manifest, metrics, input and outputs of a model."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import locate, read
 
     catalogue.print_model(read(locate(model)), json)
 
@@ -204,6 +208,7 @@ def models_verify(
 ) -> None:
     """Check digest, schema and tensors, and run the golden vectors on this machine."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import locate, shipped_models
 
     paths = [locate(name) for name in models] if models else shipped_models()
     raise typer.Exit(catalogue.verify(paths, threads, json))
@@ -300,6 +305,7 @@ def doctor(json: JsonOption = False) -> None:
 
 def main() -> NoReturn:
     """Entry point: every error one line and an exit code of its own, never a traceback."""
+    gc.set_threshold(50_000)  # start-up makes many objects and no garbage
     from edge_app.output import complain
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault

@@ -30,7 +30,6 @@ from edge_app.labels import LABELS
 
 SCHEMA_VERSION: Final = 1
 SHIPPED: Final = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL: Final = "cxr-lite0-128"
 
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_MANIFEST_BYTES: Final = 1 << 20
