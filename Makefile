@@ -4,16 +4,16 @@ DEMO := .venv/demo
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
 APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/models/*)
-CODE := edge_app train quantize benchmarks tests examples
+CODE := edge_app train quantize benchmarks boards tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint test-device test-workstation wheel clean
+.PHONY: demo test lint test-device test-workstation test-pi wheel kit clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
 
-test: lint test-device test-workstation
+test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"
 
 lint: $(WORKSTATION)/installed
@@ -28,7 +28,15 @@ test-device: $(DEVICE)/installed
 
 test-workstation: $(WORKSTATION)/installed
 	@echo "== workstation tests"
-	@$(WORKSTATION)/bin/python -m pytest tests --ignore tests/device
+	@$(WORKSTATION)/bin/python -m pytest tests --ignore tests/device --ignore tests/boards
+
+# Systems and wheels of the boards are kept in .boards.
+test-pi: $(DEVICE)/installed
+	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
+	@$(DEVICE)/bin/python -m pytest tests/boards
+
+kit: $(DEVICE)/installed
+	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done
 
 wheel: $(WORKSTATION)/installed
 	@rm -rf build
@@ -47,7 +55,7 @@ $(DEMO)/installed: $(APPLICATION)
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
@@ -57,4 +65,4 @@ $(WORKSTATION)/installed: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .boards build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

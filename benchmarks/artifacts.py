@@ -9,83 +9,80 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from benchmarks.environments import CONVERTER, PLACE, PeerError
+from benchmarks.environments import CONVERTER, PLACE, REPOSITORY, PeerError
+from edge_app.files import write_whole
 from edge_app.inference.model_file import ModelFile
+
+NETWORKS: Final = REPOSITORY / "networks"
+"""Where the float networks of the models that ship are kept."""
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Files of one architecture.
+    """Files of one network.
 
     Attributes:
         int8: the model file as it ships.
         onnx: of the same int8 network.
-        float32: a `.tflite`.
-        keras: of the same float network.
-        weights: where the float network's weights are from.
+        float32: a `.tflite` of the float network.
+        keras: the float network.
     """
 
     int8: Path
     onnx: Path
     float32: Path
     keras: Path
-    weights: str
 
 
-def make(model: ModelFile, run: Path | None, say: Callable[[str], None]) -> Artifacts:
+def make(model: ModelFile, keras: Path | None, say: Callable[[str], None]) -> Artifacts:
     """Make what is not there yet.
 
     Args:
         model: whose int8 network the peers get.
-        run: the run folder it was trained in; without one the float network has the same
-            architecture and random weights, which take the same time.
+        keras: the float network it was made of; default: that of the model that ships.
         say: is told what is being made.
 
     Raises:
-        PeerError: a converter failed, or the network is not known.
-        RunError: `run` is no finished run.
+        PeerError: a converter failed, or there is no float network.
     """
-    origin = "random weights of the same architecture"
-    key = "random"
-    if run is not None:
-        origin = f"the run {run.name}"
-        key = hashlib.sha256((run / "kept.weights.h5").read_bytes()).hexdigest()[:16]
+    keras = (keras or NETWORKS / model.name / "model.keras").resolve()
+    try:
+        digest = hashlib.sha256(keras.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PeerError(
+            f"{keras}: cannot be read: {error.strerror}: name the float network by --keras"
+        ) from None
     folder = PLACE / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{model.name}-{model.sha256[:16]}"
     made = Artifacts(
         model.path.resolve(),
-        stem.with_name(stem.name + ".onnx"),
-        folder / f"{model.name}-{key}.float32.tflite",
-        folder / f"{model.name}-{key}.keras",
-        origin,
+        folder / f"{model.name}-{model.sha256[:16]}.onnx",
+        folder / f"{model.name}-{digest[:16]}.float32.tflite",
+        keras,
     )
-    if not (made.float32.is_file() and made.keras.is_file()):
+    if not made.float32.is_file():
         say("converting the float32 network")
-        _float_network(model, run, made)
+        _to_float32(keras, made.float32)
     if not made.onnx.is_file():
         say("converting the int8 network to ONNX")
         _to_onnx(model, made.onnx)
     return made
 
 
-def _float_network(model: ModelFile, run: Path | None, made: Artifacts) -> None:
+def _to_float32(network: Path, place: Path) -> None:
+    import keras
+    import numpy as np
+
     from quantize.convert import to_float32
-    from train.networks import NETWORKS
 
-    if run is not None:
-        from train.run import open_run
-
-        network = open_run(run).model
-    else:
-        recipe = model.manifest["training"].get("recipe", {})
-        if recipe.get("network") not in NETWORKS:
-            raise PeerError(f"{model.path}: does not say which network it is: give its --run")
-        lowpass = bool(recipe.get("lowpass", False))
-        network = NETWORKS[recipe["network"]](model.input_spec.height, lowpass=lowpass)
-    network.save(made.keras)
-    made.float32.write_bytes(to_float32(network))
+    try:
+        model = keras.models.load_model(network, compile=False)
+    except Exception as error:  # Keras raises almost anything about a file that is none of its own
+        reason = " ".join(str(error).split())[:200]
+        raise PeerError(f"{network}: Keras cannot load it: {reason}") from None
+    write_whole(place, to_float32(model, np.empty((0, 0, 0), np.uint8)))
 
 
 def _to_onnx(model: ModelFile, place: Path) -> None:

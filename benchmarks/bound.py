@@ -68,7 +68,8 @@ def _make(path: Path, dtype: str) -> None:
         x = keras_layers.Conv2D(WIDTH, 1, activation="relu6")(x)
     model = keras.Model(inputs, x)
     images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE), np.uint8)
-    path.write_bytes(to_int8(model, images) if dtype == "int8" else to_float32(model))
+    convert = to_int8 if dtype == "int8" else to_float32
+    path.write_bytes(convert(model, images))
 
 
 def _bandwidth() -> float:

@@ -31,8 +31,8 @@ def commands() -> None:
 def run(
     name: Annotated[str, typer.Argument(help="Of the result: NAME.json, .md and pictures.")],
     model: Annotated[str, typer.Option(help="The int8 model.")] = DEFAULT_MODEL,
-    trained: Annotated[
-        Path | None, typer.Option("--run", help="Its run folder, for the float network.")
+    keras: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its float network; default: as it ships.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="For the rounds of contestants.")] = 600,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
@@ -44,7 +44,7 @@ def run(
     if not out.is_dir():
         raise typer.BadParameter(f"{out} is no folder to write to")
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = measure(read(locate(model)), trained, seconds, command, console.print)
+    result = measure(read(locate(model)), keras, seconds, command, console.print)
     place = out / f"{name}.json"
     place.write_text(json.dumps(result, indent=1) + "\n")
     for path in [place, *write(result, out, name)]:

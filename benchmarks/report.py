@@ -66,7 +66,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield f"Made by `{result['command']}` on {result['created']}."
     yield (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}; "
-        f"{result['model']['name']}, {result['model']['dtype']}; float32: {result['weights']}."
+        f"{result['model']['name']}, {result['model']['dtype']}, and its float32."
     )
     if result["partial"]:
         yield "**PARTIAL: it was interrupted.**"

@@ -30,7 +30,7 @@ PEER_ENVIRONMENTS: Final = (
 
 def run(
     model: ModelFile,
-    trained: Path | None,
+    keras: Path | None,
     seconds: float,
     command: str,
     say: Callable[[str], None],
@@ -39,7 +39,7 @@ def run(
 
     Args:
         model: the int8 model.
-        trained: its run folder, if there is one.
+        keras: the float network it was made of; None for a model that ships.
         seconds: for the rounds of contestants; the rest takes about two minutes more.
         command: that made the result.
         say: is told what is going on.
@@ -50,7 +50,7 @@ def run(
     for environment in PEER_ENVIRONMENTS:
         environments.make(environment, say)
     environments.make_converter(say)
-    made = artifacts.make(model, trained, say)
+    made = artifacts.make(model, keras, say)
     before = conditions.observe()
     settings = conditions.settings()
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
@@ -92,7 +92,6 @@ def run(
             "dtype": model.manifest["input"]["dtype"],
             "macs": macs,
         },
-        "weights": made.weights,
         "environments": {one.name: environments.versions(one) for one in PEER_ENVIRONMENTS},
         "quantities": quantities,
         "ratios": ratios(quantities),

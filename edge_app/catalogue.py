@@ -12,11 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_app import DISCLAIMER
-from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError
+from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
 from edge_app.inference.model_file import ModelFile, read
 from edge_app.labels import LABELS
 from edge_app.output import complain
+from edge_app.runtimes.asked import Asked
+from edge_app.runtimes.choice import open_session
 
 
 def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
@@ -79,6 +81,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("created", manifest["created"]),
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
+        ("Edge TPU", _edgetpu(model)),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
         *(
             (f"output {key}", _tensor(part, part["shape"]))
@@ -113,6 +116,17 @@ def print_model(model: ModelFile, as_json: bool) -> None:
     console.print(DISCLAIMER)
 
 
+def _edgetpu(model: ModelFile) -> str:
+    stated = model.manifest.get("edgetpu")
+    if stated is None:
+        return "not compiled for it"
+    operations = stated["operations"]
+    return (
+        f"compiled by {stated['compiler']}, {stated['bytes']} bytes: {operations['edgetpu']} "
+        f"operations on the Edge TPU, {operations['cpu']} on the CPU"
+    )
+
+
 def _input_shape(model: ModelFile) -> list[int]:
     spec = model.input_spec
     return [spec.height, spec.width, spec.channels]
@@ -134,12 +148,14 @@ def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def verify(paths: Sequence[Path], threads: int, as_json: bool) -> int:
+def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
     """Check each model file and run its golden vectors here; returns the exit code."""
-    answers = [verified(path, threads) for path in paths]
+    answers = [verified(path, asked) for path in paths]
     if as_json:
         print(json.dumps(answers, indent=2))
     for answer in answers:
+        for note in answer.get("notes", ()):
+            complain(note)
         if "error" in answer:
             complain(answer["error"])
         elif not as_json:
@@ -151,14 +167,22 @@ def verify(paths: Sequence[Path], threads: int, as_json: bool) -> int:
     return EXIT_MODEL if any("error" in answer for answer in answers) else EXIT_DONE
 
 
-def verified(path: Path, threads: int) -> dict[str, Any]:
-    from edge_app.inference.runtime import Session, find_runtime
+def verified(path: Path, asked: Asked, again: bool = False) -> dict[str, Any]:
+    """A model file's check for JSON: all golden vectors, with what `asked` leads to here.
+
+    Args:
+        path: of the model file.
+        asked: which runtime and delegate.
+        again: try these anew, whatever is remembered of them.
+    """
     from edge_app.inference.self_test import self_test
 
     try:
         model = read(path)
-        runtime = find_runtime()
-        result = self_test(Session(model, runtime, threads))
+        session, choice = open_session(model, asked, again)
+        result = self_test(session)
+    except UsageError:
+        raise
     except EdgeCxrError as error:
         return {"path": str(path), "ok": False, "error": str(error)}
     return {
@@ -170,5 +194,7 @@ def verified(path: Path, threads: int) -> dict[str, Any]:
         "off": max(result.logits, result.map),
         "unit": result.unit,
         "tolerance": result.tolerance,
-        "runtime": f"{runtime.package} {runtime.version}",
+        "runtime": choice.label,
+        "choice": {**session.as_dict(), **choice.as_dict()},
+        "notes": list(choice.notes),
     }

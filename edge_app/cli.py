@@ -6,9 +6,10 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from json import dumps
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -24,6 +25,10 @@ from edge_app.errors import (
 )
 from edge_app.images.radiograph import Limits
 from edge_app.models import DEFAULT_MODEL
+from edge_app.runtimes.asked import AUTO, Asked
+
+if TYPE_CHECKING:
+    from edge_app.inference.classifier import Classifier
 
 app = typer.Typer(
     add_completion=False,
@@ -37,7 +42,14 @@ app.add_typer(models_app, name="models")
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", help="A shipped model's name, or a model file.")
 ]
-ThreadsOption = Annotated[int, typer.Option(min=1, max=64, help="Threads of the interpreter.")]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Of the interpreter; default: the fastest when tried here."),
+]
+RuntimeOption = Annotated[str, typer.Option(help="auto, litert or tflite.")]
+DelegateOption = Annotated[
+    str, typer.Option(metavar="NAME or PATH", help="auto, cpu, edgetpu, or a delegate's library.")
+]
 OperatingPointOption = Annotated[
     str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
 ]
@@ -61,6 +73,18 @@ def options(
     pass
 
 
+def _classifier(model: str, operating_point: str | None, asked: Asked) -> Classifier:
+    """Ready to answer; what was hoped for and is not used is said."""
+    from edge_app.inference.classifier import Classifier
+    from edge_app.inference.model_file import locate, read
+    from edge_app.output import complain
+
+    classifier = Classifier(read(locate(model)), operating_point, asked)
+    for note in classifier.choice.notes:
+        complain(note)
+    return classifier
+
+
 @app.command()
 def classify(
     images: Annotated[
@@ -69,7 +93,9 @@ def classify(
     ],
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
-    threads: ThreadsOption = 1,
+    runtime: RuntimeOption = AUTO,
+    delegate: DelegateOption = AUTO,
+    threads: ThreadsOption = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Images worked on at once.")] = 1,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
@@ -80,14 +106,14 @@ def classify(
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import classify_all, with_progress
-    from edge_app.inference.classifier import Classifier
-    from edge_app.inference.model_file import locate, read
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
-    classifier = Classifier(read(locate(model)), operating_point, threads)
+    # Workers share the cores already.
+    threads = threads or (1 if workers > 1 else None)
+    classifier = _classifier(model, operating_point, Asked(runtime, delegate, threads))
     sources = Sources(images, recursive)
     many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
@@ -141,7 +167,9 @@ def evaluate(
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
-    threads: ThreadsOption = 1,
+    runtime: RuntimeOption = AUTO,
+    delegate: DelegateOption = AUTO,
+    threads: ThreadsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
     json: JsonOption = False,
     max_bytes: MaxBytesOption = Limits.max_bytes,
@@ -154,14 +182,12 @@ def evaluate(
     from edge_app.evaluation import evaluate as evaluation
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
-    from edge_app.inference.classifier import Classifier
-    from edge_app.inference.model_file import locate, read
     from edge_app.output import complain
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
     wanted = evaluation.part(load(folder, labels), split, limit)
-    classifier = Classifier(read(locate(model)), operating_point, threads)
+    classifier = _classifier(model, operating_point, Asked(runtime, delegate, threads))
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     made, code = evaluation.evaluate(
         wanted,
@@ -203,7 +229,9 @@ def models_verify(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: all shipped models.")
     ] = None,
-    threads: ThreadsOption = 1,
+    runtime: RuntimeOption = AUTO,
+    delegate: DelegateOption = AUTO,
+    threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check digest, schema and tensors, and run the golden vectors on this machine."""
@@ -211,7 +239,7 @@ def models_verify(
     from edge_app.inference.model_file import locate, shipped_models
 
     paths = [locate(name) for name in models] if models else shipped_models()
-    raise typer.Exit(catalogue.verify(paths, threads, json))
+    raise typer.Exit(catalogue.verify(paths, Asked(runtime, delegate, threads), json))
 
 
 @app.command()
@@ -296,11 +324,13 @@ def benchmark(
 
 
 @app.command()
-def doctor(json: JsonOption = False) -> None:
-    """What works on this machine: versions, runtime, CPU, the models' self-tests."""
+def doctor(
+    runtime: RuntimeOption = AUTO, delegate: DelegateOption = AUTO, json: JsonOption = False
+) -> None:
+    """What works on this machine: versions, CPU, runtimes, delegate, the models' self-tests."""
     from edge_app import doctor as examination
 
-    raise typer.Exit(examination.examine(json))
+    raise typer.Exit(examination.examine(Asked(runtime, delegate), json))
 
 
 def main() -> NoReturn:
@@ -341,5 +371,7 @@ def _run() -> int:
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
+        with suppress(OSError):  # what is still buffered is not to fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE

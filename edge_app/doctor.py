@@ -1,4 +1,4 @@
-"""`edge-cxr doctor`: what works on this machine, in one screen."""
+"""`edge-cxr doctor`: what works on this machine, in one screen; everything is tried anew."""
 
 from __future__ import annotations
 
@@ -12,29 +12,47 @@ from rich.text import Text
 
 from edge_app import machine
 from edge_app.catalogue import verified
-from edge_app.errors import EXIT_DONE, EXIT_MODEL, RuntimeUnavailableError
-from edge_app.inference.model_file import shipped_models
-from edge_app.inference.runtime import find_runtime
+from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
+from edge_app.inference.model_file import ModelFile, locate, read, shipped_models
+from edge_app.models import DEFAULT_MODEL
+from edge_app.runtimes import verdict
+from edge_app.runtimes.asked import CPU, EDGETPU, Asked
+from edge_app.runtimes.choice import Choice, choose, tried
+from edge_app.runtimes.fault import ABSENT, Fault
+from edge_app.runtimes.registry import EDGETPU_ABSENT, candidates
+from edge_app.runtimes.runtime import Runtime
 
 OPTIONAL = ("pydicom", "python-gdcm")
 
+NOWHERE = (
+    "cannot be kept: everything is tried at every start; name a writable folder in XDG_CACHE_HOME"
+)
 
-def examine(as_json: bool) -> int:
-    """Print versions, CPU, runtime and each shipped model's self-test; returns the exit code."""
+
+def examine(asked: Asked, as_json: bool) -> int:
+    """Print versions, CPU, runtimes, delegate and each shipped model's self-test.
+
+    Args:
+        asked: the runtime and delegate to use; what is not ``auto`` has to work.
+        as_json: one object instead of a table.
+
+    Returns:
+        The exit code.
+    """
     found: dict[str, Any] = {
         "machine": _machine(),
         "packages": machine.packages(
             ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime", *OPTIONAL)
         ),
-        "runtime": _runtime(),
+        **_tried(asked),
+        "verdicts": str(verdict.folder() or "") or None,
     }
-    usable = "error" not in found["runtime"]
-    found["models"] = [verified(path, threads=1) for path in shipped_models()] if usable else []
-    healthy = bool(found["models"]) and all(model["ok"] for model in found["models"])
+    models = found["models"]
+    found["ok"] = healthy = bool(models) and all(model["ok"] for model in models)
     if as_json:
-        print(json.dumps({**found, "ok": healthy}, indent=2))
+        print(json.dumps(found, indent=2))
     else:
-        _show(found, healthy)
+        _show(found)
     return EXIT_DONE if healthy else EXIT_MODEL
 
 
@@ -48,28 +66,65 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _runtime() -> dict[str, Any]:
+def _tried(asked: Asked) -> dict[str, Any]:
+    """What is used, how each runtime and the delegate fare, and the models' self-tests with it."""
     try:
-        runtime = find_runtime()
-    except RuntimeUnavailableError as error:
-        return {"error": str(error)}
+        model = read(locate(DEFAULT_MODEL))
+        runtimes = [_runtime(model, each) for each in candidates(asked.runtime) if each.folder]
+        choice = choose(model, asked, again=True)
+    except UsageError:
+        raise
+    except EdgeCxrError as error:
+        return {"runtime": {"error": str(error)}, "runtimes": [], "delegate": None, "models": []}
+    if choice.delegate is None:  # a delegate that does not work is not tried with each model
+        asked = asked._replace(delegate=CPU)
     return {
-        "name": runtime.name,
-        "package": runtime.package,
-        "version": runtime.version,
-        "delegate": "cpu",
+        "runtime": {
+            "name": choice.runtime.name,
+            "package": choice.runtime.package,
+            "version": choice.runtime.version,
+            "delegate": choice.delegate.name if choice.delegate else CPU,
+            "threads": choice.threads,
+            **choice.as_dict(),
+        },
+        "runtimes": runtimes,
+        "delegate": _delegate(choice),
+        "models": [verified(path, asked, again=True) for path in shipped_models()],
     }
 
 
-def _show(found: dict[str, Any], healthy: bool) -> None:
+def _runtime(model: ModelFile, runtime: Runtime) -> dict[str, Any]:
+    outcome = tried(model, runtime, None, again=True)
+    return {
+        "package": runtime.package,
+        "version": runtime.version,
+        "fault": outcome.fault.as_dict() if outcome.fault else None,
+        "milliseconds": dict(outcome.milliseconds),
+    }
+
+
+def _delegate(choice: Choice) -> dict[str, Any]:
+    """The delegate that is used, or the Edge TPU and why it is not."""
+    if choice.delegate:
+        return {
+            "name": choice.delegate.name,
+            "library": str(choice.delegate.library),
+            "fault": None,
+        }
+    missing = Fault(ABSENT, EDGETPU_ABSENT)
+    fault = choice.refused[0] if choice.refused else missing
+    return {"name": EDGETPU, "library": None, "fault": fault.as_dict()}
+
+
+def _show(found: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False)
-    for name, value in _lines(found, healthy):
+    for name, value in _lines(found):
         table.add_row(name, Text(value))  # Text: brackets are no markup
     Console().print(table, highlight=False)
 
 
-def _lines(found: dict[str, Any], healthy: bool) -> Iterator[tuple[str, str]]:
-    here, packages, runtime = found["machine"], found["packages"], found["runtime"]
+def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    here, packages, used = found["machine"], found["packages"], found["runtime"]
     board = f"{here['board']}, " if here["board"] else ""
     cores = f"{here['cores']} cores, {here['architecture']}"
     yield "machine", f"{board}{here['cpu']}, {cores}"
@@ -79,10 +134,16 @@ def _lines(found: dict[str, Any], healthy: bool) -> Iterator[tuple[str, str]]:
     missing = [name for name in OPTIONAL if not packages[name]]
     if missing:
         yield "", f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'"
-    if "error" in runtime:
-        yield "runtime", runtime["error"]
+    for runtime in found["runtimes"]:
+        yield "runtime", _runtime_line(runtime)
+    if "error" in used:
+        yield "runtime", used["error"]
     else:
-        yield "runtime", f"{runtime['package']} {runtime['version']} on the CPU"
+        delegate, used_by = found["delegate"], used["why"]["delegate"]
+        if not delegate["fault"]:
+            yield "delegate", f"{delegate['library']}: works"
+        elif used_by != "asked for":
+            yield "Edge TPU", f"not used: {delegate['fault']['message']}"
     for model in found["models"]:
         yield (
             "model",
@@ -90,6 +151,19 @@ def _lines(found: dict[str, Any], healthy: bool) -> Iterator[tuple[str, str]]:
             if model["ok"]
             else model["error"],
         )
-    if not found["models"] and "error" not in runtime:
+    if not found["models"] and "error" not in used:
         yield "model", "none is installed"
-    yield "verdict", "ready" if healthy else "NOT ready: see above"
+    yield "verdicts", f"kept in {found['verdicts']}" if found["verdicts"] else NOWHERE
+    if found["ok"]:
+        where = "CPU" if used["delegate"] == CPU else f"delegate {used['delegate']}"
+        yield "verdict", f"ready: {used['package']} on the {where}, threads: {used['threads']}"
+    else:
+        yield "verdict", "NOT ready: see above"
+
+
+def _runtime_line(runtime: dict[str, Any]) -> str:
+    if runtime["fault"]:
+        return str(runtime["fault"]["message"])
+    times = ", ".join(f"{ms:.2f} ms with {n}" for n, ms in runtime["milliseconds"].items())
+    works = f"{runtime['package']} {runtime['version']}: works"
+    return f"{works}; {DEFAULT_MODEL} took {times} thread(s)" if times else works

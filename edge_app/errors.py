@@ -54,6 +54,18 @@ class RuntimeUnavailableError(EdgeCxrError):
     kind = "runtime"
 
 
+class DelegateError(RuntimeUnavailableError):
+    """A delegate cannot be loaded, or its interpreter not with it.
+
+    Attributes:
+        reason: what it said, which may be next to nothing.
+    """
+
+    def __init__(self, delegate: str, reason: str) -> None:
+        super().__init__(f"{delegate}: {reason}")
+        self.reason = reason
+
+
 class ReportError(EdgeCxrError):
     """An evaluation report cannot be read or is not one."""
 

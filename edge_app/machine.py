@@ -14,13 +14,24 @@ from edge_app import __version__
 CPU_FEATURES: Final = ("avx2", "avx512_vnni", "avx_vnni", "asimd", "asimddp", "i8mm", "sve")
 """Instruction sets that decide how fast int8 kernels are; `asimddp` is Arm's dot product."""
 
+ARM_CORES: Final = {
+    "0xd03": "Cortex-A53",
+    "0xd04": "Cortex-A35",
+    "0xd05": "Cortex-A55",
+    "0xd08": "Cortex-A72",
+    "0xd0b": "Cortex-A76",
+}
+"""By `CPU part`: Linux on Arm gives no other name of the processor."""
+
 
 def identity() -> dict[str, Any]:
     """Architecture, processor and board (None where there is no device tree)."""
     fields = _cpuinfo()
     return {
         "machine": platform.machine(),
-        "cpu": fields.get("model name") or fields.get("model") or platform.machine(),
+        "cpu": ARM_CORES.get(fields.get("cpu part", ""))
+        or fields.get("model name")
+        or platform.machine(),
         "board": _text("/proc/device-tree/model"),
     }
 

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 from rich.console import Console
 
 from edge_app.errors import EXIT_GATE
+from edge_app.evaluation.splits import Split
 from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
+from train.cache import Cached
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
+from train.errors import DatasetError
 from train.networks import require_imagenet
-from train.recipes import RECIPES
+from train.recipes import RECIPES, TEACHERS
+
+if TYPE_CHECKING:
+    from quantize.measure import Bench
+    from quantize.result import Result
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
+FOLDER: Final = "quantization"
+WIDTH: Final = 200
+"""Of a table in a file or a pipe, which has no width to fit into."""
+
+RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.")]
+SplitOption = Annotated[str, typer.Option(help="test or validation.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of the choice of training images.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder for what is written; default: RUN/quantization.")
+]
+DocumentOption = Annotated[
+    Path | None, typer.Option(help="Markdown file whose place for this table is written anew.")
+]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, markup=False)
@@ -29,14 +50,14 @@ def commands() -> None:
 
 @app.command()
 def int8(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    run: RunArgument,
     data: DataArgument,
     name: Annotated[str, typer.Option(help="The model's name.")] = "cxr",
     out: Annotated[Path | None, typer.Option(help="Model file; default: RUN/NAME.tflite.")] = None,
     images: Annotated[int, typer.Option(min=1, help="Training images to calibrate with.")] = (
         CALIBRATION_IMAGES
     ),
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: SeedOption = 0,
     limit: LimitOption = None,
     cache: CacheOption = Path("cache"),
 ) -> None:
@@ -86,6 +107,32 @@ def card(
 
 
 @app.command()
+def edgetpu(
+    model: Annotated[
+        str, typer.Argument(help="A model file or a shipped model's name; to check, any .tflite.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Model file to write; default: MODEL itself.")
+    ] = None,
+    check_only: Annotated[bool, typer.Option(help="Predict from the documentation.")] = False,
+    allow_cpu: Annotated[bool, typer.Option(help="Parts of it may run on the CPU.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    seconds: Annotated[
+        int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
+    ] = 600,
+) -> None:
+    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    from edge_app.inference.model_file import locate
+    from quantize.edgetpu.command import Request, run
+
+    if out is not None and (check_only or not out.parent.is_dir()):
+        why = "--check-only writes none" if check_only else f"{out.parent} is no folder"
+        raise typer.BadParameter(f"--out {out}: {why}")
+    request = Request(locate(model), out, check_only, allow_cpu, as_json, seconds)
+    raise typer.Exit(run(request, Console(), console))
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
@@ -97,7 +144,7 @@ def table(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(RECIPES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
     data: DataArgument,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = Path("cache"),
@@ -105,13 +152,155 @@ def reproduce(
     """Make a shipped model from the data: hours; the same command goes on where it stopped."""
     from quantize.reproduce import reproduce as make
 
-    if name not in RECIPES:
-        raise typer.BadParameter(f"{name!r}; there are {', '.join(RECIPES)}")
-    if RECIPES[name].imagenet:
-        require_imagenet(RECIPES[name].network)
+    if name not in TEACHERS:
+        raise typer.BadParameter(f"{name!r}; there are {', '.join(TEACHERS)}")
+    for needed in (*TEACHERS[name], name):
+        if RECIPES[needed].imagenet:
+            require_imagenet(RECIPES[needed].network)
     model = make(name, data, runs, cache, console)
     console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
     _require_gates(model)
+
+
+@app.command()
+def matrix(
+    run: RunArgument,
+    data: DataArgument,
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    document: DocumentOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Every scheme and every repair of int8 in one table: size, fidelity, latency here."""
+    from quantize.matrix import matrix as measured
+
+    bench, training = _bench(run, data, split, out, limit, cache)
+    _publish(measured(bench, training, seed), bench.folder, document)
+
+
+@app.command()
+def layers(
+    run: RunArgument,
+    data: DataArgument,
+    split: SplitOption = "validation",
+    repair: Annotated[str, typer.Option(help="Done first; see the matrix for which.")] = "none",
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    document: DocumentOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Where int8's error comes from: each kernel and activation rounded alone."""
+    from quantize.convert import calibration_rows
+    from quantize.layers import layer_errors
+    from quantize.repair import REPAIRS
+    from train.run import open_run
+
+    if repair not in REPAIRS:
+        raise typer.BadParameter(f"{repair!r}; there are {', '.join(REPAIRS)}")
+    finished = open_run(run)
+    training, measured = _splits(data, finished.recipe.side, split, limit, cache)
+    pictures = training.images[training.rows[calibration_rows(training, CALIBRATION_IMAGES, seed)]]
+    result = layer_errors(finished, measured, split, pictures, repair, console)
+    _publish(result, out or run / FOLDER, document)
+
+
+@app.command()
+def outputs(
+    run: RunArgument,
+    data: DataArgument,
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    document: DocumentOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """What an int8 sigmoid output does to rare labels, beside int8 logits."""
+    from quantize.convert import calibration_rows
+    from quantize.outputs import outputs as measured
+
+    bench, training = _bench(run, data, split, out, limit, cache)
+    rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
+    _publish(measured(bench, training.images[training.rows[rows]]), bench.folder, document)
+
+
+@app.command()
+def sabotage(
+    run: RunArgument,
+    data: DataArgument,
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    document: DocumentOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?"""
+    from quantize.convert import calibration_rows
+    from quantize.sabotage import Workshop
+    from quantize.sabotage import sabotage as measured
+
+    bench, training = _bench(run, data, split, out, limit, cache)
+    rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
+    result, caught = measured(Workshop(bench, training, rows))
+    _publish(result, bench.folder, document)
+    if not caught:
+        console.print("a fault was not caught by what is there to catch it")
+        raise typer.Exit(EXIT_GATE)
+
+
+@app.command()
+def runtimes(
+    model: Annotated[Path, typer.Argument(help="An int8 model file.")],
+    data: Annotated[Path, typer.Argument(help="A labelled folder, as edge-cxr evaluate reads it.")],
+    other: Annotated[
+        str, typer.Option(metavar="COMMAND", help="Starts the other Python; may be an emulator's.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("runtimes"),
+    document: DocumentOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """One model file under two runtimes: differences in steps, and decisions that change."""
+    from edge_app.inference.model_file import read
+    from quantize.runtimes import runtimes as measured
+
+    _publish(measured(read(model), data, other, limit, out), out, document)
+
+
+def _splits(
+    data: Path, side: int, split: str, limit: int | None, cache: Path
+) -> tuple[Cached, Cached]:
+    """The training images and those of a split."""
+    if split not in ("test", "validation"):
+        raise typer.BadParameter(f"{split!r}; there are test and validation")
+    cached = read_data(data, side, cache, limit)
+    training, measured = cached.split("train"), cached.split(cast(Split, split))
+    if not len(training) or not len(measured):
+        raise DatasetError(f"{data}: needs training images to calibrate and {split} images")
+    return training, measured
+
+
+def _bench(
+    run: Path, data: Path, split: str, out: Path | None, limit: int | None, cache: Path
+) -> tuple[Bench, Cached]:
+    """What a network is measured with, and the training images."""
+    from quantize.measure import Bench
+    from train.run import open_run
+
+    finished = open_run(run)
+    training, measured = _splits(data, finished.recipe.side, split, limit, cache)
+    return Bench.of(finished, measured, split, out or run / FOLDER, console), training
+
+
+def _publish(result: Result, folder: Path, document: Path | None) -> None:
+    result.print(Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+    result.write(folder)
+    if document is not None:
+        result.insert(document)
+    console.print(f"written: {folder / result.name}.json and .md", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

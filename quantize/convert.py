@@ -1,14 +1,15 @@
-"""Keras network → TensorFlow Lite flatbuffer.
+"""Keras network → TensorFlow Lite flatbuffer, by scheme.
 
-Full-integer post-training quantization (Jacob et al., CVPR 2018; Krishnamoorthi, 2018): int8
-weights per output channel, int8 activations with ranges observed on training images, integer
-input and outputs.
+int8 is full-integer post-training quantization (Jacob et al., CVPR 2018; Krishnamoorthi, 2018):
+weights per output channel, activations with ranges observed on training images, integer input
+and outputs. The other schemes keep float32 input and outputs, so the device runs them as it runs
+a float32 model file; they are what int8 is measured beside.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Final
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge_app import native_stderr
 from edge_app.inference.preprocess import normalised
+from edge_app.labels import LABELS
 from train.cache import Cached
 
 CALIBRATION_IMAGES: Final = 300
@@ -39,6 +41,25 @@ def calibration_rows(training: Cached, count: int, seed: int) -> NDArray[np.int6
     return shuffled[order[:count]]
 
 
+def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64]:
+    """As `calibration_rows`, but the labels take turns: the rarest has as many as the commonest.
+
+    A label that has no more images is passed over.
+    """
+    order = calibration_rows(training, len(training), seed)
+    waiting = [
+        [row for row in order if training.targets[row, channel]] for channel in range(len(LABELS))
+    ]
+    chosen: dict[int, None] = {}
+    while len(chosen) < count and any(waiting):
+        for rows in waiting:
+            while rows and rows[0] in chosen:
+                rows.pop(0)
+            if rows:
+                chosen[rows.pop(0)] = None
+    return np.array(list(chosen)[:count], np.int64)
+
+
 def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The same picture using all gray levels 0..255: it pins the input's scale to exactly 1/128."""
     low, high = int(image.min()), int(image.max())
@@ -46,9 +67,54 @@ def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(ramp).astype(np.uint8)
 
 
+def to_float32(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
+    """The network as it is; `images` are not needed."""
+    return _convert(_converter(model))
+
+
+def to_float16(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
+    """float16 weights, float32 arithmetic; `images` are not needed."""
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return _convert(converter)
+
+
+def to_dynamic(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
+    """int8 weights, activations quantized anew for each image; `images` are not needed."""
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return _convert(converter)
+
+
 def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
     """Quantize image → (logits, map), calibrated on `images` (K×size×size, uint8)."""
+    converter = _calibrated(model, images)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    return _convert(converter)
 
+
+def to_int16x8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
+    """int8 weights, int16 activations calibrated on `images`."""
+    converter = _calibrated(model, images)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    ]
+    return _convert(converter)
+
+
+SCHEMES: Final[dict[str, Callable[[keras.Model, NDArray[np.uint8]], bytes]]] = {
+    "float32": to_float32,
+    "float16": to_float16,
+    "dynamic": to_dynamic,
+    "int16x8": to_int16x8,
+    "int8": to_int8,
+}
+
+
+def _calibrated(model: keras.Model, images: NDArray[np.uint8]) -> tf.lite.TFLiteConverter:
     def representative() -> Iterator[list[NDArray[np.float32]]]:
         widest = max(images, key=np.ptp)
         for image in [stretched(widest), *images]:
@@ -57,15 +123,7 @@ def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return _convert(converter)
-
-
-def to_float32(model: keras.Model) -> bytes:
-    """Convert image → (logits, map) as it is, float32 in and out."""
-    return _convert(_converter(model))
+    return converter
 
 
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:

@@ -1,4 +1,7 @@
-"""Batch normalisation inside the convolution before it: the weights that int8 really stores."""
+"""Batch normalisation and fixed filters inside convolutions: the weights that int8 really stores.
+
+Nothing is rounded between what is one operator, so what can be one is made one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import keras
 import numpy as np
 from keras import layers
 from numpy.typing import NDArray
+
+from quantize.errors import ConversionError
 
 Conv: TypeAlias = layers.Conv2D | layers.DepthwiseConv2D
 """A Keras `DepthwiseConv2D` is no `Conv2D`."""
@@ -35,7 +40,10 @@ def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
 def fold(model: keras.Model) -> keras.Model:
     """A network of the same answers at inference, of convolutions with biases only.
 
-    Layers keep their names; normalisation and dropout are gone.
+    Layers keep their names; normalisation, dropout and a low-pass filter are gone.
+
+    Raises:
+        ConversionError: the low-pass filter and its convolution are not one of "same" padding.
     """
     norms = {
         before(layer)[0].name: layer
@@ -43,22 +51,66 @@ def fold(model: keras.Model) -> keras.Model:
         if isinstance(layer, layers.BatchNormalization)
     }
 
-    def with_bias(layer: layers.Layer) -> layers.Layer:
+    filters = {layer.name: before(layer)[0] for layer in model.layers if _is_filtered(layer)}
+    gone = {each.name for given in filters.values() for each in (given, *before(given))}
+
+    def with_room(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
-        return type(layer).from_config(config | ({"use_bias": True} if layer.name in norms else {}))
+        if layer.name in norms:
+            config["use_bias"] = True
+        if layer.name in filters:
+            config |= {"kernel_size": _merged_size(layer, filters[layer.name]), "padding": "same"}
+        return type(layer).from_config(config)
 
-    def without_identities(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if isinstance(layer, IDENTITIES) else layer(*args, **kwargs)
+    def unless_gone(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        skipped = isinstance(layer, IDENTITIES) or layer.name in gone
+        return args[0] if skipped else layer(*args, **kwargs)
 
-    folded = keras.models.clone_model(
-        model, clone_function=with_bias, call_function=without_identities
-    )
+    folded = keras.models.clone_model(model, clone_function=with_room, call_function=unless_gone)
     for layer in folded.layers:
         weights = model.get_layer(layer.name).get_weights()
+        if layer.name in filters:
+            weights[0] = _convolved(filters[layer.name].get_weights()[0], weights[0])
         if layer.name in norms:
             weights = _folded(layer, weights[0], norms[layer.name])
         layer.set_weights(weights)
     return folded
+
+
+def _is_filtered(layer: layers.Layer) -> bool:
+    """Whether a convolution follows a padded filter directly: see `networks.lowpass_filter`."""
+    if not isinstance(layer, layers.Conv2D) or layer.padding != "valid":
+        return False
+    (given,) = before(layer)
+    return (
+        isinstance(given, layers.DepthwiseConv2D)
+        and not given.use_bias
+        and (given.padding, given.strides) == ("valid", (1, 1))
+        and isinstance(before(given)[0], layers.ZeroPadding2D)
+    )
+
+
+def _merged_size(conv: layers.Conv2D, given: layers.DepthwiseConv2D) -> tuple[int, int]:
+    """Of the kernel that does what both do, where the filter pads as "same" would for it."""
+    pad = before(given)[0]
+    size = tuple(a + b - 1 for a, b in zip(given.kernel_size, conv.kernel_size, strict=True))
+    sides = zip(pad.input.shape[1:3], conv.output.shape[1:3], size, conv.strides, strict=True)
+    missing = [(out - 1) * stride + side - length for length, out, side, stride in sides]
+    if pad.padding != tuple((total // 2, total - total // 2) for total in missing):
+        height, width = pad.input.shape[1:3]
+        raise ConversionError(
+            f"the low-pass filter does not merge at {width}x{height} pixels: train at an even size"
+        )
+    return size
+
+
+def _convolved(given: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The kernel that does in one pass what a one-channel filter and then `kernel` do."""
+    height, width = given.shape[0] + kernel.shape[0] - 1, given.shape[1] + kernel.shape[1] - 1
+    both = np.zeros((height, width, *kernel.shape[2:]))
+    for i, j in np.ndindex(given.shape[:2]):
+        both[i : i + kernel.shape[0], j : j + kernel.shape[1]] += given[i, j, :, 0, None] * kernel
+    return both.astype(np.float32)
 
 
 def _folded(

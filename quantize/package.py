@@ -20,8 +20,9 @@ from edge_app.inference.preprocess import (
     normalised,
     quantized,
 )
-from edge_app.inference.runtime import Session, find_runtime
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.run import FinishedRun
@@ -153,4 +154,4 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**model.manifest["quantization"], "gates": gates}
     manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(model.path, model.flatbuffer, manifest, model.golden)
+    return model_file.write(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu)

@@ -14,15 +14,15 @@ from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.ship import quantize_run
 from train.cache import Cached
-from train.cli import read_data
+from train.cli import read_data, read_teachers
 from train.evaluate import evaluate, write_all
-from train.recipes import RECIPES
+from train.recipes import RECIPES, TEACHERS
 from train.run import open_run, refit, train
 from train.subgroups import subgroups
 
 
 def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:
-    """A run and its report on validation, the refit, quantization, reports, card.
+    """The teachers, a run and its report on validation, the refit, quantization, reports, card.
 
     Everything goes into folders of `runs`; a step that is finished there is not done again, and
     one that was interrupted is gone on with.
@@ -35,12 +35,19 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
     """
     recipe = RECIPES[name]
     cached = read_data(data, recipe.side, cache)
+    for teacher in TEACHERS[name]:
+        console.rule(f"{teacher}, a teacher")
+        train(
+            RECIPES[teacher], read_data(data, RECIPES[teacher].side, cache), runs / teacher, console
+        )
+    folders = [runs / teacher for teacher in TEACHERS[name]]
+    teachers = read_teachers(folders, data, cache, None, cached)
     validated, final = runs / f"{name}-validated", runs / name
     console.rule(f"{name}, judged on validation")
-    train(recipe, cached, validated, console)
+    train(recipe, cached, validated, console, teachers)
     report = evaluate(open_run(validated), cached.split("validation"), "validation", name)
     console.rule(f"{name}, on all train_val patients")
-    refit(validated, cached, final, console)
+    refit(validated, cached, final, console, teachers)
     write_all(report, final / "reports", "float-validation")
     console.rule(f"{name}, int8")
     model = quantize_run(

@@ -19,11 +19,10 @@ from keras import layers
 from numpy.typing import NDArray
 
 from quantize.fold import Conv, after, before, stored
+from quantize.grid import LEVELS, as_kernel, as_matrix, in_256_steps, steps
 
 Floats = NDArray[np.float64]
 
-LEVELS: Final = 127
-"""Weights are -127 to 127 steps: the largest of a channel is the end of its scale."""
 POSITIONS: Final = 32768
 """About so many output positions of a layer decide on its weights."""
 RIDGE: Final = 1e-2
@@ -32,13 +31,16 @@ PASSES: Final = 5
 IMAGES: Final = 128
 
 
-def round_weights(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+def round_weights(
+    folded: keras.Model, images: NDArray[np.float32], passes: int = PASSES
+) -> keras.Model:
     """A copy of a folded network with its kernels on the int8 grid and its biases adjusted.
 
     Args:
         folded: see `fold.fold`.
         images: K×size×size×1 in [-1, 127/128]; `IMAGES` of them are enough, and all layers'
             outputs for them are held in memory while they are needed.
+        passes: see `least_squares_rounding`; with none, only the biases are corrected.
     """
     rounded = keras.models.clone_model(folded)
     rounded.set_weights(folded.get_weights())
@@ -53,11 +55,13 @@ def round_weights(folded: keras.Model, images: NDArray[np.float32]) -> keras.Mod
         names = [source.name for source in before(layer)]
         copy = rounded.get_layer(layer.name)
         if isinstance(layer, Conv):
-            _round_layer(layer, copy, exact[names[0]], given[names[0]])
+            _round_layer(layer, copy, exact[names[0]], given[names[0]], passes)
         exact[layer.name] = _outputs(layer, [exact[name] for name in names])
         given[layer.name] = _outputs(copy, [given[name] for name in names])
         if layer.name in on_grid:
-            given[layer.name] = _in_256_steps(given[layer.name])
+            x = given[layer.name]
+            held = in_256_steps(x, min(float(x.min()), 0.0), max(float(x.max()), 0.0))
+            given[layer.name] = np.asarray(held, np.float32)
         for name in names:
             waiting[name] -= 1
             if not waiting[name]:
@@ -69,16 +73,8 @@ def _outputs(layer: layers.Layer, inputs: list[NDArray[np.float32]]) -> NDArray[
     return np.asarray(layer(inputs if len(inputs) > 1 else inputs[0]))
 
 
-def _in_256_steps(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As int8 stores it: 256 steps over its range, of which zero is one."""
-    low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
-    step = np.float32(max(high - low, 1e-12) / 255)
-    zero = np.rint(-low / step)
-    return ((np.clip(np.rint(x / step) + zero, 0, 255) - zero) * step).astype(np.float32)
-
-
 def _round_layer(
-    conv: Conv, copy: Conv, exact: NDArray[np.float32], given: NDArray[np.float32]
+    conv: Conv, copy: Conv, exact: NDArray[np.float32], given: NDArray[np.float32], passes: int
 ) -> None:
     """Set `copy` so that its outputs on `given` are nearest to those of `conv` on `exact`."""
     kernel, *bias = conv.get_weights()
@@ -90,7 +86,7 @@ def _round_layer(
     gram = (seen.transpose(0, 2, 1) @ seen).astype(np.float64) / seen.shape[1]
     power = np.einsum("gtt->gt", gram)
     power += RIDGE * power.mean(axis=1, keepdims=True) + 1e-12
-    integers, step = least_squares_rounding(matrix, gram)
+    integers, step = least_squares_rounding(matrix, gram, passes)
     matrix = integers * step
     weights = [as_kernel(conv, matrix, kernel.shape)]
     if bias:
@@ -102,7 +98,7 @@ def _round_layer(
 def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """What each output of a convolution sees: groups×rows×taps, rows = images × positions.
 
-    A depthwise convolution has a group a channel, any other a single one. Padding is 'same'.
+    See `grid.as_matrix`. Padding is 'same'.
     """
     side, stride = conv.kernel_size[0], conv.strides[0]
     out = -(-x.shape[1] // stride)
@@ -121,21 +117,9 @@ def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
     return stacked.reshape(1, len(stacked), -1)
 
 
-def as_matrix(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel as groups×taps×outputs, matching `windows`."""
-    if isinstance(conv, layers.DepthwiseConv2D):
-        return kernel.reshape(-1, kernel.shape[2]).T[:, :, np.newaxis]
-    return kernel.reshape(1, -1, kernel.shape[3])
-
-
-def as_kernel(conv: Conv, matrix: Floats, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """`as_matrix`, undone."""
-    if isinstance(conv, layers.DepthwiseConv2D):
-        matrix = matrix[:, :, 0].T
-    return matrix.reshape(shape).astype(np.float32)
-
-
-def least_squares_rounding(weights: Floats, gram: Floats) -> tuple[Floats, Floats]:
+def least_squares_rounding(
+    weights: Floats, gram: Floats, passes: int = PASSES
+) -> tuple[Floats, Floats]:
     """Integers and their step, so that integers · step is near `weights` where inputs notice.
 
     Coordinate descent on (q − w)ᵀ gram (q − w), from the nearest integers; never worse than they
@@ -144,16 +128,16 @@ def least_squares_rounding(weights: Floats, gram: Floats) -> tuple[Floats, Float
     Args:
         weights: groups×taps×outputs.
         gram: groups×taps×taps, of the inputs; its diagonal is positive.
+        passes: over the taps; none leaves the nearest integers.
 
     Returns:
         groups×taps×outputs integers within ±127, and groups×1×outputs steps.
     """
-    largest = np.abs(weights).max(axis=1, keepdims=True)
-    step = np.where(largest > 0, largest / LEVELS, 1.0)
+    step = steps(weights)
     q = np.rint(weights / step)
-    peak = np.abs(weights) == largest
+    peak = np.abs(weights) == np.abs(weights).max(axis=1, keepdims=True)
     slope = gram @ (q * step - weights)
-    for _ in range(PASSES):
+    for _ in range(passes):
         for tap in range(weights.shape[1]):
             better = np.rint(q[:, tap] - slope[:, tap] / gram[:, tap, tap, None] / step[:, 0])
             better = np.where(peak[:, tap], q[:, tap], np.clip(better, -LEVELS, LEVELS))

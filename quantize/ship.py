@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from edge_app.comparison.compare import compare
 from edge_app.comparison.gates import judge, record
 from edge_app.comparison.text import print_comparison
 from edge_app.inference.model_file import ModelFile
-from edge_app.inference.preprocess import normalised
 from quantize.convert import calibration_rows, to_int8
 from quantize.evaluate import evaluate
 from quantize.fold import fold
 from quantize.package import package, with_evidence
-from quantize.rounding import IMAGES, round_weights
+from quantize.repair import as_input, repaired
+from quantize.rounding import IMAGES
 from train.cache import Cached
 from train.errors import DatasetError
 from train.evaluate import evaluate as evaluate_float
@@ -43,8 +42,7 @@ def quantize_run(
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
-    rounded = round_weights(fold(run.model), normalised(pictures[:IMAGES])[..., np.newaxis])
-    flatbuffer = to_int8(rounded, pictures)
+    flatbuffer = to_int8(repaired(fold(run.model), as_input(pictures)), pictures)
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",
         "rounding": f"layer by layer, least squares over {min(IMAGES, len(rows))} training images",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
 from edge_app.evaluation.splits import Split
+from edge_app.files import write_whole
 from edge_app.inference.classifier import Classifier
 from edge_app.inference.model_file import read as read_model
 from edge_app.inference.preprocess import SIZES, InputSpec
@@ -74,9 +76,9 @@ def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> C
 def fit(
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
-    recipe: Annotated[str, typer.Option(help="A shipped model's; the options below change it.")] = (
-        DEFAULT_RECIPE
-    ),
+    recipe: Annotated[
+        str, typer.Option(help=f"One of {', '.join(RECIPES)}; options change it.")
+    ] = (DEFAULT_RECIPE),
     network: Annotated[str | None, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = None,
     size: Annotated[
         int | None, typer.Option(min=28, max=512, help=f"Side in pixels, such as {SIZES}.")
@@ -209,6 +211,28 @@ def evaluate(
     write_all(report, folder, stem)
     print(as_text(report), end="")
     console.print(f"written: {folder}/{stem}.json, .npz, .txt and pictures", highlight=False)
+
+
+@app.command()
+def curve(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Finished runs, each evaluated on validation.")
+    ],
+    out: Annotated[Path, typer.Option(help="Picture; the numbers go beside it, as .json.")],
+) -> None:
+    """Learning curve over the training patients of several runs, extrapolated by a power law."""
+    from train import pictures
+    from train.learning_curve import learning_curve
+
+    found = learning_curve(runs)
+    write_whole(out.with_suffix(".json"), (json.dumps(found, indent=1) + "\n").encode())
+    pictures.learning_curve(found, out)
+    for kind in ("points", "extrapolated"):
+        for point in found[kind]:
+            interval = f"{point['auroc']:.3f} ({point['low']:.3f} to {point['high']:.3f})"
+            print(
+                f"{point['patients']:>6} patients  {interval}  {point.get('run', 'extrapolated')}"
+            )
 
 
 def main() -> None:

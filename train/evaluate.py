@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,28 @@ from sklearn.metrics import classification_report
 from edge_app import DISCLAIMER, machine
 from edge_app.evaluation import report, report_text
 from edge_app.evaluation.report import Report
+from edge_app.images.perturb import PERTURBATIONS
 from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
 from train import pictures
 from train.cache import Cached
-from train.predict import logits_only, predict, retest
+from train.predict import logits_only, predict
 from train.run import FinishedRun, build_report, versions
 
 
-def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
-    """Score `cached` with the float network."""
-    weights = (run.folder / "kept.weights.h5").read_bytes()
+def evaluate(
+    run: FinishedRun,
+    cached: Cached,
+    split: str,
+    name: str,
+    perturbations: Iterable[str] = PERTURBATIONS,
+) -> Report:
+    """Score `cached` with the float network, and again under each of these perturbations."""
+    network_file = (run.folder / "model.keras").read_bytes()
     model = {
         "name": name,
         "format": "float32",
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": hashlib.sha256(network_file).hexdigest(),
         "architecture": run.recipe.network,
     }
     packages = versions()
@@ -38,7 +46,8 @@ def evaluate(run: FinishedRun, cached: Cached, split: str, name: str) -> Report:
         "packages": packages,
     }
     network = logits_only(run.model)
-    logits, retested = predict(network, cached), retest(network, cached)
+    logits = predict(network, cached)
+    retested = {key: predict(network, cached, key) for key in perturbations}
     return build_report(run, cached, logits, retested, split=split, model=model, runtime=runtime)
 
 

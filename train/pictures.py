@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -93,6 +94,20 @@ def training_curves(history: Path, path: Path) -> None:
         axis.set(xlabel="epoch", title=names[name])
         axis.grid(alpha=0.3)
     _save(figure, path.parent.name, path)
+
+
+def learning_curve(curve: dict[str, Any], path: Path) -> None:
+    """Points with intervals, and the extrapolation; see `learning_curve.learning_curve`."""
+    figure, axis = plt.subplots(figsize=(6, 4))
+    for name, fmt in (("points", "o-"), ("extrapolated", "x:")):
+        points = curve[name] if name == "points" else [curve["points"][-1], *curve[name]]
+        value, low, high = (np.array([p[k] for p in points]) for k in ("auroc", "low", "high"))
+        patients = [point["patients"] for point in points]
+        axis.errorbar(patients, value, [value - low, high - value], fmt=fmt, capsize=3, label=name)
+    axis.set(xscale="log", xlabel="training patients", ylabel="macro AUROC, validation")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    _save(figure, f"{len(curve['over'])} findings", path)
 
 
 def montage(cached: Cached, path: Path, count: int = 30) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from edge_app.images.perturb import PERTURBATIONS, perturbed
+from edge_app.images.perturb import perturbed
 from edge_app.inference.preprocess import normalised
 from edge_app.labels import FINDINGS
 from train.cache import Cached
@@ -42,11 +42,6 @@ def predict(
             images = np.stack([perturbed(image, perturbation, name) for image, name in pairs])
         chunks.append(model.predict_on_batch(normalised(images)[..., np.newaxis]))
     return np.concatenate(chunks)
-
-
-def retest(model: keras.Model, cached: Cached) -> dict[str, NDArray[np.float32]]:
-    """`predict` under each perturbation: see `report.Evaluated.retest`."""
-    return {key: predict(model, cached, key) for key in PERTURBATIONS}
 
 
 def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_app.errors import UsageError
 from edge_app.inference.model_file import locate, read
+from edge_app.runtimes.asked import Asked
 
 if TYPE_CHECKING:
     from edge_app.inference.classifier import Classifier
@@ -54,7 +55,7 @@ def opened(question: Mapping[str, Any]) -> Classifier:
     """The classifier of a cell's `question`."""
     from edge_app.inference.classifier import Classifier
 
-    return Classifier(read(locate(question["model"])), None, question["threads"])
+    return Classifier(read(locate(question["model"])), None, Asked(threads=question["threads"]))
 
 
 def worker_counts(most: int | None) -> list[int]:

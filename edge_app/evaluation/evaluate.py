@@ -240,9 +240,19 @@ def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, An
         "model": model_facts(classifier),
         "data set": listed.hexdigest(),
         "operating point": classifier.operating_point,
-        "runtime": runtime_facts(classifier),
+        "runtime": _who_answers(classifier),
         "retest": retest,
     }
+
+
+def _who_answers(classifier: Classifier) -> dict[str, Any]:
+    """`runtime_facts`, but for the number of threads that a machine takes of its own accord.
+
+    It changes no answer, and may come out otherwise when it is measured again.
+    """
+    facts = runtime_facts(classifier)
+    known = {key: value for key, value in facts.items() if key not in classifier.choice.as_dict()}
+    return {**known, "threads": classifier.asked.threads}
 
 
 def _answers(

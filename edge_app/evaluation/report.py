@@ -293,15 +293,10 @@ def interval_text(metric: dict[str, Any]) -> str:
 def write(report: Report, path: Path) -> None:
     """Write `path` (JSON) and its scores as an `.npz` of the same stem, whole or not at all."""
     scores, buffer = path.with_suffix(".npz"), BytesIO()
-    np.savez_compressed(
-        buffer,
-        allow_pickle=False,
-        images=report.evaluated.images,
-        patients=report.evaluated.patients,
-        targets=report.evaluated.targets,
-        logits=report.evaluated.logits,
-        **{f"{RETEST}{key}": logits for key, logits in report.evaluated.retest.items()},
-    )
+    arrays: dict[str, Any] = {name: getattr(report.evaluated, name) for name in STORED}
+    arrays |= {f"{RETEST}{key}": logits for key, logits in report.evaluated.retest.items()}
+    # Without allow_pickle, which numpy 1 would store as an array; none of these is pickled.
+    np.savez_compressed(buffer, **arrays)
     data = buffer.getvalue()
     write_whole(scores, data)
     stated = {"file": scores.name, "sha256": hashlib.sha256(data).hexdigest()}

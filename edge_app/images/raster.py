@@ -117,6 +117,9 @@ def _unidentified(data: bytes) -> str:
 def _upright(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
     from PIL import ImageOps
 
+    if image.format == "TIFF":  # Pillow turned it as it loaded; before 10 it kept the tag
+        facts["exif_orientation"] = 1
+        return image
     try:
         orientation = image.getexif().get(EXIF_ORIENTATION, 1)
     except Exception:  # camera software writes EXIF that no parser takes; the pixels are fine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,10 @@ from edge_app.images.radiograph import Radiograph
 from edge_app.inference.calibration import calibrated
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
-from edge_app.inference.runtime import RawOutputs, Session, find_runtime
 from edge_app.labels import LABELS
+from edge_app.runtimes.asked import Asked
+from edge_app.runtimes.choice import open_session
+from edge_app.runtimes.session import RawOutputs
 
 BLANK_RANGE = 8
 """Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
@@ -74,14 +77,18 @@ class Classifier:
     Args:
         model: see `model_file.read`.
         operating_point: a name in the manifest; its default if None.
-        threads: of the interpreter.
+        asked: which runtime and delegate, how many threads; what works best here if not said.
+
+    Attributes:
+        session: what computes.
+        choice: why that.
 
     Raises:
         ModelError, RuntimeUnavailableError, UsageError: see the messages.
     """
 
     def __init__(
-        self, model: ModelFile, operating_point: str | None = None, threads: int = 1
+        self, model: ModelFile, operating_point: str | None = None, asked: Asked | None = None
     ) -> None:
         points = model.manifest["operating_points"]
         self.model = model
@@ -92,11 +99,14 @@ class Classifier:
                 + ", ".join(points)
             )
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
-        self.session = Session(model, find_runtime(), threads)
+        self.asked = asked or Asked()
+        self.session, self.choice = open_session(model, self.asked)
 
     def another(self) -> Classifier:
         """The same with an interpreter of its own: one serves one thread at a time."""
-        return Classifier(self.model, self.operating_point, self.session.threads)
+        twin = copy(self)
+        twin.session = self.session.another()
+        return twin
 
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
@@ -145,7 +155,6 @@ class Classifier:
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
-        runtime = self.session.runtime
         return {
             "model": {
                 "name": self.model.name,
@@ -154,10 +163,5 @@ class Classifier:
             },
             "operating_point": self.operating_point,
             "preprocessing": self.model.input_spec.as_dict(),
-            "runtime": {
-                "name": runtime.name,
-                "version": runtime.version,
-                "delegate": "cpu",
-                "threads": self.session.threads,
-            },
+            "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
         }

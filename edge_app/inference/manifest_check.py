@@ -9,7 +9,7 @@ Made from it by `python -m edge_app.compile_schema`; not to be edited.
 
 from edge_app.errors import InvalidError
 
-SCHEMA_SHA256 = "482d926e686a0170d057d84bc2948bcebeefb1bcf4e54a2d1fa830dc1730e4a4"
+SCHEMA_SHA256 = "a6d73324161c0abac89a844258cced677aecb4b04295fe381ee37f798f0ece52"
 
 VERSION = '2.22.3'
 import re
@@ -375,6 +375,157 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
             data__quantization = data['quantization']
             if not isinstance(data__quantization, dict):
                 raise InvalidError('' + (name_prefix or 'data') + '.quantization must be object')
+        if 'edgetpu' in data_keys:
+            data_keys.remove('edgetpu')
+            data__edgetpu = data['edgetpu']
+            if not isinstance(data__edgetpu, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must be object')
+            data__edgetpu_is_dict = isinstance(data__edgetpu, dict)
+            if data__edgetpu_is_dict:
+                data__edgetpu__missing_keys = set(['bytes', 'sha256', 'compiled_from', 'compiler', 'operations', 'memory', 'operators']) - data__edgetpu.keys()
+                if data__edgetpu__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must contain ' + (str(sorted(data__edgetpu__missing_keys)) + ' properties'))
+                data__edgetpu_keys = set(data__edgetpu.keys())
+                if 'bytes' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('bytes')
+                    data__edgetpu__bytes = data__edgetpu['bytes']
+                    if not isinstance(data__edgetpu__bytes, int) and (not (isinstance(data__edgetpu__bytes, float) and data__edgetpu__bytes.is_integer())) or isinstance(data__edgetpu__bytes, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be integer')
+                    if isinstance(data__edgetpu__bytes, (int, float)) and (not isinstance(data__edgetpu__bytes, bool)):
+                        if data__edgetpu__bytes < 8:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be bigger than or equal to 8')
+                if 'sha256' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('sha256')
+                    data__edgetpu__sha256 = data__edgetpu['sha256']
+                    validate___definitions_sha256(data__edgetpu__sha256, custom_formats, (name_prefix or 'data') + '.edgetpu.sha256')
+                if 'compiled_from' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('compiled_from')
+                    data__edgetpu__compiledfrom = data__edgetpu['compiled_from']
+                    validate___definitions_sha256(data__edgetpu__compiledfrom, custom_formats, (name_prefix or 'data') + '.edgetpu.compiled_from')
+                if 'compiler' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('compiler')
+                    data__edgetpu__compiler = data__edgetpu['compiler']
+                    if not isinstance(data__edgetpu__compiler, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be string')
+                    if isinstance(data__edgetpu__compiler, str):
+                        data__edgetpu__compiler_len = len(data__edgetpu__compiler)
+                        if data__edgetpu__compiler_len > 100:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be shorter than or equal to 100 characters')
+                if 'operations' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('operations')
+                    data__edgetpu__operations = data__edgetpu['operations']
+                    if not isinstance(data__edgetpu__operations, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must be object')
+                    data__edgetpu__operations_is_dict = isinstance(data__edgetpu__operations, dict)
+                    if data__edgetpu__operations_is_dict:
+                        data__edgetpu__operations__missing_keys = set(['edgetpu', 'cpu']) - data__edgetpu__operations.keys()
+                        if data__edgetpu__operations__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must contain ' + (str(sorted(data__edgetpu__operations__missing_keys)) + ' properties'))
+                        data__edgetpu__operations_keys = set(data__edgetpu__operations.keys())
+                        if 'edgetpu' in data__edgetpu__operations_keys:
+                            data__edgetpu__operations_keys.remove('edgetpu')
+                            data__edgetpu__operations__edgetpu = data__edgetpu__operations['edgetpu']
+                            if not isinstance(data__edgetpu__operations__edgetpu, int) and (not (isinstance(data__edgetpu__operations__edgetpu, float) and data__edgetpu__operations__edgetpu.is_integer())) or isinstance(data__edgetpu__operations__edgetpu, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be integer')
+                            if isinstance(data__edgetpu__operations__edgetpu, (int, float)) and (not isinstance(data__edgetpu__operations__edgetpu, bool)):
+                                if data__edgetpu__operations__edgetpu < 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be bigger than or equal to 1')
+                        if 'cpu' in data__edgetpu__operations_keys:
+                            data__edgetpu__operations_keys.remove('cpu')
+                            data__edgetpu__operations__cpu = data__edgetpu__operations['cpu']
+                            if not isinstance(data__edgetpu__operations__cpu, int) and (not (isinstance(data__edgetpu__operations__cpu, float) and data__edgetpu__operations__cpu.is_integer())) or isinstance(data__edgetpu__operations__cpu, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be integer')
+                            if isinstance(data__edgetpu__operations__cpu, (int, float)) and (not isinstance(data__edgetpu__operations__cpu, bool)):
+                                if data__edgetpu__operations__cpu < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be bigger than or equal to 0')
+                        if data__edgetpu__operations_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must not contain ' + str(data__edgetpu__operations_keys) + ' properties')
+                if 'memory' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('memory')
+                    data__edgetpu__memory = data__edgetpu['memory']
+                    if not isinstance(data__edgetpu__memory, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must be object')
+                    data__edgetpu__memory_is_dict = isinstance(data__edgetpu__memory, dict)
+                    if data__edgetpu__memory_is_dict:
+                        data__edgetpu__memory__missing_keys = set(['on_chip', 'on_chip_free', 'off_chip']) - data__edgetpu__memory.keys()
+                        if data__edgetpu__memory__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must contain ' + (str(sorted(data__edgetpu__memory__missing_keys)) + ' properties'))
+                        data__edgetpu__memory_keys = set(data__edgetpu__memory.keys())
+                        if 'on_chip' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('on_chip')
+                            data__edgetpu__memory__onchip = data__edgetpu__memory['on_chip']
+                            if not isinstance(data__edgetpu__memory__onchip, int) and (not (isinstance(data__edgetpu__memory__onchip, float) and data__edgetpu__memory__onchip.is_integer())) or isinstance(data__edgetpu__memory__onchip, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be integer')
+                            if isinstance(data__edgetpu__memory__onchip, (int, float)) and (not isinstance(data__edgetpu__memory__onchip, bool)):
+                                if data__edgetpu__memory__onchip < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be bigger than or equal to 0')
+                        if 'on_chip_free' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('on_chip_free')
+                            data__edgetpu__memory__onchipfree = data__edgetpu__memory['on_chip_free']
+                            if not isinstance(data__edgetpu__memory__onchipfree, int) and (not (isinstance(data__edgetpu__memory__onchipfree, float) and data__edgetpu__memory__onchipfree.is_integer())) or isinstance(data__edgetpu__memory__onchipfree, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be integer')
+                            if isinstance(data__edgetpu__memory__onchipfree, (int, float)) and (not isinstance(data__edgetpu__memory__onchipfree, bool)):
+                                if data__edgetpu__memory__onchipfree < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be bigger than or equal to 0')
+                        if 'off_chip' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('off_chip')
+                            data__edgetpu__memory__offchip = data__edgetpu__memory['off_chip']
+                            if not isinstance(data__edgetpu__memory__offchip, int) and (not (isinstance(data__edgetpu__memory__offchip, float) and data__edgetpu__memory__offchip.is_integer())) or isinstance(data__edgetpu__memory__offchip, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be integer')
+                            if isinstance(data__edgetpu__memory__offchip, (int, float)) and (not isinstance(data__edgetpu__memory__offchip, bool)):
+                                if data__edgetpu__memory__offchip < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be bigger than or equal to 0')
+                        if data__edgetpu__memory_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must not contain ' + str(data__edgetpu__memory_keys) + ' properties')
+                if 'operators' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('operators')
+                    data__edgetpu__operators = data__edgetpu['operators']
+                    if not isinstance(data__edgetpu__operators, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must be array')
+                    data__edgetpu__operators_is_list = isinstance(data__edgetpu__operators, (list, tuple))
+                    if data__edgetpu__operators_is_list:
+                        data__edgetpu__operators_len = len(data__edgetpu__operators)
+                        if data__edgetpu__operators_len > 500:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must contain less than or equal to 500 items')
+                        for data__edgetpu__operators_x, data__edgetpu__operators_item in enumerate(data__edgetpu__operators):
+                            if not isinstance(data__edgetpu__operators_item, dict):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must be object')
+                            data__edgetpu__operators_item_is_dict = isinstance(data__edgetpu__operators_item, dict)
+                            if data__edgetpu__operators_item_is_dict:
+                                data__edgetpu__operators_item__missing_keys = set(['operator', 'count', 'status']) - data__edgetpu__operators_item.keys()
+                                if data__edgetpu__operators_item__missing_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__edgetpu__operators_item__missing_keys)) + ' properties'))
+                                data__edgetpu__operators_item_keys = set(data__edgetpu__operators_item.keys())
+                                if 'operator' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('operator')
+                                    data__edgetpu__operators_item__operator = data__edgetpu__operators_item['operator']
+                                    if not isinstance(data__edgetpu__operators_item__operator, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be string')
+                                    if isinstance(data__edgetpu__operators_item__operator, str):
+                                        data__edgetpu__operators_item__operator_len = len(data__edgetpu__operators_item__operator)
+                                        if data__edgetpu__operators_item__operator_len > 100:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                if 'count' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('count')
+                                    data__edgetpu__operators_item__count = data__edgetpu__operators_item['count']
+                                    if not isinstance(data__edgetpu__operators_item__count, int) and (not (isinstance(data__edgetpu__operators_item__count, float) and data__edgetpu__operators_item__count.is_integer())) or isinstance(data__edgetpu__operators_item__count, bool):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be integer')
+                                    if isinstance(data__edgetpu__operators_item__count, (int, float)) and (not isinstance(data__edgetpu__operators_item__count, bool)):
+                                        if data__edgetpu__operators_item__count < 1:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be bigger than or equal to 1')
+                                if 'status' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('status')
+                                    data__edgetpu__operators_item__status = data__edgetpu__operators_item['status']
+                                    if not isinstance(data__edgetpu__operators_item__status, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be string')
+                                    if isinstance(data__edgetpu__operators_item__status, str):
+                                        data__edgetpu__operators_item__status_len = len(data__edgetpu__operators_item__status)
+                                        if data__edgetpu__operators_item__status_len > 200:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                if data__edgetpu__operators_item_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__edgetpu__operators_item_keys) + ' properties')
+                if data__edgetpu_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must not contain ' + str(data__edgetpu_keys) + ' properties')
         if 'metrics' in data_keys:
             data_keys.remove('metrics')
             data__metrics = data['metrics']

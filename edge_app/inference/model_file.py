@@ -2,8 +2,10 @@
 
 Any interpreter still loads the file, and ``unzip -p model.tflite manifest.json`` shows the
 manifest. The ZIP holds ``manifest.json`` (see ``manifest.schema.json``), ``labels.txt`` and golden
-vectors: a few input tensors with the outputs that a reference run gave. The digests find
-corruption; they are no signature, and do not tell who made the file.
+vectors: a few input tensors with the outputs that a reference run gave. It may hold
+``edgetpu.tflite``: the same network compiled for the Edge TPU, with the same inputs and outputs,
+so that one file runs on either. The digests find corruption; they are no signature, and do not
+tell who made the file.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ MAX_MEMBER_BYTES: Final = 16 << 20
 MEMBERS: Final = frozenset(
     ("manifest.json", "labels.txt", "golden/input.bin", "golden/logits.bin", "golden/map.bin")
 )
+EDGETPU_MEMBER: Final = "edgetpu.tflite"
+"""What else the ZIP may hold."""
+EDGETPU_OPERATOR: Final = b"edgetpu-custom-op"
 TFLITE_IDENTIFIER: Final = b"TFL3"
 ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -66,12 +71,18 @@ class Golden:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model that was read and found whole."""
+    """A model that was read and found whole.
+
+    Attributes:
+        flatbuffer: runs on any CPU.
+        edgetpu: the same network compiled for the Edge TPU; None where the file holds none.
+    """
 
     path: Path
     flatbuffer: bytes
     manifest: dict[str, Any]
     golden: Golden
+    edgetpu: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -91,6 +102,15 @@ class ModelFile:
     def integer(self) -> bool:
         """Whether input and outputs are int8 rather than float32."""
         return bool(self.manifest["input"]["dtype"] == "int8")
+
+
+def needs_edgetpu(flatbuffer: bytes) -> bool:
+    """Whether a flatbuffer was compiled for the Edge TPU, and runs with its delegate alone.
+
+    A search for the operator's name: without parsing it answers for any bytes, and at worst
+    takes a network that merely mentions the name for a compiled one.
+    """
+    return EDGETPU_OPERATOR in flatbuffer
 
 
 def locate(name: str) -> Path:
@@ -128,13 +148,29 @@ def _parse(path: Path, data: bytes) -> ModelFile:
     manifest = _manifest(members["manifest.json"])
     stated = manifest["flatbuffer"]
     flatbuffer = data[: stated["bytes"]]
+    compiled = members.get(EDGETPU_MEMBER)
+    _check_edgetpu(manifest, compiled)
     if data[stated["bytes"] :][:4] != b"PK\x03\x04":
         raise ModelError("the flatbuffer's length is not the manifest's: truncated or changed")
     if hashlib.sha256(flatbuffer).hexdigest() != stated["sha256"]:
         raise ModelError("the flatbuffer's SHA-256 is not the manifest's: damaged, copy it again")
     if members["labels.txt"].decode("utf-8", "replace").splitlines() != list(LABELS):
         raise ModelError("labels.txt does not hold this version's labels in their order")
-    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members))
+    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members), compiled)
+
+
+def _check_edgetpu(manifest: dict[str, Any], compiled: bytes | None) -> None:
+    """Hold the Edge TPU's flatbuffer to the manifest: both are there, or neither is."""
+    stated = manifest.get("edgetpu")
+    if stated is None and compiled is None:
+        return
+    if stated is None or compiled is None:
+        without, what = ("manifest", "it") if stated is None else ("ZIP", EDGETPU_MEMBER)
+        raise ModelError(f"the Edge TPU's network is not whole: its {without} is without {what}")
+    if len(compiled) != stated["bytes"] or hashlib.sha256(compiled).hexdigest() != stated["sha256"]:
+        raise ModelError(f"{EDGETPU_MEMBER} is not the manifest's: damaged, copy the file again")
+    if compiled[4:8] != TFLITE_IDENTIFIER or not needs_edgetpu(compiled):
+        raise ModelError(f"{EDGETPU_MEMBER} is not compiled for the Edge TPU")
 
 
 def _unzip(data: bytes) -> dict[str, bytes]:
@@ -142,16 +178,21 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except zipfile.BadZipFile:
+        if needs_edgetpu(data):
+            raise ModelError(
+                "compiled for the Edge TPU and given alone, without a manifest: give the model "
+                f"file that it belongs to; {HOW_TO_MAKE_ONE}"
+            ) from None
         raise ModelError(
             f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
         ) from None
     except BROKEN_ZIP as error:
         raise ModelError(f"its ZIP is damaged: {error}") from None
     names = archive.namelist()
-    strange = sorted(set(names) - MEMBERS)
+    strange = sorted(set(names) - MEMBERS - {EDGETPU_MEMBER})
     if strange:
         raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
-    if len(names) != len(MEMBERS):
+    if MEMBERS - set(names) or len(names) != len(set(names)):
         absent = sorted(MEMBERS - set(names)) or ["a second member of one name"]
         raise ModelError(f"its ZIP is not a model file's: {absent[0]}; {HOW_TO_MAKE_ONE}")
     return {info.filename: _member(archive, info) for info in archive.infolist()}
@@ -211,6 +252,9 @@ def check_manifest(manifest: Any) -> None:
     logits, maps = (manifest["outputs"][name]["shape"] for name in ("logits", "map"))
     if logits != [1, channels] or len(maps) != 4 or maps[0] != 1 or maps[3] != channels:
         raise ModelError(f"bad manifest: outputs of shape {logits} and {maps} are not 15 labels'")
+    compiled = manifest.get("edgetpu")
+    if compiled is not None and compiled["compiled_from"] != manifest["flatbuffer"]["sha256"]:
+        raise ModelError("the Edge TPU's network was compiled from another one: compile it again")
     numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
     if not np.isfinite(numbers).all():
         raise ModelError("bad manifest: its calibration is not finite")
@@ -235,28 +279,39 @@ def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:
 
 
 def assemble(
-    path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden
+    path: Path,
+    flatbuffer: bytes,
+    manifest: dict[str, Any],
+    golden: Golden,
+    edgetpu: bytes | None = None,
 ) -> tuple[bytes, ModelFile]:
     """The bytes of a model file, and what `read` would make of them; nothing is written.
 
     Args:
         path: where it is going to be.
         flatbuffer: a `.tflite` without anything appended.
-        manifest: as in the schema, without `schema_version`, `flatbuffer` and `labels`.
+        manifest: as in the schema, without `schema_version`, `flatbuffer` and `labels`, and of
+            `edgetpu`, if any, without the digests and the size.
         golden: in the dtypes of the model's input and outputs.
+        edgetpu: `flatbuffer` compiled for the Edge TPU, if the manifest tells of it.
 
     Raises:
         ModelError: the parts do not make a model file that `read` would accept.
     """
+    digest = hashlib.sha256(flatbuffer).hexdigest()
     manifest = {
         "schema_version": SCHEMA_VERSION,
         **manifest,
         "labels": list(LABELS),
-        "flatbuffer": {
-            "bytes": len(flatbuffer),
-            "sha256": hashlib.sha256(flatbuffer).hexdigest(),
-        },
+        "flatbuffer": {"bytes": len(flatbuffer), "sha256": digest},
     }
+    if edgetpu is not None:
+        manifest["edgetpu"] = {
+            **manifest.get("edgetpu", {}),
+            "bytes": len(edgetpu),
+            "sha256": hashlib.sha256(edgetpu).hexdigest(),
+            "compiled_from": digest,
+        }
     check_manifest(manifest)
     little = manifest["input"]["dtype"]
     members = {
@@ -266,6 +321,8 @@ def assemble(
         "golden/logits.bin": golden.logits.astype(f"<{np.dtype(little).str[1:]}").tobytes(),
         "golden/map.bin": golden.maps.astype(f"<{np.dtype(little).str[1:]}").tobytes(),
     }
+    if edgetpu is not None:
+        members[EDGETPU_MEMBER] = edgetpu
     buffer = BytesIO(flatbuffer)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
@@ -275,8 +332,14 @@ def assemble(
     return whole, _parse(path, whole)
 
 
-def write(path: Path, flatbuffer: bytes, manifest: dict[str, Any], golden: Golden) -> ModelFile:
+def write(
+    path: Path,
+    flatbuffer: bytes,
+    manifest: dict[str, Any],
+    golden: Golden,
+    edgetpu: bytes | None = None,
+) -> ModelFile:
     """`assemble`, and write it: whole or not at all; an existing file is replaced."""
-    whole, model = assemble(path, flatbuffer, manifest, golden)
+    whole, model = assemble(path, flatbuffer, manifest, golden, edgetpu)
     write_whole(path, whole)
     return model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_app.errors import ModelError
-from edge_app.inference.runtime import Session
+from edge_app.runtimes.session import Session
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,34 @@ class SelfTest:
     tolerance: float
     unit: str
 
+    @property
+    def passed(self) -> bool:
+        return max(self.logits, self.map) <= self.tolerance
+
+    def failure(self, who: str) -> str:
+        """One line about a self-test of `who` that was not passed."""
+        return (
+            f"golden vectors are off by {self.logits:g} (logits) and {self.map:g} (map) "
+            f"{self.unit}, allowed are {self.tolerance:g}: do not use it with {who} on this machine"
+        )
+
+
+def measure(session: Session, count: int | None = None) -> SelfTest:
+    """Run the golden vectors, or the first `count` of them."""
+    model = session.model
+    golden = model.golden
+    worst = {"logits": 0.0, "map": 0.0}
+    for tensor, logits, maps in list(zip(golden.inputs, golden.logits, golden.maps, strict=True))[
+        :count
+    ]:
+        answer = session.run(np.ascontiguousarray(tensor[np.newaxis]))
+        for name, got, expected in (("logits", answer.logits, logits), ("map", answer.map, maps)):
+            off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
+            worst[name] = float(np.fmax(worst[name], off)) if np.isfinite(off) else float("inf")
+    tolerance = float(model.manifest["golden"]["tolerance"])
+    unit = "steps" if model.integer else "logits"
+    return SelfTest(worst["logits"], worst["map"], tolerance, unit)
+
 
 def self_test(session: Session) -> SelfTest:
     """Run every golden vector.
@@ -26,20 +54,7 @@ def self_test(session: Session) -> SelfTest:
     Raises:
         ModelError: an output is further off than the manifest allows.
     """
-    model = session.model
-    golden = model.golden
-    worst = {"logits": 0.0, "map": 0.0}
-    for tensor, logits, maps in zip(golden.inputs, golden.logits, golden.maps, strict=True):
-        answer = session.run(np.ascontiguousarray(tensor[np.newaxis]))
-        for name, got, expected in (("logits", answer.logits, logits), ("map", answer.map, maps)):
-            off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
-            worst[name] = float(np.fmax(worst[name], off)) if np.isfinite(off) else float("inf")
-    tolerance = float(model.manifest["golden"]["tolerance"])
-    unit = "steps" if model.integer else "logits"
-    if max(worst.values()) > tolerance:
-        raise ModelError(
-            f"{model.path}: golden vectors are off by {worst['logits']:g} (logits) and "
-            f"{worst['map']:g} (map) {unit}, allowed are {tolerance:g}: "
-            f"do not use it with {session.runtime.package} on this machine"
-        )
-    return SelfTest(worst["logits"], worst["map"], tolerance, unit)
+    result = measure(session)
+    if not result.passed:
+        raise ModelError(f"{session.model.path}: {result.failure(session.where)}")
+    return result

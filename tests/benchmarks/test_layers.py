@@ -20,7 +20,7 @@ def test_the_work_is_what_the_architecture_says() -> None:
         7 * 7 * 128 * 15
     ]
     assert [layer.macs for layer in layers(SMALL) if layer.operator == "CONV_2D"] == expected
-    assert sum(layer.macs for layer in layers(LARGE)) == pytest.approx(123e6, rel=0.01)
+    assert sum(layer.macs for layer in layers(LARGE)) == pytest.approx(125.4e6, rel=0.001)
 
 
 def test_a_layer_s_bytes_are_its_tensors() -> None:

@@ -44,7 +44,6 @@ def made() -> dict[str, Any]:
         "warnings": ["the machine was busy"],
         "machine": MACHINE,
         "model": {"name": "cxr-lite0-128", "dtype": "int8"},
-        "weights": "random",
         "quantities": quantities,
         "ratios": report.ratios(quantities),
         "checks": {"float32 / int8, litert-benchmark": "2.000"},

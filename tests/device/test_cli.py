@@ -362,6 +362,7 @@ def test_models_list_and_inspect_show_what_is_in_the_file(run: Run) -> None:
         readable = run("models inspect", model["name"]).stdout
         assert model["sha256"][:16] in readable
         assert "Hernia" in readable
+        assert "not compiled for it" in readable
 
 
 def test_models_verify_runs_the_golden_vectors(run: Run) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.inference.preprocess import InputSpec
-from edge_app.inference.runtime import find_runtime
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
 from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors

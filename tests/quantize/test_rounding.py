@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -10,12 +12,14 @@ from hypothesis import strategies as st
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_app.inference.runtime import find_runtime
+from edge_app.runtimes.registry import find_runtime
 from quantize.convert import to_int8
-from quantize.fold import fold, stored
-from quantize.rounding import LEVELS, as_kernel, as_matrix, least_squares_rounding, windows
+from quantize.errors import ConversionError
+from quantize.fold import before, fold, stored
+from quantize.grid import LEVELS, as_kernel, as_matrix
+from quantize.rounding import least_squares_rounding, windows
 from quantize.rounding import round_weights as rounded_weights
-from train.networks import activation_head
+from train.networks import activation_head, cnn28, efficientnet_lite0
 
 SIDE = 16
 
@@ -72,6 +76,33 @@ def test_a_folded_network_answers_the_same_without_norms(
     assert not any(isinstance(layer, layers.BatchNormalization) for layer in folded.layers)
     for one, other in zip(model(inputs(images)), folded(inputs(images)), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "stem"), [(cnn28, 28, "conv0a"), (efficientnet_lite0, 32, "stem_conv")]
+)
+def test_the_low_pass_filter_and_the_stem_become_one_5x5_convolution(
+    network: Callable[..., keras.Model], size: int, stem: str
+) -> None:
+    keras.utils.set_random_seed(1)
+    model = network(size, lowpass=True)
+    folded = fold(model)
+    conv = folded.get_layer(stem)
+    assert (conv.kernel_size, conv.padding) == ((5, 5), "same")
+    assert [layer.name for layer in before(conv)] == ["image"]
+    assert not any("lowpass" in layer.name for layer in folded.layers)
+    noise = np.random.default_rng(4).uniform(-1, 1, (2, size, size, 1)).astype(np.float32)
+    norm = model.get_layer(stem.replace("conv", "bn"))
+    wanted, got = keras.Model(model.input, norm.output), keras.Model(folded.input, conv.output)
+    np.testing.assert_allclose(got(noise), wanted(noise), atol=1e-5)  # corners and edges included
+    for one, other in zip(model(noise), folded(noise), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_low_pass_filter_that_is_padded_otherwise_is_refused() -> None:
+    """An odd side and stride 2: "same" padding would begin elsewhere."""
+    with pytest.raises(ConversionError, match="33x33 pixels"):
+        fold(efficientnet_lite0(33, lowpass=True))
 
 
 def test_what_int8_stores_is_what_no_relu_follows(model: keras.Model) -> None:
@@ -162,6 +193,7 @@ def test_the_logits_come_nearer_to_the_float_networks(
             step = np.abs(matrix).max(axis=1, keepdims=True) / 7  # three bits, to see it clearly
             layer.set_weights([as_kernel(layer, np.rint(matrix / step) * step, kernel.shape), bias])
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quantize.grid.LEVELS", 7)
         patch.setattr("quantize.rounding.LEVELS", 7)
         rounded = rounded_weights(folded, x)
     truth = np.asarray(folded(x)[0])

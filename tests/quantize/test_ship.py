@@ -16,8 +16,9 @@ from edge_app.evaluation import report
 from edge_app.images.read import read_image
 from edge_app.inference.classifier import Classifier
 from edge_app.inference.model_file import ModelFile, read
-from edge_app.inference.runtime import Session, find_runtime
 from edge_app.inference.self_test import self_test
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 from quantize.ship import quantize_run
 from train.cli import read_data
 from train.run import open_run

@@ -581,7 +581,7 @@ def story(
     run, epochs = folder / "run", 8
     command = [
         sys.executable, "-m", "train", "fit", str(tiny_nih), "--run", str(run),
-        "--cache", str(folder / "cache"), "--recipe", "cxr-cnn28",
+        "--cache", str(folder / "cache"), "--recipe", "cnn28",
         "--epochs", str(epochs), "--set", "batch=8", "--set", "ema=0.9",
         "--set", f"patience={epochs}",
     ]  # fmt: skip

@@ -117,6 +117,25 @@ def test_it_is_read_back_as_written(tmp_path: Path) -> None:
 # --- the retest ------------------------------------------------------------------------------
 
 
+def test_numpy_1_writes_a_report_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There every keyword of `savez_compressed` is an array to store, `allow_pickle` too."""
+
+    def of_numpy_1(file: Any, **arrays: Any) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                buffer = BytesIO()
+                np.lib.format.write_array(buffer, np.asanyarray(array))
+                archive.writestr(f"{name}.npy", buffer.getvalue())
+
+    monkeypatch.setattr(np, "savez_compressed", of_numpy_1)
+    made = make(evaluated())
+    write(made, tmp_path / "r.json")
+    found = read(tmp_path / "r.json")
+    np.testing.assert_array_equal(found.evaluated.logits, made.evaluated.logits)
+
+
 def test_a_retest_counts_the_decisions_kept_and_is_read_back(tmp_path: Path) -> None:
     answers = evaluated()
     moved = answers.logits + np.float32(0.25)

@@ -20,10 +20,19 @@ from hypothesis import strategies as st
 
 from edge_app.errors import InvalidError, ModelError
 from edge_app.inference import manifest_check, model_file
-from edge_app.inference.model_file import MEMBERS, SHIPPED, ModelFile, read, write
-from edge_app.inference.runtime import Session, find_runtime
+from edge_app.inference.model_file import (
+    EDGETPU_MEMBER,
+    MEMBERS,
+    SHIPPED,
+    ModelFile,
+    needs_edgetpu,
+    read,
+    write,
+)
 from edge_app.inference.self_test import self_test
 from edge_app.labels import LABELS
+from edge_app.runtimes.registry import find_runtime
+from edge_app.runtimes.session import Session
 
 WHOLE = (SHIPPED / "cxr-cnn28.tflite").read_bytes()
 SCHEMA = json.loads((Path(model_file.__file__).parent / "manifest.schema.json").read_text())
@@ -172,7 +181,7 @@ def test_a_missing_and_a_doubled_member_are_refused(tmp_path: Path) -> None:
     refused(tmp_path, assemble([*parts.items(), ("labels.txt", b"other\n")]), "second member")
 
 
-@pytest.mark.parametrize("name", sorted(MEMBERS))
+@pytest.mark.parametrize("name", sorted(MEMBERS | {EDGETPU_MEMBER}))
 def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path: Path, name: str) -> None:
     parts = members() | {name: bytes(40 << 20)}
     data = assemble(list(parts.items()))
@@ -196,6 +205,112 @@ def test_a_changed_network_is_refused_by_its_digest(tmp_path: Path) -> None:
 
 def test_a_newer_manifest_asks_for_an_update(tmp_path: Path) -> None:
     refused(tmp_path, with_manifest(lambda m: m.update(schema_version=2)), "version 2: update")
+
+
+COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test, that names edgetpu-custom-op"
+MAPPING = {
+    "compiler": "16.0.0-stand-in",
+    "operations": {"edgetpu": 10, "cpu": 0},
+    "memory": {"on_chip": 409600, "on_chip_free": 6815744, "off_chip": 0},
+    "operators": [{"operator": "CONV_2D", "count": 10, "status": "Mapped to Edge TPU"}],
+}
+
+
+def with_edgetpu(tmp_path: Path) -> ModelFile:
+    model = read_bytes(tmp_path, WHOLE)
+    told = model.manifest | {"edgetpu": MAPPING}
+    return write(tmp_path / "both.tflite", model.flatbuffer, told, model.golden, COMPILED)
+
+
+def edgetpu_parts(tmp_path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(with_edgetpu(tmp_path).path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def told(parts: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
+    """The same members with another `edgetpu` in the manifest; "" takes a part out."""
+    changed = json.loads(parts["manifest.json"])
+    changed["edgetpu"] |= changes
+    changed["edgetpu"] = {key: value for key, value in changed["edgetpu"].items() if value != ""}
+    return parts | {"manifest.json": json.dumps(changed).encode()}
+
+
+def test_a_file_without_a_network_for_the_edge_tpu_is_as_good_as_ever(tmp_path: Path) -> None:
+    assert "edgetpu" not in manifest()
+    assert read_bytes(tmp_path, WHOLE).edgetpu is None
+
+
+def test_a_network_for_the_edge_tpu_is_read_back_beside_the_cpus(tmp_path: Path) -> None:
+    both = with_edgetpu(tmp_path)
+    again = read(both.path)
+    assert again.edgetpu == both.edgetpu == COMPILED
+    assert again.flatbuffer == FLATBUFFER
+    assert again.manifest["edgetpu"]["compiled_from"] == again.sha256
+    once_more = write(
+        tmp_path / "b.tflite", again.flatbuffer, again.manifest, again.golden, again.edgetpu
+    )
+    assert once_more.path.read_bytes() == both.path.read_bytes()
+    assert self_test(Session(again, find_runtime())).logits == 0
+
+
+def test_a_damaged_or_exchanged_network_for_the_edge_tpu_is_refused(tmp_path: Path) -> None:
+    parts = edgetpu_parts(tmp_path)
+    for changed in (COMPILED + b"!", COMPILED.replace(b"test", b"hand"), b""):
+        data = assemble(list((parts | {EDGETPU_MEMBER: changed}).items()))
+        refused(tmp_path, data, "edgetpu.tflite is not the manifest's.*copy the file again")
+
+
+def test_one_compiled_from_another_network_is_refused(tmp_path: Path) -> None:
+    parts = told(edgetpu_parts(tmp_path), compiled_from="0" * 64)
+    refused(tmp_path, assemble(list(parts.items())), "compiled from another one: compile it again")
+
+
+def test_one_without_the_other_is_refused(tmp_path: Path) -> None:
+    parts = edgetpu_parts(tmp_path)
+    without_member = [(name, data) for name, data in parts.items() if name != EDGETPU_MEMBER]
+    refused(tmp_path, assemble(without_member), "ZIP is without edgetpu.tflite")
+    without_words = list((parts | {"manifest.json": members()["manifest.json"]}).items())
+    refused(tmp_path, assemble(without_words), "manifest is without it")
+    model = read(tmp_path / "both.tflite")
+    with pytest.raises(ModelError, match=r"without edgetpu\.tflite"):
+        write(tmp_path / "lost.tflite", model.flatbuffer, model.manifest, model.golden)
+
+
+@pytest.mark.parametrize("plain", [FLATBUFFER, b"edgetpu-custom-op, but no flatbuffer"])
+def test_one_that_no_edge_tpu_takes_is_not_written(tmp_path: Path, plain: bytes) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    stated = model.manifest | {"edgetpu": MAPPING}
+    with pytest.raises(ModelError, match="not compiled for the Edge TPU"):
+        write(tmp_path / "x.tflite", model.flatbuffer, stated, model.golden, plain)
+    assert not (tmp_path / "x.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"operations": {"edgetpu": 0, "cpu": 10}},
+        {"memory": {"on_chip": -1, "on_chip_free": 0, "off_chip": 0}},
+        {"compiler": 16},
+        {"sha256": "no digest"},
+        {"surprise": 1},
+        {"operators": ""},
+    ],
+)
+def test_a_bad_account_of_the_compilation_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    parts = told(edgetpu_parts(tmp_path), **change)
+    refused(tmp_path, assemble(list(parts.items())), "bad manifest")
+
+
+@given(data=st.binary(max_size=60), place=st.integers(0, 60))
+def test_a_network_needs_the_edge_tpu_if_it_has_its_operator(data: bytes, place: int) -> None:
+    assert needs_edgetpu(data[:place] + b"edgetpu-custom-op" + data[place:])
+    assert needs_edgetpu(data) == (b"edgetpu-custom-op" in data)
+
+
+def test_no_shipped_network_needs_the_edge_tpu() -> None:
+    assert not any(needs_edgetpu(read(path).flatbuffer) for path in SHIPPED.glob("*.tflite"))
 
 
 def _swap_labels(m: Manifest) -> None:

@@ -1,0 +1,5 @@
+"""`python -m boards`."""
+
+from boards.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""`python -m boards`: parse, call, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from boards import board as known
+from boards import kit as kits
+from boards import sysroot
+from boards.errors import BoardsError
+from edge_app.errors import EdgeCxrError
+from edge_app.files import write_whole
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A board's own Python under emulation, offline kits for boards, and what runs where.",
+)
+CacheOption = Annotated[Path, typer.Option(help="Where downloads and systems are kept.")]
+CACHE = Path(".boards")
+
+
+@app.command()
+def prepare(
+    boards: Annotated[
+        list[str] | None, typer.Argument(metavar="[BOARD]...", help="Default: all.")
+    ] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Make the boards' systems; installs qemu-user-static where it is missing and this is root."""
+    for name in boards or known.BOARDS:
+        made = sysroot.get(known.find(name), cache)
+        print(f"{name}: {made.board.title}, Python {made.board.python}: {made.python}")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    board: Annotated[str, typer.Argument()],
+    line: Annotated[list[str], typer.Argument(metavar="COMMAND...")],
+    cache: CacheOption = CACHE,
+) -> None:
+    """Run a command with the board's python3 first on the PATH."""
+    made = sysroot.get(known.find(board), cache)
+    try:
+        os.execvpe(line[0], line, made.environment())
+    except OSError as error:
+        raise BoardsError(f"{line[0]}: {error.strerror}") from None
+
+
+@app.command()
+def kit(
+    target: Annotated[str, typer.Option(help=f"One of {', '.join(kits.TARGETS)}.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to.")] = Path("dist"),
+    python: Annotated[
+        list[str] | None, typer.Option(metavar="X.Y", help="Only this version; repeatable.")
+    ] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Build edge-cxr-kit-TARGET.tar.gz: installs on a board without network."""
+    made = kits.build(kits.find(target), out, cache, python or ())
+    print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
+
+
+@app.command()
+def matrix(
+    boards: Annotated[
+        list[str] | None, typer.Argument(metavar="[BOARD]...", help="Beside x86-64; default: all.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where matrix.md and matrix.json go.")
+    ] = Path("reports/boards"),
+    data: Annotated[
+        Path | None, typer.Option(help="The NIH subset; default: EDGE_CXR_DATA.")
+    ] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Install and run the application on every board, and compare its scores with x86-64's."""
+    import tempfile
+
+    from boards import matrix as table
+
+    wanted = [known.find(name).name for name in boards or known.BOARDS]
+    chosen = [each for each in table.places() if each.name in (table.REFERENCE, *wanted)]
+    given = data or (Path(os.environ["EDGE_CXR_DATA"]) if "EDGE_CXR_DATA" in os.environ else None)
+    with tempfile.TemporaryDirectory() as work:
+        folder, of = table.images(given, Path(work))
+        said = partial(print, file=sys.stderr, flush=True)
+        rows = table.examine(chosen, folder.resolve(), cache, Path(work), said)
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "matrix.json", table.as_json(rows, of).encode())
+    write_whole(out / "matrix.md", table.as_markdown(rows, of).encode())
+    print(table.as_markdown(rows, of), end="")
+
+
+def main() -> NoReturn:
+    """Entry point: every error one line and an exit code of its own."""
+    try:
+        app()
+    except (BoardsError, EdgeCxrError) as error:
+        print(f"boards: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    sys.exit(0)

@@ -1,0 +1,71 @@
+"""The device application, put onto a board the way an operator or an integrator would."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from boards import kit, measure, wheels
+from boards.errors import BoardsError
+from boards.measure import Done
+from boards.wheels import Target
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Something that answers to `edge-cxr`.
+
+    Attributes:
+        how: in a few words.
+        command: its beginning.
+        place: the folder it was installed into.
+    """
+
+    how: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    place: Path
+
+    def __call__(self, *arguments: object, folder: Path | None = None) -> Done:
+        line = [*self.command, *map(str, arguments)]
+        return measure.run(line, self.environment, folder)
+
+
+def from_kit(
+    archive: Path, environment: dict[str, str], work: Path, options: Sequence[str] = ()
+) -> Installed:
+    """Unpack a kit and start its installer.
+
+    Raises:
+        BoardsError: it refuses.
+    """
+    folder, prefix = kit.unpack(archive, work / "kit"), work / "prefix"
+    line = ["sh", str(folder / "install.sh"), "--prefix", str(prefix), *options]
+    done = measure.run(line, environment)
+    if done.code:
+        raise BoardsError(f"{archive.name}: {' '.join((done.err or done.out).split())[-300:]}")
+    command = (str(prefix / "bin" / "edge-cxr"),)
+    return Installed(f"kit {folder.name.split('-kit-')[1]}", command, environment, prefix)
+
+
+def from_wheels(
+    chosen: Sequence[Path], target: Target, python: Path, environment: dict[str, str], work: Path
+) -> Installed:
+    """Unpack wheels into a folder of their own, that the board's Python is told of.
+
+    Raises:
+        BoardsError: pip refuses one.
+    """
+    site = work / "site"
+    wheels.install(chosen, target, site)
+    # -S: of a machine's own packages none may take the place of these.
+    command = (str(python), "-S", "-m", "edge_app")
+    return Installed("wheels", command, {**environment, "PYTHONPATH": str(site)}, site)
+
+
+def own_python() -> Path:
+    """The Python that this environment was made from."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    return Path(sys.base_prefix) / "bin" / f"python{version}"

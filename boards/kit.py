@@ -1,0 +1,159 @@
+"""The offline kit: one archive with all that a board needs, its digests and its installer."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from boards import supply, wheels
+from boards.errors import UsageError
+from boards.wheels import TIME
+from edge_app.files import write_whole
+
+INSTALLER: Final = ("install.sh", "installer.py")
+
+
+@dataclass(frozen=True)
+class KitTarget:
+    """Which boards a kit is for.
+
+    Attributes:
+        machine: in the names of wheels.
+        machines: what `uname -m` may say: 32-bit systems mostly run a 64-bit kernel.
+        dicom: whether wheels of the codecs exist.
+    """
+
+    name: str
+    machine: str
+    machines: tuple[str, ...]
+    bits: int
+    pythons: tuple[str, ...]
+    dicom: bool = True
+
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        KitTarget("pi64", "aarch64", ("aarch64",), 64, ("3.11", "3.13")),
+        KitTarget("pi32", "armv7l", ("armv7l", "armv8l", "aarch64"), 32, ("3.11",), dicom=False),
+        KitTarget("x86-64", "x86_64", ("x86_64",), 64, ("3.10", "3.11", "3.12", "3.13")),
+    )
+}
+
+
+def find(name: str) -> KitTarget:
+    """The target of that name.
+
+    Raises:
+        UsageError: there is none; says which there are.
+    """
+    try:
+        return TARGETS[name]
+    except KeyError:
+        raise UsageError(f"no kit for {name!r}: there are {', '.join(TARGETS)}") from None
+
+
+def build(
+    target: KitTarget,
+    into: Path,
+    cache: Path,
+    pythons: Sequence[str] = (),
+    wheel: Path | None = None,
+) -> Path:
+    """`edge-cxr-kit-TARGET.tar.gz` in `into`, and its SHA-256 beside it.
+
+    Args:
+        target: what it is for.
+        into: the folder.
+        cache: where downloads are kept.
+        pythons: only these versions; default all that the target has.
+        wheel: of the device; default: built from this checkout.
+
+    Raises:
+        UsageError: the target has no such Python.
+        BoardsError: wheels cannot be built or downloaded.
+    """
+    unknown = set(pythons) - set(target.pythons)
+    if unknown:
+        there = ", ".join(target.pythons)
+        raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
+    with tempfile.TemporaryDirectory() as work:
+        own = wheel or wheels.build(Path(work))
+        pip = supply.pip_wheel(cache)
+        extras = ("dicom",) if target.dicom else ()
+        sets = {}
+        for python in pythons or target.pythons:
+            needed = supply.wheels_for(own, wheels.Target(target.machine, python), cache, extras)
+            sets[python] = [own, *needed]
+        members = contents(target, pip, sets)
+    into.mkdir(parents=True, exist_ok=True)
+    place = into / f"edge-cxr-kit-{target.name}.tar.gz"
+    data = _archive(f"edge-cxr-kit-{target.name}", members)
+    write_whole(place, data)
+    digest = f"{hashlib.sha256(data).hexdigest()}  {place.name}\n"
+    write_whole(place.with_name(place.name + ".sha256"), digest.encode())
+    return place
+
+
+def contents(target: KitTarget, pip: Path, sets: Mapping[str, Sequence[Path]]) -> dict[str, bytes]:
+    """A kit's files.
+
+    Args:
+        target: what it is for.
+        pip: its wheel.
+        sets: by Python, the wheels to install; the device's own is the first.
+    """
+    together = {path.name: path for chosen in sets.values() for path in chosen}.values()
+    facts = {
+        "target": target.name,
+        "version": next(iter(together)).name.split("-")[1],
+        "machines": target.machines,
+        "bits": target.bits,
+        "glibc": f"2.{max(_glibc(path.name) for path in together)}",
+        "pip": pip.name,
+        "wheels": {python: [path.name for path in chosen] for python, chosen in sets.items()},
+    }
+    members = {name: Path(__file__).with_name(name).read_bytes() for name in INSTALLER}
+    members |= {f"wheels/{path.name}": path.read_bytes() for path in (pip, *together)}
+    members["kit.json"] = (json.dumps(facts, indent=2) + "\n").encode()
+    digests = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
+    members["SHA256SUMS"] = "".join(digests).encode()
+    return members
+
+
+def unpack(archive: Path, into: Path) -> Path:
+    """The kit's folder, as `tar -x` makes it on a board."""
+    shutil.unpack_archive(archive, into)
+    (folder,) = into.iterdir()
+    return folder
+
+
+def _glibc(wheel: str) -> int:
+    """The oldest glibc 2.x that a wheel runs with, from its name; 0 if it does not ask."""
+    wanted = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
+    return min(wanted, default=17 if "manylinux2014" in wheel else 0)
+
+
+def _archive(folder: str, members: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    # Wheels are compressed already: a higher level only takes longer.
+    with (
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=packed, mtime=TIME) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for name in sorted(members):
+            entry = tarfile.TarInfo(f"{folder}/{name}")
+            entry.size, entry.mtime = len(members[name]), TIME
+            entry.mode = 0o755 if name == "install.sh" else 0o644
+            archive.addfile(entry, io.BytesIO(members[name]))
+    return packed.getvalue()

@@ -1,0 +1,58 @@
+"""Downloads, kept: the wheels of each target, and pip itself for boards that lack it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from boards import repack, wheels
+from boards.errors import DownloadError
+from boards.wheels import Target
+
+REPACKED: Final = {"armv7l": ("bookworm", "armhf", "arm-linux-gnueabihf")}
+"""Machines that no index has wheels of numpy and Pillow for: Debian's suite, name and triplet."""
+
+
+def wheels_for(own: Path, target: Target, cache: Path, extras: Sequence[str] = ()) -> list[Path]:
+    """All that the device wheel `own` needs on `target`, below `cache`; downloaded once.
+
+    Raises:
+        BoardsError: something cannot be had.
+    """
+    recipe = json.dumps([asdict(target), *extras, *wheels.requires(own)])
+    kind = "-".join(
+        (target.machine, target.python, *(["tflite"] if target.tflite else ()), *extras)
+    )
+    place = cache.resolve() / "wheels" / kind
+    stamp = place / "recipe.json"
+    if not (stamp.exists() and stamp.read_text() == recipe):
+        shutil.rmtree(place, ignore_errors=True)
+        beside: list[Path] = []
+        if target.machine in REPACKED:
+            work = place / "debian"
+            made = repack.wheels(*REPACKED[target.machine], target, work)
+            beside = [wheel.parent for wheel in made]
+        wheels.gather(own, target, place, beside, extras)
+        shutil.rmtree(place / "debian", ignore_errors=True)
+        stamp.write_text(recipe)
+    return sorted(place.glob("*.whl"))
+
+
+def pip_wheel(cache: Path) -> Path:
+    """pip, as a wheel that can run from itself.
+
+    Raises:
+        DownloadError: it cannot be had.
+    """
+    place = cache.resolve() / "wheels" / "pip"
+    if not list(place.glob("*.whl")):
+        place.mkdir(parents=True, exist_ok=True)
+        wheels.download(["pip"], ["--only-binary", ":all:"], place)
+    found = sorted(place.glob("*.whl"))
+    if not found:
+        raise DownloadError("pip's wheel was not downloaded")
+    return found[-1]

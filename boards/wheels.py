@@ -1,0 +1,204 @@
+"""The device wheel, and the wheels it needs on another machine and Python than this one.
+
+pip picks files for another platform, but decides by *this* one which requirements apply there. So
+each wheel's requirements are read here, with the markers of the machine it is for, and pip only
+fetches what it is told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Final
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from boards.errors import BoardsError, DownloadError
+
+TIME: Final = 315_532_800
+"""1980-01-01, of every file that is made here: the same sources make the same bytes."""
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+GLIBC: Final = range(17, 37)
+"""Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
+
+Requirements = dict[str, Requirement]
+"""By canonical name."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What wheels are for.
+
+    Attributes:
+        machine: as `uname -m`.
+        python: `major.minor`.
+        tflite: the older runtime where the newer would be taken.
+    """
+
+    machine: str
+    python: str
+    tflite: bool = False
+
+    @property
+    def marker_environment(self) -> dict[str, str]:
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": f"{self.python}.0",
+            "os_name": "posix",
+            "platform_machine": self.machine,
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": f"{self.python}.0",
+            "python_version": self.python,
+            "sys_platform": "linux",
+        }
+
+    @property
+    def pip_options(self) -> list[str]:
+        tags = [f"manylinux_2_{minor}_{self.machine}" for minor in reversed(GLIBC)]
+        tags.append(f"manylinux2014_{self.machine}")
+        platforms = (option for tag in tags for option in ("--platform", tag))
+        chosen = ["--implementation", "cp", "--python-version", self.python, *platforms]
+        return ["--only-binary", ":all:", *chosen]
+
+
+def build(into: Path) -> Path:
+    """The device wheel of this checkout, built from a copy: a build leaves folders behind.
+
+    Raises:
+        BoardsError: it cannot be built.
+    """
+    source = into / "source"
+    source.mkdir(parents=True)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(REPOSITORY / "edge_app", source / "edge_app", ignore=unwanted)
+    done = _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(source))
+    shutil.rmtree(source)
+    if done.returncode:
+        raise BoardsError(f"the wheel cannot be built: {_reason(done.stderr)}")
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+def gather(
+    wheel: Path,
+    target: Target,
+    into: Path,
+    beside: Sequence[Path] = (),
+    extras: Sequence[str] = (),
+) -> None:
+    """Download all that `wheel` needs on `target` into a folder.
+
+    Args:
+        wheel: the device wheel.
+        target: what it is to run on.
+        into: holds no wheels yet.
+        beside: folders with wheels that no index has.
+        extras: of `wheel`, that are wanted too.
+
+    Raises:
+        DownloadError: no wheel of something exists for the target, or two of them disagree.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    own = _for_runtime(requirements([wheel], target, extras), target)
+    options = [option for folder in beside for option in ("--find-links", str(folder))]
+    wanted = own
+    while wanted:
+        names = [f"{each.name}{each.specifier}" for each in wanted.values()]
+        try:
+            download(names, [*options, *target.pip_options], into)
+        except DownloadError as error:
+            raise DownloadError(f"Python {target.python} on {target.machine}: {error}") from None
+        have = {str(parse_wheel_filename(path.name)[0]): path for path in into.glob("*.whl")}
+        needed = requirements(have.values(), target)
+        for name, requirement in needed.items():
+            if name in have:
+                version = parse_wheel_filename(have[name].name)[1]
+                if not requirement.specifier.contains(version, prereleases=True):
+                    raise DownloadError(f"{name} {version} was taken, but {requirement} is needed")
+        wanted = {name: needed[name] for name in needed.keys() - have.keys()}
+
+
+def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
+    """Fetch wheels of exactly these requirements.
+
+    Raises:
+        DownloadError: one of them cannot be had.
+    """
+    done = _pip("download", "--no-deps", "--dest", str(into), *options, *names)
+    if done.returncode:
+        raise DownloadError(_reason(done.stderr))
+
+
+def requirements(
+    wheels: Iterable[Path], target: Target, extras: Sequence[str] = ()
+) -> Requirements:
+    """What these wheels ask for on `target`, several demands on one project joined."""
+    environments = [target.marker_environment | {"extra": extra} for extra in ("", *extras)]
+    joined: Requirements = {}
+    for wheel in wheels:
+        for text in requires(wheel):
+            requirement = Requirement(text)
+            marker, name = requirement.marker, canonicalize_name(requirement.name)
+            if marker and not any(marker.evaluate(each) for each in environments):
+                continue
+            if name in joined:
+                requirement.specifier &= joined[name].specifier
+            joined[name] = requirement
+    return joined
+
+
+def _for_runtime(wanted: Requirements, target: Target) -> Requirements:
+    if not target.tflite or "tflite-runtime" in wanted:
+        return wanted
+    # The older runtime was built for numpy 1.
+    older = {
+        name: Requirement(f"{name}{spec}")
+        for name, spec in (("tflite-runtime", ">=2.14"), ("numpy", ">=1.23.2,<2"))
+    }
+    return {name: each for name, each in wanted.items() if name != "ai-edge-litert"} | older
+
+
+def requires(wheel: Path) -> Sequence[str]:
+    """The requirements in a wheel's metadata, as they are written there."""
+    name, version = wheel.name.split("-")[:2]
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"{name}-{version}.dist-info/METADATA")
+    return BytesParser().parsebytes(metadata).get_all("Requires-Dist") or ()
+
+
+def install(wheels: Sequence[Path], target: Target, into: Path) -> None:
+    """Unpack wheels of another machine into a folder that becomes its PYTHONPATH.
+
+    Raises:
+        BoardsError: pip refuses one.
+    """
+    options = ["--no-index", "--no-deps", "--no-compile", "--target", str(into)]
+    # pip would ask this Python's version of wheels that are for another.
+    options += ["--ignore-requires-python", *target.pip_options]
+    done = _pip("install", *options, *map(str, wheels))
+    if done.returncode:
+        raise BoardsError(f"the wheels cannot be installed: {_reason(done.stderr)}")
+
+
+def _pip(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", command, *arguments]
+    steady = {**os.environ, "SOURCE_DATE_EPOCH": str(TIME)}
+    return subprocess.run(line, env=steady, capture_output=True, text=True, errors="replace")
+
+
+def _reason(said: str) -> str:
+    errors = [line for line in said.splitlines() if line.startswith("ERROR:")]
+    return " ".join(" ".join(errors or said.splitlines()[-3:]).split())[:400]

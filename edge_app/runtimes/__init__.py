@@ -1,0 +1,1 @@
+"""What computes: one file per interpreter and per delegate, tried before they are trusted."""

@@ -1,0 +1,35 @@
+"""Why an interpreter or a delegate cannot be used, told apart as far as it can be."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+ABSENT: Final = "absent"
+NO_DEVICE: Final = "no device"
+PERMISSION: Final = "permission"
+ABI: Final = "abi"
+REFUSED: Final = "refused"
+MODEL: Final = "model"
+WRONG: Final = "wrong answers"
+CRASH: Final = "crash"
+KILLED: Final = "killed"
+HANG: Final = "hang"
+UNTRIED: Final = "untried"
+
+LASTING: Final = frozenset((ABI, MODEL, WRONG, CRASH, HANG))
+"""Met again whenever it is tried again: worth remembering. The others pass, or cost nothing."""
+
+
+class Fault(NamedTuple):
+    """What is wrong.
+
+    Attributes:
+        kind: one of the constants above.
+        message: one line that names the thing at fault and says what to do next.
+    """
+
+    kind: str
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"kind": self.kind, "message": self.message}

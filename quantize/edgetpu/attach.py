@@ -1,0 +1,115 @@
+"""Model file → the same model file with the network compiled for the Edge TPU beside the CPU's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_app.errors import ModelError
+from edge_app.inference import model_file
+from edge_app.inference.model_file import EDGETPU_OPERATOR, ModelFile
+from quantize.edgetpu.compiler import Compiled
+from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
+from quantize.errors import ConversionError
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Where a compiled network runs.
+
+    Attributes:
+        on_cpu: operations, by the compiler's report or by its flatbuffer: the larger number.
+    """
+
+    compiled: Compiled
+    on_cpu: int
+
+    @property
+    def mapped(self) -> int:
+        return self.compiled.report.mapped
+
+    @property
+    def passed(self) -> bool:
+        """Whether all of it runs on the Edge TPU."""
+        return self.mapped > 0 and self.on_cpu == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As in the manifest, without digests and size."""
+        return {
+            **self.compiled.report.as_dict(),
+            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+        }
+
+
+def verify(compiled: Compiled, source: Graph) -> Mapping:
+    """Hold what the compiler left to what it was given and to what it says of it.
+
+    Args:
+        compiled: see `run_compiler`.
+        source: the graph that was compiled.
+
+    Raises:
+        ConversionError: the flatbuffer is damaged, an input or output is another one, or report
+            and flatbuffer contradict each other.
+    """
+    report = compiled.report
+    try:
+        graph = read_graph(compiled.flatbuffer)
+    except ModelError as error:
+        raise ConversionError(f"edgetpu_compiler's output: {error}") from None
+    accelerated = sum(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators)
+    if bool(accelerated) != bool(report.mapped):
+        raise ConversionError(
+            f"edgetpu_compiler reports {report.mapped} operations on the Edge TPU, but its "
+            f"flatbuffer holds {accelerated} of its operators ({EDGETPU_OPERATOR.decode()})"
+        )
+    for kind in ("inputs", "outputs"):
+        before, after = (_by_name(getattr(g, kind)) for g in (source, graph))
+        if before != after:
+            strange, absent = _without(after, before), _without(before, after)
+            raise ConversionError(
+                f"the compiled network has other {kind}: "
+                f"{_text(strange)} instead of {_text(absent)}"
+            )
+    return Mapping(compiled, max(report.on_cpu, len(graph.operators) - accelerated))
+
+
+def _by_name(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Any, ...]]:
+    """What the device relies on; it finds its tensors by name, so their order is free."""
+    return {
+        tensor.name: (
+            tensor.dtype,
+            tensor.shape,
+            *(tensor.scales.tolist(), tensor.zero_points.tolist()),
+        )
+        for tensor in tensors
+    }
+
+
+def _without(
+    tensors: dict[str, tuple[Any, ...]], others: dict[str, tuple[Any, ...]]
+) -> dict[str, tuple[Any, ...]]:
+    return {name: what for name, what in tensors.items() if others.get(name) != what}
+
+
+def _text(tensors: dict[str, tuple[Any, ...]]) -> str:
+    parts = (
+        f"{printable(name)[:60]} {dtype.lower()} {'x'.join(map(str, shape))} "
+        f"(scale {', '.join(f'{s:.6g}' for s in scales[:2])}, zero point {zeros[:2]})"
+        for name, (dtype, shape, scales, zeros) in list(tensors.items())[:4]
+    )
+    return "; ".join(parts) or "none"
+
+
+def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
+    """Write the model file with the compiled network in it; one that was there is replaced.
+
+    Raises:
+        ModelError: the parts do not make a model file.
+        OSError: it cannot be written.
+    """
+    manifest = {**model.manifest, "edgetpu": mapping.as_dict()}
+    return model_file.write(
+        path, model.flatbuffer, manifest, model.golden, mapping.compiled.flatbuffer
+    )

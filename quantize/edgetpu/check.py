@@ -1,0 +1,158 @@
+"""A flatbuffer → what of it the Edge TPU would run, predicted from the documentation.
+
+No compiler is asked: where there is none, this is the best answer; where there is one, its own
+answer counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge_app.errors import ModelError
+from edge_app.inference.model_file import EDGETPU_OPERATOR
+from quantize.edgetpu.graph import Graph, Operator, printable, read_graph
+from quantize.edgetpu.rules import EIGHT_BITS, RULES, SOURCE, obstacle
+
+ON_CHIP_BYTES: Final = 8 << 20
+"""Of static memory for code and parameters together: "roughly 8 MB".
+
+https://coral.ai/docs/edgetpu/compiler/#parameter-data-caching
+"""
+SURE_BYTES: Final = 6 << 20
+"""Of it, what was left for parameters in the compiler's output that users posted: 6.0 to 7.0 MiB.
+
+Such as https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75 (7.0).
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where one operator would run.
+
+    Attributes:
+        reason: why on the CPU; empty: on the Edge TPU.
+        own: whether the reason lies in the operator, not in one before it.
+        caveat: what the documentation leaves open of one that would be mapped.
+    """
+
+    operator: Operator
+    reason: str = ""
+    own: bool = False
+    caveat: str = ""
+
+    @property
+    def maps(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class Check:
+    """What would run where.
+
+    Attributes:
+        parameter_bytes: weights and biases of what would run on the Edge TPU.
+    """
+
+    graph: Graph
+    verdicts: tuple[Verdict, ...]
+    parameter_bytes: int
+
+    @property
+    def mapped(self) -> int:
+        return sum(verdict.maps for verdict in self.verdicts)
+
+    @property
+    def on_cpu(self) -> int:
+        return len(self.verdicts) - self.mapped
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything would run on the Edge TPU."""
+        return self.on_cpu == 0
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the parameters stay on the chip; None: too close to tell."""
+        if self.parameter_bytes <= SURE_BYTES:
+            return True
+        return False if self.parameter_bytes > ON_CHIP_BYTES else None
+
+    @property
+    def streamed_bytes(self) -> int:
+        """At least so many bytes of parameters go to the chip at every run."""
+        return max(0, self.parameter_bytes - ON_CHIP_BYTES)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "source": SOURCE,
+            "passed": self.passed,
+            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+            "parameters": {
+                "bytes": self.parameter_bytes,
+                "on_chip_limit": ON_CHIP_BYTES,
+                "fits": self.fits,
+                "streamed_at_least": self.streamed_bytes,
+            },
+            "operators": [
+                {
+                    "index": verdict.operator.index,
+                    "operator": printable(verdict.operator.name),
+                    "version": verdict.operator.version,
+                    "inputs": [t.text for t in verdict.operator.inputs if t is not None],
+                    "outputs": [t.text for t in verdict.operator.outputs],
+                    "maps": verdict.maps,
+                    "reason": printable(verdict.reason) or None,
+                    "caveat": verdict.caveat or None,
+                }
+                for verdict in self.verdicts
+            ],
+        }
+
+
+def check(flatbuffer: bytes) -> Check:
+    """Predict where each operator of a flatbuffer would run.
+
+    Raises:
+        ModelError: it cannot be read, or is compiled for the Edge TPU already.
+    """
+    graph = read_graph(flatbuffer)
+    if any(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators):
+        raise ModelError(
+            "is compiled for the Edge TPU already: check or compile what it was made from"
+        )
+    verdicts = tuple(_verdicts(graph))
+    parameters = {
+        tensor.buffer: tensor.data.size
+        for verdict in verdicts
+        if verdict.maps
+        for tensor in verdict.operator.constants
+        if tensor.data is not None and tensor.scales.size  # shapes and axes are not loaded
+    }
+    return Check(graph, verdicts, sum(parameters.values()))
+
+
+def _verdicts(graph: Graph) -> list[Verdict]:
+    """Only one part is compiled: it ends, in order of execution, before what cannot be mapped.
+
+    `SOURCE`, under "Compiling". A float input is quantized on the CPU before that part begins.
+    """
+    verdicts: list[Verdict] = []
+    first: Operator | None = None
+    for operator in graph.operators:
+        reason = obstacle(operator)
+        started = any(verdict.maps for verdict in verdicts)
+        if reason is not None:
+            verdicts.append(Verdict(operator, reason, own=True))
+            if first is None and (started or not _quantizes_an_input(operator)):
+                first = operator
+        elif first is not None:
+            after = f"after {printable(first.name)} ({first.index}): only one part is compiled"
+            verdicts.append(Verdict(operator, after))
+        else:
+            verdicts.append(Verdict(operator, caveat=RULES[operator.name].caveat))
+    return verdicts
+
+
+def _quantizes_an_input(operator: Operator) -> bool:
+    return operator.name == "QUANTIZE" and all(t.dtype in EIGHT_BITS for t in operator.outputs)

@@ -1,0 +1,93 @@
+"""What the check predicts and what the compiler said, as tables for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from quantize.edgetpu.attach import Mapping
+from quantize.edgetpu.check import ON_CHIP_BYTES, Check
+from quantize.edgetpu.graph import Operator, printable
+from quantize.edgetpu.rules import SOURCE
+
+
+def print_check(name: str, check: Check, console: Console) -> None:
+    """Operator by operator, then what it comes to."""
+    table = Table(box=None, header_style="bold")
+    table.add_column("", justify="right")
+    for heading in ("operator", "weights", "output", "maps"):
+        table.add_column(heading)
+    for verdict in check.verdicts:
+        operator = verdict.operator
+        where = verdict.reason and f"no: {verdict.reason}"
+        where = where or (f"yes, but {verdict.caveat}" if verdict.caveat else "yes")
+        table.add_row(
+            str(operator.index),
+            Text(printable(operator.name)),
+            _weights(operator),
+            ", ".join(t.text for t in operator.outputs),
+            Text(printable(where), style="" if verdict.maps else "red"),
+        )
+    console.print(table, highlight=False)
+    total = len(check.verdicts)
+    console.print(
+        f"\n{name}: {check.mapped} of {total} operations would run on the Edge TPU, "
+        f"{check.on_cpu} on the CPU",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    if check.mapped:
+        console.print(_memory(check), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"predicted from {SOURCE}; only the compiler knows", highlight=False, soft_wrap=True
+    )
+
+
+def print_mapping(mapping: Mapping, console: Console) -> None:
+    """What the compiler itself said."""
+    report = mapping.compiled.report
+    table = Table(box=None, header_style="bold")
+    table.add_column("operator")
+    table.add_column("count", justify="right")
+    table.add_column("what the compiler did with it")
+    for name, count, status in report.operators:
+        table.add_row(Text(printable(name)), str(count), Text(printable(status)))
+    console.print(table, highlight=False)
+    memory = report.memory
+    console.print(
+        f"\nEdge TPU Compiler {printable(report.version)}: {mapping.mapped} operations on the Edge "
+        f"TPU, {mapping.on_cpu} on the CPU; parameters: {megabytes(memory['on_chip'])} on the "
+        f"chip, {megabytes(memory['on_chip_free'])} left, "
+        f"{megabytes(memory['off_chip'])} streamed at every run",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _weights(operator: Operator) -> str:
+    """Of the largest constant: its type, shape and how many scales it has."""
+    quantized = [t for t in operator.constants if t.scales.size or t.dtype == "FLOAT32"]
+    if not quantized:
+        return ""
+    tensor = max(quantized, key=lambda t: 0 if t.data is None else t.data.size)
+    each = "per channel" if tensor.scales.size > 1 else "per tensor" if tensor.scales.size else ""
+    return f"{tensor.text} {each}".rstrip()
+
+
+def _memory(check: Check) -> str:
+    size = f"{megabytes(check.parameter_bytes)} of parameters"
+    chip = f"the chip's {megabytes(ON_CHIP_BYTES)}, of which code takes a part"
+    if check.fits:
+        return f"{size} stay on the chip ({chip})"
+    if check.fits is None:
+        return f"{size} may not all stay on the chip ({chip}): the rest is streamed at every run"
+    streamed = megabytes(check.streamed_bytes)
+    return f"{size} do not fit: at least {streamed} are streamed at every run ({chip})"
+
+
+def megabytes(count: int) -> str:
+    """In units of 2^20 bytes, as the compiler gives them."""
+    return f"{count / (1 << 20):.2f} MiB"

@@ -1,0 +1,43 @@
+"""What is said where a board cannot be emulated."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from boards import apt, sysroot
+from boards.board import find
+from boards.errors import DownloadError, EmulationUnavailableError
+
+BOARD = find("debian12-arm64")
+
+
+def test_without_qemu_and_root_it_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None if "qemu" in name else f"/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(EmulationUnavailableError, match="sudo apt-get install qemu-user-static"):
+        sysroot.get(BOARD, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_apt_it_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(EmulationUnavailableError, match="apt-get and dpkg-deb are needed"):
+        apt.mirror()
+
+
+def test_apts_own_reason_is_passed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(apt, "mirror", lambda: "http://127.0.0.1:9/debian")
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda line, **options: subprocess.CompletedProcess(line, 100, "", "E: no connection\n"),
+    )
+    with pytest.raises(DownloadError, match="apt-get update failed: E: no connection"):
+        apt.download("bookworm", "arm64", ["python3.11"], tmp_path)

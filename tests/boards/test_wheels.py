@@ -1,0 +1,50 @@
+"""What a wheel needs on another machine, decided by that machine's markers."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from boards.board import BOARDS, find
+from boards.errors import UsageError
+from boards.wheels import REPOSITORY, Target, requirements
+
+ARM64, ARM32 = Target("aarch64", "3.11"), Target("armv7l", "3.11")
+
+
+@pytest.fixture
+def device_wheel(tmp_path: Path) -> Path:
+    """A wheel with nothing in it but this repository's requirements."""
+    tomllib = pytest.importorskip("tomllib", reason="part of Python from 3.11 on")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = ["Metadata-Version: 2.1", "Name: edge-cxr", "Version: 1"]
+    lines += [f"Requires-Dist: {text}" for text in project["dependencies"]]
+    path = tmp_path / "edge_cxr-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("edge_cxr-1.dist-info/METADATA", "\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "armv8l"])
+def test_32_bit_boards_get_the_older_runtime_and_numpy_1(device_wheel: Path, machine: str) -> None:
+    wanted = requirements([device_wheel], Target(machine, "3.11"))
+    assert {"tflite-runtime", "numpy", "pillow"} <= wanted.keys()
+    assert "ai-edge-litert" not in wanted
+    assert "2.0" not in wanted["numpy"].specifier
+    assert "9.4.0" in wanted["pillow"].specifier
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
+def test_64_bit_boards_get_the_newer_runtime(device_wheel: Path, machine: str) -> None:
+    wanted = requirements([device_wheel], Target(machine, "3.13"))
+    assert "ai-edge-litert" in wanted
+    assert "tflite-runtime" not in wanted
+    assert "2.4.0" in wanted["numpy"].specifier
+    assert "9.4.0" not in wanted["pillow"].specifier
+
+
+def test_an_unknown_board_is_named() -> None:
+    with pytest.raises(UsageError, match=f"there are {', '.join(BOARDS)}"):
+        find("pi-9")

@@ -1,0 +1,95 @@
+"""The learning curve: a known power law is found again, and runs that form none are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_app.evaluation import report
+from edge_app.evaluation.report import Evaluated
+from edge_app.labels import LABELS
+from train import pictures
+from train.errors import RunError
+from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
+
+COUNT = 400
+PATIENTS = [str(i // 4) for i in range(COUNT)]
+
+
+def test_a_power_law_is_extrapolated_exactly() -> None:
+    patients = np.array([100, 400, 200, 800])
+    areas = 1 - 0.9 * patients[:, np.newaxis] ** -0.2 * np.array([1.0, 1.1])
+    assert power_law(patients, areas, 6400) == pytest.approx(
+        1 - 0.9 * 6400**-0.2 * np.array([1, 1.1])
+    )
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Four runs that separate better the more patients they had."""
+    generator = np.random.default_rng(0)
+    targets = (generator.random((COUNT, len(LABELS))) < 0.3).astype(np.uint8)
+    targets[:, LABELS.index("Hernia")] = np.arange(COUNT) == 0
+    noise = generator.normal(size=targets.shape)
+    halves = {name: [0.5] * 15 for name in ("thresholds", "sensitivity", "specificity")}
+    folders = []
+    for patients in (800, 100, 200, 400):
+        folder = tmp_path / f"of-{patients}"
+        logits = (noise + targets * (patients / 400)).astype(np.float32)
+        evaluated = Evaluated(
+            np.array([f"{i:03d}.png" for i in range(COUNT)]), np.array(PATIENTS), targets, logits
+        )
+        written = report.build(
+            evaluated,
+            model={"name": "m", "format": "float32", "sha256": "0" * 64, "architecture": "cnn28"},
+            dataset={
+                "name": "d", "split": "validation", "digest": "1" * 64,
+                "images": COUNT, "patients": COUNT // 4,
+            },
+            runtime={"name": "keras", "version": "3", "delegate": "cpu"},
+            calibration={"slope": [1.0] * 15, "intercept": [0.0] * 15},
+            operating_points={"balanced": halves},
+            operating_point="balanced",
+            resamples=20,
+        )  # fmt: skip
+        (folder / "reports").mkdir(parents=True)
+        report.write(written, folder / "reports" / "float-validation.json")
+        write_config(folder, patients, {"patients": patients / 800, "epochs": 8, "seed": 1})
+        folders.append(folder)
+    return folders
+
+
+def write_config(folder: Path, patients: int, recipe: dict[str, Any]) -> None:
+    train = {"patients": patients, "images": 3 * patients}
+    config = {"recipe": recipe, "dataset": {"train": train}, "packages": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_points_come_in_order_and_the_curve_goes_on_rising(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    curve = learning_curve(runs, resamples=50)
+    assert [point["patients"] for point in curve["points"]] == [100, 200, 400, 800]
+    assert "Hernia" not in curve["over"]
+    assert len(curve["over"]) == 13
+    assert [point["patients"] for point in curve["extrapolated"]] == [1600, RELEASE_PATIENTS]
+    areas = [point["auroc"] for point in curve["points"] + curve["extrapolated"]]
+    assert areas == sorted(areas)
+    assert all(p["low"] <= p["auroc"] <= p["high"] for p in curve["points"])
+    pictures.learning_curve(curve, tmp_path / "curve.png")
+    assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def test_runs_that_form_no_curve_are_refused(runs: list[Path]) -> None:
+    with pytest.raises(RunError, match="three runs"):
+        learning_curve(runs[:2])
+    write_config(runs[1], 100, {"patients": 0.125, "epochs": 8, "seed": 2})
+    with pytest.raises(RunError, match="differ in more"):
+        learning_curve(runs)
+    write_config(runs[1], 800, {"patients": 0.125, "epochs": 8, "seed": 1})
+    with pytest.raises(RunError, match="same number"):
+        learning_curve(runs)

@@ -1,0 +1,123 @@
+"""How validation AUROC grows with the number of training patients, and where it would go.
+
+The shares must be trained with as many steps as the whole, or the curve shows the shorter
+training. The extrapolation is a power law of the distance to 1, as learning curves of deep
+networks follow one over orders of magnitude (Hestness et al., arXiv:1712.00409, 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.report import Report, read
+from edge_app.labels import FINDINGS, LABELS
+from train.errors import RunError
+from train.run import read_config
+
+MIN_POSITIVES: Final = 10
+"""Findings with fewer in validation are left out: one image more would look like learning."""
+
+RELEASE_PATIENTS: Final = 28_008
+"""Of train_val in the whole NIH release (train_val_list.txt: Wang et al., CVPR 2017)."""
+
+
+def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any]:
+    """Points and extrapolation of the finished `runs`, JSON-able.
+
+    Args:
+        runs: run folders with `reports/float-validation.json`, of one recipe but for its share
+            of patients, epochs and patience.
+        resamples: of the bootstrap over validation patients.
+
+    Raises:
+        RunError: fewer than three runs, of different recipes, or on different images.
+        ReportError: a run was not evaluated on validation yet.
+    """
+    if len(runs) < 3:
+        raise RunError("a learning curve takes three runs or more, of different shares of patients")
+    reports = [read(run / "reports" / "float-validation.json") for run in runs]
+    configs = [read_config(run / "config.json") for run in runs]
+    _require_comparable(configs, reports)
+    answers = reports[0].evaluated
+    findings = [i for i in FINDINGS if answers.targets[:, i].sum() >= MIN_POSITIVES]
+    weights = np.concatenate(
+        [np.ones((1, len(answers.images))), patient_weights(answers.patients, resamples, seed=0)]
+    )
+    areas = np.stack([_macro(report, findings, weights) for report in reports])
+    patients = np.array([config["dataset"]["train"]["patients"] for config in configs])
+    order = np.argsort(patients)
+    targets = [2 * int(patients.max()), RELEASE_PATIENTS]
+    return {
+        "over": [LABELS[i] for i in findings],
+        "validation": reports[0].content["dataset"],
+        "points": [
+            {
+                "run": runs[i].name,
+                "patients": int(patients[i]),
+                "images": configs[i]["dataset"]["train"]["images"],
+                **_value(areas[i]),
+            }
+            for i in order
+        ],
+        "extrapolated": [
+            {"patients": count, **_value(power_law(patients, areas, count))} for count in targets
+        ],
+    }
+
+
+def power_law(
+    patients: NDArray[np.int64], areas: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """AUROC at `count` patients: least squares of log(1 − AUROC) over log(patients).
+
+    Args:
+        patients: R counts.
+        areas: R×B AUROCs, one column a resample.
+        count: to extrapolate to.
+
+    Returns:
+        B values.
+    """
+    x = np.log(patients) - np.log(patients).mean()
+    y = np.log(1 - areas)
+    slope = x @ y / (x @ x)
+    distance: NDArray[np.float64] = np.exp(
+        y.mean(axis=0) + slope * (np.log(count) - np.log(patients).mean())
+    )
+    return 1 - distance
+
+
+def _require_comparable(configs: Sequence[dict[str, Any]], reports: Sequence[Report]) -> None:
+    free = ("patients", "epochs", "patience")
+    recipes = [{k: v for k, v in c["recipe"].items() if k not in free} for c in configs]
+    if any(recipe != recipes[0] for recipe in recipes):
+        raise RunError("these runs differ in more than their share of patients: no learning curve")
+    if len({report.content["dataset"]["digest"] for report in reports}) > 1:
+        raise RunError("these runs were validated on different images: no learning curve")
+    if len({config["dataset"]["train"]["patients"] for config in configs}) < len(configs):
+        raise RunError("two of these runs have the same number of patients: no learning curve")
+
+
+def _macro(
+    report: Report, findings: Sequence[int], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    answers = report.evaluated
+    area: NDArray[np.float64] = np.mean(
+        [
+            auroc(answers.targets[:, i] > 0, answers.logits[:, i].astype(np.float64), weights)
+            for i in findings
+        ],
+        axis=0,
+    )
+    return area
+
+
+def _value(areas: NDArray[np.float64]) -> dict[str, float]:
+    low, high = interval(areas[1:])
+    return {"auroc": round(float(areas[0]), 4), "low": round(low, 4), "high": round(high, 4)}
