@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from edge_app.inference.preprocess import resize, to_tensor
 from edge_app.labels import LABELS
 from edge_app.runtimes.asked import Asked
 from edge_app.runtimes.choice import open_session
+from edge_app.runtimes.session import RawOutputs
 
 BLANK_RANGE = 8
 """Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
@@ -92,19 +94,32 @@ class Classifier:
         self.asked = asked or Asked()
         self.session, self.choice = open_session(model, self.asked)
 
+    def another(self) -> Classifier:
+        """The same with an interpreter of its own: one serves one thread at a time."""
+        twin = copy(self)
+        twin.session = self.session.another()
+        return twin
+
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
-        raw = self.session.run(tensor)
-        logits = self.model.real(raw.logits, "logits")
-        if not np.isfinite(logits).all():
-            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, self.model.real(raw.map, "map")
+        return self._real(self.session.run(self.tensor(self.resized(pixels))))
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph."""
-        pixels = resize(image.pixels, self.model.input_spec)
-        logits, activation = self.logits(pixels)
+        resized = self.resized(image.pixels)
+        return self.findings(image, resized, self.session.run(self.tensor(resized)))
+
+    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """H×W uint8 → the same picture at the network's size."""
+        return resize(pixels, self.model.input_spec)
+
+    def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
+        """A picture of the network's size → what `session.run` takes."""
+        return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
+
+    def findings(self, image: Radiograph, resized: NDArray[np.uint8], raw: RawOutputs) -> Findings:
+        """What the network said of an image → scores, decisions, warnings."""
+        logits, activation = self._real(raw)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
             Finding(
@@ -118,10 +133,16 @@ class Classifier:
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
-        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
+        blank = int(resized.max()) - int(resized.min()) < BLANK_RANGE
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(findings, activation, tuple(warnings), blank)
+
+    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits = self.model.real(raw.logits, "logits")
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        return logits, self.model.real(raw.map, "map")
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""

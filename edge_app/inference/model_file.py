@@ -16,7 +16,6 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from math import prod
@@ -26,14 +25,13 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ModelError
+from edge_app.errors import InvalidError, ModelError
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.preprocess import InputSpec
 from edge_app.labels import LABELS
 
 SCHEMA_VERSION: Final = 1
 SHIPPED: Final = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL: Final = "cxr-lite0-128"
 
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_MANIFEST_BYTES: Final = 1 << 20
@@ -260,12 +258,12 @@ def check_manifest(manifest: Any) -> None:
     Raises:
         ModelError: the first thing that is wrong, by its place in the manifest.
     """
-    import fastjsonschema
+    from edge_app.inference import manifest_check
 
     try:
-        _validator()(manifest)
-    except fastjsonschema.JsonSchemaException as error:
-        raise ModelError(f"bad manifest: {error.message[:200]}") from None
+        manifest_check.validate(manifest)
+    except InvalidError as error:
+        raise ModelError(f"bad manifest: {str(error)[:200]}") from None
     if manifest["labels"] != list(LABELS):
         raise ModelError("bad manifest: its labels are not this version's, in their order")
     if manifest["default_operating_point"] not in manifest["operating_points"]:
@@ -287,14 +285,6 @@ def check_manifest(manifest: Any) -> None:
         given = manifest.get(part, {"slope": [], "intercept": []})
         if not np.isfinite([given["slope"], given["intercept"]]).all():
             raise ModelError(f"bad manifest: its {part} is not finite")
-
-
-def _validator() -> Callable[[Any], Any]:
-    import fastjsonschema
-
-    schema = json.loads((Path(__file__).parent / "manifest.schema.json").read_text())
-    validate: Callable[[Any], Any] = fastjsonschema.compile(schema)
-    return validate
 
 
 def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:
