@@ -27,13 +27,14 @@ class Tally:
     answered: int = 0
     refused: int = 0
     blank: int = 0
+    withheld: int = 0
     interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_INPUT if self.refused or self.blank else EXIT_DONE
+        return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE
 
 
 def classify_all(
@@ -68,7 +69,10 @@ def _answer(
         return
     findings = classifier.classify(image)
     tally.answered += 1
-    if findings.blank:
+    if findings.withheld:
+        tally.withheld += 1
+        complain(f"{name}: {findings.withheld}; not scored (--force scores it all the same)")
+    elif findings.blank:
         tally.blank += 1
         complain(f"{name}: {findings.warnings[-1]}")
     writer.answer(name, image, findings)

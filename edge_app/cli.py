@@ -72,12 +72,14 @@ def options(
     pass
 
 
-def _classifier(model: str, operating_point: str | None, asked: Asked) -> Classifier:
+def _classifier(
+    model: str, operating_point: str | None, asked: Asked, *, force: bool = False
+) -> Classifier:
     """Ready to answer; what was hoped for and is not used is said."""
     from edge_app.inference.classifier import Classifier
     from edge_app.output import complain
 
-    classifier = Classifier(read(locate(model)), operating_point, asked)
+    classifier = Classifier(read(locate(model)), operating_point, asked, force=force)
     for note in classifier.choice.notes:
         complain(note)
     return classifier
@@ -98,6 +100,9 @@ def classify(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
+    ] = False,
     max_bytes: MaxBytesOption = Limits.max_bytes,
     max_pixels: MaxPixelsOption = Limits.max_pixels,
 ) -> None:
@@ -108,7 +113,8 @@ def classify(
 
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
-    classifier = _classifier(model, operating_point, Asked(runtime, delegate, threads))
+    asked = Asked(runtime, delegate, threads)
+    classifier = _classifier(model, operating_point, asked, force=force)
     sources = Sources(images, recursive)
     many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
@@ -136,8 +142,9 @@ def classify(
         complain(f"interrupted after {tally.answered} answers")
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
-    elif many and tally.refused:
-        complain(f"{tally.answered} answered, {tally.refused} refused")
+    elif many and (tally.refused or tally.withheld):
+        answered = tally.answered - tally.withheld
+        complain(f"{answered} answered, {tally.withheld} withheld, {tally.refused} refused")
     raise typer.Exit(tally.exit_code)
 
 

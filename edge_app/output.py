@@ -38,6 +38,10 @@ class TableWriter:
         facts = image.facts
         lines = [f"{name}  ({facts['width']}x{facts['height']} {facts['format']})"]
         lines += [f"  warning: {warning}" for warning in findings.warnings]
+        if findings.withheld:
+            lines += [f"  findings withheld: {findings.withheld}"]
+            self.out.write("\n".join(lines) + "\n\n")
+            return
         lines += ["  finding             score  threshold"]
         ranked = sorted(findings.findings, key=lambda f: (not f.above, -f.score))
         for finding in ranked[: self.top]:
@@ -77,11 +81,14 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings]
+        scores = [f"{finding.score:.6f}" for finding in findings.findings] or [""] * len(LABELS)
         above = "|".join(finding.label for finding in findings.findings if finding.above)
         warnings = "; ".join(findings.warnings)
         self.rows.writerow(
-            [name, *scores, above, self.point, self.model.sha256, warnings, "", DISCLAIMER]
+            [
+                *(name, *scores, above, self.point, self.model.sha256, warnings),
+                *(findings.withheld or "", DISCLAIMER),
+            ]
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
@@ -119,6 +126,7 @@ class JsonWriter:
                     }
                     for finding in ranked
                 ],
+                "input_check": findings.check.as_dict() if findings.check else None,
                 "blank": findings.blank,
                 "warnings": list(findings.warnings),
                 "image": image.facts,

@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 from edge_app.errors import ModelError, UsageError
 from edge_app.images.radiograph import Radiograph
 from edge_app.inference.calibration import calibrated
+from edge_app.inference.input_check import BLANK_RANGE, Verdict
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
 from edge_app.labels import LABELS
 from edge_app.runtimes.asked import Asked
 from edge_app.runtimes.choice import open_session
-
-BLANK_RANGE = 8
-"""Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
-
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -49,16 +46,24 @@ class Findings:
     """The answer for one radiograph.
 
     Attributes:
-        findings: 15, in label order.
-        map: h×w×15 float32, class activation in logits: its spatial mean is the logits.
+        findings: 15, in label order; none where they are withheld.
+        map: h×w×15 float32, class activation in logits: its spatial mean is the logits; empty
+            where the findings are withheld.
         warnings: one line each, of the image and of its scoring.
-        blank: the picture is (nearly) constant: scored, but not to be believed.
+        blank: the picture is (nearly) constant: its scores are not to be believed.
+        check: what the input check made of the picture; None where the model has none.
     """
 
     findings: tuple[Finding, ...]
     map: NDArray[np.float32]
     warnings: tuple[str, ...]
     blank: bool
+    check: Verdict | None = None
+
+    @property
+    def withheld(self) -> str | None:
+        """Why there are no findings; None where there are."""
+        return self.check.reason if self.check and not self.findings else None
 
 
 def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
@@ -76,6 +81,7 @@ class Classifier:
         model: see `model_file.read`.
         operating_point: a name in the manifest; its default if None.
         asked: which runtime and delegate, how many threads; what works best here if not said.
+        force: score what the input check flags, too.
 
     Attributes:
         session: what computes.
@@ -86,7 +92,12 @@ class Classifier:
     """
 
     def __init__(
-        self, model: ModelFile, operating_point: str | None = None, asked: Asked | None = None
+        self,
+        model: ModelFile,
+        operating_point: str | None = None,
+        asked: Asked | None = None,
+        *,
+        force: bool = False,
     ) -> None:
         points = model.manifest["operating_points"]
         self.model = model
@@ -98,6 +109,7 @@ class Classifier:
             )
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
         self.asked = asked or Asked()
+        self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
 
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -111,8 +123,15 @@ class Classifier:
         return logits, dequantize(raw.map, outputs["map"]["quantization"])
 
     def classify(self, image: Radiograph) -> Findings:
-        """Score one radiograph."""
+        """Score one radiograph, if it looks like one that can be."""
         pixels = resize(image.pixels, self.model.input_spec)
+        height, width = image.pixels.shape
+        check = self.check.judge(pixels, (height, width)) if self.check else None
+        warnings = list(image.warnings)
+        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
+        if check and check.reason and not self.force:
+            nothing = np.zeros((0, 0, len(LABELS)), np.float32)
+            return Findings((), nothing, tuple(warnings), blank, check)
         logits, activation = self.logits(pixels)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
@@ -121,16 +140,15 @@ class Classifier:
             )
             for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
         )
-        warnings = list(image.warnings)
-        height, width = image.pixels.shape
         if max(height, width) > MAX_ASPECT * min(height, width):
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
-        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
+        if check and check.reason and not blank:
+            warnings.append(f"{check.reason}; its scores mean little")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
-        return Findings(findings, activation, tuple(warnings), blank)
+        return Findings(findings, activation, tuple(warnings), blank, check)
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
