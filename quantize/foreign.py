@@ -74,15 +74,15 @@ def crops(path: Path, generator: np.random.Generator, count: int = CROPS) -> Ite
 
 # --- drawn -----------------------------------------------------------------------------------
 
-WORDS: Final = tuple(
+TEXT: Final = (
     "patient was seen in the clinic on and no acute findings were noted of the heart lungs are "
     "clear without focal consolidation effusion invoice total amount due please find attached the "
-    "minutes of our last meeting chapter figure table results method discussion".split(" ")
+    "minutes of our last meeting chapter figure table results method discussion"
 )
 
 
 def _line(generator: np.random.Generator, words: int) -> str:
-    return " ".join(generator.choice(WORDS, words)).capitalize() + "."
+    return " ".join(generator.choice(TEXT.split(), words)).capitalize() + "."
 
 
 def document(generator: np.random.Generator) -> Picture:
@@ -252,7 +252,7 @@ NEAR_MISSES: Final = {
     "inverted": NearMiss("inverted", lambda p: 255 - p),
     "turned by 90° clockwise": NearMiss("turned-clockwise", lambda p: np.rot90(p, -1)),
     "turned by 90° counter-clockwise": NearMiss("turned-counter-clockwise", np.rot90),
-    "turned by 180°": NearMiss("turned-half", lambda p: np.rot90(p, 2)),
+    "turned by 180°": NearMiss("upside-down", lambda p: np.rot90(p, 2)),
     "upside down": NearMiss("upside-down", lambda p: p[::-1]),
     "mirrored": NearMiss("mirrored", lambda p: p[:, ::-1]),
     "its left half": NearMiss("cropped", lambda p: _stretched(p, (0.0, 0.0, 0.5, 1.0))),

@@ -28,20 +28,18 @@ REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
 
 KINDS: Final = {
-    "foreign": "is not like any chest radiograph that the check knows",
-    "inverted": "looks like an inverted radiograph: bone must be bright",
-    "turned-clockwise": "looks like a radiograph turned by 90° clockwise: turn it upright",
-    "turned-counter-clockwise": "looks like a radiograph turned by 90° counter-clockwise: "
-    "turn it upright",
-    "turned-half": "looks like a radiograph turned by 180°: turn it upright",
-    "upside-down": "looks like a radiograph upside down (top and bottom exchanged): flip it back",
-    "mirrored": "looks like a mirrored radiograph (left and right exchanged): flip it back",
-    "cropped": "looks like a part of a chest radiograph: give all of it",
-    "framed": "looks like a radiograph with wide empty borders: crop them off",
-    "over-exposed": "looks like an over-exposed radiograph: most of it is white",
-    "under-exposed": "looks like an under-exposed radiograph: most of it is black",
+    "foreign": "",
+    "inverted": "inverted: bone must be bright",
+    "turned-clockwise": "turned by 90° clockwise: turn it upright",
+    "turned-counter-clockwise": "turned by 90° counter-clockwise: turn it upright",
+    "upside-down": "upside down (turned by 180°, or top and bottom exchanged): turn it upright",
+    "mirrored": "mirrored: left and right must not be exchanged",
+    "cropped": "cropped to a part of the chest: give all of it",
+    "framed": "surrounded by wide empty borders: crop them off",
+    "over-exposed": "over-exposed, most of it white",
+    "under-exposed": "under-exposed, most of it black",
 }
-"""What the small network tells apart from a radiograph as it should be, and the words for it."""
+"""What the small network tells apart from a radiograph as it should be, and what such a one is."""
 
 BLANK: Final = "blank"
 ASPECT: Final = "aspect"
@@ -184,5 +182,8 @@ class InputCheck:
             return Verdict(score, ASPECT, f"is {width}x{height}: no radiograph is so long")
         if score <= 0:
             return Verdict(score, None, None)
-        kind, words = list(KINDS.items())[worst]
-        return Verdict(score, kind, words)
+        kind, what = list(KINDS.items())[worst]
+        likeness = f": most like one that is {what}" if what else ""
+        return Verdict(
+            score, kind, f"does not look like an upright frontal chest radiograph{likeness}"
+        )
