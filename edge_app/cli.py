@@ -143,8 +143,8 @@ def classify(
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
     elif many and (tally.refused or tally.withheld):
-        answered = tally.answered - tally.withheld
-        complain(f"{answered} answered, {tally.withheld} withheld, {tally.refused} refused")
+        withheld = f"; findings of {tally.withheld} withheld" if tally.withheld else ""
+        complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
     raise typer.Exit(tally.exit_code)
 
 
