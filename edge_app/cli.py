@@ -100,6 +100,13 @@ def classify(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
+    heatmap: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also draw where the top findings are seen, as PNG."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
     ] = False,
@@ -124,6 +131,11 @@ def classify(
         writer = CsvWriter(classifier, sys.stdout)
     else:
         writer = TableWriter(classifier, top, sys.stdout)
+    heatmaps = None
+    if heatmap:
+        from edge_app.heatmap.writer import HeatmapWriter
+
+        writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
     # A bar among the answers would tear them: it is for output that goes elsewhere.
     shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
     tally = classify_all(
@@ -145,6 +157,9 @@ def classify(
     elif many and (tally.refused or tally.withheld):
         withheld = f"; findings of {tally.withheld} withheld" if tally.withheld else ""
         complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
+    if heatmaps and heatmaps.failed and not tally.interrupted:
+        complain(f"{heatmaps.failed} heatmap(s) not written")
+        raise typer.Exit(EXIT_MODEL)
     raise typer.Exit(tally.exit_code)
 
 

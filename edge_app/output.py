@@ -48,6 +48,8 @@ class TableWriter:
             threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
             mark = "  above" if finding.above else ""
             lines.append(f"  {finding.label:<19} {finding.score:.3f}  {threshold:>9}{mark}")
+        if findings.heatmap:
+            lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
@@ -127,6 +129,7 @@ class JsonWriter:
                     for finding in ranked
                 ],
                 "input_check": findings.check.as_dict() if findings.check else None,
+                **({"heatmap": findings.heatmap} if findings.heatmap else {}),
                 "blank": findings.blank,
                 "warnings": list(findings.warnings),
                 "image": image.facts,

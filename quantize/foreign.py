@@ -171,7 +171,7 @@ def noise(generator: np.random.Generator) -> Picture:
         return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
     else:
         share = generator.uniform(0.05, 0.95)
-        values = 255.0 * (generator.random((side, side)) < share)
+        values = np.where(generator.random((side, side)) < share, 255.0, 0.0)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

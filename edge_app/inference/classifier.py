@@ -52,6 +52,7 @@ class Findings:
         warnings: one line each, of the image and of its scoring.
         blank: the picture is (nearly) constant: its scores are not to be believed.
         check: what the input check made of the picture; None where the model has none.
+        heatmap: file, size and peaks of the heatmap, for JSON; None where none was drawn.
     """
 
     findings: tuple[Finding, ...]
@@ -59,6 +60,7 @@ class Findings:
     warnings: tuple[str, ...]
     blank: bool
     check: Verdict | None = None
+    heatmap: dict[str, object] | None = None
 
     @property
     def withheld(self) -> str | None:
