@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -121,24 +122,27 @@ def _lines(
 def _mark(
     image: Image.Image, peaks: Sequence[tuple[float, float] | None], place: tuple[int, int, int]
 ) -> None:
-    """A ring with the finding's number at each peak; those at one place share a ring."""
+    """A ring at each peak with the finding's number; peaks closer than its radius share one."""
     from PIL import ImageDraw
 
     left, width, height = place
     draw, radius = ImageDraw.Draw(image), max(7, max(width, height) // 50)
     font = _font(radius)
-    rings: dict[tuple[float, float], list[str]] = {}
+    rings: list[tuple[tuple[float, float], list[str]]] = []
     for number, where in enumerate(peaks, 1):
-        if where:
-            rings.setdefault(where, []).append(str(number))
-    for (x, y), numbers in rings.items():
-        centre = (left + x * width, y * height)
-        box = [centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius]
-        draw.ellipse(box, outline=DARK, width=4)
-        draw.ellipse(box, outline=LIGHT, width=2)
-        text, inside = ",".join(numbers), x < 0.9
-        at = (centre[0] + (1.4 if inside else -2.6) * radius, centre[1] - 0.6 * radius)
-        _outlined(draw, at, text, font)
+        if where is None:
+            continue
+        centre = (left + where[0] * width, where[1] * height)
+        near = [numbers for at, numbers in rings if math.dist(at, centre) < radius]
+        if near:
+            near[0].append(str(number))
+        else:
+            rings.append((centre, [str(number)]))
+    for (x, y), numbers in rings:
+        for colour, line in ((DARK, 4), (LIGHT, 2)):
+            box = (x - radius, y - radius, x + radius, y + radius)
+            draw.ellipse(box, outline=colour, width=line)
+        _outlined(draw, (x + 1.4 * radius, y - 0.6 * radius), ", ".join(numbers), font)
 
 
 def _outlined(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: Font) -> None:

@@ -28,24 +28,34 @@ FLAT: Final = 1e-6
 def evidence(cells: NDArray[np.floating[Any]], height: int, width: int) -> NDArray[np.float32]:
     """h×w cells of one label, in logits → height×width: 0 at or below their mean, 1 at the peak.
 
-    Cubic between the cells' centres. All 0 where the cells are equal.
+    Cubic between the cells' centres, flat beyond the outer ones. All 0 where the cells are equal.
     """
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(cells - cells.mean(), np.float32))
-    smooth = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    rows, columns = cells.shape
+    padded = np.pad((cells - cells.mean()).astype(np.float32), 1, mode="edge")
+    smooth = np.asarray(
+        Image.fromarray(padded).resize(
+            (width, height), Image.Resampling.BICUBIC, box=(1, 1, columns + 1, rows + 1)
+        )
+    )
     above = np.maximum(smooth, 0)
     highest = above.max(initial=0)
     return above / highest if highest > FLAT else np.zeros_like(above)
 
 
 def peak(cells: NDArray[np.floating[Any]]) -> tuple[float, float] | None:
-    """Where the evidence is highest, as shares of width and height; None where nowhere."""
+    """Where the evidence is highest, as shares of width and height; None where nowhere.
+
+    It lies between the centres of the outer cells: what is beyond them is not told apart.
+    """
     found = evidence(cells, GRID, GRID)
     if not found.any():
         return None
-    row, column = divmod(int(found.argmax()), GRID)
-    return (column + 0.5) / GRID, (row + 0.5) / GRID
+    top, left = (GRID // (2 * count) for count in cells.shape)
+    inner = found[top : GRID - top, left : GRID - left]
+    row, column = divmod(int(inner.argmax()), inner.shape[1])
+    return (left + column + 0.5) / GRID, (top + row + 0.5) / GRID
 
 
 def shown(findings: Findings) -> list[Finding]:
