@@ -187,6 +187,31 @@ def refusals(
 
 
 @app.command()
+def localise(
+    model: Annotated[str, typer.Argument(help="An int8 model file, or a shipped model's name.")],
+    run: RunArgument,
+    data: Annotated[Path, typer.Argument(help="The NIH release's folder, with its box list.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written; default: reports/NAME.")
+    ] = None,
+    document: DocumentOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Do the maps point where radiologists drew boxes? Beside the float ones and the centre."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.localise import localise as measured
+    from quantize.localise import read_boxes
+    from train.cli import read_split
+    from train.run import open_run
+
+    boxes, judged = read_boxes(data), read(locate(model))
+    cached = read_split(data, judged.input_spec.height, cache, None, "test")
+    result = measured(judged, open_run(run), cached, boxes, seed)
+    _publish(result, out or Path("reports") / judged.name, document)
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:

@@ -100,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[], Picture], set[str]]] = {
     "the mediastinum alone": (lambda: stretched(1 / 3, 2 / 3), {"cropped"}),
     "wide black borders": (lambda: framed(0), {"framed"}),
     "wide white borders": (lambda: framed(255), {"framed"}),
-    "over-exposed": (lambda: np.clip(RADIOGRAPH * 3.0, 0, 255).astype(np.uint8), {"over-exposed"}),
+    "over-exposed": (lambda: np.clip(RADIOGRAPH * 4.0, 0, 255).astype(np.uint8), {"over-exposed"}),
     "under-exposed": (lambda: (RADIOGRAPH * 0.15).astype(np.uint8), {"under-exposed"}),
 }
 
