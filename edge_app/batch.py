@@ -18,6 +18,7 @@ from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
 Item = TypeVar("Item")
+Reader = Callable[[str, Limits], Radiograph]
 
 
 @dataclass
@@ -37,8 +38,28 @@ class Tally:
         return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE
 
 
+def read_source(source: str, limits: Limits) -> Radiograph:
+    """The radiograph in a file, or on standard input.
+
+    Raises:
+        ImageError: whatever is wrong with it, in one line.
+    """
+    if source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ImageError("standard input is closed")
+        with _at_once():
+            return read_image(sys.stdin.buffer, limits)
+    if not is_utf8(source):
+        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
+    return read_image(source, limits)
+
+
 def classify_all(
-    sources: Iterable[str], classifier: Classifier, writer: Writer, limits: Limits
+    sources: Iterable[str],
+    classifier: Classifier,
+    writer: Writer,
+    limits: Limits,
+    read: Reader = read_source,
 ) -> Tally:
     """Answer each source through `writer`, in order; faults of single images go on.
 
@@ -50,18 +71,23 @@ def classify_all(
             for source in sources:
                 if interrupted():
                     raise KeyboardInterrupt
-                _answer(source, classifier, writer, limits, tally)
+                _answer(source, classifier, writer, limits, tally, read)
     except KeyboardInterrupt:
         tally.interrupted = True
     return tally
 
 
 def _answer(
-    source: str, classifier: Classifier, writer: Writer, limits: Limits, tally: Tally
+    source: str,
+    classifier: Classifier,
+    writer: Writer,
+    limits: Limits,
+    tally: Tally,
+    read: Reader,
 ) -> None:
     name = printable(source)
     try:
-        image = _read(source, limits)
+        image = read(source, limits)
     except ImageError as error:
         tally.refused += 1
         complain(f"{name}: {error}")
@@ -102,17 +128,6 @@ def _at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _read(source: str, limits: Limits) -> Radiograph:
-    if source == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise ImageError("standard input is closed")
-        with _at_once():
-            return read_image(sys.stdin.buffer, limits)
-    if not is_utf8(source):
-        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits)
 
 
 def with_progress(items: Iterable[Item], doing: str) -> Iterator[Item]:

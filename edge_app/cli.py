@@ -88,9 +88,9 @@ def _classifier(
 @app.command()
 def classify(
     images: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
-    ],
+    ] = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
     runtime: RuntimeOption = AUTO,
@@ -100,6 +100,12 @@ def classify(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
+    film: Annotated[
+        bool, typer.Option("--film", help="They are photographs of films or screens.")
+    ] = False,
+    camera: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Photograph a film with this camera.")
+    ] = None,
     heatmap: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Also draw where the top findings are seen, as PNG."),
@@ -114,14 +120,26 @@ def classify(
     max_pixels: MaxPixelsOption = Limits.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
-    from edge_app.batch import classify_all, with_progress
+    from edge_app.batch import Reader, classify_all, read_source, with_progress
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
 
+    if (camera is None) == (not images):
+        raise UsageError("give IMAGE... or --camera N: one of them, not both")
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
     asked = Asked(runtime, delegate, threads)
     classifier = _classifier(model, operating_point, asked, force=force)
+    read_one: Reader = read_source
+    if camera is not None:
+        from edge_app.film.camera import camera_reader
+
+        images, read_one = [f"camera {camera}"], camera_reader(camera)
+    if film or camera is not None:
+        from edge_app.film.rectify import film_reader
+
+        read_one = film_reader(read_one, classifier.check, classifier.model.input_spec)
+    images = images or []
     sources = Sources(images, recursive)
     many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
@@ -143,6 +161,7 @@ def classify(
         classifier,
         writer,
         Limits(max_bytes, max_pixels),
+        read_one,
     )
     if tally.answered:
         writer.close()

@@ -212,6 +212,30 @@ def localise(
 
 
 @app.command()
+def film(
+    model: Annotated[str, typer.Argument(help="A model file, or a shipped model's name.")],
+    data: DataArgument,
+    images: Annotated[int, typer.Option(min=1, help="Test images to photograph.")] = 500,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written; default: reports/NAME.")
+    ] = None,
+    document: DocumentOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the photographs.")] = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """How far scores move through a synthetic photograph of the film, rectified and not."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.film import film as measured
+    from train.cli import read_split
+
+    judged = read(locate(model))
+    cached = read_split(data, judged.input_spec.height, cache, limit, "test")
+    result = measured(judged, cached, images, seed, console)
+    _publish(result, out or Path("reports") / judged.name, document)
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
