@@ -16,6 +16,9 @@ SMALLEST: Final = 0.12
 LARGEST: Final = 0.97
 """Share of the photograph that a film covers."""
 
+LONGEST: Final = 1.55
+"""Longer side over shorter one of a film, as it is photographed; films are 1.0 to about 1.3."""
+
 STANDS_OUT: Final = 12.0
 """Gray levels, at least, between the two sides of the film's edge."""
 
@@ -89,9 +92,18 @@ def _quadrilaterals(mask: NDArray[np.uint8]) -> list[Corners]:
         for share in (0.01, 0.02, 0.04, 0.08):
             outline = cv2.approxPolyDP(hull, share * cv2.arcLength(hull, True), True)
             if len(outline) == 4:
-                found.append(ordered(outline.reshape(4, 2).astype(np.float64)))
+                quad = ordered(outline.reshape(4, 2).astype(np.float64))
+                across, down = (_length(quad, first) for first in (0, 1))
+                if max(across, down) < LONGEST * min(across, down):
+                    found.append(quad)
                 break
     return found
+
+
+def _length(quad: Corners, first: int) -> float:
+    """Mean length of the side from corner `first` and of its opposite."""
+    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    return float(sides[first] + sides[first + 2]) / 2
 
 
 def ordered(points: NDArray[Any]) -> Corners:
