@@ -4,7 +4,7 @@ DEMO := .venv/demo
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
 APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/models/*)
-CODE := edge_app train quantize boards tests examples
+CODE := edge_app train quantize benchmarks boards tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test lint test-device test-workstation test-pi wheel kit clean

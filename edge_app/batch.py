@@ -1,24 +1,28 @@
-"""Many radiographs, one after the other: every good one answered, every broken one named."""
+"""Many radiographs, in order: every good one answered, every broken one named."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import read_image
-from edge_app.inference.classifier import Classifier
+from edge_app.inference.classifier import Classifier, Findings
 from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
 Item = TypeVar("Item")
 Reader = Callable[[str, Limits], Radiograph]
+
+AHEAD: Final = 2
+"""Images begun per worker before the first of them is answered: memory stays flat."""
 
 
 @dataclass
@@ -54,11 +58,18 @@ def read_source(source: str, limits: Limits) -> Radiograph:
     return read_image(source, limits)
 
 
+Scored = tuple[Radiograph, Findings] | ImageError
+"""What became of one source."""
+
+Score = Callable[[str, Classifier], Scored]
+
+
 def classify_all(
     sources: Iterable[str],
     classifier: Classifier,
     writer: Writer,
     limits: Limits,
+    workers: int = 1,
     read: Reader = read_source,
 ) -> Tally:
     """Answer each source through `writer`, in order; faults of single images go on.
@@ -67,33 +78,84 @@ def classify_all(
     """
     tally = Tally()
     try:
-        with interruptible() as interrupted:
-            for source in sources:
+        with (
+            interruptible() as interrupted,
+            closing(
+                _all_scored(sources, classifier, partial(_scored, limits, read), workers)
+            ) as answers,
+        ):
+            for source, scored in answers:
+                _answer(source, scored, writer, tally)
                 if interrupted():
                     raise KeyboardInterrupt
-                _answer(source, classifier, writer, limits, tally, read)
     except KeyboardInterrupt:
         tally.interrupted = True
     return tally
 
 
-def _answer(
-    source: str,
-    classifier: Classifier,
-    writer: Writer,
-    limits: Limits,
-    tally: Tally,
-    read: Reader,
-) -> None:
-    name = printable(source)
+def _all_scored(
+    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
+) -> Generator[tuple[str, Scored], None, None]:
+    if workers == 1:
+        return ((source, score(source, classifier)) for source in sources)
+    return _scored_by_threads(sources, classifier, score, workers)
+
+
+def _scored_by_threads(
+    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
+) -> Generator[tuple[str, Scored], None, None]:
+    """In the order of the sources. Decoders and interpreters run without Python's lock."""
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from queue import SimpleQueue
+
+    idle: SimpleQueue[Classifier] = SimpleQueue()
+    for _ in range(workers - 1):
+        idle.put(classifier.another())
+    idle.put(classifier)
+
+    def work(source: str) -> Scored:
+        one = idle.get()
+        try:
+            return score(source, one)
+        finally:
+            idle.put(one)
+
+    begun: deque[tuple[str, Future[Scored]]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for source in sources:
+            if source == STANDARD_INPUT:  # only the main thread can be interrupted while it waits
+                future: Future[Scored] = Future()
+                future.set_result(work(source))
+            else:
+                future = pool.submit(work, source)
+            begun.append((source, future))
+            if len(begun) > AHEAD * workers:
+                first, future = begun.popleft()
+                yield first, future.result()
+        for first, future in begun:
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _scored(limits: Limits, read: Reader, source: str, classifier: Classifier) -> Scored:
     try:
         image = read(source, limits)
     except ImageError as error:
+        return error
+    return image, classifier.classify(image)
+
+
+def _answer(source: str, scored: Scored, writer: Writer, tally: Tally) -> None:
+    name = printable(source)
+    if isinstance(scored, ImageError):
         tally.refused += 1
-        complain(f"{name}: {error}")
-        writer.refusal(name, error)
+        complain(f"{name}: {scored}")
+        writer.refusal(name, scored)
         return
-    findings = classifier.classify(image)
+    image, findings = scored
     tally.answered += 1
     if findings.withheld:
         tally.withheld += 1

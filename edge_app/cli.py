@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -23,7 +24,7 @@ from edge_app.errors import (
     UsageError,
 )
 from edge_app.images.radiograph import Limits
-from edge_app.inference.model_file import DEFAULT_MODEL, locate, read, shipped_models
+from edge_app.models import DEFAULT_MODEL
 from edge_app.runtimes.asked import AUTO, Asked
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _classifier(
 ) -> Classifier:
     """Ready to answer; what was hoped for and is not used is said."""
     from edge_app.inference.classifier import Classifier
+    from edge_app.inference.model_file import locate, read
     from edge_app.output import complain
 
     classifier = Classifier(read(locate(model)), operating_point, asked, force=force)
@@ -96,6 +98,7 @@ def classify(
     runtime: RuntimeOption = AUTO,
     delegate: DelegateOption = AUTO,
     threads: ThreadsOption = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Images worked on at once.")] = 1,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
@@ -128,6 +131,8 @@ def classify(
         raise UsageError("give IMAGE... or --camera N: one of them, not both")
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
+    # Workers share the cores already.
+    threads = threads or (1 if workers > 1 else None)
     asked = Asked(runtime, delegate, threads)
     classifier = _classifier(model, operating_point, asked, force=force)
     read_one: Reader = read_source
@@ -161,6 +166,7 @@ def classify(
         classifier,
         writer,
         Limits(max_bytes, max_pixels),
+        workers,
         read_one,
     )
     if tally.answered:
@@ -242,6 +248,7 @@ def evaluate(
 def models_list(json: JsonOption = False) -> None:
     """The models that came with this package."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import shipped_models
 
     catalogue.print_list(shipped_models(), DEFAULT_MODEL, json)
 
@@ -253,6 +260,7 @@ def models_inspect(
 ) -> None:
     """Manifest, metrics, input and outputs of a model."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import locate, read
 
     catalogue.print_model(read(locate(model)), json)
 
@@ -269,6 +277,7 @@ def models_verify(
 ) -> None:
     """Check digest, schema and tensors, and run the golden vectors on this machine."""
     from edge_app import catalogue
+    from edge_app.inference.model_file import locate, shipped_models
 
     paths = [locate(name) for name in models] if models else shipped_models()
     raise typer.Exit(catalogue.verify(paths, Asked(runtime, delegate, threads), json))
@@ -315,6 +324,47 @@ def compare(
 
 
 @app.command()
+def benchmark(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE]...", help="Files or folders; default: synthetic radiographs."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="As of classify; repeatable.")
+    ] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, max=64, help="Of the interpreter; repeatable.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="A folder by 1 to so many; default: cores.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="No round of measurements begins after so long.")
+    ] = 120,
+    precision: Annotated[
+        float, typer.Option(min=0.001, max=1, help="Enough is a median known to ± this share.")
+    ] = 0.02,
+    json: JsonOption = False,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw it.")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="What is named are results of --json.")
+    ] = False,
+) -> None:
+    """How fast this machine answers, stage by stage, and how sure that is."""
+    from edge_app.benchmarking import command
+
+    if compare:
+        raise typer.Exit(command.side_by_side(named or [], json))
+    code = command.measure(
+        named or [], model or [DEFAULT_MODEL], threads or [1], workers, seconds, precision,
+        json, plot,
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command()
 def doctor(
     runtime: RuntimeOption = AUTO, delegate: DelegateOption = AUTO, json: JsonOption = False
 ) -> None:
@@ -326,6 +376,7 @@ def doctor(
 
 def main() -> NoReturn:
     """Entry point: every error one line and an exit code of its own, never a traceback."""
+    gc.set_threshold(50_000)  # start-up makes many objects and no garbage
     from edge_app.output import complain
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
@@ -348,6 +399,7 @@ def main() -> NoReturn:
     except MemoryError:
         complain("out of memory: close other programs, or lower --max-pixels")
         code = EXIT_MODEL
+    gc.freeze()  # the collector need not look through what goes away with the process
     sys.exit(code)
 
 

@@ -13,7 +13,8 @@ from rich.text import Text
 from edge_app import machine
 from edge_app.catalogue import verified
 from edge_app.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
-from edge_app.inference.model_file import DEFAULT_MODEL, ModelFile, locate, read, shipped_models
+from edge_app.inference.model_file import ModelFile, locate, read, shipped_models
+from edge_app.models import DEFAULT_MODEL
 from edge_app.runtimes import verdict
 from edge_app.runtimes.asked import CPU, EDGETPU, Asked
 from edge_app.runtimes.choice import Choice, choose, tried

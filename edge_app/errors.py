@@ -79,6 +79,10 @@ class ReportError(EdgeCxrError):
     kind = "report"
 
 
+class InvalidError(Exception):
+    """An object is not as its schema says; whoever reads the file says which file it is."""
+
+
 class OutputError(EdgeCxrError):
     """Results were computed but could not be written."""
 

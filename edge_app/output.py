@@ -9,13 +9,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from edge_app import DISCLAIMER
 from edge_app.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
-from edge_app.inference.classifier import Classifier, Findings
 from edge_app.labels import LABELS
+
+if TYPE_CHECKING:
+    from edge_app.inference.classifier import Classifier, Findings
 
 
 class Writer(Protocol):
@@ -144,8 +146,7 @@ class JsonWriter:
 
     def _write(self, answer: dict[str, Any]) -> None:
         whole = {**answer, **self.provenance, "disclaimer": DISCLAIMER}
-        json.dump(whole, self.out, indent=self.indent, ensure_ascii=False)
-        self.out.write("\n")
+        self.out.write(json.dumps(whole, indent=self.indent, ensure_ascii=False) + "\n")
 
 
 def complain(line: str) -> None:

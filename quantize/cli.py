@@ -323,11 +323,13 @@ def outputs(
 ) -> None:
     """What an int8 sigmoid output does to rare labels, beside int8 logits."""
     from quantize.convert import calibration_rows
+    from quantize.int8 import span_pictures
     from quantize.outputs import outputs as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
-    _publish(measured(bench, training.images[training.rows[rows]]), bench.folder, document)
+    pictures, more = training.images[training.rows[rows]], span_pictures(training, seed)
+    _publish(measured(bench, pictures, more), bench.folder, document)
 
 
 @app.command()
@@ -343,12 +345,13 @@ def sabotage(
 ) -> None:
     """Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?"""
     from quantize.convert import calibration_rows
+    from quantize.int8 import span_pictures
     from quantize.sabotage import Workshop
     from quantize.sabotage import sabotage as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
-    result, caught = measured(Workshop(bench, training, rows))
+    result, caught = measured(Workshop(bench, training, rows, span_pictures(training, seed)))
     _publish(result, bench.folder, document)
     if not caught:
         console.print("a fault was not caught by what is there to catch it")

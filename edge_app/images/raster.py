@@ -48,7 +48,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         ImageError: it is none of these, is damaged, or is larger than `limits`.
     """
     # Pillow warns on standard error about files that are refused, or read, here in one line.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
     notes: list[str] = []
     try:
         image = _open(data, limits)
@@ -155,7 +155,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> N
         facts["colour"] = _is_colour(image)
         if facts["colour"]:
             notes.append("is a colour picture: its luma was used")
-    return np.asarray(image.convert("L"))
+    return np.asarray(image if image.mode == "L" else image.convert("L"))
 
 
 def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:

@@ -27,7 +27,15 @@ def read_image(
         ImageError: whatever is wrong with the file, in one line.
     """
     limits = limits or Limits()
-    data = _read(source, limits.max_bytes)
+    return decode(read_bytes(source, limits), limits)
+
+
+def decode(data: bytes, limits: Limits) -> Radiograph:
+    """Decode a file's bytes.
+
+    Raises:
+        ImageError: whatever is wrong with them, in one line.
+    """
     if data[DICOM_PREFIX] == b"DICM":
         from edge_app.images import dicom
 
@@ -38,9 +46,14 @@ def read_image(
     return image
 
 
-def _read(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
+def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> bytes:
+    """A file's bytes, not decoded.
+
+    Raises:
+        ImageError: it cannot be read, is empty, or is larger than `limits`.
+    """
     try:
-        data = read_bounded(source, max_bytes)
+        data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
         raise ImageError(f"{error}: raise --max-bytes if it is really an image") from None
     except UnreadableError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge_app.inference.preprocess import resize, to_tensor
 from edge_app.labels import LABELS
 from edge_app.runtimes.asked import Asked
 from edge_app.runtimes.choice import open_session
+from edge_app.runtimes.session import RawOutputs
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -68,14 +70,6 @@ class Findings:
         return self.check.reason if self.check and not self.findings else None
 
 
-def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
-    if quantization is None:
-        return values.astype(np.float32, copy=False)
-    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
-    return offset * np.float32(quantization["scale"])
-
-
 class Classifier:
     """A model ready to answer.
 
@@ -114,27 +108,42 @@ class Classifier:
         self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
 
+    def another(self) -> Classifier:
+        """The same with an interpreter of its own: one serves one thread at a time."""
+        twin = copy(self)
+        twin.session = self.session.another()
+        return twin
+
     def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        tensor = to_tensor(pixels, self.model.input_spec, integer=self.model.integer)
-        raw = self.session.run(tensor)
-        outputs = self.model.manifest["outputs"]
-        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
-        if not np.isfinite(logits).all():
-            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, dequantize(raw.map, outputs["map"]["quantization"])
+        return self._real(self.session.run(self.tensor(self.resized(pixels))))
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph, if it looks like one that can be."""
-        pixels = resize(image.pixels, self.model.input_spec)
-        height, width = image.pixels.shape
-        check = self.check.judge(pixels, (height, width)) if self.check else None
-        warnings = list(image.warnings)
-        blank = int(pixels.max()) - int(pixels.min()) < BLANK_RANGE
-        if check and check.reason and not self.force:
+        resized = self.resized(image.pixels)
+        check = self.check.judge(resized, image.pixels.shape) if self.check else None
+        if check and check.flagged and not self.force:
             nothing = np.zeros((0, 0, len(LABELS)), np.float32)
-            return Findings((), nothing, tuple(warnings), blank, check)
-        logits, activation = self.logits(pixels)
+            return Findings((), nothing, image.warnings, _is_blank(resized), check)
+        return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
+
+    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """H×W uint8 → the same picture at the network's size."""
+        return resize(pixels, self.model.input_spec)
+
+    def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
+        """A picture of the network's size → what `session.run` takes."""
+        return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
+
+    def findings(
+        self,
+        image: Radiograph,
+        resized: NDArray[np.uint8],
+        raw: RawOutputs,
+        check: Verdict | None = None,
+    ) -> Findings:
+        """What the network, and the input check, said of an image → scores, decisions, warnings."""
+        logits, activation = self._real(raw)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
             Finding(
@@ -142,15 +151,24 @@ class Classifier:
             )
             for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
         )
+        warnings = list(image.warnings)
+        height, width = image.pixels.shape
         if max(height, width) > MAX_ASPECT * min(height, width):
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
+        blank = _is_blank(resized)
         if check and check.reason and not blank:
             warnings.append(f"{check.reason}; its scores mean little")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(findings, activation, tuple(warnings), blank, check)
+
+    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits = self.model.real(raw.logits, "logits")
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        return logits, self.model.real(raw.map, "map")
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
@@ -164,3 +182,7 @@ class Classifier:
             "preprocessing": self.model.input_spec.as_dict(),
             "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
         }
+
+
+def _is_blank(resized: NDArray[np.uint8]) -> bool:
+    return int(resized.max()) - int(resized.min()) < BLANK_RANGE

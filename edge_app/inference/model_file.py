@@ -17,17 +17,16 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ModelError
+from edge_app.errors import InvalidError, ModelError
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.input_check import KINDS, InputCheck, Weights
 from edge_app.inference.preprocess import InputSpec
@@ -35,7 +34,6 @@ from edge_app.labels import LABELS
 
 SCHEMA_VERSION: Final = 1
 SHIPPED: Final = Path(__file__).parents[1] / "models"
-DEFAULT_MODEL: Final = "cxr-lite0-128"
 
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_MANIFEST_BYTES: Final = 1 << 20
@@ -121,6 +119,32 @@ class ModelFile:
         weights = Weights.from_bytes(self.check_weights, stated["grid"], stated["hidden"])
         limits = np.array(stated["limits"], np.float32)
         return InputCheck(self.input_spec.height, stated["grid"], weights, limits)
+
+    def real(self, values: NDArray[Any], output: Literal["logits", "map"]) -> NDArray[np.float32]:
+        """What an output's stored numbers mean: logits, float32 of the same shape (…, 15)."""
+        given = dequantize(values, self.manifest["outputs"][output]["quantization"])
+        spans = self.manifest.get("spans")
+        if spans is None:
+            return given
+        slope, intercept = (np.array(spans[name], np.float32) for name in ("slope", "intercept"))
+        return given * slope + intercept
+
+    @property
+    def logit_steps(self) -> NDArray[np.float64] | None:
+        """(15,): what a step of an int8 logit means, label by label; None for float32."""
+        stored = self.manifest["outputs"]["logits"]["quantization"]
+        if stored is None:
+            return None
+        slope = self.manifest.get("spans", {"slope": [1.0] * len(LABELS)})["slope"]
+        return np.multiply(stored["scale"], slope)
+
+
+def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
+    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
+    if quantization is None:
+        return values.astype(np.float32, copy=False)
+    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
+    return offset * np.float32(quantization["scale"])
 
 
 def needs_edgetpu(flatbuffer: bytes) -> bool:
@@ -270,12 +294,12 @@ def check_manifest(manifest: Any) -> None:
     Raises:
         ModelError: the first thing that is wrong, by its place in the manifest.
     """
-    import fastjsonschema
+    from edge_app.inference import manifest_check
 
     try:
-        _validator()(manifest)
-    except fastjsonschema.JsonSchemaException as error:
-        raise ModelError(f"bad manifest: {error.message[:200]}") from None
+        manifest_check.validate(manifest)
+    except InvalidError as error:
+        raise ModelError(f"bad manifest: {str(error)[:200]}") from None
     if manifest["labels"] != list(LABELS):
         raise ModelError("bad manifest: its labels are not this version's, in their order")
     if manifest["default_operating_point"] not in manifest["operating_points"]:
@@ -293,10 +317,11 @@ def check_manifest(manifest: Any) -> None:
     compiled = manifest.get("edgetpu")
     if compiled is not None and compiled["compiled_from"] != manifest["flatbuffer"]["sha256"]:
         raise ModelError("the Edge TPU's network was compiled from another one: compile it again")
+    for part in ("calibration", "spans"):
+        given = manifest.get(part, {"slope": [], "intercept": []})
+        if not np.isfinite([given["slope"], given["intercept"]]).all():
+            raise ModelError(f"bad manifest: its {part} is not finite")
     _check_kinds(manifest)
-    numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
-    if not np.isfinite(numbers).all():
-        raise ModelError("bad manifest: its calibration is not finite")
 
 
 def _check_kinds(manifest: dict[str, Any]) -> None:
@@ -309,14 +334,6 @@ def _check_kinds(manifest: dict[str, Any]) -> None:
         raise ModelError("bad manifest: an input check needs a square input")
     if manifest["input"]["height"] % stated["grid"]:
         raise ModelError("bad manifest: its input check's grid does not divide the input's side")
-
-
-def _validator() -> Callable[[Any], Any]:
-    import fastjsonschema
-
-    schema = json.loads((Path(__file__).parent / "manifest.schema.json").read_text())
-    validate: Callable[[Any], Any] = fastjsonschema.compile(schema)
-    return validate
 
 
 def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:

@@ -77,6 +77,14 @@ class Session:
         self._logits = self._check_output("logits", outputs)
         self._map = self._check_output("map", outputs)
 
+    def another(self) -> Session:
+        """The same with an interpreter of its own: one serves one thread at a time.
+
+        Raises:
+            ModelError, DelegateError: as for the first, e.g. where a device serves one only.
+        """
+        return Session(self.model, self.runtime, self.threads, self.delegate)
+
     @property
     def where(self) -> str:
         """Who computes, for messages."""

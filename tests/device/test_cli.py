@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
+from edge_app.benchmarking.processes import launch
 from edge_app.inference.model_file import read
 from edge_app.labels import LABELS
 
@@ -132,10 +133,30 @@ def test_threads_do_not_change_the_answer(run: Run, picture: Path) -> None:
     assert [answer["runtime"]["threads"] for answer in answers] == [1, 2]
 
 
+def test_workers_change_neither_answers_nor_their_order(
+    run: Run, tmp_path: Path, phantom: np.ndarray
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for index in range(30):
+        # The first are the largest: with nothing done about it they would come last.
+        picture = Image.fromarray(np.roll(phantom, 7 * index, 0)).resize((1200 - 40 * index,) * 2)
+        picture.save(folder / f"{index:02d}.png", compress_level=1)
+    (folder / "05.png").write_bytes(b"broken")
+    one, three = (
+        run("classify", "--csv", "--workers", workers, folder, "-", stdin=b"") for workers in (1, 3)
+    )
+    assert one.stdout == three.stdout
+    assert one.stderr == three.stderr
+    assert len(one.stdout.splitlines()) == 32
+    assert one.returncode == three.returncode == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (("classify",), 2, "IMAGE"),
+        (("classify", "--workers", "0", "x.png"), 2, "workers"),
         (("classify", "--json", "--csv", "x.png"), 2, "exclude each other"),
         (("classify", "--operating-point", "nonsense", "x.png"), 2, "balanced"),
         (("classify", "--threads", "0", "x.png"), 2, "threads"),
@@ -228,12 +249,16 @@ def test_two_hundred_mixed_files_each_get_their_answer(
     assert "120 answered, 80 refused" in done.stderr
 
 
-def test_ctrl_c_ends_with_what_is_done_printed(tmp_path: Path, cnn28: Path, picture: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_with_what_is_done_printed(
+    tmp_path: Path, cnn28: Path, picture: Path, workers: str
+) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     for index in range(3000):
         os.symlink(picture, folder / f"{index:04d}.png")
-    line = [sys.executable, "-m", "edge_app", "classify", "--json", "-m", str(cnn28), str(folder)]
+    command = [sys.executable, "-m", "edge_app", "classify", "--json", "--workers", workers]
+    line = [*command, "-m", str(cnn28), str(folder)]
     with (
         (tmp_path / "errors").open("w+") as errors,
         subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True) as child,
@@ -271,8 +296,9 @@ def test_a_full_disk_is_one_line(run: Run, picture: Path, cnn28: Path) -> None:
     assert done.stderr == "edge-cxr: cannot write the output: No space left on device\n"
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_memory_does_not_grow_with_the_number_of_images(
-    tmp_path: Path, cnn28: Path, picture: Path
+    tmp_path: Path, cnn28: Path, picture: Path, workers: str
 ) -> None:
     def peak(count: int) -> int:
         folder = tmp_path / str(count)
@@ -285,18 +311,16 @@ def test_memory_does_not_grow_with_the_number_of_images(
             "edge_app",
             "classify",
             "--csv",
+            "--workers",
+            workers,
             "-m",
             str(cnn28),
             str(folder),
         ]
-        with subprocess.Popen(line, stdout=subprocess.DEVNULL) as child:
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        assert child.returncode == 0
-        return usage.ru_maxrss
+        return int(launch(line)["peak"])
 
     few, many = peak(50), peak(4000)
-    print(f"peak memory: {few} KiB for 50 images, {many} KiB for 4000")
+    print(f"peak memory: {few >> 10} KiB for 50 images, {many >> 10} KiB for 4000")
     assert many < 1.1 * few
 
 

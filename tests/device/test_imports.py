@@ -34,6 +34,11 @@ def test_classify_imports_only_what_it_uses(picture: Path, cnn28: Path) -> None:
         assert modules.isdisjoint(FORBIDDEN)
 
 
+def test_help_and_version_import_nothing_that_computes() -> None:
+    for form in ("--help", "--version"):
+        assert imported(form).isdisjoint({"numpy", "PIL", "ai_edge_litert", "tflite_runtime"})
+
+
 def test_every_module_of_the_device_imports_without_the_workstation() -> None:
     repository = Path(__file__).resolve().parents[2]
     paths = [path.relative_to(repository) for path in repository.glob("edge_app/**/*.py")]

@@ -26,7 +26,8 @@ from edge_app.evaluation.labelled import load
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.images.radiograph import Limits
 from edge_app.inference.classifier import Classifier
-from edge_app.inference.model_file import DEFAULT_MODEL, SHIPPED, read
+from edge_app.inference.model_file import SHIPPED, read
+from edge_app.models import DEFAULT_MODEL
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -1,0 +1,1 @@
+"""This package beside what its users would pick instead, on one machine, in one run."""

@@ -1,0 +1,99 @@
+"""One network in every peer's format, made once and kept in the peers' folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.environments import CONVERTER, PLACE, REPOSITORY, PeerError
+from edge_app.files import write_whole
+from edge_app.inference.model_file import ModelFile
+
+NETWORKS: Final = REPOSITORY / "networks"
+"""Where the float networks of the models that ship are kept."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Files of one network.
+
+    Attributes:
+        int8: the model file as it ships.
+        onnx: of the same int8 network.
+        float32: a `.tflite` of the float network.
+        keras: the float network.
+    """
+
+    int8: Path
+    onnx: Path
+    float32: Path
+    keras: Path
+
+
+def make(model: ModelFile, keras: Path | None, say: Callable[[str], None]) -> Artifacts:
+    """Make what is not there yet.
+
+    Args:
+        model: whose int8 network the peers get.
+        keras: the float network it was made of; default: that of the model that ships.
+        say: is told what is being made.
+
+    Raises:
+        PeerError: a converter failed, or there is no float network.
+    """
+    keras = (keras or NETWORKS / model.name / "model.keras").resolve()
+    try:
+        digest = hashlib.sha256(keras.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PeerError(
+            f"{keras}: cannot be read: {error.strerror}: name the float network by --keras"
+        ) from None
+    folder = PLACE / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Artifacts(
+        model.path.resolve(),
+        folder / f"{model.name}-{model.sha256[:16]}.onnx",
+        folder / f"{model.name}-{digest[:16]}.float32.tflite",
+        keras,
+    )
+    if not made.float32.is_file():
+        say("converting the float32 network")
+        _to_float32(keras, made.float32)
+    if not made.onnx.is_file():
+        say("converting the int8 network to ONNX")
+        _to_onnx(model, made.onnx)
+    return made
+
+
+def _to_float32(network: Path, place: Path) -> None:
+    import keras
+    import numpy as np
+
+    from quantize.convert import to_float32
+
+    try:
+        model = keras.models.load_model(network, compile=False)
+    except Exception as error:  # Keras raises almost anything about a file that is none of its own
+        reason = " ".join(str(error).split())[:200]
+        raise PeerError(f"{network}: Keras cannot load it: {reason}") from None
+    write_whole(place, to_float32(model, np.empty((0, 0, 0), np.uint8)))
+
+
+def _to_onnx(model: ModelFile, place: Path) -> None:
+    """In a process of its own: tf2onnx is on no path of ours."""
+    flatbuffer = place.with_suffix(".tflite")
+    flatbuffer.write_bytes(model.flatbuffer)
+    paths = os.pathsep.join(filter(None, [str(CONVERTER), os.environ.get("PYTHONPATH")]))
+    script = Path(__file__).parent / "peers" / "convert_onnx.py"
+    command = [sys.executable, str(script), str(flatbuffer), str(place)]
+    environment = {**os.environ, "PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode or not place.is_file():
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise PeerError(f"tf2onnx could not convert {model.name}: {lines[-1][:300]}")

@@ -1,0 +1,120 @@
+"""How fast the network could be: each operator's share of what the machine can do at best.
+
+The roofline (Williams, Waterman & Patterson, CACM 2009): an operator takes no less than its
+multiply-accumulates at the best rate, and no less than its bytes at the memory's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.environments import PLACE
+from benchmarks.layers import Layer, layers, times
+
+WIDTH: Final = 256
+SIDE: Final = 32
+DEPTH: Final = 6
+COPY_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The best that one core of this machine was seen to do.
+
+    Attributes:
+        macs: multiply-accumulates a second, by dtype.
+        bandwidth: bytes a second, read and written together.
+    """
+
+    macs: dict[str, float]
+    bandwidth: float
+
+    def least(self, layer: Layer, dtype: str) -> float:
+        """Seconds that an operator takes at least."""
+        return max(layer.macs / self.macs[dtype], layer.bytes / self.bandwidth)
+
+
+def measure(say: Callable[[str], None]) -> Peak:
+    """A stack of 1×1 convolutions, 256 channels wide, with the same runtime; a large copy."""
+    folder = PLACE / "models"
+    macs = {}
+    for dtype in ("int8", "float32"):
+        path = folder / f"peak-{WIDTH}-{SIDE}-{DEPTH}.{dtype}.tflite"
+        if not path.is_file():
+            say(f"converting the {dtype} network that finds the machine's peak")
+            _make(path, dtype)
+        flatbuffer = path.read_bytes()
+        rates = zip(layers(flatbuffer), times(flatbuffer), strict=True)
+        wide = [layer.macs / max(s, 1e-9) for layer, s in rates if layer.macs > 1e7 and s > 0]
+        macs[dtype] = float(np.median(wide))
+    return Peak(macs, _bandwidth())
+
+
+def _make(path: Path, dtype: str) -> None:
+    import keras
+    from keras import layers as keras_layers
+
+    from quantize.convert import to_float32, to_int8
+
+    inputs = keras.Input((SIDE, SIDE, 1))
+    x = inputs
+    for _ in range(DEPTH + 1):
+        x = keras_layers.Conv2D(WIDTH, 1, activation="relu6")(x)
+    model = keras.Model(inputs, x)
+    images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE), np.uint8)
+    convert = to_int8 if dtype == "int8" else to_float32
+    path.write_bytes(convert(model, images))
+
+
+def _bandwidth() -> float:
+    source = np.ones(COPY_BYTES, np.uint8)
+    target = np.empty_like(source)
+    least = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        np.copyto(target, source)
+        least = min(least, time.perf_counter() - start)
+    return 2 * COPY_BYTES / least
+
+
+def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
+    """A row for each operator: work, time, the least it could take, and that share."""
+    rows = []
+    for layer, seconds in zip(layers(flatbuffer), times(flatbuffer), strict=True):
+        least = peak.least(layer, dtype)
+        rows.append(
+            {
+                "index": layer.index,
+                "operator": layer.operator,
+                "output": list(layer.output),
+                "macs": layer.macs,
+                "bytes": layer.bytes,
+                "seconds": seconds,
+                "least": least,
+                "bound": "compute"
+                if layer.macs / peak.macs[dtype] >= layer.bytes / peak.bandwidth
+                else "memory",
+            }
+        )
+    return rows
+
+
+def kinds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same by kind of operator; single operators near the clock's noise even out."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        of = found.setdefault(
+            row["operator"],
+            {"operator": row["operator"], "count": 0, "macs": 0, "bytes": 0}
+            | {"seconds": 0.0, "least": 0.0},
+        )
+        of["count"] += 1
+        for key in ("macs", "bytes", "seconds", "least"):
+            of[key] += row[key]
+    return sorted(found.values(), key=lambda of: -of["seconds"])

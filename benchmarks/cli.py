@@ -1,0 +1,90 @@
+"""The command line of the suite: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from edge_app.errors import EXIT_INTERRUPTED, ReportError
+from edge_app.files import UnreadableError, read_bounded
+from edge_app.inference.model_file import locate, read
+from edge_app.models import DEFAULT_MODEL
+from train.cli import run_reporting_errors
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(stderr=True, markup=False, highlight=False)
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@app.callback()
+def commands() -> None:
+    """This package beside what its users would pick instead, on this machine."""
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="Of the result: NAME.json, .md and pictures.")],
+    model: Annotated[str, typer.Option(help="The int8 model.")] = DEFAULT_MODEL,
+    keras: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its float network; default: as it ships.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="For the rounds of contestants.")] = 600,
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
+) -> None:
+    """Make the peers' environments, measure everything, write the report: 15 minutes."""
+    from benchmarks.report import write
+    from benchmarks.suite import run as measure
+
+    if not out.is_dir():
+        raise typer.BadParameter(f"{out} is no folder to write to")
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    result = measure(read(locate(model)), keras, seconds, command, console.print)
+    place = out / f"{name}.json"
+    place.write_text(json.dumps(result, indent=1) + "\n")
+    for path in [place, *write(result, out, name)]:
+        console.print(f"written: {path}", soft_wrap=True)
+    for warning in result["warnings"]:
+        console.print(f"warning: {warning}", soft_wrap=True)
+    if result["partial"]:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@app.command()
+def report(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> None:
+    """Write a result's Markdown and pictures again."""
+    from benchmarks.report import write
+
+    for path in write(_read(result), result.parent, result.stem):
+        console.print(f"written: {path}", soft_wrap=True)
+
+
+@app.command()
+def table(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> None:
+    """Print the README's table."""
+    from benchmarks.report import readme_table
+
+    print(readme_table(_read(result)), end="")
+
+
+def _read(path: Path) -> dict[str, object]:
+    from benchmarks.suite import KIND
+
+    try:
+        content = json.loads(read_bounded(path, 64 << 20))
+    except UnreadableError as error:
+        raise ReportError(f"{path}: {error}") from None
+    except (ValueError, RecursionError):
+        raise ReportError(f"{path}: is not JSON") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise ReportError(f"{path}: is no result of python -m benchmarks run")
+    return content
+
+
+def main() -> None:
+    run_reporting_errors(app)

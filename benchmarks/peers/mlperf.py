@@ -1,0 +1,64 @@
+"""MLPerf's LoadGen asks our pipeline for answers: does it measure what we measure?
+
+No result of MLPerf's: that takes minutes of a scenario and an accuracy run.
+
+Asked `model`, `images`, `scenario` (SingleStream or Offline), `seconds`, `folder`.
+"""
+
+import array
+import json
+import re
+import sys
+from pathlib import Path
+
+import mlperf_loadgen as loadgen
+
+from edge_app.benchmarking.matrix import opened
+from edge_app.images.read import read_image
+
+MEASURES = {
+    "SingleStream": ("latency_90", r"90(?:\.0)?th percentile latency \(ns\)\s*:\s*(\d+)", 1e-9),
+    "Offline": ("rate", r"Samples per second\s*:\s*([\d.e+]+)", 1.0),
+}
+
+
+def main():
+    question = json.load(sys.stdin)
+    images = question["images"]
+    classifier = opened({"model": question["model"], "threads": 1})
+    for path in images:
+        classifier.classify(read_image(path))
+
+    def answer(queries):
+        for query in queries:
+            classifier.classify(read_image(images[query.index % len(images)]))
+            nothing = array.array("B", b"\0")
+            place, length = nothing.buffer_info()
+            loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(query.id, place, length)])
+
+    settings = loadgen.TestSettings()
+    settings.scenario = getattr(loadgen.TestScenario, question["scenario"])
+    settings.mode = loadgen.TestMode.PerformanceOnly
+    settings.min_duration_ms = int(question["seconds"] * 1000)
+    settings.min_query_count = 64 if question["scenario"] == "SingleStream" else 1
+    settings.offline_expected_qps = question["rate"]
+    output = loadgen.LogOutputSettings()
+    output.outdir = question["folder"]
+    output.copy_summary_to_stdout = False
+    log = loadgen.LogSettings()
+    log.log_output = output
+    library = loadgen.ConstructQSL(256, 256, lambda indices: None, lambda indices: None)
+    system = loadgen.ConstructSUT(answer, lambda: None)
+    loadgen.StartTestWithLogSettings(system, library, settings, log)
+    loadgen.DestroySUT(system)
+    loadgen.DestroyQSL(library)
+    summary = Path(question["folder"], "mlperf_log_summary.txt").read_text()
+    name, pattern, unit = MEASURES[question["scenario"]]
+    found = re.search(pattern, summary)
+    if not found:
+        sys.exit(f"LoadGen's summary has no {name}")
+    json.dump({name: float(found[1]) * unit}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The whole suite: peers, bound, predictions; one JSON result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks import artifacts, boards, bound, contest, environments
+from benchmarks.layers import layers as network_layers
+from benchmarks.report import Result, ratios
+from edge_app import machine
+from edge_app.benchmarking import conditions
+from edge_app.benchmarking.images import draw
+from edge_app.benchmarking.result import PACKAGES
+from edge_app.images.read import read_image
+from edge_app.inference.model_file import ModelFile
+from edge_app.inference.preprocess import resize
+
+KIND: Final = "edge-cxr benchmarks"
+PEER_ENVIRONMENTS: Final = (
+    environments.OURS, environments.TUTORIAL, environments.ONNX, environments.LOADGEN,
+)  # fmt: skip
+
+
+def run(
+    model: ModelFile,
+    keras: Path | None,
+    seconds: float,
+    command: str,
+    say: Callable[[str], None],
+) -> Result:
+    """Measure everything.
+
+    Args:
+        model: the int8 model.
+        keras: the float network it was made of; None for a model that ships.
+        seconds: for the rounds of contestants; the rest takes about two minutes more.
+        command: that made the result.
+        say: is told what is going on.
+
+    Raises:
+        PeerError, ProcessError: a peer cannot be made, or fails.
+    """
+    for environment in PEER_ENVIRONMENTS:
+        environments.make(environment, say)
+    environments.make_converter(say)
+    made = artifacts.make(model, keras, say)
+    before = conditions.observe()
+    settings = conditions.settings()
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        sets = _sets(Path(folder), model)
+        found, ended = contest.run(made, sets, seconds=seconds, say=say)
+    layers: dict[str, Any] = {}
+    operators: dict[str, Any] = {}
+    peak = None
+    if ended != "interrupted":
+        say("measuring the machine's peak and each operator")
+        peak = bound.measure(say)
+        networks = {"int8": model.flatbuffer, "float32": made.float32.read_bytes()}
+        for dtype, flatbuffer in networks.items():
+            operators[dtype] = bound.table(flatbuffer, dtype, peak)
+            layers[dtype] = bound.kinds(operators[dtype])
+    met = conditions.between(before, conditions.observe())
+    quantities = {
+        scenario: {label: one.as_dict() for label, one in of.items() if one.runs}
+        for scenario, of in found.quantities.items()
+    }
+    macs = sum(layer.macs for layer in network_layers(model.flatbuffer))
+    return {
+        "kind": KIND,
+        "schema_version": 1,
+        "command": command,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "partial": ended == "interrupted",
+        "warnings": conditions.warnings(met, settings["governor"]),
+        "machine": {
+            **machine.identity(),
+            **machine.capabilities(),
+            **settings,
+            "packages": machine.packages(PACKAGES),
+        },
+        "conditions": met,
+        "model": {
+            "name": model.name,
+            "sha256": model.sha256,
+            "dtype": model.manifest["input"]["dtype"],
+            "macs": macs,
+        },
+        "environments": {one.name: environments.versions(one) for one in PEER_ENVIRONMENTS},
+        "quantities": quantities,
+        "ratios": ratios(quantities),
+        "checks": _checks(found, quantities),
+        "peak": asdict(peak) if peak else None,
+        "layers": layers,
+        "operators": operators,
+        "boards": {
+            "factor": boards.factor(),
+            "predictions": [
+                row for dtype in ("int8", "float32") for row in boards.predict(macs, dtype)
+            ],
+            "checks": boards.checks(),
+        },
+    }
+
+
+def _sets(folder: Path, model: ModelFile) -> dict[str, Sequence[str]]:
+    """The same synthetic radiographs at full size and at the network's."""
+    from PIL import Image
+
+    large = draw(folder).paths
+    side = model.input_spec.height
+    small = []
+    for path in large:
+        small.append(str(Path(path).with_name(f"{side}-{Path(path).name}")))
+        pixels = resize(read_image(path).pixels, model.input_spec)
+        Image.fromarray(pixels).save(small[-1])
+    return {"1024×1024 PNG": large, f"{side}×{side} PNG": small}
+
+
+def _checks(found: contest.Contest, quantities: dict[str, Any]) -> dict[str, str]:
+    """Numbers that tell whether like was compared with like."""
+    words: dict[str, str] = {}
+    logits = {label: np.array(values) for label, values in found.logits.items()}
+
+    def apart(one: str, other: str) -> str:
+        for label in logits:
+            size = label.rpartition(", ")[2]
+            pair = [logits.get(f"{name}, {size}") for name in (one, other)]
+            if pair[0] is not None and pair[1] is not None:
+                return f"{np.abs(pair[0] - pair[1]).max():.3g}"
+        return "not measured"
+
+    words["largest difference of an int8 logit, smallest script and ONNX Runtime"] = apart(
+        "smallest script, int8", "ONNX Runtime, int8"
+    )
+    words["largest difference of a float32 logit, tutorial and Keras"] = apart(
+        "tutorial: tflite-runtime, float32", "Keras predict, float32"
+    )
+
+    def share(top: tuple[str, str], bottom: tuple[str, str], key: str = "value") -> str:
+        over, under = (quantities.get(s, {}).get(label) for s, label in (top, bottom))
+        return f"{over[key] / under['value']:.3f}" if over and under else "not measured"
+
+    ours, tool = contest.OURS_LABEL, "invoke by litert-benchmark"
+    large = "1024×1024 PNG"
+    words["our `invoke` / litert-benchmark's"] = share((f"invoke, {large}", ours), (tool, "int8"))
+    words["float32 / int8, litert-benchmark"] = share((tool, "float32"), (tool, "int8"))
+    words["our SingleStream p90 / LoadGen's"] = share(
+        (f"SingleStream, {large}", ours), ("LoadGen SingleStream", ours), "p90"
+    )
+    words["our Offline rate, one worker / LoadGen's"] = share(
+        (f"Offline, {large}, workers: 1", ours), ("LoadGen Offline", ours)
+    )
+    return words

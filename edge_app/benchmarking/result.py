@@ -1,0 +1,146 @@
+"""A benchmark's result: what was measured, on what, and what speaks against believing it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app import __version__, machine
+from edge_app.benchmarking import benchmark_check, conditions, suite
+from edge_app.benchmarking.images import ImageSet
+from edge_app.benchmarking.matrix import Cell
+from edge_app.benchmarking.suite import INTERRUPTED, Measured
+from edge_app.errors import EdgeCxrError, InvalidError, ReportError
+from edge_app.files import UnreadableError, read_bounded
+from edge_app.inference.model_file import locate
+
+SCHEMA_VERSION: Final = 1
+KIND: Final = "edge-cxr benchmark"
+MAX_BYTES: Final = 32 << 20
+PACKAGES: Final = ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime")
+
+SLOWED: Final = 1.05
+"""Growth of the yardstick's time from the first third of the run to the last that is said."""
+
+Result = dict[str, Any]
+"""As `benchmark.schema.json` says."""
+
+
+class NothingMeasuredError(EdgeCxrError):
+    """It was interrupted before anything was known."""
+
+    kind = "benchmark"
+
+
+def measure(
+    cells: Sequence[Cell],
+    images: ImageSet,
+    workers: Sequence[int],
+    *,
+    seconds: float,
+    precision: float,
+    command: Sequence[str],
+    progress: Callable[[str], None] = lambda line: None,
+) -> Result:
+    """Run the suite and say all that is known of it.
+
+    Raises:
+        NothingMeasuredError: it was interrupted before one process had answered.
+        ImageError, ModelError, UsageError: see the messages.
+    """
+    settings = conditions.settings()
+    before = conditions.observe()
+    measured, ended = suite.run(
+        cells, images, workers, seconds=seconds, precision=precision, progress=progress
+    )
+    met = conditions.between(before, conditions.observe())
+    for one in measured:
+        if abs(one.clock_jump) > abs(met["clock_jump"]):
+            met["clock_jump"] = round(one.clock_jump, 3)
+    known = [one for one in measured if one.facts]
+    if not known:
+        raise NothingMeasuredError("interrupted before anything was measured")
+    return {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "edge_cxr": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": list(command),
+        "ended": ended,
+        "partial": ended == INTERRUPTED,
+        "warnings": _warnings(known, met, settings["governor"], ended),
+        "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
+        "machine": {
+            **machine.identity(),
+            **machine.capabilities(),
+            **settings,
+            "packages": machine.packages(PACKAGES),
+        },
+        "conditions": met,
+        "images": images.facts,
+        "cells": [_cell(one) for one in known],
+    }
+
+
+def _cell(measured: Measured) -> dict[str, Any]:
+    path = locate(measured.cell.model)
+    return {
+        "label": measured.cell.label,
+        "model": {**measured.facts["model"], "bytes": os.stat(path).st_size},
+        "runtime": measured.facts["runtime"],
+        "warm_up": measured.warm_up,
+        "quantities": {
+            name: quantity.as_dict()
+            for name, quantity in measured.quantities.items()
+            if quantity.runs
+        },
+    }
+
+
+def _warnings(
+    measured: Sequence[Measured], met: dict[str, Any], governor: str | None, ended: str
+) -> list[str]:
+    said = conditions.warnings(met, governor)
+    slower = suite.drift(measured)
+    if slower > SLOWED:
+        said.append(
+            f"the machine became slower while it was measured: a fixed computation took "
+            f"{slower:.2f} times as long at the end: let it cool, or run for longer"
+        )
+    if suite.one_core():
+        said.append("there is one core: whatever else runs is in the times")
+    if ended == INTERRUPTED:
+        said.append("interrupted: some quantities have fewer runs than others, or none")
+    return said
+
+
+def load(path: Path) -> Result:
+    """Read a result that `edge-cxr benchmark --json` printed.
+
+    Raises:
+        ReportError: it cannot be read, or is none.
+    """
+    try:
+        content = json.loads(read_bounded(path, MAX_BYTES), parse_constant=_no_constant)
+    except UnreadableError as error:
+        raise ReportError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path}: is not JSON: {str(error)[:100]}") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise ReportError(f"{path}: is no result of edge-cxr benchmark --json")
+    version = content.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ReportError(f"{path}: has version {version}: update edge-cxr to read it")
+    try:
+        benchmark_check.validate(content)
+    except InvalidError as error:
+        raise ReportError(f"{path}: is damaged: {str(error)[:200]}") from None
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,161 @@
+"""The benchmark: rounds over all combinations, until every median is known well enough.
+
+A round starts new processes for each combination: one whole `edge-cxr classify`, one that times
+the stages of one image after the other, one for each number of workers. What drifts while all
+this runs (heat, other programs) meets every combination alike.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from edge_app.benchmarking.images import ImageSet
+from edge_app.benchmarking.matrix import Cell
+from edge_app.benchmarking.pipeline import STAGES
+from edge_app.benchmarking.processes import ask, launch
+from edge_app.benchmarking.quantity import Quantity
+
+MIN_ROUNDS: Final = 5
+"""Fewer give intervals too wide to be of use."""
+
+MAX_ROUNDS: Final = 40
+STAGE_SECONDS: Final = 1.0
+BATCH_SECONDS: Final = 1.0
+
+COMMAND: Final = (sys.executable, "-c", "from edge_app.cli import main; main()")
+"""What the `edge-cxr` script does."""
+
+PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
+
+
+@dataclass
+class Measured:
+    """One combination's quantities by name; what the processes said of themselves."""
+
+    cell: Cell
+    quantities: dict[str, Quantity] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    warm_up: list[int] = field(default_factory=list)
+    clock_jump: float = 0.0
+
+    def add(self, name: str, unit: str, *samples: float) -> None:
+        self.quantities.setdefault(name, Quantity(unit)).add(samples)
+
+    def note(self, answer: dict[str, Any]) -> None:
+        self.facts.update({key: answer[key] for key in ("model", "runtime")})
+        if abs(answer["clock_jump"]) > abs(self.clock_jump):
+            self.clock_jump = answer["clock_jump"]
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval of the median time an image takes."""
+        known = self.quantities.get("total")
+        return known.interval.half_width if known and known.runs else float("inf")
+
+
+def cold_start(measured: Measured, images: Sequence[str]) -> None:
+    """A whole `edge-cxr classify IMAGE`; its files are in the page cache."""
+    done = launch([*COMMAND, "classify", *measured.cell.options(), "--", images[0]])
+    measured.add("cold_start", "s", done["wall"])
+    measured.add("cold_start_cpu", "s", done["cpu"])
+    measured.add("peak_memory", "B", done["peak"])
+
+
+def pipeline(images: Sequence[str], workers: int | None, seconds: float, cell: Cell) -> Any:
+    """What a process of `edge_app.benchmarking.pipeline` answers."""
+    question = {**cell.question(), "images": list(images), "workers": workers, "seconds": seconds}
+    return ask([sys.executable, "-m", "edge_app.benchmarking.pipeline"], question)
+
+
+def stages(measured: Measured, images: Sequence[str]) -> None:
+    """One image after the other, and each stage of the way."""
+    answer = pipeline(images, None, STAGE_SECONDS, measured.cell)
+    measured.note(answer)
+    measured.warm_up.append(answer["warm_up"])
+    measured.add("model_load", "s", answer["model_load"])
+    measured.add("first_inference", "s", answer["first_inference"])
+    for name in ("total", *STAGES, "yardstick"):
+        measured.add(name, "s", *(sample / 1e9 for sample in answer["samples"][name]))
+
+
+def batch(measured: Measured, images: Sequence[str], workers: int) -> None:
+    """A folder, by so many workers."""
+    answer = pipeline(images, workers, BATCH_SECONDS, measured.cell)
+    measured.note(answer)
+    done = answer["throughput"]
+    measured.add(f"throughput_{workers}", "images/s", done["images"] / done["seconds"])
+    if answer["peak"] is not None:
+        measured.add(f"peak_memory_{workers}", "B", answer["peak"])
+
+
+def run(
+    cells: Sequence[Cell],
+    images: ImageSet,
+    workers: Sequence[int],
+    *,
+    seconds: float,
+    precision: float,
+    progress: Callable[[str], None] = lambda line: None,
+) -> tuple[list[Measured], str]:
+    """Measure every combination.
+
+    Args:
+        cells: what to measure.
+        images: what on.
+        workers: for each number of them, how many images a second a folder goes by.
+        seconds: no round begins after so long.
+        precision: enough is a 95 % interval of ± this share, of the median time of an image.
+        progress: is told what is going on.
+
+    Returns:
+        What was measured, and why it ended: ``precise``, ``budget``, ``interrupted``. An
+        interrupted round's finished parts are kept.
+    """
+    all_measured = [Measured(cell) for cell in cells]
+    start = time.monotonic()
+    try:
+        for turn in range(1, MAX_ROUNDS + 1):
+            for measured, part in _parts(all_measured, images.paths, workers):
+                progress(f"round {turn}: {measured.cell.label}")
+                part()
+            worst = max(measured.half_width for measured in all_measured)
+            if turn >= MIN_ROUNDS and worst <= precision:
+                return all_measured, PRECISE
+            if time.monotonic() - start > seconds:
+                return all_measured, BUDGET
+    except KeyboardInterrupt:
+        return all_measured, INTERRUPTED
+    return all_measured, BUDGET
+
+
+def _parts(
+    all_measured: Sequence[Measured], paths: Sequence[str], workers: Sequence[int]
+) -> Iterator[tuple[Measured, Callable[[], None]]]:
+    """The steps of one round."""
+    for measured in all_measured:
+        yield measured, partial(cold_start, measured, paths)
+        yield measured, partial(stages, measured, paths)
+        for count in workers:
+            yield measured, partial(batch, measured, paths, count)
+
+
+def drift(all_measured: Sequence[Measured]) -> float:
+    """How much slower the yardstick was in the last third of the run than in the first."""
+    runs = [m.quantities["yardstick"].runs for m in all_measured if "yardstick" in m.quantities]
+    third = min((len(r) for r in runs), default=0) // 3
+    if third == 0:
+        return 1.0
+    return max(sum(r[-third:]) / sum(r[:third]) for r in runs)
+
+
+def one_core() -> bool:
+    """Whether this process may use one core only."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) == 1
+    return os.cpu_count() == 1
