@@ -161,4 +161,6 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**model.manifest["quantization"], "gates": gates}
     manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu)
+    return model_file.write(
+        *(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu, model.check_weights)
+    )
