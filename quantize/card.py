@@ -61,8 +61,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
     Args:
         model: the shipped int8 model.
         folder: its reports: `float.json` and `int8.json` on test, `float-validation.json` of the
-            network before the refit, `subgroups.json`; `input-check` and `localisation`, JSON and
-            Markdown, where these were measured.
+            network before the refit, `subgroups.json`; `input-check`, `localisation` and `film`,
+            JSON and Markdown, where these were measured.
 
     Raises:
         ReportError: a report is missing or damaged.
@@ -95,6 +95,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
         _from_report(model, folder, "input-check", "python -m quantize refusals"),
         "## Where the maps point",
         _from_report(model, folder, "localisation", "python -m quantize localise"),
+        "## Photographs of films",
+        _from_report(model, folder, "film", "python -m quantize film"),
         "## Recipe",
         _recipe(model),
         "## Limits",

@@ -52,10 +52,11 @@ def cells(models: Sequence[str], threads: Iterable[int]) -> list[Cell]:
 
 
 def opened(question: Mapping[str, Any]) -> Classifier:
-    """The classifier of a cell's `question`."""
+    """The classifier of a cell's `question`; it scores whatever the images show."""
     from edge_app.inference.classifier import Classifier
 
-    return Classifier(read(locate(question["model"])), None, Asked(threads=question["threads"]))
+    model, asked = read(locate(question["model"])), Asked(threads=question["threads"])
+    return Classifier(model, None, asked, force=True)
 
 
 def worker_counts(most: int | None) -> list[int]:

@@ -121,11 +121,15 @@ class Classifier:
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph, if it looks like one that can be."""
         resized = self.resized(image.pixels)
-        check = self.check.judge(resized, image.pixels.shape) if self.check else None
+        check = self.judged(image, resized)
         if check and check.flagged and not self.force:
             nothing = np.zeros((0, 0, len(LABELS)), np.float32)
             return Findings((), nothing, image.warnings, _is_blank(resized), check)
         return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
+
+    def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
+        """What the input check makes of an image; None where the model has none."""
+        return self.check.judge(resized, image.pixels.shape) if self.check else None
 
     def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """H×W uint8 → the same picture at the network's size."""

@@ -104,7 +104,9 @@ def test_tables_of_other_commands_come_along_if_they_are_of_this_model(
     content = {"model": {"name": shipped.name, "sha256": shipped.sha256}}
     (folder / "localisation.json").write_text(json.dumps(content))
     (folder / "localisation.md").write_text(f"| a table |\n\n{DISCLAIMER}\n")
-    assert "## Where the maps point\n\n| a table |\n\n## Recipe" in model_card(shipped, folder)
+    assert "## Where the maps point\n\n| a table |\n\n## Photographs of films" in model_card(
+        shipped, folder
+    )
     content["model"]["sha256"] = "0" * 64
     (folder / "localisation.json").write_text(json.dumps(content))
     with pytest.raises(ConversionError, match=r"localisation\.json is not of"):
