@@ -293,6 +293,11 @@ def benchmark(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="As of classify; repeatable.")
     ] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="As of classify; repeatable.")] = None,
+    delegate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME or PATH", help="As of classify; repeatable."),
+    ] = None,
     threads: Annotated[
         list[int] | None, typer.Option(min=1, max=64, help="Of the interpreter; repeatable.")
     ] = None,
@@ -313,13 +318,12 @@ def benchmark(
 ) -> None:
     """How fast this machine answers, stage by stage, and how sure that is."""
     from edge_app.benchmarking import command
+    from edge_app.benchmarking.matrix import Axes
 
     if compare:
         raise typer.Exit(command.side_by_side(named or [], json))
-    code = command.measure(
-        named or [], model or [DEFAULT_MODEL], threads or [1], workers, seconds, precision,
-        json, plot,
-    )  # fmt: skip
+    axes = Axes(model or [DEFAULT_MODEL], runtime or [AUTO], delegate or [AUTO], threads or [1])
+    code = command.measure(named or [], axes, workers, seconds, precision, json, plot)
     raise typer.Exit(code)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import mlperf_loadgen as loadgen
 
-from edge_app.benchmarking.matrix import opened
+from edge_app.benchmarking.matrix import Cell, opened
 from edge_app.images.read import read_image
 
 MEASURES = {
@@ -25,7 +25,7 @@ MEASURES = {
 def main():
     question = json.load(sys.stdin)
     images = question["images"]
-    classifier = opened({"model": question["model"], "threads": 1})
+    classifier = opened(Cell(question["model"], delegate="cpu").question())
     for path in images:
         classifier.classify(read_image(path))
 

@@ -135,8 +135,8 @@ def run(question: dict[str, Any]) -> dict[str, Any]:
     """Load a model and measure what is asked for.
 
     Args:
-        question: `model` (a path), `runtime`, `delegate`, `threads`, `images` (paths), `workers`
-            (None for the stages of one image at a time), `seconds`.
+        question: a cell's, and `images` (paths), `workers` (None for the stages of one image at
+            a time), `seconds`.
     """
     from edge_app.benchmarking.matrix import opened
 

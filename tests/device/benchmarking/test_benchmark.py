@@ -20,12 +20,14 @@ from PIL import Image
 from edge_app.benchmarking import images, matrix, plot, processes, result, suite, text
 from edge_app.benchmarking.compare import compare
 from edge_app.benchmarking.images import ImageSet, draw, gather
-from edge_app.benchmarking.matrix import Cell
+from edge_app.benchmarking.matrix import Axes, Cell, Matrix
 from edge_app.benchmarking.pipeline import STAGES
 from edge_app.benchmarking.suite import Measured
 from edge_app.errors import ImageError, UsageError
+from edge_app.runtimes.registry import find_runtime
 
 from ..conftest import Run
+from ..runtimes.conftest import Build
 from .results import measured
 
 SCHEMA = json.loads(Path(result.__file__).with_name("benchmark.schema.json").read_text())
@@ -180,12 +182,74 @@ def test_an_image_set_is_its_pixels_in_their_order(tmp_path: Path, small: Path) 
 
 
 def test_combinations_are_each_measured_once() -> None:
-    assert matrix.cells(["cxr-cnn28", "cxr-cnn28"], [1, 2, 1]) == [
-        Cell("cxr-cnn28", 1),
-        Cell("cxr-cnn28", 2),
+    name = find_runtime().name
+    made = matrix.combine(Axes(["cxr-cnn28"] * 2, ["auto", name], ["auto", "cpu"], [1, 2, 1]))
+    assert made.cells == [
+        Cell("cxr-cnn28", name, "cpu", 1),
+        Cell("cxr-cnn28", name, "cpu", 2),
     ]
+    assert made.absent == {}
+    assert made.cells[1].label == f"cxr-cnn28, {name}, cpu, 2 threads"
     with pytest.raises(UsageError):
-        matrix.cells([], [1])
+        matrix.combine(Axes([]))
+
+
+def test_a_runtime_and_a_delegate_that_are_not_there_are_named_beside_the_others(
+    run: Run, small: Path, tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent.so"
+    done = run(
+        "benchmark", "-m", "cxr-cnn28", "--runtime", find_runtime().name, "--delegate", "cpu",
+        "--delegate", absent, "--threads", 1, "--workers", 1, "--seconds", 0, "--json", small,
+    )  # fmt: skip
+    made = json.loads(done.stdout)
+    jsonschema.Draft7Validator(SCHEMA).validate(made)
+    assert len(made["cells"]) == 1
+    (left,) = made["not_measured"]
+    assert left["label"] == f"cxr-cnn28, {find_runtime().name}, {absent}"
+    assert "no such file" in left["reason"]
+    assert f"not measured: {left['label']}" in done.stderr
+    assert done.returncode == 4
+
+
+def test_nothing_that_works_is_an_error_and_no_number(run: Run, small: Path) -> None:
+    done = run("benchmark", "-m", "cxr-cnn28", "--delegate", "/absent.so", small)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "/absent.so: no such file" in done.stderr
+    done = run("benchmark", "-m", "cxr-cnn28", "--runtime", "onnx", small)
+    assert done.returncode == 2
+
+
+def test_a_delegate_that_works_is_measured_beside_the_cpu(delegate: Build, small: Path) -> None:
+    library = str(delegate("WORKS"))
+    made = matrix.combine(Axes(["cxr-cnn28"], ["auto"], ["cpu", library]))
+    assert [cell.delegate for cell in made.cells] == ["cpu", library]
+    measured = [Measured(cell) for cell in made.cells]
+    for one in measured:
+        suite.stages(one, [str(small)])
+    assert [one.facts["runtime"]["delegate"] for one in measured] == ["cpu", "external"]
+    assert measured[1].facts["runtime"]["library"] == library
+
+
+def test_a_combination_that_fails_half_way_ends_alone(monkeypatch: Any) -> None:
+    fake = Fake(0.01)
+
+    def fails(one: Measured, paths: Any) -> None:
+        if one.cell.threads == 2 and fake.calls > 8:
+            raise processes.ProcessError("killed by SIGSEGV")
+        fake.stages(one, paths)
+
+    for name in ("cold_start", "batch"):
+        monkeypatch.setattr(suite, name, getattr(fake, name))
+    monkeypatch.setattr(suite, "stages", fails)
+    cells = [Cell("cxr-cnn28", threads=threads) for threads in (1, 2)]
+    made = result.measure(
+        Matrix(cells, {}, []), IMAGES, [1], seconds=9, precision=0.02, command=["edge-cxr"]
+    )
+    assert [cell["label"] for cell in made["cells"]] == [cells[0].label]
+    assert made["not_measured"] == [{"label": cells[1].label, "reason": "killed by SIGSEGV"}]
+    with pytest.raises(processes.ProcessError):
+        suite.run(cells[1:], IMAGES, [1], seconds=9, precision=0.02)
 
 
 def test_workers_double_up_to_the_cores(monkeypatch: Any) -> None:
@@ -223,6 +287,7 @@ class Fake:
         one.add(f"throughput_{workers}", "images/s", self.time())
 
 
+ALONE = Matrix([Cell("cxr-cnn28")], {}, [])
 IMAGES = ImageSet(("a.png",), measured(0)["images"])
 
 
@@ -230,7 +295,7 @@ def suite_with(fake: Fake, monkeypatch: Any, seconds: float = 1e9, **more: Any) 
     for name in ("cold_start", "stages", "batch"):
         monkeypatch.setattr(suite, name, getattr(fake, name))
     options = {"seconds": seconds, "precision": 0.02, **more}
-    return suite.run([Cell("cxr-cnn28", 1)], IMAGES, [1, 2], **options)
+    return suite.run([Cell("cxr-cnn28")], IMAGES, [1, 2], **options)
 
 
 def test_it_ends_when_it_is_precise_and_goes_on_while_it_is_not(monkeypatch: Any) -> None:
@@ -251,9 +316,7 @@ def test_what_was_measured_before_ctrl_c_is_kept_and_marked(monkeypatch: Any) ->
     fake = Fake(0.01, interrupt_at=7)  # in the second round, after its stages
     for name in ("cold_start", "stages", "batch"):
         monkeypatch.setattr(suite, name, getattr(fake, name))
-    made = result.measure(
-        [Cell("cxr-cnn28", 1)], IMAGES, [1, 2], seconds=9, precision=0.02, command=["edge-cxr"]
-    )
+    made = result.measure(ALONE, IMAGES, [1, 2], seconds=9, precision=0.02, command=["edge-cxr"])
     assert made["partial"] is True
     assert any("interrupted" in warning for warning in made["warnings"])
     assert made["cells"][0]["quantities"]["total"]["count"] == 2
@@ -265,7 +328,7 @@ def test_ctrl_c_before_anything_is_known_is_an_error_and_no_number(monkeypatch: 
     fake = Fake(0.01, interrupt_at=1)
     monkeypatch.setattr(suite, "cold_start", fake.cold_start)
     with pytest.raises(result.NothingMeasuredError):
-        result.measure([Cell("cxr-cnn28", 1)], IMAGES, [1], seconds=9, precision=0.02, command=[])
+        result.measure(ALONE, IMAGES, [1], seconds=9, precision=0.02, command=[])
 
 
 def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
@@ -290,11 +353,11 @@ def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
 
 
 def test_a_machine_that_slows_down_is_told() -> None:
-    slow = Measured(Cell("cxr-cnn28", 1))
+    slow = Measured(Cell("cxr-cnn28"))
     for turn in range(9):
         slow.add("yardstick", "s", 1.0 + 0.05 * turn)
     assert suite.drift([slow]) > result.SLOWED
-    steady = Measured(Cell("cxr-cnn28", 1))
+    steady = Measured(Cell("cxr-cnn28"))
     for _ in range(9):
         steady.add("yardstick", "s", 1.0)
     assert suite.drift([steady]) == 1.0
