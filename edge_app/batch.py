@@ -118,7 +118,7 @@ def _scored_by_threads(
 
 def _scored(source: str, classifier: Classifier, limits: Limits) -> Scored:
     try:
-        image = _read(source, limits)
+        image = _read(source, limits, classifier.model.input_spec.least)
     except ImageError as error:
         return error
     return image, classifier.classify(image)
@@ -165,15 +165,15 @@ def _at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _read(source: str, limits: Limits) -> Radiograph:
+def _read(source: str, limits: Limits, least: int) -> Radiograph:
     if source == STANDARD_INPUT:
         if sys.stdin is None:
             raise ImageError("standard input is closed")
         with _at_once():
-            return read_image(sys.stdin.buffer, limits)
+            return read_image(sys.stdin.buffer, limits, least)
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits)
+    return read_image(source, limits, least)
 
 
 def with_progress(items: Iterable[Item], doing: str) -> Iterator[Item]:

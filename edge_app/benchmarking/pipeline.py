@@ -48,7 +48,7 @@ def step(classifier: Classifier, path: str) -> list[int]:
     times = [clock()]
     data = read_bytes(path, limits)
     times.append(clock())
-    image = decode(data, limits)
+    image = decode(data, limits, classifier.model.input_spec.least)
     times.append(clock())
     resized = classifier.resized(image.pixels)
     times.append(clock())

@@ -41,8 +41,15 @@ SIGNATURES = {
 }
 
 
-def decode(data: bytes, limits: Limits) -> Radiograph:
+def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
     """Decode a PNG, JPEG, TIFF, BMP or WebP to 8-bit grayscale.
+
+    Args:
+        data: of the file.
+        limits: what is refused by its declared size.
+        least: shrink a JPEG to 1/2, 1/4 or 1/8 while it is decoded, as far as both sides keep so
+            many pixels and are divided without rest, so that nothing is shifted. `facts` tell the
+            file's own size, and `shrunk` by how much it was.
 
     Raises:
         ImageError: it is none of these, is damaged, or is larger than `limits`.
@@ -55,6 +62,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         if getattr(image, "is_animated", False):  # counting them all would take hours
             notes.append("has more than one page or frame: only the first was read")
         facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
+        shrunk = _shrink(image, least) if least else 1
         deep_colour = _is_deep_colour(image)
         image.load()
         pixels = _grayscale(_upright(image, facts, notes), facts, notes)
@@ -70,7 +78,9 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or truncated: {reason[:120]}") from None
-    facts["height"], facts["width"] = pixels.shape
+    facts["height"], facts["width"] = (side * shrunk for side in pixels.shape)
+    if shrunk > 1:
+        facts["shrunk"] = shrunk
     return Radiograph(np.ascontiguousarray(pixels), facts, tuple(notes))
 
 
@@ -96,6 +106,18 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
         require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
     return image
+
+
+def _shrink(image: Image.Image, least: int) -> int:
+    """Have the decoder of a JPEG average its blocks; answers by how much each side shrinks."""
+    if image.format != "JPEG":
+        return 1
+    width, height = image.size
+    for scale in (8, 4, 2):
+        if width % scale == height % scale == 0 and min(width, height) >= scale * least:
+            image.draft(None, (width // scale, height // scale))
+            return scale
+    return 1
 
 
 def _read_big_endian_white_is_zero() -> None:

@@ -136,7 +136,7 @@ class Classifier:
             for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
         )
         warnings = list(image.warnings)
-        height, width = image.pixels.shape
+        height, width = image.facts["height"], image.facts["width"]
         if max(height, width) > MAX_ASPECT * min(height, width):
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"

@@ -21,6 +21,11 @@ INPUT_ZERO_POINT: Final = 0
 SIZES: Final = (28, 64, 128, 224)
 
 
+OVERSAMPLING: Final = 4
+"""A decoder may shrink a picture to so many times the network's size. What it averages there
+changes an input by less than another JPEG quality does; at twice the size it would be more."""
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a network wants to see: one gray channel, `height`×`width` pixels, square."""
@@ -35,6 +40,11 @@ class InputSpec:
     @classmethod
     def square(cls, size: int) -> InputSpec:
         return cls(size, size)
+
+    @property
+    def least(self) -> int:
+        """Pixels that each side must have where a decoder shrinks; see `read_image`."""
+        return OVERSAMPLING * max(self.height, self.width)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
