@@ -50,7 +50,7 @@ def step(classifier: Classifier, path: str) -> list[int]:
     times.append(clock())
     image = decode(data, limits, classifier.model.input_spec.least)
     times.append(clock())
-    resized = classifier.resized(image.pixels)
+    resized = classifier.resized(image.picture)
     times.append(clock())
     tensor = classifier.tensor(resized)
     times.append(clock())

@@ -318,7 +318,7 @@ def _answer(image: LabelledImage, classifier: Classifier, retest: bool, limits: 
         raise ImageError(f"cannot be read: {error.strerror}") from None
     spec = classifier.model.input_spec
     radiograph = read_image(image.path, limits, spec.least)
-    picture = resize(radiograph.pixels, spec)
+    picture = resize(radiograph.picture, spec)
     logits, changed = answer(classifier, picture, image.name, retest)
     return Answer(image.name, stamp, radiograph.facts["sha256"], logits, changed)
 

@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.errors import ImageError
 from edge_app.images import jpeg
@@ -65,10 +64,10 @@ def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
         shrunk = _shrink(image, least) if least else 1
         deep_colour = _is_deep_colour(image)
         image.load()
-        pixels = _grayscale(_upright(image, facts, notes), facts, notes)
+        picture = _grayscale(_upright(image, facts, notes), facts, notes)
         if deep_colour:
             facts.update(bits=16, window="0..65535")
-            _require_full_range(pixels)
+            _require_full_range(picture)
     except ImageError:
         raise
     except MemoryError:
@@ -78,10 +77,10 @@ def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or truncated: {reason[:120]}") from None
-    facts["height"], facts["width"] = (side * shrunk for side in pixels.shape)
+    facts["width"], facts["height"] = (side * shrunk for side in picture.size)
     if shrunk > 1:
         facts["shrunk"] = shrunk
-    return Radiograph(np.ascontiguousarray(pixels), facts, tuple(notes))
+    return Radiograph(picture, facts, tuple(notes))
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
@@ -156,14 +155,14 @@ def _is_deep_colour(image: Image.Image) -> bool:
     return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in tiles)
 
 
-def _require_full_range(pixels: NDArray[np.uint8]) -> None:
+def _require_full_range(picture: Image.Image) -> None:
     # Pillow keeps the upper byte of 16-bit colour, too few grays of a 14-bit picture stored so.
-    if pixels.max() < 1 << 6:
+    if np.asarray(picture).max() < 1 << 6:
         raise ImageError("is 16-bit colour with 14 bits or fewer in use: save it as 16-bit gray")
 
 
-def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
-    """Any mode Pillow decodes → H×W uint8; deep samples are windowed, never cut to a byte."""
+def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
+    """Any mode Pillow decodes → L; deep samples are windowed, never cut to a byte."""
     if image.mode.startswith("I"):
         return _deep(image, facts, notes)
     if image.mode == "F":
@@ -177,7 +176,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> N
         facts["colour"] = _is_colour(image)
         if facts["colour"]:
             notes.append("is a colour picture: its luma was used")
-    return np.asarray(image if image.mode == "L" else image.convert("L"))
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -201,7 +200,9 @@ def _is_colour(image: Image.Image) -> bool:
     return any(np.asarray(difference).max() > tolerance for difference in differences)
 
 
-def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
+def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
+    from PIL import Image
+
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
@@ -215,4 +216,4 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArra
         notes.append(f"uses {bits} of 16 bits: windowed to them")
     if "narrowed" in facts["window"]:
         notes.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
-    return 255 - pixels if facts["inverted"] else pixels
+    return Image.fromarray(255 - pixels if facts["inverted"] else pixels)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import ModelError, UsageError
-from edge_app.images.radiograph import Radiograph
+from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.inference.calibration import calibrated
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
@@ -108,18 +108,18 @@ class Classifier:
         twin.session = self.session.another()
         return twin
 
-    def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        return self._real(self.session.run(self.tensor(self.resized(pixels))))
+    def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A picture → logits (15,) and map (h, w, 15), float32."""
+        return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph."""
-        resized = self.resized(image.pixels)
+        resized = self.resized(image.picture)
         return self.findings(image, resized, self.session.run(self.tensor(resized)))
 
-    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """H×W uint8 → the same picture at the network's size."""
-        return resize(pixels, self.model.input_spec)
+    def resized(self, picture: Picture) -> NDArray[np.uint8]:
+        """The same picture at the network's size."""
+        return resize(picture, self.model.input_spec)
 
     def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
         """A picture of the network's size → what `session.run` takes."""

@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.images.radiograph import Picture
+
 MEAN: Final = 128
 STD: Final = 128
 INPUT_SCALE: Final = 1 / STD
@@ -50,14 +52,15 @@ class InputSpec:
         return asdict(self)
 
 
-def resize(gray: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
-    """Stretch H×W uint8 of any size and aspect to `spec`; a picture of that size is untouched."""
-    if gray.shape == (spec.height, spec.width):
-        return gray
+def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
+    """Stretch a picture of any size and aspect to `spec`; one of that size is untouched."""
     from PIL import Image
 
     size = (spec.width, spec.height)
-    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BILINEAR))
+    picture = Image.fromarray(gray) if isinstance(gray, np.ndarray) else gray
+    if picture.size == size:
+        return np.asarray(gray)
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
 
 
 def quantized(resized: NDArray[np.uint8]) -> NDArray[np.int8]:
@@ -71,9 +74,9 @@ def normalised(resized: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def to_tensor(
-    gray: NDArray[np.uint8], spec: InputSpec, *, integer: bool
+    gray: Picture, spec: InputSpec, *, integer: bool
 ) -> NDArray[np.int8] | NDArray[np.float32]:
-    """H×W uint8 → 1×height×width×1, int8 where `integer`, otherwise float32."""
+    """A picture → 1×height×width×1, int8 where `integer`, otherwise float32."""
     resized = resize(gray, spec)
     values = quantized(resized) if integer else normalised(resized)
     return values[np.newaxis, :, :, np.newaxis]
