@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_app.benchmarking import images, matrix, plot, processes, result, suite, text
+from edge_app.benchmarking import conditions, images, matrix, plot, processes, result, suite, text
 from edge_app.benchmarking.compare import compare
 from edge_app.benchmarking.images import ImageSet, draw, gather
 from edge_app.benchmarking.matrix import Axes, Cell, Matrix
@@ -322,6 +323,51 @@ def test_what_was_measured_before_ctrl_c_is_kept_and_marked(monkeypatch: Any) ->
     assert made["cells"][0]["quantities"]["total"]["count"] == 2
     assert made["cells"][0]["quantities"]["throughput_2"]["count"] == 1
     jsonschema.Draft7Validator(SCHEMA).validate(made)
+
+
+def made_with(fake: Fake, monkeypatch: Any) -> dict[str, Any]:
+    for name in ("cold_start", "stages", "batch"):
+        monkeypatch.setattr(suite, name, getattr(fake, name))
+    return result.measure(ALONE, IMAGES, [1], seconds=0, precision=0.02, command=["edge-cxr"])
+
+
+def test_a_clock_that_jumps_in_a_measuring_process_is_said(monkeypatch: Any) -> None:
+    fake = Fake(0.01)
+    stages = fake.stages
+
+    def jump(one: Measured, paths: Any) -> None:
+        stages(one, paths)
+        one.note({**one.facts, "clock_jump": 3600.0 if fake.calls < 4 else 0.0})
+
+    fake.stages = jump  # type: ignore[method-assign]
+    made = made_with(fake, monkeypatch)
+    assert any("wall clock went astray by +3600.0 s" in line for line in made["warnings"])
+    assert all(run < 2 for run in made["cells"][0]["quantities"]["total"]["runs"])
+
+
+def test_one_core_is_said(monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+    assert any(
+        "there is one core" in line for line in made_with(Fake(0.01), monkeypatch)["warnings"]
+    )
+
+
+def test_a_machine_under_load_is_said(monkeypatch: Any) -> None:
+    now = conditions.observe()
+    seen = iter(
+        replace(now, monotonic=t, wall=t, own=0.0, busy=busy, stolen=0.0)
+        for t, busy in ((100.0, 0.0), (110.0, 15.0))
+    )
+    monkeypatch.setattr(conditions, "observe", lambda: next(seen))
+    made = made_with(Fake(0.01), monkeypatch)
+    assert any("other programs used 1.50 cores" in line for line in made["warnings"])
+
+
+def test_an_image_that_vanishes_meanwhile_ends_it_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
+        suite.stages(Measured(Cell("cxr-cnn28")), [str(tmp_path / "gone.png")])
+    with pytest.raises(ImageError, match="cannot be read any more"):
+        suite.batch(Measured(Cell("cxr-cnn28")), [str(tmp_path / "gone.png")], 1)
 
 
 def test_ctrl_c_before_anything_is_known_is_an_error_and_no_number(monkeypatch: Any) -> None:
