@@ -19,8 +19,10 @@ from typing import Final
 
 from benchmarks.artifacts import Artifacts
 from benchmarks.environments import LOADGEN, ONNX, OURS, TUTORIAL
+from edge_app.benchmarking.matrix import Cell
 from edge_app.benchmarking.processes import ask, launch
 from edge_app.benchmarking.quantity import Quantity
+from edge_app.runtimes.asked import CPU
 
 PEERS: Final = Path(__file__).parent / "peers"
 SECONDS: Final = 1.5
@@ -116,8 +118,8 @@ def single_stream(
     scenario = f"SingleStream, {size}"
     if one.script is None:
         pipeline = [one.python, "-m", "edge_app.benchmarking.pipeline"]
-        more = {"threads": 1, "workers": None}
-        samples = ask(pipeline, {**question, **more}, environment())["samples"]
+        cell = Cell(str(one.model), delegate=CPU).question()
+        samples = ask(pipeline, {**question, **cell, "workers": None}, environment())["samples"]
         contest.add(scenario, one.label, "s", *(sample / 1e9 for sample in samples["total"]))
         for stage in ("decode", "invoke"):
             name = f"{stage}, {size}"
@@ -138,7 +140,8 @@ def offline(
     """A folder by so many workers; and as much decoding alone."""
     question = {"images": list(images), "workers": workers, "seconds": seconds}
     pipeline = [OURS.python, "-m", "edge_app.benchmarking.pipeline"]
-    ours = ask(pipeline, {**question, "model": str(model), "threads": 1}, environment())
+    cell = Cell(str(model), delegate=CPU).question()
+    ours = ask(pipeline, {**question, **cell}, environment())
     done = ours["throughput"]
     scenario = f"Offline, {size}, workers: {workers}"
     contest.add(scenario, OURS_LABEL, "images/s", done["images"] / done["seconds"])

@@ -118,7 +118,7 @@ def _sets(folder: Path, model: ModelFile) -> dict[str, Sequence[str]]:
     small = []
     for path in large:
         small.append(str(Path(path).with_name(f"{side}-{Path(path).name}")))
-        pixels = resize(read_image(path).pixels, model.input_spec)
+        pixels = resize(read_image(path).picture, model.input_spec)
         Image.fromarray(pixels).save(small[-1])
     return {"1024×1024 PNG": large, f"{side}×{side} PNG": small}
 

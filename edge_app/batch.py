@@ -42,8 +42,8 @@ class Tally:
         return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE
 
 
-def read_source(source: str, limits: Limits) -> Radiograph:
-    """The radiograph in a file, or on standard input.
+def read_source(source: str, limits: Limits, least: int | None = None) -> Radiograph:
+    """The radiograph in a file, or on standard input; see `read_image`.
 
     Raises:
         ImageError: whatever is wrong with it, in one line.
@@ -52,10 +52,10 @@ def read_source(source: str, limits: Limits) -> Radiograph:
         if sys.stdin is None:
             raise ImageError("standard input is closed")
         with _at_once():
-            return read_image(sys.stdin.buffer, limits)
+            return read_image(sys.stdin.buffer, limits, least)
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits)
+    return read_image(source, limits, least)
 
 
 Scored = tuple[Radiograph, Findings] | ImageError

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -135,7 +136,10 @@ def classify(
     threads = threads or (1 if workers > 1 else None)
     asked = Asked(runtime, delegate, threads)
     classifier = _classifier(model, operating_point, asked, force=force)
-    read_one: Reader = read_source
+    # What is drawn on, or rectified, is read at its full size.
+    whole = bool(heatmap or film)
+    least = None if whole else classifier.model.input_spec.least
+    read_one: Reader = partial(read_source, least=least)
     if camera is not None:
         from edge_app.film.camera import camera_reader
 
@@ -334,6 +338,11 @@ def benchmark(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="As of classify; repeatable.")
     ] = None,
+    runtime: Annotated[list[str] | None, typer.Option(help="As of classify; repeatable.")] = None,
+    delegate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME or PATH", help="As of classify; repeatable."),
+    ] = None,
     threads: Annotated[
         list[int] | None, typer.Option(min=1, max=64, help="Of the interpreter; repeatable.")
     ] = None,
@@ -354,13 +363,12 @@ def benchmark(
 ) -> None:
     """How fast this machine answers, stage by stage, and how sure that is."""
     from edge_app.benchmarking import command
+    from edge_app.benchmarking.matrix import Axes
 
     if compare:
         raise typer.Exit(command.side_by_side(named or [], json))
-    code = command.measure(
-        named or [], model or [DEFAULT_MODEL], threads or [1], workers, seconds, precision,
-        json, plot,
-    )  # fmt: skip
+    axes = Axes(model or [DEFAULT_MODEL], runtime or [AUTO], delegate or [AUTO], threads or [1])
+    code = command.measure(named or [], axes, workers, seconds, precision, json, plot)
     raise typer.Exit(code)
 
 

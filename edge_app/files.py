@@ -45,7 +45,10 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
                 if status.st_size > max_bytes:
                     raise TooLargeError(f"is larger than {max_bytes} bytes")
                 with open(descriptor, "rb", closefd=False) as file:
-                    data = file.read(max_bytes + 1)
+                    # Room for all that is allowed would be mapped anew for every file.
+                    data = file.read(min(status.st_size, max_bytes) + 1)
+                    if len(data) > status.st_size:  # it grows, or its file system tells no size
+                        data += file.read(max_bytes + 1 - len(data))
             finally:  # open() leaves a descriptor it refuses (a folder's) to its caller
                 os.close(descriptor)
     except FileNotFoundError:

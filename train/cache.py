@@ -26,7 +26,7 @@ from edge_app.inference.preprocess import InputSpec, resize
 from train.datasets import Dataset
 from train.errors import DatasetError
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """Raised whenever `edge_app` decodes or resizes to other bytes than before."""
 
 MAX_UNREADABLE = 0.01
@@ -118,7 +118,7 @@ def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> 
     with (partial / "images.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for index, pixels, digest in track(
-            dataset.pixels(), f"Decoding {count} images", total=count, console=console
+            dataset.pixels(spec.least), f"Decoding {count} images", total=count, console=console
         ):
             if isinstance(pixels, ImageError):
                 unreadable.append((dataset.table["image"][index], str(pixels)))

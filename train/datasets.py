@@ -11,12 +11,13 @@ import hashlib
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,14 @@ CHESTMNIST_LABELS: Final = (
     "Hernia",
 )
 
+WORKERS: Final = 4
+
 Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 """An image's index, its H×W uint8 pixels or why there are none, and the SHA-256 of its source."""
+
+
+class Decode(Protocol):
+    def __call__(self, least: int | None = None) -> Iterator[Pixels]: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Dataset:
         table: N rows with columns `image`, `patient`, `split`, and what else is known (`age`,
             `sex`, `view`); unlabelled and missing images are not among them.
         targets: N×15, uint8, 0 or 1, in the order of `LABELS`.
-        pixels: yields each image once, in the order of the table.
+        pixels: yields each image once, in the order of the table; `least` is as for `read_image`.
         problems: what was left out, as ``(image, reason)``.
         identity: what the cache is keyed by; changes when the source does.
     """
@@ -69,7 +76,7 @@ class Dataset:
     name: str
     table: pd.DataFrame
     targets: NDArray[np.uint8]
-    pixels: Callable[[], Iterator[Pixels]]
+    pixels: Decode
     identity: str
     problems: list[tuple[str, str]] = field(default_factory=list)
 
@@ -136,7 +143,7 @@ def _folder(root: Path, limit: int | None) -> Dataset:
         name=labelled.name,
         table=table.reset_index(drop=True),
         targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(LABELS)),
-        pixels=lambda: _read_files(paths),
+        pixels=partial(_read_files, paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=[(each.name, each.reason) for each in labelled.left_out],
     )
@@ -150,19 +157,19 @@ def _limited(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
     return table if limit is None else table.groupby("split", sort=False).head(limit)
 
 
-def _read_files(paths: Sequence[Path], workers: int = 4) -> Iterator[Pixels]:
+def _read_files(paths: Sequence[Path], least: int | None = None) -> Iterator[Pixels]:
     """Decode in threads (Pillow releases the lock while it does), a bounded number ahead."""
 
     def read(index: int) -> Pixels:
         try:
-            image = read_image(paths[index])
+            image = read_image(paths[index], least=least)
         except ImageError as error:
             return index, error, ""
         return index, image.pixels, image.facts["sha256"]
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         indices = iter(range(len(paths)))
-        ahead: list[Future[Pixels]] = [pool.submit(read, i) for i in islice(indices, 4 * workers)]
+        ahead: list[Future[Pixels]] = [pool.submit(read, i) for i in islice(indices, 4 * WORKERS)]
         while ahead:
             yield ahead.pop(0).result()
             ahead += [pool.submit(read, i) for i in islice(indices, 1)]
@@ -208,7 +215,7 @@ def _chestmnist(path: Path, limit: int | None) -> Dataset:
         targets.append(encoded)
         takes.append((f"{key}_images", count))
 
-    def pixels() -> Iterator[Pixels]:
+    def pixels(least: int | None = None) -> Iterator[Pixels]:
         images = (image for member, count in takes for image in islice(_rows(path, member), count))
         for index, image in enumerate(images):
             yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
@@ -280,7 +287,7 @@ def _pixel_csv(path: Path, limit: int | None) -> Dataset:
     rows = table["row"].tolist()
     targets = [encode(_names(labels[row]), names[row]) for row in rows]
 
-    def pixels() -> Iterator[Pixels]:
+    def pixels(least: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))
         index, row = next(wanted, (0, -1))
         start = 0

@@ -9,7 +9,7 @@ Made from it by `python -m edge_app.compile_schema`; not to be edited.
 
 from edge_app.errors import InvalidError
 
-SCHEMA_SHA256 = "d70230145a40ed389cc041b90071329d0523d6c54389cca4191f049b4ea53f96"
+SCHEMA_SHA256 = "6d81095cc1f6dc79f4fe8d316ff82bc19d90d7cd7e1e84ca6b94ad3562a74ab7"
 
 VERSION = '2.22.3'
 import re
@@ -21,7 +21,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
         raise InvalidError('' + (name_prefix or 'data') + ' must be object')
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['kind', 'schema_version', 'edge_cxr', 'created', 'command', 'ended', 'partial', 'warnings', 'settings', 'machine', 'conditions', 'images', 'cells']) - data.keys()
+        data__missing_keys = set(['kind', 'schema_version', 'edge_cxr', 'created', 'command', 'ended', 'partial', 'warnings', 'settings', 'machine', 'conditions', 'images', 'cells', 'not_measured']) - data.keys()
         if data__missing_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
         data_keys = set(data.keys())
@@ -250,6 +250,45 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.images.pixels_sha256 must match pattern ^[0-9a-f]{64}$')
                 if data__images_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.images must not contain ' + str(data__images_keys) + ' properties')
+        if 'not_measured' in data_keys:
+            data_keys.remove('not_measured')
+            data__notmeasured = data['not_measured']
+            if not isinstance(data__notmeasured, (list, tuple)):
+                raise InvalidError('' + (name_prefix or 'data') + '.not_measured must be array')
+            data__notmeasured_is_list = isinstance(data__notmeasured, (list, tuple))
+            if data__notmeasured_is_list:
+                data__notmeasured_len = len(data__notmeasured)
+                if data__notmeasured_len > 1000:
+                    raise InvalidError('' + (name_prefix or 'data') + '.not_measured must contain less than or equal to 1000 items')
+                for data__notmeasured_x, data__notmeasured_item in enumerate(data__notmeasured):
+                    if not isinstance(data__notmeasured_item, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}]'.format(**locals()) + ' must be object')
+                    data__notmeasured_item_is_dict = isinstance(data__notmeasured_item, dict)
+                    if data__notmeasured_item_is_dict:
+                        data__notmeasured_item__missing_keys = set(['label', 'reason']) - data__notmeasured_item.keys()
+                        if data__notmeasured_item__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__notmeasured_item__missing_keys)) + ' properties'))
+                        data__notmeasured_item_keys = set(data__notmeasured_item.keys())
+                        if 'label' in data__notmeasured_item_keys:
+                            data__notmeasured_item_keys.remove('label')
+                            data__notmeasured_item__label = data__notmeasured_item['label']
+                            if not isinstance(data__notmeasured_item__label, str):
+                                raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}].label'.format(**locals()) + ' must be string')
+                            if isinstance(data__notmeasured_item__label, str):
+                                data__notmeasured_item__label_len = len(data__notmeasured_item__label)
+                                if data__notmeasured_item__label_len > 8400:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}].label'.format(**locals()) + ' must be shorter than or equal to 8400 characters')
+                        if 'reason' in data__notmeasured_item_keys:
+                            data__notmeasured_item_keys.remove('reason')
+                            data__notmeasured_item__reason = data__notmeasured_item['reason']
+                            if not isinstance(data__notmeasured_item__reason, str):
+                                raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}].reason'.format(**locals()) + ' must be string')
+                            if isinstance(data__notmeasured_item__reason, str):
+                                data__notmeasured_item__reason_len = len(data__notmeasured_item__reason)
+                                if data__notmeasured_item__reason_len > 8400:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}].reason'.format(**locals()) + ' must be shorter than or equal to 8400 characters')
+                        if data__notmeasured_item_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.not_measured[{data__notmeasured_x}]'.format(**locals()) + ' must not contain ' + str(data__notmeasured_item_keys) + ' properties')
         if 'cells' in data_keys:
             data_keys.remove('cells')
             data__cells = data['cells']
@@ -334,7 +373,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime'.format(**locals()) + ' must be object')
                             data__cells_item__runtime_is_dict = isinstance(data__cells_item__runtime, dict)
                             if data__cells_item__runtime_is_dict:
-                                data__cells_item__runtime__missing_keys = set(['name', 'version', 'delegate', 'threads']) - data__cells_item__runtime.keys()
+                                data__cells_item__runtime__missing_keys = set(['name', 'version', 'delegate', 'library', 'threads']) - data__cells_item__runtime.keys()
                                 if data__cells_item__runtime__missing_keys:
                                     raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime'.format(**locals()) + ' must contain ' + (str(sorted(data__cells_item__runtime__missing_keys)) + ' properties'))
                                 data__cells_item__runtime_keys = set(data__cells_item__runtime.keys())
@@ -363,8 +402,17 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                         raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime.delegate'.format(**locals()) + ' must be string')
                                     if isinstance(data__cells_item__runtime__delegate, str):
                                         data__cells_item__runtime__delegate_len = len(data__cells_item__runtime__delegate)
-                                        if data__cells_item__runtime__delegate_len > 4200:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime.delegate'.format(**locals()) + ' must be shorter than or equal to 4200 characters')
+                                        if data__cells_item__runtime__delegate_len > 100:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime.delegate'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                if 'library' in data__cells_item__runtime_keys:
+                                    data__cells_item__runtime_keys.remove('library')
+                                    data__cells_item__runtime__library = data__cells_item__runtime['library']
+                                    if not isinstance(data__cells_item__runtime__library, (str, NoneType)):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime.library'.format(**locals()) + ' must be string or null')
+                                    if isinstance(data__cells_item__runtime__library, str):
+                                        data__cells_item__runtime__library_len = len(data__cells_item__runtime__library)
+                                        if data__cells_item__runtime__library_len > 4200:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].runtime.library'.format(**locals()) + ' must be shorter than or equal to 4200 characters')
                                 if 'threads' in data__cells_item__runtime_keys:
                                     data__cells_item__runtime_keys.remove('threads')
                                     data__cells_item__runtime__threads = data__cells_item__runtime['threads']

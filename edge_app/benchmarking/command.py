@@ -14,6 +14,7 @@ from edge_app.errors import (
     EXIT_DONE,
     EXIT_GATE,
     EXIT_INTERRUPTED,
+    EXIT_MODEL,
     OutputError,
     ReportError,
     UsageError,
@@ -23,8 +24,7 @@ from edge_app.output import complain
 
 def measure(
     named: Sequence[str],
-    models: Sequence[str],
-    threads: Sequence[int],
+    axes: matrix.Axes,
     workers: int | None,
     seconds: float,
     precision: float,
@@ -34,11 +34,11 @@ def measure(
     """Measure, print, draw; returns the exit code."""
     if plot is not None and not plot.absolute().parent.is_dir():
         raise OutputError(f"--plot {plot}: there is no such folder to write it to")
-    cells = matrix.cells(models, threads)
+    combined = matrix.combine(axes)
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
         pictures = images.gather(named) if named else images.draw(Path(folder))
         found = result.measure(
-            cells,
+            combined,
             pictures,
             matrix.worker_counts(workers),
             seconds=seconds,
@@ -48,8 +48,8 @@ def measure(
         )
     if as_json:
         print(json.dumps(found, indent=1))
-        for warning in found["warnings"]:
-            complain(warning)
+        for line in (*found["warnings"], *result.not_measured(found)):
+            complain(line)
     else:
         from edge_app.benchmarking.text import print_result
 
@@ -58,7 +58,9 @@ def measure(
         from edge_app.benchmarking.plot import write_picture
 
         write_picture(found, plot)
-    return EXIT_INTERRUPTED if found["partial"] else EXIT_DONE
+    if found["partial"]:
+        return EXIT_INTERRUPTED
+    return EXIT_MODEL if found["not_measured"] else EXIT_DONE
 
 
 def side_by_side(paths: Sequence[str], as_json: bool) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from edge_app.benchmarking.interval import LEVEL, Interval, ratio
 from edge_app.benchmarking.result import Result
 from edge_app.errors import ReportError
+from edge_app.runtimes.delegate import Delegate
 
 MARGIN: Final = 1.03
 """Two measurements of one thing some minutes apart differ by up to so much, whatever their runs
@@ -20,6 +21,7 @@ BYTES_MARGIN: Final = 1.01
 FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
 
 YARDSTICK: Final = "yardstick"
+EXTERNAL: Final = Delegate.name
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str
 
 def _key(cell: dict[str, Any]) -> tuple[str, ...]:
     runtime = cell["runtime"]
-    names = ("name", "delegate", "threads")
+    # A delegate without a name of its own is known by its file.
+    names = ("name", "library" if runtime["delegate"] == EXTERNAL else "delegate", "threads")
     return (cell["model"]["sha256"], *(str(runtime[name]) for name in names))
 
 

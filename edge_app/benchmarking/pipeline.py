@@ -17,7 +17,7 @@ from itertools import cycle, islice
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_app.errors import EdgeCxrError
+from edge_app.errors import EdgeCxrError, ImageError
 
 if TYPE_CHECKING:
     from edge_app.inference.classifier import Classifier
@@ -43,17 +43,24 @@ YARDSTICK: Final = bytes(range(256)) * 1024
 
 
 def step(classifier: Classifier, path: str) -> list[int]:
-    """Classify one image; the times at which each of `STAGES` began and the last ended, in ns."""
+    """Classify one image; the times at which each of `STAGES` began and the last ended, in ns.
+
+    Raises:
+        ImageError: it cannot be read any more; names it.
+    """
     from edge_app.images.radiograph import Limits
     from edge_app.images.read import decode, read_bytes
 
     clock, limits = time.perf_counter_ns, Limits()
     times = [clock()]
-    data = read_bytes(path, limits)
-    times.append(clock())
-    image = decode(data, limits)
-    times.append(clock())
-    resized = classifier.resized(image.pixels)
+    try:
+        data = read_bytes(path, limits)
+        times.append(clock())
+        image = decode(data, limits, classifier.model.input_spec.least)
+        times.append(clock())
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    resized = classifier.resized(image.picture)
     times.append(clock())
     tensor = classifier.tensor(resized)
     times.append(clock())
@@ -101,7 +108,11 @@ def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> di
 def throughput(
     classifier: Classifier, images: Sequence[str], workers: int, seconds: float
 ) -> dict[str, float]:
-    """Answer the images over and over as `classify --csv` does; how many in how many seconds."""
+    """Answer the images over and over as `classify --csv` does; how many in how many seconds.
+
+    Raises:
+        ImageError: one cannot be read any more.
+    """
     from edge_app.batch import classify_all
     from edge_app.images.radiograph import Limits
     from edge_app.output import CsvWriter
@@ -115,6 +126,8 @@ def throughput(
             tally = classify_all(sources, classifier, writer, Limits(), workers)
             if tally.interrupted:
                 raise KeyboardInterrupt
+            if tally.refused:
+                raise ImageError(f"{tally.refused} of {count} images cannot be read any more")
             return time.perf_counter() - start
 
         few = max(len(images), 4 * workers)
@@ -138,8 +151,8 @@ def run(question: dict[str, Any]) -> dict[str, Any]:
     """Load a model and measure what is asked for.
 
     Args:
-        question: `model` (a path), `runtime`, `delegate`, `threads`, `images` (paths), `workers`
-            (None for the stages of one image at a time), `seconds`.
+        question: a cell's, and `images` (paths), `workers` (None for the stages of one image at
+            a time), `seconds`.
     """
     from edge_app.benchmarking.matrix import opened
 

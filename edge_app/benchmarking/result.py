@@ -12,7 +12,7 @@ from typing import Any, Final
 from edge_app import __version__, machine
 from edge_app.benchmarking import benchmark_check, conditions, suite
 from edge_app.benchmarking.images import ImageSet
-from edge_app.benchmarking.matrix import Cell
+from edge_app.benchmarking.matrix import Matrix
 from edge_app.benchmarking.suite import INTERRUPTED, Measured
 from edge_app.errors import EdgeCxrError, InvalidError, ReportError
 from edge_app.files import UnreadableError, read_bounded
@@ -22,6 +22,9 @@ SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr benchmark"
 MAX_BYTES: Final = 32 << 20
 PACKAGES: Final = ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime")
+
+RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
+"""Of a classifier's provenance: which combination it is."""
 
 SLOWED: Final = 1.05
 """Growth of the yardstick's time from the first third of the run to the last that is said."""
@@ -37,7 +40,7 @@ class NothingMeasuredError(EdgeCxrError):
 
 
 def measure(
-    cells: Sequence[Cell],
+    matrix: Matrix,
     images: ImageSet,
     workers: Sequence[int],
     *,
@@ -55,13 +58,14 @@ def measure(
     settings = conditions.settings()
     before = conditions.observe()
     measured, ended = suite.run(
-        cells, images, workers, seconds=seconds, precision=precision, progress=progress
+        matrix.cells, images, workers, seconds=seconds, precision=precision, progress=progress
     )
     met = conditions.between(before, conditions.observe())
     for one in measured:
         if abs(one.clock_jump) > abs(met["clock_jump"]):
             met["clock_jump"] = round(one.clock_jump, 3)
-    known = [one for one in measured if one.facts]
+    known = [one for one in measured if one.facts and one.fault is None]
+    failed = {one.cell.label: str(one.fault) for one in measured if one.fault}
     if not known:
         raise NothingMeasuredError("interrupted before anything was measured")
     return {
@@ -72,7 +76,7 @@ def measure(
         "command": list(command),
         "ended": ended,
         "partial": ended == INTERRUPTED,
-        "warnings": _warnings(known, met, settings["governor"], ended),
+        "warnings": [*matrix.notes, *_warnings(known, met, settings["governor"], ended)],
         "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
         "machine": {
             **machine.identity(),
@@ -83,6 +87,10 @@ def measure(
         "conditions": met,
         "images": images.facts,
         "cells": [_cell(one) for one in known],
+        "not_measured": [
+            {"label": label, "reason": reason}
+            for label, reason in {**matrix.absent, **failed}.items()
+        ],
     }
 
 
@@ -91,7 +99,7 @@ def _cell(measured: Measured) -> dict[str, Any]:
     return {
         "label": measured.cell.label,
         "model": {**measured.facts["model"], "bytes": os.stat(path).st_size},
-        "runtime": measured.facts["runtime"],
+        "runtime": {name: measured.facts["runtime"][name] for name in RUNTIME},
         "warm_up": measured.warm_up,
         "quantities": {
             name: quantity.as_dict()
@@ -116,6 +124,11 @@ def _warnings(
     if ended == INTERRUPTED:
         said.append("interrupted: some quantities have fewer runs than others, or none")
     return said
+
+
+def not_measured(result: Result) -> list[str]:
+    """A line for each combination that was asked for and could not be measured."""
+    return [f"not measured: {each['label']}: {each['reason']}" for each in result["not_measured"]]
 
 
 def load(path: Path) -> Result:

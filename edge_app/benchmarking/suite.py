@@ -18,8 +18,9 @@ from typing import Any, Final
 from edge_app.benchmarking.images import ImageSet
 from edge_app.benchmarking.matrix import Cell
 from edge_app.benchmarking.pipeline import STAGES
-from edge_app.benchmarking.processes import ask, launch
+from edge_app.benchmarking.processes import ProcessError, ask, launch
 from edge_app.benchmarking.quantity import Quantity
+from edge_app.errors import ModelError, RuntimeUnavailableError
 
 MIN_ROUNDS: Final = 5
 """Fewer give intervals too wide to be of use."""
@@ -36,13 +37,18 @@ PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
 
 @dataclass
 class Measured:
-    """One combination's quantities by name; what the processes said of themselves."""
+    """One combination's quantities by name; what the processes said of themselves.
+
+    Attributes:
+        fault: why it is measured no further.
+    """
 
     cell: Cell
     quantities: dict[str, Quantity] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     warm_up: list[int] = field(default_factory=list)
     clock_jump: float = 0.0
+    fault: ModelError | RuntimeUnavailableError | ProcessError | None = None
 
     def add(self, name: str, unit: str, *samples: float) -> None:
         self.quantities.setdefault(name, Quantity(unit)).add(samples)
@@ -116,15 +122,24 @@ def run(
     Returns:
         What was measured, and why it ended: ``precise``, ``budget``, ``interrupted``. An
         interrupted round's finished parts are kept.
+
+    Raises:
+        ImageError: an image cannot be read any more.
+        ModelError, RuntimeUnavailableError, ProcessError: of the first combination that failed,
+            where all did.
     """
     all_measured = [Measured(cell) for cell in cells]
     start = time.monotonic()
     try:
         for turn in range(1, MAX_ROUNDS + 1):
             for measured, part in _parts(all_measured, images.paths, workers):
-                progress(f"round {turn}: {measured.cell.label}")
-                part()
-            worst = max(measured.half_width for measured in all_measured)
+                if measured.fault is None:
+                    progress(f"round {turn}: {measured.cell.label}")
+                    _try(measured, part)
+            whole = [measured for measured in all_measured if measured.fault is None]
+            if not whole:
+                raise next(measured.fault for measured in all_measured if measured.fault)
+            worst = max(measured.half_width for measured in whole)
             if turn >= MIN_ROUNDS and worst <= precision:
                 return all_measured, PRECISE
             if time.monotonic() - start > seconds:
@@ -132,6 +147,14 @@ def run(
     except KeyboardInterrupt:
         return all_measured, INTERRUPTED
     return all_measured, BUDGET
+
+
+def _try(measured: Measured, part: Callable[[], None]) -> None:
+    """What one combination cannot do is no fault of the others."""
+    try:
+        part()
+    except (ModelError, RuntimeUnavailableError, ProcessError) as error:
+        measured.fault = error
 
 
 def _parts(

@@ -11,7 +11,7 @@ from rich.text import Text
 from edge_app.benchmarking.compare import Comparison
 from edge_app.benchmarking.interval import Interval
 from edge_app.benchmarking.pipeline import STAGES
-from edge_app.benchmarking.result import Result
+from edge_app.benchmarking.result import Result, not_measured
 from edge_app.benchmarking.suite import BUDGET, INTERRUPTED, PRECISE
 
 FILE_WIDTH: Final = 120
@@ -69,10 +69,10 @@ def print_result(result: Result) -> None:
     for cell in result["cells"]:
         console.print()
         console.print(_table(cell))
-    if result["warnings"]:
+    if result["warnings"] or result["not_measured"]:
         console.print()
-    for warning in result["warnings"]:
-        console.print(Text(f"warning: {warning}"))
+    for line in (*(f"warning: {warning}" for warning in result["warnings"]), *not_measured(result)):
+        console.print(Text(_plain(line)))
 
 
 def heading(result: Result) -> list[str]:
@@ -93,9 +93,10 @@ def heading(result: Result) -> list[str]:
 
 def _table(cell: dict[str, Any]) -> Table:
     model, runtime, quantities = cell["model"], cell["runtime"], cell["quantities"]
+    delegate = runtime["library"] or runtime["delegate"]
     title = (
         f"{model['name']}, {model['dtype']}, {model['bytes'] / 1e6:.2f} MB; {runtime['name']} "
-        f"{runtime['version']}, {runtime['delegate']}, threads: {runtime['threads']}"
+        f"{runtime['version']}, {delegate}, threads: {runtime['threads']}"
     )
     table = Table(title=Text(_plain(title)), title_justify="left", box=None, header_style="bold")
     table.add_column("")

@@ -316,8 +316,9 @@ def _answer(image: LabelledImage, classifier: Classifier, retest: bool, limits: 
         stamp = _stamp(image.path)
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror}") from None
-    radiograph = read_image(image.path, limits)
-    picture = resize(radiograph.pixels, classifier.model.input_spec)
+    spec = classifier.model.input_spec
+    radiograph = read_image(image.path, limits, spec.least)
+    picture = resize(radiograph.picture, spec)
     logits, changed = answer(classifier, picture, image.name, retest)
     return Answer(image.name, stamp, radiograph.facts["sha256"], logits, changed)
 

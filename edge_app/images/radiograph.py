@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge_app.errors import ImageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
+
+Picture: TypeAlias = "Image.Image | NDArray[np.uint8]"
+"""8-bit gray, 0 is air and 255 the densest: an image of mode L, or H×W."""
 
 MAX_SIDE = 65_535
 """DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
@@ -28,14 +33,21 @@ class Radiograph:
     """An 8-bit grayscale image and how it came about.
 
     Attributes:
-        pixels: H×W, uint8, C-contiguous; 0 is air, 255 the densest.
+        picture: as its decoder left it.
         facts: what a result needs to be trusted later (format, size, window, polarity, digest).
         warnings: one line each; the pixels are usable but something about them is unusual.
     """
 
-    pixels: NDArray[np.uint8]
+    picture: Picture
     facts: dict[str, Any]
     warnings: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def pixels(self) -> NDArray[np.uint8]:
+        """H×W, uint8, C-contiguous. Copied when first asked for: what only resizes needs none."""
+        import numpy as np
+
+        return np.ascontiguousarray(self.picture, np.uint8)
 
 
 def require_pixels(width: int, height: int, limits: Limits) -> None:

@@ -11,7 +11,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.errors import ImageError
 from edge_app.images import jpeg
@@ -41,8 +40,15 @@ SIGNATURES = {
 }
 
 
-def decode(data: bytes, limits: Limits) -> Radiograph:
+def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
     """Decode a PNG, JPEG, TIFF, BMP or WebP to 8-bit grayscale.
+
+    Args:
+        data: of the file.
+        limits: what is refused by its declared size.
+        least: shrink a JPEG to 1/2, 1/4 or 1/8 while it is decoded, as far as both sides keep so
+            many pixels and are divided without rest, so that nothing is shifted. `facts` tell the
+            file's own size, and `shrunk` by how much it was.
 
     Raises:
         ImageError: it is none of these, is damaged, or is larger than `limits`.
@@ -55,12 +61,13 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         if getattr(image, "is_animated", False):  # counting them all would take hours
             notes.append("has more than one page or frame: only the first was read")
         facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
+        shrunk = _shrink(image, least) if least else 1
         deep_colour = _is_deep_colour(image)
         image.load()
-        pixels = _grayscale(_upright(image, facts, notes), facts, notes)
+        picture = _grayscale(_upright(image, facts, notes), facts, notes)
         if deep_colour:
             facts.update(bits=16, window="0..65535")
-            _require_full_range(pixels)
+            _require_full_range(picture)
     except ImageError:
         raise
     except MemoryError:
@@ -70,8 +77,10 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"is damaged or truncated: {reason[:120]}") from None
-    facts["height"], facts["width"] = pixels.shape
-    return Radiograph(np.ascontiguousarray(pixels), facts, tuple(notes))
+    facts["width"], facts["height"] = (side * shrunk for side in picture.size)
+    if shrunk > 1:
+        facts["shrunk"] = shrunk
+    return Radiograph(picture, facts, tuple(notes))
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
@@ -96,6 +105,18 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
         require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
     return image
+
+
+def _shrink(image: Image.Image, least: int) -> int:
+    """Have the decoder of a JPEG average its blocks; answers by how much each side shrinks."""
+    if image.format != "JPEG":
+        return 1
+    width, height = image.size
+    for scale in (8, 4, 2):
+        if width % scale == height % scale == 0 and min(width, height) >= scale * least:
+            image.draft(None, (width // scale, height // scale))
+            return scale
+    return 1
 
 
 def _read_big_endian_white_is_zero() -> None:
@@ -134,14 +155,14 @@ def _is_deep_colour(image: Image.Image) -> bool:
     return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in tiles)
 
 
-def _require_full_range(pixels: NDArray[np.uint8]) -> None:
+def _require_full_range(picture: Image.Image) -> None:
     # Pillow keeps the upper byte of 16-bit colour, too few grays of a 14-bit picture stored so.
-    if pixels.max() < 1 << 6:
+    if np.asarray(picture).max() < 1 << 6:
         raise ImageError("is 16-bit colour with 14 bits or fewer in use: save it as 16-bit gray")
 
 
-def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
-    """Any mode Pillow decodes → H×W uint8; deep samples are windowed, never cut to a byte."""
+def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
+    """Any mode Pillow decodes → L; deep samples are windowed, never cut to a byte."""
     if image.mode.startswith("I"):
         return _deep(image, facts, notes)
     if image.mode == "F":
@@ -155,7 +176,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> N
         facts["colour"] = _is_colour(image)
         if facts["colour"]:
             notes.append("is a colour picture: its luma was used")
-    return np.asarray(image if image.mode == "L" else image.convert("L"))
+    return image if image.mode == "L" else image.convert("L")
 
 
 def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
@@ -179,7 +200,9 @@ def _is_colour(image: Image.Image) -> bool:
     return any(np.asarray(difference).max() > tolerance for difference in differences)
 
 
-def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArray[np.uint8]:
+def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
+    from PIL import Image
+
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
@@ -193,4 +216,4 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> NDArra
         notes.append(f"uses {bits} of 16 bits: windowed to them")
     if "narrowed" in facts["window"]:
         notes.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
-    return 255 - pixels if facts["inverted"] else pixels
+    return Image.fromarray(255 - pixels if facts["inverted"] else pixels)

@@ -19,19 +19,27 @@ DICOM_PREFIX = slice(128, 132)
 
 
 def read_image(
-    source: str | os.PathLike[str] | IO[bytes], limits: Limits | None = None
+    source: str | os.PathLike[str] | IO[bytes],
+    limits: Limits | None = None,
+    least: int | None = None,
 ) -> Radiograph:
     """Read a radiograph from a file or an open binary stream.
+
+    Args:
+        source: a file's path or a stream.
+        limits: what is refused unread.
+        least: pixels that each side must keep where a decoder can shrink the picture on its way
+            (see `raster.decode`); None for the picture as it is.
 
     Raises:
         ImageError: whatever is wrong with the file, in one line.
     """
     limits = limits or Limits()
-    return decode(read_bytes(source, limits), limits)
+    return decode(read_bytes(source, limits), limits, least)
 
 
-def decode(data: bytes, limits: Limits) -> Radiograph:
-    """Decode a file's bytes.
+def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
+    """Decode a file's bytes; see `read_image`.
 
     Raises:
         ImageError: whatever is wrong with them, in one line.
@@ -41,7 +49,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
 
         image = dicom.decode(data, limits)
     else:
-        image = raster.decode(data, limits)
+        image = raster.decode(data, limits, least)
     image.facts["sha256"] = hashlib.sha256(data).hexdigest()
     return image
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import ModelError, UsageError
-from edge_app.images.radiograph import Radiograph
+from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.inference.calibration import calibrated
 from edge_app.inference.input_check import BLANK_RANGE, Verdict
 from edge_app.inference.model_file import ModelFile
@@ -114,13 +114,13 @@ class Classifier:
         twin.session = self.session.another()
         return twin
 
-    def logits(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """An H×W uint8 picture → logits (15,) and map (h, w, 15), float32."""
-        return self._real(self.session.run(self.tensor(self.resized(pixels))))
+    def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A picture → logits (15,) and map (h, w, 15), float32."""
+        return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph) -> Findings:
         """Score one radiograph, if it looks like one that can be."""
-        resized = self.resized(image.pixels)
+        resized = self.resized(image.picture)
         check = self.judged(image, resized)
         if check and check.flagged and not self.force:
             nothing = np.zeros((0, 0, len(LABELS)), np.float32)
@@ -129,11 +129,12 @@ class Classifier:
 
     def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
         """What the input check makes of an image; None where the model has none."""
-        return self.check.judge(resized, image.pixels.shape) if self.check else None
+        size = image.facts["height"], image.facts["width"]
+        return self.check.judge(resized, size) if self.check else None
 
-    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """H×W uint8 → the same picture at the network's size."""
-        return resize(pixels, self.model.input_spec)
+    def resized(self, picture: Picture) -> NDArray[np.uint8]:
+        """The same picture at the network's size."""
+        return resize(picture, self.model.input_spec)
 
     def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
         """A picture of the network's size → what `session.run` takes."""
@@ -156,7 +157,7 @@ class Classifier:
             for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
         )
         warnings = list(image.warnings)
-        height, width = image.pixels.shape
+        height, width = image.facts["height"], image.facts["width"]
         if max(height, width) > MAX_ASPECT * min(height, width):
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"

@@ -14,11 +14,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.images.radiograph import Picture
+
 MEAN: Final = 128
 STD: Final = 128
 INPUT_SCALE: Final = 1 / STD
 INPUT_ZERO_POINT: Final = 0
 SIZES: Final = (28, 64, 128, 224)
+
+
+OVERSAMPLING: Final = 4
+"""A decoder may shrink a picture to so many times the network's size. What it averages there
+changes an input by less than another JPEG quality does; at twice the size it would be more."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +43,24 @@ class InputSpec:
     def square(cls, size: int) -> InputSpec:
         return cls(size, size)
 
+    @property
+    def least(self) -> int:
+        """Pixels that each side must have where a decoder shrinks; see `read_image`."""
+        return OVERSAMPLING * max(self.height, self.width)
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def resize(gray: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
-    """Stretch H×W uint8 of any size and aspect to `spec`; a picture of that size is untouched."""
-    if gray.shape == (spec.height, spec.width):
-        return gray
+def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
+    """Stretch a picture of any size and aspect to `spec`; one of that size is untouched."""
     from PIL import Image
 
     size = (spec.width, spec.height)
-    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BILINEAR))
+    picture = Image.fromarray(gray) if isinstance(gray, np.ndarray) else gray
+    if picture.size == size:
+        return np.asarray(gray)
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
 
 
 def quantized(resized: NDArray[np.uint8]) -> NDArray[np.int8]:
@@ -61,9 +74,9 @@ def normalised(resized: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def to_tensor(
-    gray: NDArray[np.uint8], spec: InputSpec, *, integer: bool
+    gray: Picture, spec: InputSpec, *, integer: bool
 ) -> NDArray[np.int8] | NDArray[np.float32]:
-    """H×W uint8 → 1×height×width×1, int8 where `integer`, otherwise float32."""
+    """A picture → 1×height×width×1, int8 where `integer`, otherwise float32."""
     resized = resize(gray, spec)
     values = quantized(resized) if integer else normalised(resized)
     return values[np.newaxis, :, :, np.newaxis]

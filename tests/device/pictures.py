@@ -185,8 +185,8 @@ def dicom(
     return file.getvalue()
 
 
-def read(data: bytes, limits: Limits | None = None) -> Radiograph:
-    return read_image(io.BytesIO(data), limits)
+def read(data: bytes, limits: Limits | None = None, least: int | None = None) -> Radiograph:
+    return read_image(io.BytesIO(data), limits, least)
 
 
 def refusal(data: bytes, limits: Limits | None = None) -> str:

@@ -7,6 +7,7 @@ Run as a program, this file measures the memory of decoding a data set and itera
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -22,8 +23,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from edge_app.batch import classify_all
+from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
-from edge_app.inference.preprocess import InputSpec, normalised, resize, to_tensor
+from edge_app.inference.classifier import Classifier
+from edge_app.inference.model_file import locate, read
+from edge_app.inference.preprocess import InputSpec, normalised, quantized, resize, to_tensor
+from edge_app.output import CsvWriter
 from train.cache import Cached, open_cache
 from train.datasets import Dataset, Pixels, load
 from train.errors import DatasetError
@@ -40,7 +46,7 @@ class Decoded(Exception):
 def poisoned(dataset: Dataset) -> Dataset:
     """The same data set, which cannot be decoded any more."""
 
-    def pixels() -> Iterator[Pixels]:
+    def pixels(least: int | None = None) -> Iterator[Pixels]:
         raise Decoded
         yield
 
@@ -117,6 +123,30 @@ def test_changed_labels_count_without_decoding(
     assert np.array_equal(np.flatnonzero((first.targets != second.targets).any(axis=1)), [4])
 
 
+def test_large_jpegs_are_prepared_as_the_device_prepares_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "folder"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["image,patient,labels"]
+    for i in range(9):
+        Image.fromarray(rng.integers(0, 256, (512, 512), np.uint8)).save(root / f"{i}.jpg")
+        rows.append(f"{i}.jpg,{i},Mass")
+    (root / "labels.csv").write_text("\n".join(rows))
+    cached, _ = open_cache(load(root), SPEC, tmp_path / "cache", QUIET)
+    paths = [str(root / name) for name in cached.table["image"]]
+
+    classifier = Classifier(read(locate("cxr-cnn28")))
+    seen, compute = [], classifier.session.run
+    monkeypatch.setattr(classifier.session, "run", lambda x: (seen.append(x), compute(x))[1])
+    classify_all(paths, classifier, CsvWriter(classifier, io.StringIO()), Limits())
+    assert np.array_equal(np.concatenate(seen)[..., 0], quantized(images_of(cached)))
+
+    whole = np.stack([resize(read_image(path).pixels, SPEC) for path in paths])
+    assert not np.array_equal(images_of(cached), whole)  # else nothing was shrunk
+
+
 # --- whole or not there ---------------------------------------------------------------------
 
 
@@ -124,7 +154,7 @@ def test_an_interrupted_build_leaves_no_half_cache(tmp_path: Path, tiny_nih: Pat
     dataset = load(tiny_nih)
     whole, _ = open_cache(dataset, SPEC, tmp_path / "whole", QUIET)
 
-    def half() -> Iterator[Pixels]:
+    def half(least: int | None = None) -> Iterator[Pixels]:
         for item in dataset.pixels():
             if item[0] == 30:
                 raise KeyboardInterrupt
@@ -144,7 +174,7 @@ def test_two_runs_that_start_together_make_one_cache(tmp_path: Path, tiny_nih: P
     builds, results = [], []
     both_started = threading.Barrier(2, timeout=10)
 
-    def pixels() -> Iterator[Pixels]:
+    def pixels(least: int | None = None) -> Iterator[Pixels]:
         builds.append(threading.get_ident())
         for item in dataset.pixels():
             threading.Event().wait(0.005)  # long enough for the other to arrive

@@ -75,6 +75,7 @@ def measured(
             "kinds": {"1024x1024 PNG": 1},
             "pixels_sha256": "0" * 64,
         },
+        "not_measured": [],
         "cells": [
             {
                 "label": "cxr-lite0-128, 1 thread",
@@ -84,7 +85,13 @@ def measured(
                     "dtype": "int8",
                     "bytes": 4_000_000,
                 },
-                "runtime": {"name": "litert", "version": "2.3.0", "delegate": "cpu", "threads": 1},
+                "runtime": {
+                    "name": "litert",
+                    "version": "2.3.0",
+                    "delegate": "cpu",
+                    "library": None,
+                    "threads": 1,
+                },
                 "warm_up": [10] * runs,
                 "quantities": quantities,
             }

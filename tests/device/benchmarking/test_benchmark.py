@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,15 +18,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_app.benchmarking import images, matrix, plot, processes, result, suite, text
+from edge_app.benchmarking import conditions, images, matrix, plot, processes, result, suite, text
 from edge_app.benchmarking.compare import compare
 from edge_app.benchmarking.images import ImageSet, draw, gather
-from edge_app.benchmarking.matrix import Cell
+from edge_app.benchmarking.matrix import Axes, Cell, Matrix
 from edge_app.benchmarking.pipeline import STAGES
 from edge_app.benchmarking.suite import Measured
 from edge_app.errors import ImageError, UsageError
+from edge_app.runtimes.registry import find_runtime
 
 from ..conftest import Run
+from ..runtimes.conftest import Build
 from .results import measured
 
 SCHEMA = json.loads(Path(result.__file__).with_name("benchmark.schema.json").read_text())
@@ -180,12 +183,74 @@ def test_an_image_set_is_its_pixels_in_their_order(tmp_path: Path, small: Path) 
 
 
 def test_combinations_are_each_measured_once() -> None:
-    assert matrix.cells(["cxr-cnn28", "cxr-cnn28"], [1, 2, 1]) == [
-        Cell("cxr-cnn28", 1),
-        Cell("cxr-cnn28", 2),
+    name = find_runtime().name
+    made = matrix.combine(Axes(["cxr-cnn28"] * 2, ["auto", name], ["auto", "cpu"], [1, 2, 1]))
+    assert made.cells == [
+        Cell("cxr-cnn28", name, "cpu", 1),
+        Cell("cxr-cnn28", name, "cpu", 2),
     ]
+    assert made.absent == {}
+    assert made.cells[1].label == f"cxr-cnn28, {name}, cpu, 2 threads"
     with pytest.raises(UsageError):
-        matrix.cells([], [1])
+        matrix.combine(Axes([]))
+
+
+def test_a_runtime_and_a_delegate_that_are_not_there_are_named_beside_the_others(
+    run: Run, small: Path, tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent.so"
+    done = run(
+        "benchmark", "-m", "cxr-cnn28", "--runtime", find_runtime().name, "--delegate", "cpu",
+        "--delegate", absent, "--threads", 1, "--workers", 1, "--seconds", 0, "--json", small,
+    )  # fmt: skip
+    made = json.loads(done.stdout)
+    jsonschema.Draft7Validator(SCHEMA).validate(made)
+    assert len(made["cells"]) == 1
+    (left,) = made["not_measured"]
+    assert left["label"] == f"cxr-cnn28, {find_runtime().name}, {absent}"
+    assert "no such file" in left["reason"]
+    assert f"not measured: {left['label']}" in done.stderr
+    assert done.returncode == 4
+
+
+def test_nothing_that_works_is_an_error_and_no_number(run: Run, small: Path) -> None:
+    done = run("benchmark", "-m", "cxr-cnn28", "--delegate", "/absent.so", small)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "/absent.so: no such file" in done.stderr
+    done = run("benchmark", "-m", "cxr-cnn28", "--runtime", "onnx", small)
+    assert done.returncode == 2
+
+
+def test_a_delegate_that_works_is_measured_beside_the_cpu(delegate: Build, small: Path) -> None:
+    library = str(delegate("WORKS"))
+    made = matrix.combine(Axes(["cxr-cnn28"], ["auto"], ["cpu", library]))
+    assert [cell.delegate for cell in made.cells] == ["cpu", library]
+    measured = [Measured(cell) for cell in made.cells]
+    for one in measured:
+        suite.stages(one, [str(small)])
+    assert [one.facts["runtime"]["delegate"] for one in measured] == ["cpu", "external"]
+    assert measured[1].facts["runtime"]["library"] == library
+
+
+def test_a_combination_that_fails_half_way_ends_alone(monkeypatch: Any) -> None:
+    fake = Fake(0.01)
+
+    def fails(one: Measured, paths: Any) -> None:
+        if one.cell.threads == 2 and fake.calls > 8:
+            raise processes.ProcessError("killed by SIGSEGV")
+        fake.stages(one, paths)
+
+    for name in ("cold_start", "batch"):
+        monkeypatch.setattr(suite, name, getattr(fake, name))
+    monkeypatch.setattr(suite, "stages", fails)
+    cells = [Cell("cxr-cnn28", threads=threads) for threads in (1, 2)]
+    made = result.measure(
+        Matrix(cells, {}, []), IMAGES, [1], seconds=9, precision=0.02, command=["edge-cxr"]
+    )
+    assert [cell["label"] for cell in made["cells"]] == [cells[0].label]
+    assert made["not_measured"] == [{"label": cells[1].label, "reason": "killed by SIGSEGV"}]
+    with pytest.raises(processes.ProcessError):
+        suite.run(cells[1:], IMAGES, [1], seconds=9, precision=0.02)
 
 
 def test_workers_double_up_to_the_cores(monkeypatch: Any) -> None:
@@ -223,6 +288,7 @@ class Fake:
         one.add(f"throughput_{workers}", "images/s", self.time())
 
 
+ALONE = Matrix([Cell("cxr-cnn28")], {}, [])
 IMAGES = ImageSet(("a.png",), measured(0)["images"])
 
 
@@ -230,7 +296,7 @@ def suite_with(fake: Fake, monkeypatch: Any, seconds: float = 1e9, **more: Any) 
     for name in ("cold_start", "stages", "batch"):
         monkeypatch.setattr(suite, name, getattr(fake, name))
     options = {"seconds": seconds, "precision": 0.02, **more}
-    return suite.run([Cell("cxr-cnn28", 1)], IMAGES, [1, 2], **options)
+    return suite.run([Cell("cxr-cnn28")], IMAGES, [1, 2], **options)
 
 
 def test_it_ends_when_it_is_precise_and_goes_on_while_it_is_not(monkeypatch: Any) -> None:
@@ -251,9 +317,7 @@ def test_what_was_measured_before_ctrl_c_is_kept_and_marked(monkeypatch: Any) ->
     fake = Fake(0.01, interrupt_at=7)  # in the second round, after its stages
     for name in ("cold_start", "stages", "batch"):
         monkeypatch.setattr(suite, name, getattr(fake, name))
-    made = result.measure(
-        [Cell("cxr-cnn28", 1)], IMAGES, [1, 2], seconds=9, precision=0.02, command=["edge-cxr"]
-    )
+    made = result.measure(ALONE, IMAGES, [1, 2], seconds=9, precision=0.02, command=["edge-cxr"])
     assert made["partial"] is True
     assert any("interrupted" in warning for warning in made["warnings"])
     assert made["cells"][0]["quantities"]["total"]["count"] == 2
@@ -261,11 +325,56 @@ def test_what_was_measured_before_ctrl_c_is_kept_and_marked(monkeypatch: Any) ->
     jsonschema.Draft7Validator(SCHEMA).validate(made)
 
 
+def made_with(fake: Fake, monkeypatch: Any) -> dict[str, Any]:
+    for name in ("cold_start", "stages", "batch"):
+        monkeypatch.setattr(suite, name, getattr(fake, name))
+    return result.measure(ALONE, IMAGES, [1], seconds=0, precision=0.02, command=["edge-cxr"])
+
+
+def test_a_clock_that_jumps_in_a_measuring_process_is_said(monkeypatch: Any) -> None:
+    fake = Fake(0.01)
+    stages = fake.stages
+
+    def jump(one: Measured, paths: Any) -> None:
+        stages(one, paths)
+        one.note({**one.facts, "clock_jump": 3600.0 if fake.calls < 4 else 0.0})
+
+    fake.stages = jump  # type: ignore[method-assign]
+    made = made_with(fake, monkeypatch)
+    assert any("wall clock went astray by +3600.0 s" in line for line in made["warnings"])
+    assert all(run < 2 for run in made["cells"][0]["quantities"]["total"]["runs"])
+
+
+def test_one_core_is_said(monkeypatch: Any) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+    assert any(
+        "there is one core" in line for line in made_with(Fake(0.01), monkeypatch)["warnings"]
+    )
+
+
+def test_a_machine_under_load_is_said(monkeypatch: Any) -> None:
+    now = conditions.observe()
+    seen = iter(
+        replace(now, monotonic=t, wall=t, own=0.0, busy=busy, stolen=0.0)
+        for t, busy in ((100.0, 0.0), (110.0, 15.0))
+    )
+    monkeypatch.setattr(conditions, "observe", lambda: next(seen))
+    made = made_with(Fake(0.01), monkeypatch)
+    assert any("other programs used 1.50 cores" in line for line in made["warnings"])
+
+
+def test_an_image_that_vanishes_meanwhile_ends_it_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
+        suite.stages(Measured(Cell("cxr-cnn28")), [str(tmp_path / "gone.png")])
+    with pytest.raises(ImageError, match="cannot be read any more"):
+        suite.batch(Measured(Cell("cxr-cnn28")), [str(tmp_path / "gone.png")], 1)
+
+
 def test_ctrl_c_before_anything_is_known_is_an_error_and_no_number(monkeypatch: Any) -> None:
     fake = Fake(0.01, interrupt_at=1)
     monkeypatch.setattr(suite, "cold_start", fake.cold_start)
     with pytest.raises(result.NothingMeasuredError):
-        result.measure([Cell("cxr-cnn28", 1)], IMAGES, [1], seconds=9, precision=0.02, command=[])
+        result.measure(ALONE, IMAGES, [1], seconds=9, precision=0.02, command=[])
 
 
 def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
@@ -290,11 +399,11 @@ def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
 
 
 def test_a_machine_that_slows_down_is_told() -> None:
-    slow = Measured(Cell("cxr-cnn28", 1))
+    slow = Measured(Cell("cxr-cnn28"))
     for turn in range(9):
         slow.add("yardstick", "s", 1.0 + 0.05 * turn)
     assert suite.drift([slow]) > result.SLOWED
-    steady = Measured(Cell("cxr-cnn28", 1))
+    steady = Measured(Cell("cxr-cnn28"))
     for _ in range(9):
         steady.add("yardstick", "s", 1.0)
     assert suite.drift([steady]) == 1.0

@@ -242,6 +242,71 @@ def test_broken_exif_does_not_cost_the_picture() -> None:
     assert image.warnings == ("has unreadable EXIF data: it was taken to be upright",)
 
 
+# Shrunk by the decoder
+
+
+def smooth(width: int, height: int) -> np.ndarray[Any, Any]:
+    """A picture whose blocks of 8×8 are nearly plain, so that shrinking shows what it averages."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    return np.rint(255 * (0.5 * x + 0.5 * y**2)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "least", "scale"),
+    [
+        (512, 256, 32, 8),
+        (512, 256, 33, 4),
+        (512, 256, 128, 2),
+        (512, 256, 129, 1),
+        (500, 300, 30, 4),  # neither is divided by 8
+        (501, 256, 16, 1),
+        (512, 256, None, 1),
+    ],
+)
+def test_a_jpeg_is_shrunk_as_far_as_nothing_is_cut_or_missed(
+    width: int, height: int, least: int | None, scale: int
+) -> None:
+    picture = smooth(width, height)
+    image = read(encoded(picture, "JPEG", quality=95), least=least)
+    assert image.pixels.shape == (height // scale, width // scale)
+    assert (image.facts["width"], image.facts["height"]) == (width, height)
+    assert image.facts.get("shrunk", 1) == scale
+    blocks = picture.reshape(height // scale, scale, width // scale, scale).mean((1, 3))
+    assert np.abs(image.pixels - blocks).max() < 3
+
+
+@pytest.mark.parametrize("kind", ["progressive", "RGB", "CMYK", "turned"])
+def test_every_kind_of_jpeg_can_be_shrunk(kind: str) -> None:
+    picture = smooth(512, 256)
+    gray = Image.fromarray(picture)
+    data = {
+        "progressive": lambda: encoded(gray, "JPEG", quality=95, progressive=True),
+        "RGB": lambda: encoded(gray.convert("RGB"), "JPEG", quality=95),
+        "CMYK": lambda: encoded(gray.convert("RGB").convert("CMYK"), "JPEG", quality=95),
+        "turned": lambda: encoded(lying(picture, 6), "JPEG", quality=95, exif=exif(b"\6")),
+    }[kind]()
+    image = read(data, least=64)
+    assert image.pixels.shape == (64, 128)
+    assert (image.facts["width"], image.facts["height"]) == (512, 256)
+    assert np.abs(image.pixels - picture.reshape(64, 4, 128, 4).mean((1, 3))).max() < 4
+
+
+def test_only_a_jpeg_is_shrunk() -> None:
+    picture = smooth(512, 256)
+    for format in ("PNG", "TIFF", "BMP", "WEBP"):
+        image = read(encoded(Image.fromarray(picture), format), least=8)
+        assert image.pixels.shape == picture.shape
+        assert "shrunk" not in image.facts
+
+
+def test_shrinking_forgives_neither_size_nor_damage() -> None:
+    data = encoded(smooth(512, 256), "JPEG")
+    with pytest.raises(ImageError, match="declares 512x256 pixels"):
+        read(data, Limits(max_pixels=512 * 256 - 1), least=8)
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        read(data[: len(data) // 2], least=8)
+
+
 # Several pages
 
 
