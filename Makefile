@@ -55,13 +55,13 @@ $(DEMO)/installed: $(APPLICATION)
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,test,boards]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,opencv,test,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
 	@echo "== making $(WORKSTATION): TensorFlow and the rest, about 2.5 GB; minutes the first time"
 	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
-	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,workstation,test,lint]'
+	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,test,lint]'
 	@touch $@
 
 clean:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Final, TypeVar
 
@@ -18,6 +19,7 @@ from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
 Item = TypeVar("Item")
+Reader = Callable[[str, Limits], Radiograph]
 
 AHEAD: Final = 2
 """Images begun per worker before the first of them is answered: memory stays flat."""
@@ -30,17 +32,36 @@ class Tally:
     answered: int = 0
     refused: int = 0
     blank: int = 0
+    withheld: int = 0
     interrupted: bool = False
 
     @property
     def exit_code(self) -> int:
         if self.interrupted:
             return EXIT_INTERRUPTED
-        return EXIT_INPUT if self.refused or self.blank else EXIT_DONE
+        return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE
+
+
+def read_source(source: str, limits: Limits, least: int | None = None) -> Radiograph:
+    """The radiograph in a file, or on standard input; see `read_image`.
+
+    Raises:
+        ImageError: whatever is wrong with it, in one line.
+    """
+    if source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ImageError("standard input is closed")
+        with _at_once():
+            return read_image(sys.stdin.buffer, limits, least)
+    if not is_utf8(source):
+        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
+    return read_image(source, limits, least)
 
 
 Scored = tuple[Radiograph, Findings] | ImageError
 """What became of one source."""
+
+Score = Callable[[str, Classifier], Scored]
 
 
 def classify_all(
@@ -49,6 +70,7 @@ def classify_all(
     writer: Writer,
     limits: Limits,
     workers: int = 1,
+    read: Reader = read_source,
 ) -> Tally:
     """Answer each source through `writer`, in order; faults of single images go on.
 
@@ -58,7 +80,9 @@ def classify_all(
     try:
         with (
             interruptible() as interrupted,
-            closing(_all_scored(sources, classifier, limits, workers)) as answers,
+            closing(
+                _all_scored(sources, classifier, partial(_scored, limits, read), workers)
+            ) as answers,
         ):
             for source, scored in answers:
                 _answer(source, scored, writer, tally)
@@ -70,15 +94,15 @@ def classify_all(
 
 
 def _all_scored(
-    sources: Iterable[str], classifier: Classifier, limits: Limits, workers: int
+    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
     if workers == 1:
-        return ((source, _scored(source, classifier, limits)) for source in sources)
-    return _scored_by_threads(sources, classifier, limits, workers)
+        return ((source, score(source, classifier)) for source in sources)
+    return _scored_by_threads(sources, classifier, score, workers)
 
 
 def _scored_by_threads(
-    sources: Iterable[str], classifier: Classifier, limits: Limits, workers: int
+    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
     """In the order of the sources. Decoders and interpreters run without Python's lock."""
     from collections import deque
@@ -93,7 +117,7 @@ def _scored_by_threads(
     def work(source: str) -> Scored:
         one = idle.get()
         try:
-            return _scored(source, one, limits)
+            return score(source, one)
         finally:
             idle.put(one)
 
@@ -116,9 +140,9 @@ def _scored_by_threads(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _scored(source: str, classifier: Classifier, limits: Limits) -> Scored:
+def _scored(limits: Limits, read: Reader, source: str, classifier: Classifier) -> Scored:
     try:
-        image = _read(source, limits, classifier.model.input_spec.least)
+        image = read(source, limits)
     except ImageError as error:
         return error
     return image, classifier.classify(image)
@@ -133,7 +157,10 @@ def _answer(source: str, scored: Scored, writer: Writer, tally: Tally) -> None:
         return
     image, findings = scored
     tally.answered += 1
-    if findings.blank:
+    if findings.withheld:
+        tally.withheld += 1
+        complain(f"{name}: {findings.withheld}; not scored (--force scores it all the same)")
+    elif findings.blank:
         tally.blank += 1
         complain(f"{name}: {findings.warnings[-1]}")
     writer.answer(name, image, findings)
@@ -163,17 +190,6 @@ def _at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _read(source: str, limits: Limits, least: int) -> Radiograph:
-    if source == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise ImageError("standard input is closed")
-        with _at_once():
-            return read_image(sys.stdin.buffer, limits, least)
-    if not is_utf8(source):
-        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits, least)
 
 
 def with_progress(items: Iterable[Item], doing: str) -> Iterator[Item]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -73,13 +74,15 @@ def options(
     pass
 
 
-def _classifier(model: str, operating_point: str | None, asked: Asked) -> Classifier:
+def _classifier(
+    model: str, operating_point: str | None, asked: Asked, *, force: bool = False
+) -> Classifier:
     """Ready to answer; what was hoped for and is not used is said."""
     from edge_app.inference.classifier import Classifier
     from edge_app.inference.model_file import locate, read
     from edge_app.output import complain
 
-    classifier = Classifier(read(locate(model)), operating_point, asked)
+    classifier = Classifier(read(locate(model)), operating_point, asked, force=force)
     for note in classifier.choice.notes:
         complain(note)
     return classifier
@@ -88,9 +91,9 @@ def _classifier(model: str, operating_point: str | None, asked: Asked) -> Classi
 @app.command()
 def classify(
     images: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
-    ],
+    ] = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
     runtime: RuntimeOption = AUTO,
@@ -101,19 +104,51 @@ def classify(
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
+    film: Annotated[
+        bool, typer.Option("--film", help="They are photographs of films or screens.")
+    ] = False,
+    camera: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Photograph a film with this camera.")
+    ] = None,
+    heatmap: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also draw where the top findings are seen, as PNG."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
+    ] = False,
     max_bytes: MaxBytesOption = Limits.max_bytes,
     max_pixels: MaxPixelsOption = Limits.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
-    from edge_app.batch import classify_all, with_progress
+    from edge_app.batch import Reader, classify_all, read_source, with_progress
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
 
+    if (camera is None) == (not images):
+        raise UsageError("give IMAGE... or --camera N: one of them, not both")
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
     # Workers share the cores already.
     threads = threads or (1 if workers > 1 else None)
-    classifier = _classifier(model, operating_point, Asked(runtime, delegate, threads))
+    asked = Asked(runtime, delegate, threads)
+    classifier = _classifier(model, operating_point, asked, force=force)
+    # What is drawn on, or rectified, is read at its full size.
+    whole = bool(heatmap or film)
+    least = None if whole else classifier.model.input_spec.least
+    read_one: Reader = partial(read_source, least=least)
+    if camera is not None:
+        from edge_app.film.camera import camera_reader
+
+        images, read_one = [f"camera {camera}"], camera_reader(camera)
+    if film or camera is not None:
+        from edge_app.film.rectify import film_reader
+
+        read_one = film_reader(read_one, classifier.check, classifier.model.input_spec)
+    images = images or []
     sources = Sources(images, recursive)
     many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
@@ -123,6 +158,11 @@ def classify(
         writer = CsvWriter(classifier, sys.stdout)
     else:
         writer = TableWriter(classifier, top, sys.stdout)
+    heatmaps = None
+    if heatmap:
+        from edge_app.heatmap.writer import HeatmapWriter
+
+        writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
     # A bar among the answers would tear them: it is for output that goes elsewhere.
     shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
     tally = classify_all(
@@ -131,6 +171,7 @@ def classify(
         writer,
         Limits(max_bytes, max_pixels),
         workers,
+        read_one,
     )
     if tally.answered:
         writer.close()
@@ -142,8 +183,12 @@ def classify(
         complain(f"interrupted after {tally.answered} answers")
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
-    elif many and tally.refused:
-        complain(f"{tally.answered} answered, {tally.refused} refused")
+    elif many and (tally.refused or tally.withheld):
+        withheld = f"; findings of {tally.withheld} withheld" if tally.withheld else ""
+        complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
+    if heatmaps and heatmaps.failed and not tally.interrupted:
+        complain(f"{heatmaps.failed} heatmap(s) not written")
+        raise typer.Exit(EXIT_MODEL)
     raise typer.Exit(tally.exit_code)
 
 

@@ -54,6 +54,12 @@ class RuntimeUnavailableError(EdgeCxrError):
     kind = "runtime"
 
 
+class MissingExtraError(EdgeCxrError):
+    """What is asked for needs a package that is not installed."""
+
+    kind = "extra"
+
+
 class DelegateError(RuntimeUnavailableError):
     """A delegate cannot be loaded, or its interpreter not with it.
 

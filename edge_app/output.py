@@ -40,12 +40,18 @@ class TableWriter:
         facts = image.facts
         lines = [f"{name}  ({facts['width']}x{facts['height']} {facts['format']})"]
         lines += [f"  warning: {warning}" for warning in findings.warnings]
+        if findings.withheld:
+            lines += [f"  findings withheld: {findings.withheld}"]
+            self.out.write("\n".join(lines) + "\n\n")
+            return
         lines += ["  finding             score  threshold"]
         ranked = sorted(findings.findings, key=lambda f: (not f.above, -f.score))
         for finding in ranked[: self.top]:
             threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
             mark = "  above" if finding.above else ""
             lines.append(f"  {finding.label:<19} {finding.score:.3f}  {threshold:>9}{mark}")
+        if findings.heatmap:
+            lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
@@ -79,11 +85,14 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings]
+        scores = [f"{finding.score:.6f}" for finding in findings.findings] or [""] * len(LABELS)
         above = "|".join(finding.label for finding in findings.findings if finding.above)
         warnings = "; ".join(findings.warnings)
         self.rows.writerow(
-            [name, *scores, above, self.point, self.model.sha256, warnings, "", DISCLAIMER]
+            [
+                *(name, *scores, above, self.point, self.model.sha256, warnings),
+                *(findings.withheld or "", DISCLAIMER),
+            ]
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
@@ -121,6 +130,8 @@ class JsonWriter:
                     }
                     for finding in ranked
                 ],
+                "input_check": findings.check.as_dict() if findings.check else None,
+                **({"heatmap": findings.heatmap} if findings.heatmap else {}),
                 "blank": findings.blank,
                 "warnings": list(findings.warnings),
                 "image": image.facts,

@@ -40,8 +40,13 @@ LIMITS: Final = (
     "on children apart, or on lateral views.",
     "All images had been reduced to 64×64 or 128×128 pixels before training. How the network does "
     "on full-size radiographs, which the device shrinks itself, was not measured.",
-    "The network answers any picture. What is no frontal chest radiograph, or is inverted or "
-    "turned, gets scores that look like any others.",
+    "The network answers any picture; what its input check does not flag gets scores that look "
+    "like any others. Most mirrored radiographs pass (the network was trained on both, and scores "
+    "them alike), and so do small turns, mild faults of exposure and parts of a frame. Lateral "
+    "views, other parts of the body, children and other hospitals' pictures were not there to try.",
+    "A heatmap shows where the network finds evidence, in few and wide cells: it does not outline "
+    "a lesion, and by the radiologists' boxes it is for several findings no better than the middle "
+    "of the picture.",
     "Validation patients chose the recipe and the epoch, so the figures on them are optimistic. "
     "The official test list holds few patients with many images each: intervals resample "
     "patients, and are wide.",
@@ -56,7 +61,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
     Args:
         model: the shipped int8 model.
         folder: its reports: `float.json` and `int8.json` on test, `float-validation.json` of the
-            network before the refit, `subgroups.json`.
+            network before the refit, `subgroups.json`; `input-check`, `localisation` and `film`,
+            JSON and Markdown, where these were measured.
 
     Raises:
         ReportError: a report is missing or damaged.
@@ -85,6 +91,12 @@ def model_card(model: ModelFile, folder: Path) -> str:
         _subgroups(subgroups),
         "## Steadiness",
         _steadiness({"float, test": reports["float"], "float, validation": validation}),
+        "## What the input check refuses",
+        _from_report(model, folder, "input-check", "python -m quantize refusals"),
+        "## Where the maps point",
+        _from_report(model, folder, "localisation", "python -m quantize localise"),
+        "## Photographs of films",
+        _from_report(model, folder, "film", "python -m quantize film"),
         "## Recipe",
         _recipe(model),
         "## Limits",
@@ -282,6 +294,18 @@ def _steadiness(reports: dict[str, Report]) -> str:
         f"Decisions at `{point}` that stay the same when the picture is changed a little, and the "
         f"root mean square by which logits move.\n\n{markdown_table(('', *reports), rows)}"
     )
+
+
+def _from_report(model: ModelFile, folder: Path, name: str, command: str) -> str:
+    """A table that another command left beside the reports, if it is of this model."""
+    try:
+        content = json.loads((folder / f"{name}.json").read_text())
+        table = (folder / f"{name}.md").read_text()
+    except FileNotFoundError:
+        return f"Not measured: `{command}` does."
+    if content["model"]["sha256"] != model.sha256:
+        raise ConversionError(f"{name}.json is not of {model.path}: run {command} again")
+    return table.removesuffix(f"\n\n{DISCLAIMER}\n")
 
 
 def _recipe(model: ModelFile) -> str:

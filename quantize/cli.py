@@ -133,6 +133,109 @@ def edgetpu(
 
 
 @app.command()
+def input_check(
+    model: Annotated[
+        str, typer.Argument(help="A model file or a shipped model's name, to be written anew.")
+    ],
+    data: DataArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Model file to write; default: MODEL itself.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Teach a model file to refuse what is no chest radiograph; its network stays as it is."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.input_check import attach, fit
+
+    before = read(locate(model))
+    training, validation = _splits(data, before.input_spec.height, "validation", limit, cache)
+    facts, weights = fit(training, validation, seed, console)
+    written = attach(before, facts, weights, out or before.path)
+    console.print(
+        f"written: {written.path}; flags {facts['flagged']:.2%} of {facts['limits_from']}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def refusals(
+    model: Annotated[str, typer.Argument(help="A model file with an input check, or its name.")],
+    data: DataArgument,
+    pictures: Annotated[
+        list[Path] | None, typer.Option(help="Folder of pictures, no radiographs; repeatable.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written; default: reports/NAME.")
+    ] = None,
+    document: DocumentOption = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """What a model file's input check refuses: radiographs, near misses, everything else."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.refusals import refusals as measured
+    from train.cli import read_split
+
+    judged = read(locate(model))
+    radiographs = read_split(data, judged.input_spec.height, cache, limit, "test")
+    result = measured(judged, radiographs, pictures or [], seed, console)
+    _publish(result, out or Path("reports") / judged.name, document)
+
+
+@app.command()
+def localise(
+    model: Annotated[str, typer.Argument(help="An int8 model file, or a shipped model's name.")],
+    run: RunArgument,
+    data: Annotated[Path, typer.Argument(help="The NIH release's folder, with its box list.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written; default: reports/NAME.")
+    ] = None,
+    document: DocumentOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """Do the maps point where radiologists drew boxes? Beside the float ones and the centre."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.localise import localise as measured
+    from quantize.localise import read_boxes
+    from train.cli import read_split
+    from train.run import open_run
+
+    boxes, judged = read_boxes(data), read(locate(model))
+    cached = read_split(data, judged.input_spec.height, cache, None, "test")
+    result = measured(judged, open_run(run), cached, boxes, seed)
+    _publish(result, out or Path("reports") / judged.name, document)
+
+
+@app.command()
+def film(
+    model: Annotated[str, typer.Argument(help="A model file, or a shipped model's name.")],
+    data: DataArgument,
+    images: Annotated[int, typer.Option(min=1, help="Test images to photograph.")] = 500,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is written; default: reports/NAME.")
+    ] = None,
+    document: DocumentOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the photographs.")] = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = Path("cache"),
+) -> None:
+    """How far scores move through a synthetic photograph of the film, rectified and not."""
+    from edge_app.inference.model_file import locate, read
+    from quantize.film import film as measured
+    from train.cli import read_split
+
+    judged = read(locate(model))
+    cached = read_split(data, judged.input_spec.height, cache, limit, "test")
+    result = measured(judged, cached, images, seed, console)
+    _publish(result, out or Path("reports") / judged.name, document)
+
+
+@app.command()
 def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
@@ -220,11 +323,13 @@ def outputs(
 ) -> None:
     """What an int8 sigmoid output does to rare labels, beside int8 logits."""
     from quantize.convert import calibration_rows
+    from quantize.int8 import span_pictures
     from quantize.outputs import outputs as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
-    _publish(measured(bench, training.images[training.rows[rows]]), bench.folder, document)
+    pictures, more = training.images[training.rows[rows]], span_pictures(training, seed)
+    _publish(measured(bench, pictures, more), bench.folder, document)
 
 
 @app.command()
@@ -240,12 +345,13 @@ def sabotage(
 ) -> None:
     """Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?"""
     from quantize.convert import calibration_rows
+    from quantize.int8 import span_pictures
     from quantize.sabotage import Workshop
     from quantize.sabotage import sabotage as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
-    result, caught = measured(Workshop(bench, training, rows))
+    result, caught = measured(Workshop(bench, training, rows, span_pictures(training, seed)))
     _publish(result, bench.folder, document)
     if not caught:
         console.print("a fault was not caught by what is there to catch it")

@@ -14,8 +14,9 @@ from edge_app.comparison.text import number, percent, signed, spread
 from edge_app.inference.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES, SCHEMES, calibration_rows, stratified_rows
 from quantize.fold import fold
+from quantize.int8 import in_int8, span_pictures
 from quantize.measure import Bench, latencies
-from quantize.repair import REPAIRS, as_input
+from quantize.repair import REPAIRS, SHIPPED, as_input
 from quantize.result import Result
 from train.cache import Cached
 from train.run import versions
@@ -35,6 +36,7 @@ class Variant:
     repair: str = "none"
     images: int = CALIBRATION_IMAGES
     choice: Choice = calibration_rows
+    spans: bool = False
 
     @property
     def name(self) -> str:
@@ -42,6 +44,7 @@ class Variant:
             return self.scheme
         how = "plain" if self.repair == "none" else self.repair
         by_label = ", labels in turn" if self.choice is stratified_rows else ""
+        how += ", spans by label" if self.spans else ""
         plain_set = self.images == CALIBRATION_IMAGES and not by_label
         return f"int8, {how}" + ("" if plain_set else f", {self.images} images{by_label}")
 
@@ -52,6 +55,7 @@ VARIANTS: Final = (
     Variant("int8", images=3 * CALIBRATION_IMAGES),
     Variant("int8", choice=stratified_rows),
     *(Variant("int8", repair) for repair in REPAIRS if repair != "none"),
+    Variant("int8", SHIPPED, spans=True),
 )
 
 HEADER: Final = (
@@ -81,8 +85,12 @@ def matrix(bench: Bench, training: Cached, seed: int) -> Result:
             "calibration": {"images": len(rows), "seed": seed},
             "packages": versions("ai-edge-litert"),
         }
-        flatbuffer = SCHEMES[variant.scheme](network, pictures)
-        model = bench.package(variant.name, flatbuffer, facts)
+        if variant.spans:
+            flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
+            model = bench.package(variant.name, flatbuffer, facts, spans.as_dict())
+        else:
+            flatbuffer = SCHEMES[variant.scheme](network, pictures)
+            model = bench.package(variant.name, flatbuffer, facts)
         models.append(model)
         comparisons.append(bench.compare(bench.report(model)))
     seconds = latencies(models, bench.cached, ROUNDS)
@@ -108,6 +116,7 @@ def _measured(
         "name": variant.name,
         "scheme": variant.scheme,
         "repair": variant.repair,
+        "spans": variant.spans,
         "calibration_images": variant.images,
         "bytes": len(model.flatbuffer),
         "macro_auroc": content["macro"]["auroc"],

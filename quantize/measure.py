@@ -53,10 +53,16 @@ class Bench:
         reference = evaluate_float(run, cached, split, "float", ["noise"])
         return cls(run, cached, split, reference, folder, console)
 
-    def package(self, name: str, flatbuffer: bytes, facts: dict[str, Any]) -> ModelFile:
+    def package(
+        self,
+        name: str,
+        flatbuffer: bytes,
+        facts: dict[str, Any],
+        spans: dict[str, list[float]] | None = None,
+    ) -> ModelFile:
         """A model file in `folder`; its name becomes `name` with hyphens."""
         stem = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
-        return package(self.folder / f"{stem}.tflite", stem, flatbuffer, self.run, facts)
+        return package(self.folder / f"{stem}.tflite", stem, flatbuffer, self.run, facts, spans)
 
     def report(self, model: ModelFile) -> Report:
         return evaluate(model, self.cached, self.split, self.console)

@@ -21,6 +21,7 @@ from edge_app.inference.model_file import ModelFile
 from edge_app.labels import LABELS
 from quantize.convert import to_int8
 from quantize.fold import fold
+from quantize.int8 import in_int8
 from quantize.measure import Bench
 from quantize.repair import as_input, repaired
 from quantize.result import Result
@@ -58,15 +59,18 @@ def sigmoid_report(bench: Bench, model: ModelFile) -> Report:
     )
 
 
-def outputs(bench: Bench, pictures: NDArray[np.uint8]) -> Result:
+def outputs(bench: Bench, pictures: NDArray[np.uint8], more: NDArray[np.uint8]) -> Result:
     """The same repaired network converted with either output.
 
     Args:
         bench: the float network and the images to measure on.
         pictures: K×size×size training images to calibrate and repair with.
+        more: see `in_int8`.
     """
-    network = repaired(fold(bench.run.model), as_input(pictures))
-    plain = bench.package("int8 logits", to_int8(network, pictures), {"scheme": "int8"})
+    folded = fold(bench.run.model)
+    network = repaired(folded, as_input(pictures))
+    flatbuffer, spans = in_int8(network, folded, pictures, more)
+    plain = bench.package("int8 logits", flatbuffer, {"scheme": "int8"}, spans.as_dict())
     flatbuffer = to_int8(with_sigmoid(network), pictures)
     squashed = bench.package("int8 sigmoid", flatbuffer, {"scheme": "int8, sigmoid"})
     compared = {

@@ -86,7 +86,12 @@ def golden_inputs(spec: InputSpec, dtype: str) -> NDArray[Any]:
 
 
 def package(
-    path: Path, name: str, flatbuffer: bytes, run: FinishedRun, quantization: dict[str, Any]
+    path: Path,
+    name: str,
+    flatbuffer: bytes,
+    run: FinishedRun,
+    quantization: dict[str, Any],
+    spans: dict[str, list[float]] | None = None,
 ) -> ModelFile:
     """Write the model file, with the golden outputs that the runtime here gives.
 
@@ -96,6 +101,7 @@ def package(
         flatbuffer: what a conversion made.
         run: where calibration, operating points and training facts come from.
         quantization: scheme and calibration set, for the manifest.
+        spans: by which the graph's outputs become logits, if they are not.
     """
     image, outputs = tensors(flatbuffer)
     runtime = find_runtime()
@@ -107,6 +113,7 @@ def package(
         "intended_use": INTENDED_USE,
         "input": image,
         "outputs": outputs,
+        **({} if spans is None else {"spans": spans}),
         "calibration": run.calibration,
         "operating_points": run.operating_points,
         "default_operating_point": DEFAULT_POINT,
@@ -154,4 +161,6 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**model.manifest["quantization"], "gates": gates}
     manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu)
+    return model_file.write(
+        *(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu, model.check_weights)
+    )

@@ -74,8 +74,8 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         ConversionError: the model is not int8, or see `evaluated`.
         ReportError: the reports are not over the same images.
     """
-    stored = model.manifest["outputs"]["logits"]["quantization"]
-    if stored is None:
+    step = model.logit_steps
+    if step is None:
         raise ConversionError(f"{model.path}: is no int8 model: there are no steps to compare")
     folder.mkdir(parents=True, exist_ok=True)
     here, there = (
@@ -84,7 +84,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
     )
     comparison = compare(here, there)
     one, second = (answers.logits for answers in comparison.pair.answers)
-    steps = np.rint(np.abs(second - one) / stored["scale"])
+    steps = np.rint(np.abs(second - one) / step)
     labels = [
         {"label": label, **_spread(column)} for label, column in zip(LABELS, steps.T, strict=True)
     ]
@@ -98,9 +98,9 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         "python -m quantize runtimes MODEL DATA --other PYTHON",
         f"{side_name(sides['reference'])} on {_machine(here)} against "
         f"{side_name(sides['candidate'])} on {_machine(there)}, {len(one)} images; a step is "
-        f"{stored['scale']:.4f}. Largest difference: {int(steps.max())} steps; rms "
-        f"{comparison.content['logits']['rms']:.3f} logits. Decisions that change, of {decisions}: "
-        f"{said}.",
+        f"{step.min():.4f} to {step.max():.4f}, by label. Largest difference: "
+        f"{int(steps.max())} steps; rms {comparison.content['logits']['rms']:.3f} "
+        f"logits. Decisions that change, of {decisions}: {said}.",
         HEADER,
         [
             *map(_row, labels),
@@ -110,7 +110,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
             "model": {"name": model.name, "sha256": model.sha256},
             "runtimes": [here.content["runtime"], there.content["runtime"]],
             "images": len(one),
-            "step": stored["scale"],
+            "step": step.tolist(),
             "largest": int(steps.max()),
             "logit_rms": comparison.content["logits"]["rms"],
             "decisions": decisions,

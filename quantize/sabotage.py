@@ -25,6 +25,7 @@ from edge_app.labels import LABELS
 from quantize.convert import to_int8
 from quantize.fold import before, fold
 from quantize.grid import as_kernel, as_matrix
+from quantize.int8 import Spans, in_int8
 from quantize.measure import Bench
 from quantize.outputs import sigmoid_report, with_sigmoid
 from quantize.repair import as_input, repaired
@@ -47,10 +48,13 @@ class Workshop:
         bench: the float network and the images to measure on.
         training: images to calibrate with.
         rows: the healthy calibration's places in `training`.
+        more: what a healthy conversion takes the labels' spans from; see `in_int8`.
     """
 
-    def __init__(self, bench: Bench, training: Cached, rows: NDArray[np.int64]) -> None:
-        self.bench, self.training = bench, training
+    def __init__(
+        self, bench: Bench, training: Cached, rows: NDArray[np.int64], more: NDArray[np.uint8]
+    ) -> None:
+        self.bench, self.training, self.more = bench, training, more
         self.pictures = training.images[training.rows[rows]]
         self.folded = fold(bench.run.model)
 
@@ -60,16 +64,19 @@ class Workshop:
 
     @cached_property
     def healthy(self) -> Report:
-        return self.converted(self.repaired, self.pictures)
+        return self.converted(self.repaired, self.folded)
 
     def calibrated_on(self, pictures: NDArray[np.uint8]) -> Report:
         """All that calibration images are used for, with these."""
-        return self.converted(repaired(self.folded, as_input(pictures)), pictures)
+        network = repaired(self.folded, as_input(pictures))
+        return self.packaged(*in_int8(network, self.folded, pictures, pictures))
 
-    def edited(self, layer: str, edit: Callable[[Weights], Weights]) -> keras.Model:
-        """The repaired network with one layer's weights replaced."""
-        copy = keras.models.clone_model(self.repaired)
-        copy.set_weights(self.repaired.get_weights())
+    def edited(
+        self, network: keras.Model, layer: str, edit: Callable[[Weights], Weights]
+    ) -> keras.Model:
+        """A network with one layer's weights replaced."""
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
         copy.get_layer(layer).set_weights(edit(copy.get_layer(layer).get_weights()))
         return copy
 
@@ -79,9 +86,14 @@ class Workshop:
         convs = (x for x in self.folded.layers if x.get_weights())
         return next(x.name for x in convs if not before(before(x)[0]))
 
-    def converted(self, network: keras.Model, pictures: NDArray[np.uint8]) -> Report:
-        flatbuffer = to_int8(network, pictures)
-        return self.bench.report(self.bench.package("sabotaged", flatbuffer, {"scheme": "int8"}))
+    def converted(self, network: keras.Model, exact: keras.Model) -> Report:
+        """With healthy images, and `exact` taken for the network that was trained."""
+        return self.packaged(*in_int8(network, exact, self.pictures, self.more))
+
+    def packaged(self, flatbuffer: bytes, spans: Spans) -> Report:
+        facts = {"scheme": "int8"}
+        model = self.bench.package("sabotaged", flatbuffer, facts, spans.as_dict())
+        return self.bench.report(model)
 
     def compared(self, candidate: Report) -> Comparison:
         return self.bench.compare(candidate)
@@ -111,7 +123,11 @@ def _calibrated_on(pictures: Callable[[Workshop], NDArray[np.uint8]]) -> Deed:
 
 def _edited(layer: Callable[[Workshop], str], edit: Callable[[Weights], Weights]) -> Deed:
     def deed(shop: Workshop) -> Comparison:
-        return shop.compared(shop.converted(shop.edited(layer(shop), edit), shop.pictures))
+        # Of both: a fault that is there before the conversion, which takes it for what was meant.
+        network, exact = (
+            shop.edited(each, layer(shop), edit) for each in (shop.repaired, shop.folded)
+        )
+        return shop.compared(shop.converted(network, exact))
 
     return deed
 
@@ -168,7 +184,7 @@ def _in_four_bits(shop: Workshop) -> Comparison:
             step = np.maximum(np.abs(matrix).max(axis=1, keepdims=True) / 7, 1e-12)
             held = as_kernel(layer, np.rint(matrix / step) * step, weights[0].shape)
             layer.set_weights([held, weights[1]])
-    return shop.compared(shop.converted(network, shop.pictures))
+    return shop.compared(shop.converted(network, shop.folded))
 
 
 def _sigmoid(shop: Workshop) -> Comparison:
@@ -180,7 +196,9 @@ def _sigmoid(shop: Workshop) -> Comparison:
 def _diverged(shop: Workshop) -> Comparison:
     """A reference that is broken, not the candidate: int8 cannot hold a NaN."""
     bench = shop.bench
-    network = shop.edited("map", lambda weights: [weights[0], weights[1] * np.float32(np.nan)])
+    network = shop.edited(
+        shop.folded, "map", lambda weights: [weights[0], weights[1] * np.float32(np.nan)]
+    )
     content = bench.reference.content
     reference = build_report(
         bench.run,

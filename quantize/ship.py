@@ -10,10 +10,12 @@ from edge_app.comparison.compare import compare
 from edge_app.comparison.gates import judge, record
 from edge_app.comparison.text import print_comparison
 from edge_app.inference.model_file import ModelFile
-from quantize.convert import calibration_rows, to_int8
+from quantize.convert import calibration_rows
 from quantize.evaluate import evaluate
 from quantize.fold import fold
+from quantize.int8 import in_int8, span_pictures
 from quantize.package import package, with_evidence
+from quantize.repair import SHIPPED as SHIPPED_REPAIR
 from quantize.repair import as_input, repaired
 from quantize.rounding import IMAGES
 from train.cache import Cached
@@ -42,9 +44,12 @@ def quantize_run(
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
-    flatbuffer = to_int8(repaired(fold(run.model), as_input(pictures)), pictures)
+    folded = fold(run.model)
+    network = repaired(folded, as_input(pictures))
+    flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",
+        "repair": SHIPPED_REPAIR,
         "rounding": f"layer by layer, least squares over {min(IMAGES, len(rows))} training images",
         "calibration": {
             **dataset_facts(training, "train"),
@@ -54,7 +59,7 @@ def quantize_run(
         },
         "packages": versions("ai-edge-litert"),
     }
-    model = package(path, name, flatbuffer, run, facts)
+    model = package(path, name, flatbuffer, run, facts, spans.as_dict())
 
     reports = run.folder / "reports"
     # Never an older run's report: what is compared must be what was converted.

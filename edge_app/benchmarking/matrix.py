@@ -109,11 +109,11 @@ def _delegate(choice: Choice, asked: str) -> str:
 
 
 def opened(question: Mapping[str, Any]) -> Classifier:
-    """The classifier of a cell's `question`."""
+    """The classifier of a cell's `question`; it scores whatever the images show."""
     from edge_app.inference.classifier import Classifier
 
     asked = Asked(question["runtime"], question["delegate"], question["threads"])
-    return Classifier(read(locate(question["model"])), None, asked)
+    return Classifier(read(locate(question["model"])), None, asked, force=True)
 
 
 def worker_counts(most: int | None) -> list[int]:

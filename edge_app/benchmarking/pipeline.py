@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from edge_app.inference.classifier import Classifier
 
 STAGES: Final = ("read", "decode", "resize", "quantize", "invoke", "finish")
-"""File → bytes → gray picture → the network's size → tensor → outputs → findings."""
+"""File → bytes → gray picture → the network's size → tensor → outputs → findings.
+
+The last has the input check in it, which comes before the network where something is at stake.
+"""
 
 INVOKE: Final = STAGES.index("invoke")
 
@@ -63,7 +66,7 @@ def step(classifier: Classifier, path: str) -> list[int]:
     times.append(clock())
     raw = classifier.session.run(tensor)
     times.append(clock())
-    classifier.findings(image, resized, raw)
+    classifier.findings(image, resized, raw, classifier.judged(image, resized))
     times.append(clock())
     return times
 

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 from edge_app.errors import ModelError, UsageError
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.inference.calibration import calibrated
+from edge_app.inference.input_check import BLANK_RANGE, Verdict
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
 from edge_app.labels import LABELS
 from edge_app.runtimes.asked import Asked
 from edge_app.runtimes.choice import open_session
 from edge_app.runtimes.session import RawOutputs
-
-BLANK_RANGE = 8
-"""Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
-
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -51,24 +48,26 @@ class Findings:
     """The answer for one radiograph.
 
     Attributes:
-        findings: 15, in label order.
-        map: h×w×15 float32, class activation in logits: its spatial mean is the logits.
+        findings: 15, in label order; none where they are withheld.
+        map: h×w×15 float32, class activation in logits: its spatial mean is the logits; empty
+            where the findings are withheld.
         warnings: one line each, of the image and of its scoring.
-        blank: the picture is (nearly) constant: scored, but not to be believed.
+        blank: the picture is (nearly) constant: its scores are not to be believed.
+        check: what the input check made of the picture; None where the model has none.
+        heatmap: file, size and peaks of the heatmap, for JSON; None where none was drawn.
     """
 
     findings: tuple[Finding, ...]
     map: NDArray[np.float32]
     warnings: tuple[str, ...]
     blank: bool
+    check: Verdict | None = None
+    heatmap: dict[str, object] | None = None
 
-
-def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
-    if quantization is None:
-        return values.astype(np.float32, copy=False)
-    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
-    return offset * np.float32(quantization["scale"])
+    @property
+    def withheld(self) -> str | None:
+        """Why there are no findings; None where there are."""
+        return self.check.reason if self.check and not self.findings else None
 
 
 class Classifier:
@@ -78,6 +77,7 @@ class Classifier:
         model: see `model_file.read`.
         operating_point: a name in the manifest; its default if None.
         asked: which runtime and delegate, how many threads; what works best here if not said.
+        force: score what the input check flags, too.
 
     Attributes:
         session: what computes.
@@ -88,7 +88,12 @@ class Classifier:
     """
 
     def __init__(
-        self, model: ModelFile, operating_point: str | None = None, asked: Asked | None = None
+        self,
+        model: ModelFile,
+        operating_point: str | None = None,
+        asked: Asked | None = None,
+        *,
+        force: bool = False,
     ) -> None:
         points = model.manifest["operating_points"]
         self.model = model
@@ -100,6 +105,7 @@ class Classifier:
             )
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
         self.asked = asked or Asked()
+        self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
 
     def another(self) -> Classifier:
@@ -113,9 +119,18 @@ class Classifier:
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph) -> Findings:
-        """Score one radiograph."""
+        """Score one radiograph, if it looks like one that can be."""
         resized = self.resized(image.picture)
-        return self.findings(image, resized, self.session.run(self.tensor(resized)))
+        check = self.judged(image, resized)
+        if check and check.flagged and not self.force:
+            nothing = np.zeros((0, 0, len(LABELS)), np.float32)
+            return Findings((), nothing, image.warnings, _is_blank(resized), check)
+        return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
+
+    def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
+        """What the input check makes of an image; None where the model has none."""
+        size = image.facts["height"], image.facts["width"]
+        return self.check.judge(resized, size) if self.check else None
 
     def resized(self, picture: Picture) -> NDArray[np.uint8]:
         """The same picture at the network's size."""
@@ -125,8 +140,14 @@ class Classifier:
         """A picture of the network's size → what `session.run` takes."""
         return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
 
-    def findings(self, image: Radiograph, resized: NDArray[np.uint8], raw: RawOutputs) -> Findings:
-        """What the network said of an image → scores, decisions, warnings."""
+    def findings(
+        self,
+        image: Radiograph,
+        resized: NDArray[np.uint8],
+        raw: RawOutputs,
+        check: Verdict | None = None,
+    ) -> Findings:
+        """What the network, and the input check, said of an image → scores, decisions, warnings."""
         logits, activation = self._real(raw)
         scores = calibrated(logits, self.model.manifest["calibration"])
         findings = tuple(
@@ -141,17 +162,18 @@ class Classifier:
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
-        blank = int(resized.max()) - int(resized.min()) < BLANK_RANGE
+        blank = _is_blank(resized)
+        if check and check.reason and not blank:
+            warnings.append(f"{check.reason}; its scores mean little")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
-        return Findings(findings, activation, tuple(warnings), blank)
+        return Findings(findings, activation, tuple(warnings), blank, check)
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        outputs = self.model.manifest["outputs"]
-        logits = dequantize(raw.logits, outputs["logits"]["quantization"])
+        logits = self.model.real(raw.logits, "logits")
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, dequantize(raw.map, outputs["map"]["quantization"])
+        return logits, self.model.real(raw.map, "map")
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
@@ -165,3 +187,7 @@ class Classifier:
             "preprocessing": self.model.input_spec.as_dict(),
             "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
         }
+
+
+def _is_blank(resized: NDArray[np.uint8]) -> bool:
+    return int(resized.max()) - int(resized.min()) < BLANK_RANGE

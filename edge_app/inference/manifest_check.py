@@ -9,7 +9,7 @@ Made from it by `python -m edge_app.compile_schema`; not to be edited.
 
 from edge_app.errors import InvalidError
 
-SCHEMA_SHA256 = "a6d73324161c0abac89a844258cced677aecb4b04295fe381ee37f798f0ece52"
+SCHEMA_SHA256 = "a24c19e97880deffe4f4edd3d717dd47dfb4c131577020f09043ec76d329f8be"
 
 VERSION = '2.22.3'
 import re
@@ -200,6 +200,41 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     validate___definitions_output(data__outputs__map, custom_formats, (name_prefix or 'data') + '.outputs.map')
                 if data__outputs_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.outputs must not contain ' + str(data__outputs_keys) + ' properties')
+        if 'spans' in data_keys:
+            data_keys.remove('spans')
+            data__spans = data['spans']
+            if not isinstance(data__spans, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.spans must be object')
+            data__spans_is_dict = isinstance(data__spans, dict)
+            if data__spans_is_dict:
+                data__spans__missing_keys = set(['slope', 'intercept']) - data__spans.keys()
+                if data__spans__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.spans must contain ' + (str(sorted(data__spans__missing_keys)) + ' properties'))
+                data__spans_keys = set(data__spans.keys())
+                if 'slope' in data__spans_keys:
+                    data__spans_keys.remove('slope')
+                    data__spans__slope = data__spans['slope']
+                    if not isinstance(data__spans__slope, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must be array')
+                    data__spans__slope_is_list = isinstance(data__spans__slope, (list, tuple))
+                    if data__spans__slope_is_list:
+                        data__spans__slope_len = len(data__spans__slope)
+                        if data__spans__slope_len < 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain at least 15 items')
+                        if data__spans__slope_len > 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain less than or equal to 15 items')
+                        for data__spans__slope_x, data__spans__slope_item in enumerate(data__spans__slope):
+                            if not isinstance(data__spans__slope_item, (int, float)) or isinstance(data__spans__slope_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__spans__slope_item, (int, float)) and (not isinstance(data__spans__slope_item, bool)):
+                                if data__spans__slope_item <= 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be bigger than 0')
+                if 'intercept' in data__spans_keys:
+                    data__spans_keys.remove('intercept')
+                    data__spans__intercept = data__spans['intercept']
+                    validate___definitions_numbers(data__spans__intercept, custom_formats, (name_prefix or 'data') + '.spans.intercept')
+                if data__spans_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.spans must not contain ' + str(data__spans_keys) + ' properties')
         if 'calibration' in data_keys:
             data_keys.remove('calibration')
             data__calibration = data['calibration']
@@ -526,6 +561,105 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__edgetpu__operators_item_keys) + ' properties')
                 if data__edgetpu_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must not contain ' + str(data__edgetpu_keys) + ' properties')
+        if 'input_check' in data_keys:
+            data_keys.remove('input_check')
+            data__inputcheck = data['input_check']
+            if not isinstance(data__inputcheck, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.input_check must be object')
+            data__inputcheck_is_dict = isinstance(data__inputcheck, dict)
+            if data__inputcheck_is_dict:
+                data__inputcheck__missing_keys = set(['sha256', 'grid', 'hidden', 'kinds', 'limits', 'fitted_on', 'limits_from', 'flagged']) - data__inputcheck.keys()
+                if data__inputcheck__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input_check must contain ' + (str(sorted(data__inputcheck__missing_keys)) + ' properties'))
+                data__inputcheck_keys = set(data__inputcheck.keys())
+                if 'sha256' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('sha256')
+                    data__inputcheck__sha256 = data__inputcheck['sha256']
+                    validate___definitions_sha256(data__inputcheck__sha256, custom_formats, (name_prefix or 'data') + '.input_check.sha256')
+                if 'grid' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('grid')
+                    data__inputcheck__grid = data__inputcheck['grid']
+                    if not (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 14) or (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 16))):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.grid must be one of [14, 16]')
+                if 'hidden' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('hidden')
+                    data__inputcheck__hidden = data__inputcheck['hidden']
+                    if not isinstance(data__inputcheck__hidden, int) and (not (isinstance(data__inputcheck__hidden, float) and data__inputcheck__hidden.is_integer())) or isinstance(data__inputcheck__hidden, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be integer')
+                    if isinstance(data__inputcheck__hidden, (int, float)) and (not isinstance(data__inputcheck__hidden, bool)):
+                        if data__inputcheck__hidden < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be bigger than or equal to 1')
+                        if data__inputcheck__hidden > 128:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be smaller than or equal to 128')
+                if 'kinds' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('kinds')
+                    data__inputcheck__kinds = data__inputcheck['kinds']
+                    if not isinstance(data__inputcheck__kinds, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must be array')
+                    data__inputcheck__kinds_is_list = isinstance(data__inputcheck__kinds, (list, tuple))
+                    if data__inputcheck__kinds_is_list:
+                        data__inputcheck__kinds_len = len(data__inputcheck__kinds)
+                        if data__inputcheck__kinds_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must contain at least 1 items')
+                        if data__inputcheck__kinds_len > 32:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must contain less than or equal to 32 items')
+                        for data__inputcheck__kinds_x, data__inputcheck__kinds_item in enumerate(data__inputcheck__kinds):
+                            if not isinstance(data__inputcheck__kinds_item, str):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be string')
+                            if isinstance(data__inputcheck__kinds_item, str):
+                                data__inputcheck__kinds_item_len = len(data__inputcheck__kinds_item)
+                                if data__inputcheck__kinds_item_len > 64:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                if 'limits' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('limits')
+                    data__inputcheck__limits = data__inputcheck['limits']
+                    if not isinstance(data__inputcheck__limits, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must be array')
+                    data__inputcheck__limits_is_list = isinstance(data__inputcheck__limits, (list, tuple))
+                    if data__inputcheck__limits_is_list:
+                        data__inputcheck__limits_len = len(data__inputcheck__limits)
+                        if data__inputcheck__limits_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must contain at least 1 items')
+                        if data__inputcheck__limits_len > 32:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must contain less than or equal to 32 items')
+                        for data__inputcheck__limits_x, data__inputcheck__limits_item in enumerate(data__inputcheck__limits):
+                            if not isinstance(data__inputcheck__limits_item, (int, float)) or isinstance(data__inputcheck__limits_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__inputcheck__limits_item, (int, float)) and (not isinstance(data__inputcheck__limits_item, bool)):
+                                if data__inputcheck__limits_item < -1000:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be bigger than or equal to -1000')
+                                if data__inputcheck__limits_item > 1000:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be smaller than or equal to 1000')
+                if 'fitted_on' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('fitted_on')
+                    data__inputcheck__fittedon = data__inputcheck['fitted_on']
+                    if not isinstance(data__inputcheck__fittedon, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.fitted_on must be string')
+                    if isinstance(data__inputcheck__fittedon, str):
+                        data__inputcheck__fittedon_len = len(data__inputcheck__fittedon)
+                        if data__inputcheck__fittedon_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.fitted_on must be shorter than or equal to 200 characters')
+                if 'limits_from' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('limits_from')
+                    data__inputcheck__limitsfrom = data__inputcheck['limits_from']
+                    if not isinstance(data__inputcheck__limitsfrom, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits_from must be string')
+                    if isinstance(data__inputcheck__limitsfrom, str):
+                        data__inputcheck__limitsfrom_len = len(data__inputcheck__limitsfrom)
+                        if data__inputcheck__limitsfrom_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits_from must be shorter than or equal to 200 characters')
+                if 'flagged' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('flagged')
+                    data__inputcheck__flagged = data__inputcheck['flagged']
+                    if not isinstance(data__inputcheck__flagged, (int, float)) or isinstance(data__inputcheck__flagged, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be number')
+                    if isinstance(data__inputcheck__flagged, (int, float)) and (not isinstance(data__inputcheck__flagged, bool)):
+                        if data__inputcheck__flagged < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be bigger than or equal to 0')
+                        if data__inputcheck__flagged > 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be smaller than or equal to 1')
+                if data__inputcheck_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input_check must not contain ' + str(data__inputcheck_keys) + ' properties')
         if 'metrics' in data_keys:
             data_keys.remove('metrics')
             data__metrics = data['metrics']

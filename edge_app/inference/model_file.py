@@ -4,7 +4,8 @@ Any interpreter still loads the file, and ``unzip -p model.tflite manifest.json`
 manifest. The ZIP holds ``manifest.json`` (see ``manifest.schema.json``), ``labels.txt`` and golden
 vectors: a few input tensors with the outputs that a reference run gave. It may hold
 ``edgetpu.tflite``: the same network compiled for the Edge TPU, with the same inputs and outputs,
-so that one file runs on either. The digests find corruption; they are no signature, and do not
+so that one file runs on either; and ``input_check.bin``, the weights of what tells radiographs
+from other pictures. The digests find corruption; they are no signature, and do not
 tell who made the file.
 """
 
@@ -20,13 +21,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.errors import InvalidError, ModelError
 from edge_app.files import UnreadableError, read_bounded, write_whole
+from edge_app.inference.input_check import KINDS, InputCheck, Weights
 from edge_app.inference.preprocess import InputSpec
 from edge_app.labels import LABELS
 
@@ -36,10 +38,13 @@ SHIPPED: Final = Path(__file__).parents[1] / "models"
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_MEMBER_BYTES: Final = 16 << 20
+MAX_CHECK_BYTES: Final = 200_000
 MEMBERS: Final = frozenset(
     ("manifest.json", "labels.txt", "golden/input.bin", "golden/logits.bin", "golden/map.bin")
 )
 EDGETPU_MEMBER: Final = "edgetpu.tflite"
+CHECK_MEMBER: Final = "input_check.bin"
+OPTIONAL: Final = frozenset((EDGETPU_MEMBER, CHECK_MEMBER))
 """What else the ZIP may hold."""
 EDGETPU_OPERATOR: Final = b"edgetpu-custom-op"
 TFLITE_IDENTIFIER: Final = b"TFL3"
@@ -76,6 +81,7 @@ class ModelFile:
     Attributes:
         flatbuffer: runs on any CPU.
         edgetpu: the same network compiled for the Edge TPU; None where the file holds none.
+        check_weights: of the input check; None where the file holds none.
     """
 
     path: Path
@@ -83,6 +89,7 @@ class ModelFile:
     manifest: dict[str, Any]
     golden: Golden
     edgetpu: bytes | None = None
+    check_weights: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -102,6 +109,42 @@ class ModelFile:
     def integer(self) -> bool:
         """Whether input and outputs are int8 rather than float32."""
         return bool(self.manifest["input"]["dtype"] == "int8")
+
+    @property
+    def input_check(self) -> InputCheck | None:
+        """What judges pictures before the network does; None where the file holds none."""
+        stated = self.manifest.get("input_check")
+        if stated is None or self.check_weights is None:
+            return None
+        weights = Weights.from_bytes(self.check_weights, stated["grid"], stated["hidden"])
+        limits = np.array(stated["limits"], np.float32)
+        return InputCheck(self.input_spec.height, stated["grid"], weights, limits)
+
+    def real(self, values: NDArray[Any], output: Literal["logits", "map"]) -> NDArray[np.float32]:
+        """What an output's stored numbers mean: logits, float32 of the same shape (…, 15)."""
+        given = dequantize(values, self.manifest["outputs"][output]["quantization"])
+        spans = self.manifest.get("spans")
+        if spans is None:
+            return given
+        slope, intercept = (np.array(spans[name], np.float32) for name in ("slope", "intercept"))
+        return given * slope + intercept
+
+    @property
+    def logit_steps(self) -> NDArray[np.float64] | None:
+        """(15,): what a step of an int8 logit means, label by label; None for float32."""
+        stored = self.manifest["outputs"]["logits"]["quantization"]
+        if stored is None:
+            return None
+        slope = self.manifest.get("spans", {"slope": [1.0] * len(LABELS)})["slope"]
+        return np.multiply(stored["scale"], slope)
+
+
+def dequantize(values: NDArray[Any], quantization: dict[str, Any] | None) -> NDArray[np.float32]:
+    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
+    if quantization is None:
+        return values.astype(np.float32, copy=False)
+    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
+    return offset * np.float32(quantization["scale"])
 
 
 def needs_edgetpu(flatbuffer: bytes) -> bool:
@@ -150,13 +193,15 @@ def _parse(path: Path, data: bytes) -> ModelFile:
     flatbuffer = data[: stated["bytes"]]
     compiled = members.get(EDGETPU_MEMBER)
     _check_edgetpu(manifest, compiled)
+    weights = members.get(CHECK_MEMBER)
+    _check_input_check(manifest, weights)
     if data[stated["bytes"] :][:4] != b"PK\x03\x04":
         raise ModelError("the flatbuffer's length is not the manifest's: truncated or changed")
     if hashlib.sha256(flatbuffer).hexdigest() != stated["sha256"]:
         raise ModelError("the flatbuffer's SHA-256 is not the manifest's: damaged, copy it again")
     if members["labels.txt"].decode("utf-8", "replace").splitlines() != list(LABELS):
         raise ModelError("labels.txt does not hold this version's labels in their order")
-    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members), compiled)
+    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members), compiled, weights)
 
 
 def _check_edgetpu(manifest: dict[str, Any], compiled: bytes | None) -> None:
@@ -171,6 +216,22 @@ def _check_edgetpu(manifest: dict[str, Any], compiled: bytes | None) -> None:
         raise ModelError(f"{EDGETPU_MEMBER} is not the manifest's: damaged, copy the file again")
     if compiled[4:8] != TFLITE_IDENTIFIER or not needs_edgetpu(compiled):
         raise ModelError(f"{EDGETPU_MEMBER} is not compiled for the Edge TPU")
+
+
+def _check_input_check(manifest: dict[str, Any], weights: bytes | None) -> None:
+    """Hold the input check's weights to the manifest: both are there, or neither is."""
+    stated = manifest.get("input_check")
+    if stated is None and weights is None:
+        return
+    if stated is None or weights is None:
+        without, what = ("manifest", "it") if stated is None else ("ZIP", CHECK_MEMBER)
+        raise ModelError(f"the input check is not whole: its {without} is without {what}")
+    if hashlib.sha256(weights).hexdigest() != stated["sha256"]:
+        raise ModelError(f"{CHECK_MEMBER} is not the manifest's: damaged, copy the file again")
+    try:
+        Weights.from_bytes(weights, stated["grid"], stated["hidden"])
+    except ValueError as error:
+        raise ModelError(f"{CHECK_MEMBER} {error}") from None
 
 
 def _unzip(data: bytes) -> dict[str, bytes]:
@@ -189,7 +250,7 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     except BROKEN_ZIP as error:
         raise ModelError(f"its ZIP is damaged: {error}") from None
     names = archive.namelist()
-    strange = sorted(set(names) - MEMBERS - {EDGETPU_MEMBER})
+    strange = sorted(set(names) - MEMBERS - OPTIONAL)
     if strange:
         raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
     if MEMBERS - set(names) or len(names) != len(set(names)):
@@ -199,7 +260,8 @@ def _unzip(data: bytes) -> dict[str, bytes]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    limit = MAX_MANIFEST_BYTES if info.filename == "manifest.json" else MAX_MEMBER_BYTES
+    limits = {"manifest.json": MAX_MANIFEST_BYTES, CHECK_MEMBER: MAX_CHECK_BYTES}
+    limit = limits.get(info.filename, MAX_MEMBER_BYTES)
     try:
         with archive.open(info) as member:
             data = member.read(limit + 1)
@@ -255,9 +317,23 @@ def check_manifest(manifest: Any) -> None:
     compiled = manifest.get("edgetpu")
     if compiled is not None and compiled["compiled_from"] != manifest["flatbuffer"]["sha256"]:
         raise ModelError("the Edge TPU's network was compiled from another one: compile it again")
-    numbers = np.array([manifest["calibration"]["slope"], manifest["calibration"]["intercept"]])
-    if not np.isfinite(numbers).all():
-        raise ModelError("bad manifest: its calibration is not finite")
+    for part in ("calibration", "spans"):
+        given = manifest.get(part, {"slope": [], "intercept": []})
+        if not np.isfinite([given["slope"], given["intercept"]]).all():
+            raise ModelError(f"bad manifest: its {part} is not finite")
+    _check_kinds(manifest)
+
+
+def _check_kinds(manifest: dict[str, Any]) -> None:
+    stated = manifest.get("input_check")
+    if stated is None:
+        return
+    if stated["kinds"] != list(KINDS) or len(stated["limits"]) != len(KINDS):
+        raise ModelError("bad manifest: its input check does not tell this version's kinds apart")
+    if manifest["input"]["height"] != manifest["input"]["width"]:
+        raise ModelError("bad manifest: an input check needs a square input")
+    if manifest["input"]["height"] % stated["grid"]:
+        raise ModelError("bad manifest: its input check's grid does not divide the input's side")
 
 
 def _golden(manifest: dict[str, Any], members: dict[str, bytes]) -> Golden:
@@ -284,6 +360,7 @@ def assemble(
     manifest: dict[str, Any],
     golden: Golden,
     edgetpu: bytes | None = None,
+    check_weights: bytes | None = None,
 ) -> tuple[bytes, ModelFile]:
     """The bytes of a model file, and what `read` would make of them; nothing is written.
 
@@ -294,6 +371,7 @@ def assemble(
             `edgetpu`, if any, without the digests and the size.
         golden: in the dtypes of the model's input and outputs.
         edgetpu: `flatbuffer` compiled for the Edge TPU, if the manifest tells of it.
+        check_weights: see `Weights.to_bytes`, if the manifest tells of an input check.
 
     Raises:
         ModelError: the parts do not make a model file that `read` would accept.
@@ -312,6 +390,11 @@ def assemble(
             "sha256": hashlib.sha256(edgetpu).hexdigest(),
             "compiled_from": digest,
         }
+    if check_weights is not None:
+        manifest["input_check"] = {
+            **manifest.get("input_check", {}),
+            "sha256": hashlib.sha256(check_weights).hexdigest(),
+        }
     check_manifest(manifest)
     little = manifest["input"]["dtype"]
     members = {
@@ -323,6 +406,8 @@ def assemble(
     }
     if edgetpu is not None:
         members[EDGETPU_MEMBER] = edgetpu
+    if check_weights is not None:
+        members[CHECK_MEMBER] = check_weights
     buffer = BytesIO(flatbuffer)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members.items():
@@ -338,8 +423,9 @@ def write(
     manifest: dict[str, Any],
     golden: Golden,
     edgetpu: bytes | None = None,
+    check_weights: bytes | None = None,
 ) -> ModelFile:
     """`assemble`, and write it: whole or not at all; an existing file is replaced."""
-    whole, model = assemble(path, flatbuffer, manifest, golden, edgetpu)
+    whole, model = assemble(path, flatbuffer, manifest, golden, edgetpu, check_weights)
     write_whole(path, whole)
     return model

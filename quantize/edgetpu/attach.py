@@ -111,5 +111,7 @@ def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
     """
     manifest = {**model.manifest, "edgetpu": mapping.as_dict()}
     return model_file.write(
-        path, model.flatbuffer, manifest, model.golden, mapping.compiled.flatbuffer
+        *(path, model.flatbuffer, manifest, model.golden),
+        edgetpu=mapping.compiled.flatbuffer,
+        check_weights=model.check_weights,
     )

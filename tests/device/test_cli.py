@@ -181,17 +181,19 @@ def test_an_empty_folder_is_wrong_usage_not_success(run: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("gray", [0, 90, 255])
-def test_a_blank_picture_is_scored_flagged_and_no_success(
+def test_a_blank_picture_is_flagged_no_success_and_scored_by_force_alone(
     run: Run, tmp_path: Path, gray: int
 ) -> None:
     path = tmp_path / "blank.png"
     Image.new("L", (300, 200), gray).save(path)
-    done = run("classify", "--json", path)
-    answer = json.loads(done.stdout)
-    assert done.returncode == 3
-    assert answer["blank"] is True
-    assert len(answer["findings"]) == len(LABELS)
-    assert "blank" in done.stderr
+    for options, findings in (((), 0), (("--force",), len(LABELS))):
+        done = run("classify", "--json", *options, path)
+        answer = json.loads(done.stdout)
+        assert done.returncode == 3
+        assert answer["blank"] is True
+        assert answer["input_check"]["kind"] == "blank"
+        assert len(answer["findings"]) == findings
+        assert "is blank" in done.stderr
 
 
 def test_a_name_that_is_not_utf8_is_refused_and_the_rest_answered(

@@ -93,4 +93,5 @@ def bench(untrained: tuple[FinishedRun, Cached], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def workshop(bench: Bench, untrained: tuple[FinishedRun, Cached]) -> Workshop:
     training = untrained[1].split("train")
-    return Workshop(bench, training, np.arange(40))
+    pictures = training.images[training.rows]
+    return Workshop(bench, training, np.arange(40), pictures)

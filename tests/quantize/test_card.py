@@ -95,6 +95,24 @@ def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_r
         (folder / "subgroups.json").write_text(before)
 
 
+def test_tables_of_other_commands_come_along_if_they_are_of_this_model(
+    shipped: ModelFile, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports"
+    shutil.copytree(finished_run / "reports", folder)
+    assert "Not measured: `python -m quantize localise` does." in model_card(shipped, folder)
+    content = {"model": {"name": shipped.name, "sha256": shipped.sha256}}
+    (folder / "localisation.json").write_text(json.dumps(content))
+    (folder / "localisation.md").write_text(f"| a table |\n\n{DISCLAIMER}\n")
+    assert "## Where the maps point\n\n| a table |\n\n## Photographs of films" in model_card(
+        shipped, folder
+    )
+    content["model"]["sha256"] = "0" * 64
+    (folder / "localisation.json").write_text(json.dumps(content))
+    with pytest.raises(ConversionError, match=r"localisation\.json is not of"):
+        model_card(shipped, folder)
+
+
 def test_a_missing_report_is_named(shipped: ModelFile, tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"float\.json"):
         model_card(shipped, tmp_path)

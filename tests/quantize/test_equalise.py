@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantize.equalise import MAX_GAIN, equalised, linear_streams
+from quantize.equalise import (
+    CEILING,
+    MAX_GAIN,
+    ROOM,
+    equalised,
+    linear_streams,
+    stem_equalised,
+)
 from quantize.fold import fold
-from train.networks import efficientnet_lite0
+from train.networks import cnn28, efficientnet_lite0
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +62,25 @@ def test_what_a_sum_joins_is_one_stream_and_the_map_is_none(folded: keras.Model)
     assert {"block0_project_conv"} in groups
     assert {"block1_project_conv", "block2_project_conv", "block2_add"} in groups
     assert not any({"map", "head_conv", "logits"} & group for group in groups)
+
+
+def test_the_first_channels_use_the_range_of_their_relu6(
+    folded: keras.Model, images: NDArray[np.float32]
+) -> None:
+    made = stem_equalised(folded, images)
+    for one, other in zip(folded(images), made(images), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    before, after = (
+        np.asarray(keras.Model(m.input, m.get_layer("stem_relu").output)(images)).max((0, 1, 2))
+        for m in (folded, made)
+    )
+    room = (before > 0) & (before * ROOM < CEILING) & (before * MAX_GAIN * ROOM > CEILING)
+    assert room.sum() > 10
+    np.testing.assert_allclose(after[room], CEILING / ROOM, rtol=1e-3)
+
+
+def test_without_a_depthwise_kernel_behind_the_first_layer_nothing_is_done(
+    images: NDArray[np.float32],
+) -> None:
+    plain = fold(cnn28(32))
+    assert np.array_equal(stem_equalised(plain, images)(images)[0], plain(images)[0])

@@ -64,7 +64,7 @@ def test_the_device_runs_every_scheme(table: Result, bench: Bench, scheme: str) 
 
 
 def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(workshop: Workshop) -> None:
-    result = outputs(workshop.bench, workshop.pictures)
+    result = outputs(workshop.bench, workshop.pictures, workshop.more)
     for row in result.content["labels"]:
         assert row["sigmoid"]["tied"] > row["logits"]["tied"]
     assert "tied" in result.content["gates_not_met"]["sigmoid"]

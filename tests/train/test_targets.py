@@ -130,7 +130,7 @@ def test_a_model_file_can_teach_whom_it_was_not_validated_against(
     facts = {k: v for k, v in shipped.manifest["training"]["dataset"].items() if k != "refit_of"}
     manifest = shipped.manifest | {"training": shipped.manifest["training"] | {"dataset": facts}}
     model = tmp_path / "validated.tflite"
-    write(model, shipped.flatbuffer, manifest, shipped.golden)
+    write(model, shipped.flatbuffer, manifest, shipped.golden, None, shipped.check_weights)
     teacher = read_teacher(model, small_nih, finished_run.parent / "cache", None)
     part = teacher.cached.split("validation")
     classifier = Classifier(read(model))

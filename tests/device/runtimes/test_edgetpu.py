@@ -179,7 +179,10 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
 def compiled_model(cnn28: Path, tmp_path: Path) -> ModelFile:
     model = read(cnn28)
     path = tmp_path / "compiled.tflite"
-    return model_file.write(path, compiled(model.flatbuffer), model.manifest, model.golden)
+    return model_file.write(
+        *(path, compiled(model.flatbuffer), model.manifest, model.golden),
+        check_weights=model.check_weights,
+    )
 
 
 def test_a_compiled_network_without_a_tpu_is_named_as_such(
@@ -233,7 +236,9 @@ def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:
         "operators": [],
     }
     manifest = {**model.manifest, "edgetpu": stated}
-    return model_file.write(path, model.flatbuffer, manifest, model.golden, compiled)
+    return model_file.write(
+        *(path, model.flatbuffer, manifest, model.golden, compiled, model.check_weights)
+    )
 
 
 @pytest.fixture

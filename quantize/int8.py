@@ -1,0 +1,132 @@
+"""A network → its int8 flatbuffer, in which each label uses int8's range to the full.
+
+int8 stores all 15 logits with one step, and so their map; but a rare label's logits lie 13 below
+zero where a common one's span 6, and the widest decides on the step of all. So the last
+convolution gives each label in units of its own span, and the model file says how to turn that
+back (`Classifier.logits`): 15 multiplications and additions on the device. Whatever constant error
+all the roundings before it have left is taken out by the same addition (bias correction: Nagel et
+al., ICCV 2019).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.inference.model_file import dequantize
+from edge_app.inference.preprocess import quantized
+from edge_app.runtimes.registry import find_runtime
+from quantize.convert import calibration_rows, to_int8
+from quantize.package import tensors
+from quantize.repair import as_input
+from quantize.simulate import batches
+from train.cache import Cached
+
+SPAN_IMAGES: Final = 3000
+NO_SPAN: Final = 1e-3
+"""Of a label whose map is the same everywhere on all images."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """real = slope · given + intercept, label by label, for logits and map alike.
+
+    Attributes:
+        slope: float32 (15,), positive.
+        intercept: float32 (15,).
+    """
+
+    slope: NDArray[np.float32]
+    intercept: NDArray[np.float32]
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """For the manifest."""
+        return {"slope": self.slope.tolist(), "intercept": self.intercept.tolist()}
+
+
+def in_int8(
+    network: keras.Model,
+    exact: keras.Model,
+    pictures: NDArray[np.uint8],
+    more: NDArray[np.uint8],
+) -> tuple[bytes, Spans]:
+    """Convert a network whose labels' spans are taken out, and say what they are.
+
+    Args:
+        network: folded and repaired: image → (logits, map).
+        exact: the float network whose logits it is to give.
+        pictures: K×size×size training images to calibrate with.
+        more: L×size×size further ones, `SPAN_IMAGES` if there are so many, for the spans alone:
+            what lies beyond an end of int8's range is tied there, the surest findings among it.
+    """
+    everything = np.concatenate([pictures, more])
+    logits, maps = _answers(exact, everything)
+    spans = label_spans(logits, maps)
+    ends = (logits - spans.intercept) / spans.slope
+    farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
+    calibration = np.concatenate([pictures, everything[farthest]])
+    flatbuffer = to_int8(in_spans(network, spans), calibration)
+    given = spans.slope * _logits(flatbuffer, pictures) + spans.intercept
+    shift = (logits[: len(pictures)] - given).mean(axis=0)
+    return flatbuffer, Spans(spans.slope, (spans.intercept + shift).astype(np.float32))
+
+
+def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:
+    """`SPAN_IMAGES` training images, or all, patient by patient."""
+    return training.images[training.rows[calibration_rows(training, SPAN_IMAGES, seed)]]
+
+
+def label_spans(logits: NDArray[np.float32], maps: NDArray[np.float32]) -> Spans:
+    """How far each label's map reaches, and the middle of its logits.
+
+    Args:
+        logits: M×15.
+        maps: M×2×15, the lowest and highest of each image.
+    """
+    middle = (logits.min(axis=0) + logits.max(axis=0)) / 2
+    reach = maps[:, 1].max(axis=0) - maps[:, 0].min(axis=0)
+    return Spans(np.maximum(reach, np.float32(NO_SPAN)), middle)
+
+
+def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
+    """A copy whose outputs are (real − intercept) / slope.
+
+    Weights have a step for each output channel, so they lie on the same grid as before.
+    """
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    head = copy.get_layer("map")
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel / spans.slope, (bias - spans.intercept) / spans.slope])
+    return copy
+
+
+def _answers(
+    network: keras.Model, pictures: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits M×15 and the lowest and highest of each map M×2×15, little at a time."""
+    logits, maps = [], []
+    for batch in batches(as_input(pictures)):
+        answer, activation = network.predict_on_batch(batch)
+        logits.append(answer)
+        maps.append(np.stack([activation.min(axis=(1, 2)), activation.max(axis=(1, 2))], axis=1))
+    return np.concatenate(logits), np.concatenate(maps)
+
+
+def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """K×15, as the graph gives them."""
+    stated = tensors(flatbuffer)[1]["logits"]
+    interpreter: Any = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter.allocate_tensors()
+    (image,) = interpreter.get_input_details()
+    index = {each["name"]: each["index"] for each in interpreter.get_output_details()}
+    answers = []
+    for picture in pictures:
+        interpreter.set_tensor(image["index"], quantized(picture)[np.newaxis, ..., np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(index[stated["tensor"]])[0])
+    return dequantize(np.stack(answers), stated["quantization"])

@@ -1,0 +1,174 @@
+"""`classify --heatmap`: pictures a user can look at, under names that never collide."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
+from edge_app.heatmap.writer import file_name
+from edge_app.images.phantom import synthetic_radiograph
+from edge_app.inference.classifier import Finding, Findings
+from edge_app.labels import LABELS
+from tests.device.conftest import Run
+
+MASS = LABELS.index("Mass")
+
+
+def found(row: int = 1, column: int = 2, warnings: tuple[str, ...] = ()) -> Findings:
+    """Mass alone above its threshold, seen in one cell of four by four."""
+    cells = np.zeros((4, 4, len(LABELS)), np.float32)
+    cells[row, column, MASS] = 4
+    made = tuple(
+        Finding(label, 0.0, 0.3 if label == "Mass" else 0.01, 0.2, label == "Mass")
+        for label in LABELS
+    )
+    return Findings(made, cells, warnings, False)
+
+
+def test_the_colours_are_where_the_map_is_high_and_nowhere_else() -> None:
+    pixels = np.full((800, 600), 100, np.uint8)
+    heatmap = draw(pixels, found(row=0, column=3), "model")
+    assert heatmap.size == (600, 800)
+    assert heatmap.image.width == 600
+    assert heatmap.image.height > 800
+    colours = np.asarray(heatmap.image)[:800].astype(int)
+    tinted = np.ptp(colours, axis=-1) > 20
+    assert tinted[:150, 500:].mean() > 0.5
+    assert not tinted[300:, :300].any()
+    (mass,) = heatmap.peaks
+    assert mass["label"] == "Mass"
+    assert abs(mass["peak"]["x"] - 525) < 6
+    assert abs(mass["peak"]["y"] - 100) < 6
+
+
+@pytest.mark.parametrize(
+    ("shape", "drawn"),
+    [((64, 64), (MIN_SIDE, MIN_SIDE)), ((3000, 1500), (1024, MAX_SIDE)), ((1, 3000), (2048, 1))],
+)
+def test_small_ones_are_enlarged_and_enormous_ones_bounded(
+    shape: tuple[int, int], drawn: tuple[int, int]
+) -> None:
+    heatmap = draw(np.zeros(shape, np.uint8), found(), "model")
+    assert heatmap.size == drawn
+    at = heatmap.peaks[0]["peak"]
+    assert abs(at["x"] - 0.625 * shape[1]) <= 1 + 0.02 * shape[1]
+    assert abs(at["y"] - 0.375 * shape[0]) <= 1 + 0.02 * shape[0]
+
+
+def test_a_flat_map_is_drawn_without_a_peak() -> None:
+    flat = Findings(found().findings, np.zeros((4, 4, 15), np.float32), (), False)
+    heatmap = draw(np.full((600, 600), 90, np.uint8), flat, "model")
+    assert heatmap.peaks == [{"label": "Mass", "peak": None}]
+    assert (np.asarray(heatmap.image)[:600] == 90).all()
+
+
+def test_every_line_of_text_takes_its_place_in_the_strip() -> None:
+    pixels = np.zeros((600, 600), np.uint8)
+    plain = draw(pixels, found(), "model").image
+    warned = draw(pixels, found(warnings=("is odd " * 60,)), "model").image
+    assert warned.height > plain.height
+    assert warned.width == plain.width
+
+
+@given(st.text(max_size=300), st.from_regex("[0-9a-f]{64}", fullmatch=True))
+def test_a_heatmaps_name_is_one_plain_file(name: str, digest: str) -> None:
+    made = file_name(name, digest)
+    assert Path(made).name == made
+    assert "/" not in made
+    assert "\0" not in made
+    assert not made.startswith((".", "-"))
+    assert made.endswith(f"{digest[:12]}.png")
+    assert len(made.encode()) <= 255
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_one_picture_an_answer_and_none_for_a_refusal(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    done = run("classify", "--json", "--heatmap", tmp_path / "out" / "maps", picture, broken)
+    answer, refusal = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 3
+    assert "heatmap" not in refusal
+    (file,) = (tmp_path / "out" / "maps").iterdir()
+    assert answer["heatmap"]["file"] == str(file)
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        assert image.width == answer["heatmap"]["width"] == 512
+        assert image.height > answer["heatmap"]["height"] == 512
+    labels = [each["label"] for each in answer["heatmap"]["findings"]]
+    assert 1 <= len(labels) <= 3
+    assert set(labels) <= set(LABELS) - {"No Finding"}
+    for each in answer["heatmap"]["findings"]:
+        assert 0 <= each["peak"]["x"] < answer["image"]["width"]
+        assert 0 <= each["peak"]["y"] < answer["image"]["height"]
+
+
+def test_images_of_one_name_do_not_collide(run: Run, tmp_path: Path) -> None:
+    for seed, place in enumerate(("a/x.png", "b/x.png", "b/x.bmp")):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(synthetic_radiograph(128, seed)).save(tmp_path / place)
+    shutil.copy(tmp_path / "a/x.png", tmp_path / "b/y.png")
+    done = run("classify", "-r", "--heatmap", tmp_path / "maps", tmp_path / "a", tmp_path / "b")
+    assert done.returncode == 0
+    names = sorted(path.name.split("-")[0] for path in (tmp_path / "maps").iterdir())
+    assert names == ["x", "x", "x", "y"]
+
+
+def test_the_same_image_named_twice_is_one_heatmap(run: Run, picture: Path, tmp_path: Path) -> None:
+    assert run("classify", "--heatmap", tmp_path / "maps", picture, picture).returncode == 0
+    assert len(list((tmp_path / "maps").iterdir())) == 1
+
+
+def test_an_existing_file_stays_unless_it_may_be_overwritten(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "maps"
+    assert run("classify", "--heatmap", folder, picture).returncode == 0
+    (file,) = folder.iterdir()
+    file.write_bytes(b"precious")
+    done = run("classify", "--heatmap", folder, picture)
+    assert done.returncode == 4
+    assert "--overwrite" in done.stderr
+    assert "No Finding" in done.stdout  # the answer is printed all the same
+    assert file.read_bytes() == b"precious"
+    assert run("classify", "--heatmap", folder, "--overwrite", picture).returncode == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_link_to_nowhere_is_not_followed(run: Run, picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "maps"
+    assert run("classify", "--heatmap", folder, picture).returncode == 0
+    (file,) = folder.iterdir()
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    assert run("classify", "--heatmap", folder, picture).returncode == 4
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_cannot_be_is_said_at_once(run: Run, picture: Path) -> None:
+    done = run("classify", "--heatmap", picture, picture)
+    assert done.returncode == 4
+    assert "cannot hold heatmaps" in done.stderr
+    assert not done.stdout
+
+
+def test_what_is_withheld_has_no_heatmap_unless_forced(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "blank.png"
+    Image.new("L", (200, 200), 90).save(path)
+    assert run("classify", "--heatmap", tmp_path / "maps", path).returncode == 3
+    assert not list((tmp_path / "maps").iterdir())
+    forced = run("classify", "--heatmap", tmp_path / "maps", "--force", "--json", path)
+    assert "heatmap" in json.loads(forced.stdout)
+    assert len(list((tmp_path / "maps").iterdir())) == 1

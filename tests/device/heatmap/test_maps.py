@@ -1,0 +1,88 @@
+"""The map enlarged, its peak, and which findings are worth showing."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_app.heatmap.colours import INFERNO, coloured
+from edge_app.heatmap.maps import evidence, peak, shown
+from edge_app.inference.classifier import Finding, Findings
+from edge_app.labels import LABELS
+
+SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])
+
+
+@given(st.integers(0, 2**32 - 1), SIZES)
+def test_the_peak_is_in_the_cell_that_adds_most(seed: int, size: tuple[int, int]) -> None:
+    generator = np.random.default_rng(seed)
+    cells = generator.normal(0, 0.2, size).astype(np.float32)
+    row, column = (int(generator.integers(n)) for n in size)
+    cells[row, column] += 3
+    found = peak(cells)
+    assert found is not None
+    assert (int(found[1] * size[0]), int(found[0] * size[1])) == (row, column)
+
+
+@given(st.integers(0, 2**32 - 1), SIZES, st.floats(-50, 50), st.floats(0.1, 10))
+def test_evidence_is_relative_to_the_map_itself(
+    seed: int, size: tuple[int, int], offset: float, scale: float
+) -> None:
+    cells = np.random.default_rng(seed).normal(0, 1, size)
+    found = evidence(cells, 40, 60)
+    assert found.shape == (40, 60)
+    assert found.min() >= 0
+    assert found.max() == 1
+    np.testing.assert_allclose(evidence(scale * cells + offset, 40, 60), found, atol=1e-3)
+
+
+def test_a_flat_map_has_no_peak() -> None:
+    cells = np.full((4, 4), -2.5, np.float32)
+    assert peak(cells) is None
+    assert not evidence(cells, 30, 30).any()
+
+
+def test_a_peak_in_a_corner_is_not_pushed_to_the_edge() -> None:
+    cells = np.zeros((4, 4), np.float32)
+    cells[0, 3] = 1
+    x, y = peak(cells) or (0, 0)
+    assert abs(x - 0.875) < 0.02
+    assert abs(y - 0.125) < 0.02
+
+
+def findings(**scores: tuple[float, float | None]) -> Findings:
+    made = [
+        Finding(
+            label,
+            0.0,
+            *(value := scores.get(label.replace(" ", "_"), (0.01, 0.5))),
+            None if value[1] is None else value[0] >= value[1],
+        )
+        for label in LABELS
+    ]
+    return Findings(tuple(made), np.zeros((4, 4, 15), np.float32), (), False)
+
+
+def test_what_is_furthest_above_its_threshold_is_shown() -> None:
+    given = findings(
+        Mass=(0.2, 0.1),
+        Hernia=(0.03, 0.01),
+        Edema=(0.6, 0.5),
+        Nodule=(0.9, 0.8),
+        No_Finding=(0.9, 0.1),
+    )
+    assert [f.label for f in shown(given)] == ["Hernia", "Mass", "Edema"]
+
+
+def test_with_none_above_the_nearest_is_shown() -> None:
+    given = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
+    assert [f.label for f in shown(given)] == ["Mass"]
+
+
+def test_colours_run_through_their_table_and_grow_lighter() -> None:
+    steps = coloured(np.linspace(0, 1, len(INFERNO)))
+    assert np.abs(steps.astype(int) - np.array(INFERNO)).max() <= 3
+    lightness = coloured(np.linspace(0, 1, 256)) @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(lightness) > -1).all()
+    np.testing.assert_array_equal(coloured(np.array([-1.0, 2.0])), [INFERNO[0], INFERNO[-1]])
