@@ -1,5 +1,9 @@
 """`python -m benchmarks`, from a checkout."""
 
-from benchmarks.cli import main
+from train.start import load_tensorflow
 
-main()
+if __name__ == "__main__":
+    load_tensorflow()
+    from benchmarks.cli import main
+
+    main()

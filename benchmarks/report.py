@@ -123,8 +123,8 @@ def _layers(result: Result) -> Iterator[str]:
         f"At best one core of this machine does {peak['macs']['int8'] / 1e9:.0f} G int8 and "
         f"{peak['macs']['float32'] / 1e9:.0f} G float32 multiply-accumulates a second (1×1 "
         f"convolutions 256 channels wide, same runtime) and moves {peak['bandwidth'] / 1e9:.1f} "
-        "GB/s. No operator can take less than the larger of its two shares; the last column is "
-        "that least time, as a share of the measured one."
+        "GB/s in its cache. No operator can take less than the larger of its two shares; the last "
+        "column is that least time, as a share of the measured one."
     )
     for dtype, kinds in result["layers"].items():
         yield ""
@@ -137,13 +137,20 @@ def _layers(result: Result) -> Iterator[str]:
             for key in ("count", "macs", "bytes", "seconds", "least")
         }
         for of in [*kinds, {"operator": "**all**", **totals}]:
-            seconds = max(of["seconds"], 1e-9)
             yield (
                 f"| {of['operator']} | {of['count']} | {of['macs'] / 1e6:.1f} | "
-                f"{of['bytes'] / 1e6:.2f} | {number(seconds, 's')} | "
-                f"{of['macs'] / seconds / 1e9:.1f} | {of['least'] / seconds:.0%} |"
+                f"{of['bytes'] / 1e6:.2f} | {_speed(of)} |"
             )
     yield ""
+
+
+def _speed(of: dict[str, Any]) -> str:
+    """Time, rate and share of the bound; times are differences, and the clock has an end."""
+    seconds = of["seconds"]
+    if seconds < SHORTEST:
+        return "too short to be measured | | "
+    share = f"{of['least'] / seconds:.0%}"
+    return f"{number(seconds, 's')} | {of['macs'] / seconds / 1e9:.1f} | {share}"
 
 
 def _boards(result: Result) -> Iterator[str]:
@@ -177,6 +184,9 @@ def _boards(result: Result) -> Iterator[str]:
             f"{row['source']} |"
         )
 
+
+SHORTEST: Final = 2e-6
+"""Seconds below which an operator's time is noise."""
 
 WIDTH: Final = 900
 LEFT: Final = 20
@@ -214,12 +224,10 @@ def _bars(scenario: str, of: Quantities) -> str:
         width = float(max(across(one["value"]) - LEFT, 0.5))
         body.append(text(LEFT, y + 13, label, "quiet"))
         body.append(element("rect", x=LEFT, y=y + 18, width=width, height=15, kind=kind))
+        end = min(across(one["high"] or one["value"]), RIGHT)  # of few runs it goes far
         if one["low"] is not None:
             middle = y + 25.5
-            body.append(
-                line((across(one["low"]), middle), (across(one["high"]), middle), "whisker")
-            )
-        end = across(one["high"] or one["value"])
+            body.append(line((across(one["low"]), middle), (end, middle), "whisker"))
         body.append(text(end + 6, y + 30, number(one["value"], unit), ""))
     height = bottom + 26
     return element(

@@ -35,6 +35,7 @@ COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 50}
 """Images of each model: the larger takes most of a second under emulation."""
 
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
+BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
 NOT_SHOWN: Final = (
     "Emulation shows neither speed nor an Edge TPU, and its peak memory holds the emulator's own; "
     "the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
@@ -220,6 +221,7 @@ def _look(ready: Ready, data: Path, say: Callable[[str], None]) -> Seen:
     classified = asked("classify", "--json", EXAMPLE)
     if len(json.loads(classified.out)["findings"]) != len(LABELS):
         raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
+    _benchmark(place, json.loads(asked("benchmark", *BENCHMARK, EXAMPLE).out))
     logits = {}
     for model, count in COUNTS.items():
         out = ready.work / f"{model}.json"
@@ -227,6 +229,14 @@ def _look(ready: Ready, data: Path, say: Callable[[str], None]) -> Seen:
         logits[model] = read(out).evaluated.logits
     golden = {each["name"]: float(each["off"]) for each in verified}
     return Seen(place, installed, examined, golden, logits, classified.peak)
+
+
+def _benchmark(place: Place, result: dict[str, Any]) -> None:
+    """Hold a benchmark's result to what it must be here; its times mean nothing."""
+    (cell,) = result["cells"]
+    emulated = any("emulated" in warning for warning in result["warnings"])
+    if "total" not in cell["quantities"] or emulated != bool(place.board):
+        raise BoardsError(f"{_label(place)}: edge-cxr benchmark measured nothing, or the wrong one")
 
 
 def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from functools import partial
 from hashlib import sha256
 from itertools import cycle, islice
 from statistics import median
@@ -113,17 +114,18 @@ def throughput(
     Raises:
         ImageError: one cannot be read any more.
     """
-    from edge_app.batch import classify_all
+    from edge_app.batch import classify_all, read_source
     from edge_app.images.radiograph import Limits
     from edge_app.output import CsvWriter
 
+    read = partial(read_source, least=classifier.model.input_spec.least)
     with open(os.devnull, "w") as sink, redirect_stderr(sink):
 
         def answer(count: int) -> float:
             start = time.perf_counter()
             sources = islice(cycle(images), count)
             writer = CsvWriter(classifier, sink)
-            tally = classify_all(sources, classifier, writer, Limits(), workers)
+            tally = classify_all(sources, classifier, writer, Limits(), workers, read)
             if tally.interrupted:
                 raise KeyboardInterrupt
             if tally.refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +26,9 @@ PACKAGES: Final = ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime")
 
 RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
 """Of a classifier's provenance: which combination it is."""
+
+EMULATED: Final = re.compile("emulated|qemu|dummy-virt", re.IGNORECASE)
+"""In a device tree's model."""
 
 SLOWED: Final = 1.05
 """Growth of the yardstick's time from the first third of the run to the last that is said."""
@@ -64,6 +68,7 @@ def measure(
     for one in measured:
         if abs(one.clock_jump) > abs(met["clock_jump"]):
             met["clock_jump"] = round(one.clock_jump, 3)
+    identity = machine.identity()
     known = [one for one in measured if one.facts and one.fault is None]
     failed = {one.cell.label: str(one.fault) for one in measured if one.fault}
     if not known:
@@ -76,10 +81,14 @@ def measure(
         "command": list(command),
         "ended": ended,
         "partial": ended == INTERRUPTED,
-        "warnings": [*matrix.notes, *_warnings(known, met, settings["governor"], ended)],
+        "warnings": [
+            *_emulation(identity["board"]),
+            *matrix.notes,
+            *_warnings(known, met, settings["governor"], ended),
+        ],
         "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
         "machine": {
-            **machine.identity(),
+            **identity,
             **machine.capabilities(),
             **settings,
             "packages": machine.packages(PACKAGES),
@@ -107,6 +116,12 @@ def _cell(measured: Measured) -> dict[str, Any]:
             if quantity.runs
         },
     }
+
+
+def _emulation(board: str | None) -> list[str]:
+    if board is None or not EMULATED.search(board):
+        return []
+    return [f"this machine is emulated ({board}): its times mean nothing"]
 
 
 def _warnings(

@@ -6,7 +6,9 @@ checked where the format has them.
 
 from __future__ import annotations
 
+import struct
 import warnings
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 from edge_app.images.windowing import significant_bits, to_8bit
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFile
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
@@ -28,6 +30,9 @@ TIFF_TILE_WIDTH = 322
 TIFF_TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
 CONTAINER_BITS = 16
+
+PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
+"""Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
 
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -91,11 +96,11 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if data.startswith(b"MM\0*"):
         _read_big_endian_white_is_zero()
     try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
+        image = _identified(data)
         require_pixels(*image.size, limits)
         if image.format == "PNG":
             image.verify()  # Pillow checks no checksum of the pixel data otherwise
-            image = Image.open(BytesIO(data), formats=("PNG",))
+            image = _identified(data)
     except UnidentifiedImageError:
         raise ImageError(_unidentified(data)) from None
     if image.format in ("JPEG", "MPO"):
@@ -105,6 +110,30 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
         require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
     return image
+
+
+def _identified(data: bytes) -> ImageFile.ImageFile:
+    """`Image.open`, with no more modules imported than the commonest two formats need.
+
+    Raises:
+        UnidentifiedImageError: it is none of `FORMATS`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    name = _kind(data)
+    if name not in PLUGINS:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    import_module(f"PIL.{PLUGINS[name]}")
+    factory, _ = Image.OPEN[name]
+    try:
+        return factory(BytesIO(data), "")
+    except (SyntaxError, IndexError, TypeError, struct.error):
+        raise UnidentifiedImageError from None
+
+
+def _kind(data: bytes) -> str | None:
+    """The format that a file's first bytes promise."""
+    return next((name for sign, name in SIGNATURES.items() if data.startswith(sign)), None)
 
 
 def _shrink(image: Image.Image, least: int) -> int:
@@ -128,16 +157,14 @@ def _read_big_endian_white_is_zero() -> None:
 
 
 def _unidentified(data: bytes) -> str:
-    for signature, name in SIGNATURES.items():
-        if data.startswith(signature):
-            return f"is a {name} that is damaged, truncated or of an unsupported kind"
+    name = _kind(data)
+    if name:
+        return f"is a {name} that is damaged, truncated or of an unsupported kind"
     beginning = " ".join(f"{byte:02x}" for byte in data[:4])
     return f"is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image (it begins {beginning})"
 
 
 def _upright(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
-    from PIL import ImageOps
-
     if image.format == "TIFF":  # Pillow turned it as it loaded; before 10 it kept the tag
         facts["exif_orientation"] = 1
         return image
@@ -147,7 +174,11 @@ def _upright(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Ima
         orientation = 1
         notes.append("has unreadable EXIF data: it was taken to be upright")
     facts["exif_orientation"] = int(orientation) if orientation in range(1, 9) else 1
-    return ImageOps.exif_transpose(image) if facts["exif_orientation"] != 1 else image
+    if facts["exif_orientation"] == 1:
+        return image
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
 
 
 def _is_deep_colour(image: Image.Image) -> bool:

@@ -363,6 +363,13 @@ def test_a_machine_under_load_is_said(monkeypatch: Any) -> None:
     assert any("other programs used 1.50 cores" in line for line in made["warnings"])
 
 
+def test_an_emulated_machine_is_said(monkeypatch: Any) -> None:
+    identity = {"machine": "aarch64", "cpu": "Cortex-A72", "board": "Raspberry Pi 4, by QEMU"}
+    monkeypatch.setattr(result.machine, "identity", lambda: identity)
+    made = made_with(Fake(0.01), monkeypatch)
+    assert "its times mean nothing" in made["warnings"][0]
+
+
 def test_an_image_that_vanishes_meanwhile_ends_it_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.png: no such file"):
         suite.stages(Measured(Cell("cxr-cnn28")), [str(tmp_path / "gone.png")])
