@@ -42,9 +42,10 @@ class Variant:
     def name(self) -> str:
         if self.scheme != "int8":
             return self.scheme
+        if self.spans:
+            return "int8, as it ships"
         how = "plain" if self.repair == "none" else self.repair
         by_label = ", labels in turn" if self.choice is stratified_rows else ""
-        how += ", spans by label" if self.spans else ""
         plain_set = self.images == CALIBRATION_IMAGES and not by_label
         return f"int8, {how}" + ("" if plain_set else f", {self.images} images{by_label}")
 
