@@ -41,8 +41,10 @@ def run(
     from benchmarks.report import write
     from benchmarks.suite import run as measure
 
-    if not out.is_dir():
-        raise typer.BadParameter(f"{out} is no folder to write to")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{out}: {error.strerror}") from None
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     result = measure(read(locate(model)), keras, seconds, command, console.print)
     place = out / f"{name}.json"

@@ -23,6 +23,7 @@ from edge_app.errors import (
     EdgeCxrError,
     OutputError,
     UsageError,
+    not_loaded,
 )
 from edge_app.images.radiograph import Limits
 from edge_app.models import DEFAULT_MODEL
@@ -406,6 +407,9 @@ def main() -> NoReturn:
         code = EXIT_INTERRUPTED
     except MemoryError:
         complain("out of memory: close other programs, or lower --max-pixels")
+        code = EXIT_MODEL
+    except ImportError as error:
+        complain(not_loaded(error))
         code = EXIT_MODEL
     gc.freeze()  # the collector need not look through what goes away with the process
     sys.exit(code)

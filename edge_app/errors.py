@@ -87,3 +87,12 @@ class OutputError(EdgeCxrError):
     """Results were computed but could not be written."""
 
     kind = "output"
+
+
+def not_loaded(error: ImportError) -> str:
+    """What to say of a package that does not load: numpy's own text is a page."""
+    reason = " ".join(str(error).strip().splitlines()[-1:]) or type(error).__name__
+    return (
+        f"a package cannot be loaded ({reason[:200]}): out of memory, or a damaged installation: "
+        "close other programs, or install again"
+    )

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ImageError
+from edge_app.errors import ImageError, not_loaded
 from edge_app.images.dicom_pixels import CODECS, EXTRA, line, lowest, samples, text
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 from edge_app.images.windowing import significant_bits, to_8bit
@@ -86,6 +86,8 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         raise
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
+    except ImportError as error:
+        raise ImageError(not_loaded(error)) from None
     # pydicom raises almost anything on a broken file.
     except Exception as error:
         raise ImageError(f"is a damaged DICOM file: {line(error)}") from None

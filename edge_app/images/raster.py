@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_app.errors import ImageError
+from edge_app.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 from edge_app.images.windowing import significant_bits, to_8bit
@@ -77,6 +77,8 @@ def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
         raise
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
+    except ImportError as error:
+        raise ImageError(not_loaded(error)) from None
     # A decoder given a broken file raises almost anything (struct.error, KeyError, zlib.error …);
     # all of it means the same to whoever has the file.
     except Exception as error:

@@ -83,6 +83,18 @@ def test_a_radiograph_is_classified_in_the_memory_of_a_pi_zero() -> None:
     assert done.peak < FREE_ON_IT
 
 
+@pytest.mark.parametrize("limit", [48, 60, 150, 180, 220])
+def test_where_not_even_the_packages_fit_there_is_a_line_and_no_traceback(limit: int) -> None:
+    done = within(limit * MIB, "classify", EXAMPLE)
+    assert "Traceback" not in done.err
+    if done.code:
+        assert done.err.strip()
+        assert "damaged or truncated" not in done.err  # nothing is wrong with the image
+        assert "No Finding" not in done.out
+    else:
+        assert "No Finding" in done.out
+
+
 def test_thousands_of_radiographs_take_no_more_memory_than_a_few(many: Path) -> None:
     few = [many / f"{index:04d}.png" for index in range(20)]
     small = ("classify", "--csv", "--model", "cxr-cnn28")
