@@ -41,10 +41,7 @@ def run(
     from benchmarks.report import write
     from benchmarks.suite import run as measure
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(f"{out}: {error.strerror}") from None
+    _require(out)
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
     result = measure(read(locate(model)), keras, seconds, command, console.print)
     place = out / f"{name}.json"
@@ -53,6 +50,26 @@ def run(
         console.print(f"written: {path}", soft_wrap=True)
     for warning in result["warnings"]:
         console.print(f"warning: {warning}", soft_wrap=True)
+    if result["partial"]:
+        raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@app.command()
+def versions(
+    revision: Annotated[str, typer.Argument(help="An earlier commit of this checkout.")],
+    name: Annotated[str, typer.Option(help="Of the result: NAME.json and .md.")] = "versions",
+    seconds: Annotated[float, typer.Option(min=0, help="For the rounds.")] = 120,
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
+) -> None:
+    """`classify` of an earlier commit beside this one's, and what its options cost."""
+    from benchmarks.versions import compare, markdown
+
+    _require(out)
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    result = compare(revision, seconds, command, console.print)
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / f"{name}.md").write_text(markdown(result))
+    print(markdown(result), end="")
     if result["partial"]:
         raise typer.Exit(EXIT_INTERRUPTED)
 
@@ -72,6 +89,13 @@ def table(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> N
     from benchmarks.report import readme_table
 
     print(readme_table(_read(result)), end="")
+
+
+def _require(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"{out}: {error.strerror}") from None
 
 
 def _read(path: Path) -> dict[str, object]:
