@@ -26,9 +26,11 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
     before, now = (
         line for line in told.splitlines() if line.startswith(("| one | HEAD", "| one | now"))
     )
-    assert "[2.00 (" in before and "[1.00 (1.00 to 1.00)]" in before
+    assert "[2.00 (" in before
+    assert "[1.00 (1.00 to 1.00)]" in before
     assert "[" not in now
-    assert "PARTIAL" in told and "the machine was busy" in told
+    assert "PARTIAL" in told
+    assert "the machine was busy" in told
 
 
 def test_a_commit_that_is_not_there_is_said_before_anything_is_installed() -> None:
