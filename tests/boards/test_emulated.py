@@ -16,7 +16,7 @@ from boards.wheels import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "nih-chestxray14-subset"
 MAX_STEPS = 16
-"""How far the older runtime's logits may be off on a real image: 0.8 of a logit at most."""
+"""How far the older runtime's logits may be off on a real image."""
 
 
 @pytest.fixture(scope="module")

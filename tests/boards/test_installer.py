@@ -208,8 +208,6 @@ def test_ctrl_c_leaves_nothing_of_a_first_installation(board: Board) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        # A shell cannot trap what was ignored when it began, as in a job in the background.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     versions = board.prefix / "share" / "edge-cxr" / "versions"
     while not list(versions.glob("*/bin/edge-cxr")):
