@@ -16,7 +16,7 @@ from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
 
-# A job in the background ignores Ctrl-C, and so would everything that the tests start and interrupt.
+# A job in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no fault of the code: nothing here is judged by the time it takes.
