@@ -65,8 +65,11 @@ def test_the_device_runs_every_scheme(table: Result, bench: Bench, scheme: str) 
 
 def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(workshop: Workshop) -> None:
     result = outputs(workshop.bench, workshop.pictures, workshop.more)
-    for row in result.content["labels"]:
-        assert row["sigmoid"]["tied"] > row["logits"]["tied"]
+    tied = {
+        kind: np.mean([row[kind]["tied"] for row in result.content["labels"]])
+        for kind in ("sigmoid", "logits")
+    }
+    assert tied["sigmoid"] > tied["logits"]
     assert "tied" in result.content["gates_not_met"]["sigmoid"]
     assert result.content["gates_not_met"]["logits"] == []
     assert [row[0] for row in result.rows] == [*LABELS, "macro, findings"]

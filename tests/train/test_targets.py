@@ -112,7 +112,8 @@ def test_a_student_can_go_on_from_its_last_teachers_weights(
             run.get_layer(layer).get_weights()
             for run in (teachers.last, open_run(tmp_path / "run").model)
         )
-        assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+        for a, b in zip(before, after, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-5)  # averaging equal weights rounds them
     with pytest.raises(ValueError, match="distil"):
         replace(PLAIN, continued=True)
     filtered = replace(still, lowpass=True)
