@@ -13,9 +13,7 @@ demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
 
-# Two at a time; what each prints comes when it ends.
-test: lint $(DEVICE)/installed
-	@$(MAKE) --jobs 2 --output-sync=target test-device test-workstation test-pi
+test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"
 
 lint: $(WORKSTATION)/installed

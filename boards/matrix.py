@@ -31,7 +31,7 @@ from edge_app.inference.model_file import SHIPPED
 from edge_app.inference.model_file import read as read_model
 from edge_app.labels import LABELS
 
-COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 50}
+COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
 """Images of each model: the larger takes most of a second under emulation."""
 
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
