@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.contest import OURS_LABEL
-from edge_app.benchmarking.interval import Interval, ratio
+from edge_app.benchmarking.interval import Interval, paired_ratio
 from edge_app.benchmarking.plot import far_end, tick
 from edge_app.benchmarking.text import number
 from edge_app.svg import Axis, element, line, text, ticks
@@ -19,7 +19,7 @@ TIMES: Final = "×"
 
 
 def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
-    """How many times as much each peer takes as this package, by scenario, with intervals.
+    """How many times as much each peer takes as this package, by scenario, round by round.
 
     Of rates it is the other way round, so that above 1 this package is ahead, always.
     """
@@ -31,8 +31,10 @@ def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
         for label, peer in of.items():
             if label == OURS_LABEL:
                 continue
-            pair = (peer["runs"], ours["runs"])
-            between = ratio(*(pair if peer["unit"] != "images/s" else pair[::-1]))
+            # A run that was interrupted ends in the middle of a round.
+            whole = min(len(peer["runs"]), len(ours["runs"]))
+            pair = (peer["runs"][:whole], ours["runs"][:whole])
+            between = paired_ratio(*(pair if peer["unit"] != "images/s" else pair[::-1]))
             found.setdefault(scenario, {})[label] = {
                 "value": between.value,
                 "low": between.low,

@@ -147,12 +147,12 @@ def _checks(found: contest.Contest, quantities: dict[str, Any]) -> dict[str, str
         over, under = (quantities.get(s, {}).get(label) for s, label in (top, bottom))
         return f"{over[key] / under['value']:.3f}" if over and under else "not measured"
 
-    ours, tool = contest.OURS_LABEL, "invoke by litert-benchmark"
+    ours, one, tool = contest.OURS_LABEL, contest.ONE_THREAD, "invoke by litert-benchmark"
     large = "1024×1024 PNG"
-    words["our `invoke` / litert-benchmark's"] = share((f"invoke, {large}", ours), (tool, "int8"))
+    words["our `invoke` / litert-benchmark's"] = share((f"invoke, {large}", one), (tool, "int8"))
     words["float32 / int8, litert-benchmark"] = share((tool, "float32"), (tool, "int8"))
-    words["our SingleStream p90 / LoadGen's"] = share(
-        (f"SingleStream, {large}", ours), ("LoadGen SingleStream", ours), "p90"
+    words["our SingleStream p90, one thread / LoadGen's"] = share(
+        (f"SingleStream, {large}", one), ("LoadGen SingleStream", ours), "p90"
     )
     words["our Offline rate, one worker / LoadGen's"] = share(
         (f"Offline, {large}, workers: 1", ours), ("LoadGen Offline", ours)

@@ -22,7 +22,7 @@ from benchmarks.environments import OURS, PLACE, REPOSITORY, PeerError
 from benchmarks.report import ratio_text
 from edge_app import machine
 from edge_app.benchmarking import conditions
-from edge_app.benchmarking.interval import ratio
+from edge_app.benchmarking.interval import paired_ratio
 from edge_app.benchmarking.processes import launch
 from edge_app.benchmarking.quantity import Quantity
 from edge_app.benchmarking.text import number
@@ -56,6 +56,8 @@ def compare(
     found: dict[str, dict[str, dict[str, Quantity]]] = {}
     partial = False
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        for _, _, line in _lines(before, revision, Path(folder), 0):
+            launch(line, environment())  # each tries its runtime, once
         start, turn = time.monotonic(), 0
         with suppress(KeyboardInterrupt):
             partial = True
@@ -113,7 +115,8 @@ def _cell(one: dict[str, Any], plain: dict[str, Any]) -> str:
     value = number(one["value"], one["unit"])
     if one is plain:
         return value
-    between = ratio(one["runs"], plain["runs"])
+    whole = min(len(one["runs"]), len(plain["runs"]))
+    between = paired_ratio(one["runs"][:whole], plain["runs"][:whole])
     ends = {"value": between.value, "low": between.low, "high": between.high}
     return f"{value} [{ratio_text(ends)}]"
 

@@ -386,6 +386,9 @@ def doctor(
 def main() -> NoReturn:
     """Entry point: every error one line and an exit code of its own, never a traceback."""
     gc.set_threshold(50_000)  # start-up makes many objects and no garbage
+    # numpy's threads would cost a third of a short process's CPU time; nothing here needs them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _keep_only(sys.argv[1] if len(sys.argv) > 1 else "")
     from edge_app.output import complain
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
@@ -413,6 +416,13 @@ def main() -> NoReturn:
         code = EXIT_MODEL
     gc.freeze()  # the collector need not look through what goes away with the process
     sys.exit(code)
+
+
+def _keep_only(called: str) -> None:
+    """Forget the other commands: typer works out all options of each before it calls one."""
+    found = [each for each in app.registered_commands if each.callback.__name__ == called]  # type: ignore[union-attr]
+    if found:
+        app.registered_commands, app.registered_groups = found, []
 
 
 def _run() -> int:

@@ -80,3 +80,8 @@ def ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) 
     freedom = max(1, int(error**2 / sum(shares)))  # rounded down: a little too wide
     reach = student_quantile(level, freedom) * math.sqrt(error)
     return Interval(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach))
+
+
+def paired_ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) -> Interval:
+    """these / those, which were measured round by round: what slowed a round slowed both."""
+    return of_runs([one / other for one, other in zip(these, those, strict=True)], level)

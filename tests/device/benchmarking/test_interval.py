@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_app.benchmarking.interval import of_runs, ratio, student_cdf, student_quantile
+from edge_app.benchmarking.interval import (
+    of_runs,
+    paired_ratio,
+    ratio,
+    student_cdf,
+    student_quantile,
+)
 from edge_app.benchmarking.quantity import Quantity, percentile
 
 TABLE = [  # two-sided quantiles as printed in every statistics book
@@ -80,3 +86,12 @@ def test_a_clock_too_coarse_to_see_a_step_gives_no_sample() -> None:
 def test_percentiles_are_numpys(values: list[float], share: float) -> None:
     found = percentile(sorted(values), share)
     assert found == pytest.approx(float(np.quantile(values, share)), rel=1e-9, abs=1e-9)
+
+
+def test_what_slowed_a_round_does_not_widen_a_paired_ratio() -> None:
+    pace = [1.0, 1.4, 0.8, 1.2, 1.0]
+    found = paired_ratio([2.0 * each for each in pace], pace)
+    assert found.value == pytest.approx(2)
+    assert found.half_width < 1e-6 < ratio([2.0 * each for each in pace], pace).half_width
+    with pytest.raises(ValueError, match="zip"):
+        paired_ratio([1.0, 2.0], pace)
