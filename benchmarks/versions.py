@@ -78,7 +78,7 @@ def compare(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "partial": partial,
         "warnings": conditions.warnings(met, settings["governor"]),
-        "machine": {**machine.identity(), **settings},
+        "machine": {**machine.identity(), **machine.capabilities(), **settings},
         "conditions": met,
         "revision": _git("rev-parse", revision).decode().strip(),
         "quantities": {
