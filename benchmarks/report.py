@@ -195,7 +195,7 @@ LEFT: Final = 20
 RIGHT: Final = 770
 ROW: Final = 42
 STYLE: Final = """
-svg { background: #fff; font: 13px system-ui, "DejaVu Sans", sans-serif; }
+.paper { fill: #fff; } svg { font: 13px system-ui, "DejaVu Sans", sans-serif; }
 text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font-weight: 600; }
 .middle { text-anchor: middle; } .grid { stroke: #e3e3df; } .whisker { stroke: #1b1d1f; }
 .ours { fill: #e8853d; } .other { fill: #9aa1a9; }
@@ -216,7 +216,9 @@ def _bars(scenario: str, of: Quantities) -> str:
     across = Axis(0, 1.04 * longest, LEFT, RIGHT)
     unit = next(iter(of.values()))["unit"]
     top, bottom = 40, 44 + ROW * len(of)
-    body = [element("style", STYLE), text(LEFT, 24, scenario, "title")]
+    height = bottom + 26
+    paper = element("rect", width=WIDTH, height=height, kind="paper")
+    body = [element("style", STYLE), paper, text(LEFT, 24, scenario, "title")]
     for value in ticks(0, across.high, 6):
         body.append(line((across(value), top), (across(value), bottom), "grid"))
         body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))
@@ -231,7 +233,6 @@ def _bars(scenario: str, of: Quantities) -> str:
             middle = y + 25.5
             body.append(line((across(one["low"]), middle), (end, middle), "whisker"))
         body.append(text(end + 6, y + 30, number(one["value"], unit), ""))
-    height = bottom + 26
     return element(
         "svg", "".join(body), xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH} {height}", width=WIDTH, height=height, role="img",
