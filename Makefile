@@ -7,6 +7,9 @@ APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/
 CODE := edge_app train quantize benchmarks boards tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
+# Two files of tests at a time on two cores.
+PYTEST := -m pytest --numprocesses auto --dist loadfile
+
 .PHONY: demo test lint test-device test-workstation test-pi wheel kit clean
 
 demo: $(DEMO)/installed
@@ -24,11 +27,11 @@ lint: $(WORKSTATION)/installed
 
 test-device: $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
-	@$(DEVICE)/bin/python -m pytest tests/device
+	@$(DEVICE)/bin/python $(PYTEST) tests/device
 
 test-workstation: $(WORKSTATION)/installed
 	@echo "== workstation tests"
-	@$(WORKSTATION)/bin/python -m pytest tests --ignore tests/device --ignore tests/boards
+	@$(WORKSTATION)/bin/python $(PYTEST) tests --ignore tests/device --ignore tests/boards
 
 # Systems and wheels of the boards are kept in .boards.
 test-pi: $(DEVICE)/installed

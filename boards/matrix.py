@@ -9,7 +9,7 @@ import csv
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,7 +114,7 @@ def places() -> list[Place]:
     ]
 
 
-def images(data: Path | None, work: Path) -> tuple[Path, str]:
+def images(data: Path | None, work: Path, count: int = max(COUNTS.values())) -> tuple[Path, str]:
     """The labelled folder to score, and what to call it: the NIH subset, or synthetic pictures."""
     if data is not None and (data / "images").is_dir():
         return data, f"the first test images of {data.name}"
@@ -125,14 +125,19 @@ def images(data: Path | None, work: Path) -> tuple[Path, str]:
     with (folder / "labels.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["image", "labels", "patient"])
-        for seed in range(max(COUNTS.values())):
+        for seed in range(count):
             Image.fromarray(synthetic_radiograph(128, seed)).save(folder / f"{seed:03d}.png")
             rows.writerow([f"{seed:03d}.png", ("Mass", "No Finding")[seed % 2], seed])
     return folder, "synthetic radiographs (the NIH subset is not here)"
 
 
 def examine(
-    wanted: Sequence[Place], data: Path, cache: Path, work: Path, say: Callable[[str], None]
+    wanted: Sequence[Place],
+    data: Path,
+    cache: Path,
+    work: Path,
+    say: Callable[[str], None],
+    counts: Mapping[str, int] = COUNTS,
 ) -> list[Row]:
     """Install and run everything at each place; two at a time.
 
@@ -142,6 +147,7 @@ def examine(
         cache: where downloads and systems are kept.
         work: an empty folder.
         say: told what is done.
+        counts: how many of its images each model scores.
 
     Raises:
         BoardsError: something does not install or does not run.
@@ -153,7 +159,7 @@ def examine(
         say(f"{_label(place)}: fetching")
         ready.append(_fetch(place, own, kits, cache, work))
     with ThreadPoolExecutor(2) as pool:
-        looked = pool.map(lambda each: _look(each, data, say), ready)
+        looked = pool.map(lambda each: _look(each, data, counts, say), ready)
         seen = list(looked)
     reference = seen[0].logits
     return [_row(each, reference) for each in seen]
@@ -203,7 +209,7 @@ class Seen:
     peak: int
 
 
-def _look(ready: Ready, data: Path, say: Callable[[str], None]) -> Seen:
+def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[str], None]) -> Seen:
     place = ready.place
     say(f"{_label(place)}: installing")
     installed = ready.put()
@@ -223,7 +229,7 @@ def _look(ready: Ready, data: Path, say: Callable[[str], None]) -> Seen:
         raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
     _benchmark(place, json.loads(asked("benchmark", *BENCHMARK, EXAMPLE).out))
     logits = {}
-    for model, count in COUNTS.items():
+    for model, count in counts.items():
         out = ready.work / f"{model}.json"
         asked("evaluate", data, "--model", model, "--limit", count, "--out", out)
         logits[model] = read(out).evaluated.logits
@@ -251,7 +257,9 @@ def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
         how=seen.installed.how,
         packages=seen.doctor["packages"],
         golden=seen.golden,
-        scores={model: _scores(model, seen.logits[model], reference[model]) for model in COUNTS},
+        scores={
+            model: _scores(model, seen.logits[model], beside) for model, beside in reference.items()
+        },
         footprint=measure.size(seen.installed.place),
         peak=seen.peak,
     )
@@ -282,7 +290,7 @@ def as_json(rows: Sequence[Row], of: str) -> str:
 def as_markdown(rows: Sequence[Row], of: str) -> str:
     """The matrix as the README has it."""
     head = ("board", "Python", "runtime", "installed from", "golden vectors off",
-            *(f"{model}, {count} images" for model, count in COUNTS.items()),
+            *(f"{model}, {seen.images} images" for model, seen in rows[0].scores.items()),
             "on disk", "peak memory")  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
@@ -293,7 +301,7 @@ def as_markdown(rows: Sequence[Row], of: str) -> str:
             row.runtime,
             row.how,
             f"{worst:g} steps",
-            *(_told(row, row.scores[model]) for model in COUNTS),
+            *(_told(row, seen) for seen in row.scores.values()),
             f"{row.footprint / 1e6:.0f} MB",
             f"{row.peak / 1e6:.0f} MB",
         )
