@@ -9,7 +9,7 @@ Made from it by `python -m edge_app.compile_schema`; not to be edited.
 
 from edge_app.errors import InvalidError
 
-SCHEMA_SHA256 = "6d81095cc1f6dc79f4fe8d316ff82bc19d90d7cd7e1e84ca6b94ad3562a74ab7"
+SCHEMA_SHA256 = "875fc773c7d120a0fc77097af1b00f707611247b3ae3b17e327466f116e6de75"
 
 VERSION = '2.22.3'
 import re
@@ -505,6 +505,24 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                                         if isinstance(data__cells_item__quantities_value__runs_item, (int, float)) and (not isinstance(data__cells_item__quantities_value__runs_item, bool)):
                                                             if data__cells_item__quantities_value__runs_item <= 0:
                                                                 raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs[{data__cells_item__quantities_value__runs_x}]'.format(**locals()) + ' must be bigger than 0')
+                                            if 'runs_p10' in data__cells_item__quantities_value_keys:
+                                                data__cells_item__quantities_value_keys.remove('runs_p10')
+                                                data__cells_item__quantities_value__runsp10 = data__cells_item__quantities_value['runs_p10']
+                                                if not isinstance(data__cells_item__quantities_value__runsp10, (list, tuple)):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs_p10'.format(**locals()) + ' must be array')
+                                                data__cells_item__quantities_value__runsp10_is_list = isinstance(data__cells_item__quantities_value__runsp10, (list, tuple))
+                                                if data__cells_item__quantities_value__runsp10_is_list:
+                                                    data__cells_item__quantities_value__runsp10_len = len(data__cells_item__quantities_value__runsp10)
+                                                    if data__cells_item__quantities_value__runsp10_len < 1:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs_p10'.format(**locals()) + ' must contain at least 1 items')
+                                                    if data__cells_item__quantities_value__runsp10_len > 1000:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs_p10'.format(**locals()) + ' must contain less than or equal to 1000 items')
+                                                    for data__cells_item__quantities_value__runsp10_x, data__cells_item__quantities_value__runsp10_item in enumerate(data__cells_item__quantities_value__runsp10):
+                                                        if not isinstance(data__cells_item__quantities_value__runsp10_item, (int, float)) or isinstance(data__cells_item__quantities_value__runsp10_item, bool):
+                                                            raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs_p10[{data__cells_item__quantities_value__runsp10_x}]'.format(**locals()) + ' must be number')
+                                                        if isinstance(data__cells_item__quantities_value__runsp10_item, (int, float)) and (not isinstance(data__cells_item__quantities_value__runsp10_item, bool)):
+                                                            if data__cells_item__quantities_value__runsp10_item <= 0:
+                                                                raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.runs_p10[{data__cells_item__quantities_value__runsp10_x}]'.format(**locals()) + ' must be bigger than 0')
                                             if 'count' in data__cells_item__quantities_value_keys:
                                                 data__cells_item__quantities_value_keys.remove('count')
                                                 data__cells_item__quantities_value__count = data__cells_item__quantities_value['count']

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_app.benchmarking.interval import LEVEL, Interval, ratio
+from edge_app.benchmarking.interval import LEVEL, Interval, adjusted_ratio, of_runs, ratio
+from edge_app.benchmarking.pipeline import YARDSTICKS
 from edge_app.benchmarking.result import Result
 from edge_app.errors import ReportError
 from edge_app.runtimes.delegate import Delegate
@@ -18,9 +20,13 @@ say: rooms warm up, and hypervisors move machines."""
 BYTES_MARGIN: Final = 1.01
 """Files of one picture may differ so much in size: another zlib packed them."""
 
+STATISTICS: Final = {"median": "runs", "p10": "runs_p10"}
+"""What of each process is compared, and the field that has it. The 10th percentile is the steadier
+one; what only some images or moments became slower by shows in the median alone."""
+
 FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
 
-YARDSTICK: Final = "yardstick"
+RATE: Final = "images/s"
 EXTERNAL: Final = Delegate.name
 
 
@@ -31,6 +37,8 @@ class Difference:
     Attributes:
         cell: the combination.
         quantity: see the schema.
+        statistic: of `STATISTICS`, of a process' samples: the one that shows a difference, or
+            the one that is known better.
         unit: of both values.
         before, after: the values.
         ratio: after / before, with the interval that all quantities hold together at 95 %.
@@ -40,6 +48,7 @@ class Difference:
 
     cell: str
     quantity: str
+    statistic: str
     unit: str
     before: float
     after: float
@@ -78,47 +87,92 @@ def compare(before: Result, after: Result) -> Comparison:
         (a, b, name)
         for a, b in pairs
         for name in a["quantities"]
-        if name in b["quantities"] and name != YARDSTICK
+        if name in b["quantities"] and name not in YARDSTICKS
     ]
     # Bonferroni: of many quantities that did not change, none is to be called different.
-    level = 1 - (1 - LEVEL) / max(1, len(shared))
-    machines = [_yardstick(a, b, level) for a, b, _ in shared]
-    differences = tuple(
-        _difference(a, b, name, level, machine if same else None)
-        for (a, b, name), machine in zip(shared, machines, strict=True)
-    )
-    notes = _notes(before, after, same, [m for m in machines if m])
+    level = 1 - (1 - LEVEL) / max(1, len(STATISTICS) * len(shared))
+    differences = tuple(_difference(a, b, name, level, same) for a, b, name in shared)
+    machines = [_pace(_paces(a, "runs"), _paces(b, "runs")) for a, b in pairs]
+    notes = _notes(before, after, same, machines)
     return Comparison(same, differences, tuple(notes))
 
 
 def _difference(
-    a: dict[str, Any], b: dict[str, Any], name: str, level: float, machine: Interval | None
+    a: dict[str, Any], b: dict[str, Any], name: str, level: float, same: bool
 ) -> Difference:
     one, other = a["quantities"][name], b["quantities"][name]
-    between = ratio(other["runs"], one["runs"], level)
-    verdict = _verdict(between, one["unit"], machine) if machine else None
-    return Difference(a["label"], name, one["unit"], one["value"], other["value"], between, verdict)
+    found = []
+    for statistic, runs in STATISTICS.items():
+        if runs not in one or runs not in other:
+            continue
+        between, verdict = ratio(other[runs], one[runs], level), None
+        if same:
+            between, left = _adjusted(a, b, name, runs, level)
+            verdict = _verdict(between, one["unit"], left)
+        first, second = (of_runs(each[runs]).value for each in (one, other))
+        found.append(
+            Difference(a["label"], name, statistic, one["unit"], first, second, between, verdict)
+        )
+    shown = [each for each in found if each.verdict == SLOWER]
+    shown = shown or [each for each in found if each.verdict == FASTER] or found
+    return min(shown, key=lambda each: each.ratio.half_width)
 
 
-def _verdict(between: Interval, unit: str, machine: Interval) -> str:
+def _adjusted(
+    a: dict[str, Any], b: dict[str, Any], name: str, runs: str, level: float
+) -> tuple[Interval, float]:
+    """The ratio, had the machine been equally fast; and what its slowness is not accounted for."""
+    one, other = a["quantities"][name], b["quantities"][name]
+    first, second = _paces(a, runs), _paces(b, runs)
+    if one["unit"] == "B" or not first or len(first) != len(second):
+        return ratio(other[runs], one[runs], level), 1.0
+    # A process without yardsticks of its own is held against those of its round.
+    those, first = _rounds(one[runs], first)
+    these, second = _rounds(other[runs], second)
+    between, machine = adjusted_ratio(these, those, (second, first), level)
+    accounted = 1 / machine if one["unit"] == RATE else machine
+    pace = _pace(first, second)
+    left = min(max(pace / accounted, min(1.0, pace)), max(1.0, pace))
+    return between, left
+
+
+def _rounds(
+    values: Sequence[float], paces: list[list[float]]
+) -> tuple[Sequence[float], list[list[float]]]:
+    """The rounds that both have: one that was interrupted has some numbers only."""
+    whole = min(len(values), *map(len, paces))
+    return values[:whole], [pace[:whole] for pace in paces]
+
+
+def _paces(cell: dict[str, Any], runs: str) -> list[list[float]]:
+    """A number a run for each yardstick."""
+    quantities = cell["quantities"]
+    return [
+        quantities[name].get(runs, quantities[name]["runs"])
+        for name in YARDSTICKS
+        if name in quantities
+    ]
+
+
+def _pace(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> float:
+    """How many times as long the machine took for the yardstick that changed most."""
+    changes = [ratio(after, before).value for before, after in zip(first, second, strict=False)]
+    return max(changes, key=lambda change: abs(math.log(change)), default=1.0)
+
+
+def _verdict(between: Interval, unit: str, left: float) -> str:
     if between.low is None or between.high is None:
         return UNCLEAR
     low, high = between.low, between.high
-    if unit == "images/s":
+    if unit == RATE:
         low, high = 1 / high, 1 / low
     # What the whole machine was slower by is no fault of the software.
-    pace = 1.0 if unit == "B" else machine.value
-    least, most = min(1.0, pace) / MARGIN, max(1.0, pace) * MARGIN
+    least, most = min(1.0, left) / MARGIN, max(1.0, left) * MARGIN
     if low > most:
         return SLOWER
     if high < least:
         return FASTER
     return SAME if least <= low and high <= most else UNCLEAR
-
-
-def _yardstick(a: dict[str, Any], b: dict[str, Any], level: float) -> Interval | None:
-    one, other = (cell["quantities"].get(YARDSTICK) for cell in (a, b))
-    return ratio(other["runs"], one["runs"], level) if one and other else None
 
 
 def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -160,12 +214,12 @@ def _same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one[name] == other[name] for name in names)
 
 
-def _notes(before: Result, after: Result, same: bool, machines: Sequence[Interval]) -> list[str]:
+def _notes(before: Result, after: Result, same: bool, machines: Sequence[float]) -> list[str]:
     notes = []
     if not same:
         notes.append("these are different machines: ratios only, nothing is called slower")
     elif machines:
-        furthest = max(machines, key=lambda m: abs(m.value - 1)).value
+        furthest = max(machines, key=lambda pace: abs(pace - 1))
         if not 1 / MARGIN <= furthest <= MARGIN:
             notes.append(
                 f"the machine itself took {furthest:.2f} times as long for a fixed computation: "

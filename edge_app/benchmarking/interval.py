@@ -15,6 +15,8 @@ from statistics import fmean, variance
 from typing import Final
 
 LEVEL: Final = 0.95
+MIN_FREEDOM: Final = 4
+"""With less a fitted slope is worth nothing."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,39 @@ def ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) 
 def paired_ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) -> Interval:
     """these / those, which were measured round by round: what slowed a round slowed both."""
     return of_runs([one / other for one, other in zip(these, those, strict=True)], level)
+
+
+def adjusted_ratio(
+    these: Sequence[float],
+    those: Sequence[float],
+    paces: tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]],
+    level: float = LEVEL,
+) -> tuple[Interval, float]:
+    """these / those, had the machine been equally fast in all runs: an analysis of covariance.
+
+    How a time follows the machine's pace is estimated within both (W. G. Cochran, *Analysis of
+    covariance: its nature and uses*, Biometrics 13, 1957; on logarithms, with a common variance).
+    Where too few runs tell, this is `ratio`.
+
+    Args:
+        these, those: one positive number a run.
+        paces: of each, a positive number a run for every yardstick.
+
+    Returns:
+        The ratio with its interval, and the factor that the machine is held to account for.
+    """
+    import numpy as np
+
+    values = np.log([*these, *those])
+    beside = np.log(np.hstack([np.asarray(each, dtype=float) for each in paces]))
+    group = np.repeat([1.0, 0.0], [len(these), len(those)])
+    design = np.column_stack([np.ones(len(values)), group, *beside])
+    freedom = len(values) - design.shape[1]
+    if freedom < MIN_FREEDOM or np.linalg.matrix_rank(design) < design.shape[1]:
+        return ratio(these, those, level), 1.0
+    inverse = np.linalg.inv(design.T @ design)
+    fitted = inverse @ design.T @ values
+    error = float(((values - design @ fitted) ** 2).sum()) / freedom
+    reach = student_quantile(level, freedom) * math.sqrt(error * inverse[1, 1])
+    middle, machine = float(fitted[1]), math.exp(math.log(ratio(these, those).value) - fitted[1])
+    return Interval(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)), machine

@@ -1,4 +1,4 @@
-"""One measured quantity: a number a run, and the samples they are medians of."""
+"""One measured quantity: a number or two a run, and the samples that they summarize."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from statistics import median
 from typing import Any, Final
 
 from edge_app.benchmarking.interval import Interval, of_runs
+
+QUIET: Final = 0.1
+"""What else a machine does only ever adds to a time, so the fast tenth of a process' samples says
+more steadily than their median what the program itself takes (Chen & Revels, *Robust benchmarking
+in noisy environments*, 2016, argue for the minimum)."""
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -19,11 +24,13 @@ class Quantity:
     Attributes:
         unit: ``s``, ``B`` or ``images/s``.
         runs: one number a process: the median of its samples.
+        quiet: their `QUIET` quantile; only of processes that gave several samples.
         samples: of all processes.
     """
 
     unit: str
     runs: list[float] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)
 
     def add(self, samples: Iterable[float]) -> None:
@@ -32,6 +39,8 @@ class Quantity:
         if positive:
             self.runs.append(median(positive))
             self.samples += positive
+        if len(positive) > 1:
+            self.quiet.append(percentile(sorted(positive), QUIET))
 
     @property
     def interval(self) -> Interval:
@@ -51,6 +60,7 @@ class Quantity:
             "low": None if estimate.low is None else _short(estimate.low),
             "high": None if estimate.high is None else _short(estimate.high),
             "runs": [_short(run) for run in self.runs],
+            **({"runs_p10": [_short(run) for run in self.quiet]} if self.quiet else {}),
             "count": len(ordered),
             "min": _short(ordered[0]),
             **{name: _short(percentile(ordered, p)) for name, p in PERCENTILES.items()},

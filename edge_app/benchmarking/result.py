@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ EMULATED: Final = re.compile("emulated|qemu|dummy-virt", re.IGNORECASE)
 
 SLOWED: Final = 1.05
 """Growth of the yardstick's time from the first third of the run to the last that is said."""
+
+LARGEST: Final = 1e18
+"""No number of a result is larger: bytes, or seconds."""
 
 Result = dict[str, Any]
 """As `benchmark.schema.json` says."""
@@ -153,7 +157,12 @@ def load(path: Path) -> Result:
         ReportError: it cannot be read, or is none.
     """
     try:
-        content = json.loads(read_bounded(path, MAX_BYTES), parse_constant=_no_constant)
+        content = json.loads(
+            read_bounded(path, MAX_BYTES),
+            parse_constant=_no_constant,
+            parse_float=partial(_bounded, float),
+            parse_int=partial(_bounded, int),
+        )
     except UnreadableError as error:
         raise ReportError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -172,3 +181,9 @@ def load(path: Path) -> Result:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _bounded(kind: Callable[[str], float], digits: str) -> float:
+    if not abs(float(digits)) < LARGEST:
+        raise ValueError(f"{digits[:20]} is no time and no size")
+    return kind(digits)

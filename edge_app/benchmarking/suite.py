@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from edge_app.benchmarking.images import ImageSet
 from edge_app.benchmarking.matrix import Cell
-from edge_app.benchmarking.pipeline import STAGES
+from edge_app.benchmarking.pipeline import STAGES, YARDSTICKS
 from edge_app.benchmarking.processes import ProcessError, ask, launch
 from edge_app.benchmarking.quantity import Quantity
 from edge_app.errors import ModelError, RuntimeUnavailableError
@@ -86,7 +86,7 @@ def stages(measured: Measured, images: Sequence[str]) -> None:
     measured.warm_up.append(answer["warm_up"])
     measured.add("model_load", "s", answer["model_load"])
     measured.add("first_inference", "s", answer["first_inference"])
-    for name in ("total", *STAGES, "yardstick"):
+    for name in ("total", *STAGES, *YARDSTICKS):
         measured.add(name, "s", *(sample / 1e9 for sample in answer["samples"][name]))
 
 
@@ -169,8 +169,9 @@ def _parts(
 
 
 def drift(all_measured: Sequence[Measured]) -> float:
-    """How much slower the yardstick was in the last third of the run than in the first."""
-    runs = [m.quantities["yardstick"].runs for m in all_measured if "yardstick" in m.quantities]
+    """How much slower a yardstick was in the last third of the run than in the first."""
+    quantities = [one.quantities for one in all_measured]
+    runs = [of[name].runs for of in quantities for name in YARDSTICKS if name in of]
     third = min((len(r) for r in runs), default=0) // 3
     if third == 0:
         return 1.0

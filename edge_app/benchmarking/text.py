@@ -24,7 +24,8 @@ NAMES: Final = {
     "first_inference": "first inference",
     "total": "an image",
     **{stage: f"  {stage}" for stage in STAGES},
-    "yardstick": "yardstick",
+    "yardstick_inflate": "yardstick: inflate",
+    "yardstick_parse": "yardstick: parse",
 }
 
 ENDED: Final = {
@@ -141,13 +142,14 @@ def print_comparison(
     for cell in dict.fromkeys(each.cell for each in comparison.differences):
         table = Table(title=Text(_plain(f"\n{cell}")), title_justify="left", box=None)
         table.add_column("")
-        for column in ("first", "second", "ratio", "interval"):
+        for column in ("of a process", "first", "second", "ratio", "interval"):
             table.add_column(column, justify="right")
         table.add_column("")
         for each in comparison.differences:
             if each.cell == cell:
                 table.add_row(
                     name_of(each.quantity),
+                    each.statistic,
                     number(each.before, each.unit),
                     number(each.after, each.unit),
                     f"{each.ratio.value:.3f}",
@@ -172,6 +174,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
             {
                 "cell": each.cell,
                 "quantity": each.quantity,
+                "statistic": each.statistic,
                 "unit": each.unit,
                 "before": each.before,
                 "after": each.after,

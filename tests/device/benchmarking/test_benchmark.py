@@ -22,7 +22,7 @@ from edge_app.benchmarking import conditions, images, matrix, plot, processes, r
 from edge_app.benchmarking.compare import compare
 from edge_app.benchmarking.images import ImageSet, draw, gather
 from edge_app.benchmarking.matrix import Axes, Cell, Matrix
-from edge_app.benchmarking.pipeline import STAGES
+from edge_app.benchmarking.pipeline import STAGES, YARDSTICKS
 from edge_app.benchmarking.suite import Measured
 from edge_app.errors import ImageError, UsageError
 from edge_app.runtimes.registry import find_runtime
@@ -63,7 +63,7 @@ def test_json_is_as_its_schema_says(found: dict[str, Any]) -> None:
 def test_every_stage_and_number_of_workers_was_measured(found: dict[str, Any]) -> None:
     (cell,) = found["cells"]
     names = {"cold_start", "cold_start_cpu", "peak_memory", "model_load", "first_inference"}
-    names |= {"total", "yardstick", *STAGES}
+    names |= {"total", *YARDSTICKS, *STAGES}
     names |= {f"{kind}_{count}" for kind in ("throughput", "peak_memory") for count in (1, 2)}
     assert set(cell["quantities"]) == names
     assert cell["quantities"]["total"]["count"] >= 30
@@ -281,7 +281,7 @@ class Fake:
         now = self.time()
         facts = measured(0)["cells"][0]
         one.note({"model": facts["model"], "runtime": facts["runtime"], "clock_jump": 0.0})
-        for name in ("total", "yardstick"):
+        for name in ("total", *YARDSTICKS):
             one.add(name, "s", now)
 
     def batch(self, one: Measured, paths: Any, workers: int) -> None:
@@ -408,11 +408,11 @@ def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
 def test_a_machine_that_slows_down_is_told() -> None:
     slow = Measured(Cell("cxr-cnn28"))
     for turn in range(9):
-        slow.add("yardstick", "s", 1.0 + 0.05 * turn)
+        slow.add(YARDSTICKS[0], "s", 1.0 + 0.05 * turn)
     assert suite.drift([slow]) > result.SLOWED
     steady = Measured(Cell("cxr-cnn28"))
     for _ in range(9):
-        steady.add("yardstick", "s", 1.0)
+        steady.add(YARDSTICKS[0], "s", 1.0)
     assert suite.drift([steady]) == 1.0
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_app.benchmarking.compare import compare
+from edge_app.benchmarking.pipeline import YARDSTICKS
 from edge_app.benchmarking.result import load
 from edge_app.errors import ReportError
 
 from ..conftest import Run
-from .results import measured
+from .results import SECONDS, measured, quantity
 
 
 def test_two_measurements_of_one_version_are_not_called_different() -> None:
@@ -31,8 +34,84 @@ def test_ten_percent_in_one_stage_are_found_there_and_nowhere_else() -> None:
         assert found == ["resize"], seed
 
 
+def disturbed(seed: int, slower: Callable[[Any], Any]) -> Any:
+    """Whose stages other programs held up, in some processes more than in others."""
+    generator = np.random.default_rng(seed)
+    runs = 30
+    result = measured(seed, runs=runs)
+    for name in ("decode", "resize", "total"):
+        held_up = generator.exponential(generator.uniform(0.02, 0.6, (runs, 1)), (runs, 60))
+        samples = SECONDS[name] * (1 + held_up)
+        samples = slower(samples) if name == "resize" else samples
+        result["cells"][0]["quantities"][name] = quantity(list(samples))
+    return result
+
+
+def by_a_tenth(samples: Any) -> Any:
+    return samples * 1.1
+
+
+def two_images_in_three(samples: Any) -> Any:
+    samples = samples.copy()
+    samples[:, :40] *= 2
+    return samples
+
+
+def test_what_holds_up_the_processes_does_not_hide_a_tenth() -> None:
+    for seed in range(50):
+        quiet, other = disturbed(2 * seed, lambda x: x), disturbed(2 * seed + 1, by_a_tenth)
+        found = [e for e in compare(quiet, other).differences if e.verdict == "slower"]
+        assert [(each.quantity, each.statistic) for each in found] == [("resize", "p10")], seed
+        assert found[0].after == pytest.approx(1.1 * found[0].before, rel=0.03)
+
+
+def test_what_only_some_images_became_slower_by_is_found_by_the_median() -> None:
+    quiet, other = disturbed(1, lambda x: x), disturbed(2, two_images_in_three)
+    found = [each for each in compare(quiet, other).differences if each.verdict == "slower"]
+    assert [(each.quantity, each.statistic) for each in found] == [("resize", "median")]
+
+
+def test_a_result_without_the_quiet_tenth_is_compared_by_the_medians() -> None:
+    quiet, other = disturbed(1, lambda x: x), disturbed(2, two_images_in_three)
+    for each in quiet["cells"][0]["quantities"].values():
+        each.pop("runs_p10", None)
+    (found,) = [each for each in compare(quiet, other).differences if each.verdict == "slower"]
+    assert found.quantity == "resize"
+
+
+def beside_neighbours(seed: int, share: float, slower: float = 1.0) -> Any:
+    """Whose machine is slowed down by others, a `share` of it on average, and stages unequally."""
+    generator = np.random.default_rng(seed)
+    runs = 30
+    result = measured(seed, runs=runs)
+    pace = 1 + generator.exponential(share, runs)
+    for name, slope in {
+        "decode": 1.0,
+        "resize": 2.3,
+        "total": 1.3,
+        **dict.fromkeys(YARDSTICKS, 1),
+    }.items():
+        noise = np.exp(generator.normal(0, 0.02, runs))
+        values = SECONDS[name] * pace**slope * noise * (slower if name == "resize" else 1)
+        result["cells"][0]["quantities"][name] = quantity(list(map(float, values)))
+    return result
+
+
+def test_neighbours_neither_hide_a_tenth_nor_pass_for_one() -> None:
+    called = missed = 0
+    for seed in range(100):
+        quiet, loud = beside_neighbours(2 * seed, 0.03), beside_neighbours(2 * seed + 1, 0.12)
+        called += bool(compare(quiet, loud).slower or compare(loud, quiet).slower)
+        for before, share in ((quiet, 0.12), (loud, 0.03)):
+            after = beside_neighbours(2 * seed + 1000, share, slower=1.1)
+            found = [each.quantity for each in compare(before, after).slower]
+            missed += "resize" not in found
+            called += bool(set(found) - {"resize"})
+    assert (called <= 4, missed <= 10) == (True, True), (called, missed)  # of 300, and of 200
+
+
 def test_a_machine_that_was_slower_as_a_whole_is_no_slower_version() -> None:
-    names = ("read", "decode", "resize", "invoke", "total", "yardstick")
+    names = ("read", "decode", "resize", "invoke", "total", *YARDSTICKS)
     comparison = compare(measured(1), measured(2, dict.fromkeys(names, 1.15)))
     assert comparison.slower == []
     assert any("the machine itself took 1.1" in note for note in comparison.notes)
@@ -137,6 +216,8 @@ def test_a_partial_result_is_compared_and_said_to_be_partial(run: Run, written: 
         ('{"kind": "edge-cxr benchmark", "schema_version": 9}', "update edge-cxr"),
         ('{"kind": "edge-cxr benchmark", "schema_version": 1}', "damaged"),
         ('{"kind": NaN}', "not JSON"),
+        ('{"kind": 1e999}', "no time and no size"),
+        ('{"kind": 1' + 400 * "0" + "}", "no time and no size"),
     ],
 )
 def test_a_file_that_is_no_result_is_one_line(

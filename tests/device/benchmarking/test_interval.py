@@ -76,6 +76,16 @@ def test_a_quantity_is_the_runs_median_and_its_percentiles_are_the_samples() -> 
     assert made["p90"] == pytest.approx(np.percentile([1, 2, 3, 2, 2, 9], 90))
 
 
+def test_a_process_of_several_samples_has_its_quiet_tenth_too() -> None:
+    one = Quantity("s")
+    one.add(range(1, 12))
+    one.add(range(2, 13))
+    assert one.as_dict()["runs_p10"] == [2.0, 3.0]
+    single = Quantity("s")
+    single.add([1.0])
+    assert "runs_p10" not in single.as_dict()
+
+
 def test_a_clock_too_coarse_to_see_a_step_gives_no_sample() -> None:
     one = Quantity("s")
     one.add([0.0, 0.0])
