@@ -78,8 +78,8 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield (
         "In brackets after each median its 95 % interval, as a share. A ratio above 1: the other "
-        "takes so many times as much as edge-cxr. Peak memory counts pages of files that the kernel "
-        "mapped along: each run of this repeats it to 0.2 %, two runs differ by up to 3 %."
+        "takes so many times as much as edge-cxr. Peak memory counts pages of files that the "
+        "kernel mapped along: each run of this repeats it to 0.2 %, two runs differ by up to 3 %."
     )
     yield ""
     yield from _contest(result, ("",))
