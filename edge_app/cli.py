@@ -367,6 +367,8 @@ def benchmark(
     from edge_app.benchmarking.matrix import Axes
 
     if compare:
+        if model or runtime or delegate or threads or workers or plot:
+            raise UsageError("--compare takes results, and --json, but no other option")
         raise typer.Exit(command.side_by_side(named or [], json))
     axes = Axes(model or [DEFAULT_MODEL], runtime or [AUTO], delegate or [AUTO], threads or [1])
     code = command.measure(named or [], axes, workers, seconds, precision, json, plot)

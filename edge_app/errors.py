@@ -73,7 +73,7 @@ class DelegateError(RuntimeUnavailableError):
 
 
 class ReportError(EdgeCxrError):
-    """An evaluation report cannot be read or is not one."""
+    """A report, or a benchmark's result, cannot be read, is none, or compares with no other."""
 
     exit_code = EXIT_INPUT
     kind = "report"

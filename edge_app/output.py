@@ -150,5 +150,6 @@ class JsonWriter:
 
 
 def complain(line: str) -> None:
-    """One line on standard error."""
-    print(f"edge-cxr: {line}", file=sys.stderr, flush=True)
+    """One line on standard error, whatever a file put into it."""
+    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    print(f"edge-cxr: {plain}", file=sys.stderr, flush=True)

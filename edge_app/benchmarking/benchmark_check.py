@@ -9,11 +9,11 @@ Made from it by `python -m edge_app.compile_schema`; not to be edited.
 
 from edge_app.errors import InvalidError
 
-SCHEMA_SHA256 = "875fc773c7d120a0fc77097af1b00f707611247b3ae3b17e327466f116e6de75"
+SCHEMA_SHA256 = "b0abcf356cb522be88bf322dbc19ee75fbe1c55f7f0162955f83c75127ff9d40"
 
 VERSION = '2.22.3'
 import re
-REGEX_PATTERNS = {'^[0-9a-f]{64}$': re.compile('^[0-9a-f]{64}\\Z')}
+REGEX_PATTERNS = {'^[0-9a-f]{64}$': re.compile('^[0-9a-f]{64}\\Z'), '^[a-z0-9_]{1,40}$': re.compile('^[a-z0-9_]{1,40}\\Z')}
 NoneType = type(None)
 
 def validate(data, custom_formats={}, name_prefix=None) -> object:
@@ -558,6 +558,17 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                                     raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.spread'.format(**locals()) + ' must be number')
                                             if data__cells_item__quantities_value_keys:
                                                 raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}'.format(**locals()) + ' must not contain ' + str(data__cells_item__quantities_value_keys) + ' properties')
+                                if data__cells_item__quantities_len != 0:
+                                    data__cells_item__quantities_property_names = True
+                                    for data__cells_item__quantities_key in data__cells_item__quantities:
+                                        try:
+                                            if isinstance(data__cells_item__quantities_key, str):
+                                                if not REGEX_PATTERNS['^[a-z0-9_]{1,40}$'].search(data__cells_item__quantities_key):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities'.format(**locals()) + ' must match pattern ^[a-z0-9_]{1,40}$')
+                                        except (InvalidError,):
+                                            data__cells_item__quantities_property_names = False
+                                    if not data__cells_item__quantities_property_names:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].quantities'.format(**locals()) + ' must be named by propertyName definition')
                         if data__cells_item_keys:
                             raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}]'.format(**locals()) + ' must not contain ' + str(data__cells_item_keys) + ' properties')
         if data_keys:

@@ -25,6 +25,12 @@ STATISTICS: Final = {"median": "runs", "p10": "runs_p10"}
 one; what only some images or moments became slower by shows in the median alone."""
 
 FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
+TELLING: Final = (SLOWER, FASTER, UNCLEAR, SAME, None)
+"""Of two statistics the one is shown whose verdict comes first; `same` means both."""
+
+
+YARDSTICK: Final = "yardstick"
+"""Their names begin so."""
 
 RATE: Final = "images/s"
 EXTERNAL: Final = Delegate.name
@@ -87,12 +93,13 @@ def compare(before: Result, after: Result) -> Comparison:
         (a, b, name)
         for a, b in pairs
         for name in a["quantities"]
-        if name in b["quantities"] and name not in YARDSTICKS
+        if name in b["quantities"] and not name.startswith(YARDSTICK)
     ]
+    _require_same_units(shared)
     # Bonferroni: of many quantities that did not change, none is to be called different.
     level = 1 - (1 - LEVEL) / max(1, len(STATISTICS) * len(shared))
     differences = tuple(_difference(a, b, name, level, same) for a, b, name in shared)
-    machines = [_pace(_paces(a, "runs"), _paces(b, "runs")) for a, b in pairs]
+    machines = [_paces(a, b, "runs") for a, b in pairs]
     notes = _notes(before, after, same, machines)
     return Comparison(same, differences, tuple(notes))
 
@@ -106,15 +113,15 @@ def _difference(
         if runs not in one or runs not in other:
             continue
         between, verdict = ratio(other[runs], one[runs], level), None
-        if same:
+        if same and (one["unit"] == "B" or _paces(a, b, runs)):
             between, left = _adjusted(a, b, name, runs, level)
             verdict = _verdict(between, one["unit"], left)
         first, second = (of_runs(each[runs]).value for each in (one, other))
         found.append(
             Difference(a["label"], name, statistic, one["unit"], first, second, between, verdict)
         )
-    shown = [each for each in found if each.verdict == SLOWER]
-    shown = shown or [each for each in found if each.verdict == FASTER] or found
+    telling = min(TELLING.index(each.verdict) for each in found)
+    shown = [each for each in found if TELLING.index(each.verdict) == telling]
     return min(shown, key=lambda each: each.ratio.half_width)
 
 
@@ -123,15 +130,15 @@ def _adjusted(
 ) -> tuple[Interval, float]:
     """The ratio, had the machine been equally fast; and what its slowness is not accounted for."""
     one, other = a["quantities"][name], b["quantities"][name]
-    first, second = _paces(a, runs), _paces(b, runs)
-    if one["unit"] == "B" or not first or len(first) != len(second):
+    if one["unit"] == "B":
         return ratio(other[runs], one[runs], level), 1.0
+    paces = _paces(a, b, runs)
     # A process without yardsticks of its own is held against those of its round.
-    those, first = _rounds(one[runs], first)
-    these, second = _rounds(other[runs], second)
+    those, first = _rounds(one[runs], [before for before, _ in paces])
+    these, second = _rounds(other[runs], [after for _, after in paces])
     between, machine = adjusted_ratio(these, those, (second, first), level)
     accounted = 1 / machine if one["unit"] == RATE else machine
-    pace = _pace(first, second)
+    pace = _pace(list(zip(first, second, strict=True)))
     left = min(max(pace / accounted, min(1.0, pace)), max(1.0, pace))
     return between, left
 
@@ -144,20 +151,24 @@ def _rounds(
     return values[:whole], [pace[:whole] for pace in paces]
 
 
-def _paces(cell: dict[str, Any], runs: str) -> list[list[float]]:
-    """A number a run for each yardstick."""
-    quantities = cell["quantities"]
+Paces = list[tuple[list[float], list[float]]]
+"""A number a run, before and after, for each yardstick."""
+
+
+def _paces(a: dict[str, Any], b: dict[str, Any], runs: str) -> Paces:
+    """Of the yardsticks that both have."""
+    one, other = a["quantities"], b["quantities"]
     return [
-        quantities[name].get(runs, quantities[name]["runs"])
+        (one[name][runs], other[name][runs])
         for name in YARDSTICKS
-        if name in quantities
+        if runs in one.get(name, ()) and runs in other.get(name, ())
     ]
 
 
-def _pace(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> float:
+def _pace(paces: Paces) -> float:
     """How many times as long the machine took for the yardstick that changed most."""
-    changes = [ratio(after, before).value for before, after in zip(first, second, strict=False)]
-    return max(changes, key=lambda change: abs(math.log(change)), default=1.0)
+    changes = [ratio(after, before).value for before, after in paces]
+    return max(changes, key=lambda change: abs(math.log(change)))
 
 
 def _verdict(between: Interval, unit: str, left: float) -> str:
@@ -167,12 +178,18 @@ def _verdict(between: Interval, unit: str, left: float) -> str:
     if unit == RATE:
         low, high = 1 / high, 1 / low
     # What the whole machine was slower by is no fault of the software.
-    least, most = min(1.0, left) / MARGIN, max(1.0, left) * MARGIN
-    if low > most:
+    if low > max(1.0, left) * MARGIN:
         return SLOWER
-    if high < least:
+    if high < min(1.0, left) / MARGIN:
         return FASTER
-    return SAME if least <= low and high <= most else UNCLEAR
+    return SAME if low >= 1 / MARGIN and high <= MARGIN else UNCLEAR
+
+
+def _require_same_units(shared: Sequence[tuple[dict[str, Any], dict[str, Any], str]]) -> None:
+    for a, b, name in shared:
+        units = [cell["quantities"][name]["unit"] for cell in (a, b)]
+        if units[0] != units[1]:
+            raise ReportError(f"they state {name} in {units[0]} and in {units[1]}: one is damaged")
 
 
 def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -190,6 +207,10 @@ def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Combinations that both have."""
+    for result in (before, after):
+        keys = [_key(cell) for cell in result["cells"]]
+        if len(set(keys)) < len(keys):
+            raise ReportError("one of these results has a combination twice: it is damaged")
     others = {_key(cell): cell for cell in after["cells"]}
     pairs = [(cell, others[_key(cell)]) for cell in before["cells"] if _key(cell) in others]
     if pairs:
@@ -214,16 +235,21 @@ def _same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one[name] == other[name] for name in names)
 
 
-def _notes(before: Result, after: Result, same: bool, machines: Sequence[float]) -> list[str]:
+def _notes(before: Result, after: Result, same: bool, machines: Sequence[Paces]) -> list[str]:
     notes = []
     if not same:
         notes.append("these are different machines: ratios only, nothing is called slower")
-    elif machines:
-        furthest = max(machines, key=lambda pace: abs(pace - 1))
+    elif not all(machines):
+        notes.append(
+            "a result without yardsticks says nothing of the machine's pace: ratios only, "
+            "no time is called slower"
+        )
+    else:
+        furthest = max(map(_pace, machines), key=lambda pace: abs(math.log(pace)))
         if not 1 / MARGIN <= furthest <= MARGIN:
             notes.append(
                 f"the machine itself took {furthest:.2f} times as long for a fixed computation: "
-                "only what changed by more than that is called different"
+                "the ratios have taken out what follows it, the times have not"
             )
     absent = len(before["cells"]) + len(after["cells"]) - 2 * len(_pairs(before, after))
     if absent:

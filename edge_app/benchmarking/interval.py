@@ -15,6 +15,9 @@ from statistics import fmean, variance
 from typing import Final
 
 LEVEL: Final = 0.95
+WIDEST: Final = 46.0
+"""Of the logarithm of a number that is shown: 1e-20 to 1e20."""
+
 MIN_FREEDOM: Final = 4
 """With less a fitted slope is worth nothing."""
 
@@ -61,11 +64,10 @@ def student_quantile(level: float, freedom: int) -> float:
 def of_runs(runs: Sequence[float], level: float = LEVEL) -> Interval:
     """Geometric mean of one positive number a run, with its interval."""
     logs = [math.log(run) for run in runs]
-    middle = fmean(logs)
     if len(logs) < 2:
-        return Interval(math.exp(middle), None, None)
+        return _interval(fmean(logs), None)
     reach = student_quantile(level, len(logs) - 1) * math.sqrt(variance(logs) / len(logs))
-    return Interval(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach))
+    return _interval(fmean(logs), reach)
 
 
 def ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) -> Interval:
@@ -73,15 +75,31 @@ def ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) 
     a, b = ([math.log(run) for run in runs] for runs in (these, those))
     middle = fmean(a) - fmean(b)
     if min(len(a), len(b)) < 2:
-        return Interval(math.exp(middle), None, None)
-    parts = [variance(logs) / len(logs) for logs in (a, b)]
-    error = sum(parts)
+        return _interval(middle, None)
+    parts = [(variance(logs) / len(logs), len(logs) - 1.0) for logs in (a, b)]
+    return _interval(middle, _welch(parts, level))
+
+
+def _welch(parts: Sequence[tuple[float, float]], level: float) -> float:
+    """Half an interval's width, from variances with the freedom of each (B. L. Welch, 1947)."""
+    error = sum(part for part, _ in parts)
     if error == 0:
-        return Interval(math.exp(middle), math.exp(middle), math.exp(middle))
-    shares = [part**2 / (len(logs) - 1) for part, logs in zip(parts, (a, b), strict=True)]
-    freedom = max(1, int(error**2 / sum(shares)))  # rounded down: a little too wide
-    reach = student_quantile(level, freedom) * math.sqrt(error)
-    return Interval(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach))
+        return 0.0
+    freedom = error**2 / sum(part**2 / free for part, free in parts)
+    # Rounded down: a little too wide.
+    return student_quantile(level, max(1, int(freedom))) * math.sqrt(error)
+
+
+def _interval(middle: float, reach: float | None) -> Interval:
+    """Of logarithms."""
+    if reach is None:
+        return Interval(_exp(middle), None, None)
+    return Interval(_exp(middle), _exp(middle - reach), _exp(middle + reach))
+
+
+def _exp(value: float) -> float:
+    """Two runs that differ wildly have an interval that no float holds."""
+    return math.exp(min(max(value, -WIDEST), WIDEST))
 
 
 def paired_ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) -> Interval:
@@ -97,9 +115,9 @@ def adjusted_ratio(
 ) -> tuple[Interval, float]:
     """these / those, had the machine been equally fast in all runs: an analysis of covariance.
 
-    How a time follows the machine's pace is estimated within both (W. G. Cochran, *Analysis of
-    covariance: its nature and uses*, Biometrics 13, 1957; on logarithms, with a common variance).
-    Where too few runs tell, this is `ratio`.
+    How a time follows the machine's pace is estimated within both together (W. G. Cochran,
+    *Analysis of covariance: its nature and uses*, Biometrics 13, 1957; on logarithms), what is left
+    over in each by itself. Where too few runs tell, this is `ratio`.
 
     Args:
         these, those: one positive number a run.
@@ -111,15 +129,22 @@ def adjusted_ratio(
     import numpy as np
 
     values = np.log([*these, *those])
+    group = np.repeat([True, False], [len(these), len(those)])
     beside = np.log(np.hstack([np.asarray(each, dtype=float) for each in paces]))
-    group = np.repeat([1.0, 0.0], [len(these), len(those)])
+    beside -= beside.mean(axis=1, keepdims=True)
     design = np.column_stack([np.ones(len(values)), group, *beside])
-    freedom = len(values) - design.shape[1]
-    if freedom < MIN_FREEDOM or np.linalg.matrix_rank(design) < design.shape[1]:
+    columns = design.shape[1]
+    if len(values) - columns < MIN_FREEDOM or np.linalg.matrix_rank(design, tol=1e-6) < columns:
         return ratio(these, those, level), 1.0
-    inverse = np.linalg.inv(design.T @ design)
-    fitted = inverse @ design.T @ values
-    error = float(((values - design @ fitted) ** 2).sum()) / freedom
-    reach = student_quantile(level, freedom) * math.sqrt(error * inverse[1, 1])
-    middle, machine = float(fitted[1]), math.exp(math.log(ratio(these, those).value) - fitted[1])
-    return Interval(math.exp(middle), math.exp(middle - reach), math.exp(middle + reach)), machine
+    inverse = np.linalg.pinv(design)
+    fitted = inverse @ values
+    residuals = values - design @ fitted
+    free = 1 - np.einsum("ij,ji->i", design, inverse)  # less the leverage
+    parts = []
+    for of in (group, ~group):
+        freedom = max(1.0, float(free[of].sum()))
+        spread = float((residuals[of] ** 2).sum()) / freedom
+        parts.append((spread * float((inverse[1, of] ** 2).sum()), freedom))
+    middle = float(fitted[1])
+    machine = float(values[group].mean() - values[~group].mean()) - middle
+    return _interval(middle, _welch(parts, level)), _exp(machine)

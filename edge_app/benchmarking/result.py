@@ -35,7 +35,7 @@ SLOWED: Final = 1.05
 """Growth of the yardstick's time from the first third of the run to the last that is said."""
 
 LARGEST: Final = 1e18
-"""No number of a result is larger: bytes, or seconds."""
+"""No number of a result is larger, in bytes or seconds, and none but 0 smaller than its inverse."""
 
 Result = dict[str, Any]
 """As `benchmark.schema.json` says."""
@@ -184,6 +184,7 @@ def _no_constant(name: str) -> None:
 
 
 def _bounded(kind: Callable[[str], float], digits: str) -> float:
-    if not abs(float(digits)) < LARGEST:
+    size = abs(float(digits))
+    if size and not 1 / LARGEST < size < LARGEST:
         raise ValueError(f"{digits[:20]} is no time and no size")
     return kind(digits)

@@ -139,10 +139,12 @@ def print_comparison(
         console.print(Text(_plain(f"{name}: {heading(result)[0]}; edge-cxr {result['edge_cxr']}")))
     for note in comparison.notes:
         console.print(Text(_plain(f"note: {note}")))
+    pace = "ratio, adjusted" if comparison.same_machine else "ratio"
     for cell in dict.fromkeys(each.cell for each in comparison.differences):
-        table = Table(title=Text(_plain(f"\n{cell}")), title_justify="left", box=None)
+        console.print()
+        table = Table(title=Text(_plain(cell)), title_justify="left", box=None)
         table.add_column("")
-        for column in ("of a process", "first", "second", "ratio", "interval"):
+        for column in ("of a process", "first", "second", pace, "interval"):
             table.add_column(column, justify="right")
         table.add_column("")
         for each in comparison.differences:
@@ -190,7 +192,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """A file's own text without what would steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _console() -> Console:

@@ -79,42 +79,95 @@ def test_a_result_without_the_quiet_tenth_is_compared_by_the_medians() -> None:
     assert found.quantity == "resize"
 
 
-def beside_neighbours(seed: int, share: float, slower: float = 1.0) -> Any:
-    """Whose machine is slowed down by others, a `share` of it on average, and stages unequally."""
+SLOPES = {"decode": 1.0, "resize": 2.3, "total": 1.3, "throughput_1": -1.0}
+"""How strongly neighbours on the machine slow each of them down."""
+
+
+def beside_neighbours(seed: int, share: float, changes: dict[str, float] | None = None) -> Any:
+    """Whose machine is slowed down by others, a `share` of it on average."""
     generator = np.random.default_rng(seed)
     runs = 30
-    result = measured(seed, runs=runs)
+    result = measured(seed, changes, runs=runs)
+    quantities = result["cells"][0]["quantities"]
     pace = 1 + generator.exponential(share, runs)
-    for name, slope in {
-        "decode": 1.0,
-        "resize": 2.3,
-        "total": 1.3,
-        **dict.fromkeys(YARDSTICKS, 1),
-    }.items():
-        noise = np.exp(generator.normal(0, 0.02, runs))
-        values = SECONDS[name] * pace**slope * noise * (slower if name == "resize" else 1)
-        result["cells"][0]["quantities"][name] = quantity(list(map(float, values)))
+    for name in YARDSTICKS:
+        values = 1e-3 * pace * np.exp(generator.normal(0, 0.01, runs))
+        quantities[name] = quantity([[value, value] for value in values])
+    for name, slope in SLOPES.items():
+        one = quantities[name]
+        values = np.array(one["runs"]) * pace**slope * np.exp(generator.normal(0, 0.02, runs))
+        quantities[name] = quantity(values.tolist(), one["unit"])
     return result
 
 
-def test_neighbours_neither_hide_a_tenth_nor_pass_for_one() -> None:
+@pytest.mark.parametrize("changes", [{"resize": 1.1}, {"throughput_1": 0.9}, {"peak_memory": 1.1}])
+def test_neighbours_neither_hide_a_tenth_nor_pass_for_one(changes: dict[str, float]) -> None:
     called = missed = 0
-    for seed in range(100):
+    for seed in range(50):
         quiet, loud = beside_neighbours(2 * seed, 0.03), beside_neighbours(2 * seed + 1, 0.12)
         called += bool(compare(quiet, loud).slower or compare(loud, quiet).slower)
         for before, share in ((quiet, 0.12), (loud, 0.03)):
-            after = beside_neighbours(2 * seed + 1000, share, slower=1.1)
-            found = [each.quantity for each in compare(before, after).slower]
-            missed += "resize" not in found
-            called += bool(set(found) - {"resize"})
-    assert (called <= 4, missed <= 10) == (True, True), (called, missed)  # of 300, and of 200
+            after = beside_neighbours(2 * seed + 1000, share, changes)
+            found = {each.quantity for each in compare(before, after).slower}
+            missed += not found.issuperset(changes)
+            called += not found.issubset(changes)
+    assert (called <= 3, missed <= 5) == (True, True), (called, missed)  # of 150, and of 100
+
+
+def test_what_does_not_follow_the_pace_is_not_the_same_because_the_machine_was_slower() -> None:
+    for seed in range(50):
+        quiet = beside_neighbours(2 * seed, 0.03)
+        loud = beside_neighbours(2 * seed + 1, 0.12, {"invoke": 1.1})
+        (invoke,) = [each for each in compare(quiet, loud).differences if each.quantity == "invoke"]
+        assert invoke.verdict != "same"
+
+
+def test_yardsticks_are_no_difference() -> None:
+    comparison = compare(measured(1), measured(2, dict.fromkeys(YARDSTICKS, 2.0)))
+    assert not {each.quantity for each in comparison.differences} & set(YARDSTICKS)
+
+
+def test_an_undecided_median_is_shown_beside_an_unchanged_tenth() -> None:
+    before, after = measured(1, runs=8, noise=1e-4), measured(2, runs=8, noise=1e-4)
+    worse = np.array([0.087] * 5 + [0.3] * 3)
+    for result, slow in ((before, np.full(8, 0.086)), (after, worse)):
+        samples = [[0.08, 0.08, each, each, each] for each in slow]
+        result["cells"][0]["quantities"]["total"] = quantity(samples)
+    (total,) = [e for e in compare(before, after).differences if e.quantity == "total"]
+    assert (total.statistic, total.verdict) == ("median", "unclear")
+
+
+def test_a_round_that_was_interrupted_is_left_out() -> None:
+    half = measured(2, {"decode": 1.2})
+    quantities = half["cells"][0]["quantities"]
+    for name in YARDSTICKS:
+        runs = quantities[name]["runs"][:-2]
+        quantities[name] = quantity([[run, run] for run in runs])
+    assert [each.quantity for each in compare(measured(1), half).slower] == ["decode"]
+
+
+def test_without_the_same_yardsticks_there_are_ratios_and_no_verdict_on_times() -> None:
+    first, second = measured(1), measured(2, {"decode": 1.5, "peak_memory": 1.5})
+    del first["cells"][0]["quantities"][YARDSTICKS[0]]
+    del second["cells"][0]["quantities"][YARDSTICKS[1]]
+    for result in (first, second):  # what an earlier version measured beside the images
+        result["cells"][0]["quantities"]["yardstick"] = quantity([1.0, 1.0, 1.0, 1.0])
+    comparison = compare(first, second)
+    assert [each.quantity for each in comparison.slower] == ["peak_memory"]
+    assert any("without yardsticks" in note for note in comparison.notes)
 
 
 def test_a_machine_that_was_slower_as_a_whole_is_no_slower_version() -> None:
+    # Too few runs to tell how a time follows the pace.
     names = ("read", "decode", "resize", "invoke", "total", *YARDSTICKS)
-    comparison = compare(measured(1), measured(2, dict.fromkeys(names, 1.15)))
-    assert comparison.slower == []
-    assert any("the machine itself took 1.1" in note for note in comparison.notes)
+    changes = {**dict.fromkeys(names, 1.15), "peak_memory": 1.08}
+    first, second = (
+        measured(n, change, runs=3, noise=1e-3) for n, change in ((1, None), (2, changes))
+    )
+    comparison = compare(first, second)
+    assert [each.quantity for each in comparison.slower] == ["peak_memory"]
+    assert {e.verdict for e in comparison.differences if e.quantity in names} == {"unclear"}
+    assert any("the machine itself took 1.15" in note for note in comparison.notes)
 
 
 def test_fewer_images_a_second_are_slower_and_more_memory_is_too() -> None:
@@ -151,6 +204,14 @@ def other_threads(result: Any) -> None:
     result["cells"][0]["runtime"]["threads"] = 2
 
 
+def other_unit(result: Any) -> None:
+    result["cells"][0]["quantities"]["decode"]["unit"] = "images/s"
+
+
+def twice_the_same(result: Any) -> None:
+    result["cells"] *= 2
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -158,6 +219,8 @@ def other_threads(result: Any) -> None:
         (other_files, "files of other sizes"),
         (other_model, "other models"),
         (other_threads, "in common"),
+        (other_unit, "decode in s and in images/s"),
+        (twice_the_same, "twice"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(change: Any, words: str) -> None:
@@ -230,6 +293,37 @@ def test_a_file_that_is_no_result_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+def steering(result: Any) -> None:
+    result["cells"][0]["label"] = "a\x1b[31m\nedge-cxr: all is well[/b]"
+    result["machine"]["cpu"] = "x\nedge-cxr: all is well"
+
+
+def named_by_an_enemy(result: Any) -> None:
+    quantities = result["cells"][0]["quantities"]
+    quantities["x[/b]\x1b[31m\nedge-cxr: all is well"] = quantities["decode"]
+
+
+def from_one_end_to_the_other(result: Any) -> None:
+    for n, each in enumerate(result["cells"][0]["quantities"].values()):
+        each["runs"] = [9e17, 2e-18] if n % 2 else [2e-18, 9e17]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [(steering, 5), (named_by_an_enemy, 3), (from_one_end_to_the_other, 0)]
+)
+def test_what_an_enemy_wrote_is_text_in_one_line(
+    run: Run, written: Any, change: Any, code: int
+) -> None:
+    results = measured(1), measured(2, {"decode": 1.2})
+    for result in results:
+        change(result)
+    done = run("benchmark", "--compare", *(written(f"{n}.json", r) for n, r in enumerate(results)))
+    assert done.returncode == code
+    assert "\x1b" not in done.stdout + done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    assert not [line for line in said if line.startswith("edge-cxr: all is well")]
+
+
 def test_a_comparison_takes_two(run: Run, written: Any) -> None:
     done = run("benchmark", "--compare", written("a.json", measured(1)))
     assert done.returncode == 2
@@ -239,3 +333,10 @@ def test_a_comparison_takes_two(run: Run, written: Any) -> None:
 def test_what_is_written_is_read_back(written: Any) -> None:
     result = measured(4)
     assert load(written("a.json", result)) == result
+
+
+@pytest.mark.parametrize("option", [["--plot", "now.svg"], ["--model", "cxr-cnn28"]])
+def test_a_comparison_measures_and_draws_nothing(run: Run, written: Any, option: list[str]) -> None:
+    done = run("benchmark", "--compare", written("a.json", measured(1)), *option)
+    assert done.returncode == 2
+    assert "no other option" in done.stderr

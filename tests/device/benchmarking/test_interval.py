@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.benchmarking.interval import (
+    adjusted_ratio,
     of_runs,
     paired_ratio,
     ratio,
@@ -105,3 +107,46 @@ def test_what_slowed_a_round_does_not_widen_a_paired_ratio() -> None:
     assert found.half_width < 1e-6 < ratio([2.0 * each for each in pace], pace).half_width
     with pytest.raises(ValueError, match="zip"):
         paired_ratio([1.0, 2.0], pace)
+
+
+def beside_others(generator: np.random.Generator, count: int, spread: float) -> tuple[Any, Any]:
+    """Times that follow two yardsticks, and the yardsticks."""
+    paces = np.exp(generator.normal(0, 0.05, (2, count)) + generator.normal(0, 0.05))
+    times = paces[0] ** 1.5 * paces[1] ** 0.3 * np.exp(generator.normal(0, spread, count))
+    return times.tolist(), paces.tolist()
+
+
+@pytest.mark.parametrize(
+    ("counts", "spreads"), [((20, 20), (0.02, 0.02)), ((40, 6), (0.005, 0.05))]
+)
+def test_an_adjusted_interval_covers_as_often_as_it_says(
+    counts: tuple[int, int], spreads: tuple[float, float]
+) -> None:
+    generator = np.random.default_rng(5)
+    hits, widths = 0, []
+    for _ in range(1000):
+        those, first = beside_others(generator, counts[0], spreads[0])
+        these, second = beside_others(generator, counts[1], spreads[1])
+        found, machine = adjusted_ratio([1.1 * each for each in these], those, (second, first))
+        assert found.low is not None
+        assert found.high is not None
+        hits += found.low <= 1.1 <= found.high
+        widths.append(found.half_width < ratio(these, those).half_width)
+        assert machine == pytest.approx(ratio(these, those).value * 1.1 / found.value)
+    assert 920 < hits < 985
+    assert np.mean(widths) > 0.9
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-11])
+def test_two_yardsticks_that_say_the_same_adjust_nothing(change: float) -> None:
+    pace = [1.0, 1.1, 1.2, 1.1, 1.0, 1.3]
+    twice = [pace, [each * (1 + change * n) for n, each in enumerate(pace)]]
+    found, machine = adjusted_ratio(pace[::-1], pace, (twice, twice))
+    assert (found, machine) == (ratio(pace[::-1], pace), 1)
+
+
+def test_wildly_different_runs_have_a_wide_interval_and_no_overflow() -> None:
+    found = ratio([9e17, 1.0], [1e-18, 1.0], 0.9999)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 < found.low < 1 < found.high < math.inf
