@@ -7,6 +7,8 @@ APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/
 CODE := edge_app train quantize benchmarks boards tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
+# Tests start hundreds of processes: without bytecode each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two files of tests at a time on two cores.
 PYTEST := -m pytest --numprocesses auto --dist loadfile
 
