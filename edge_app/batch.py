@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
 from edge_app.images.radiograph import Limits, Radiograph
@@ -18,11 +18,17 @@ from edge_app.inference.classifier import Classifier, Findings
 from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 Item = TypeVar("Item")
 Reader = Callable[[str, Limits], Radiograph]
 
 AHEAD: Final = 2
 """Images begun per worker before the first of them is answered: memory stays flat."""
+
+HELD: Final = 1 << 22
+"""Pixels of a picture beside which one worker reads the next: a large one is alone in memory."""
 
 
 @dataclass
@@ -58,10 +64,9 @@ def read_source(source: str, limits: Limits, least: int | None = None) -> Radiog
     return read_image(source, limits, least)
 
 
+Read = Radiograph | ImageError
 Scored = tuple[Radiograph, Findings] | ImageError
 """What became of one source."""
-
-Score = Callable[[str, Classifier], Scored]
 
 
 def classify_all(
@@ -81,11 +86,12 @@ def classify_all(
         with (
             interruptible() as interrupted,
             closing(
-                _all_scored(sources, classifier, partial(_scored, limits, read), workers)
+                _all_scored(sources, classifier, partial(_read, limits, read), workers)
             ) as answers,
         ):
             for source, scored in answers:
                 _answer(source, scored, writer, tally)
+                del scored  # with its picture, before the next one is read
                 if interrupted():
                     raise KeyboardInterrupt
     except KeyboardInterrupt:
@@ -94,15 +100,54 @@ def classify_all(
 
 
 def _all_scored(
-    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
+    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read], workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
     if workers == 1:
-        return ((source, score(source, classifier)) for source in sources)
-    return _scored_by_threads(sources, classifier, score, workers)
+        return _scored_in_turn(sources, classifier, read)
+    return _scored_by_threads(sources, classifier, read, workers)
+
+
+def _scored_in_turn(
+    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read]
+) -> Generator[tuple[str, Scored], None, None]:
+    """One after the other; while the network looks at one, a thread decodes the next."""
+    pool: ThreadPoolExecutor | None = None
+    todo = iter(sources)
+    source = next(todo, None)
+    image = read(source) if source is not None else None
+    try:
+        while source is not None and image is not None:
+            following, ahead = next(todo, None), None
+            # Only the main thread can be interrupted while it waits for standard input.
+            if following not in (None, STANDARD_INPUT) and _is_small(image):
+                pool = pool or _reader()
+                ahead = pool.submit(read, following)
+            scored = _score(classifier, image)
+            image = None  # a large picture goes before the next one comes
+            yield source, scored
+            del scored
+            if following is not None:
+                image = ahead.result() if ahead else read(following)
+            source = following
+    finally:
+        if pool:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _reader() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(1)
+
+
+def _is_small(image: Read) -> bool:
+    return isinstance(image, ImageError) or (
+        int(image.facts["width"]) * int(image.facts["height"]) <= HELD
+    )
 
 
 def _scored_by_threads(
-    sources: Iterable[str], classifier: Classifier, score: Score, workers: int
+    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read], workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
     """In the order of the sources. Decoders and interpreters run without Python's lock."""
     from collections import deque
@@ -117,7 +162,7 @@ def _scored_by_threads(
     def work(source: str) -> Scored:
         one = idle.get()
         try:
-            return score(source, one)
+            return _score(one, read(source))
         finally:
             idle.put(one)
 
@@ -140,12 +185,15 @@ def _scored_by_threads(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _scored(limits: Limits, read: Reader, source: str, classifier: Classifier) -> Scored:
+def _read(limits: Limits, read: Reader, source: str) -> Read:
     try:
-        image = read(source, limits)
+        return read(source, limits)
     except ImageError as error:
         return error
-    return image, classifier.classify(image)
+
+
+def _score(classifier: Classifier, image: Read) -> Scored:
+    return image if isinstance(image, ImageError) else (image, classifier.classify(image))
 
 
 def _answer(source: str, scored: Scored, writer: Writer, tally: Tally) -> None:
