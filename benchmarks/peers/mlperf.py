@@ -6,15 +6,19 @@ Asked `model`, `images`, `scenario` (SingleStream or Offline), `seconds`, `folde
 """
 
 import array
+import io
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import mlperf_loadgen as loadgen
 
+from edge_app.batch import classify_all, read_source
 from edge_app.benchmarking.matrix import Cell, opened
-from edge_app.images.read import read_image
+from edge_app.images.radiograph import Limits
+from edge_app.output import CsvWriter
 
 MEASURES = {
     "SingleStream": ("latency_90", r"90(?:\.0)?th percentile latency \(ns\)\s*:\s*(\d+)", 1e-9),
@@ -28,15 +32,20 @@ def main():
     classifier = opened(Cell(question["model"], delegate="cpu").question())
     least = classifier.model.input_spec.least
 
-    def classify(path):
-        classifier.classify(read_image(path, least=least))
+    read = partial(read_source, least=least)
 
-    for path in images:
-        classify(path)
+    def classify(paths):
+        tally = classify_all(
+            paths, classifier, CsvWriter(classifier, io.StringIO()), Limits(), read=read
+        )
+        if tally.answered < len(paths):
+            sys.exit("an image was not answered")
+
+    classify(images)
 
     def answer(queries):
+        classify([images[query.index % len(images)] for query in queries])
         for query in queries:
-            classify(images[query.index % len(images)])
             nothing = array.array("B", b"\0")
             place, length = nothing.buffer_info()
             loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(query.id, place, length)])
