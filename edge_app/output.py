@@ -151,5 +151,9 @@ class JsonWriter:
 
 def complain(line: str) -> None:
     """One line on standard error, whatever a file put into it."""
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    print(f"edge-cxr: {plain}", file=sys.stderr, flush=True)
+    print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
+
+
+def plain(text: str) -> str:
+    """A file's own text in one line, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -13,6 +13,7 @@ from edge_app.benchmarking.interval import Interval
 from edge_app.benchmarking.pipeline import STAGES
 from edge_app.benchmarking.result import Result, not_measured
 from edge_app.benchmarking.suite import BUDGET, INTERRUPTED, PRECISE
+from edge_app.output import plain
 
 FILE_WIDTH: Final = 120
 
@@ -73,7 +74,7 @@ def print_result(result: Result) -> None:
     if result["warnings"] or result["not_measured"]:
         console.print()
     for line in (*(f"warning: {warning}" for warning in result["warnings"]), *not_measured(result)):
-        console.print(Text(_plain(line)))
+        console.print(Text(plain(line)))
 
 
 def heading(result: Result) -> list[str]:
@@ -84,9 +85,9 @@ def heading(result: Result) -> list[str]:
     clock = f", {machine['max_mhz']} MHz at most" if machine["max_mhz"] else ""
     governor = f", governor {machine['governor']}" if machine["governor"] else ""
     return [
-        _plain(f"{board}{machine['cpu']}, {machine['cores']} cores{clock}{governor}"),
-        _plain(f"{machine['kernel']}; edge-cxr {result['edge_cxr']}"),
-        _plain(f"{images['source']} images: {kinds}, {images['bytes'] / images['count']:.0f} bytes")
+        plain(f"{board}{machine['cpu']}, {machine['cores']} cores{clock}{governor}"),
+        plain(f"{machine['kernel']}; edge-cxr {result['edge_cxr']}"),
+        plain(f"{images['source']} images: {kinds}, {images['bytes'] / images['count']:.0f} bytes")
         + " each on average, from the page cache",
         ENDED[result["ended"]].format(**settings),
     ]
@@ -99,7 +100,7 @@ def _table(cell: dict[str, Any]) -> Table:
         f"{model['name']}, {model['dtype']}, {model['bytes'] / 1e6:.2f} MB; {runtime['name']} "
         f"{runtime['version']}, {delegate}, threads: {runtime['threads']}"
     )
-    table = Table(title=Text(_plain(title)), title_justify="left", box=None, header_style="bold")
+    table = Table(title=Text(plain(title)), title_justify="left", box=None, header_style="bold")
     table.add_column("")
     for column in ("median", "95 % interval", "min", "p90", "p99", "samples", "spread"):
         table.add_column(column, justify="right")
@@ -136,13 +137,13 @@ def print_comparison(
     """Notes, then a line for each quantity of each combination."""
     console = _console()
     for name, result in zip(names, results, strict=True):
-        console.print(Text(_plain(f"{name}: {heading(result)[0]}; edge-cxr {result['edge_cxr']}")))
+        console.print(Text(plain(f"{name}: {heading(result)[0]}; edge-cxr {result['edge_cxr']}")))
     for note in comparison.notes:
-        console.print(Text(_plain(f"note: {note}")))
+        console.print(Text(plain(f"note: {note}")))
     pace = "ratio, adjusted" if comparison.same_machine else "ratio"
     for cell in dict.fromkeys(each.cell for each in comparison.differences):
         console.print()
-        table = Table(title=Text(_plain(cell)), title_justify="left", box=None)
+        table = Table(title=Text(plain(cell)), title_justify="left", box=None)
         table.add_column("")
         for column in ("of a process", "first", "second", pace, "interval"):
             table.add_column(column, justify="right")
@@ -188,11 +189,6 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
             for each in comparison.differences
         ],
     }
-
-
-def _plain(text: str) -> str:
-    """A file's own text without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _console() -> Console:
