@@ -394,7 +394,7 @@ def test_each_fault_is_named() -> None:
     assert refusal(b"") == "is empty"
     assert "it begins 25 50 44 46" in refusal(b"%PDF-1.7")
     assert "is not a PNG" in refusal(encoded(PICTURE, "GIF"))  # not among the formats read
-    assert refusal(LOSSLESS["PNG gray"][:30]).startswith("is a PNG that is damaged, truncated")
+    assert "ends within a chunk" in refusal(LOSSLESS["PNG gray"][:30])
     assert refusal(b"II*\0").startswith("is a TIFF that is damaged, truncated")
     assert "truncated" in refusal(LOSSLESS["BMP gray"][:-50])
 
