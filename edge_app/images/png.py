@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import IO, Final, NamedTuple, cast
 
 from edge_app.errors import ImageError
 
@@ -21,20 +22,24 @@ except ImportError:  # as on 32-bit Raspberry Pis: the same bytes, as fast as Pi
     import zlib as deflate  # type: ignore[no-redef]
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples a pixel by colour type."""
 
 MAX_CHUNKS: Final = 100_000
 """A file of 128 MiB has a tenth of that with the smallest chunks that encoders write."""
 
-STORED: Final = 0xFFFF
-"""Bytes of a stored block at most."""
-
-PIECE: Final = 1 << 15
+PIECE: Final = 1 << 17
 """Deflated bytes given to the inflater at once: what it does not take yet is copied."""
 
-LONGEST: Final = (1 << 31) - 1
-"""Bytes of a chunk at most."""
+AT_ONCE: Final = 1 << 18
+"""Bytes that Pillow shall read at once, rather than a quarter of them: in between it holds Python's
+lock, and other threads wait for that."""
+
+STORED: Final = (1 << 16) - 6
+"""Bytes of a stored block at most: four of them and their headers are read at once."""
+
+INFLATED: Final = 4 * STORED
+"""Bytes inflated at once at most."""
+
+ZLIB_HEADER: Final = b"\x78\x01"
 
 
 class Chunk(NamedTuple):
@@ -67,48 +72,33 @@ def chunks(data: bytes) -> Iterator[Chunk]:
     raise ImageError(f"is a PNG of more than {MAX_CHUNKS} chunks")
 
 
-def inflated(data: bytes) -> io.RawIOBase | io.BytesIO:
-    """The same PNG to be read once from its beginning, its pixel data stored uncompressed.
+def inflated(data: bytes) -> IO[bytes]:
+    """The same PNG, to be read once from its beginning, its pixel data stored uncompressed.
 
-    Interlaced and animated ones, and what is none, stay as they are.
+    It has no checksums where it was changed; Pillow looks at none there. An animated one stays as
+    it is, for Pillow goes to and fro in it.
 
     Raises:
-        ImageError: see `chunks`; from `read`, too, if the pixel data end early.
-        IsalError, zlib.error: from `read`, if they are damaged.
+        ImageError: see `chunks`.
+        IsalError, zlib.error: from `read`, where the pixel data are damaged.
     """
     found = list(chunks(data))
-    run = _pixel_data(found)
-    length = _length(data, found)
-    blocks = -(-length // STORED)
-    size = 2 + 5 * blocks + length + 4
-    if not run or not length or size > LONGEST or any(each.kind == b"acTL" for each in found):
-        return io.BytesIO(data)
-    head = data[: run[0].start - 8] + struct.pack(">I4s", size, b"IDAT")
-    tail = memoryview(data)[run[-1].end :]  # its checksum is another's now; nobody reads it
-    content = _stored(_inflated(_pieces(data, run), length), length)
-    return _Stream(chain((head,), content, (tail,)))
-
-
-def _pixel_data(found: list[Chunk]) -> list[Chunk]:
-    """The chunks that hold it: those that follow each other, from the first."""
     kinds = [chunk.kind for chunk in found]
-    if b"IDAT" not in kinds:
-        return []
+    if kinds[0] != b"IHDR" or b"IDAT" not in kinds or b"acTL" in kinds:
+        return io.BytesIO(data)
     first = last = kinds.index(b"IDAT")
-    while kinds[last] == b"IDAT":
+    while kinds[last + 1] == b"IDAT":
         last += 1
-    return found[first:last]
+    run = found[first : last + 1]
+    head, tail = data[: run[0].start - 8], data[run[-1].end + 4 :]
+    contents = _inflated(_pieces(data, run), _most(data, found[0]))
+    return cast("IO[bytes]", _Stream(chain((head,), _stored(contents), (tail,))))
 
 
-def _length(data: bytes, found: list[Chunk]) -> int:
-    """Bytes of the pixel data as the header declares them; 0 where only Pillow shall tell."""
-    kind, start, end = found[0]
-    if kind != b"IHDR" or end - start != 13:
-        return 0
-    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, start)
-    if colour not in CHANNELS or interlaced:
-        return 0
-    return int(height * (1 + -(-width * depth * CHANNELS[colour] // 8)))
+def _most(data: bytes, header: Chunk) -> int:
+    """More bytes than the rows of a picture of this header can have, of whatever kind it is."""
+    width, height = struct.unpack_from(">II", data, header.start)
+    return int((height + 8) * (8 * width + 16))
 
 
 def _pieces(data: bytes, run: Iterable[Chunk]) -> Iterator[memoryview]:
@@ -118,34 +108,33 @@ def _pieces(data: bytes, run: Iterable[Chunk]) -> Iterator[memoryview]:
             yield view[at : min(at + PIECE, end)]
 
 
-def _inflated(pieces: Iterator[memoryview], length: int) -> Iterator[bytes]:
-    """`length` bytes in blocks of `STORED`, the last one shorter; what follows is not looked at."""
+def _inflated(pieces: Iterator[memoryview], most: int) -> Iterator[bytes]:
+    """At least `most` bytes if there are so many, at most `INFLATED` at once."""
     stream = deflate.decompressobj()
     pending: bytes | memoryview = b""
-    for start in range(0, length, STORED):
-        wanted = min(STORED, length - start)
-        block = b""
-        while len(block) < wanted:
-            pending = pending or next(pieces, b"")
-            more = stream.decompress(pending, wanted - len(block))
-            # Neither goes on after its end without copying all that is left, again and again.
-            if len(block) + len(more) < wanted and (stream.eof or not (pending or more)):
-                raise ImageError("is damaged or truncated: its pixel data end early")
-            pending = stream.unconsumed_tail
-            block = block + more if block else more
-        yield block
+    while most > 0 and not stream.eof:
+        pending = pending or next(pieces, b"")
+        content = stream.decompress(pending, INFLATED)
+        if not pending and not content:
+            return
+        pending = stream.unconsumed_tail
+        most -= len(content)
+        if content:
+            yield content
 
 
-def _stored(blocks: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """A zlib stream (RFC 1950) of stored blocks."""
-    yield b"\x78\x01"
-    adler, left = 1, length
-    for block in blocks:
-        left -= len(block)
-        yield struct.pack("<BHH", left == 0, len(block), len(block) ^ STORED)
-        yield block
-        adler = deflate.adler32(block, adler)
-    yield adler.to_bytes(4, "big")
+def _stored(contents: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """A chunk each, of the one zlib stream (RFC 1950) that they are; it has no end."""
+    start = ZLIB_HEADER
+    for content in contents:
+        blocks = [memoryview(content)[at : at + STORED] for at in range(0, len(content), STORED)]
+        size = len(start) + 5 * len(blocks) + len(content)
+        yield struct.pack(">I4s", size, b"IDAT") + start
+        for block in blocks:
+            yield struct.pack("<BHH", 0, len(block), len(block) ^ 0xFFFF)
+            yield block
+        yield bytes(4)
+        start = b""
 
 
 class _Stream(io.RawIOBase):
@@ -157,7 +146,7 @@ class _Stream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """`size` bytes, fewer only at the end; all if negative."""
         read: list[memoryview] = []
-        left = size if size >= 0 else LONGEST
+        left = size if size >= 0 else sys.maxsize
         while left:
             if not self._part:
                 part = next(self._parts, None)

@@ -10,7 +10,7 @@ import struct
 import warnings
 from importlib import import_module
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -124,13 +124,14 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
         return Image.open(BytesIO(data), formats=FORMATS)
     import_module(f"PIL.{PLUGINS[name]}")
     factory, _ = Image.OPEN[name]
-    content: IO[bytes] = BytesIO(data)
-    if name == "PNG":
-        from edge_app.images import png
-
-        content = cast("IO[bytes]", png.inflated(data))  # checks its checksums, too
     try:
-        return factory(content, "")
+        if name == "PNG":
+            from edge_app.images import png
+
+            image = factory(png.inflated(data), "")
+            image.decodermaxblock = png.AT_ONCE
+            return image
+        return factory(BytesIO(data), "")
     except (SyntaxError, IndexError, TypeError, struct.error):
         raise UnidentifiedImageError from None
 

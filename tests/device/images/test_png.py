@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from edge_app.errors import ImageError
 from edge_app.images import png as module
-from edge_app.images.png import MAX_CHUNKS, SIGNATURE, chunks, inflated
+from edge_app.images.png import INFLATED, MAX_CHUNKS, SIGNATURE, chunks, inflated
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 from tests.device.pictures import png, png_chunk, radiograph
@@ -93,17 +93,30 @@ def test_pillow_sees_the_same_picture(data: bytes) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_rows_longer_than_a_stored_block_are_the_same(inflater: str) -> None:
-    samples = np.random.default_rng(0).integers(0, 1 << 16, (5, 40_000, 3)).astype(np.uint16)
+def test_rows_longer_than_a_block_are_the_same(inflater: str) -> None:
+    samples = np.random.default_rng(0).integers(0, 1 << 16, (3, 60_000, 3)).astype(np.uint16)
     data = png(samples, colour=2)
     np.testing.assert_array_equal(pixels(inflated(data))[1], pixels(io.BytesIO(data))[1])
 
 
-@pytest.mark.parametrize("kind", ["interlaced", "animated"])
-def test_what_is_more_than_rows_is_left_to_pillow(kind: str) -> None:
-    extra = png_chunk(b"acTL", struct.pack(">II", 1, 0)) if kind == "animated" else b""
-    data = png(radiograph(), interlaced=kind == "interlaced", extra=extra)
+def test_an_interlaced_picture_is_the_same(inflater: str) -> None:
+    for samples in (radiograph(), radiograph(1, 3), radiograph(300, 400)):
+        again = pixels(inflated(png(samples, interlaced=True)))[1]
+        np.testing.assert_array_equal(again, samples)
+
+
+def test_an_animated_picture_is_left_as_it_is() -> None:
+    data = png(radiograph(), extra=png_chunk(b"acTL", struct.pack(">II", 1, 0)))
     assert inflated(data).read() == data
+
+
+def test_no_more_is_inflated_than_the_picture_needs(inflater: str) -> None:
+    """Of what goes on behind it, a thousand times as long as in the file."""
+    gray = radiograph(40, 60)
+    rows = b"".join(b"\0" + row.tobytes() for row in gray)
+    data = file_of(rows + bytes(100 << 20), 60, 40, 8, 0)
+    assert len(inflated(data).read()) < 2 * INFLATED
+    np.testing.assert_array_equal(read_image(io.BytesIO(data), Limits()).pixels, gray)
 
 
 def test_text_after_the_picture_is_still_there() -> None:
@@ -137,15 +150,8 @@ def test_pixel_data_that_end_early_are_refused(inflater: str) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in radiograph(40, 60))
     for missing in (1, 61, len(rows) - 1):
         data = file_of(rows[:-missing], 60, 40, 8, 0)
-        with pytest.raises(ImageError, match="pixel data end early"):
+        with pytest.raises(ImageError, match="truncated"):
             read_image(io.BytesIO(data), Limits())
-
-
-def test_pixel_data_that_go_on_are_harmless(inflater: str) -> None:
-    gray = radiograph(40, 60)
-    rows = b"".join(b"\0" + row.tobytes() for row in gray)
-    image = read_image(io.BytesIO(file_of(rows + bytes(1000), 60, 40, 8, 0)), Limits())
-    np.testing.assert_array_equal(image.pixels, gray)
 
 
 def test_what_follows_the_pixel_data_costs_no_time(inflater: str) -> None:
@@ -153,7 +159,7 @@ def test_what_follows_the_pixel_data_costs_no_time(inflater: str) -> None:
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1000, 1000, 8, 0, 0, 0, 0))
     body = png_chunk(b"IDAT", short + bytes(100 << 20)) + png_chunk(b"IEND", b"")
     start = time.process_time()
-    with pytest.raises(ImageError, match="pixel data end early"):
+    with pytest.raises(ImageError, match="truncated"):
         read_image(io.BytesIO(SIGNATURE + header + body), Limits())
     assert time.process_time() - start < 5  # it would be minutes
 
@@ -167,7 +173,7 @@ def test_a_picture_is_not_held_twice_while_it_is_inflated(inflater: str) -> None
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < side * side / 10
+    assert peak < side * side / 5
 
 
 @pytest.mark.parametrize(
