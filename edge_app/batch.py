@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from contextlib import closing, contextmanager, nullcontext, suppress
+from itertools import chain, islice
 from types import FrameType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
-from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError
+from edge_app.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, ImageError, TooManyPixelsError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import read_image
 from edge_app.inference.classifier import Classifier, Findings
 from edge_app.output import Writer, complain
 from edge_app.sources import STANDARD_INPUT, is_utf8, printable
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
 Item = TypeVar("Item")
 Reader = Callable[[str, Limits], Radiograph]
 
 AHEAD: Final = 2
-"""Images begun per worker before the first of them is answered: memory stays flat."""
+"""Images begun beyond those that are worked on: memory stays flat."""
 
-HELD: Final = 1 << 22
-"""Pixels of a picture beside which one worker reads the next: a large one is alone in memory."""
+DECODED: Final = 8
+"""Bytes that a pixel of 16-bit gray takes while it is decoded."""
 
 
-@dataclass
 class Tally:
     """How a batch went."""
 
-    answered: int = 0
-    refused: int = 0
-    blank: int = 0
-    withheld: int = 0
-    interrupted: bool = False
+    def __init__(self) -> None:
+        self.answered = self.refused = self.blank = self.withheld = 0
+        self.interrupted = False
 
     @property
     def exit_code(self) -> int:
@@ -85,9 +79,7 @@ def classify_all(
     try:
         with (
             interruptible() as interrupted,
-            closing(
-                _all_scored(sources, classifier, partial(_read, limits, read), workers)
-            ) as answers,
+            closing(_all_scored(sources, classifier, read, limits, workers)) as answers,
         ):
             for source, scored in answers:
                 _answer(source, scored, writer, tally)
@@ -100,92 +92,81 @@ def classify_all(
 
 
 def _all_scored(
-    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read], workers: int
+    sources: Iterable[str], classifier: Classifier, read: Reader, limits: Limits, workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
-    if workers == 1:
-        return _scored_in_turn(sources, classifier, read)
-    return _scored_by_threads(sources, classifier, read, workers)
-
-
-def _scored_in_turn(
-    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read]
-) -> Generator[tuple[str, Scored], None, None]:
-    """One after the other; while the network looks at one, a thread decodes the next."""
-    pool: ThreadPoolExecutor | None = None
-    todo = iter(sources)
-    source = next(todo, None)
-    image = read(source) if source is not None else None
-    try:
-        while source is not None and image is not None:
-            following, ahead = next(todo, None), None
-            # Only the main thread can be interrupted while it waits for standard input.
-            if following not in (None, STANDARD_INPUT) and _is_small(image):
-                pool = pool or _reader()
-                ahead = pool.submit(read, following)
-            scored = _score(classifier, image)
-            image = None  # a large picture goes before the next one comes
-            yield source, scored
-            del scored
-            if following is not None:
-                image = ahead.result() if ahead else read(following)
-            source = following
-    finally:
-        if pool:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _reader() -> ThreadPoolExecutor:
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(1)
-
-
-def _is_small(image: Read) -> bool:
-    return isinstance(image, ImageError) or (
-        int(image.facts["width"]) * int(image.facts["height"]) <= HELD
-    )
+    if workers > 1:
+        return _scored_by_threads(sources, classifier, read, limits, workers)
+    return ((source, _score(classifier, _read(read, source, limits))) for source in sources)
 
 
 def _scored_by_threads(
-    sources: Iterable[str], classifier: Classifier, read: Callable[[str], Read], workers: int
+    sources: Iterable[str], classifier: Classifier, read: Reader, limits: Limits, workers: int
 ) -> Generator[tuple[str, Scored], None, None]:
     """In the order of the sources. Decoders and interpreters run without Python's lock."""
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
     from queue import SimpleQueue
 
+    todo = iter(sources)
+    first = list(islice(todo, workers))
+    # A device serves one; images are decoded beside it all the same.
+    interpreters = 1 if classifier.session.delegate else len(first)
     idle: SimpleQueue[Classifier] = SimpleQueue()
-    for _ in range(workers - 1):
-        idle.put(classifier.another())
     idle.put(classifier)
+    for _ in range(interpreters - 1):
+        idle.put(classifier.another())
+    read = _large_ones_alone(read, _pixels_each(workers))
 
     def work(source: str) -> Scored:
+        image = _read(read, source, limits)
         one = idle.get()
         try:
-            return _score(one, read(source))
+            return _score(one, image)
         finally:
             idle.put(one)
 
     begun: deque[tuple[str, Future[Scored]]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
-        for source in sources:
+        for source in chain(first, todo):
             if source == STANDARD_INPUT:  # only the main thread can be interrupted while it waits
                 future: Future[Scored] = Future()
                 future.set_result(work(source))
             else:
                 future = pool.submit(work, source)
             begun.append((source, future))
-            if len(begun) > AHEAD * workers:
-                first, future = begun.popleft()
-                yield first, future.result()
-        for first, future in begun:
-            yield first, future.result()
+            if len(begun) == workers + AHEAD:
+                oldest, future = begun.popleft()
+                yield oldest, future.result()
+        for source, future in begun:
+            yield source, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(limits: Limits, read: Reader, source: str) -> Read:
+def _pixels_each(workers: int) -> int:
+    """Of pictures that so many workers may decode at once in a quarter of the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return memory // 4 // DECODED // workers
+
+
+def _large_ones_alone(read: Reader, pixels: int) -> Reader:
+    """The same reader, but no two pictures of more than `pixels` are decoded at once."""
+    from threading import Lock
+
+    large = Lock()
+
+    def alone(source: str, limits: Limits) -> Radiograph:
+        if limits.max_pixels > pixels and source != STANDARD_INPUT:  # which is read only once
+            with suppress(TooManyPixelsError):
+                return read(source, limits._replace(max_pixels=pixels))
+        with large if limits.max_pixels > pixels else nullcontext():
+            return read(source, limits)
+
+    return alone
+
+
+def _read(read: Reader, source: str, limits: Limits) -> Read:
     try:
         return read(source, limits)
     except ImageError as error:

@@ -10,11 +10,12 @@ from contextlib import suppress
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from edge_app import DISCLAIMER, __version__
+from edge_app.cores import cores
 from edge_app.errors import (
     EXIT_DONE,
     EXIT_GATE,
@@ -31,6 +32,8 @@ from edge_app.runtimes.asked import AUTO, Asked
 
 if TYPE_CHECKING:
     from edge_app.inference.classifier import Classifier
+
+LIMITS: Final = Limits()
 
 app = typer.Typer(
     add_completion=False,
@@ -100,7 +103,9 @@ def classify(
     runtime: RuntimeOption = AUTO,
     delegate: DelegateOption = AUTO,
     threads: ThreadsOption = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Images worked on at once.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
@@ -121,8 +126,8 @@ def classify(
     force: Annotated[
         bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
     ] = False,
-    max_bytes: MaxBytesOption = Limits.max_bytes,
-    max_pixels: MaxPixelsOption = Limits.max_pixels,
+    max_bytes: MaxBytesOption = LIMITS.max_bytes,
+    max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
     from edge_app.batch import Reader, classify_all, read_source, with_progress
@@ -133,9 +138,9 @@ def classify(
         raise UsageError("give IMAGE... or --camera N: one of them, not both")
     if json and csv:
         raise UsageError("--json and --csv exclude each other")
-    # Workers share the cores already.
-    threads = threads or (1 if workers > 1 else None)
-    asked = Asked(runtime, delegate, threads)
+    many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
+    workers = workers or (cores() if many else 1)
+    asked = Asked(runtime, delegate, threads, workers)
     classifier = _classifier(model, operating_point, asked, force=force)
     # What is drawn on, or rectified, is read at its full size.
     whole = bool(heatmap or film)
@@ -151,7 +156,6 @@ def classify(
         read_one = film_reader(read_one, classifier.check, classifier.model.input_spec)
     images = images or []
     sources = Sources(images, recursive)
-    many = len(images) > 1 or os.path.isdir(images[0])
     writer: Writer
     if json:
         writer = JsonWriter(classifier, top, many, sys.stdout)
@@ -218,8 +222,8 @@ def evaluate(
     threads: ThreadsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
     json: JsonOption = False,
-    max_bytes: MaxBytesOption = Limits.max_bytes,
-    max_pixels: MaxPixelsOption = Limits.max_pixels,
+    max_bytes: MaxBytesOption = LIMITS.max_bytes,
+    max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
     from functools import partial
@@ -386,10 +390,7 @@ def doctor(
 
 
 def main() -> NoReturn:
-    """Entry point: every error one line and an exit code of its own, never a traceback."""
-    gc.set_threshold(50_000)  # start-up makes many objects and no garbage
-    # numpy's threads would cost a third of a short process's CPU time; nothing here needs them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """Every error one line and an exit code of its own, never a traceback."""
     _keep_only(sys.argv[1] if len(sys.argv) > 1 else "")
     from edge_app.output import complain
 

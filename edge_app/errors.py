@@ -35,6 +35,10 @@ class ImageError(EdgeCxrError):
     kind = "image"
 
 
+class TooManyPixelsError(ImageError):
+    """This image is larger than is allowed."""
+
+
 class DatasetError(EdgeCxrError):
     """The labelled data set as a whole cannot be used."""
 

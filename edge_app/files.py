@@ -44,12 +44,11 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
                     raise UnreadableError(f"is {kind}, not a file")
                 if status.st_size > max_bytes:
                     raise TooLargeError(f"is larger than {max_bytes} bytes")
-                with open(descriptor, "rb", closefd=False) as file:
-                    # Room for all that is allowed would be mapped anew for every file.
-                    data = file.read(min(status.st_size, max_bytes) + 1)
-                    if len(data) > status.st_size:  # it grows, or its file system tells no size
-                        data += file.read(max_bytes + 1 - len(data))
-            finally:  # open() leaves a descriptor it refuses (a folder's) to its caller
+                # Room for all that is allowed would be mapped anew for every file.
+                data = os.read(descriptor, status.st_size + 1)
+                if len(data) != status.st_size:  # more than a call gives, or it grows or shrinks
+                    data += _rest(descriptor, max_bytes + 1 - len(data))
+            finally:
                 os.close(descriptor)
     except FileNotFoundError:
         raise UnreadableError("no such file") from None
@@ -61,6 +60,11 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
     if len(data) > max_bytes:
         raise TooLargeError(f"is larger than {max_bytes} bytes")
     return data
+
+
+def _rest(descriptor: int, most: int) -> bytes:
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read(most)
 
 
 def write_whole(path: Path, data: bytes) -> None:

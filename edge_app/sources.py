@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 STANDARD_INPUT = "-"
 
 
-@dataclass
 class Sources:
     """Files to classify, in the order given; folders stand for their files, sorted by name.
 
@@ -18,9 +16,9 @@ class Sources:
     counted in `left_out`.
     """
 
-    named: Iterable[str]
-    recursive: bool = False
-    left_out: int = field(default=0, init=False)
+    def __init__(self, named: Iterable[str], recursive: bool = False) -> None:
+        self.named, self.recursive = named, recursive
+        self.left_out = 0
 
     def __iter__(self) -> Iterator[str]:
         for name in self.named:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from edge_app.cores import cores
+
 THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Of a Raspberry Pi: the number that `vcgencmd get_throttled` shows."""
 
@@ -68,7 +70,7 @@ def settings(root: Path = Path("/")) -> dict[str, Any]:
         "governor": _text(folder / "scaling_governor"),
         "max_mhz": _megahertz(folder / "cpuinfo_max_freq"),
         "kernel": f"{os.uname().sysname} {os.uname().release}",
-        "cpus_allowed": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cpus_allowed": cores(),
     }
 
 

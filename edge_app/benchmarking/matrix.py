@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edge_app.cores import cores
 from edge_app.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_app.inference.model_file import locate, read
 from edge_app.runtimes.asked import AUTO, CPU, EDGETPU, Asked
@@ -118,7 +118,6 @@ def opened(question: Mapping[str, Any]) -> Classifier:
 
 def worker_counts(most: int | None) -> list[int]:
     """1, 2, 4 … and the last: as many as this process may use cores, or `most`."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    last = most or allowed or 1
+    last = most or cores()
     counts = [1 << power for power in range(last.bit_length()) if 1 << power < last]
     return [*counts, last]

@@ -7,7 +7,6 @@ this runs (heat, other programs) meets every combination alike.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from edge_app.benchmarking.matrix import Cell
 from edge_app.benchmarking.pipeline import STAGES, YARDSTICKS
 from edge_app.benchmarking.processes import ProcessError, ask, launch
 from edge_app.benchmarking.quantity import Quantity
+from edge_app.cores import cores
 from edge_app.errors import ModelError, RuntimeUnavailableError
 
 MIN_ROUNDS: Final = 5
@@ -29,7 +29,7 @@ MAX_ROUNDS: Final = 40
 STAGE_SECONDS: Final = 1.0
 BATCH_SECONDS: Final = 1.0
 
-COMMAND: Final = (sys.executable, "-c", "from edge_app.cli import main; main()")
+COMMAND: Final = (sys.executable, "-c", "from edge_app.__main__ import main; main()")
 """What the `edge-cxr` script does."""
 
 PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
@@ -180,6 +180,4 @@ def drift(all_measured: Sequence[Measured]) -> float:
 
 def one_core() -> bool:
     """Whether this process may use one core only."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) == 1
-    return os.cpu_count() == 1
+    return cores() == 1

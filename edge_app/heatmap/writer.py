@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -55,7 +54,7 @@ class HeatmapWriter:
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         if findings.findings:
             try:
-                findings = replace(findings, heatmap=self._write(name, image, findings))
+                findings = findings._replace(heatmap=self._write(name, image, findings))
             except OutputError as error:
                 self.failed += 1
                 complain(f"{name}: {error}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from edge_app.errors import ImageError
+from edge_app.errors import ImageError, TooManyPixelsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,15 +19,13 @@ MAX_SIDE = 65_535
 """DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What is refused unread: bytes of the file, pixels of the image."""
 
     max_bytes: int = 128 << 20
     max_pixels: int = 25_000_000
 
 
-@dataclass(frozen=True)
 class Radiograph:
     """An 8-bit grayscale image and how it came about.
 
@@ -38,9 +35,10 @@ class Radiograph:
         warnings: one line each; the pixels are usable but something about them is unusual.
     """
 
-    picture: Picture
-    facts: dict[str, Any]
-    warnings: tuple[str, ...] = field(default=())
+    def __init__(
+        self, picture: Picture, facts: dict[str, Any], warnings: tuple[str, ...] = ()
+    ) -> None:
+        self.picture, self.facts, self.warnings = picture, facts, warnings
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -54,14 +52,15 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
     """Refuse an image by its declared size, before anything is decoded.
 
     Raises:
-        ImageError: no pixels, more than `limits.max_pixels`, or a side longer than `MAX_SIDE`.
+        ImageError: no pixels, or a side longer than `MAX_SIDE`.
+        TooManyPixelsError: more than `limits.max_pixels`.
     """
     if width < 1 or height < 1:
         raise ImageError(f"declares {width}x{height} pixels: there is no image in it")
     if max(width, height) > MAX_SIDE:
         raise ImageError(f"declares {width}x{height} pixels: no side may exceed {MAX_SIDE}")
     if width * height > limits.max_pixels:
-        raise ImageError(
+        raise TooManyPixelsError(
             f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
             "raise --max-pixels if it is really a radiograph"
         )

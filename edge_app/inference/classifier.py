@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from edge_app.errors import ModelError, UsageError
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.inference.calibration import calibrated
-from edge_app.inference.input_check import BLANK_RANGE, Verdict
+from edge_app.inference.input_check import BLANK, BLANK_RANGE, Verdict
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.preprocess import resize, to_tensor
 from edge_app.labels import LABELS
@@ -24,8 +23,7 @@ MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One label's answer.
 
     Attributes:
@@ -43,8 +41,7 @@ class Finding:
     above: bool | None
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(NamedTuple):
     """The answer for one radiograph.
 
     Attributes:
@@ -107,6 +104,12 @@ class Classifier:
         self.asked = asked or Asked()
         self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
+        # Lists made arrays once, not for every image.
+        self._real_logits, self._real_map = model.real("logits"), model.real("map")
+        calibration = model.manifest["calibration"]
+        self._calibration = {
+            name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
+        }
 
     def another(self) -> Classifier:
         """The same with an interpreter of its own: one serves one thread at a time."""
@@ -124,7 +127,7 @@ class Classifier:
         check = self.judged(image, resized)
         if check and check.flagged and not self.force:
             nothing = np.zeros((0, 0, len(LABELS)), np.float32)
-            return Findings((), nothing, image.warnings, _is_blank(resized), check)
+            return Findings((), nothing, image.warnings, check.kind == BLANK, check)
         return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
 
     def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
@@ -149,12 +152,11 @@ class Classifier:
     ) -> Findings:
         """What the network, and the input check, said of an image → scores, decisions, warnings."""
         logits, activation = self._real(raw)
-        scores = calibrated(logits, self.model.manifest["calibration"])
+        scores = calibrated(logits, self._calibration)
+        rows = zip(LABELS, logits.tolist(), scores.tolist(), self.thresholds, strict=True)
         findings = tuple(
-            Finding(
-                label, float(logit), float(score), at, None if at is None else bool(score >= at)
-            )
-            for label, logit, score, at in zip(LABELS, logits, scores, self.thresholds, strict=True)
+            Finding(label, logit, score, at, None if at is None else score >= at)
+            for label, logit, score, at in rows
         )
         warnings = list(image.warnings)
         height, width = image.facts["height"], image.facts["width"]
@@ -162,7 +164,7 @@ class Classifier:
             warnings.append(
                 f"is {width}x{height}: stretched to a square far from what was trained on"
             )
-        blank = _is_blank(resized)
+        blank = _is_blank(resized, check)
         if check and check.reason and not blank:
             warnings.append(f"{check.reason}; its scores mean little")
         if blank:
@@ -170,10 +172,10 @@ class Classifier:
         return Findings(findings, activation, tuple(warnings), blank, check)
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits = self.model.real(raw.logits, "logits")
+        logits = self._real_logits(raw.logits)
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        return logits, self.model.real(raw.map, "map")
+        return logits, self._real_map(raw.map)
 
     def provenance(self) -> dict[str, Any]:
         """What a stored result needs to be trusted later, for JSON."""
@@ -189,5 +191,7 @@ class Classifier:
         }
 
 
-def _is_blank(resized: NDArray[np.uint8]) -> bool:
+def _is_blank(resized: NDArray[np.uint8], check: Verdict | None) -> bool:
+    if check:
+        return check.kind == BLANK
     return int(resized.max()) - int(resized.min()) < BLANK_RANGE

@@ -17,11 +17,12 @@ import os
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,7 @@ BROKEN_ZIP: Final = (
 HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN DATA"
 
 
-@dataclass(frozen=True)
-class Golden:
+class Golden(NamedTuple):
     """K input tensors and what the reference run answered, in the model's own dtypes.
 
     Attributes:
@@ -74,8 +74,7 @@ class Golden:
     maps: NDArray[Any]
 
 
-@dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """A model that was read and found whole.
 
     Attributes:
@@ -120,14 +119,15 @@ class ModelFile:
         limits = np.array(stated["limits"], np.float32)
         return InputCheck(self.input_spec.height, stated["grid"], weights, limits)
 
-    def real(self, values: NDArray[Any], output: Literal["logits", "map"]) -> NDArray[np.float32]:
-        """What an output's stored numbers mean: logits, float32 of the same shape (…, 15)."""
-        given = dequantize(values, self.manifest["outputs"][output]["quantization"])
-        spans = self.manifest.get("spans")
+    def real(
+        self, output: Literal["logits", "map"]
+    ) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        """What an output's stored numbers, (…, 15), mean: logits, float32 of the same shape."""
+        stated, spans = self.manifest["outputs"][output]["quantization"], self.manifest.get("spans")
         if spans is None:
-            return given
+            return partial(dequantize, quantization=stated)
         slope, intercept = (np.array(spans[name], np.float32) for name in ("slope", "intercept"))
-        return given * slope + intercept
+        return lambda values: dequantize(values, stated) * slope + intercept
 
     @property
     def logit_steps(self) -> NDArray[np.float64] | None:

@@ -8,8 +8,7 @@ with scale 1/128 and zero point 0, so quantizing the input costs nothing.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,7 @@ OVERSAMPLING: Final = 4
 changes an input by less than another JPEG quality does; at twice the size it would be more."""
 
 
-@dataclass(frozen=True)
-class InputSpec:
+class InputSpec(NamedTuple):
     """What a network wants to see: one gray channel, `height`×`width` pixels, square."""
 
     height: int
@@ -49,7 +47,7 @@ class InputSpec:
         return OVERSAMPLING * max(self.height, self.width)
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
 
 def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
@@ -57,10 +55,13 @@ def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
     from PIL import Image
 
     size = (spec.width, spec.height)
-    picture = Image.fromarray(gray) if isinstance(gray, np.ndarray) else gray
-    if picture.size == size:
-        return np.asarray(gray)
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+    if isinstance(gray, np.ndarray):
+        if gray.shape == (spec.height, spec.width):
+            return gray
+        gray = Image.fromarray(gray)
+    if gray.size != size:
+        gray = gray.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(gray)
 
 
 def quantized(resized: NDArray[np.uint8]) -> NDArray[np.int8]:

@@ -18,9 +18,12 @@ class Asked(NamedTuple):
     Attributes:
         runtime: a runtime's name, or ``auto``.
         delegate: ``auto``, ``cpu``, ``edgetpu`` or a library's path.
-        threads: None for the number that was fastest when it was tried.
+        threads: None for the number that was fastest when it was tried, or one for each of
+            several workers.
+        workers: images at once, each with an interpreter of its own.
     """
 
     runtime: str = AUTO
     delegate: str = AUTO
     threads: int | None = None
+    workers: int = 1

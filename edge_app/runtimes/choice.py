@@ -144,7 +144,7 @@ def _on_cpu(
         "delegate": _why_cpu(asked, faults),
         "threads": _why_threads(asked, verdict),
     }
-    threads = asked.threads or verdict.threads
+    threads = asked.threads or (1 if asked.workers > 1 else verdict.threads)
     return Choice(runtime, None, threads, why, tuple(faults), tuple(broken), tuple(notes), verdict)
 
 
@@ -187,6 +187,8 @@ def _why_cpu(asked: Asked, faults: list[Fault]) -> str:
 def _why_threads(asked: Asked, verdict: Verdict) -> str:
     if asked.threads:
         return "asked for"
+    if asked.workers > 1:
+        return "one for each worker"
     if not verdict.milliseconds:
         return "not measured"
     counts = " or ".join(str(n) for n in sorted(verdict.milliseconds))

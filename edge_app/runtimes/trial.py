@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from edge_app.cores import cores
 from edge_app.errors import ModelError, UsageError
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.self_test import SelfTest
@@ -120,11 +121,6 @@ def limit() -> int:
     if not given.isdecimal() or not 1 <= int(given) <= 3600:
         raise UsageError(f"{SECONDS_VARIABLE}={given}: it takes whole seconds, 1 to 3600")
     return int(given)
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def _child(request: dict[str, Any], seconds: int) -> Heard:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from edge_app import __version__
+from edge_app.cores import cores
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.model_file import ModelFile
 from edge_app.runtimes.fault import LASTING, Fault
@@ -171,7 +172,7 @@ def _processor() -> list[Any]:
     lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
     facts = {key.strip(): value.strip() for key, _, value in lines}
     steady = {key: value for key, value in facts.items() if key.lower() not in PASSING}
-    return [os.uname().machine, len(os.sched_getaffinity(0)), steady]
+    return [os.uname().machine, cores(), steady]
 
 
 def _boot() -> str | None:

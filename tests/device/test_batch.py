@@ -1,81 +1,157 @@
-"""A batch: what is read beside what, and what is held meanwhile."""
+"""A batch: what is worked on beside what, and what is held meanwhile."""
 
 from __future__ import annotations
 
 import io
+import json
 import threading
 import weakref
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from edge_app.batch import HELD, classify_all
-from edge_app.errors import ImageError
+from edge_app import batch
+from edge_app.batch import AHEAD, classify_all
+from edge_app.cores import cores
+from edge_app.errors import ImageError, TooManyPixelsError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.inference.classifier import Classifier
 from edge_app.inference.model_file import locate, read
 from edge_app.output import CsvWriter
+from edge_app.runtimes.asked import Asked
 from edge_app.sources import STANDARD_INPUT
+from tests.device.conftest import Run
 
-LARGE = HELD + 1
+PIXELS = 1000
+"""Of a picture that may be decoded beside others, in these tests."""
+
+LARGE = PIXELS + 1
+LIMITS = Limits()
+PATIENCE = 10
+"""Seconds that a thread waits for what another is going to do."""
 
 
-@dataclass
 class Reading:
-    """Pictures that claim to have so many pixels, by name; notes how they were asked for.
+    """Pictures that claim to have so many pixels, by name; None is a broken one.
 
     Attributes:
+        meet: so many pictures are read at once, or the test fails.
         threads: which thread read which name; True is the main one.
         held: how many pictures were alive when each was read.
+        at_once: how many large pictures were decoded at once at most.
     """
 
-    pixels: dict[str, int | None]
-    threads: dict[str, bool] = field(default_factory=dict)
-    held: dict[str, int] = field(default_factory=dict)
-    alive: list[weakref.ref[Radiograph]] = field(default_factory=list)
+    def __init__(self, pixels: dict[str, int | None], meet: int = 1) -> None:
+        self.pixels = pixels
+        self.meeting = threading.Barrier(meet, timeout=PATIENCE)
+        self.threads: dict[str, bool] = {}
+        self.held: dict[str, int] = {}
+        self.alive: list[weakref.ref[Radiograph]] = []
+        self.at_once = self.large = 0
+        self.lock = threading.Lock()
 
     def __call__(self, source: str, limits: Limits) -> Radiograph:
-        self.threads[source] = threading.current_thread() is threading.main_thread()
-        self.held[source] = sum(each() is not None for each in self.alive)
         size = self.pixels[source]
         if size is None:
             raise ImageError("is empty")
+        if size > limits.max_pixels:
+            raise TooManyPixelsError("is larger")
+        with self.lock:
+            self.threads[source] = threading.current_thread() is threading.main_thread()
+            self.held[source] = sum(each() is not None for each in self.alive)
+            self.large += size == LARGE
+            self.at_once = max(self.at_once, self.large)
+        self.meeting.wait()
         gray = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
         image = Radiograph(gray, {"width": size, "height": 1, "sha256": "0" * 64})
-        self.alive.append(weakref.ref(image))
+        with self.lock:
+            self.alive.append(weakref.ref(image))
+            self.large -= size == LARGE
         return image
 
 
-def answered(reading: Reading) -> list[str]:
+def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> list[str]:
     """The names in the order of their answers."""
-    classifier = Classifier(read(locate("cxr-cnn28")), force=True)
+    asked = Asked(workers=workers)
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=asked, force=True)
     out = io.StringIO()
     names = list(reading.pixels)
-    classify_all(names, classifier, CsvWriter(classifier, out), Limits(), read=reading)
+    classify_all(names, classifier, CsvWriter(classifier, out), limits, workers, reading)
     return [line.split(",")[0] for line in out.getvalue().splitlines()[1:]]
 
 
-def test_the_next_picture_is_read_beside_the_network_and_answers_keep_their_order() -> None:
-    reading = Reading({"a": 100, "b": None, "c": 100, "d": 100})
-    assert answered(reading) == ["a", "b", "c", "d"]
-    assert reading.threads == {"a": True, "b": False, "c": False, "d": False}
-    assert max(reading.held.values()) <= 1
+@pytest.fixture(autouse=True)
+def _small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_pixels_each", lambda workers: PIXELS)
 
 
-def test_a_large_picture_is_alone_in_memory() -> None:
-    reading = Reading({"a": LARGE, "b": LARGE, "c": 100, "d": LARGE})
+def test_one_worker_starts_no_thread_and_holds_one_picture() -> None:
+    before = threading.active_count()
+    reading = Reading({"a": 100, "b": None, "c": LARGE, "d": 100})
     assert answered(reading) == ["a", "b", "c", "d"]
-    assert reading.threads == {"a": True, "b": True, "c": True, "d": False}
-    assert (reading.held["b"], reading.held["c"]) == (0, 0)
+    assert all(reading.threads.values())
+    assert max(reading.held.values()) == 0
+    assert threading.active_count() == before
+
+
+def test_so_many_workers_decode_at_once_and_answers_keep_their_order() -> None:
+    names = [f"{index:02d}" for index in range(12)]
+    reading = Reading(dict.fromkeys(names, 100), meet=3)
+    assert answered(reading, workers=3) == names
+    assert not any(reading.threads.values())
+
+
+def test_pictures_held_are_bounded_by_the_workers() -> None:
+    names = [f"{index:02d}" for index in range(60)]
+    reading = Reading(dict.fromkeys(names, 100))
+    assert answered(reading, workers=2) == names
+    assert max(reading.held.values()) <= 2 + AHEAD
+
+
+def test_large_pictures_are_decoded_one_at_a_time() -> None:
+    sizes = {f"{index:02d}": LARGE if index % 3 else 100 for index in range(30)}
+    reading = Reading(dict(sizes))
+    assert answered(reading, workers=4) == list(sizes)
+    assert reading.at_once == 1
+
+
+def test_the_users_own_limit_holds_beside_the_memorys() -> None:
+    reading = Reading({"a": 100, "b": LARGE, "c": PIXELS - 1})
+    for limit in (PIXELS - 2, PIXELS + 500):
+        answered(reading, workers=2, limits=Limits(max_pixels=limit))
+    assert set(reading.threads) == {"a", "b", "c"}  # by the larger limit
+    reading.threads.clear()
+    answered(reading, workers=2, limits=Limits(max_pixels=PIXELS - 2))
+    assert set(reading.threads) == {"a"}
 
 
 def test_standard_input_is_read_where_it_can_be_interrupted() -> None:
-    reading = Reading({"a": 100, STANDARD_INPUT: 100, "b": 100})
-    assert answered(reading) == ["a", STANDARD_INPUT, "b"]
-    assert reading.threads == {"a": True, STANDARD_INPUT: True, "b": False}
+    reading = Reading({"a": 100, STANDARD_INPUT: LARGE, "b": 100})
+    assert answered(reading, workers=2) == ["a", STANDARD_INPUT, "b"]
+    assert reading.threads == {"a": False, STANDARD_INPUT: True, "b": False}
 
 
-def test_one_picture_starts_no_thread() -> None:
-    before = threading.active_count()
-    assert answered(Reading({"a": 100})) == ["a"]
-    assert threading.active_count() == before
+def test_no_more_interpreters_are_made_than_there_are_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Classifier] = []
+    another = Classifier.another
+    monkeypatch.setattr(Classifier, "another", lambda self: made.append(another(self)) or made[-1])
+    assert answered(Reading({"a": 100, "b": 100}), workers=16) == ["a", "b"]
+    assert len(made) == 1
+
+
+def test_a_folder_is_worked_on_by_all_cores_with_a_thread_each(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.png").write_bytes(picture.read_bytes())
+    runtime = json.loads(run("classify", "--json", folder).stdout.splitlines()[0])["runtime"]
+    if cores() > 1:
+        assert runtime["threads"] == 1
+        assert runtime["why"]["threads"] == "one for each worker"
+    single = json.loads(run("classify", "--json", "--workers", 1, folder).stdout.splitlines()[0])
+    assert single["runtime"]["why"]["threads"] != "one for each worker"

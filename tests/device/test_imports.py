@@ -15,7 +15,7 @@ SCRIPT = """
 import atexit, sys
 atexit.register(lambda: print(*sorted(m.split(".")[0] for m in sys.modules), file=sys.stderr))
 sys.argv = ["edge-cxr", *sys.argv[1:]]
-from edge_app.cli import main
+from edge_app.__main__ import main
 main()
 """
 

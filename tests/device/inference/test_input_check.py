@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +243,7 @@ def test_a_picture_is_flagged_where_a_kind_exceeds_its_limit() -> None:
 
 
 def replace_side(side: int) -> Any:
-    return replace(read(shipped_models()[0]).input_spec, height=side, width=side)
+    return read(shipped_models()[0]).input_spec._replace(height=side, width=side)
 
 
 def test_there_is_a_grid_for_every_size_of_network() -> None:
@@ -334,7 +333,7 @@ def test_a_check_that_does_not_fit_is_refused(
 
 
 def test_weights_that_are_no_numbers_are_refused(with_check: ModelFile) -> None:
-    bad = replace(weights(), output_bias=np.full(1 + len(KINDS), np.nan, np.float32))
+    bad = weights()._replace(output_bias=np.full(1 + len(KINDS), np.nan, np.float32))
     with pytest.raises(ModelError, match="no weights"):
         model_file.write(
             *(with_check.path, with_check.flatbuffer, with_check.manifest, with_check.golden),

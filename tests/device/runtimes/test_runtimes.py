@@ -173,7 +173,7 @@ def test_the_current_folders_files_are_not_run_by_a_trial(
     marker = tmp_path / "run"
     for name in ("json", "numpy", "edge_app", "ai_edge_litert"):
         (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
-    script = "import sys; sys.path.remove(''); from edge_app.cli import main; main()"
+    script = "import sys; sys.path.remove(''); from edge_app.__main__ import main; main()"
     line = [sys.executable, "-c", script, "classify", "-m", cnn28, picture]
     repository = Path(__file__).resolve().parents[3]
     done = subprocess.run(
