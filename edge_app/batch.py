@@ -42,7 +42,9 @@ class Tally:
         return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE
 
 
-def read_source(source: str, limits: Limits, least: int | None = None) -> Radiograph:
+def read_source(
+    source: str, limits: Limits, least: int | None = None, *, digest: bool = True
+) -> Radiograph:
     """The radiograph in a file, or on standard input; see `read_image`.
 
     Raises:
@@ -52,10 +54,10 @@ def read_source(source: str, limits: Limits, least: int | None = None) -> Radiog
         if sys.stdin is None:
             raise ImageError("standard input is closed")
         with _at_once():
-            return read_image(sys.stdin.buffer, limits, least)
+            return read_image(sys.stdin.buffer, limits, least, digest=digest)
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits, least)
+    return read_image(source, limits, least, digest=digest)
 
 
 Read = Radiograph | ImageError

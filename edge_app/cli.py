@@ -145,7 +145,8 @@ def classify(
     # What is drawn on, or rectified, is read at its full size.
     whole = bool(heatmap or film)
     least = None if whole else classifier.model.input_spec.least
-    read_one: Reader = partial(read_source, least=least)
+    # Only JSON and a heatmap's name hold the file's digest.
+    read_one: Reader = partial(read_source, least=least, digest=json or heatmap is not None)
     if camera is not None:
         from edge_app.film.camera import camera_reader
 

@@ -32,7 +32,7 @@ def main():
     classifier = opened(Cell(question["model"], delegate="cpu").question())
     least = classifier.model.input_spec.least
 
-    read = partial(read_source, least=least)
+    read = partial(read_source, least=least, digest=False)
 
     def classify(paths):
         tally = classify_all(

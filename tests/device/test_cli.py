@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -85,6 +86,12 @@ def test_a_folder_is_answered_by_name_and_only_entered_deeper_when_asked(
 
     assert names() == ["a.png", "b.png", "no_suffix"]
     assert names("--recursive") == ["a.png", "b.png", "no_suffix", "below/c.png"]
+
+
+def test_json_holds_the_digest_of_each_file(run: Run, picture: Path) -> None:
+    data = picture.read_bytes()
+    answer = json.loads(run("classify", "--json", "-", stdin=data).stdout)
+    assert answer["image"]["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_csv_has_a_row_an_image_and_tells_errors(run: Run, picture: Path, tmp_path: Path) -> None:
