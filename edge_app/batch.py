@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 Reader = Callable[[str, Limits], Radiograph]
 
 AHEAD: Final = 2
-"""Images begun beyond those that are worked on: memory stays flat."""
+"""Images begun per worker before the first of them is answered: memory stays flat."""
 
 DECODED: Final = 8
 """Bytes that a pixel of 16-bit gray takes while it is decoded."""
@@ -127,21 +127,36 @@ def _scored_by_threads(
         finally:
             idle.put(one)
 
+    def here(source: str) -> Future[Scored]:
+        future: Future[Scored] = Future()
+        try:
+            future.set_result(work(source))
+        except Exception as error:  # its turn comes when those before it are answered
+            future.set_exception(error)
+        return future
+
     begun: deque[tuple[str, Future[Scored]]] = deque()
-    pool = ThreadPoolExecutor(workers)
+
+    def oldest() -> tuple[str, Scored]:
+        """The first answer. Until it is known, this thread is one of the workers."""
+        while not begun[0][1].done():
+            free = next((i for i, (_, future) in enumerate(begun) if future.cancel()), None)
+            if free is None:
+                break
+            begun[free] = begun[free][0], here(begun[free][0])
+        source, future = begun.popleft()
+        return source, future.result()
+
+    pool = ThreadPoolExecutor(workers - 1)
     try:
         for source in chain(first, todo):
-            if source == STANDARD_INPUT:  # only the main thread can be interrupted while it waits
-                future: Future[Scored] = Future()
-                future.set_result(work(source))
-            else:
-                future = pool.submit(work, source)
-            begun.append((source, future))
-            if len(begun) == workers + AHEAD:
-                oldest, future = begun.popleft()
-                yield oldest, future.result()
-        for source, future in begun:
-            yield source, future.result()
+            # Only the main thread can be interrupted while it waits for standard input.
+            alone = source == STANDARD_INPUT
+            begun.append((source, here(source) if alone else pool.submit(work, source)))
+            if len(begun) > AHEAD * workers:
+                yield oldest()
+        while begun:
+            yield oldest()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

