@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.contest import OURS_LABEL
+from benchmarks.goals import reached
 from edge_app.benchmarking.interval import Interval, paired_ratio
 from edge_app.benchmarking.plot import far_end, tick
 from edge_app.benchmarking.text import number
@@ -43,9 +44,8 @@ def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def ratio_text(found: Mapping[str, Any]) -> str:
+def ratio_text(between: Interval) -> str:
     """`1.54 (1.50 to 1.58)`."""
-    between = Interval(found["value"], found["low"], found["high"])
     if between.low is None or between.high is None:
         return f"{between.value:.2f}"
     return f"{between.value:.2f} ({between.low:.2f} to {between.high:.2f})"
@@ -84,6 +84,7 @@ def _lines(result: Result) -> Iterator[str]:
     yield ""
     yield from _contest(result, ("",))
     yield ""
+    yield from _goals(result)
     yield from _checks(result)
     if result["layers"]:
         yield from _layers(result)
@@ -106,8 +107,19 @@ def _contest(result: Result, beginnings: tuple[str, ...]) -> Iterator[str]:
             p90 = number(one["p90"], one["unit"]) if one["count"] > len(one["runs"]) else ""
             yield (
                 f"| {scenario} | {label} | {number(one['value'], one['unit'])}{spread} | {p90} | "
-                f"{ratio_text(between) if between else ''} |"
+                f"{ratio_text(Interval(**between)) if between else ''} |"
             )
+
+
+def _goals(result: Result) -> Iterator[str]:
+    yield "## What it was meant to reach"
+    yield ""
+    yield "| ratio, round by round | goal | measured | |"
+    yield "|---|---|---|---|"
+    for goal, found in reached(result["quantities"]):
+        met = "met" if goal.met_by(found.value) else "**missed**"
+        yield f"| {goal.words} | {goal.text} | {ratio_text(found)} | {met} |"
+    yield ""
 
 
 def _checks(result: Result) -> Iterator[str]:

@@ -147,10 +147,8 @@ def _checks(found: contest.Contest, quantities: dict[str, Any]) -> dict[str, str
         over, under = (quantities.get(s, {}).get(label) for s, label in (top, bottom))
         return f"{over[key] / under['value']:.3f}" if over and under else "not measured"
 
-    ours, one, tool = contest.OURS_LABEL, contest.ONE_THREAD, "invoke by litert-benchmark"
+    ours, one = contest.OURS_LABEL, contest.ONE_THREAD
     large = "1024×1024 PNG"
-    words["our `invoke` / litert-benchmark's"] = share((f"invoke, {large}", one), (tool, "int8"))
-    words["float32 / int8, litert-benchmark"] = share((tool, "float32"), (tool, "int8"))
     words["our SingleStream p90, one thread / LoadGen's"] = share(
         (f"SingleStream, {large}", one), ("LoadGen SingleStream", ours), "p90"
     )

@@ -116,9 +116,7 @@ def _cell(one: dict[str, Any], plain: dict[str, Any]) -> str:
     if one is plain:
         return value
     whole = min(len(one["runs"]), len(plain["runs"]))
-    between = paired_ratio(one["runs"][:whole], plain["runs"][:whole])
-    ends = {"value": between.value, "low": between.low, "high": between.high}
-    return f"{value} [{ratio_text(ends)}]"
+    return f"{value} [{ratio_text(paired_ratio(one['runs'][:whole], plain['runs'][:whole]))}]"
 
 
 def _lines(

@@ -23,7 +23,7 @@ from edge_app.inference.model_file import locate
 SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr benchmark"
 MAX_BYTES: Final = 32 << 20
-PACKAGES: Final = ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime")
+PACKAGES: Final = ("numpy", "Pillow", "isal", "ai-edge-litert", "tflite-runtime")
 
 RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
 """Of a classifier's provenance: which combination it is."""

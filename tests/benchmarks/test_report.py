@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import boards, report, suite, versions
 from benchmarks.contest import OURS_LABEL, Contest
+from benchmarks.goals import GOALS, reached
 from benchmarks.suite import _checks
 from tests.device.benchmarking.results import MACHINE, quantity
 
@@ -46,7 +47,7 @@ def made() -> dict[str, Any]:
         "model": {"name": "cxr-lite0-128", "dtype": "int8"},
         "quantities": quantities,
         "ratios": report.ratios(quantities),
-        "checks": {"float32 / int8, litert-benchmark": "2.000"},
+        "checks": {"our Offline rate, one worker / LoadGen's": "1.000"},
         "peak": {"macs": {"int8": 1e11, "float32": 5e10}, "bandwidth": 1e10},
         "layers": {"int8": [{**kind, "seconds": 2e-3, "least": 1e-3}]},
         "boards": {
@@ -97,6 +98,22 @@ def test_results_under_version_control_have_their_report() -> None:
         result = json.loads(path.read_text())
         assert result["command"].startswith("python -m benchmarks")
         assert path.with_suffix(".md").read_text() == writers[result["kind"]](result)
+        if result["kind"] == suite.KIND:
+            assert [goal for goal, _ in reached(result["quantities"])] == list(GOALS)
+
+
+def test_goals_are_met_from_their_own_side_and_the_missed_ones_say_so() -> None:
+    text = report.markdown(made())
+    row = "| whole process / smallest script, wall time | ≤ 1.35 | 1.30 (1.22 to 1.39) | met |"
+    assert row in text
+    row = (
+        "| folder / decoding alone, 1024×1024 PNG, one worker | ≥ 0.9 | 0.90 (0.89 to 0.91) | met |"
+    )
+    assert row in text
+    slower = made()
+    slower["quantities"]["cold start"][OURS_LABEL] = quantity([0.3, 0.31, 0.29])
+    assert "| **missed** |" in report.markdown(slower)
+    assert "two workers" not in text  # which were not measured
 
 
 def test_peers_that_answer_differently_are_seen() -> None:
@@ -105,4 +122,4 @@ def test_peers_that_answer_differently_are_seen() -> None:
     contest.logits["ONNX Runtime, int8, s"] = [[1.0, 2.5]]
     found = _checks(contest, {})
     assert found["largest difference of an int8 logit, smallest script and ONNX Runtime"] == "0.5"
-    assert found["our `invoke` / litert-benchmark's"] == "not measured"
+    assert found["our Offline rate, one worker / LoadGen's"] == "not measured"
