@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from edge_app import DISCLAIMER, __version__
-from edge_app.cores import cores
 from edge_app.errors import (
     EXIT_DONE,
     EXIT_GATE,
@@ -28,6 +27,7 @@ from edge_app.errors import (
 )
 from edge_app.images.radiograph import Limits
 from edge_app.models import DEFAULT_MODEL
+from edge_app.resources import cores
 from edge_app.runtimes.asked import AUTO, Asked
 
 if TYPE_CHECKING:
@@ -130,9 +130,10 @@ def classify(
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
-    from edge_app.batch import Reader, classify_all, read_source, with_progress
+    from edge_app.batch import classify_all, read_source, with_progress
     from edge_app.output import CsvWriter, JsonWriter, TableWriter, Writer, complain
     from edge_app.sources import Sources
+    from edge_app.workers import Reader
 
     if (camera is None) == (not images):
         raise UsageError("give IMAGE... or --camera N: one of them, not both")

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Prints answers in the order in which they come."""
+    """Prints answers in the order in which they come.
+
+    Attributes:
+        needs_picture: whether an answer's image must still have it.
+    """
+
+    needs_picture: bool
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None: ...
 
@@ -32,6 +38,8 @@ class Writer(Protocol):
 
 class TableWriter:
     """Readable columns: labels above their threshold first, then by score."""
+
+    needs_picture = False
 
     def __init__(self, classifier: Classifier, top: int | None, out: TextIO) -> None:
         self.classifier, self.top, self.out = classifier, top, out
@@ -67,6 +75,8 @@ class TableWriter:
 
 class CsvWriter:
     """One row an image: its scores, the labels at or above their thresholds, warnings, error."""
+
+    needs_picture = False
 
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
         self.rows = csv.writer(out, lineterminator="\n")
@@ -107,6 +117,8 @@ class CsvWriter:
 
 class JsonWriter:
     """One object an image: indented where it is the only one, otherwise one a line."""
+
+    needs_picture = False
 
     def __init__(self, classifier: Classifier, top: int | None, lines: bool, out: TextIO) -> None:
         self.top, self.out = top, out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app.cores import cores
+from edge_app.resources import cores
 
 THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Of a Raspberry Pi: the number that `vcgencmd get_throttled` shows."""

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_app.cores import cores
 from edge_app.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_app.inference.model_file import locate, read
+from edge_app.resources import cores
 from edge_app.runtimes.asked import AUTO, CPU, EDGETPU, Asked
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from edge_app.benchmarking.matrix import Cell
 from edge_app.benchmarking.pipeline import STAGES, YARDSTICKS
 from edge_app.benchmarking.processes import ProcessError, ask, launch
 from edge_app.benchmarking.quantity import Quantity
-from edge_app.cores import cores
 from edge_app.errors import ModelError, RuntimeUnavailableError
+from edge_app.resources import cores
 
 MIN_ROUNDS: Final = 5
 """Fewer give intervals too wide to be of use."""

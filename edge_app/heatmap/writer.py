@@ -38,6 +38,8 @@ class HeatmapWriter:
         OutputError: there can be no such folder.
     """
 
+    needs_picture = True
+
     def __init__(
         self, inner: Writer, classifier: Classifier, folder: Path, *, overwrite: bool
     ) -> None:

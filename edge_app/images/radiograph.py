@@ -47,6 +47,12 @@ class Radiograph:
 
         return np.ascontiguousarray(self.picture, np.uint8)
 
+    def without_picture(self) -> Radiograph:
+        """What is known of it, for where many are held."""
+        import numpy as np
+
+        return Radiograph(np.zeros((0, 0), np.uint8), self.facts, self.warnings)
+
 
 def require_pixels(width: int, height: int, limits: Limits) -> None:
     """Refuse an image by its declared size, before anything is decoded.

@@ -20,10 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edge_app.cores import cores
 from edge_app.errors import ModelError, UsageError
 from edge_app.inference.model_file import ModelFile
 from edge_app.inference.self_test import SelfTest
+from edge_app.resources import cores
 from edge_app.runtimes.delegate import Delegate
 from edge_app.runtimes.fault import (
     ABI,

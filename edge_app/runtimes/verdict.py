@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from edge_app import __version__
-from edge_app.cores import cores
 from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.inference.model_file import ModelFile
+from edge_app.resources import cores
 from edge_app.runtimes.fault import LASTING, Fault
 from edge_app.runtimes.runtime import Runtime
 from edge_app.runtimes.session import flatbuffer_for

@@ -11,22 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app import batch
-from edge_app.batch import AHEAD, classify_all
-from edge_app.cores import cores
+from edge_app import workers as module
+from edge_app.batch import classify_all
 from edge_app.errors import ImageError, ModelError, TooManyPixelsError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.inference.classifier import Classifier, Findings
 from edge_app.inference.model_file import locate, read
 from edge_app.output import CsvWriter
+from edge_app.resources import cores
 from edge_app.runtimes.asked import Asked
 from edge_app.sources import STANDARD_INPUT
+from edge_app.workers import AHEAD, DECODED
 from tests.device.conftest import Run
 
-PIXELS = 1000
-"""Of a picture that may be decoded beside others, in these tests."""
+LARGE = 10_000
+"""Pixels of a picture that may not be decoded beside others in `SMALL_MEMORY`, by 2 or more."""
 
-LARGE = PIXELS + 1
+SMALL_MEMORY = 4 * DECODED * 2 * (LARGE - 1)
 LIMITS = Limits()
 PATIENCE = 10
 """Seconds that a thread waits for what another is going to do."""
@@ -39,7 +40,7 @@ class Reading:
         met: so many pictures as asked for were being read at once.
         threads: which thread read which name; True is the main one.
         held: how many pictures were alive when each was read.
-        at_once: how many large pictures were decoded at once at most.
+        large: how many large ones were.
     """
 
     def __init__(self, pixels: dict[str, int | None], meet: int = 1) -> None:
@@ -48,7 +49,7 @@ class Reading:
         self.threads: dict[str, bool] = {}
         self.held: dict[str, int] = {}
         self.alive: list[weakref.ref[Radiograph]] = []
-        self.at_once = self.large = 0
+        self.large: dict[str, int] = {}
         self.lock = threading.Lock()
 
     def __call__(self, source: str, limits: Limits) -> Radiograph:
@@ -59,9 +60,10 @@ class Reading:
             raise TooManyPixelsError("is larger")
         with self.lock:
             self.threads[source] = threading.current_thread() is threading.main_thread()
-            self.held[source] = sum(each() is not None for each in self.alive)
-            self.large += size == LARGE
-            self.at_once = max(self.at_once, self.large)
+            alive = [image for each in self.alive if (image := each()) is not None]
+            self.held[source] = len(alive)
+            self.large[source] = sum(image.facts["width"] == LARGE for image in alive)
+            del alive
             self.reading += 1
             if self.reading == self.meet:
                 self.met.set()
@@ -70,7 +72,6 @@ class Reading:
         image = Radiograph(gray, {"width": size, "height": 1, "sha256": "0" * 64})
         with self.lock:
             self.alive.append(weakref.ref(image))
-            self.large -= size == LARGE
             self.reading -= 1
         return image
 
@@ -87,7 +88,7 @@ def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> lis
 
 @pytest.fixture(autouse=True)
 def _small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_pixels_each", lambda workers: PIXELS)
+    monkeypatch.setattr(module, "memory", lambda: SMALL_MEMORY)
 
 
 def test_one_worker_starts_no_thread_and_holds_one_picture() -> None:
@@ -113,21 +114,20 @@ def test_pictures_held_are_bounded_by_the_workers() -> None:
     assert max(reading.held.values()) <= 2 * AHEAD + 1
 
 
-def test_large_pictures_are_decoded_one_at_a_time() -> None:
+def test_of_large_pictures_there_is_one_at_a_time() -> None:
     sizes = {f"{index:02d}": LARGE if index % 3 else 100 for index in range(30)}
     reading = Reading(dict(sizes))
     assert answered(reading, workers=4) == list(sizes)
-    assert reading.at_once == 1
+    large = [name for name, size in sizes.items() if size == LARGE]
+    assert {reading.large[name] for name in large} == {0}
+    assert all(reading.threads[name] for name in large)
 
 
 def test_the_users_own_limit_holds_beside_the_memorys() -> None:
-    reading = Reading({"a": 100, "b": LARGE, "c": PIXELS - 1})
-    for limit in (PIXELS - 2, PIXELS + 500):
+    for limit, names in ((500, {"a"}), (LARGE - 1, {"a", "c"}), (LARGE, {"a", "b", "c"})):
+        reading = Reading({"a": 100, "b": LARGE, "c": 600})
         answered(reading, workers=2, limits=Limits(max_pixels=limit))
-    assert set(reading.threads) == {"a", "b", "c"}  # by the larger limit
-    reading.threads.clear()
-    answered(reading, workers=2, limits=Limits(max_pixels=PIXELS - 2))
-    assert set(reading.threads) == {"a"}
+        assert set(reading.threads) == names
 
 
 def test_standard_input_is_read_where_it_can_be_interrupted() -> None:
