@@ -42,7 +42,7 @@ def examine(asked: Asked, as_json: bool) -> int:
     found: dict[str, Any] = {
         "machine": _machine(),
         "packages": machine.packages(
-            ("numpy", "Pillow", "ai-edge-litert", "tflite-runtime", *OPTIONAL)
+            ("numpy", "Pillow", "isal", "ai-edge-litert", "tflite-runtime", *OPTIONAL)
         ),
         **_tried(asked),
         "verdicts": str(verdict.folder() or "") or None,

@@ -35,8 +35,8 @@ class ImageError(EdgeCxrError):
     kind = "image"
 
 
-class TooManyPixelsError(ImageError):
-    """This image is larger than is allowed."""
+class ImageTooLargeError(ImageError):
+    """This image has more pixels, or bytes, than is allowed."""
 
 
 class DatasetError(EdgeCxrError):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+PIECE = 1 << 24
+"""Bytes read at once where nothing tells how many there are."""
 
 SPECIAL = {
     stat.S_IFDIR: "a folder",
@@ -47,7 +51,7 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
                 # Room for all that is allowed would be mapped anew for every file.
                 data = os.read(descriptor, status.st_size + 1)
                 if len(data) != status.st_size:  # more than a call gives, or it grows or shrinks
-                    data += _rest(descriptor, max_bytes + 1 - len(data))
+                    data = b"".join((data, *_rest(descriptor, max_bytes + 1 - len(data))))
             finally:
                 os.close(descriptor)
     except FileNotFoundError:
@@ -62,9 +66,10 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
     return data
 
 
-def _rest(descriptor: int, most: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        return file.read(most)
+def _rest(descriptor: int, most: int) -> Iterator[bytes]:
+    while most > 0 and (piece := os.read(descriptor, min(most, PIECE))):
+        most -= len(piece)
+        yield piece
 
 
 def write_whole(path: Path, data: bytes) -> None:

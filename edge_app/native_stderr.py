@@ -6,18 +6,24 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
+from typing import Final
+
+SPEAKING: Final = RLock()
+"""Held by who writes to standard error, and by who silences it: no line of ours is lost."""
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
     """Throw away what is written to file descriptor 2 meanwhile (banners, logs, debug lines)."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, 2)
-        os.close(sink)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    with SPEAKING:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        try:
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, 2)
+            os.close(sink)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -15,6 +15,7 @@ from edge_app import DISCLAIMER
 from edge_app.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
 from edge_app.labels import LABELS
+from edge_app.native_stderr import SPEAKING
 
 if TYPE_CHECKING:
     from edge_app.inference.classifier import Classifier, Findings
@@ -163,7 +164,8 @@ class JsonWriter:
 
 def complain(line: str) -> None:
     """One line on standard error, whatever a file put into it."""
-    print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
+    with SPEAKING:
+        print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
 
 
 def plain(text: str) -> str:

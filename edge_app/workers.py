@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from edge_app.errors import ImageError, TooManyPixelsError
+from edge_app.errors import ImageError, ImageTooLargeError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.inference.classifier import Classifier, Findings
 from edge_app.resources import memory
@@ -61,8 +61,8 @@ class _Workers:
     """Threads, of which the main one is one. Decoders and interpreters run without Python's lock.
 
     Attributes:
-        pixels: of a picture that any thread may decode, all together in a quarter of the memory;
-            larger ones are left to the main thread, so that there is one at a time.
+        small: limits of what any thread may work on, so that all together take half of the memory;
+            what is larger is left to the main thread, and so is alone.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class _Workers:
 
         self.classifier, self.read, self.limits = classifier, read, limits
         self.workers, self.needs_picture = workers, needs_picture
-        self.pixels = min(memory() // 4 // DECODED // workers, limits.max_pixels)
+        share = memory() // 4 // workers
+        self.small = Limits(min(share, limits.max_bytes), min(share // DECODED, limits.max_pixels))
         self.idle: SimpleQueue[Classifier] = SimpleQueue()
         self.begun: deque[tuple[str, Future[Scored | None]]] = deque()
 
@@ -94,10 +95,13 @@ class _Workers:
         pool = ThreadPoolExecutor(self.workers - 1)
         try:
             for source in chain(first, todo):
-                # Only the main thread can be interrupted while it waits for standard input.
-                here = source == STANDARD_INPUT
-                future = self._done(source) if here else pool.submit(self._work, source)
-                self.begun.append((source, future))
+                if source == STANDARD_INPUT:
+                    while self.begun:  # whoever types sees first what is known
+                        yield self._oldest()
+                    # Only the main thread can be interrupted while it waits.
+                    self.begun.append((source, self._done(source)))
+                else:
+                    self.begun.append((source, pool.submit(self._work, source)))
                 if len(self.begun) > AHEAD * self.workers:
                     yield self._oldest()
             while self.begun:
@@ -133,8 +137,8 @@ class _Workers:
         """What became of a source; None where its picture is large and its turn will come."""
         if source == STANDARD_INPUT:  # can be read only once
             return self._score(_read(self.read, source, self.limits))
-        image = _read(self.read, source, self.limits._replace(max_pixels=self.pixels))
-        if isinstance(image, TooManyPixelsError) and self.pixels < self.limits.max_pixels:
+        image = _read(self.read, source, self.small)
+        if isinstance(image, ImageTooLargeError) and self.small != self.limits:
             return None
         return self._score(image)
 

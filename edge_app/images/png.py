@@ -39,6 +39,9 @@ STORED: Final = (1 << 16) - 6
 INFLATED: Final = 4 * STORED
 """Bytes inflated at once at most."""
 
+MARGIN: Final = 1 << 20
+"""Deflated bytes that may be read before anything comes of them."""
+
 ZLIB_HEADER: Final = b"\x78\x01"
 
 
@@ -80,7 +83,7 @@ def inflated(data: bytes) -> IO[bytes]:
 
     Raises:
         ImageError: see `chunks`.
-        IsalError, zlib.error: from `read`, where the pixel data are damaged.
+        ImageError, IsalError, zlib.error: from `read`, where the pixel data are damaged.
     """
     found = list(chunks(data))
     kinds = [chunk.kind for chunk in found]
@@ -109,16 +112,26 @@ def _pieces(data: bytes, run: Iterable[Chunk]) -> Iterator[memoryview]:
 
 
 def _inflated(pieces: Iterator[memoryview], most: int) -> Iterator[bytes]:
-    """At least `most` bytes if there are so many, at most `INFLATED` at once."""
+    """At least `most` bytes if there are so many, at most `INFLATED` at once.
+
+    Raises:
+        ImageError: it is longer deflated than inflated: empty blocks, which would take ISA-L long.
+    """
     stream = deflate.decompressobj()
     pending: bytes | memoryview = b""
-    while most > 0 and not stream.eof:
-        pending = pending or next(pieces, b"")
+    taken = given = 0
+    while given < most and not stream.eof:
+        if not pending:
+            pending = next(pieces, b"")
+            taken += len(pending)
         content = stream.decompress(pending, INFLATED)
         if not pending and not content:
             return
         pending = stream.unconsumed_tail
-        most -= len(content)
+        given += len(content)
+        # The codes that deflate has without a table make a byte 9 bits long at most.
+        if taken > given * 5 / 4 + MARGIN:
+            raise ImageError("is damaged: its pixel data are longer deflated than inflated")
         if content:
             yield content
 

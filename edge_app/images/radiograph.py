@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from edge_app.errors import ImageError, TooManyPixelsError
+from edge_app.errors import ImageError, ImageTooLargeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,14 +59,14 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
 
     Raises:
         ImageError: no pixels, or a side longer than `MAX_SIDE`.
-        TooManyPixelsError: more than `limits.max_pixels`.
+        ImageTooLargeError: more than `limits.max_pixels`.
     """
     if width < 1 or height < 1:
         raise ImageError(f"declares {width}x{height} pixels: there is no image in it")
     if max(width, height) > MAX_SIDE:
         raise ImageError(f"declares {width}x{height} pixels: no side may exceed {MAX_SIDE}")
     if width * height > limits.max_pixels:
-        raise TooManyPixelsError(
+        raise ImageTooLargeError(
             f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
             "raise --max-pixels if it is really a radiograph"
         )

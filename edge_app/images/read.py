@@ -10,7 +10,7 @@ import hashlib
 import os
 from typing import IO
 
-from edge_app.errors import ImageError
+from edge_app.errors import ImageError, ImageTooLargeError
 from edge_app.files import TooLargeError, UnreadableError, read_bounded
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
@@ -64,12 +64,13 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
     """A file's bytes, not decoded.
 
     Raises:
-        ImageError: it cannot be read, is empty, or is larger than `limits`.
+        ImageError: it cannot be read, or is empty.
+        ImageTooLargeError: it is larger than `limits`.
     """
     try:
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
-        raise ImageError(f"{error}: raise --max-bytes if it is really an image") from None
+        raise ImageTooLargeError(f"{error}: raise --max-bytes if it is really an image") from None
     except UnreadableError as error:
         raise ImageError(str(error)) from None
     if not data:

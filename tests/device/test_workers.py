@@ -1,25 +1,31 @@
-"""A batch: what is worked on beside what, and what is held meanwhile."""
+"""Workers: what is worked on beside what, what is held meanwhile, and that nothing is lost."""
 
 from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
+import time
 import weakref
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from edge_app import native_stderr
 from edge_app import workers as module
 from edge_app.batch import classify_all
-from edge_app.errors import ImageError, ModelError, TooManyPixelsError
+from edge_app.errors import ImageError, ImageTooLargeError, ModelError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.inference.classifier import Classifier, Findings
 from edge_app.inference.model_file import locate, read
 from edge_app.output import CsvWriter
 from edge_app.resources import cores
 from edge_app.runtimes.asked import Asked
+from edge_app.runtimes.session import RawOutputs
 from edge_app.sources import STANDARD_INPUT
 from edge_app.workers import AHEAD, DECODED
 from tests.device.conftest import Run
@@ -41,6 +47,7 @@ class Reading:
         threads: which thread read which name; True is the main one.
         held: how many pictures were alive when each was read.
         large: how many large ones were.
+        reads: how often each was read to its end.
     """
 
     def __init__(self, pixels: dict[str, int | None], meet: int = 1) -> None:
@@ -50,6 +57,7 @@ class Reading:
         self.held: dict[str, int] = {}
         self.alive: list[weakref.ref[Radiograph]] = []
         self.large: dict[str, int] = {}
+        self.reads: Counter[str] = Counter()
         self.lock = threading.Lock()
 
     def __call__(self, source: str, limits: Limits) -> Radiograph:
@@ -57,7 +65,7 @@ class Reading:
         if size is None:
             raise ImageError("is empty")
         if size > limits.max_pixels:
-            raise TooManyPixelsError("is larger")
+            raise ImageTooLargeError("is larger")
         with self.lock:
             self.threads[source] = threading.current_thread() is threading.main_thread()
             alive = [image for each in self.alive if (image := each()) is not None]
@@ -72,6 +80,7 @@ class Reading:
         image = Radiograph(gray, {"width": size, "height": 1, "sha256": "0" * 64})
         with self.lock:
             self.alive.append(weakref.ref(image))
+            self.reads[source] += 1
             self.reading -= 1
         return image
 
@@ -134,27 +143,96 @@ def test_standard_input_is_read_where_it_can_be_interrupted() -> None:
     reading = Reading({"a": 100, STANDARD_INPUT: LARGE, "b": 100})
     assert answered(reading, workers=2) == ["a", STANDARD_INPUT, "b"]
     assert reading.threads[STANDARD_INPUT]
+    assert reading.reads[STANDARD_INPUT] == 1
+
+
+def test_what_comes_before_standard_input_is_answered_while_it_is_waited_for() -> None:
+    """Of standard input, a first attempt with the limits of all threads would leave nothing."""
+    reading = Reading({"a": 100, "b": 100, STANDARD_INPUT: 100, "c": 100})
+    out = io.StringIO()
+    seen = []
+
+    def read_one(source: str, limits: Limits) -> Radiograph:
+        if source == STANDARD_INPUT:
+            assert limits == LIMITS
+            seen.extend(line.split(",")[0] for line in out.getvalue().splitlines()[1:])
+        return reading(source, limits)
+
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=8), force=True)
+    classify_all(list(reading.pixels), classifier, CsvWriter(classifier, out), LIMITS, 8, read_one)
+    assert seen == ["a", "b"]
+
+
+def test_a_delegate_has_one_interpreter_however_many_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=4), force=True)
+    monkeypatch.setattr(classifier.session, "delegate", object())
+    inside = threading.Lock()
+    run_one = classifier.session.run
+
+    def alone(tensor: Any) -> RawOutputs:
+        assert inside.acquire(blocking=False)  # one image at a time
+        try:
+            time.sleep(0.002)
+            return run_one(tensor)
+        finally:
+            inside.release()
+
+    monkeypatch.setattr(classifier.session, "run", alone)
+    monkeypatch.setattr(Classifier, "another", lambda self: pytest.fail("a second interpreter"))
+    out, names = io.StringIO(), [f"{index:02d}" for index in range(20)]
+    reading = Reading(dict.fromkeys(names, 100), meet=3)
+    classify_all(names, classifier, CsvWriter(classifier, out), LIMITS, 4, reading)
+    assert [line.split(",")[0] for line in out.getvalue().splitlines()[1:]] == names
+    assert reading.met.is_set()  # pictures are decoded at once all the same
+
+
+def test_no_complaint_is_lost_while_a_delegate_computes(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A delegate's own words are kept from the user, by whichever thread runs it."""
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=3), force=True)
+    run_one = classifier.session.run
+
+    def silenced(tensor: Any) -> RawOutputs:
+        with native_stderr.silenced():
+            time.sleep(0.005)
+            return run_one(tensor)
+
+    monkeypatch.setattr(classifier.session, "delegate", object())
+    monkeypatch.setattr(classifier.session, "run", silenced)
+    names = [f"{index:02d}" for index in range(40)]
+    reading = Reading({name: None if int(name) % 2 else 100 for name in names})
+    with open(2, "w", closefd=False) as stderr:  # pytest's own does not write there
+        monkeypatch.setattr(sys, "stderr", stderr)
+        classify_all(names, classifier, CsvWriter(classifier, io.StringIO()), LIMITS, 3, reading)
+    assert capfd.readouterr().err.count("is empty") == 20
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_what_was_answered_before_the_model_failed_is_not_lost(
     workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Even where it fails for a later image while an earlier one is still worked on."""
     names = [f"{index:02d}" for index in range(12)]
     classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=workers), force=True)
-    classify = Classifier.classify
+    classify, failed = Classifier.classify, threading.Event()
 
     def fails(self: Classifier, image: Radiograph) -> Findings:
         if image.facts["width"] == 666:
+            failed.set()
             raise ModelError("the device was unplugged")
+        if workers > 1:
+            failed.wait(PATIENCE if image.facts["width"] == 99 else 0)
         return classify(self, image)
 
     monkeypatch.setattr(Classifier, "classify", fails)
     out = io.StringIO()
-    reading = Reading({name: 666 if name == "07" else 100 for name in names})
+    reading = Reading({**dict.fromkeys(names, 100), "00": 99, "01": 666})
     with pytest.raises(ModelError, match="unplugged"):
         classify_all(names, classifier, CsvWriter(classifier, out), LIMITS, workers, reading)
-    assert [line.split(",")[0] for line in out.getvalue().splitlines()[1:]] == names[:7]
+    assert [line.split(",")[0] for line in out.getvalue().splitlines()[1:]] == ["00"]
 
 
 def test_no_more_interpreters_are_made_than_there_are_pictures(
