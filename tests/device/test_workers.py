@@ -68,10 +68,9 @@ class Reading:
             raise ImageTooLargeError("is larger")
         with self.lock:
             self.threads[source] = threading.current_thread() is threading.main_thread()
-            alive = [image for each in self.alive if (image := each()) is not None]
-            self.held[source] = len(alive)
-            self.large[source] = sum(image.facts["width"] == LARGE for image in alive)
-            del alive
+            widths = [_width(each) for each in self.alive]
+            self.held[source] = len(widths) - widths.count(None)
+            self.large[source] = widths.count(LARGE)
             self.reading += 1
             if self.reading == self.meet:
                 self.met.set()
@@ -83,6 +82,11 @@ class Reading:
             self.reads[source] += 1
             self.reading -= 1
         return image
+
+
+def _width(held: weakref.ref[Radiograph]) -> int | None:
+    image = held()
+    return None if image is None else int(image.facts["width"])
 
 
 def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> list[str]:
