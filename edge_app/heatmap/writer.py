@@ -69,7 +69,7 @@ class HeatmapWriter:
             if os.path.lexists(path) and not self.overwrite:
                 raise OutputError(f"{path}: is already there: --overwrite replaces it")
             file = BytesIO()
-            drawn.image.save(file, "PNG", compress_level=3)
+            drawn.image.save(file, "PNG", compress_level=2)
             try:
                 write_whole(path, file.getvalue())
             except OSError as error:
