@@ -123,9 +123,8 @@ def test_reports_of_another_model_or_without_retest_make_no_card(
 ) -> None:
     folder = tmp_path / "reports"
     shutil.copytree(finished_run / "reports", folder)
-    other = replace(
-        shipped, manifest={**shipped.manifest, "flatbuffer": {"bytes": 1, "sha256": "0" * 64}}
-    )
+    changed = {**shipped.manifest, "flatbuffer": {"bytes": 1, "sha256": "0" * 64}}
+    other = shipped._replace(manifest=changed)
     with pytest.raises(ConversionError, match="evaluate this model again"):
         model_card(other, folder)
     judged = report.read(folder / "float-validation.json")
