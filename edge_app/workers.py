@@ -23,7 +23,7 @@ AHEAD: Final = 2
 """Images begun per worker before the first of them is answered: memory stays flat."""
 
 DECODED: Final = 8
-"""Bytes that a pixel of 16-bit gray takes while it is decoded."""
+"""Bytes that a pixel of 16-bit gray takes at most while it is decoded; in colour it is twice that."""
 
 
 def score_all(
@@ -61,8 +61,8 @@ class _Workers:
     """Threads, of which the main one is one. Decoders and interpreters run without Python's lock.
 
     Attributes:
-        small: limits of what any thread may work on, so that all together take half of the memory;
-            what is larger is left to the main thread, and so is alone.
+        small: limits of what any thread may work on, so that all gray ones together take half of
+            the memory; what is larger is left to the main thread, and so is alone.
     """
 
     def __init__(
