@@ -23,7 +23,7 @@ AHEAD: Final = 2
 """Images begun per worker before the first of them is answered: memory stays flat."""
 
 DECODED: Final = 8
-"""Bytes that a pixel of 16-bit gray takes at most while it is decoded; in colour it is twice that."""
+"""Bytes that a pixel of 16-bit gray takes at most while it is decoded; colour takes twice that."""
 
 
 def score_all(
