@@ -3,8 +3,8 @@ PYTHON ?= python3
 DEMO := .venv/demo
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
-APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/models/*)
-CODE := edge_app train quantize benchmarks boards tests examples
+APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/model/shipped/*)
+CODE := edge_app train quantize benchmarks boards tools tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
 # Tests start hundreds of processes: without bytecode each would compile the package anew.
@@ -22,18 +22,19 @@ test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"
 
 lint: $(WORKSTATION)/installed
-	@echo "== ruff and mypy"
+	@echo "== ruff, mypy and the import contracts"
 	@$(WORKSTATION)/bin/ruff check $(CODE)
 	@$(WORKSTATION)/bin/ruff format --check $(CODE)
 	@$(WORKSTATION)/bin/mypy
+	@$(WORKSTATION)/bin/lint-imports --no-logo
 
 test-device: $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
-	@$(DEVICE)/bin/python $(PYTEST) tests/device
+	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
 
 test-workstation: $(WORKSTATION)/installed
 	@echo "== workstation tests"
-	@$(WORKSTATION)/bin/python $(PYTEST) tests --ignore tests/device --ignore tests/boards
+	@$(WORKSTATION)/bin/python $(PYTEST) tests --ignore tests/device --ignore tests/boards --ignore tests/tools
 
 # Systems and wheels of the boards are kept in .boards.
 test-pi: $(DEVICE)/installed

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.environments import CONVERTER, PLACE, REPOSITORY, PeerError
-from edge_app.files import write_whole
-from edge_app.inference.model_file import ModelFile
+from edge_app.core.files import write_whole
+from edge_app.model.model_file import ModelFile
 
 NETWORKS: Final = REPOSITORY / "networks"
 """Where the float networks of the models that ship are kept."""

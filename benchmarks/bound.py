@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.environments import PLACE
-from benchmarks.layers import Layer, invoke_seconds, layers, times
+from benchmarks.operators import Layer, invoke_seconds, layers, times
 
 WIDTH: Final = 256
 SIDE: Final = 32

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edge_app.errors import EXIT_INTERRUPTED, ReportError
-from edge_app.files import UnreadableError, read_bounded
-from edge_app.inference.model_file import locate, read
-from edge_app.models import DEFAULT_MODEL
+from edge_app.core.errors import EXIT_INTERRUPTED, ReportError
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.model.model_file import locate, read
+from edge_app.model.shipped import DEFAULT_MODEL
 from train.cli import run_reporting_errors
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -19,10 +19,10 @@ from typing import Final
 
 from benchmarks.artifacts import Artifacts
 from benchmarks.environments import LOADGEN, ONNX, OURS, TUTORIAL
-from edge_app.benchmarking.matrix import Cell
-from edge_app.benchmarking.processes import ask, launch
-from edge_app.benchmarking.quantity import Quantity
-from edge_app.runtimes.asked import CPU
+from edge_app.backends.options import CPU
+from edge_app.performance.combinations import Cell
+from edge_app.performance.processes import ask, launch
+from edge_app.performance.quantity import Quantity
 
 PEERS: Final = Path(__file__).parent / "peers"
 SECONDS: Final = 1.5
@@ -125,7 +125,7 @@ def single_stream(
     question = {"model": str(one.model), "images": list(images), "seconds": seconds}
     scenario = f"SingleStream, {size}"
     if one.script is None:
-        pipeline = [one.python, "-m", "edge_app.benchmarking.pipeline"]
+        pipeline = [one.python, "-m", "edge_app.performance.stages"]
         cell = {**Cell(str(one.model), delegate=CPU).question(), "threads": one.threads}
         samples = ask(pipeline, {**question, **cell, "workers": None}, environment())["samples"]
         contest.add(scenario, one.label, "s", *(sample / 1e9 for sample in samples["total"]))
@@ -147,7 +147,7 @@ def offline(
 ) -> None:
     """A folder by so many workers; and as much decoding alone."""
     question = {"images": list(images), "workers": workers, "seconds": seconds}
-    pipeline = [OURS.python, "-m", "edge_app.benchmarking.pipeline"]
+    pipeline = [OURS.python, "-m", "edge_app.performance.stages"]
     cell = Cell(str(model), delegate=CPU).question()
     ours = ask(pipeline, {**question, **cell}, environment())
     done = ours["throughput"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Final
 
-from edge_app.errors import EdgeCxrError
+from edge_app.core.errors import EdgeCxrError
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 PLACE: Final = REPOSITORY / ".venv" / "peers"

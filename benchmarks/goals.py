@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from benchmarks.contest import ONE_THREAD, OURS_LABEL
-from edge_app.benchmarking.interval import Interval, paired_ratio
+from edge_app.performance.interval import Interval, paired_ratio
 
 LARGE, SMALL = "1024×1024 PNG", "128×128 PNG"
 FLOOR: Final = "smallest script, int8"

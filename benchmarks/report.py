@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from benchmarks.contest import OURS_LABEL
 from benchmarks.goals import reached
-from edge_app.benchmarking.interval import Interval, paired_ratio
-from edge_app.benchmarking.plot import far_end, tick
-from edge_app.benchmarking.text import number
-from edge_app.svg import Axis, element, line, text, ticks
+from edge_app.core.svg import Axis, element, line, text, ticks
+from edge_app.performance.interval import Interval, paired_ratio
+from edge_app.performance.plot import far_end, tick
+from edge_app.performance.tables import number
 
 Result = dict[str, Any]
 Quantities = Mapping[str, Any]

@@ -11,16 +11,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import artifacts, boards, bound, contest, environments
-from benchmarks.layers import layers as network_layers
+from benchmarks import artifacts, bound, contest, environments
+from benchmarks import predictions as boards
+from benchmarks.operators import layers as network_layers
 from benchmarks.report import Result, ratios
-from edge_app import machine
-from edge_app.benchmarking import conditions
-from edge_app.benchmarking.images import draw
-from edge_app.benchmarking.result import PACKAGES
+from edge_app.core import machine
 from edge_app.images.read import read_image
-from edge_app.inference.model_file import ModelFile
-from edge_app.inference.preprocess import resize
+from edge_app.model.model_file import ModelFile
+from edge_app.model.preprocess import resize
+from edge_app.performance import conditions
+from edge_app.performance.images import draw
+from edge_app.performance.result import PACKAGES
 
 KIND: Final = "edge-cxr benchmarks"
 PEER_ENVIRONMENTS: Final = (

@@ -20,12 +20,12 @@ from benchmarks import environments
 from benchmarks.contest import environment
 from benchmarks.environments import OURS, PLACE, REPOSITORY, PeerError
 from benchmarks.report import ratio_text
-from edge_app import machine
-from edge_app.benchmarking import conditions
-from edge_app.benchmarking.interval import paired_ratio
-from edge_app.benchmarking.processes import launch
-from edge_app.benchmarking.quantity import Quantity
-from edge_app.benchmarking.text import number
+from edge_app.core import machine
+from edge_app.performance import conditions
+from edge_app.performance.interval import paired_ratio
+from edge_app.performance.processes import launch
+from edge_app.performance.quantity import Quantity
+from edge_app.performance.tables import number
 
 KIND: Final = "edge-cxr versions"
 IMAGE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"

@@ -14,8 +14,8 @@ from boards import board as known
 from boards import kit as kits
 from boards import sysroot
 from boards.errors import BoardsError
-from edge_app.errors import EdgeCxrError
-from edge_app.files import write_whole
+from edge_app.core.errors import EdgeCxrError
+from edge_app.core.files import write_whole
 
 app = typer.Typer(
     add_completion=False,
@@ -84,7 +84,7 @@ def matrix(
     """Install and run the application on every board, and compare its scores with x86-64's."""
     import tempfile
 
-    from boards import matrix as table
+    from boards import verification as table
 
     wanted = [known.find(name).name for name in boards or known.BOARDS]
     chosen = [each for each in table.places() if each.name in (table.REFERENCE, *wanted)]

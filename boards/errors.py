@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EXIT_USAGE
+from edge_app.core.errors import EXIT_INPUT, EXIT_MODEL, EXIT_USAGE
 
 
 class BoardsError(Exception):

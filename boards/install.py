@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from boards import kit, measure, wheels
+from boards import kit, wheels
+from boards import processes as measure
 from boards.errors import BoardsError
-from boards.measure import Done
+from boards.processes import Done
 from boards.wheels import Target
 
 

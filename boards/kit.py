@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from boards import supply, wheels
+from boards import downloads as supply
+from boards import wheels
 from boards.errors import UsageError
 from boards.wheels import TIME
-from edge_app.files import write_whole
+from edge_app.core.files import write_whole
 
 INSTALLER: Final = ("install.sh", "installer.py")
 

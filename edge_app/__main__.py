@@ -9,7 +9,7 @@ def main() -> None:
     gc.set_threshold(50_000)  # start-up makes many objects and no garbage
     # numpy's threads would cost a third of a short process's CPU time; nothing here needs them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from edge_app.cli import main as run
+    from edge_app.cli.app import main as run
 
     run()
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final, cast
 import typer
 from rich.console import Console
 
-from edge_app.errors import EXIT_GATE
+from edge_app.core.errors import EXIT_GATE
 from edge_app.evaluation.splits import Split
-from edge_app.inference.model_file import ModelFile
+from edge_app.model.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES
 from train.cache import Cached
 from train.cli import CacheOption, DataArgument, LimitOption, read_data, run_reporting_errors
@@ -21,8 +21,8 @@ from train.networks import require_imagenet
 from train.recipes import RECIPES, TEACHERS
 
 if TYPE_CHECKING:
-    from quantize.measure import Bench
-    from quantize.result import Result
+    from quantize.studies.bench import Bench
+    from quantize.studies.result import Result
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 FOLDER: Final = "quantization"
@@ -62,7 +62,7 @@ def int8(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Quantize to int8, write the model file, evaluate it beside the float network."""
-    from quantize.ship import quantize_run
+    from quantize.pipeline import quantize_run
     from train.run import open_run
 
     if not NAME.fullmatch(name):
@@ -99,7 +99,7 @@ def card(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Write the model card, and the subgroup report that it needs, from a model's reports."""
-    from edge_app.inference.model_file import read
+    from edge_app.model.model_file import read
     from quantize.reproduce import write_card
 
     shipped = read(model)
@@ -122,7 +122,7 @@ def edgetpu(
     ] = 600,
 ) -> None:
     """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
-    from edge_app.inference.model_file import locate
+    from edge_app.model.model_file import locate
     from quantize.edgetpu.command import Request, run
 
     if out is not None and (check_only or not out.parent.is_dir()):
@@ -146,8 +146,8 @@ def input_check(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Teach a model file to refuse what is no chest radiograph; its network stays as it is."""
-    from edge_app.inference.model_file import locate, read
-    from quantize.input_check import attach, fit
+    from edge_app.model.model_file import locate, read
+    from train.input_check import attach, fit
 
     before = read(locate(model))
     training, validation = _splits(data, before.input_spec.height, "validation", limit, cache)
@@ -176,8 +176,8 @@ def refusals(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """What a model file's input check refuses: radiographs, near misses, everything else."""
-    from edge_app.inference.model_file import locate, read
-    from quantize.refusals import refusals as measured
+    from edge_app.model.model_file import locate, read
+    from quantize.studies.input_check import refusals as measured
     from train.cli import read_split
 
     judged = read(locate(model))
@@ -199,9 +199,9 @@ def localise(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Do the maps point where radiologists drew boxes? Beside the float ones and the centre."""
-    from edge_app.inference.model_file import locate, read
-    from quantize.localise import localise as measured
-    from quantize.localise import read_boxes
+    from edge_app.model.model_file import locate, read
+    from quantize.studies.localisation import localise as measured
+    from quantize.studies.localisation import read_boxes
     from train.cli import read_split
     from train.run import open_run
 
@@ -225,8 +225,8 @@ def film(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """How far scores move through a synthetic photograph of the film, rectified and not."""
-    from edge_app.inference.model_file import locate, read
-    from quantize.film import film as measured
+    from edge_app.model.model_file import locate, read
+    from quantize.studies.film import film as measured
     from train.cli import read_split
 
     judged = read(locate(model))
@@ -240,7 +240,7 @@ def table(
     reports: Annotated[list[Path], typer.Argument(help="Folders of reports, one a model.")],
 ) -> None:
     """Print several models' reports over the same images as one Markdown table."""
-    from quantize.table import side_by_side
+    from quantize.model_table import side_by_side
 
     print(side_by_side(reports))
 
@@ -277,7 +277,7 @@ def matrix(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Every scheme and every repair of int8 in one table: size, fidelity, latency here."""
-    from quantize.matrix import matrix as measured
+    from quantize.studies.schemes import matrix as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     _publish(measured(bench, training, seed), bench.folder, document)
@@ -297,8 +297,8 @@ def layers(
 ) -> None:
     """Where int8's error comes from: each kernel and activation rounded alone."""
     from quantize.convert import calibration_rows
-    from quantize.layers import layer_errors
-    from quantize.repair import REPAIRS
+    from quantize.repairs.registry import REPAIRS
+    from quantize.studies.layers import layer_errors
     from train.run import open_run
 
     if repair not in REPAIRS:
@@ -324,7 +324,7 @@ def outputs(
     """What an int8 sigmoid output does to rare labels, beside int8 logits."""
     from quantize.convert import calibration_rows
     from quantize.int8 import span_pictures
-    from quantize.outputs import outputs as measured
+    from quantize.studies.outputs import outputs as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
@@ -346,8 +346,8 @@ def sabotage(
     """Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?"""
     from quantize.convert import calibration_rows
     from quantize.int8 import span_pictures
-    from quantize.sabotage import Workshop
-    from quantize.sabotage import sabotage as measured
+    from quantize.studies.faults import Workshop
+    from quantize.studies.faults import sabotage as measured
 
     bench, training = _bench(run, data, split, out, limit, cache)
     rows = calibration_rows(training, CALIBRATION_IMAGES, seed)
@@ -370,8 +370,8 @@ def runtimes(
     limit: LimitOption = None,
 ) -> None:
     """One model file under two runtimes: differences in steps, and decisions that change."""
-    from edge_app.inference.model_file import read
-    from quantize.runtimes import runtimes as measured
+    from edge_app.model.model_file import read
+    from quantize.studies.runtimes import runtimes as measured
 
     _publish(measured(read(model), data, other, limit, out), out, document)
 
@@ -393,7 +393,7 @@ def _bench(
     run: Path, data: Path, split: str, out: Path | None, limit: int | None, cache: Path
 ) -> tuple[Bench, Cached]:
     """What a network is measured with, and the training images."""
-    from quantize.measure import Bench
+    from quantize.studies.bench import Bench
     from train.run import open_run
 
     finished = open_run(run)

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_app import native_stderr
-from edge_app.inference.preprocess import normalised
+from edge_app.core import native_stderr
 from edge_app.labels import LABELS
+from edge_app.model.preprocess import normalised
 from train.cache import Cached
 
 CALIBRATION_IMAGES: Final = 300

@@ -17,12 +17,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.inference.model_file import dequantize
-from edge_app.inference.preprocess import quantized
-from edge_app.runtimes.registry import find_runtime
+from edge_app.backends.registry import find_runtime
+from edge_app.model.model_file import dequantize
+from edge_app.model.preprocess import quantized
 from quantize.convert import calibration_rows, to_int8
 from quantize.package import tensors
-from quantize.repair import as_input
+from quantize.repairs.registry import as_input
 from quantize.simulate import batches
 from train.cache import Cached
 

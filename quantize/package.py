@@ -9,20 +9,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.backends.registry import find_runtime
+from edge_app.backends.session import Session
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.inference import model_file
-from edge_app.inference.model_file import Golden, ModelFile
-from edge_app.inference.preprocess import (
+from edge_app.labels import LABELS
+from edge_app.model import model_file
+from edge_app.model.model_file import Golden, ModelFile
+from edge_app.model.preprocess import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
     InputSpec,
     normalised,
     quantized,
 )
-from edge_app.labels import LABELS
-from edge_app.runtimes.registry import find_runtime
-from edge_app.runtimes.session import Session
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.run import FinishedRun

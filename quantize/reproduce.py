@@ -7,15 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from edge_app.core.files import write_whole
 from edge_app.evaluation.report import read
-from edge_app.files import write_whole
-from edge_app.inference.model_file import ModelFile
+from edge_app.model.model_file import ModelFile
 from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
-from quantize.ship import quantize_run
+from quantize.pipeline import quantize_run
 from train.cache import Cached
 from train.cli import read_data, read_teachers
-from train.evaluate import evaluate, write_all
+from train.float_report import evaluate, write_all
 from train.recipes import RECIPES, TEACHERS
 from train.run import open_run, refit, train
 from train.subgroups import subgroups

@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from quantize.fold import Conv, stored
-from quantize.grid import in_256_steps, nearest_kernel
+from quantize.int8_grid import in_256_steps, nearest_kernel
+from quantize.repairs.fold import Conv, stored
 
 BATCH: Final = 64
 

@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 import tensorflow as tf
 
-from edge_app.inference.preprocess import MEAN, STD
+from edge_app.model.preprocess import MEAN, STD
 
 
 @dataclass(frozen=True)

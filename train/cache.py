@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.evaluation.report import dataset_digest
 from edge_app.evaluation.splits import Split, split_by_patient
-from edge_app.inference.preprocess import InputSpec, resize
+from edge_app.model.preprocess import InputSpec, resize
 from train.datasets import Dataset
 from train.errors import DatasetError
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
-from edge_app.inference.calibration import calibrated
+from edge_app.model.calibration import calibrated
 
 MIN_IMAGES: Final = 10
 """Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""

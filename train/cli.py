@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 from rich.console import Console
 
-from edge_app.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
+from edge_app.classifier import Classifier
+from edge_app.core.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
+from edge_app.core.files import write_whole
 from edge_app.evaluation.splits import Split
-from edge_app.files import write_whole
-from edge_app.inference.classifier import Classifier
-from edge_app.inference.model_file import read as read_model
-from edge_app.inference.preprocess import SIZES, InputSpec
+from edge_app.model.model_file import read as read_model
+from edge_app.model.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
@@ -199,8 +199,8 @@ def evaluate(
     cache: CacheOption = Path("cache"),
 ) -> None:
     """Write the float evaluation report: JSON, scores, text and pictures."""
-    from train.evaluate import as_text, write_all
-    from train.evaluate import evaluate as evaluate_run
+    from train.float_report import as_text, write_all
+    from train.float_report import evaluate as evaluate_run
     from train.run import open_run
 
     finished = open_run(run)

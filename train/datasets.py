@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.evaluation.labelled import encode
 from edge_app.evaluation.labelled import load as load_folder
 from edge_app.evaluation.splits import Split, assign

@@ -1,6 +1,6 @@
 """What stops work at the workstation, told in one line and before it costs hours."""
 
-from edge_app.errors import DatasetError
+from edge_app.core.errors import DatasetError
 
 __all__ = ["DatasetError", "RunError"]
 

@@ -12,8 +12,8 @@ from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
 from edge_app import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
-from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
+from edge_app.model.calibration import calibrated
 from train.cache import Cached
 
 COLUMNS = 5

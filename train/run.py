@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from edge_app.core.files import write_whole
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.files import write_whole
 from train import pictures
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from edge_app import native_stderr
+from edge_app.core import native_stderr
 
 
 def load_tensorflow() -> None:

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.inference.calibration import calibrated
-from edge_app.inference.classifier import Classifier
+from edge_app.classifier import Classifier
+from edge_app.model.calibration import calibrated
 from train.cache import Cached
 from train.errors import DatasetError
 

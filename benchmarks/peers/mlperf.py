@@ -15,10 +15,10 @@ from pathlib import Path
 
 import mlperf_loadgen as loadgen
 
-from edge_app.batch import classify_all, read_source
-from edge_app.benchmarking.matrix import Cell, opened
 from edge_app.images.radiograph import Limits
-from edge_app.output import CsvWriter
+from edge_app.performance.combinations import Cell, opened
+from edge_app.pipeline.batch import classify_all, read_source
+from edge_app.pipeline.writers import CsvWriter
 
 MEASURES = {
     "SingleStream": ("latency_90", r"90(?:\.0)?th percentile latency \(ns\)\s*:\s*(\d+)", 1e-9),

@@ -9,11 +9,8 @@ import numpy as np
 
 from edge_app.comparison.compare import ROLES
 from edge_app.comparison.pairing import Pair
-from edge_app.comparison.text import number, percent, signed
-from edge_app.evaluation.metrics import Floats, roc_curve
-from edge_app.images.perturb import WORDS
-from edge_app.labels import LABELS
-from edge_app.svg import (
+from edge_app.comparison.tables import number, percent, signed
+from edge_app.core.svg import (
     Axis,
     Point,
     coordinate,
@@ -26,6 +23,9 @@ from edge_app.svg import (
     text,
     ticks,
 )
+from edge_app.evaluation.metrics import Floats, roc_curve
+from edge_app.images.perturb import WORDS
+from edge_app.labels import LABELS
 
 SIDE: Final = 200
 LEFT, RIGHT, TOP, BOTTOM = 26, 194, 6, 178

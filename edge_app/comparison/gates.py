@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from edge_app.comparison.compare import ROLES, Comparison
-from edge_app.errors import UsageError
+from edge_app.core.errors import UsageError
 
 YARDSTICK: Final = "noise"
 """The perturbation whose effect on the reference bounds what the candidate may change."""

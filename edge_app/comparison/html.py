@@ -11,10 +11,10 @@ from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import YARDSTICK, Verdict
 from edge_app.comparison.style import STYLE
-from edge_app.comparison.text import decision_words, number, percent, side_name, signed, spread
-from edge_app.errors import OutputError
-from edge_app.files import write_whole
-from edge_app.svg import element, escape
+from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
+from edge_app.core.errors import OutputError
+from edge_app.core.files import write_whole
+from edge_app.core.svg import element, escape
 
 # No script, no network: a page that somebody else's report made must not be able to call home.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"

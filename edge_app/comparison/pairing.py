@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ReportError
+from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import Floats
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
+from edge_app.model.calibration import calibrated
 
 Bools = NDArray[np.bool_]
 

@@ -16,9 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import machine
-from edge_app.batch import interruptible
-from edge_app.errors import (
+from edge_app.classifier import Classifier
+from edge_app.core import machine
+from edge_app.core.console import complain
+from edge_app.core.errors import (
     EXIT_DONE,
     EXIT_INPUT,
     EXIT_INTERRUPTED,
@@ -27,6 +28,7 @@ from edge_app.errors import (
     OutputError,
     UsageError,
 )
+from edge_app.core.plain_text import printable
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
 from edge_app.evaluation.labelled import Labelled, LabelledImage
@@ -35,11 +37,9 @@ from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
-from edge_app.inference.classifier import Classifier
-from edge_app.inference.preprocess import resize
 from edge_app.labels import LABELS
-from edge_app.output import complain
-from edge_app.sources import printable
+from edge_app.model.preprocess import resize
+from edge_app.pipeline.batch import interruptible
 
 JOURNAL_VERSION: Final = 1
 ALL: Final = "all"

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from edge_app.errors import OutputError
-from edge_app.files import SPECIAL, sync_folder
+from edge_app.core.errors import OutputError
+from edge_app.core.files import SPECIAL, sync_folder
 
 SYNC_SECONDS: Final = 5.0
 """What a power cut may cost; each sync wears a memory card."""

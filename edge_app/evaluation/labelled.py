@@ -18,9 +18,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import DatasetError
+from edge_app.core.errors import DatasetError
+from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.splits import Split, assign
-from edge_app.files import UnreadableError, read_bounded
 from edge_app.labels import LABELS
 
 MAX_CSV_BYTES: Final = 32 << 20

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app import DISCLAIMER, __version__
-from edge_app.errors import ReportError
+from edge_app.core.errors import ReportError
+from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -34,10 +35,9 @@ from edge_app.evaluation.metrics import (
     interval,
     patient_weights,
 )
-from edge_app.files import UnreadableError, read_bounded, write_whole
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.inference.calibration import calibrated
 from edge_app.labels import FINDINGS, LABELS
+from edge_app.model.calibration import calibrated
 
 SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr evaluation report"

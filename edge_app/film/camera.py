@@ -6,8 +6,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
-from edge_app import native_stderr
-from edge_app.errors import ImageError
+from edge_app.core import native_stderr
+from edge_app.core.errors import ImageError
 from edge_app.film.opencv import opencv
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import read_image

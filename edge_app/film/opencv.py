@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_app.errors import MissingExtraError
+from edge_app.core.errors import MissingExtraError
 
 
 def opencv() -> Any:

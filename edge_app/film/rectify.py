@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edge_app.film.corners import Corners, find
 from edge_app.film.opencv import opencv
 from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.inference.input_check import InputCheck
-from edge_app.inference.preprocess import InputSpec, resize
+from edge_app.model.input_check import InputCheck
+from edge_app.model.preprocess import InputSpec, resize
 
 MAX_SIDE: Final = 2048
 """Of the rectified picture."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app import DISCLAIMER
+from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import evidence, peak, shown
-from edge_app.inference.classifier import Finding, Findings
 from edge_app.labels import LABELS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.inference.classifier import Finding, Findings
+from edge_app.classifier import Finding, Findings
 from edge_app.labels import LABELS, NO_FINDING
 
 SHOWN: Final = 3

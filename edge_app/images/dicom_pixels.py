@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.images import jpeg
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 
 MAX_SCANS = 100
 """Each scan of a progressive JPEG visits every pixel again; usual files have 10."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import IO, Final, NamedTuple, cast
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 
 try:
     from isal import isal_zlib as deflate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from edge_app.errors import ImageError, ImageTooLargeError
+from edge_app.core.errors import ImageError, ImageTooLargeError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_app.errors import ImageError, not_loaded
+from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 from edge_app.images.windowing import significant_bits, to_8bit

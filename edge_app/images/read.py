@@ -10,8 +10,8 @@ import hashlib
 import os
 from typing import IO
 
-from edge_app.errors import ImageError, ImageTooLargeError
-from edge_app.files import TooLargeError, UnreadableError, read_bounded
+from edge_app.core.errors import ImageError, ImageTooLargeError
+from edge_app.core.files import TooLargeError, UnreadableError, read_bounded
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 

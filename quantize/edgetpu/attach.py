@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_app.errors import ModelError
-from edge_app.inference import model_file
-from edge_app.inference.model_file import EDGETPU_OPERATOR, ModelFile
+from edge_app.core.errors import ModelError
+from edge_app.model import model_file
+from edge_app.model.model_file import EDGETPU_OPERATOR, ModelFile
 from quantize.edgetpu.compiler import Compiled
 from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
 from quantize.errors import ConversionError

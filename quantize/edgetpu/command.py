@@ -12,14 +12,14 @@ from zipfile import is_zipfile
 
 from rich.console import Console
 
-from edge_app.errors import EXIT_DONE, EXIT_GATE, ModelError
-from edge_app.files import UnreadableError, read_bounded
-from edge_app.inference.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER, ModelFile, read
+from edge_app.core.errors import EXIT_DONE, EXIT_GATE, ModelError
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER, ModelFile, read
 from quantize.edgetpu.attach import Mapping, attach, verify
 from quantize.edgetpu.check import Check, check
 from quantize.edgetpu.compiler import SECONDS, find_compiler, run_compiler
 from quantize.edgetpu.graph import printable
-from quantize.edgetpu.text import print_check, print_mapping
+from quantize.edgetpu.tables import print_check, print_mapping
 
 
 @dataclass(frozen=True)

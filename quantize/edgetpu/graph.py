@@ -14,8 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from edge_app.errors import ModelError
-from edge_app.inference.model_file import TFLITE_IDENTIFIER
+from edge_app.core.errors import ModelError
+from edge_app.model.model_file import TFLITE_IDENTIFIER
 
 MAX_OPERATORS: Final = 10_000
 MAX_TENSORS: Final = 50_000

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import boards, report, suite, versions
+from benchmarks import predictions as boards
+from benchmarks import report, suite, versions
 from benchmarks.contest import OURS_LABEL, Contest
 from benchmarks.goals import GOALS, reached
 from benchmarks.suite import _checks
-from tests.device.benchmarking.results import MACHINE, quantity
+from tests.device.performance.results import MACHINE, quantity
 
 
 def made() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import versions
 from benchmarks.environments import PeerError
-from tests.device.benchmarking.results import MACHINE, quantity
+from tests.device.performance.results import MACHINE, quantity
 
 
 def test_each_is_told_as_a_share_of_the_plain_command() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boards import supply
+from boards import downloads as supply
 from boards.wheels import REPOSITORY
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from boards import matrix, measure, sysroot
+from boards import processes as measure
+from boards import sysroot
+from boards import verification as matrix
 from boards.board import find
 from boards.errors import EmulationUnavailableError
-from boards.matrix import Row
+from boards.verification import Row
 from boards.wheels import REPOSITORY
 
 DATA = REPOSITORY.parent / "shared" / "data" / "nih-chestxray14-subset"

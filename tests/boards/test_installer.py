@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from boards import install, installer, kit, measure
+from boards import install, installer, kit
+from boards import processes as measure
 from boards.kit import KitTarget
-from boards.measure import Done
+from boards.processes import Done
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 MACHINE = os.uname().machine

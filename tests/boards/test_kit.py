@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from boards import kit, measure, sysroot
+from boards import kit, sysroot
+from boards import processes as measure
 from boards.errors import UsageError
 from boards.install import own_python
-from boards.matrix import EXAMPLE
+from boards.verification import EXAMPLE
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 NO_NETWORK = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")}

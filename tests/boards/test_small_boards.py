@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from boards import apt, measure, sysroot
+from boards import apt, sysroot
+from boards import processes as measure
 from boards.errors import BoardsError
-from boards.matrix import EXAMPLE
-from boards.measure import Done
-from edge_app.inference.model_file import SHIPPED
+from boards.processes import Done
+from boards.verification import EXAMPLE
+from edge_app.model.model_file import SHIPPED
 
 MIB = 1 << 20
 PI_ZERO_2 = 512 * MIB

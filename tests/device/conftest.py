@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.inference.model_file import SHIPPED
+from edge_app.model.model_file import SHIPPED
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_app.errors import EXIT_INPUT, ImageError
+from edge_app.core.errors import EXIT_INPUT, ImageError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import read_image
 
@@ -210,7 +210,7 @@ def attempt(data: bytes) -> Radiograph | None:
 
 CHILD = """
 import json, os, sys, time
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.images.read import read_image
 
 def megabytes():

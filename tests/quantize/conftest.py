@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from edge_app.labels import LABELS
-from quantize.measure import Bench
-from quantize.repair import as_input
-from quantize.sabotage import Workshop
+from quantize.repairs.registry import as_input
+from quantize.studies.bench import Bench
+from quantize.studies.faults import Workshop
 from train.cache import Cached
 from train.calibrate import operating_points, platt
 from train.networks import cnn28

@@ -13,19 +13,19 @@ import pytest
 from rich.console import Console
 
 from edge_app import DISCLAIMER
-from edge_app.errors import ReportError
+from edge_app.core.errors import ReportError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import interval_text
-from edge_app.inference.model_file import ModelFile, read
 from edge_app.labels import LABELS
+from edge_app.model.model_file import ModelFile, read
 from quantize.card import CARD, model_card
 from quantize.errors import ConversionError
+from quantize.model_table import side_by_side
+from quantize.pipeline import quantize_run
 from quantize.reproduce import write_card
-from quantize.ship import quantize_run
-from quantize.table import side_by_side
 from train.cache import Cached
 from train.cli import read_data
-from train.evaluate import evaluate, write_all
+from train.float_report import evaluate, write_all
 from train.run import open_run
 
 QUIET = Console(file=io.StringIO())

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from edge_app.errors import EXIT_GATE, EXIT_USAGE
+from edge_app.core.errors import EXIT_GATE, EXIT_USAGE
 from quantize.cli import app
-from quantize.sabotage import Sabotage
+from quantize.studies.faults import Sabotage
 
 
 def invoke(command: str, run: Path, data: Path, *options: str) -> tuple[int, str]:
@@ -39,7 +39,7 @@ def test_a_fault_that_gets_past_its_gate_is_an_exit_code(
     finished_run: Path, small_nih: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harmless = Sabotage("nothing", ("misplaced",), lambda shop: shop.compared(shop.healthy))
-    monkeypatch.setattr("quantize.sabotage.SABOTAGES", (harmless,))
+    monkeypatch.setattr("quantize.studies.faults.SABOTAGES", (harmless,))
     code, shown = invoke("sabotage", finished_run, small_nih, "--out", str(tmp_path))
     assert code == EXIT_GATE
     assert "a fault was not caught" in shown

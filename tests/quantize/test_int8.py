@@ -5,11 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from edge_app.inference.classifier import Classifier
+from edge_app.classifier import Classifier
 from quantize.convert import to_int8
 from quantize.int8 import NO_SPAN, Spans, in_int8, in_spans, label_spans
-from quantize.repair import as_input
-from quantize.sabotage import Workshop
+from quantize.repairs.registry import as_input
+from quantize.studies.faults import Workshop
 from train.predict import logits_only, predict
 
 

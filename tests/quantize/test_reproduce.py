@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from edge_app.evaluation import report
-from edge_app.inference.model_file import read
+from edge_app.model.model_file import read
 from quantize.reproduce import reproduce
 from train.augment import NONE
 from train.recipes import RECIPES, TEACHERS, Recipe

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edge_app.inference.preprocess import normalised
+from edge_app.model.preprocess import normalised
 from train.augment import NONE, Augmentation, augment, normalise
 
 SIZE = 28

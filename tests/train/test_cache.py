@@ -24,13 +24,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from edge_app.batch import classify_all, read_source
+from edge_app.classifier import Classifier
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
-from edge_app.inference.classifier import Classifier
-from edge_app.inference.model_file import locate, read
-from edge_app.inference.preprocess import InputSpec, normalised, quantized, resize, to_tensor
-from edge_app.output import CsvWriter
+from edge_app.model.model_file import locate, read
+from edge_app.model.preprocess import InputSpec, normalised, quantized, resize, to_tensor
+from edge_app.pipeline.batch import classify_all, read_source
+from edge_app.pipeline.writers import CsvWriter
 from train.cache import Cached, open_cache
 from train.datasets import Dataset, Pixels, load
 from train.errors import DatasetError

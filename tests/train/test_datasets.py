@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.labels import LABELS
 from train.datasets import Dataset, load
 from train.errors import DatasetError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge_app.inference.preprocess import SIZES, normalised
+from edge_app.model.preprocess import SIZES, normalised
 from train.errors import RunError
 from train.networks import DEFAULT_SIZES, NETWORKS, cnn28, load_imagenet, require_imagenet
 

@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 from edge_app.evaluation import report
-from edge_app.inference.calibration import calibrated
 from edge_app.labels import LABELS
+from edge_app.model.calibration import calibrated
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.cli import read_data
 from train.errors import RunError

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 from rich.console import Console
 
-from edge_app.inference.classifier import Classifier
-from edge_app.inference.model_file import locate, read, write
-from edge_app.inference.preprocess import InputSpec
+from edge_app.classifier import Classifier
+from edge_app.model.model_file import locate, read, write
+from edge_app.model.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches, mixed
 from train.cache import Cached, open_cache

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_app.comparison.compare import METRICS, compare
-from edge_app.errors import ReportError
+from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Evaluated
 from edge_app.labels import FINDINGS, LABELS

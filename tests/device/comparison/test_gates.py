@@ -14,10 +14,10 @@ from jsonschema import validate
 
 from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import Gates, Verdict, judge, record
-from edge_app.errors import UsageError
+from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
-from edge_app.inference.model_file import read
 from edge_app.labels import LABELS
+from edge_app.model.model_file import read
 
 from ..reports import answers, compared, nearly, with_logits
 
@@ -212,9 +212,7 @@ def test_the_record_is_plain_json_that_a_manifest_may_hold(
     assert list(kept["gates"]) == NAMES
     assert kept["gates"]["agreement"]["limit"] == 0.97
     assert set(kept["gates"]["agreement"]) == {"measure", "value", "limit", "passed"}
-    schema = json.loads(
-        (repository / "edge_app" / "inference" / "manifest.schema.json").read_text()
-    )
+    schema = json.loads((repository / "edge_app" / "model" / "manifest.schema.json").read_text())
     manifest = read(cnn28).manifest
     manifest = {**manifest, "quantization": {**manifest["quantization"], **kept}}
     validate(json.loads(json.dumps(manifest, allow_nan=False)), schema)

@@ -19,15 +19,15 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
-from edge_app.errors import DatasetError, UsageError
+from edge_app.classifier import Classifier
+from edge_app.core.errors import DatasetError, UsageError
 from edge_app.evaluation import report
 from edge_app.evaluation.evaluate import Answer, evaluate, part
 from edge_app.evaluation.labelled import load
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.images.radiograph import Limits
-from edge_app.inference.classifier import Classifier
-from edge_app.inference.model_file import SHIPPED, read
-from edge_app.models import DEFAULT_MODEL
+from edge_app.model.model_file import SHIPPED, read
+from edge_app.model.shipped import DEFAULT_MODEL
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_app.errors import OutputError
+from edge_app.core.errors import OutputError
 from edge_app.evaluation.journal import Journal
 
 SUBJECT = {"model": {"name": "m"}, "data set": "1", "retest": False}

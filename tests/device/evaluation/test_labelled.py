@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_app.errors import DatasetError
+from edge_app.core.errors import DatasetError
 from edge_app.evaluation import labelled
 from edge_app.evaluation.labelled import Labelled, find_labels, load
 from edge_app.labels import LABELS

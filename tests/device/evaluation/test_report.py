@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.errors import ReportError
+from edge_app.core.errors import ReportError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import (
     Evaluated,

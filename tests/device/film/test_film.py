@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.film import camera
 from edge_app.film.corners import find, ordered
 from edge_app.film.rectify import rectified
 from edge_app.film.synthetic import SURROUNDINGS, photographed
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Radiograph
-from edge_app.inference.model_file import ModelFile, locate, read
-from edge_app.inference.preprocess import InputSpec, resize
+from edge_app.model.model_file import ModelFile, locate, read
+from edge_app.model.preprocess import InputSpec, resize
 from tests.device.conftest import Run
 
 RADIOGRAPH = synthetic_radiograph(512, seed=2)

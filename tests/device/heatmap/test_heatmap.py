@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
-from edge_app.heatmap.writer import file_name
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.inference.classifier import Finding, Findings
 from edge_app.labels import LABELS
+from edge_app.pipeline.heatmaps import file_name
 from tests.device.conftest import Run
 
 MASS = LABELS.index("Mass")

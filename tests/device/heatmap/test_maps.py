@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.colours import INFERNO, coloured
 from edge_app.heatmap.maps import evidence, peak, shown
-from edge_app.inference.classifier import Finding, Findings
 from edge_app.labels import LABELS
 
 SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])

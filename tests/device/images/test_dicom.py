@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.images.radiograph import Limits
 
 from ..pictures import answers, attempt, dicom, encoded, radiograph, read, refusal

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngImageFile
 
-from edge_app.errors import ImageError
+from edge_app.core.errors import ImageError
 from edge_app.images import png as module
 from edge_app.images.png import INFLATED, MAX_CHUNKS, SIGNATURE, chunks, inflated
 from edge_app.images.radiograph import Limits

@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_app.inference.model_file import EDGETPU_OPERATOR, SHIPPED, read
+from edge_app.model.model_file import EDGETPU_OPERATOR, SHIPPED, read
 
 CNN28 = read(SHIPPED / "cxr-cnn28.tflite").flatbuffer
 MEAN = 9

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from edge_app import native_stderr
-from edge_app.errors import ModelError
-from edge_app.inference.model_file import read, shipped_models
+from edge_app.core import native_stderr
+from edge_app.core.errors import ModelError
+from edge_app.model.model_file import read, shipped_models
 from quantize.edgetpu.check import ON_CHIP_BYTES, SURE_BYTES, Check, check
 from tests.quantize.edgetpu.graphs import (
     CNN28,

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.catalogue import print_model
-from edge_app.inference.model_file import SHIPPED, needs_edgetpu, read
-from edge_app.inference.self_test import self_test
-from edge_app.runtimes.registry import find_runtime
-from edge_app.runtimes.session import Session
+from edge_app.backends.registry import find_runtime
+from edge_app.backends.self_test import self_test
+from edge_app.backends.session import Session
+from edge_app.inspection.catalogue import print_model
+from edge_app.model.model_file import SHIPPED, needs_edgetpu, read
 from quantize import cli
 from tests.quantize.edgetpu.graphs import CNN28, OPERATORS, edited, replace_operator, stand_in
 

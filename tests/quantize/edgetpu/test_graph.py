@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.errors import ModelError
-from edge_app.runtimes.registry import find_runtime
+from edge_app.backends.registry import find_runtime
+from edge_app.core.errors import ModelError
 from quantize.edgetpu.check import check
 from quantize.edgetpu.graph import read_graph
 from tests.quantize.edgetpu.graphs import CNN28, edited, stand_in, tail

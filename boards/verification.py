@@ -1,0 +1,319 @@
+"""Board × Python × runtime: does it install, does it run, are the numbers the same.
+
+Emulation shows neither speed nor an accelerator nor a camera: those need the board.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boards import board as known
+from boards import downloads as supply
+from boards import install, kit, sysroot, wheels
+from boards import processes as measure
+from boards.board import Board
+from boards.errors import BoardsError
+from boards.install import Installed
+from boards.processes import Done
+from boards.wheels import REPOSITORY, Target
+from edge_app.evaluation.report import read
+from edge_app.images.phantom import synthetic_radiograph
+from edge_app.labels import LABELS
+from edge_app.model.model_file import SHIPPED
+from edge_app.model.model_file import read as read_model
+
+COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
+"""Images of each model: the larger takes most of a second under emulation."""
+
+EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
+BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
+NOT_SHOWN: Final = (
+    "Emulation shows neither speed nor an Edge TPU, and its peak memory holds the emulator's own; "
+    "the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
+)
+REFERENCE: Final = "x86-64"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the matrix before anything is known of it.
+
+    Attributes:
+        kit: the kit that it is installed from; None: wheels, for a runtime that no kit has there.
+        board: None: this machine.
+    """
+
+    name: str
+    python: str
+    runtime: str
+    kit: str | None
+    board: Board | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Logits of one model beside those of x86-64 with the newer runtime, on the same images.
+
+    Attributes:
+        images: how many.
+        equal: share of the logits that are the same to the bit.
+        steps: the largest difference, in steps of the int8 output.
+    """
+
+    images: int
+    equal: float
+    steps: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was seen on one board with one runtime.
+
+    Attributes:
+        packages: versions, as `edge-cxr doctor` states them.
+        golden: by model, how many steps the golden vectors are off.
+        footprint: bytes of the installed application.
+        peak: bytes, of classifying one radiograph of 1024×1024.
+    """
+
+    name: str
+    title: str
+    machine: str
+    cpu: str
+    python: str
+    runtime: str
+    how: str
+    packages: dict[str, str | None]
+    golden: dict[str, float]
+    scores: dict[str, Scores]
+    footprint: int
+    peak: int
+
+
+def places() -> list[Place]:
+    """This machine, and each board with each runtime that has wheels for it."""
+    here = "{}.{}".format(*sys.version_info[:2])
+    arm64, newer, armhf = (
+        known.find(name) for name in ("debian12-arm64", "debian13-arm64", "debian12-armhf")
+    )
+    return [
+        Place(REFERENCE, here, "litert", "x86-64"),
+        Place(arm64.name, arm64.python, "litert", "pi64", arm64),
+        Place(arm64.name, arm64.python, "tflite", None, arm64),
+        Place(newer.name, newer.python, "litert", "pi64", newer),
+        Place(armhf.name, armhf.python, "tflite", "pi32", armhf),
+    ]
+
+
+def images(data: Path | None, work: Path, count: int = max(COUNTS.values())) -> tuple[Path, str]:
+    """The labelled folder to score, and what to call it: the NIH subset, or synthetic pictures."""
+    if data is not None and (data / "images").is_dir():
+        return data, f"the first test images of {data.name}"
+    from PIL import Image
+
+    folder = work / "synthetic"
+    folder.mkdir()
+    with (folder / "labels.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "labels", "patient"])
+        for seed in range(count):
+            Image.fromarray(synthetic_radiograph(128, seed)).save(folder / f"{seed:03d}.png")
+            rows.writerow([f"{seed:03d}.png", ("Mass", "No Finding")[seed % 2], seed])
+    return folder, "synthetic radiographs (the NIH subset is not here)"
+
+
+def examine(
+    wanted: Sequence[Place],
+    data: Path,
+    cache: Path,
+    work: Path,
+    say: Callable[[str], None],
+    counts: Mapping[str, int] = COUNTS,
+) -> list[Row]:
+    """Install and run everything at each place; two at a time.
+
+    Args:
+        wanted: the reference first.
+        data: a labelled folder.
+        cache: where downloads and systems are kept.
+        work: an empty folder.
+        say: told what is done.
+        counts: how many of its images each model scores.
+
+    Raises:
+        BoardsError: something does not install or does not run.
+    """
+    own = wheels.build(work / "wheel")
+    kits: dict[str, Path] = {}
+    ready = []
+    for place in wanted:  # one after the other: they share the cache
+        say(f"{_label(place)}: fetching")
+        ready.append(_fetch(place, own, kits, cache, work))
+    with ThreadPoolExecutor(2) as pool:
+        looked = pool.map(lambda each: _look(each, data, counts, say), ready)
+        seen = list(looked)
+    reference = seen[0].logits
+    return [_row(each, reference) for each in seen]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A place with its downloads: what installs the application there when it is called."""
+
+    place: Place
+    work: Path
+    put: Callable[[], Installed]
+
+
+def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Path) -> Ready:
+    folder = work / _label(place).replace(" ", "-")
+    folder.mkdir()
+    board = sysroot.get(place.board, cache) if place.board else None
+    environment = board.environment() if board else sysroot.clean_environment()
+    python = board.python if board else install.own_python()
+    if place.kit:
+        if place.kit not in kits:
+            target = kit.find(place.kit)
+            pythons = (place.python,) if place.board is None else ()
+            kits[place.kit] = kit.build(target, work / "kits", cache, pythons, own)
+        archive, options = kits[place.kit], ("--python", str(python))
+        return Ready(place, folder, lambda: install.from_kit(archive, environment, folder, options))
+    machine = place.board.processor.machine if place.board else platform.machine()
+    target_ = Target(machine, place.python, tflite=place.runtime == "tflite")
+    chosen = [own, *supply.wheels_for(own, target_, cache)]
+    return Ready(
+        place,
+        folder,
+        lambda: install.from_wheels(chosen, target_, python, environment, folder),
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a place showed by itself."""
+
+    place: Place
+    installed: Installed
+    doctor: dict[str, Any]
+    golden: dict[str, float]
+    logits: dict[str, NDArray[np.float32]]
+    peak: int
+
+
+def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[str], None]) -> Seen:
+    place = ready.place
+    say(f"{_label(place)}: installing")
+    installed = ready.put()
+    say(f"{_label(place)}: running")
+
+    def asked(*arguments: object) -> Done:
+        done = installed(*arguments, folder=ready.work)
+        if done.code:
+            said = " ".join((done.err or done.out).split())[-300:]
+            raise BoardsError(f"{_label(place)}: edge-cxr {arguments[0]}: {done.code}: {said}")
+        return done
+
+    examined = json.loads(asked("doctor", "--json").out)
+    verified = json.loads(asked("models", "verify", "--json").out)
+    classified = asked("classify", "--json", EXAMPLE)
+    if len(json.loads(classified.out)["findings"]) != len(LABELS):
+        raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
+    _benchmark(place, json.loads(asked("benchmark", *BENCHMARK, EXAMPLE).out))
+    logits = {}
+    for model, count in counts.items():
+        out = ready.work / f"{model}.json"
+        asked("evaluate", data, "--model", model, "--limit", count, "--out", out)
+        logits[model] = read(out).evaluated.logits
+    golden = {each["name"]: float(each["off"]) for each in verified}
+    return Seen(place, installed, examined, golden, logits, classified.peak)
+
+
+def _benchmark(place: Place, result: dict[str, Any]) -> None:
+    """Hold a benchmark's result to what it must be here; its times mean nothing."""
+    (cell,) = result["cells"]
+    emulated = any("emulated" in warning for warning in result["warnings"])
+    if "total" not in cell["quantities"] or emulated != bool(place.board):
+        raise BoardsError(f"{_label(place)}: edge-cxr benchmark measured nothing, or the wrong one")
+
+
+def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
+    place, machine = seen.place, seen.doctor["machine"]
+    return Row(
+        name=place.name,
+        title=place.board.title if place.board else "x86-64 Linux",
+        machine=machine["architecture"],
+        cpu=machine["cpu"],
+        python=seen.doctor["packages"]["python"],
+        runtime="{package} {version}".format(**seen.doctor["runtime"]),
+        how=seen.installed.how,
+        packages=seen.doctor["packages"],
+        golden=seen.golden,
+        scores={
+            model: _scores(model, seen.logits[model], beside) for model, beside in reference.items()
+        },
+        footprint=measure.size(seen.installed.place),
+        peak=seen.peak,
+    )
+
+
+def _scores(model: str, logits: NDArray[np.float32], beside: NDArray[np.float32]) -> Scores:
+    step = read_model(SHIPPED / f"{model}.tflite").logit_steps
+    assert step is not None, "what ships is int8"
+    off = np.abs(logits.astype(np.float64) - beside) / step
+    return Scores(len(logits), float((logits == beside).mean()), round(float(off.max()), 3))
+
+
+def _label(place: Place) -> str:
+    return f"{place.name} {place.python} {place.runtime}"
+
+
+def as_json(rows: Sequence[Row], of: str) -> str:
+    """The whole matrix."""
+    whole = {
+        "images": of,
+        "reference": REFERENCE,
+        "not_shown": NOT_SHOWN,
+        "rows": [asdict(row) for row in rows],
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def as_markdown(rows: Sequence[Row], of: str) -> str:
+    """The matrix as the README has it."""
+    head = ("board", "Python", "runtime", "installed from", "golden vectors off",
+            *(f"{model}, {seen.images} images" for model, seen in rows[0].scores.items()),
+            "on disk", "peak memory")  # fmt: skip
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        worst = max(row.golden.values())
+        cells = (
+            f"{row.title}, {row.machine}",
+            row.python,
+            row.runtime,
+            row.how,
+            f"{worst:g} steps",
+            *(_told(row, seen) for seen in row.scores.values()),
+            f"{row.footprint / 1e6:.0f} MB",
+            f"{row.peak / 1e6:.0f} MB",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", f"Scores: {of}, beside those of the first line. {NOT_SHOWN}", ""])
+
+
+def _told(row: Row, scores: Scores) -> str:
+    if row.name == REFERENCE and scores.equal == 1:
+        return "the reference" if "litert" in row.runtime else "identical"
+    if scores.equal == 1:
+        return "identical"
+    return f"≤ {scores.steps:g} steps, {scores.equal:.1%} equal"

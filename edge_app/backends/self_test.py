@@ -1,0 +1,60 @@
+"""Does this machine compute what the reference run computed? The golden vectors tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.backends.session import Session
+from edge_app.core.errors import ModelError
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Largest difference from the golden outputs, in `unit`, beside what is allowed."""
+
+    logits: float
+    map: float
+    tolerance: float
+    unit: str
+
+    @property
+    def passed(self) -> bool:
+        return max(self.logits, self.map) <= self.tolerance
+
+    def failure(self, who: str) -> str:
+        """One line about a self-test of `who` that was not passed."""
+        return (
+            f"golden vectors are off by {self.logits:g} (logits) and {self.map:g} (map) "
+            f"{self.unit}, allowed are {self.tolerance:g}: do not use it with {who} on this machine"
+        )
+
+
+def measure(session: Session, count: int | None = None) -> SelfTest:
+    """Run the golden vectors, or the first `count` of them."""
+    model = session.model
+    golden = model.golden
+    worst = {"logits": 0.0, "map": 0.0}
+    for tensor, logits, maps in list(zip(golden.inputs, golden.logits, golden.maps, strict=True))[
+        :count
+    ]:
+        answer = session.run(np.ascontiguousarray(tensor[np.newaxis]))
+        for name, got, expected in (("logits", answer.logits, logits), ("map", answer.map, maps)):
+            off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
+            worst[name] = float(np.fmax(worst[name], off)) if np.isfinite(off) else float("inf")
+    tolerance = float(model.manifest["golden"]["tolerance"])
+    unit = "steps" if model.integer else "logits"
+    return SelfTest(worst["logits"], worst["map"], tolerance, unit)
+
+
+def self_test(session: Session) -> SelfTest:
+    """Run every golden vector.
+
+    Raises:
+        ModelError: an output is further off than the manifest allows.
+    """
+    result = measure(session)
+    if not result.passed:
+        raise ModelError(f"{session.model.path}: {result.failure(session.where)}")
+    return result

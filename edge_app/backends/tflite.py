@@ -1,0 +1,28 @@
+"""tflite-runtime: the older interpreter, the only wheel for 32-bit Raspberry Pi OS.
+
+Its x86-64 wheel computes int8 without XNNPACK, ten times slower; no wheel is for Python 3.12 or
+newer, and none was built for numpy 2.
+"""
+
+from __future__ import annotations
+
+from edge_app.backends.runtime import Runtime
+
+
+class Tflite(Runtime):
+    """Knows what it says, or rather does not say, beside a numpy that it was not built for."""
+
+    name = "tflite"
+    package = "tflite-runtime"
+    module = "tflite_runtime"
+    remedy = "pip install ai-edge-litert"
+
+    def explain(self, reason: str) -> str | None:
+        if "numpy" not in reason and "_ARRAY_API" not in reason:
+            return None
+        import numpy as np
+
+        return (
+            f"{self.label} was built for numpy 1, and numpy {np.__version__} is installed: "
+            "pip install 'numpy<2'"
+        )

@@ -1,0 +1,183 @@
+"""What a trial found, remembered so that it costs once.
+
+A verdict is kept under all that it depends on: the versions, the library's file, the model, the
+processor. No clock is asked, for a board without a battery starts in 1970: faults are forgotten at
+the next start of the machine instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from edge_app import __version__
+from edge_app.backends.fault import LASTING, Fault
+from edge_app.backends.runtime import Runtime
+from edge_app.backends.session import flatbuffer_for
+from edge_app.core.files import UnreadableError, read_bounded, write_whole
+from edge_app.core.resources import cores
+from edge_app.model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from edge_app.backends.delegate import Delegate
+
+KEPT: Final = 64
+"""Verdicts in a folder; the oldest go."""
+
+MAX_BYTES: Final = 1 << 16
+CLEARLY_FASTER: Final = 0.9
+"""More threads must take less than this share of the time: they cost the rest of the machine."""
+
+PASSING: Final = ("cpu mhz", "bogomips", "processor", "apicid", "initial apicid", "microcode")
+"""Lines of /proc/cpuinfo that differ from one look to the next, or from core to core."""
+
+
+class Verdict(NamedTuple):
+    """What came of a trial.
+
+    Attributes:
+        fault: None if it works.
+        off: largest difference from the golden outputs, in steps (int8) or logits.
+        milliseconds: the fastest run with so many threads.
+    """
+
+    fault: Fault | None
+    off: float = 0.0
+    milliseconds: Mapping[int, float] = MappingProxyType({})
+
+    @property
+    def threads(self) -> int:
+        """The fewest that are about as fast as it gets; 1 where that was not measured."""
+        if not self.milliseconds:
+            return 1
+        best = min(self.milliseconds.values())
+        return min(n for n, t in self.milliseconds.items() if t * CLEARLY_FASTER <= best)
+
+
+def subject(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> dict[str, Any]:
+    """All that a verdict depends on, for JSON."""
+    flatbuffer = flatbuffer_for(model, delegate)
+    golden = hashlib.sha256(str(model.manifest["golden"]["tolerance"]).encode())
+    for tensors in (model.golden.inputs, model.golden.logits, model.golden.maps):
+        golden.update(tensors[:1].tobytes())
+    return {
+        "edge-cxr": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "processor": _processor(),
+        "runtime": runtime.facts(),
+        "delegate": delegate.facts() if delegate else None,
+        "model": model.sha256
+        if flatbuffer is model.flatbuffer
+        else hashlib.sha256(flatbuffer).hexdigest(),
+        "golden": golden.hexdigest(),
+    }
+
+
+def remembered(about: dict[str, Any]) -> Verdict | None:
+    """The verdict that was kept about this subject, if it still holds."""
+    for path in _places(about):
+        with suppress(UnreadableError, ValueError, KeyError, TypeError, AttributeError):
+            record = json.loads(read_bounded(path, MAX_BYTES))
+            if record["subject"] == about:
+                verdict = _verdict(record["verdict"])
+                if verdict.fault is None or record["boot"] == _boot() is not None:
+                    return verdict
+    return None
+
+
+def remember(about: dict[str, Any], verdict: Verdict) -> Path | None:
+    """Keep a verdict; answers where, or None where it is not worth it or cannot be."""
+    if verdict.fault and verdict.fault.kind not in LASTING:
+        return None
+    record = {"subject": about, "boot": _boot(), "verdict": _as_json(verdict)}
+    for path in _places(about):
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, json.dumps(record).encode())
+        except OSError:
+            continue
+        _forget_old(path.parent)
+        return path
+    return None
+
+
+def folder() -> Path | None:
+    """Where verdicts can be kept, as far as can be seen without writing; None if nowhere."""
+    for place in _folders():
+        nearest = next((p for p in (place, *place.parents) if p.exists()), None)
+        if nearest and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+            return place
+    return None
+
+
+def _folders() -> Iterator[Path]:
+    """The user's cache, and what is in memory where the disk is read-only."""
+    home = os.path.expanduser("~")
+    for base in (
+        os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"),
+        os.environ.get("XDG_RUNTIME_DIR", ""),
+    ):
+        if os.path.isabs(base):
+            yield Path(base, "edge-cxr", "verdicts")
+
+
+def _places(about: dict[str, Any]) -> Iterator[Path]:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    for place in _folders():
+        yield place / f"{digest[:32]}.json"
+
+
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "fault": verdict.fault.as_dict() if verdict.fault else None,
+        "off": verdict.off,
+        "milliseconds": {str(n): t for n, t in verdict.milliseconds.items()},
+    }
+
+
+def _verdict(stored: dict[str, Any]) -> Verdict:
+    """The verdict in a record; ValueError, KeyError, TypeError, AttributeError if it holds none."""
+    fault = stored["fault"]
+    times = {int(n): float(t) for n, t in stored["milliseconds"].items()}
+    if not all(1 <= n <= 64 and t > 0 for n, t in times.items()):
+        raise ValueError("no such times")
+    found = None if fault is None else Fault(str(fault["kind"]), str(fault["message"]))
+    return Verdict(found, float(stored["off"]), times)
+
+
+def _forget_old(place: Path) -> None:
+    with suppress(OSError):
+        known = sorted(place.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for path in known[:-KEPT]:
+            path.unlink()
+
+
+def _processor() -> list[Any]:
+    """What decides which kernels run: a card or disk may be put into another machine."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            text = file.read(4096).decode(errors="replace")
+    except OSError:
+        text = ""
+    lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
+    facts = {key.strip(): value.strip() for key, _, value in lines}
+    steady = {key: value for key, value in facts.items() if key.lower() not in PASSING}
+    return [os.uname().machine, cores(), steady]
+
+
+def _boot() -> str | None:
+    """Which start of the machine this is."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() or None
+    except OSError:
+        return None

@@ -1,0 +1,197 @@
+"""A radiograph in, findings out: the whole way that `edge-cxr classify` goes."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.backends.choice import open_session
+from edge_app.backends.options import Asked
+from edge_app.backends.session import RawOutputs
+from edge_app.core.errors import ModelError, UsageError
+from edge_app.images.radiograph import Picture, Radiograph
+from edge_app.labels import LABELS
+from edge_app.model.calibration import calibrated
+from edge_app.model.input_check import BLANK, BLANK_RANGE, Verdict
+from edge_app.model.model_file import ModelFile
+from edge_app.model.preprocess import resize, to_tensor
+
+MAX_ASPECT = 1.5
+"""Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
+
+
+class Finding(NamedTuple):
+    """One label's answer.
+
+    Attributes:
+        label: one of `LABELS`.
+        logit: the network's output.
+        score: calibrated probability, 0 to 1.
+        threshold: of the operating point, on the score; None where it was not computable.
+        above: score ≥ threshold; None without a threshold.
+    """
+
+    label: str
+    logit: float
+    score: float
+    threshold: float | None
+    above: bool | None
+
+
+class Findings(NamedTuple):
+    """The answer for one radiograph.
+
+    Attributes:
+        findings: 15, in label order; none where they are withheld.
+        map: h×w×15 float32, class activation in logits: its spatial mean is the logits; empty
+            where the findings are withheld.
+        warnings: one line each, of the image and of its scoring.
+        blank: the picture is (nearly) constant: its scores are not to be believed.
+        check: what the input check made of the picture; None where the model has none.
+        heatmap: file, size and peaks of the heatmap, for JSON; None where none was drawn.
+    """
+
+    findings: tuple[Finding, ...]
+    map: NDArray[np.float32]
+    warnings: tuple[str, ...]
+    blank: bool
+    check: Verdict | None = None
+    heatmap: dict[str, object] | None = None
+
+    @property
+    def withheld(self) -> str | None:
+        """Why there are no findings; None where there are."""
+        return self.check.reason if self.check and not self.findings else None
+
+
+class Classifier:
+    """A model ready to answer.
+
+    Args:
+        model: see `model_file.read`.
+        operating_point: a name in the manifest; its default if None.
+        asked: which runtime and delegate, how many threads; what works best here if not said.
+        force: score what the input check flags, too.
+
+    Attributes:
+        session: what computes.
+        choice: why that.
+
+    Raises:
+        ModelError, RuntimeUnavailableError, UsageError: see the messages.
+    """
+
+    def __init__(
+        self,
+        model: ModelFile,
+        operating_point: str | None = None,
+        asked: Asked | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        points = model.manifest["operating_points"]
+        self.model = model
+        self.operating_point = operating_point or model.manifest["default_operating_point"]
+        if self.operating_point not in points:
+            raise UsageError(
+                f"{model.name} has no operating point {operating_point!r}; it has: "
+                + ", ".join(points)
+            )
+        self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
+        self.asked = asked or Asked()
+        self.check, self.force = model.input_check, force
+        self.session, self.choice = open_session(model, self.asked)
+        # Lists made arrays once, not for every image.
+        self._real_logits, self._real_map = model.real("logits"), model.real("map")
+        calibration = model.manifest["calibration"]
+        self._calibration = {
+            name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
+        }
+
+    def another(self) -> Classifier:
+        """The same with an interpreter of its own: one serves one thread at a time."""
+        twin = copy(self)
+        twin.session = self.session.another()
+        return twin
+
+    def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A picture → logits (15,) and map (h, w, 15), float32."""
+        return self._real(self.session.run(self.tensor(self.resized(picture))))
+
+    def classify(self, image: Radiograph) -> Findings:
+        """Score one radiograph, if it looks like one that can be."""
+        resized = self.resized(image.picture)
+        check = self.judged(image, resized)
+        if check and check.flagged and not self.force:
+            nothing = np.zeros((0, 0, len(LABELS)), np.float32)
+            return Findings((), nothing, image.warnings, check.kind == BLANK, check)
+        return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
+
+    def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
+        """What the input check makes of an image; None where the model has none."""
+        size = image.facts["height"], image.facts["width"]
+        return self.check.judge(resized, size) if self.check else None
+
+    def resized(self, picture: Picture) -> NDArray[np.uint8]:
+        """The same picture at the network's size."""
+        return resize(picture, self.model.input_spec)
+
+    def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
+        """A picture of the network's size → what `session.run` takes."""
+        return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
+
+    def findings(
+        self,
+        image: Radiograph,
+        resized: NDArray[np.uint8],
+        raw: RawOutputs,
+        check: Verdict | None = None,
+    ) -> Findings:
+        """What the network, and the input check, said of an image → scores, decisions, warnings."""
+        logits, activation = self._real(raw)
+        scores = calibrated(logits, self._calibration)
+        rows = zip(LABELS, logits.tolist(), scores.tolist(), self.thresholds, strict=True)
+        findings = tuple(
+            Finding(label, logit, score, at, None if at is None else score >= at)
+            for label, logit, score, at in rows
+        )
+        warnings = list(image.warnings)
+        height, width = image.facts["height"], image.facts["width"]
+        if max(height, width) > MAX_ASPECT * min(height, width):
+            warnings.append(
+                f"is {width}x{height}: stretched to a square far from what was trained on"
+            )
+        blank = _is_blank(resized, check)
+        if check and check.reason and not blank:
+            warnings.append(f"{check.reason}; its scores mean little")
+        if blank:
+            warnings.append("is blank (nearly one gray level): its scores mean nothing")
+        return Findings(findings, activation, tuple(warnings), blank, check)
+
+    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits = self._real_logits(raw.logits)
+        if not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        return logits, self._real_map(raw.map)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a stored result needs to be trusted later, for JSON."""
+        return {
+            "model": {
+                "name": self.model.name,
+                "sha256": self.model.sha256,
+                "dtype": self.model.manifest["input"]["dtype"],
+            },
+            "operating_point": self.operating_point,
+            "preprocessing": self.model.input_spec.as_dict(),
+            "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
+        }
+
+
+def _is_blank(resized: NDArray[np.uint8], check: Verdict | None) -> bool:
+    if check:
+        return check.kind == BLANK
+    return int(resized.max()) - int(resized.min()) < BLANK_RANGE

@@ -1,0 +1,112 @@
+"""`edge-cxr`: finds the command, and makes of every error one line and an exit code."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from edge_app import DISCLAIMER, __version__
+from edge_app.core.console import complain
+from edge_app.core.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_MODEL,
+    EdgeCxrError,
+    OutputError,
+    not_loaded,
+)
+
+COMMANDS: Final = ("classify", "evaluate", "compare", "benchmark", "doctor")
+"""Each is a function of its name in a module of its name."""
+
+GROUPS: Final = ("models",)
+"""Each is a module of its name, with an `app` of commands."""
+
+
+def application(called: str = "") -> typer.Typer:
+    """The command line.
+
+    Args:
+        called: the command that is going to run; then the others are not imported, for typer works
+            out all options of each command that it knows. With any other word all are there.
+    """
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        help=f"Score chest radiographs offline with int8 networks. {DISCLAIMER}",
+    )
+    app.callback()(options)
+    known = called in (*COMMANDS, *GROUPS)
+    for name in GROUPS:
+        if not known or name == called:
+            app.add_typer(import_module(f"edge_app.cli.{name}").app, name=name)
+    for name in COMMANDS:
+        if not known or name == called:
+            app.command(name)(getattr(import_module(f"edge_app.cli.{name}"), name))
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"edge-cxr {__version__}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of the command line itself."""
+
+
+def main() -> NoReturn:
+    """Every error one line and an exit code of its own, never a traceback."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
+    if sys.stderr is None:  # closed by the caller: there is nobody to complain to
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        complain("standard output is closed: there is nowhere to print the answers")
+        sys.exit(EXIT_MODEL)
+    for stream in (sys.stdout, sys.stderr):
+        # By line: what is answered is out, whatever happens next.
+        stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    try:
+        code = _run(application(sys.argv[1] if len(sys.argv) > 1 else ""))
+    except EdgeCxrError as error:
+        complain(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        code = EXIT_INTERRUPTED
+    except MemoryError:
+        complain("out of memory: close other programs, or lower --max-pixels")
+        code = EXIT_MODEL
+    except ImportError as error:
+        complain(not_loaded(error))
+        code = EXIT_MODEL
+    gc.freeze()  # the collector need not look through what goes away with the process
+    sys.exit(code)
+
+
+def _run(app: typer.Typer) -> int:
+    """Typer's own exit code, with everything printed by the time it is known."""
+    try:
+        try:
+            app()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            return ended.code if isinstance(ended.code, int) else EXIT_DONE
+    except OSError as error:  # reading files has errors of its own: this is printing
+        with suppress(OSError):  # what is still buffered is not to fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"cannot write the output: {error.strerror}") from None
+    return EXIT_DONE

@@ -1,0 +1,81 @@
+"""`edge-cxr evaluate`: score a labelled folder, write its report."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_app.backends.options import AUTO, Asked
+from edge_app.cli.options import (
+    LIMITS,
+    DelegateOption,
+    JsonOption,
+    MaxBytesOption,
+    MaxPixelsOption,
+    ModelOption,
+    OperatingPointOption,
+    RuntimeOption,
+    ThreadsOption,
+    open_classifier,
+)
+from edge_app.core.errors import UsageError
+from edge_app.images.radiograph import Limits
+from edge_app.model.shipped import DEFAULT_MODEL
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="With images and a CSV of their labels.")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="The labels; default: the folder's own CSV.")
+    ] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    out: Annotated[
+        Path | None, typer.Option(metavar="REPORT.json", help="Default: MODEL-SPLIT.json, here.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="test, validation, train or all; default: test where an official list says which."
+        ),
+    ] = None,
+    operating_point: OperatingPointOption = None,
+    retest: Annotated[
+        bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
+    ] = False,
+    runtime: RuntimeOption = AUTO,
+    delegate: DelegateOption = AUTO,
+    threads: ThreadsOption = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
+    json: JsonOption = False,
+    max_bytes: MaxBytesOption = LIMITS.max_bytes,
+    max_pixels: MaxPixelsOption = LIMITS.max_pixels,
+) -> None:
+    """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
+    from edge_app.core.console import complain
+    from edge_app.evaluation import evaluate as evaluation
+    from edge_app.evaluation.labelled import load
+    from edge_app.evaluation.report_text import summary
+    from edge_app.pipeline.batch import with_progress
+
+    if out is not None and out.suffix != ".json":
+        raise UsageError(f"--out {out}: a report's name ends in .json")
+    wanted = evaluation.part(load(folder, labels), split, limit)
+    classifier = open_classifier(model, operating_point, Asked(runtime, delegate, threads))
+    place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+    made, code = evaluation.evaluate(
+        wanted,
+        classifier,
+        place,
+        retest=retest,
+        limits=Limits(max_bytes, max_pixels),
+        progress=partial(with_progress, doing="evaluating") if sys.stderr.isatty() else iter,
+    )
+    if made is not None:
+        print(dumps(made.content, indent=2) if json else summary(made))
+        complain(f"written: {place} and {place.with_suffix('.npz').name}")
+    raise typer.Exit(code)

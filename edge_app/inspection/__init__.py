@@ -1,0 +1,1 @@
+"""What models and backends there are on this machine, and whether they work."""

@@ -1,0 +1,200 @@
+"""`edge-cxr models`: what model files there are, what is in them, whether they can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge_app import DISCLAIMER
+from edge_app.backends.choice import open_session
+from edge_app.backends.options import Asked
+from edge_app.core.console import complain
+from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
+from edge_app.evaluation.report import interval_text
+from edge_app.labels import LABELS
+from edge_app.model.model_file import ModelFile, read
+
+
+def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
+    """One line a model: name, input, size, headline metrics."""
+    models = [read(path) for path in paths]
+    if as_json:
+        print(json.dumps([_summary(model, default) for model in models], indent=2))
+        return
+    table = Table(box=None, header_style="bold")
+    for heading in (
+        "model",
+        "input",
+        "type",
+        "size",
+        "macro AUROC of the findings (95 % interval)",
+    ):
+        table.add_column(heading)
+    for model in models:
+        summary = _summary(model, default)
+        table.add_row(
+            model.name + (" (default)" if summary["default"] else ""),
+            f"{model.input_spec.width}x{model.input_spec.height}",
+            summary["dtype"],
+            f"{summary['bytes'] / 1e6:.2f} MB",
+            _headline(model),
+        )
+    Console().print(table)
+
+
+def _summary(model: ModelFile, default: str) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "default": model.name == default,
+        "path": str(model.path),
+        "bytes": model.path.stat().st_size,
+        "sha256": model.sha256,
+        "dtype": model.manifest["input"]["dtype"],
+        "input": model.input_spec.as_dict(),
+        "metrics": model.manifest["metrics"],
+    }
+
+
+def _headline(model: ModelFile) -> str:
+    metric = model.manifest["metrics"].get("macro_auroc")
+    return _metrics({"": metric})[0][1] if metric else "not in the manifest"
+
+
+def print_model(model: ModelFile, as_json: bool) -> None:
+    """The manifest, whole as JSON, otherwise what a person asks first."""
+    if as_json:
+        print(json.dumps(model.manifest, indent=2))
+        return
+    manifest, console = model.manifest, Console()
+    facts = Table(box=None, show_header=False)
+    facts.add_column()
+    facts.add_column(overflow="fold")
+    for name, value in (
+        ("name", model.name),
+        ("architecture", manifest["architecture"]),
+        ("created", manifest["created"]),
+        ("licence", manifest["licence"]),
+        ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
+        ("Edge TPU", _edgetpu(model)),
+        ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
+        *(
+            (f"output {key}", _tensor(part, part["shape"]))
+            for key, part in manifest["outputs"].items()
+        ),
+        ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
+        (
+            "calibration",
+            f"{manifest['calibration']['method']}, {manifest['calibration']['fitted_on']}",
+        ),
+        *_metrics(manifest["metrics"]),
+        ("intended use", manifest["intended_use"]),
+    ):
+        facts.add_row(name, Text(value))  # Text: what a file says is no markup
+    console.print(facts, highlight=False)
+    for name, point in manifest["operating_points"].items():
+        default = " (default)" if name == manifest["default_operating_point"] else ""
+        table = Table(
+            title=Text(
+                f"\noperating point '{name}'{default}: {point['rule']}; {point['fitted_on']}"
+            ),
+            title_justify="left",
+            box=None,
+        )
+        table.add_column("label")
+        for heading in ("threshold", "sensitivity", "specificity"):
+            table.add_column(heading, justify="right")
+        columns = (point["thresholds"], point["sensitivity"], point["specificity"])
+        for label, *values in zip(LABELS, *columns, strict=True):
+            table.add_row(label, *("none" if v is None else f"{v:.3f}" for v in values))
+        console.print(table)
+    console.print(DISCLAIMER)
+
+
+def _edgetpu(model: ModelFile) -> str:
+    stated = model.manifest.get("edgetpu")
+    if stated is None:
+        return "not compiled for it"
+    operations = stated["operations"]
+    return (
+        f"compiled by {stated['compiler']}, {stated['bytes']} bytes: {operations['edgetpu']} "
+        f"operations on the Edge TPU, {operations['cpu']} on the CPU"
+    )
+
+
+def _input_shape(model: ModelFile) -> list[int]:
+    spec = model.input_spec
+    return [spec.height, spec.width, spec.channels]
+
+
+def _tensor(part: dict[str, Any], shape: list[int]) -> str:
+    stored = part["quantization"]
+    text = f"{part['dtype']} {'x'.join(map(str, shape))}"
+    if stored is None:
+        return text
+    return f"{text}, scale {stored['scale']:.6g}, zero point {stored['zero_point']}"
+
+
+def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for name, metric in metrics.items():
+        if isinstance(metric, dict):
+            rows.append((name.replace("_", " "), f"{interval_text(metric)}, {metric['on']}"))
+    return rows
+
+
+def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
+    """Check each model file and run its golden vectors here; returns the exit code."""
+    answers = [verified(path, asked) for path in paths]
+    if as_json:
+        print(json.dumps(answers, indent=2))
+    for answer in answers:
+        for note in answer.get("notes", ()):
+            complain(note)
+        if "error" in answer:
+            complain(answer["error"])
+        elif not as_json:
+            print(
+                f"{answer['name']}: digest, manifest and tensors as stated; {answer['vectors']} "
+                f"golden vectors off by at most {answer['off']:g} {answer['unit']} "
+                f"(allowed {answer['tolerance']:g}) with {answer['runtime']}"
+            )
+    return EXIT_MODEL if any("error" in answer for answer in answers) else EXIT_DONE
+
+
+def verified(path: Path, asked: Asked, again: bool = False) -> dict[str, Any]:
+    """A model file's check for JSON: all golden vectors, with what `asked` leads to here.
+
+    Args:
+        path: of the model file.
+        asked: which runtime and delegate.
+        again: try these anew, whatever is remembered of them.
+    """
+    from edge_app.backends.self_test import self_test
+
+    try:
+        model = read(path)
+        session, choice = open_session(model, asked, again)
+        result = self_test(session)
+    except UsageError:
+        raise
+    except EdgeCxrError as error:
+        return {"path": str(path), "ok": False, "error": str(error)}
+    return {
+        "path": str(path),
+        "ok": True,
+        "name": model.name,
+        "sha256": model.sha256,
+        "vectors": len(model.golden.inputs),
+        "off": max(result.logits, result.map),
+        "unit": result.unit,
+        "tolerance": result.tolerance,
+        "runtime": choice.label,
+        "choice": {**session.as_dict(), **choice.as_dict()},
+        "notes": list(choice.notes),
+    }

@@ -1,0 +1,261 @@
+"""Two or more results side by side: ratios with intervals, and whether anything became slower."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge_app.backends.delegate import Delegate
+from edge_app.core.errors import ReportError
+from edge_app.performance.interval import LEVEL, Interval, adjusted_ratio, of_runs, ratio
+from edge_app.performance.result import Result
+from edge_app.performance.stages import YARDSTICKS
+
+MARGIN: Final = 1.03
+"""Two measurements of one thing some minutes apart differ by up to so much, whatever their runs
+say: rooms warm up, and hypervisors move machines."""
+
+BYTES_MARGIN: Final = 1.01
+"""Files of one picture may differ so much in size: another zlib packed them."""
+
+STATISTICS: Final = {"median": "runs", "p10": "runs_p10"}
+"""What of each process is compared, and the field that has it. The 10th percentile is the steadier
+one; what only some images or moments became slower by shows in the median alone."""
+
+FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
+TELLING: Final = (SLOWER, FASTER, UNCLEAR, SAME, None)
+"""Of two statistics the one is shown whose verdict comes first; `same` means both."""
+
+
+YARDSTICK: Final = "yardstick"
+"""Their names begin so."""
+
+RATE: Final = "images/s"
+EXTERNAL: Final = Delegate.name
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One quantity of one combination in two results.
+
+    Attributes:
+        cell: the combination.
+        quantity: see the schema.
+        statistic: of `STATISTICS`, of a process' samples: the one that shows a difference, or
+            the one that is known better.
+        unit: of both values.
+        before, after: the values.
+        ratio: after / before, with the interval that all quantities hold together at 95 %.
+        verdict: None between machines; otherwise `same` means within `MARGIN`, and `unclear` that
+            the interval reaches across it.
+    """
+
+    cell: str
+    quantity: str
+    statistic: str
+    unit: str
+    before: float
+    after: float
+    ratio: Interval
+    verdict: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A result beside the first one.
+
+    Attributes:
+        same_machine: only then is a difference the software's.
+        notes: what must be known to read the ratios, one line each.
+    """
+
+    same_machine: bool
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def slower(self) -> list[Difference]:
+        return [each for each in self.differences if each.verdict == SLOWER]
+
+
+def compare(before: Result, after: Result) -> Comparison:
+    """What `after` does differently.
+
+    Raises:
+        ReportError: they were measured on other images, or of other models.
+    """
+    _require_same_images(before["images"], after["images"])
+    pairs = _pairs(before, after)
+    same = _same_machine(before["machine"], after["machine"])
+    shared = [
+        (a, b, name)
+        for a, b in pairs
+        for name in a["quantities"]
+        if name in b["quantities"] and not name.startswith(YARDSTICK)
+    ]
+    _require_same_units(shared)
+    # Bonferroni: of many quantities that did not change, none is to be called different.
+    level = 1 - (1 - LEVEL) / max(1, len(STATISTICS) * len(shared))
+    differences = tuple(_difference(a, b, name, level, same) for a, b, name in shared)
+    machines = [_paces(a, b, "runs") for a, b in pairs]
+    notes = _notes(before, after, same, machines)
+    return Comparison(same, differences, tuple(notes))
+
+
+def _difference(
+    a: dict[str, Any], b: dict[str, Any], name: str, level: float, same: bool
+) -> Difference:
+    one, other = a["quantities"][name], b["quantities"][name]
+    found = []
+    for statistic, runs in STATISTICS.items():
+        if runs not in one or runs not in other:
+            continue
+        between, verdict = ratio(other[runs], one[runs], level), None
+        if same and (one["unit"] == "B" or _paces(a, b, runs)):
+            between, left = _adjusted(a, b, name, runs, level)
+            verdict = _verdict(between, one["unit"], left)
+        first, second = (of_runs(each[runs]).value for each in (one, other))
+        found.append(
+            Difference(a["label"], name, statistic, one["unit"], first, second, between, verdict)
+        )
+    telling = min(TELLING.index(each.verdict) for each in found)
+    shown = [each for each in found if TELLING.index(each.verdict) == telling]
+    return min(shown, key=lambda each: each.ratio.half_width)
+
+
+def _adjusted(
+    a: dict[str, Any], b: dict[str, Any], name: str, runs: str, level: float
+) -> tuple[Interval, float]:
+    """The ratio, had the machine been equally fast; and what its slowness is not accounted for."""
+    one, other = a["quantities"][name], b["quantities"][name]
+    if one["unit"] == "B":
+        return ratio(other[runs], one[runs], level), 1.0
+    paces = _paces(a, b, runs)
+    # A process without yardsticks of its own is held against those of its round.
+    those, first = _rounds(one[runs], [before for before, _ in paces])
+    these, second = _rounds(other[runs], [after for _, after in paces])
+    between, machine = adjusted_ratio(these, those, (second, first), level)
+    accounted = 1 / machine if one["unit"] == RATE else machine
+    pace = _pace(list(zip(first, second, strict=True)))
+    left = min(max(pace / accounted, min(1.0, pace)), max(1.0, pace))
+    return between, left
+
+
+def _rounds(
+    values: Sequence[float], paces: list[list[float]]
+) -> tuple[Sequence[float], list[list[float]]]:
+    """The rounds that both have: one that was interrupted has some numbers only."""
+    whole = min(len(values), *map(len, paces))
+    return values[:whole], [pace[:whole] for pace in paces]
+
+
+Paces = list[tuple[list[float], list[float]]]
+"""A number a run, before and after, for each yardstick."""
+
+
+def _paces(a: dict[str, Any], b: dict[str, Any], runs: str) -> Paces:
+    """Of the yardsticks that both have."""
+    one, other = a["quantities"], b["quantities"]
+    return [
+        (one[name][runs], other[name][runs])
+        for name in YARDSTICKS
+        if runs in one.get(name, ()) and runs in other.get(name, ())
+    ]
+
+
+def _pace(paces: Paces) -> float:
+    """How many times as long the machine took for the yardstick that changed most."""
+    changes = [ratio(after, before).value for before, after in paces]
+    return max(changes, key=lambda change: abs(math.log(change)))
+
+
+def _verdict(between: Interval, unit: str, left: float) -> str:
+    if between.low is None or between.high is None:
+        return UNCLEAR
+    low, high = between.low, between.high
+    if unit == RATE:
+        low, high = 1 / high, 1 / low
+    # What the whole machine was slower by is no fault of the software.
+    if low > max(1.0, left) * MARGIN:
+        return SLOWER
+    if high < min(1.0, left) / MARGIN:
+        return FASTER
+    return SAME if low >= 1 / MARGIN and high <= MARGIN else UNCLEAR
+
+
+def _require_same_units(shared: Sequence[tuple[dict[str, Any], dict[str, Any], str]]) -> None:
+    for a, b, name in shared:
+        units = [cell["quantities"][name]["unit"] for cell in (a, b)]
+        if units[0] != units[1]:
+            raise ReportError(f"they state {name} in {units[0]} and in {units[1]}: one is damaged")
+
+
+def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
+    larger, smaller = max(one["bytes"], other["bytes"]), min(one["bytes"], other["bytes"])
+    if (one["pixels_sha256"], one["kinds"]) != (other["pixels_sha256"], other["kinds"]):
+        raise ReportError(
+            "these results are of other images: measure both on the same files, in the same order"
+        )
+    if larger > BYTES_MARGIN * smaller:
+        raise ReportError(
+            f"these results are of the same pictures in files of other sizes ({one['bytes']} and "
+            f"{other['bytes']} bytes), which take other times to decode: copy the files"
+        )
+
+
+def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Combinations that both have."""
+    for result in (before, after):
+        keys = [_key(cell) for cell in result["cells"]]
+        if len(set(keys)) < len(keys):
+            raise ReportError("one of these results has a combination twice: it is damaged")
+    others = {_key(cell): cell for cell in after["cells"]}
+    pairs = [(cell, others[_key(cell)]) for cell in before["cells"] if _key(cell) in others]
+    if pairs:
+        return pairs
+    models = [{cell["model"]["sha256"] for cell in result["cells"]} for result in (before, after)]
+    if not models[0] & models[1]:
+        raise ReportError("these results are of other models: only the same network compares")
+    raise ReportError(
+        "these results have no combination of model, runtime, delegate and threads in common"
+    )
+
+
+def _key(cell: dict[str, Any]) -> tuple[str, ...]:
+    runtime = cell["runtime"]
+    # A delegate without a name of its own is known by its file.
+    names = ("name", "library" if runtime["delegate"] == EXTERNAL else "delegate", "threads")
+    return (cell["model"]["sha256"], *(str(runtime[name]) for name in names))
+
+
+def _same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    names = ("machine", "cpu", "board", "cores", "features", "memory_mib")
+    return all(one[name] == other[name] for name in names)
+
+
+def _notes(before: Result, after: Result, same: bool, machines: Sequence[Paces]) -> list[str]:
+    notes = []
+    if not same:
+        notes.append("these are different machines: ratios only, nothing is called slower")
+    elif not all(machines):
+        notes.append(
+            "a result without yardsticks says nothing of the machine's pace: ratios only, "
+            "no time is called slower"
+        )
+    else:
+        furthest = max(map(_pace, machines), key=lambda pace: abs(math.log(pace)))
+        if not 1 / MARGIN <= furthest <= MARGIN:
+            notes.append(
+                f"the machine itself took {furthest:.2f} times as long for a fixed computation: "
+                "the ratios have taken out what follows it, the times have not"
+            )
+    absent = len(before["cells"]) + len(after["cells"]) - 2 * len(_pairs(before, after))
+    if absent:
+        notes.append(f"{absent} combinations are in one result only")
+    for name, result in (("first", before), ("second", after)):
+        if result["partial"]:
+            notes.append(f"the {name} result is partial: it was interrupted")
+        notes += [f"the {name} result: {warning}" for warning in result["warnings"]]
+    return notes

@@ -1,0 +1,139 @@
+"""A result as a picture: where an image's time goes, and how fast a folder goes by."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app.core.errors import OutputError
+from edge_app.core.files import write_whole
+from edge_app.core.svg import Axis, element, line, text, ticks
+from edge_app.performance.result import Result
+from edge_app.performance.stages import STAGES
+from edge_app.performance.tables import heading, number
+
+WIDTH: Final = 900
+LEFT: Final = 20
+RIGHT: Final = 780
+ROW: Final = 48
+BAR: Final = 16
+
+STYLE: Final = """
+svg { background: #fff; font: 13px system-ui, "DejaVu Sans", sans-serif; }
+text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font-weight: 600; }
+.middle { text-anchor: middle; } .grid { stroke: #e3e3df; } .whisker { stroke: #1b1d1f; }
+.read { fill: #9aa1a9; } .decode { fill: #4c78a8; } .resize { fill: #72b7b2; }
+.quantize { fill: #b279a2; } .invoke { fill: #e8853d; } .finish { fill: #eeca3b; }
+.rate { fill: #4c78a8; }
+"""
+
+Cells = list[dict[str, Any]]
+
+
+def picture(result: Result) -> str:
+    """A standalone SVG."""
+    body, at = [element("style", STYLE)], 28
+    for words in heading(result):
+        body.append(text(LEFT, at, words, "quiet"))
+        at += 18
+    for panel in (_stages, _rates):
+        drawn, at = panel(result["cells"], at + 26)
+        body += drawn
+    return element(
+        "svg",
+        "".join(body),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {WIDTH} {at}",
+        width=WIDTH,
+        height=at,
+        role="img",
+        aria_label="time of each stage of an image, and images a second of a folder",
+    )
+
+
+def _stages(cells: Cells, top: int) -> tuple[list[str], int]:
+    """A bar for each combination, the stages one after the other; and where it ends."""
+    cells = [cell for cell in cells if "total" in cell["quantities"]]
+    if not cells:
+        return [], top
+    most = max(cell["quantities"]["total"]["value"] for cell in cells)
+    across = Axis(0, 1.08 * most, LEFT, RIGHT)
+    body = [text(LEFT, top, "One image after the other, median", "title")]
+    for place, stage in enumerate(STAGES):
+        x = LEFT + 90 * place
+        body.append(element("rect", x=x, y=top + 12, width=12, height=12, kind=stage))
+        body.append(text(x + 18, top + 22, stage, "quiet"))
+    begin, end = top + 36, top + 40 + ROW * len(cells)
+    body += _axis(across, begin, end, "s")
+    for row, cell in enumerate(cells):
+        quantities, y, at = cell["quantities"], begin + ROW * row, 0.0
+        body.append(text(LEFT, y + 14, cell["label"], "quiet"))
+        for stage in STAGES:
+            share = quantities[stage]["value"] if stage in quantities else 0.0
+            body.append(_bar(across(at), y + 20, across(at + share) - across(at), stage))
+            at += share
+        words = number(quantities["total"]["value"], "s")
+        body.append(text(across(at) + 6, y + 33, words, ""))
+    return body, end + 24
+
+
+def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
+    """A bar for each combination and number of workers, with its interval; and where it ends."""
+    rows = [
+        (f"{cell['label']}, workers: {name.rpartition('_')[2]}", quantity)
+        for cell in cells
+        for name, quantity in cell["quantities"].items()
+        if name.startswith("throughput_")
+    ]
+    if not rows:
+        return [], top
+    across = Axis(0, 1.08 * max(far_end(quantity) for _, quantity in rows), LEFT, RIGHT)
+    begin, end = top + 8, top + 12 + ROW * len(rows)
+    body = [text(LEFT, top, "A folder, images a second", "title")]
+    body += _axis(across, begin, end, "images/s")
+    for row, (label, quantity) in enumerate(rows):
+        y = begin + ROW * row
+        body.append(text(LEFT, y + 14, label, "quiet"))
+        body.append(_bar(LEFT, y + 20, across(quantity["value"]) - LEFT, "rate"))
+        if quantity["low"] is not None:
+            low, high = across(quantity["low"]), across(far_end(quantity))
+            body.append(line((low, y + 20 + BAR / 2), (high, y + 20 + BAR / 2), "whisker"))
+        words = number(quantity["value"], "images/s")
+        body.append(text(across(far_end(quantity)) + 6, y + 33, words, ""))
+    return body, end + 24
+
+
+def far_end(quantity: dict[str, Any]) -> float:
+    """The upper end of its interval, cut off where that is so wide that it says nothing."""
+    return float(min(quantity["high"] or quantity["value"], 1.5 * quantity["value"]))
+
+
+def tick(value: float, unit: str) -> str:
+    """A round number as short as it can be: `50 ms`."""
+    words = number(value, unit) if value else "0"
+    return re.sub(r"(\.\d*?)0+(?=\D)", r"\1", words).replace(". ", " ").replace("./", "/")
+
+
+def _axis(across: Axis, top: int, bottom: int, unit: str) -> list[str]:
+    body = []
+    for value in ticks(across.low, across.high, 6):
+        body.append(line((across(value), top), (across(value), bottom), "grid"))
+        body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))
+    return body
+
+
+def _bar(x: float, y: float, width: float, kind: str) -> str:
+    return element("rect", x=float(x), y=y, width=float(max(width, 0.1)), height=BAR, kind=kind)
+
+
+def write_picture(result: Result, path: Path) -> None:
+    """Write `picture` to a file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        write_whole(path, picture(result).encode())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,101 @@
+"""Child processes that measure, kept apart from the terminal's Ctrl-C: they end when told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app.core.errors import (
+    EXIT_INPUT,
+    EXIT_USAGE,
+    EdgeCxrError,
+    ImageError,
+    ModelError,
+    UsageError,
+)
+
+LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
+PATIENCE: Final = 600.0
+"""Seconds after which a child is taken to hang; a Zero 2 W takes one or two to start."""
+
+
+class ProcessError(EdgeCxrError):
+    """A process that was to be measured failed."""
+
+    kind = "benchmark"
+
+
+def launch(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """`wall` and `cpu` in seconds, `peak` in bytes, of a whole process that must succeed.
+
+    Raises:
+        ProcessError: it did not.
+    """
+    launcher = [sys.executable, "-I", "-S", LAUNCH]
+    out, said = _run([*launcher, *command], None, environment)
+    measured: dict[str, Any] = json.loads(out)
+    if measured["code"] != 0:
+        raise ProcessError(f"a process that was to be measured failed: {said or measured['code']}")
+    return measured
+
+
+def ask(
+    command: Sequence[str],
+    question: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The JSON object that a child answers on standard output to one on its standard input.
+
+    Raises:
+        ImageError, ModelError, UsageError, ProcessError: the child's complaint, by its exit code.
+    """
+    out, said = _run(command, json.dumps(question), environment)
+    try:
+        answer: dict[str, Any] = json.loads(out)
+    except ValueError:
+        raise ProcessError(f"a measuring process answered nothing: {said}") from None
+    return answer
+
+
+def _run(
+    command: Sequence[str], question: str | None, environment: Mapping[str, str] | None
+) -> tuple[str, str]:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if question is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+        text=True,
+    ) as child:
+        try:
+            out, errors = child.communicate(question, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            _end(child)
+            raise ProcessError(f"a measuring process hung for {PATIENCE:g} s: given up") from None
+        except BaseException:
+            _end(child)
+            raise
+    lines = errors.strip().splitlines()
+    said = lines[-1].removeprefix("edge-cxr: ") if lines else ""
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise ProcessError(f"a measuring process was killed by {name}: out of memory, or a fault")
+    if child.returncode:
+        kinds = {EXIT_INPUT: ImageError, EXIT_USAGE: UsageError}
+        raise kinds.get(child.returncode, ModelError)(said or f"exit code {child.returncode}")
+    return out, said
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """With all that it started; they share its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)

@@ -1,0 +1,81 @@
+"""One measured quantity: a number or two a run, and the samples that they summarize."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Final
+
+from edge_app.performance.interval import Interval, of_runs
+
+QUIET: Final = 0.1
+"""What else a machine does only ever adds to a time, so the fast tenth of a process' samples says
+more steadily than their median what the program itself takes (Chen & Revels, *Robust benchmarking
+in noisy environments*, 2016, argue for the minimum)."""
+
+PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+@dataclass
+class Quantity:
+    """What was measured in several processes.
+
+    Attributes:
+        unit: ``s``, ``B`` or ``images/s``.
+        runs: one number a process: the median of its samples.
+        quiet: their `QUIET` quantile; only of processes that gave several samples.
+        samples: of all processes.
+    """
+
+    unit: str
+    runs: list[float] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
+    samples: list[float] = field(default_factory=list)
+
+    def add(self, samples: Iterable[float]) -> None:
+        """What one process measured."""
+        positive = [sample for sample in samples if sample > 0]  # a clock may be too coarse
+        if positive:
+            self.runs.append(median(positive))
+            self.samples += positive
+        if len(positive) > 1:
+            self.quiet.append(percentile(sorted(positive), QUIET))
+
+    @property
+    def interval(self) -> Interval:
+        return of_runs(self.runs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: `value` with its interval from the runs, the rest from all samples.
+
+        `spread` is the median absolute deviation, relative to the median.
+        """
+        ordered, estimate = sorted(self.samples), self.interval
+        middle = percentile(ordered, 0.5)
+        away = sorted(abs(sample - middle) for sample in ordered)
+        return {
+            "unit": self.unit,
+            "value": _short(estimate.value),
+            "low": None if estimate.low is None else _short(estimate.low),
+            "high": None if estimate.high is None else _short(estimate.high),
+            "runs": [_short(run) for run in self.runs],
+            **({"runs_p10": [_short(run) for run in self.quiet]} if self.quiet else {}),
+            "count": len(ordered),
+            "min": _short(ordered[0]),
+            **{name: _short(percentile(ordered, p)) for name, p in PERCENTILES.items()},
+            "spread": round(percentile(away, 0.5) / middle, 4),
+        }
+
+
+def percentile(ordered: list[float], share: float) -> float:
+    """Of sorted numbers, interpolated between the two nearest."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def _short(value: float) -> float:
+    """Six digits are more than any clock is worth."""
+    return float(f"{value:.6g}")

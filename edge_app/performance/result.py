@@ -1,0 +1,193 @@
+"""A benchmark's result: what was measured, on what, and what speaks against believing it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app import __version__
+from edge_app.core import machine
+from edge_app.core.errors import EdgeCxrError, InvalidError, ReportError
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.model.model_file import locate
+from edge_app.performance import benchmark_check_generated as benchmark_check
+from edge_app.performance import conditions
+from edge_app.performance import rounds as suite
+from edge_app.performance.combinations import Matrix
+from edge_app.performance.images import ImageSet
+from edge_app.performance.rounds import INTERRUPTED, Measured
+
+SCHEMA_VERSION: Final = 1
+KIND: Final = "edge-cxr benchmark"
+MAX_BYTES: Final = 32 << 20
+PACKAGES: Final = ("numpy", "Pillow", "isal", "ai-edge-litert", "tflite-runtime")
+
+RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
+"""Of a classifier's provenance: which combination it is."""
+
+EMULATED: Final = re.compile("emulated|qemu|dummy-virt", re.IGNORECASE)
+"""In a device tree's model."""
+
+SLOWED: Final = 1.05
+"""Growth of the yardstick's time from the first third of the run to the last that is said."""
+
+LARGEST: Final = 1e18
+"""No number of a result is larger, in bytes or seconds, and none but 0 smaller than its inverse."""
+
+Result = dict[str, Any]
+"""As `benchmark.schema.json` says."""
+
+
+class NothingMeasuredError(EdgeCxrError):
+    """It was interrupted before anything was known."""
+
+    kind = "benchmark"
+
+
+def measure(
+    matrix: Matrix,
+    images: ImageSet,
+    workers: Sequence[int],
+    *,
+    seconds: float,
+    precision: float,
+    command: Sequence[str],
+    progress: Callable[[str], None] = lambda line: None,
+) -> Result:
+    """Run the suite and say all that is known of it.
+
+    Raises:
+        NothingMeasuredError: it was interrupted before one process had answered.
+        ImageError, ModelError, UsageError: see the messages.
+    """
+    settings = conditions.settings()
+    before = conditions.observe()
+    measured, ended = suite.run(
+        matrix.cells, images, workers, seconds=seconds, precision=precision, progress=progress
+    )
+    met = conditions.between(before, conditions.observe())
+    for one in measured:
+        if abs(one.clock_jump) > abs(met["clock_jump"]):
+            met["clock_jump"] = round(one.clock_jump, 3)
+    identity = machine.identity()
+    known = [one for one in measured if one.facts and one.fault is None]
+    failed = {one.cell.label: str(one.fault) for one in measured if one.fault}
+    if not known:
+        raise NothingMeasuredError("interrupted before anything was measured")
+    return {
+        "kind": KIND,
+        "schema_version": SCHEMA_VERSION,
+        "edge_cxr": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": list(command),
+        "ended": ended,
+        "partial": ended == INTERRUPTED,
+        "warnings": [
+            *_emulation(identity["board"]),
+            *matrix.notes,
+            *_warnings(known, met, settings["governor"], ended),
+        ],
+        "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
+        "machine": {
+            **identity,
+            **machine.capabilities(),
+            **settings,
+            "packages": machine.packages(PACKAGES),
+        },
+        "conditions": met,
+        "images": images.facts,
+        "cells": [_cell(one) for one in known],
+        "not_measured": [
+            {"label": label, "reason": reason}
+            for label, reason in {**matrix.absent, **failed}.items()
+        ],
+    }
+
+
+def _cell(measured: Measured) -> dict[str, Any]:
+    path = locate(measured.cell.model)
+    return {
+        "label": measured.cell.label,
+        "model": {**measured.facts["model"], "bytes": os.stat(path).st_size},
+        "runtime": {name: measured.facts["runtime"][name] for name in RUNTIME},
+        "warm_up": measured.warm_up,
+        "quantities": {
+            name: quantity.as_dict()
+            for name, quantity in measured.quantities.items()
+            if quantity.runs
+        },
+    }
+
+
+def _emulation(board: str | None) -> list[str]:
+    if board is None or not EMULATED.search(board):
+        return []
+    return [f"this machine is emulated ({board}): its times mean nothing"]
+
+
+def _warnings(
+    measured: Sequence[Measured], met: dict[str, Any], governor: str | None, ended: str
+) -> list[str]:
+    said = conditions.warnings(met, governor)
+    slower = suite.drift(measured)
+    if slower > SLOWED:
+        said.append(
+            f"the machine became slower while it was measured: a fixed computation took "
+            f"{slower:.2f} times as long at the end: let it cool, or run for longer"
+        )
+    if suite.one_core():
+        said.append("there is one core: whatever else runs is in the times")
+    if ended == INTERRUPTED:
+        said.append("interrupted: some quantities have fewer runs than others, or none")
+    return said
+
+
+def not_measured(result: Result) -> list[str]:
+    """A line for each combination that was asked for and could not be measured."""
+    return [f"not measured: {each['label']}: {each['reason']}" for each in result["not_measured"]]
+
+
+def load(path: Path) -> Result:
+    """Read a result that `edge-cxr benchmark --json` printed.
+
+    Raises:
+        ReportError: it cannot be read, or is none.
+    """
+    try:
+        content = json.loads(
+            read_bounded(path, MAX_BYTES),
+            parse_constant=_no_constant,
+            parse_float=partial(_bounded, float),
+            parse_int=partial(_bounded, int),
+        )
+    except UnreadableError as error:
+        raise ReportError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path}: is not JSON: {str(error)[:100]}") from None
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise ReportError(f"{path}: is no result of edge-cxr benchmark --json")
+    version = content.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ReportError(f"{path}: has version {version}: update edge-cxr to read it")
+    try:
+        benchmark_check.validate(content)
+    except InvalidError as error:
+        raise ReportError(f"{path}: is damaged: {str(error)[:200]}") from None
+    return content
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _bounded(kind: Callable[[str], float], digits: str) -> float:
+    size = abs(float(digits))
+    if size and not 1 / LARGEST < size < LARGEST:
+        raise ValueError(f"{digits[:20]} is no time and no size")
+    return kind(digits)

@@ -1,0 +1,205 @@
+"""`python -m edge_app.performance.stages`: one process of a benchmark.
+
+It is asked by one JSON object on standard input and answers with one on standard output. It goes
+the way that `classify` goes, and looks at the clock between the steps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from functools import partial
+from itertools import cycle, islice
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_app.core.errors import EdgeCxrError, ImageError
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+
+STAGES: Final = ("read", "decode", "resize", "quantize", "invoke", "finish")
+"""File → bytes → gray picture → the network's size → tensor → outputs → findings.
+
+The last has the input check in it, which comes before the network where something is at stake.
+"""
+
+INVOKE: Final = STAGES.index("invoke")
+
+BATCH: Final = 5
+"""Images between two looks at whether it has become steady."""
+
+STEADY: Final = 0.02
+"""The warm-up ends when a batch is not faster than the one before by more than this."""
+
+MIN_SAMPLES: Final = 30
+
+YARDSTICKS: Final = ("yardstick_inflate", "yardstick_parse")
+"""Timed beside the images: how fast the machine was, whatever this package's version.
+
+One keeps the core busy as decoding does, the other depends on caches and memory. (A hash will not
+do: where it has instructions of its own, a neighbour on the same core hardly slows it.)
+"""
+
+
+def step(classifier: Classifier, path: str) -> list[int]:
+    """Classify one image; the times at which each of `STAGES` began and the last ended, in ns.
+
+    Raises:
+        ImageError: it cannot be read any more; names it.
+    """
+    from edge_app.images.radiograph import Limits
+    from edge_app.images.read import decode, read_bytes
+
+    clock, limits = time.perf_counter_ns, Limits()
+    times = [clock()]
+    try:
+        data = read_bytes(path, limits)
+        times.append(clock())
+        image = decode(data, limits, classifier.model.input_spec.least, digest=False)
+        times.append(clock())
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    resized = classifier.resized(image.picture)
+    times.append(clock())
+    tensor = classifier.tensor(resized)
+    times.append(clock())
+    raw = classifier.session.run(tensor)
+    times.append(clock())
+    classifier.findings(image, resized, raw, classifier.judged(image, resized))
+    times.append(clock())
+    return times
+
+
+def warm_up(classifier: Classifier, images: Sequence[str], seconds: float) -> int:
+    """Classify until it gets no faster, or a quarter of `seconds` is spent; how many images."""
+    done, before = 0, float("inf")
+    start = time.perf_counter()
+    todo = cycle(images)
+    while True:
+        times = [step(classifier, path) for path in islice(todo, BATCH)]
+        done += BATCH
+        now = median(t[-1] - t[0] for t in times)
+        if now > before * (1 - STEADY) or time.perf_counter() - start > seconds / 4:
+            return done
+        before = now
+
+
+def yardsticks() -> dict[str, Callable[[], object]]:
+    """The fixed computations by name; together less than a millisecond on a desktop."""
+    import zlib
+    from random import Random
+
+    pixels = Random(0).randbytes(1 << 16).translate(bytes(each // 16 for each in range(256)))
+    packed = zlib.compress(pixels)
+    text = json.dumps({f"name {n}": [n / 7, str(n)] for n in range(60)})
+    inflate, parse = partial(zlib.decompress, packed), partial(json.loads, text)
+    return dict(zip(YARDSTICKS, (inflate, parse), strict=True))
+
+
+def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> dict[str, list[int]]:
+    """Nanoseconds of each stage, of the whole way and of the yardsticks, image by image.
+
+    All images equally often; at least `MIN_SAMPLES` samples, whatever the time.
+    """
+    samples: dict[str, list[int]] = {name: [] for name in (*STAGES, "total", *YARDSTICKS)}
+    clock, beside = time.perf_counter_ns, yardsticks()
+    end = clock() + int(seconds * 1e9)
+    while clock() < end or len(samples["total"]) < MIN_SAMPLES:
+        for path in images:
+            times = step(classifier, path)
+            for name, start, stop in zip(STAGES, times, times[1:], strict=False):
+                samples[name].append(stop - start)
+            samples["total"].append(times[-1] - times[0])
+            for name, compute in beside.items():
+                start = clock()
+                compute()
+                samples[name].append(clock() - start)
+    return samples
+
+
+def throughput(
+    classifier: Classifier, images: Sequence[str], workers: int, seconds: float
+) -> dict[str, float]:
+    """Answer the images over and over as `classify --csv` does; how many in how many seconds.
+
+    Raises:
+        ImageError: one cannot be read any more.
+    """
+    from edge_app.images.radiograph import Limits
+    from edge_app.pipeline.batch import classify_all, read_source
+    from edge_app.pipeline.writers import CsvWriter
+
+    read = partial(read_source, least=classifier.model.input_spec.least, digest=False)
+    with open(os.devnull, "w") as sink, redirect_stderr(sink):
+
+        def answer(count: int) -> float:
+            start = time.perf_counter()
+            sources = islice(cycle(images), count)
+            writer = CsvWriter(classifier, sink)
+            tally = classify_all(sources, classifier, writer, Limits(), workers, read)
+            if tally.interrupted:
+                raise KeyboardInterrupt
+            if tally.refused:
+                raise ImageError(f"{tally.refused} of {count} images cannot be read any more")
+            return time.perf_counter() - start
+
+        few = max(len(images), 4 * workers)
+        answer(few)
+        rate = few / answer(few)
+        count = max(few, int(rate * seconds))
+        return {"images": count, "seconds": answer(count)}
+
+
+def peak_memory() -> int | None:
+    """Bytes, of this process since its program began; None where the kernel does not tell."""
+    try:
+        with open("/proc/self/status") as file:
+            fields = dict(line.split(":", 1) for line in file if ":" in line)
+        return int(fields["VmHWM"].split()[0]) << 10
+    except (OSError, KeyError, ValueError, IndexError):
+        return None
+
+
+def run(question: dict[str, Any]) -> dict[str, Any]:
+    """Load a model and measure what is asked for.
+
+    Args:
+        question: a cell's, and `images` (paths), `workers` (None for the stages of one image at
+            a time), `seconds`.
+    """
+    from edge_app.performance.combinations import opened
+
+    wall, start = time.time(), time.perf_counter()
+    classifier = opened(question)
+    loaded = time.perf_counter()
+    images, seconds = question["images"], question["seconds"]
+    answer: dict[str, Any] = {"model_load": loaded - start, **classifier.provenance()}
+    if question["workers"] is None:
+        first = step(classifier, images[0])
+        answer["first_inference"] = (first[INVOKE + 1] - first[INVOKE]) / 1e9
+        answer["warm_up"] = warm_up(classifier, images, seconds)
+        answer["samples"] = measure(classifier, images, seconds)
+    else:
+        answer["throughput"] = throughput(classifier, images, question["workers"], seconds)
+    answer["peak"] = peak_memory()
+    # Against the clock on the wall: a machine that slept, or was stopped, is told so.
+    answer["clock_jump"] = (time.time() - wall) - (time.perf_counter() - start)
+    return answer
+
+
+def main() -> None:
+    try:
+        answer = run(json.load(sys.stdin))
+    except EdgeCxrError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Heatmaps as files, one an answered image, while another writer prints the answers."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from edge_app.classifier import Classifier, Findings
+from edge_app.core.console import complain
+from edge_app.core.errors import EdgeCxrError, OutputError
+from edge_app.core.files import write_whole
+from edge_app.heatmap.draw import draw
+from edge_app.images.radiograph import Radiograph
+from edge_app.pipeline.sources import STANDARD_INPUT
+from edge_app.pipeline.writers import Writer
+
+STEM_BYTES: Final = 150
+"""Of an image's name in its heatmap's: a file's name has 255 at most."""
+
+
+class HeatmapWriter:
+    """Writes a PNG an answer into a folder, and passes the answer on with its name and peaks.
+
+    A file's name is the image's, and the beginning of the SHA-256 of its content: two images of
+    one name get two heatmaps, and one image is found again.
+
+    Args:
+        inner: prints the answers.
+        classifier: whose they are.
+        folder: made if need be.
+        overwrite: replace what is there from an earlier call.
+
+    Attributes:
+        failed: heatmaps that could not be written; their answers were printed all the same.
+
+    Raises:
+        OutputError: there can be no such folder.
+    """
+
+    needs_picture = True
+
+    def __init__(
+        self, inner: Writer, classifier: Classifier, folder: Path, *, overwrite: bool
+    ) -> None:
+        self.inner, self.folder, self.overwrite = inner, folder, overwrite
+        self.failed = 0
+        self._written: set[Path] = set()
+        model, kind = classifier.model, classifier.model.manifest["input"]["dtype"]
+        self._by = f"{model.name}, {kind}, operating point '{classifier.operating_point}'"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot hold heatmaps: {error.strerror}") from None
+
+    def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
+        if findings.findings:
+            try:
+                findings = findings._replace(heatmap=self._write(name, image, findings))
+            except OutputError as error:
+                self.failed += 1
+                complain(f"{name}: {error}")
+        self.inner.answer(name, image, findings)
+
+    def _write(self, name: str, image: Radiograph, findings: Findings) -> dict[str, object]:
+        path = self.folder / file_name(name, str(image.facts["sha256"]))
+        drawn = draw(image.pixels, findings, self._by)
+        if path not in self._written:
+            if os.path.lexists(path) and not self.overwrite:
+                raise OutputError(f"{path}: is already there: --overwrite replaces it")
+            file = BytesIO()
+            drawn.image.save(file, "PNG", compress_level=2)
+            try:
+                write_whole(path, file.getvalue())
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+            self._written.add(path)
+        width, height = drawn.size
+        return {"file": str(path), "width": width, "height": height, "findings": drawn.peaks}
+
+    def refusal(self, name: str, error: EdgeCxrError) -> None:
+        self.inner.refusal(name, error)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def file_name(name: str, sha256: str) -> str:
+    """An image's name and digest → its heatmap's file name, safe wherever files are kept."""
+    stem = "standard-input" if name == STANDARD_INPUT else Path(name).stem
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem).lstrip(".-")
+    short = safe.encode()[:STEM_BYTES].decode("utf-8", "ignore") or "image"
+    return f"{short}-{sha256[:12]}.png"

@@ -1,0 +1,73 @@
+"""A finished run → a model file with both evaluations: the steps in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from edge_app.comparison.compare import compare
+from edge_app.comparison.gates import judge, record
+from edge_app.comparison.tables import print_comparison
+from edge_app.model.model_file import ModelFile
+from quantize.convert import calibration_rows
+from quantize.int8 import in_int8, span_pictures
+from quantize.int8_report import evaluate
+from quantize.package import package, with_evidence
+from quantize.repairs.fold import fold
+from quantize.repairs.registry import SHIPPED as SHIPPED_REPAIR
+from quantize.repairs.registry import as_input, repaired
+from quantize.repairs.rounding import IMAGES
+from train.cache import Cached
+from train.errors import DatasetError
+from train.float_report import evaluate as evaluate_float
+from train.float_report import write_all
+from train.run import FinishedRun, dataset_facts, versions
+
+
+def quantize_run(
+    run: FinishedRun,
+    cached: Cached,
+    name: str,
+    path: Path,
+    images: int,
+    seed: int,
+    console: Console,
+) -> ModelFile:
+    """Convert with `images` training images, package, evaluate on test, print what differs.
+
+    The model file is written whether or not it passes the gates, and says which it passes.
+    """
+    training, test = cached.split("train"), cached.split("test")
+    if not len(training) or not len(test):
+        raise DatasetError(f"{cached.name}: needs training images to calibrate and test images")
+    rows = calibration_rows(training, images, seed)
+    console.print(f"Converting to int8 with {len(rows)} training images")
+    pictures = training.images[training.rows[rows]]
+    folded = fold(run.model)
+    network = repaired(folded, as_input(pictures))
+    flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
+    facts = {
+        "scheme": "int8: weights per channel, activations, integer input and output",
+        "repair": SHIPPED_REPAIR,
+        "rounding": f"layer by layer, least squares over {min(IMAGES, len(rows))} training images",
+        "calibration": {
+            **dataset_facts(training, "train"),
+            "images": len(rows),
+            "patients": int(training.table["patient"].iloc[rows].nunique()),
+            "seed": seed,
+        },
+        "packages": versions("ai-edge-litert"),
+    }
+    model = package(path, name, flatbuffer, run, facts, spans.as_dict())
+
+    reports = run.folder / "reports"
+    # Never an older run's report: what is compared must be what was converted.
+    float_report = evaluate_float(run, test, "test", name)
+    write_all(float_report, reports, "float")
+    int8_report = evaluate(model, test, "test", console)
+    write_all(int8_report, reports, "int8")
+    comparison = compare(float_report, int8_report)
+    verdicts = judge(comparison)
+    print_comparison(comparison, verdicts)
+    return with_evidence(model, {"": int8_report, "float_": float_report}, record(verdicts))

@@ -1,0 +1,147 @@
+"""Weights rounded to int8 so that outputs change least, one layer after the other.
+
+Rounding each weight to its nearest step is best only if the inputs were independent. Here the
+layers are gone through as they run: each sees what the already rounded layers before it give, and
+its integers are chosen so that its outputs on training images stay nearest to the float network's
+(layerwise reconstruction: Nagel et al., AdaRound, ICML 2020; by coordinate descent as in Behdin et
+al., QuantEase, 2023). The bias takes up the mean error that is left (Nagel et al., ICCV 2019).
+
+The result is a float network whose weights lie on the grid that the converter rounds to.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from quantize.int8_grid import LEVELS, as_kernel, as_matrix, in_256_steps, steps
+from quantize.repairs.fold import Conv, after, before, stored
+
+Floats = NDArray[np.float64]
+
+POSITIONS: Final = 32768
+"""About so many output positions of a layer decide on its weights."""
+RIDGE: Final = 1e-2
+"""Of the inputs' mean power, added to each tap's: what few images cannot tell is left alone."""
+PASSES: Final = 5
+IMAGES: Final = 128
+
+
+def round_weights(
+    folded: keras.Model, images: NDArray[np.float32], passes: int = PASSES
+) -> keras.Model:
+    """A copy of a folded network with its kernels on the int8 grid and its biases adjusted.
+
+    Args:
+        folded: see `fold.fold`.
+        images: K×size×size×1 in [-1, 127/128]; `IMAGES` of them are enough, and all layers'
+            outputs for them are held in memory while they are needed.
+        passes: see `least_squares_rounding`; with none, only the biases are corrected.
+    """
+    rounded = keras.models.clone_model(folded)
+    rounded.set_weights(folded.get_weights())
+    on_grid = stored(folded)
+    waiting = {layer.name: len(after(folded, layer)) for layer in folded.layers}
+    exact: dict[str, NDArray[np.float32]] = {}
+    given: dict[str, NDArray[np.float32]] = {}
+    for layer in folded.layers:
+        if isinstance(layer, layers.InputLayer):
+            exact[layer.name] = given[layer.name] = images
+            continue
+        names = [source.name for source in before(layer)]
+        copy = rounded.get_layer(layer.name)
+        if isinstance(layer, Conv):
+            _round_layer(layer, copy, exact[names[0]], given[names[0]], passes)
+        exact[layer.name] = _outputs(layer, [exact[name] for name in names])
+        given[layer.name] = _outputs(copy, [given[name] for name in names])
+        if layer.name in on_grid:
+            x = given[layer.name]
+            held = in_256_steps(x, min(float(x.min()), 0.0), max(float(x.max()), 0.0))
+            given[layer.name] = np.asarray(held, np.float32)
+        for name in names:
+            waiting[name] -= 1
+            if not waiting[name]:
+                del exact[name], given[name]
+    return rounded
+
+
+def _outputs(layer: layers.Layer, inputs: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.asarray(layer(inputs if len(inputs) > 1 else inputs[0]))
+
+
+def _round_layer(
+    conv: Conv, copy: Conv, exact: NDArray[np.float32], given: NDArray[np.float32], passes: int
+) -> None:
+    """Set `copy` so that its outputs on `given` are nearest to those of `conv` on `exact`."""
+    kernel, *bias = conv.get_weights()
+    matrix = as_matrix(conv, kernel).astype(np.float64)
+    count = max(1, POSITIONS // int(np.prod(conv.output.shape[1:3])))
+    seen, wanted = windows(conv, given[:count]), windows(conv, exact[:count])
+    mean, goal = seen.mean(axis=1, keepdims=True), wanted.mean(axis=1, keepdims=True) @ matrix
+    seen = seen - mean
+    gram = (seen.transpose(0, 2, 1) @ seen).astype(np.float64) / seen.shape[1]
+    power = np.einsum("gtt->gt", gram)
+    power += RIDGE * power.mean(axis=1, keepdims=True) + 1e-12
+    integers, step = least_squares_rounding(matrix, gram, passes)
+    matrix = integers * step
+    weights = [as_kernel(conv, matrix, kernel.shape)]
+    if bias:
+        shift = (goal - mean @ matrix).reshape(-1)
+        weights.append((bias[0] + shift).astype(np.float32))
+    copy.set_weights(weights)
+
+
+def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each output of a convolution sees: groups×rows×taps, rows = images × positions.
+
+    See `grid.as_matrix`. Padding is 'same'.
+    """
+    side, stride = conv.kernel_size[0], conv.strides[0]
+    out = -(-x.shape[1] // stride)
+    total = max((out - 1) * stride + side - x.shape[1], 0)
+    margin = (total // 2, total - total // 2)
+    padded = np.pad(x, ((0, 0), margin, margin, (0, 0)))
+    reach = (out - 1) * stride + 1
+    taps = [
+        padded[:, i : i + reach : stride, j : j + reach : stride]
+        for i in range(side)
+        for j in range(side)
+    ]
+    stacked = np.stack(taps, axis=-2).reshape(-1, side * side, x.shape[3])  # rows, taps, channels
+    if isinstance(conv, layers.DepthwiseConv2D):
+        return np.ascontiguousarray(np.moveaxis(stacked, 2, 0))
+    return stacked.reshape(1, len(stacked), -1)
+
+
+def least_squares_rounding(
+    weights: Floats, gram: Floats, passes: int = PASSES
+) -> tuple[Floats, Floats]:
+    """Integers and their step, so that integers · step is near `weights` where inputs notice.
+
+    Coordinate descent on (q − w)ᵀ gram (q − w), from the nearest integers; never worse than they
+    are. The largest weight of each output stays as it is, so that the converter finds the step.
+
+    Args:
+        weights: groups×taps×outputs.
+        gram: groups×taps×taps, of the inputs; its diagonal is positive.
+        passes: over the taps; none leaves the nearest integers.
+
+    Returns:
+        groups×taps×outputs integers within ±127, and groups×1×outputs steps.
+    """
+    step = steps(weights)
+    q = np.rint(weights / step)
+    peak = np.abs(weights) == np.abs(weights).max(axis=1, keepdims=True)
+    slope = gram @ (q * step - weights)
+    for _ in range(passes):
+        for tap in range(weights.shape[1]):
+            better = np.rint(q[:, tap] - slope[:, tap] / gram[:, tap, tap, None] / step[:, 0])
+            better = np.where(peak[:, tap], q[:, tap], np.clip(better, -LEVELS, LEVELS))
+            change: Any = (better - q[:, tap]) * step[:, 0]
+            q[:, tap] = better
+            slope += gram[:, :, tap, None] * change[:, None, :]
+    return q, step

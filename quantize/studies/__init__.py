@@ -1,0 +1,1 @@
+"""Measurements of what quantization does: one study a file."""

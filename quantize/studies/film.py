@@ -1,0 +1,110 @@
+"""What a photograph of a film costs: scores straight, through a synthetic photograph, rectified."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from edge_app.classifier import Classifier
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.report import interval_text
+from edge_app.film.rectify import rectified
+from edge_app.film.synthetic import SURROUNDINGS, photographed
+from edge_app.images.radiograph import Radiograph
+from edge_app.labels import FINDINGS
+from edge_app.model.model_file import ModelFile
+from edge_app.model.preprocess import resize
+from quantize.studies.result import Result
+from train.cache import Cached
+from train.predict import macro_auroc
+from train.run import dataset_facts
+
+FILM_SIDE: Final = 512
+"""Pixels a side of the radiograph that is photographed."""
+
+RESAMPLES: Final = 200
+WAYS: Final = ("radiograph", "photograph as it is", "photograph, rectified")
+
+
+def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Console) -> Result:
+    """Score test radiographs, their synthetic photographs, and what is rectified from these.
+
+    Args:
+        model: scores them; its input check, if any, judges them.
+        cached: test images.
+        images: of them at most, evenly spread.
+        seed: of the photographs; the surroundings take turns.
+        console: for progress.
+    """
+    classifier = Classifier(model)
+    spec, check = model.input_spec, classifier.check
+    places = np.unique(np.linspace(0, len(cached) - 1, min(images, len(cached))).astype(int))
+    logits: dict[str, list[NDArray[np.float32]]] = {way: [] for way in WAYS}
+    flagged: dict[str, list[bool]] = {way: [] for way in WAYS}
+    found: list[bool] = []
+    for place in track(
+        places.tolist(), "Photographing", console=console, disable=not console.is_terminal
+    ):
+        original = np.asarray(cached.images[cached.rows[place]])
+        enlarged = Image.fromarray(original).resize(
+            (FILM_SIDE, FILM_SIDE), Image.Resampling.BICUBIC
+        )
+        kind = SURROUNDINGS[place % len(SURROUNDINGS)]
+        colour, _ = photographed(np.asarray(enlarged), seed + place, kind)
+        gray = np.asarray(Image.fromarray(colour).convert("L"))
+        straight = rectified(Radiograph(gray, {}), check, spec)
+        found.append(straight.facts["film"]["corners"] is not None)
+        for way, pixels in zip(WAYS, (original, gray, straight.pixels), strict=True):
+            seen = resize(np.ascontiguousarray(pixels), spec)
+            logits[way].append(classifier.logits(seen)[0])
+            flagged[way].append(bool(check and check.judge(seen, pixels.shape).flagged))
+    targets = cached.targets[places]
+    patients = cached.table["patient"].to_numpy(str)[places]
+    answers = {way: np.stack(values) for way, values in logits.items()}
+    measured: dict[str, dict[str, Any]] = {
+        way: {
+            "macro_auroc": _macro(targets, answers[way], patients, seed),
+            "logit_rms": float(np.sqrt(np.mean((answers[way] - answers[WAYS[0]]) ** 2))),
+            "flagged": float(np.mean(flagged[way])),
+        }
+        for way in WAYS
+    }
+    caption = (
+        f"{len(places)} test radiographs of {len(set(patients))} patients through synthetic "
+        f"photographs ({', '.join(SURROUNDINGS)}; perspective, uneven light, vignetting, glare, "
+        f"blur, noise, JPEG), scored by {model.name}. A film was found in {np.mean(found):.1%} of "
+        "them. Macro AUROC over the findings, with 95 % intervals (patients resampled); logits: "
+        "root mean square difference from the radiograph's. No real photograph was at hand."
+    )
+    rows: list[tuple[str, ...]] = [
+        (
+            way,
+            interval_text(each["macro_auroc"]),
+            f"{each['logit_rms']:.3f}",
+            f"{each['flagged']:.1%}",
+        )
+        for way, each in measured.items()
+    ]
+    content = {
+        "model": {"name": model.name, "sha256": model.sha256},
+        "dataset": {**dataset_facts(cached, "test"), "used": len(places)},
+        "found": float(np.mean(found)),
+        "ways": measured,
+    }
+    header = ("scored", "macro AUROC", "logits, rms", "flagged")
+    return Result("film", "python -m quantize film MODEL DATA", caption, header, rows, content)
+
+
+def _macro(
+    targets: NDArray[np.uint8], logits: NDArray[np.float32], patients: NDArray[np.str_], seed: int
+) -> dict[str, Any]:
+    weights = patient_weights(patients, RESAMPLES, seed)
+    computable = [i for i in FINDINGS if 0 < targets[:, i].sum() < len(targets)]
+    each = [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in computable]
+    low, high = interval(np.nanmean(each, axis=0))
+    return {"value": macro_auroc(targets, logits), "low": low, "high": high}

@@ -1,0 +1,227 @@
+"""Do the maps point where radiologists drew boxes? Pointing game and overlap, beside a baseline.
+
+The pointing game (Zhang et al., Top-Down Neural Attention by Excitation Backprop, IJCV 2018) asks
+whether the map's peak is in the box; the overlap is the intersection over union of the box and of
+what has at least half the peak's evidence, as in the data set's paper (Wang et al., ChestX-ray8,
+CVPR 2017). The baseline knows nothing but that findings are near the middle: it points at the
+centre, and marks the middle half of each side.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.classifier import Classifier
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.evaluation.metrics import interval, patient_weights
+from edge_app.evaluation.report import interval_text
+from edge_app.heatmap.maps import GRID, evidence, peak
+from edge_app.labels import LABELS
+from edge_app.model.model_file import ModelFile
+from edge_app.model.preprocess import normalised
+from quantize.errors import ConversionError
+from quantize.studies.result import Result
+from train.cache import Cached
+from train.errors import DatasetError
+from train.run import FinishedRun, dataset_facts
+
+BOXES: Final = "BBox_List_2017.csv"
+BOX_PIXELS: Final = 1024
+"""A side of the release's images, which the boxes are stated in."""
+
+SPELLED: Final = {"Infiltrate": "Infiltration"}
+"""The box list's labels where they are not those of the images."""
+
+REGION: Final = 0.5
+"""Evidence, relative to the peak, from which on a cell counts as marked."""
+
+OVERLAPS: Final = (0.1, 0.25)
+MEASURES: Final = ("pointing", *(f"overlap {limit:g}" for limit in OVERLAPS))
+RESAMPLES: Final = 2000
+MAX_BYTES: Final = 8 << 20
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """One finding of one image, with all boxes that were drawn for it.
+
+    Attributes:
+        image: its name.
+        label: one of `LABELS`.
+        mask: `GRID`×`GRID`, what the boxes cover.
+        boxes: left, top, right, bottom, as shares of the sides.
+    """
+
+    image: str
+    label: str
+    mask: Mask
+    boxes: list[tuple[float, float, float, float]]
+
+
+def read_boxes(folder: Path) -> list[Boxed]:
+    """The release's box list, one entry an image and finding.
+
+    Raises:
+        DatasetError: there is none, or it is not one.
+    """
+    path = folder / BOXES
+    try:
+        text = read_bounded(path, MAX_BYTES).decode("utf-8")
+    except (UnreadableError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: {error}") from None
+    found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
+    for number, row in enumerate(csv.reader(text.splitlines()[1:]), 2):
+        try:
+            image, label = row[0], SPELLED.get(row[1], row[1])
+            left, top, width, height = (float(value) / BOX_PIXELS for value in row[2:6])
+        except (IndexError, ValueError):
+            raise DatasetError(f"{path}: line {number} holds no box") from None
+        box = (left, top, left + width, top + height)
+        if label not in LABELS or not (width > 0 and height > 0 and min(box) >= 0):
+            raise DatasetError(f"{path}: line {number} holds no box of a known finding")
+        found.setdefault((image, label), []).append(box)
+    return [Boxed(image, label, covered(boxes), boxes) for (image, label), boxes in found.items()]
+
+
+def covered(boxes: list[tuple[float, float, float, float]]) -> Mask:
+    """The cells of a `GRID`×`GRID` picture whose centres are in a box."""
+    centres = (np.arange(GRID) + 0.5) / GRID
+    mask = np.zeros((GRID, GRID), bool)
+    for left, top, right, bottom in boxes:
+        rows, columns = ((centres >= a) & (centres < b) for a, b in ((top, bottom), (left, right)))
+        mask |= np.outer(rows, columns)
+    return mask
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """Where a map points: a place, as shares of the sides, and the cells that it marks."""
+
+    place: tuple[float, float] | None
+    region: Mask
+
+
+def pointed(cells: NDArray[np.floating[Any]]) -> Pointed:
+    """What the h×w map of one finding says."""
+    return Pointed(peak(cells), evidence(cells, GRID, GRID) >= REGION)
+
+
+CENTRE: Final = Pointed((0.5, 0.5), covered([(0.25, 0.25, 0.75, 0.75)]))
+
+
+def judged(answer: Pointed, truth: Boxed) -> NDArray[np.float64]:
+    """1 or 0 for each of `MEASURES`."""
+    place = answer.place
+    inside = place is not None and any(
+        left <= place[0] < right and top <= place[1] < bottom
+        for left, top, right, bottom in truth.boxes
+    )
+    union = (answer.region | truth.mask).sum()
+    overlap = (answer.region & truth.mask).sum() / union if union else 0.0
+    return np.array([inside, *(overlap >= limit for limit in OVERLAPS)], np.float64)
+
+
+def localise(
+    model: ModelFile, run: FinishedRun, cached: Cached, boxes: list[Boxed], seed: int
+) -> Result:
+    """Judge the int8 maps, the float network's and the baseline on the boxes.
+
+    Args:
+        model: the int8 model file.
+        run: the float network that it was made from.
+        cached: the images, at the network's size.
+        boxes: see `read_boxes`; those of images that are not there are left out.
+        seed: of the bootstrap.
+
+    Raises:
+        ConversionError: no image with a box is there.
+    """
+    places = {name: place for place, name in enumerate(cached.table["image"])}
+    boxes = [boxed for boxed in boxes if boxed.image in places]
+    if not boxes:
+        raise ConversionError(f"{cached.name}: no image with a box is in it")
+    rows = np.array([places[boxed.image] for boxed in boxes])
+    pictures = cached.images[cached.rows[rows]]
+    classifier = Classifier(model)
+    network = keras.Model(run.model.input, run.model.get_layer("map").output)
+    float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
+    ways: dict[str, Callable[[int, int], Pointed]] = {
+        "int8": lambda i, channel: pointed(classifier.logits(pictures[i])[1][..., channel]),
+        "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
+        "centre": lambda i, channel: CENTRE,
+    }
+    scores = {
+        way: np.stack([judged(ask(i, LABELS.index(b.label)), b) for i, b in enumerate(boxes)])
+        for way, ask in ways.items()
+    }
+    patients = cached.table["patient"].to_numpy(str)[rows]
+    labels = np.array([boxed.label for boxed in boxes])
+    by = {label: labels == label for label in LABELS if (labels == label).any()}
+    by["all"] = np.ones(len(boxes), bool)
+    measured: dict[str, dict[str, Any]] = {
+        label: {
+            "boxes": int(sum(len(b.boxes) for b, k in zip(boxes, keep, strict=True) if k)),
+            "images": len(set(rows[keep].tolist())),
+            "patients": len(set(patients[keep])),
+            **{
+                way: {
+                    measure: _mean(values[keep, column], patients[keep], seed)
+                    for column, measure in enumerate(MEASURES)
+                }
+                for way, values in scores.items()
+            },
+        }
+        for label, keep in by.items()
+    }
+    whole = measured["all"]
+    difference = _mean(scores["int8"][:, 0] - scores["centre"][:, 0], patients, seed)
+    cells = model.manifest["outputs"]["map"]["shape"][1:3]
+    content = {
+        "model": {"name": model.name, "sha256": model.sha256},
+        "dataset": dataset_facts(cached, "test"),
+        "map": cells,
+        "findings": measured,
+        "pointing_over_centre": difference,
+    }
+    caption = (
+        f"Maps of {model.name} ({cells[0]}×{cells[1]} cells) on {whole['boxes']} "
+        f"boxes that radiologists drew on {whole['images']} test images of {whole['patients']} "
+        "patients. Pointing: the map's peak is in the box. Overlap: the intersection over union of "
+        f"the box and of what has at least {REGION:.0%} of the peak's evidence is at least "
+        f"{OVERLAPS[0]:g} or {OVERLAPS[1]:g}. The centre points at the middle of the picture and "
+        "marks the middle half of each side. 95 % intervals: patients resampled. Int8 pointing "
+        f"beyond the centre's: {interval_text(difference)}."
+    )
+    header = ("finding", "boxes", *(f"{m}: {way}" for m in MEASURES for way in ways))
+    table = [
+        (
+            label,
+            str(each["boxes"]),
+            *(interval_text(each[way][measure]) for measure in MEASURES for way in ways),
+        )
+        for label, each in measured.items()
+    ]
+    return Result(
+        "localisation",
+        "python -m quantize localise MODEL RUN DATA",
+        caption,
+        header,
+        table,
+        content,
+    )
+
+
+def _mean(values: NDArray[np.float64], patients: NDArray[np.str_], seed: int) -> dict[str, Any]:
+    weights = patient_weights(patients, RESAMPLES, seed)
+    low, high = interval((weights @ values) / weights.sum(axis=1))
+    return {"value": float(values.mean()), "low": low, "high": high}

@@ -1,0 +1,155 @@
+"""Every scheme, and every repair of int8, of one network side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.comparison.compare import Comparison
+from edge_app.comparison.tables import number, percent, signed, spread
+from edge_app.model.model_file import ModelFile
+from quantize.convert import CALIBRATION_IMAGES, SCHEMES, calibration_rows, stratified_rows
+from quantize.int8 import in_int8, span_pictures
+from quantize.repairs.fold import fold
+from quantize.repairs.registry import REPAIRS, SHIPPED, as_input
+from quantize.studies.bench import Bench, latencies
+from quantize.studies.result import Result
+from train.cache import Cached
+from train.run import versions
+
+Choice = Callable[[Cached, int, int], NDArray[np.int64]]
+
+FEW: Final = 20
+ROUNDS: Final = 100
+"""Passes behind each latency."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: a scheme, a repair, and what it is calibrated on."""
+
+    scheme: str
+    repair: str = "none"
+    images: int = CALIBRATION_IMAGES
+    choice: Choice = calibration_rows
+    spans: bool = False
+
+    @property
+    def name(self) -> str:
+        if self.scheme != "int8":
+            return self.scheme
+        if self.spans:
+            return "int8, as it ships"
+        how = "plain" if self.repair == "none" else self.repair
+        by_label = ", labels in turn" if self.choice is stratified_rows else ""
+        plain_set = self.images == CALIBRATION_IMAGES and not by_label
+        return f"int8, {how}" + ("" if plain_set else f", {self.images} images{by_label}")
+
+
+VARIANTS: Final = (
+    *(Variant(scheme) for scheme in SCHEMES),
+    Variant("int8", images=FEW),
+    Variant("int8", images=3 * CALIBRATION_IMAGES),
+    Variant("int8", choice=stratified_rows),
+    *(Variant("int8", repair) for repair in REPAIRS if repair != "none"),
+    Variant("int8", SHIPPED, spans=True),
+)
+
+HEADER: Final = (
+    "scheme", "size, MB", "Δ macro AUROC", "95 %", "same decisions", "logits, rms", "latency, ms"
+)  # fmt: skip
+
+
+def matrix(bench: Bench, training: Cached, seed: int) -> Result:
+    """Build and measure each of `VARIANTS`.
+
+    Args:
+        bench: the float network and the images to measure on.
+        training: images to calibrate with.
+        seed: of their choice.
+    """
+    folded = fold(bench.run.model)
+    models: list[ModelFile] = []
+    comparisons: list[Comparison] = []
+    for variant in VARIANTS:
+        bench.console.print(f"{variant.name} …", highlight=False)
+        rows = variant.choice(training, variant.images, seed)
+        pictures = training.images[training.rows[rows]]
+        network = REPAIRS[variant.repair](folded, as_input(pictures))
+        facts = {
+            "scheme": variant.scheme,
+            "repair": variant.repair,
+            "calibration": {"images": len(rows), "seed": seed},
+            "packages": versions("ai-edge-litert"),
+        }
+        if variant.spans:
+            flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
+            model = bench.package(variant.name, flatbuffer, facts, spans.as_dict())
+        else:
+            flatbuffer = SCHEMES[variant.scheme](network, pictures)
+            model = bench.package(variant.name, flatbuffer, facts)
+        models.append(model)
+        comparisons.append(bench.compare(bench.report(model)))
+    seconds = latencies(models, bench.cached, ROUNDS)
+    measured = [
+        _measured(*each) for each in zip(VARIANTS, models, comparisons, seconds, strict=True)
+    ]
+    return Result(
+        "matrix",
+        f"python -m quantize matrix RUN DATA --split {bench.split}",
+        _caption(comparisons[0]),
+        HEADER,
+        [_row(each) for each in measured],
+        {"dataset": comparisons[0].content["dataset"], "variants": measured},
+    )
+
+
+def _measured(
+    variant: Variant, model: ModelFile, comparison: Comparison, seconds: float
+) -> dict[str, Any]:
+    content = comparison.content
+    point = content["operating_points"][content["operating_point"]]
+    return {
+        "name": variant.name,
+        "scheme": variant.scheme,
+        "repair": variant.repair,
+        "spans": variant.spans,
+        "calibration_images": variant.images,
+        "bytes": len(model.flatbuffer),
+        "macro_auroc": content["macro"]["auroc"],
+        "agreement": point["agreement"],
+        "logit_rms": content["logits"]["rms"],
+        "latency_ms": round(1000 * seconds, 3),
+    }
+
+
+def _row(measured: dict[str, Any]) -> tuple[str, ...]:
+    difference = measured["macro_auroc"]["difference"]
+    return (
+        measured["name"],
+        f"{measured['bytes'] / 1e6:.2f}",
+        signed(difference["value"]),
+        spread(difference),
+        percent(measured["agreement"]["value"], 2),
+        number(measured["logit_rms"]),
+        f"{measured['latency_ms']:.2f}",
+    )
+
+
+def _caption(comparison: Comparison) -> str:
+    content = comparison.content
+    data, point = content["dataset"], content["operating_points"][content["operating_point"]]
+    noise = point["retest"]["noise"]["agreement"]
+    return (
+        f"Beside the float network (macro AUROC "
+        f"{number(content['macro']['auroc']['reference'])}) on {data['images']} {data['split']} "
+        f"images of {data['patients']} patients, at the operating point "
+        f"'{content['operating_point']}'; paired intervals over patients. One gray level of noise "
+        f"leaves {percent(noise, 2)} of the float network's own decisions and moves its logits by "
+        f"{number(content['logits']['retest']['noise'])} (rms). Latency: median of {ROUNDS} "
+        "passes that take turns, 1 thread."
+    )

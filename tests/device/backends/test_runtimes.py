@@ -1,0 +1,187 @@
+"""Interpreters: which is taken, and what happens where one does not work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_app.backends import registry, trial
+from edge_app.backends.choice import open_session
+from edge_app.backends.options import Asked
+from edge_app.backends.tflite import Tflite
+from edge_app.backends.trial import SECONDS_VARIABLE
+from edge_app.model.model_file import read
+
+from ..conftest import Run
+
+Replace = Callable[..., None]
+
+CRASHES = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)\n"
+HANGS = "import time; time.sleep(1000)\n"
+FAILS = "raise ImportError('libatomic.so.1: cannot open shared object file')\n"
+WORKS_AND_PRINTS = """
+import os, sys
+os.write(2, b"noise from native code\\n")
+sys.path.remove(os.path.dirname(os.path.dirname(__file__)))
+for name in ("ai_edge_litert", "ai_edge_litert.interpreter"):
+    sys.modules.pop(name, None)
+import ai_edge_litert.interpreter as real
+from ai_edge_litert.interpreter import Interpreter, load_delegate
+"""
+COMPUTES_NOTHING = (
+    WORKS_AND_PRINTS
+    + """
+class Broken(real.Interpreter):
+    def get_tensor(self, index):
+        return super().get_tensor(index) * 0
+real.Interpreter = Broken
+"""
+)
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+REAL = registry.find_runtime()
+OTHER = next(runtime for runtime in registry.RUNTIMES if runtime is not REAL)
+
+
+def test_the_version_is_what_the_packages_metadata_says() -> None:
+    from importlib.metadata import version
+
+    assert REAL.version == version(REAL.package)
+    assert REAL.label == f"{REAL.package} {version(REAL.package)}"
+
+
+def test_a_runtime_that_is_not_installed_is_refused_with_the_way_to_get_it(
+    run: Run, picture: Path
+) -> None:
+    if OTHER.folder:
+        pytest.skip("both runtimes are installed here")
+    done = run("classify", "--runtime", OTHER.name, picture)
+    assert done.returncode == 4
+    assert f"pip install {OTHER.package}" in done.stderr
+
+
+def test_json_tells_what_was_chosen_and_why(run: Run, picture: Path) -> None:
+    chosen = json.loads(run("classify", "--json", picture).stdout)["runtime"]
+    assert chosen["name"] == REAL.name
+    assert chosen["library"] is None
+    assert chosen["why"] == {
+        "runtime": "the preferred one that is installed",
+        "delegate": "no Edge TPU's library",
+        "threads": chosen["why"]["threads"],
+    }
+    assert "when tried here" in chosen["why"]["threads"] or trial.cores() == 1
+    options = ("--runtime", REAL.name, "--delegate", "cpu", "--threads", 1)
+    asked = json.loads(run("classify", "--json", *options, picture).stdout)["runtime"]
+    assert set(asked["why"].values()) == {"asked for"}
+    assert asked["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (CRASHES, "crashes (SIGSEGV) while importing"),
+        (HANGS, "hangs: after 3 s it is still "),
+        (FAILS, "does not import: libatomic.so.1"),
+    ],
+)
+def test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else(
+    run: Run,
+    picture: Path,
+    replace_runtimes: Replace,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    words: str,
+) -> None:
+    replace_runtimes(ai_edge_litert=code, tflite_runtime=code)
+    if code == HANGS:
+        monkeypatch.setenv(SECONDS_VARIABLE, "3")
+    for command, *rest in (("classify", picture), ("models verify",), ("doctor",)):
+        done = run(command, *rest)
+        assert done.returncode == 4
+        assert words in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.skipif(REAL.name != "litert", reason="stands in for the other one here")
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(CRASHES, "crash"), (FAILS, "absent"), (COMPUTES_NOTHING, "wrong answers")],
+)
+def test_where_the_preferred_runtime_does_not_work_the_other_answers(
+    run: Run, picture: Path, replace_runtimes: Replace, code: str, kind: str
+) -> None:
+    expected = json.loads(run("classify", "--json", picture).stdout)["findings"]
+    replace_runtimes(ai_edge_litert=code, tflite_runtime=WORKS_AND_PRINTS)
+    done = run("classify", "--json", picture)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "; answering with tflite-runtime" in done.stderr
+    assert answer["findings"] == expected
+    assert answer["runtime"]["name"] == "tflite"
+    assert [refused["kind"] for refused in answer["runtime"]["not_used"]] == [kind]
+    done = run("classify", "--runtime", "litert", picture)
+    assert done.returncode == 4
+    assert done.stdout == ""
+
+
+def test_a_numpy_that_a_runtime_was_not_built_for_is_told_with_both_versions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import numpy as np
+
+    monkeypatch.setattr(np, "__version__", "2.4.6")
+    said = "<built-in method> returned a result with an exception set; numpy.core.multiarray failed"
+    explained = Tflite().explain(said)
+    assert explained is not None
+    assert "numpy 2.4.6 is installed: pip install 'numpy<2'" in explained
+    assert Tflite().explain("something else") is None
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "x", "1e3", "3601"])
+def test_a_time_limit_that_is_none_is_wrong_usage(
+    run: Run, picture: Path, monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setenv(SECONDS_VARIABLE, seconds)
+    done = run("classify", picture)
+    assert done.returncode == 2
+    assert f"{SECONDS_VARIABLE}={seconds}" in done.stderr
+
+
+def test_where_no_process_can_be_started_the_cpu_answers_untried(
+    cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    session, choice = open_session(read(cnn28), Asked())
+    assert session.threads == 1
+    assert choice.why["threads"] == "not measured"
+    (note,) = choice.notes
+    assert "no other process can be started to try it: No such file" in note
+    assert note.endswith(f"using {choice.runtime.label} all the same")
+
+
+def test_the_current_folders_files_are_not_run_by_a_trial(
+    picture: Path, cnn28: Path, tmp_path: Path
+) -> None:
+    """Pictures may lie beside anything; `edge-cxr` does not have its folder on the search path."""
+    marker = tmp_path / "run"
+    for name in ("json", "numpy", "edge_app", "ai_edge_litert"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\n")
+    script = "import sys; sys.path.remove(''); from edge_app.__main__ import main; main()"
+    line = [sys.executable, "-c", script, "classify", "-m", cnn28, picture]
+    repository = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        line,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not marker.exists()

@@ -1,0 +1,138 @@
+"""`edge-cxr doctor` prints, for each fault that can be staged, the line that leads out of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.backends import edgetpu, trial
+from edge_app.backends.edgetpu import Device
+from edge_app.backends.options import Asked
+from edge_app.backends.registry import EDGETPU_VARIABLE, find_runtime
+from edge_app.backends.trial import SECONDS_VARIABLE
+from edge_app.backends.trial_results import Verdict
+from edge_app.inspection import doctor
+
+from ..backends.conftest import Build
+from ..conftest import Run
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+def text_of(output: str) -> str:
+    return " ".join(output.split())
+
+
+def test_without_an_edge_tpu_it_says_so_and_is_ready(run: Run) -> None:
+    done = run("doctor")
+    assert done.returncode == 0
+    said = text_of(done.stdout)
+    assert "Edge TPU not used: libedgetpu.so.1 is not installed: install libedgetpu1-std" in said
+    assert "verdict ready: " in said
+    assert "on the CPU, threads: " in said
+    found = json.loads(run("doctor", "--json").stdout)
+    assert found["delegate"]["fault"]["kind"] == "absent"
+    assert [runtime["fault"] for runtime in found["runtimes"]] == [None] * len(found["runtimes"])
+    assert found["runtimes"][0]["milliseconds"]["1"] > 0
+    assert found["runtime"]["why"]["delegate"] == "no Edge TPU's library"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "way_out"),
+    [
+        ("REFUSES", "no device is seen, neither on USB nor on PCIe: plug it in"),
+        ("CRASHES_AT_ONCE", "libedgetpu RuntimeVersion(14): most often a libedgetpu of"),
+        ("COMPUTES_NOTHING", "steps, allowed are 4: do not use it with Edge TPU"),
+    ],
+)
+def test_an_edge_tpu_that_does_not_work_is_told_and_the_cpu_is_ready(
+    run: Run, delegate: Build, monkeypatch: pytest.MonkeyPatch, behaviour: str, way_out: str
+) -> None:
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate(behaviour)))
+    done = run("doctor")
+    assert done.returncode == 0
+    assert "Edge TPU not used: " in text_of(done.stdout)
+    assert way_out in text_of(done.stdout)
+    assert "verdict ready: " in text_of(done.stdout)
+
+
+def test_an_edge_tpu_that_hangs_is_waited_for_once(
+    delegate: Build, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waited = []
+
+    def run_with_short_patience(model: Any, runtime: Any, library: Any) -> Verdict:
+        monkeypatch.setenv(SECONDS_VARIABLE, "2" if library else "60")
+        waited.extend([library] * bool(library))
+        return trial_run(model, runtime, library)
+
+    trial_run = trial.run
+    monkeypatch.setattr(trial, "run", run_with_short_patience)
+    monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("HANGS")))
+    assert doctor.examine(Asked(runtime=find_runtime().name), as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["delegate"]["fault"]["kind"] == "hang"
+    assert found["ok"] is True
+    assert len(waited) == 1
+
+
+def test_missing_permission_is_told_with_the_rule_to_add(
+    delegate: Build, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = delegate("WORKS", name="lib/libedgetpu.so.1")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
+    node = "/dev/bus/usb/001/004"
+    monkeypatch.setattr(edgetpu, "devices", lambda: [Device(node, "usb", False)])
+    assert doctor.examine(Asked(), as_json=False) == 0
+    said = text_of(capsys.readouterr().out)
+    assert f"no permission for {node}: put SUBSYSTEM==" in said
+    assert "/etc/udev/rules.d/60-edgetpu.rules, run sudo usermod -aG plugdev $USER" in said
+
+
+def test_a_delegate_that_is_asked_for_has_to_work(run: Run, delegate: Build) -> None:
+    done = run("doctor", "--delegate", delegate("CRASHES_AT_ONCE"))
+    assert done.returncode == 4
+    assert "crashes (SIGSEGV) while making the delegate" in text_of(done.stdout)
+    assert "verdict NOT ready" in text_of(done.stdout)
+    done = run("doctor", "--delegate", delegate("WORKS"))
+    assert done.returncode == 0
+    assert "on the delegate external" in text_of(done.stdout)
+
+
+def test_it_forgets_what_was_remembered(run: Run, picture: Path, cache: Path) -> None:
+    assert run("classify", picture).returncode == 0
+    (path,) = cache.iterdir()
+    record = json.loads(path.read_text())
+    record["verdict"]["milliseconds"] = {"1": 12345.0, "3": 1.0}
+    path.write_text(json.dumps(record))
+    assert json.loads(run("classify", "--json", picture).stdout)["runtime"]["threads"] == 3
+    assert run("doctor").returncode == 0
+    assert "3" not in json.loads(path.read_text())["verdict"]["milliseconds"]
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("/dev/null", "name a writable folder in XDG_CACHE_HOME"), ("", "kept in")]
+)
+def test_it_tells_where_verdicts_are_kept(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, words: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", place)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    done = run("doctor")
+    assert done.returncode == 0
+    assert words in text_of(done.stdout)
+
+
+def test_a_runtime_that_does_not_import_is_told(
+    run: Run, replace_runtimes: Callable[..., None]
+) -> None:
+    code = "raise ImportError('libatomic.so.1: cannot open shared object file')\n"
+    replace_runtimes(ai_edge_litert=code, tflite_runtime=code)
+    done = run("doctor")
+    assert done.returncode == 4
+    assert "ai-edge-litert does not import: libatomic.so.1" in text_of(done.stdout)
+    assert "verdict NOT ready" in text_of(done.stdout)

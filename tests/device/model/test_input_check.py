@@ -1,0 +1,341 @@
+"""What does not look like a chest radiograph is told, and its findings are withheld."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from edge_app import DISCLAIMER
+from edge_app.core.errors import ModelError
+from edge_app.images.phantom import synthetic_radiograph
+from edge_app.labels import LABELS
+from edge_app.model import model_file
+from edge_app.model.input_check import (
+    ASPECT,
+    BLANK,
+    KINDS,
+    Features,
+    InputCheck,
+    Weights,
+    feature_count,
+    grid_of,
+)
+from edge_app.model.model_file import ModelFile, read, shipped_models
+from edge_app.model.preprocess import resize
+from tests.device.conftest import Run
+
+Picture = NDArray[np.uint8]
+
+RADIOGRAPH = synthetic_radiograph(256, seed=3)
+
+
+def stretched(left: float, right: float) -> Picture:
+    side = RADIOGRAPH.shape[0]
+    box = (left * side, 0, right * side, side)
+    image = Image.fromarray(RADIOGRAPH)
+    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+def framed(level: int) -> Picture:
+    return np.pad(RADIOGRAPH, 128, constant_values=level)
+
+
+def page() -> Picture:
+    """A letter."""
+    image = Image.new("L", (595, 842), 250)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(14)
+    for line in range(30):
+        text = "The quick brown fox jumps over the lazy dog, again and again."
+        draw.text((60, 80 + 22 * line), text[: 30 + 7 * (line % 5)], 20, font)
+    return np.asarray(image)
+
+
+def windows() -> Picture:
+    """A screenshot."""
+    image = Image.new("L", (1280, 800), 60)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(15)
+    for x, y, w, h in ((40, 60, 700, 500), (600, 250, 620, 480)):
+        draw.rectangle((x, y, x + w, y + h), 245, 0)
+        draw.rectangle((x, y, x + w, y + 28), 120)
+        for line in range(15):
+            draw.text((x + 15, y + 45 + 24 * line), "def main(): return 0  # nothing", 10, font)
+    return np.asarray(image)
+
+
+def noise() -> Picture:
+    return np.random.default_rng(1).integers(0, 256, (200, 200), np.uint8)
+
+
+def gradient() -> Picture:
+    return np.tile(np.linspace(0, 255, 256).astype(np.uint8), (256, 1))
+
+
+REFUSED: dict[str, tuple[Callable[[], Picture], set[str]]] = {
+    "a page of text": (page, set(KINDS)),
+    "a screenshot": (windows, set(KINDS)),
+    "noise": (noise, set(KINDS)),
+    "a gradient": (gradient, set(KINDS)),
+    "one gray level": (lambda: np.full((256, 256), 90, np.uint8), {BLANK}),
+    "a strip": (lambda: RADIOGRAPH[:100], {ASPECT}),
+    "inverted": (lambda: 255 - RADIOGRAPH, {"inverted"}),
+    "turned clockwise": (lambda: np.rot90(RADIOGRAPH, -1), {"turned-clockwise"}),
+    "turned counter-clockwise": (lambda: np.rot90(RADIOGRAPH), {"turned-counter-clockwise"}),
+    "turned by 180°": (lambda: np.rot90(RADIOGRAPH, 2), {"upside-down"}),
+    "flipped": (lambda: RADIOGRAPH[::-1], {"upside-down"}),
+    "one lung": (lambda: stretched(0.0, 0.5), {"cropped"}),
+    "the other lung": (lambda: stretched(0.5, 1.0), {"cropped"}),
+    "the mediastinum alone": (lambda: stretched(1 / 3, 2 / 3), {"cropped"}),
+    "wide black borders": (lambda: framed(0), {"framed"}),
+    "wide white borders": (lambda: framed(255), {"framed"}),
+    "over-exposed": (lambda: np.clip(RADIOGRAPH * 4.0, 0, 255).astype(np.uint8), {"over-exposed"}),
+    "under-exposed": (lambda: (RADIOGRAPH * 0.15).astype(np.uint8), {"under-exposed"}),
+}
+
+
+@pytest.fixture(scope="module", params=[path.stem for path in shipped_models()])
+def shipped(request: pytest.FixtureRequest) -> ModelFile:
+    model = read(model_file.locate(request.param))
+    if model.input_check is None:
+        pytest.fail(f"no input check in it: python -m quantize input-check {model.name} DATA")
+    return model
+
+
+def judge(model: ModelFile, picture: Picture) -> Any:
+    assert model.input_check is not None
+    picture = np.ascontiguousarray(picture)
+    return model.input_check.judge(resize(picture, model.input_spec), picture.shape)
+
+
+def test_upright_radiographs_pass(shipped: ModelFile) -> None:
+    for seed in range(6):
+        verdict = judge(shipped, synthetic_radiograph(256, seed))
+        assert verdict.score < 0
+        assert verdict.kind is verdict.reason is None
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_none_is_flagged_with_the_reason(shipped: ModelFile, name: str) -> None:
+    draw, kinds = REFUSED[name]
+    verdict = judge(shipped, draw())
+    assert verdict.flagged
+    assert verdict.kind in kinds
+    assert verdict.reason
+    if verdict.kind in KINDS:
+        assert verdict.score > 0
+        assert KINDS[verdict.kind] in verdict.reason
+
+
+def test_a_real_radiograph_passes_and_spoilt_it_does_not(shipped: ModelFile, nih: Path) -> None:
+    from edge_app.images.read import read_image
+
+    names = (nih / "test_list.txt").read_text().split()[::50]
+    pictures = [read_image(nih / "images" / name).pixels for name in names]
+    assert np.mean([judge(shipped, p).flagged for p in pictures]) <= 0.05
+    for spoil in (lambda p: 255 - p, np.rot90, lambda p: np.pad(p, p.shape[0] // 2)):
+        assert np.mean([judge(shipped, spoil(p)).flagged for p in pictures]) >= 0.95
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    path = tmp_path / "letter.png"
+    Image.fromarray(page()).save(path)
+    return path
+
+
+def test_findings_are_withheld_and_the_others_answered(
+    run: Run, letter: Path, picture: Path
+) -> None:
+    done = run("classify", "--json", letter, picture)
+    withheld, answered = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 3
+    assert withheld["findings"] == []
+    assert withheld["input_check"]["flagged"] is True
+    assert withheld["input_check"]["score"] > 0
+    assert withheld["input_check"]["reason"] in done.stderr
+    assert "--force" in done.stderr
+    assert "2 answered, 0 refused; findings of 1 withheld" in done.stderr
+    assert len(answered["findings"]) == len(LABELS)
+    assert answered["input_check"]["flagged"] is False
+    assert answered["input_check"]["reason"] is None
+
+
+def test_tables_and_rows_say_so_too(run: Run, letter: Path) -> None:
+    table = run("classify", letter)
+    assert table.returncode == 3
+    assert "findings withheld: does not look like" in table.stdout
+    assert not any(label in table.stdout for label in LABELS)
+    assert DISCLAIMER in table.stdout
+    row = next(csv.DictReader(io.StringIO(run("classify", "--csv", letter).stdout)))
+    assert [row[label] for label in LABELS] == [""] * len(LABELS)
+    assert "does not look like" in row["error"]
+
+
+def test_force_scores_it_and_warns(run: Run, letter: Path) -> None:
+    done = run("classify", "--json", "--force", letter)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert len(answer["findings"]) == len(LABELS)
+    assert answer["input_check"]["flagged"] is True
+    assert any("does not look like" in warning for warning in answer["warnings"])
+
+
+def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(
+    run: Run, letter: Path, tmp_path: Path, cnn28: Path
+) -> None:
+    model = read(cnn28)
+    stated = {key: value for key, value in model.manifest.items() if key != "input_check"}
+    bare = model_file.write(tmp_path / "bare.tflite", model.flatbuffer, stated, model.golden)
+    done = run("classify", "--json", "--model", bare.path, letter)
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert answer["input_check"] is None
+    assert len(answer["findings"]) == len(LABELS)
+
+
+# --- the arithmetic ------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 14), (128, 16), (224, 16)]))
+def test_features_are_block_means_and_contrasts(seed: int, size: tuple[int, int]) -> None:
+    side, grid = size
+    picture = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
+    block, half = side // grid, grid // 2
+    means = picture.reshape(grid, block, grid, block).mean((1, 3))
+    contrasts = picture.reshape(half, 2 * block, half, 2 * block).std((1, 3))
+    expected = np.r_[means.ravel() / 64 - 2, np.log(contrasts.ravel() + 1) - 2.5]
+    got = Features(side, grid)(picture)
+    assert got.dtype == np.float32
+    assert got.shape == (feature_count(grid),)
+    np.testing.assert_allclose(got, expected, atol=2e-3)
+
+
+def weights(grid: int = 14, hidden: int = 3, seed: int = 0) -> Weights:
+    generator = np.random.default_rng(seed)
+    shapes = ((feature_count(grid), hidden), (hidden,), (hidden, 1 + len(KINDS)), (1 + len(KINDS),))
+    return Weights(*(generator.normal(size=shape).astype(np.float32) for shape in shapes))
+
+
+def test_a_picture_is_flagged_where_a_kind_exceeds_its_limit() -> None:
+    picture = resize(RADIOGRAPH, replace_side(28))
+    margins = weights().margins(Features(28, 14)(picture))
+    for place, kind in enumerate(KINDS):
+        limits = margins + 1
+        limits[place] = margins[place] - 0.5
+        verdict = InputCheck(28, 14, weights(), limits).judge(picture)
+        assert verdict.kind == kind
+        assert verdict.score == pytest.approx(0.5, abs=1e-5)
+    assert not InputCheck(28, 14, weights(), margins).judge(picture).flagged
+
+
+def replace_side(side: int) -> Any:
+    return read(shipped_models()[0]).input_spec._replace(height=side, width=side)
+
+
+def test_there_is_a_grid_for_every_size_of_network() -> None:
+    assert [grid_of(side) for side in (28, 64, 128, 224, 31)] == [14, 16, 16, 16, None]
+
+
+# --- in the model file ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_check(cnn28: Path, tmp_path: Path) -> ModelFile:
+    model, facts = read(cnn28), {
+        "grid": 14,
+        "hidden": 3,
+        "kinds": list(KINDS),
+        "limits": [1.0] * len(KINDS),
+        "fitted_on": "nothing",
+        "limits_from": "nothing",
+        "flagged": 0.0,
+    }  # fmt: skip
+    return model_file.write(
+        *(tmp_path / "with.tflite", model.flatbuffer, {**model.manifest, "input_check": facts}),
+        golden=model.golden,
+        check_weights=weights().to_bytes(),
+    )
+
+
+def rewritten(model: ModelFile, **changed: bytes | None) -> Path:
+    """The same file with other members; None leaves one out."""
+    names = {"weights": model_file.CHECK_MEMBER, "manifest": "manifest.json"}
+    members = {names[key]: data for key, data in changed.items()}
+    with zipfile.ZipFile(model.path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()} | members
+    buffer = io.BytesIO(model.flatbuffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, data in parts.items():
+            if data is not None:
+                archive.writestr(name, data)
+    path = model.path.with_name("rewritten.tflite")
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def test_a_check_is_read_back_and_the_rest_is_as_before(with_check: ModelFile, cnn28: Path) -> None:
+    again, before = read(with_check.path), read(cnn28)
+    assert again.flatbuffer == before.flatbuffer
+    np.testing.assert_array_equal(again.golden.maps, before.golden.maps)
+    rest = {key: value for key, value in again.manifest.items() if key != "input_check"}
+    assert rest == {key: value for key, value in before.manifest.items() if key != "input_check"}
+    assert again.check_weights == weights().to_bytes()
+    assert again.input_check is not None
+
+
+def test_a_damaged_or_missing_part_is_refused_by_name(with_check: ModelFile) -> None:
+    data = with_check.check_weights or b""
+    for changed, words in (
+        (data[:-4] + b"\0\0\0\1", "is not the manifest's"),
+        (None, "ZIP is without input_check.bin"),
+        (bytes(200_001), "unpacks to more than 200000 bytes"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            read(rewritten(with_check, weights=changed))
+    stated = {**with_check.manifest}
+    del stated["input_check"]
+    with pytest.raises(ModelError, match="manifest is without it"):
+        read(rewritten(with_check, manifest=json.dumps(stated).encode()))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kinds": ["cat"]}, "this version's kinds"),
+        ({"limits": [0.0]}, "this version's kinds"),
+        ({"limits": [1e9] * len(KINDS)}, "bad manifest"),
+        ({"grid": 16}, "does not divide"),
+        ({"hidden": 4}, "bytes, not"),
+        ({"hidden": 4000}, "bad manifest"),
+    ],
+)
+def test_a_check_that_does_not_fit_is_refused(
+    with_check: ModelFile, change: dict[str, Any], words: str
+) -> None:
+    stated = {**with_check.manifest}
+    stated["input_check"] = {**stated["input_check"], **change}
+    with pytest.raises(ModelError, match=words):
+        read(rewritten(with_check, manifest=json.dumps(stated).encode()))
+
+
+def test_weights_that_are_no_numbers_are_refused(with_check: ModelFile) -> None:
+    bad = weights()._replace(output_bias=np.full(1 + len(KINDS), np.nan, np.float32))
+    with pytest.raises(ModelError, match="no weights"):
+        model_file.write(
+            *(with_check.path, with_check.flatbuffer, with_check.manifest, with_check.golden),
+            check_weights=bad.to_bytes(),
+        )

@@ -1,0 +1,455 @@
+"""Model files: written, read back, and refused by name when anything about them is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_app.backends.registry import find_runtime
+from edge_app.backends.self_test import self_test
+from edge_app.backends.session import Session
+from edge_app.core.errors import InvalidError, ModelError
+from edge_app.labels import LABELS
+from edge_app.model import manifest_check_generated as manifest_check
+from edge_app.model import model_file
+from edge_app.model.model_file import (
+    EDGETPU_MEMBER,
+    MEMBERS,
+    SHIPPED,
+    ModelFile,
+    needs_edgetpu,
+    read,
+    write,
+)
+
+
+def bare() -> bytes:
+    """The small shipped model without its input check, which has tests of its own."""
+    shipped = read(SHIPPED / "cxr-cnn28.tflite")
+    stated = {key: value for key, value in shipped.manifest.items() if key != "input_check"}
+    whole, _ = model_file.assemble(shipped.path, shipped.flatbuffer, stated, shipped.golden)
+    return whole
+
+
+WHOLE = bare()
+SCHEMA = json.loads((Path(model_file.__file__).parent / "manifest.schema.json").read_text())
+
+Manifest = dict[str, Any]
+
+
+def members() -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(WHOLE)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def manifest() -> Manifest:
+    return json.loads(members()["manifest.json"])
+
+
+FLATBUFFER = WHOLE[: manifest()["flatbuffer"]["bytes"]]
+
+
+def assemble(parts: list[tuple[str, bytes]], flatbuffer: bytes = FLATBUFFER) -> bytes:
+    buffer = BytesIO(flatbuffer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a second member of one name is what one test wants
+        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in parts:
+                archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def with_manifest(change: Callable[[Manifest], None]) -> bytes:
+    changed = manifest()
+    change(changed)
+    parts = members() | {"manifest.json": json.dumps(changed).encode()}
+    return assemble(list(parts.items()))
+
+
+def read_bytes(tmp_path: Path, data: bytes) -> ModelFile:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data)
+    return read(path)
+
+
+def refused(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        read_bytes(tmp_path, data)
+    assert str(tmp_path / "model.tflite") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    again = write(tmp_path / "again.tflite", model.flatbuffer, model.manifest, model.golden)
+    assert again.manifest == model.manifest
+    assert again.flatbuffer == model.flatbuffer
+    np.testing.assert_array_equal(again.golden.maps, model.golden.maps)
+    assert read(tmp_path / "again.tflite").sha256 == model.sha256
+
+
+def test_writing_the_same_parts_gives_the_same_bytes(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    for name in ("a", "b"):
+        write(tmp_path / name, model.flatbuffer, model.manifest, model.golden)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_an_ordinary_interpreter_and_an_ordinary_unzip_open_the_file(tmp_path: Path) -> None:
+    interpreter = find_runtime().interpreter(model_content=WHOLE)
+    interpreter.allocate_tensors()
+    assert len(interpreter.get_output_details()) == 2
+    with zipfile.ZipFile(SHIPPED / "cxr-cnn28.tflite") as archive:
+        assert archive.testzip() is None
+        assert archive.read("labels.txt").decode().split("\n")[:-1] == list(LABELS)
+
+
+def test_no_golden_vector_is_a_patients_picture() -> None:
+    assert "synthetic" in manifest()["golden"]["source"]
+
+
+@given(cut=st.integers(0, len(WHOLE) - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_truncated_file_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path_factory.mktemp("cut"), WHOLE[:cut])
+
+
+@given(place=st.integers(0, len(WHOLE) - 1), bit=st.integers(0, 7))
+@settings(max_examples=200, deadline=None)
+def test_a_flipped_bit_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, place: int, bit: int
+) -> None:
+    """Some bytes of a ZIP (dates, versions) mean nothing; no other may change unnoticed."""
+    data = bytearray(WHOLE)
+    data[place] ^= 1 << bit
+    try:
+        model = read_bytes(tmp_path_factory.mktemp("flip"), bytes(data))
+    except ModelError:
+        return
+    assert model.flatbuffer == FLATBUFFER
+    assert model.manifest == manifest()
+    assert model.golden.inputs.tobytes() == members()["golden/input.bin"]
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_broken_zip_directory_is_refused_or_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Several bytes of the last kilobyte at once: where a ZIP tells what it holds."""
+    changed = bytearray(WHOLE)
+    for place in data.draw(st.lists(st.integers(len(WHOLE) - 700, len(WHOLE) - 1), max_size=4)):
+        changed[place] = data.draw(st.integers(0, 255))
+    try:
+        model = read_bytes(tmp_path_factory.mktemp("directory"), bytes(changed))
+    except ModelError:
+        return
+    assert model.manifest == manifest()
+
+
+@given(data=st.binary(max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_after_a_tflite_head_are_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path_factory.mktemp("any"), b"\x1c\0\0\0TFL3" + data)
+
+
+def test_a_plain_tflite_is_refused_with_the_way_to_add_a_manifest(tmp_path: Path) -> None:
+    refused(tmp_path, FLATBUFFER, "without a manifest.*python -m quantize int8")
+
+
+def test_something_else_is_refused(tmp_path: Path) -> None:
+    refused(tmp_path, b"\x89PNG" + WHOLE, "not a TensorFlow Lite model")
+
+
+@pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "golden/../../x", "extra.txt"])
+def test_a_member_that_does_not_belong_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    refused(tmp_path, assemble([*members().items(), (name, b"x")]), "does not belong")
+
+
+def test_a_missing_and_a_doubled_member_are_refused(tmp_path: Path) -> None:
+    parts = members()
+    for name in MEMBERS:
+        rest = [(key, value) for key, value in parts.items() if key != name]
+        refused(tmp_path, assemble(rest), name)
+    refused(tmp_path, assemble([*parts.items(), ("labels.txt", b"other\n")]), "second member")
+
+
+@pytest.mark.parametrize("name", sorted(MEMBERS | {EDGETPU_MEMBER}))
+def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path: Path, name: str) -> None:
+    parts = members() | {name: bytes(40 << 20)}
+    data = assemble(list(parts.items()))
+    assert len(data) < len(WHOLE) + (1 << 20)
+    refused(tmp_path, data, "unpacks to more than")
+
+
+def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
+    parts = members() | {"labels.txt": bytes(40 << 20)}
+    data = assemble(list(parts.items())).replace(struct.pack("<I", 40 << 20), struct.pack("<I", 9))
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path, data)
+
+
+def test_a_changed_network_is_refused_by_its_digest(tmp_path: Path) -> None:
+    changed = bytearray(FLATBUFFER)
+    changed[len(changed) // 2] ^= 1
+    data = assemble(list(members().items()), bytes(changed))
+    refused(tmp_path, data, "SHA-256.*copy it again")
+
+
+def test_a_newer_manifest_asks_for_an_update(tmp_path: Path) -> None:
+    refused(tmp_path, with_manifest(lambda m: m.update(schema_version=2)), "version 2: update")
+
+
+COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test, that names edgetpu-custom-op"
+MAPPING = {
+    "compiler": "16.0.0-stand-in",
+    "operations": {"edgetpu": 10, "cpu": 0},
+    "memory": {"on_chip": 409600, "on_chip_free": 6815744, "off_chip": 0},
+    "operators": [{"operator": "CONV_2D", "count": 10, "status": "Mapped to Edge TPU"}],
+}
+
+
+def with_edgetpu(tmp_path: Path) -> ModelFile:
+    model = read_bytes(tmp_path, WHOLE)
+    told = model.manifest | {"edgetpu": MAPPING}
+    return write(tmp_path / "both.tflite", model.flatbuffer, told, model.golden, COMPILED)
+
+
+def edgetpu_parts(tmp_path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(with_edgetpu(tmp_path).path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def told(parts: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
+    """The same members with another `edgetpu` in the manifest; "" takes a part out."""
+    changed = json.loads(parts["manifest.json"])
+    changed["edgetpu"] |= changes
+    changed["edgetpu"] = {key: value for key, value in changed["edgetpu"].items() if value != ""}
+    return parts | {"manifest.json": json.dumps(changed).encode()}
+
+
+def test_a_file_without_a_network_for_the_edge_tpu_is_as_good_as_ever(tmp_path: Path) -> None:
+    assert "edgetpu" not in manifest()
+    assert read_bytes(tmp_path, WHOLE).edgetpu is None
+
+
+def test_a_network_for_the_edge_tpu_is_read_back_beside_the_cpus(tmp_path: Path) -> None:
+    both = with_edgetpu(tmp_path)
+    again = read(both.path)
+    assert again.edgetpu == both.edgetpu == COMPILED
+    assert again.flatbuffer == FLATBUFFER
+    assert again.manifest["edgetpu"]["compiled_from"] == again.sha256
+    once_more = write(
+        tmp_path / "b.tflite", again.flatbuffer, again.manifest, again.golden, again.edgetpu
+    )
+    assert once_more.path.read_bytes() == both.path.read_bytes()
+    assert self_test(Session(again, find_runtime())).logits == 0
+
+
+def test_a_damaged_or_exchanged_network_for_the_edge_tpu_is_refused(tmp_path: Path) -> None:
+    parts = edgetpu_parts(tmp_path)
+    for changed in (COMPILED + b"!", COMPILED.replace(b"test", b"hand"), b""):
+        data = assemble(list((parts | {EDGETPU_MEMBER: changed}).items()))
+        refused(tmp_path, data, "edgetpu.tflite is not the manifest's.*copy the file again")
+
+
+def test_one_compiled_from_another_network_is_refused(tmp_path: Path) -> None:
+    parts = told(edgetpu_parts(tmp_path), compiled_from="0" * 64)
+    refused(tmp_path, assemble(list(parts.items())), "compiled from another one: compile it again")
+
+
+def test_one_without_the_other_is_refused(tmp_path: Path) -> None:
+    parts = edgetpu_parts(tmp_path)
+    without_member = [(name, data) for name, data in parts.items() if name != EDGETPU_MEMBER]
+    refused(tmp_path, assemble(without_member), "ZIP is without edgetpu.tflite")
+    without_words = list((parts | {"manifest.json": members()["manifest.json"]}).items())
+    refused(tmp_path, assemble(without_words), "manifest is without it")
+    model = read(tmp_path / "both.tflite")
+    with pytest.raises(ModelError, match=r"without edgetpu\.tflite"):
+        write(tmp_path / "lost.tflite", model.flatbuffer, model.manifest, model.golden)
+
+
+@pytest.mark.parametrize("plain", [FLATBUFFER, b"edgetpu-custom-op, but no flatbuffer"])
+def test_one_that_no_edge_tpu_takes_is_not_written(tmp_path: Path, plain: bytes) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    stated = model.manifest | {"edgetpu": MAPPING}
+    with pytest.raises(ModelError, match="not compiled for the Edge TPU"):
+        write(tmp_path / "x.tflite", model.flatbuffer, stated, model.golden, plain)
+    assert not (tmp_path / "x.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"operations": {"edgetpu": 0, "cpu": 10}},
+        {"memory": {"on_chip": -1, "on_chip_free": 0, "off_chip": 0}},
+        {"compiler": 16},
+        {"sha256": "no digest"},
+        {"surprise": 1},
+        {"operators": ""},
+    ],
+)
+def test_a_bad_account_of_the_compilation_is_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    parts = told(edgetpu_parts(tmp_path), **change)
+    refused(tmp_path, assemble(list(parts.items())), "bad manifest")
+
+
+@given(data=st.binary(max_size=60), place=st.integers(0, 60))
+def test_a_network_needs_the_edge_tpu_if_it_has_its_operator(data: bytes, place: int) -> None:
+    assert needs_edgetpu(data[:place] + b"edgetpu-custom-op" + data[place:])
+    assert needs_edgetpu(data) == (b"edgetpu-custom-op" in data)
+
+
+def test_no_shipped_network_needs_the_edge_tpu() -> None:
+    assert not any(needs_edgetpu(read(path).flatbuffer) for path in SHIPPED.glob("*.tflite"))
+
+
+def _swap_labels(m: Manifest) -> None:
+    m["labels"][0], m["labels"][1] = m["labels"][1], m["labels"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.pop("labels"), "labels"),
+        (lambda m: m.update(surprise=1), "surprise|additional"),
+        (_swap_labels, "labels"),
+        (lambda m: m["labels"].pop(), "15"),
+        (lambda m: m.update(default_operating_point="none"), "default operating point"),
+        (
+            lambda m: m["operating_points"]["balanced"]["thresholds"].__setitem__(0, 1.5),
+            "bad manifest",
+        ),
+        (lambda m: m["operating_points"]["balanced"]["thresholds"].pop(), "15"),
+        (lambda m: m["calibration"]["slope"].__setitem__(3, float("nan")), "NaN"),
+        (lambda m: m["calibration"]["slope"].__setitem__(3, float("inf")), "Infinity"),
+        (lambda m: m["input"].update(mean=127), "mean"),
+        (lambda m: m["input"].update(dtype="float32"), "dtype"),
+        (lambda m: m["outputs"]["logits"].update(quantization=None), "quantization"),
+        (lambda m: m["outputs"]["logits"].update(shape=[1, 14]), "15 labels"),
+        (lambda m: m["outputs"]["map"].update(shape=[1, 7, 15]), "15 labels"),
+        (lambda m: m["golden"].update(count=5), "golden"),
+        (lambda m: m["flatbuffer"].update(bytes=100), "length"),
+        (lambda m: m.update(name="../../x"), "name"),
+    ],
+)
+def test_a_bad_manifest_is_refused_by_what_is_bad(
+    tmp_path: Path, change: Callable[[Manifest], None], words: str
+) -> None:
+    refused(tmp_path, with_manifest(change), words)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"[" * 100_000, b'{"a": 1e999}', b"\xff"])
+def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, text: bytes) -> None:
+    parts = members() | {"manifest.json": text}
+    with pytest.raises(ModelError):
+        read_bytes(tmp_path, assemble(list(parts.items())))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["input"].update(height=32, width=32), "input"),
+        (lambda m: m["outputs"]["map"].update(shape=[1, 6, 7, 15]), "map"),
+        (lambda m: m["outputs"]["logits"].update(tensor="nothing"), "nothing"),
+        (lambda m: m["outputs"]["logits"]["quantization"].update(scale=0.5), "quantization"),
+        (lambda m: m["outputs"]["map"]["quantization"].update(zero_point=-128), "quantization"),
+    ],
+)
+def test_a_manifest_that_contradicts_the_graph_is_refused(
+    tmp_path: Path, change: Callable[[Manifest], None], words: str
+) -> None:
+    changed = manifest()
+    change(changed)
+    spec, outputs = changed["input"], changed["outputs"]
+    count = changed["golden"]["count"]
+    parts = members() | {
+        "manifest.json": json.dumps(changed).encode(),
+        "golden/input.bin": bytes(count * spec["height"] * spec["width"]),
+        "golden/map.bin": bytes(count * int(np.prod(outputs["map"]["shape"]))),
+    }
+    model = read_bytes(tmp_path, assemble(list(parts.items())))
+    with pytest.raises(ModelError, match=words):
+        Session(model, find_runtime())
+
+
+def test_the_self_test_notices_golden_outputs_that_are_off(tmp_path: Path) -> None:
+    parts = members()
+    logits = np.frombuffer(parts["golden/logits.bin"], np.int8).copy()
+    model = read_bytes(tmp_path, WHOLE)
+    assert self_test(Session(model, find_runtime())).logits <= model.manifest["golden"]["tolerance"]
+    logits[7] = np.int8(100) if logits[7] < 0 else np.int8(-100)
+    parts["golden/logits.bin"] = logits.tobytes()
+    broken = read_bytes(tmp_path, assemble(list(parts.items())))
+    with pytest.raises(ModelError, match="golden vectors are off by"):
+        self_test(Session(broken, find_runtime()))
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [path] * bool(path) + [
+        place for key, item in items for place in _places(item, (*path, key))
+    ]
+
+
+BASE = {key: value for key, value in manifest().items() if key not in ("training", "quantization")}
+BASE |= {"training": {}, "quantization": {}}
+
+
+@given(
+    place=st.sampled_from(_places(BASE)),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-300, 300),
+        st.floats(-2, 2),
+        st.text(max_size=4),
+        st.lists(st.integers(0, 2), max_size=4),
+        st.just({}),
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_check_at_load_agrees_with_the_reference_validator(
+    place: tuple[Any, ...], value: Any
+) -> None:
+    changed = copy.deepcopy(BASE)
+    parent = changed
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    expected = jsonschema.Draft7Validator(SCHEMA).is_valid(changed)
+    try:
+        manifest_check.validate(changed)
+        accepted = True
+    except InvalidError:
+        accepted = False
+    assert accepted == expected
+
+
+def test_the_shipped_schema_is_a_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(SCHEMA)

@@ -1,0 +1,37 @@
+"""The checks that ship were made from the schemas that ship."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edge_app
+from edge_app.core.errors import InvalidError
+from tools import compile_schemas as compile_schema
+
+
+def test_every_schema_that_ships_has_a_check() -> None:
+    assert set(Path(edge_app.__file__).parent.rglob("*.schema.json")) == set(compile_schema.SCHEMAS)
+
+
+@pytest.mark.parametrize("schema", compile_schema.SCHEMAS, ids=lambda path: path.name)
+def test_the_check_was_made_from_its_schema(schema: Path) -> None:
+    place = compile_schema.check_of(schema).relative_to(Path(edge_app.__file__).parents[1])
+    check = import_module(".".join(place.with_suffix("").parts))
+    digest = hashlib.sha256(schema.read_bytes()).hexdigest()
+    assert digest == check.SCHEMA_SHA256, f"run: python -m {compile_schema.__name__}"
+
+
+def test_another_schema_compiles_to_a_check_of_its_own() -> None:
+    made: dict[str, Any] = {}
+    schema = b'{"anyOf": [{"const": 3}, {"type": "number", "minimum": 8}]}'
+    exec(compile_schema.compiled("three", schema), made)
+    for value in (3, 8.5):
+        assert made["validate"](value) == value
+    for value in (7, "3"):
+        with pytest.raises(InvalidError):
+            made["validate"](value)

@@ -1,0 +1,1 @@
+"""Tools of the repository itself: what generates code, and what compares versions."""

@@ -1,0 +1,79 @@
+"""`python -m tools.compile_schemas`: each NAME.schema.json → a NAME_check_generated.py beside it.
+
+fastjsonschema compiles a schema in the time that a radiograph is scored in, so it is done when the
+schema changes and not whenever a file is read. The device needs no schema library.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from pathlib import Path
+from typing import Final
+
+SCHEMAS: Final = tuple(
+    Path(__file__).resolve().parents[1] / "edge_app" / name
+    for name in ("model/manifest.schema.json", "performance/benchmark.schema.json")
+)
+
+HEADER: Final = '''\
+"""Whether an object is as `{name}` says: `validate` raises an `InvalidError` if not.
+
+Made from it by `python -m tools.compile_schemas`; not to be edited.
+"""
+
+# ruff: noqa
+# fmt: off
+# mypy: ignore-errors
+
+from edge_app.core.errors import InvalidError
+
+SCHEMA_SHA256 = "{digest}"
+
+'''
+
+
+class _Lean(ast.NodeTransformer):
+    """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        return None
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = ast.Name("object", ast.Load())
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if isinstance(node.func, ast.Name) and node.func.id == "JsonSchemaValueException":
+            node.keywords = []
+        return self.generic_visit(node)
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
+        absent = ("Decimal", "JsonSchemaValuesException")
+        node.elts = [e for e in node.elts if not (isinstance(e, ast.Name) and e.id in absent)]
+        return self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        renamed = "InvalidError" if node.id == "JsonSchemaValueException" else node.id
+        return ast.Name(renamed, node.ctx)
+
+
+def check_of(schema: Path) -> Path:
+    """Where the check made from a schema is kept."""
+    return schema.with_name(schema.name.replace(".schema.json", "_check_generated.py"))
+
+
+def compiled(name: str, schema: bytes) -> str:
+    """The source of a module whose `validate` holds an object to `schema` (JSON Schema draft 7)."""
+    import fastjsonschema
+
+    tree = ast.parse(fastjsonschema.compile_to_code(json.loads(schema)))
+    lean = ast.unparse(ast.fix_missing_locations(_Lean().visit(tree)))
+    digest = hashlib.sha256(schema).hexdigest()
+    return HEADER.format(name=name, digest=digest) + lean + "\n"
+
+
+if __name__ == "__main__":
+    for path in SCHEMAS:
+        check_of(path).write_text(compiled(path.name, path.read_bytes()))

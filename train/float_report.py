@@ -1,0 +1,95 @@
+"""The float evaluation report of a run: JSON, scores, text, pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import classification_report
+
+from edge_app import DISCLAIMER
+from edge_app.core import machine
+from edge_app.evaluation import report, report_text
+from edge_app.evaluation.report import Report
+from edge_app.images.perturb import PERTURBATIONS
+from edge_app.labels import LABELS
+from edge_app.model.calibration import calibrated
+from train import pictures
+from train.cache import Cached
+from train.predict import logits_only, predict
+from train.run import FinishedRun, build_report, versions
+
+
+def evaluate(
+    run: FinishedRun,
+    cached: Cached,
+    split: str,
+    name: str,
+    perturbations: Iterable[str] = PERTURBATIONS,
+) -> Report:
+    """Score `cached` with the float network, and again under each of these perturbations."""
+    network_file = (run.folder / "model.keras").read_bytes()
+    model = {
+        "name": name,
+        "format": "float32",
+        "sha256": hashlib.sha256(network_file).hexdigest(),
+        "architecture": run.recipe.network,
+    }
+    packages = versions()
+    runtime = {
+        "name": "keras",
+        "version": packages["keras"],
+        "delegate": "cpu",
+        **machine.identity(),
+        "packages": packages,
+    }
+    network = logits_only(run.model)
+    logits = predict(network, cached)
+    retested = {key: predict(network, cached, key) for key in perturbations}
+    return build_report(run, cached, logits, retested, split=split, model=model, runtime=runtime)
+
+
+def write_all(evaluation: Report, folder: Path, stem: str) -> None:
+    """`stem`.json, .npz, .txt, -roc.png and -confusion.png in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    report.write(evaluation, folder / f"{stem}.json")
+    (folder / f"{stem}.txt").write_text(as_text(evaluation))
+    pictures.roc_curves(evaluation, folder / f"{stem}-roc.png")
+    pictures.confusion_matrices(evaluation, folder / f"{stem}-confusion.png")
+
+
+def as_text(evaluation: Report) -> str:
+    """scikit-learn's classification report, AUROC and the like with intervals, the retest."""
+    content, answers = evaluation.content, evaluation.evaluated
+    scores = calibrated(answers.logits, content["calibration"])
+    thresholds = [
+        np.inf if row["threshold"] is None else row["threshold"] for row in content["labels"]
+    ]
+    table = classification_report(
+        answers.targets,
+        scores >= np.array(thresholds),
+        target_names=LABELS,
+        digits=3,
+        zero_division=0,
+    )
+    lines = [
+        *report_text.heading(content),
+        "",
+        table,
+        *_without_threshold(content),
+        *report_text.metrics(content, report_text.RANKING),
+        "",
+        *report_text.retest(content),
+    ]
+    return "\n".join([*lines, DISCLAIMER]) + "\n"
+
+
+def _without_threshold(content: dict[str, Any]) -> list[str]:
+    """scikit-learn's table shows zeros for these; they are no measurement."""
+    names = [row["label"] for row in content["labels"] if row["threshold"] is None]
+    if not names:
+        return []
+    return [f"no threshold, so no decisions above: {', '.join(names)} (too few to fit one)", ""]
