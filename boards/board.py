@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from boards.errors import UsageError
+from edge_app.core.errors import UsageError
 
 
 @dataclass(frozen=True)

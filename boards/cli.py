@@ -103,7 +103,7 @@ def main() -> NoReturn:
     """Entry point: every error one line and an exit code of its own."""
     try:
         app()
-    except (BoardsError, EdgeCxrError) as error:
+    except EdgeCxrError as error:
         print(f"boards: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)

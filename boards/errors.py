@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from edge_app.core.errors import EXIT_INPUT, EXIT_MODEL, EXIT_USAGE
+from edge_app.core.errors import EXIT_INPUT, EdgeCxrError
 
 
-class BoardsError(Exception):
-    """Base of what this package raises on purpose; `exit_code` is the process's."""
+class BoardsError(EdgeCxrError):
+    """Base of what this package raises on purpose, but for `UsageError`."""
 
-    exit_code: ClassVar[int] = EXIT_MODEL
-
-
-class UsageError(BoardsError):
-    """There is no such board or kit."""
-
-    exit_code = EXIT_USAGE
+    kind = "boards"
 
 
 class EmulationUnavailableError(BoardsError):

@@ -17,8 +17,8 @@ from typing import Final
 
 from boards import downloads as supply
 from boards import wheels
-from boards.errors import UsageError
 from boards.wheels import TIME
+from edge_app.core.errors import UsageError
 from edge_app.core.files import write_whole
 
 INSTALLER: Final = ("install.sh", "installer.py")

@@ -15,7 +15,7 @@ from edge_app.core.errors import ModelError, UsageError
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
-from edge_app.model.input_check import BLANK, BLANK_RANGE, Verdict
+from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import resize, to_tensor
 
@@ -58,7 +58,7 @@ class Findings(NamedTuple):
     map: NDArray[np.float32]
     warnings: tuple[str, ...]
     blank: bool
-    check: Verdict | None = None
+    check: InputCheckResult | None = None
     heatmap: dict[str, object] | None = None
 
     @property
@@ -130,7 +130,7 @@ class Classifier:
             return Findings((), nothing, image.warnings, check.kind == BLANK, check)
         return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
 
-    def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> Verdict | None:
+    def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> InputCheckResult | None:
         """What the input check makes of an image; None where the model has none."""
         size = image.facts["height"], image.facts["width"]
         return self.check.judge(resized, size) if self.check else None
@@ -148,7 +148,7 @@ class Classifier:
         image: Radiograph,
         resized: NDArray[np.uint8],
         raw: RawOutputs,
-        check: Verdict | None = None,
+        check: InputCheckResult | None = None,
     ) -> Findings:
         """What the network, and the input check, said of an image → scores, decisions, warnings."""
         logits, activation = self._real(raw)
@@ -191,7 +191,7 @@ class Classifier:
         }
 
 
-def _is_blank(resized: NDArray[np.uint8], check: Verdict | None) -> bool:
+def _is_blank(resized: NDArray[np.uint8], check: InputCheckResult | None) -> bool:
     if check:
         return check.kind == BLANK
     return int(resized.max()) - int(resized.min()) < BLANK_RANGE

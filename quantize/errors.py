@@ -5,3 +5,5 @@ from train.errors import RunError
 
 class ConversionError(RunError):
     """The converter's result is not what the device expects; nothing was shipped."""
+
+    kind = "conversion"

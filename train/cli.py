@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from edge_app.classifier import Classifier
-from edge_app.core.errors import EXIT_INPUT, EXIT_MODEL, EdgeCxrError
+from edge_app.core.errors import EXIT_MODEL, EdgeCxrError
 from edge_app.core.files import write_whole
 from edge_app.evaluation.splits import Split
 from edge_app.model.model_file import read as read_model
@@ -243,10 +243,8 @@ def run_reporting_errors(command: Callable[[], object]) -> None:
     """Errors of the data, the run and the disk as one line, with exit codes as the device's."""
     try:
         command()
-    except DatasetError as error:
-        _fail(error, EXIT_INPUT)
-    except (RunError, EdgeCxrError) as error:
-        _fail(error, EXIT_MODEL)
+    except EdgeCxrError as error:
+        _fail(error, error.exit_code)
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_MODEL)
 

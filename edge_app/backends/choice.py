@@ -11,7 +11,7 @@ from edge_app.backends.options import AUTO, CPU, EDGETPU, Asked
 from edge_app.backends.registry import INSTALL, NO_RUNTIME, candidates, find_delegate, not_installed
 from edge_app.backends.runtime import Runtime
 from edge_app.backends.session import Session, flatbuffer_for
-from edge_app.backends.trial_results import Verdict
+from edge_app.backends.trial_results import TrialResult
 from edge_app.core.errors import DelegateError, ModelError, RuntimeUnavailableError
 from edge_app.model.model_file import ModelFile, needs_edgetpu
 
@@ -38,7 +38,7 @@ class Choice(NamedTuple):
     refused: tuple[Fault, ...]
     broken: tuple[Fault, ...]
     notes: tuple[str, ...]
-    verdict: Verdict
+    verdict: TrialResult
 
     @property
     def label(self) -> str:
@@ -53,7 +53,7 @@ class Choice(NamedTuple):
 
 def tried(
     model: ModelFile, runtime: Runtime, delegate: Delegate | None, again: bool = False
-) -> Verdict:
+) -> TrialResult:
     """The verdict about a combination: the remembered one, or a trial's (a fraction of a second).
 
     Args:
@@ -107,7 +107,7 @@ def _first(
     delegate: Delegate | None,
     faults: list[Fault],
     again: bool,
-) -> tuple[Runtime, Verdict] | None:
+) -> tuple[Runtime, TrialResult] | None:
     """The first runtime that works with a delegate; what is wrong with others goes to `faults`."""
     known = delegate.unavailable() if delegate else None
     if known:
@@ -125,7 +125,7 @@ def _first(
 
 
 def _on_cpu(
-    runtime: Runtime, verdict: Verdict, asked: Asked, faults: list[Fault], broken: list[Fault]
+    runtime: Runtime, verdict: TrialResult, asked: Asked, faults: list[Fault], broken: list[Fault]
 ) -> Choice:
     """The choice of the CPU.
 
@@ -152,7 +152,7 @@ def _with_delegate(
     model: ModelFile,
     delegate: Delegate,
     runtime: Runtime,
-    verdict: Verdict,
+    verdict: TrialResult,
     asked: Asked,
     faults: list[Fault],
 ) -> Choice:
@@ -184,7 +184,7 @@ def _why_cpu(asked: Asked, faults: list[Fault]) -> str:
     return f"the Edge TPU does not work: {faults[0].kind}" if faults else "no Edge TPU's library"
 
 
-def _why_threads(asked: Asked, verdict: Verdict) -> str:
+def _why_threads(asked: Asked, verdict: TrialResult) -> str:
     if asked.threads:
         return "asked for"
     if asked.workers > 1:

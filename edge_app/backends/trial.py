@@ -35,7 +35,7 @@ from edge_app.backends.fault import (
 )
 from edge_app.backends.runtime import Runtime
 from edge_app.backends.self_test import SelfTest
-from edge_app.backends.trial_results import Verdict
+from edge_app.backends.trial_results import TrialResult
 from edge_app.core.errors import ModelError, UsageError
 from edge_app.core.plain_text import printable
 from edge_app.core.resources import cores
@@ -95,7 +95,7 @@ class Heard:
     last_words: str = ""
 
 
-def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> Verdict:
+def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> TrialResult:
     """Try in another process what a session of these would do, and measure it."""
     seconds = limit()
     request = {
@@ -111,7 +111,7 @@ def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> Verdic
         heard = _child(request, seconds)
     except OSError as error:
         reason = error.strerror or str(error)
-        return Verdict(Fault(UNTRIED, f"no other process can be started to try it: {reason}"))
+        return TrialResult(Fault(UNTRIED, f"no other process can be started to try it: {reason}"))
     return _judge(heard, model, runtime, delegate, seconds)
 
 
@@ -198,30 +198,30 @@ def _last_line(words: bytes) -> str:
 
 def _judge(
     heard: Heard, model: ModelFile, runtime: Runtime, delegate: Delegate | None, seconds: int
-) -> Verdict:
+) -> TrialResult:
     what = delegate.label if delegate else runtime.label
     doing = DOING.get(heard.stage, heard.stage).format(runtime=runtime.package)
     hint = delegate.hint if delegate else runtime.remedy
     with_what = _versions(heard, runtime, delegate)
     said = f'; it said "{heard.last_words}"' if heard.last_words else ""
     if "error" in heard.facts:
-        return Verdict(_error(heard, runtime, delegate))
+        return TrialResult(_error(heard, runtime, delegate))
     if heard.status is None and heard.stage in UNBLAMED:
-        return Verdict(Fault(UNTRIED, f"{what} could not be tried: {doing} takes too long"))
+        return TrialResult(Fault(UNTRIED, f"{what} could not be tried: {doing} takes too long"))
     if heard.status is None:
-        return Verdict(
+        return TrialResult(
             Fault(HANG, f"{what} hangs: after {seconds} s it is still {doing}{said}: {hint}")
         )
     if heard.status in OUTSIDE:
         name = signal.Signals(-heard.status).name
-        return Verdict(
+        return TrialResult(
             Fault(KILLED, f"{what} was ended from outside while {doing} ({name}): try again")
         )
     if heard.stage == "start":
-        return Verdict(Fault(UNTRIED, f"{what} could not be tried in another process{said}"))
+        return TrialResult(Fault(UNTRIED, f"{what} could not be tried in another process{said}"))
     if heard.status or heard.stage != "end":
         how = _ending(heard.status)
-        return Verdict(
+        return TrialResult(
             Fault(CRASH, f"{what} crashes ({how}) while {doing}{with_what}{said}: {hint}")
         )
     return _answers(heard, model, what, hint)
@@ -284,12 +284,12 @@ def _library_fault(reason: str, runtime: Runtime, delegate: Delegate) -> Fault:
     return Fault(REFUSED, f"{delegate.label} does not load: {reason}")
 
 
-def _answers(heard: Heard, model: ModelFile, what: str, hint: str) -> Verdict:
+def _answers(heard: Heard, model: ModelFile, what: str, hint: str) -> TrialResult:
     try:
         test = SelfTest(**heard.facts["answers"])
         times = {int(n): float(t) for n, t in heard.facts["milliseconds"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
-        return Verdict(Fault(UNTRIED, f"{what}: its trial ended without an answer: {hint}"))
+        return TrialResult(Fault(UNTRIED, f"{what}: its trial ended without an answer: {hint}"))
     if not test.passed:
-        return Verdict(Fault(WRONG, f"{model.path}: {test.failure(what)}"))
-    return Verdict(None, max(test.logits, test.map), times)
+        return TrialResult(Fault(WRONG, f"{model.path}: {test.failure(what)}"))
+    return TrialResult(None, max(test.logits, test.map), times)

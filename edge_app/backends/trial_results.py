@@ -41,7 +41,7 @@ PASSING: Final = ("cpu mhz", "bogomips", "processor", "apicid", "initial apicid"
 """Lines of /proc/cpuinfo that differ from one look to the next, or from core to core."""
 
 
-class Verdict(NamedTuple):
+class TrialResult(NamedTuple):
     """What came of a trial.
 
     Attributes:
@@ -83,7 +83,7 @@ def subject(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> di
     }
 
 
-def remembered(about: dict[str, Any]) -> Verdict | None:
+def remembered(about: dict[str, Any]) -> TrialResult | None:
     """The verdict that was kept about this subject, if it still holds."""
     for path in _places(about):
         with suppress(UnreadableError, ValueError, KeyError, TypeError, AttributeError):
@@ -95,7 +95,7 @@ def remembered(about: dict[str, Any]) -> Verdict | None:
     return None
 
 
-def remember(about: dict[str, Any], verdict: Verdict) -> Path | None:
+def remember(about: dict[str, Any], verdict: TrialResult) -> Path | None:
     """Keep a verdict; answers where, or None where it is not worth it or cannot be."""
     if verdict.fault and verdict.fault.kind not in LASTING:
         return None
@@ -137,7 +137,7 @@ def _places(about: dict[str, Any]) -> Iterator[Path]:
         yield place / f"{digest[:32]}.json"
 
 
-def _as_json(verdict: Verdict) -> dict[str, Any]:
+def _as_json(verdict: TrialResult) -> dict[str, Any]:
     return {
         "fault": verdict.fault.as_dict() if verdict.fault else None,
         "off": verdict.off,
@@ -145,14 +145,14 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _verdict(stored: dict[str, Any]) -> Verdict:
+def _verdict(stored: dict[str, Any]) -> TrialResult:
     """The verdict in a record; ValueError, KeyError, TypeError, AttributeError if it holds none."""
     fault = stored["fault"]
     times = {int(n): float(t) for n, t in stored["milliseconds"].items()}
     if not all(1 <= n <= 64 and t > 0 for n, t in times.items()):
         raise ValueError("no such times")
     found = None if fault is None else Fault(str(fault["kind"]), str(fault["message"]))
-    return Verdict(found, float(stored["off"]), times)
+    return TrialResult(found, float(stored["off"]), times)
 
 
 def _forget_old(place: Path) -> None:

@@ -83,7 +83,7 @@ def _limit(name: str, text: str, count: bool) -> float:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """One gate's outcome.
 
     Attributes:
@@ -112,7 +112,7 @@ class Verdict:
         return f"{self.gate}: {self.measure}: {self.found}, required {self.required}{hint}"
 
 
-def judge(comparison: Comparison, gates: Gates | None = None) -> list[Verdict]:
+def judge(comparison: Comparison, gates: Gates | None = None) -> list[GateResult]:
     """Hold a comparison against the limits; one verdict a gate, in the order of `Gates`."""
     gates = gates or Gates()
     content = comparison.content
@@ -136,7 +136,7 @@ def judge(comparison: Comparison, gates: Gates | None = None) -> list[Verdict]:
     ]  # fmt: skip
 
 
-def record(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
     """The outcome as plain JSON: what a manifest keeps under `quantization`."""
     given = list(verdicts)
     return {
@@ -153,7 +153,7 @@ def record(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     }
 
 
-def as_json(comparison: Comparison, verdicts: Iterable[Verdict]) -> str:
+def as_json(comparison: Comparison, verdicts: Iterable[GateResult]) -> str:
     """A comparison with its verdict first, indented."""
     outcome = record(verdicts)
     content = {"passed": outcome["passed"], "gates": outcome["gates"], **comparison.content}
@@ -195,19 +195,19 @@ def _floor(
     text: Any,
     missing: str,
     hint: str = "",
-) -> Verdict:
+) -> GateResult:
     """`value` must be the limit or more."""
     limit = getattr(gates, gate)
     if value is None:
         required = text(limit, DIGITS[text])
-        return Verdict(
+        return GateResult(
             gate, False, None, limit, measure, "not computable", f"≥ {required}", missing
         )
     found, required = _apart(text, value, limit)
-    return Verdict(gate, value >= limit, value, limit, measure, found, f"≥ {required}", hint)
+    return GateResult(gate, value >= limit, value, limit, measure, found, f"≥ {required}", hint)
 
 
-def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
     judged = [
         (row["auroc"]["difference"]["value"], row["label"])
         for row in labels
@@ -225,7 +225,7 @@ def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
     )
 
 
-def _agreement(gates: Gates, content: dict[str, Any]) -> list[Verdict]:
+def _agreement(gates: Gates, content: dict[str, Any]) -> list[GateResult]:
     point = content["operating_points"][content["operating_point"]]
     agreement = point["agreement"]["value"]
     own = point["retest"].get(YARDSTICK, {}).get("agreement")
@@ -252,7 +252,7 @@ def _agreement(gates: Gates, content: dict[str, Any]) -> list[Verdict]:
 
 def _coarsest(
     gate: str, gates: Gates, labels: list[dict[str, Any]], keys: tuple[str, ...], measure: str
-) -> Verdict:
+) -> GateResult:
     """The largest excess of a share over the reference's must be the limit or less."""
     limit = getattr(gates, gate)
     found = []
@@ -262,19 +262,19 @@ def _coarsest(
             found.append((round(max(other[key] - one[key] for key in keys), 6), row["label"]))
     if not found:
         required = f"≤ {_percentage_points(limit)}"
-        return Verdict(
+        return GateResult(
             gate, False, None, limit, measure, "not computable", required,
             "it takes two images with finite logits",
         )  # fmt: skip
     value, label = max(found)
     text = _apart(_percentage_points, value, limit)
-    return Verdict(
+    return GateResult(
         gate, value <= limit, value, limit, measure, text[0], f"≤ {text[1]}",
         label if value > 0 else "",
     )  # fmt: skip
 
 
-def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
     moved = [(row["label"], row["logits"]["follows"]) for row in labels]
     moved = [(label, follows) for label, follows in moved if label != follows]
     hint = "; ".join(f"{label} follows {follows}" for label, follows in moved[:3])
@@ -283,7 +283,7 @@ def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
     return _ceiling("misplaced", gates, len(moved), "labels that follow another label", hint)
 
 
-def _non_finite(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
+def _non_finite(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
     counts = {
         row["label"]: sum(row["resolution"][role]["non_finite"] for role in ROLES) for row in labels
     }
@@ -292,6 +292,6 @@ def _non_finite(gates: Gates, labels: list[dict[str, Any]]) -> Verdict:
     return _ceiling("non_finite", gates, sum(counts.values()), measure, hint)
 
 
-def _ceiling(gate: str, gates: Gates, value: int, measure: str, hint: str) -> Verdict:
+def _ceiling(gate: str, gates: Gates, value: int, measure: str, hint: str) -> GateResult:
     limit = getattr(gates, gate)
-    return Verdict(gate, value <= limit, value, limit, measure, str(value), f"≤ {limit}", hint)
+    return GateResult(gate, value <= limit, value, limit, measure, str(value), f"≤ {limit}", hint)

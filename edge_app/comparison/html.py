@@ -9,7 +9,7 @@ from typing import Any, Final
 from edge_app import DISCLAIMER
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
-from edge_app.comparison.gates import YARDSTICK, Verdict
+from edge_app.comparison.gates import YARDSTICK, GateResult
 from edge_app.comparison.style import STYLE
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
 from edge_app.core.errors import OutputError
@@ -26,7 +26,7 @@ OTHER_METRICS: Final = {
 }
 
 
-def write_page(comparison: Comparison, verdicts: Sequence[Verdict], path: Path) -> None:
+def write_page(comparison: Comparison, verdicts: Sequence[GateResult], path: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
@@ -38,7 +38,7 @@ def write_page(comparison: Comparison, verdicts: Sequence[Verdict], path: Path) 
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def page(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
+def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
     """The page's HTML."""
     content, pairing = comparison.content, comparison.pair
     labels, default = content["labels"], content["operating_point"]
@@ -132,7 +132,7 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], kind: str = ""
     return element("div", table, kind=f"wide {kind}".strip())
 
 
-def _header(content: dict[str, Any], verdicts: Sequence[Verdict], title: str) -> str:
+def _header(content: dict[str, Any], verdicts: Sequence[GateResult], title: str) -> str:
     broken = [verdict for verdict in verdicts if not verdict.passed]
     data = content["dataset"]
     sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
@@ -154,7 +154,7 @@ def _header(content: dict[str, Any], verdicts: Sequence[Verdict], title: str) ->
     )
 
 
-def _broken(verdict: Verdict) -> str:
+def _broken(verdict: GateResult) -> str:
     hint = f" ({verdict.hint})" if verdict.hint else ""
     measure = verdict.measure[0].upper() + verdict.measure[1:]
     return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
@@ -193,7 +193,7 @@ def _key_figures(content: dict[str, Any]) -> str:
     return f"<dl>{''.join(cells)}</dl>"
 
 
-def _gates(verdicts: Iterable[Verdict]) -> str:
+def _gates(verdicts: Iterable[GateResult]) -> str:
     rows = []
     for verdict in verdicts:
         mark = ("good", "met") if verdict.passed else ("bad", "not met")
@@ -210,7 +210,7 @@ def _gates(verdicts: Iterable[Verdict]) -> str:
     return _table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
 
 
-def _forest(content: dict[str, Any], verdicts: Iterable[Verdict]) -> str:
+def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
     limits = {verdict.gate: verdict.limit for verdict in verdicts}
     labels, macro = content["labels"], content["macro"]
     everywhere = (limits["macro_auroc"], limits["label_auroc"])

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from edge_app import DISCLAIMER
 from edge_app.comparison.compare import ROLES, Comparison
-from edge_app.comparison.gates import Verdict
+from edge_app.comparison.gates import GateResult
 from edge_app.images.perturb import WORDS
 
 CHANGES_SHOWN: Final = 5
@@ -19,7 +19,7 @@ FILE_WIDTH: Final = 120
 
 
 def print_comparison(
-    comparison: Comparison, verdicts: Sequence[Verdict], console: Console | None = None
+    comparison: Comparison, verdicts: Sequence[GateResult], console: Console | None = None
 ) -> None:
     """Print verdict, gates, labels, agreement and the largest changes."""
     if console is None:
@@ -42,7 +42,7 @@ def print_comparison(
     console.print(Text("\n".join([*content["notes"], DISCLAIMER])))
 
 
-def verdict_line(verdicts: Sequence[Verdict]) -> str:
+def verdict_line(verdicts: Sequence[GateResult]) -> str:
     """The one line for who reads one line."""
     broken = [verdict.gate for verdict in verdicts if not verdict.passed]
     if broken:
@@ -111,7 +111,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _gates(verdicts: Iterable[Verdict]) -> Table:
+def _gates(verdicts: Iterable[GateResult]) -> Table:
     table = Table(box=None, header_style="bold")
     for column in ("gate", "", "found", "required", "judged"):
         table.add_column(column, justify="right" if column in ("found", "required") else "left")

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from edge_app.core import strict_json
 from edge_app.core.errors import OutputError
 from edge_app.core.files import SPECIAL, sync_folder
 
@@ -190,7 +191,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n") or check != b"%08x" % zlib.crc32(text):
         return None
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
+        record = strict_json.parse(text)
+    except ValueError:
         return None
     return record if isinstance(record, dict) else None

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app import DISCLAIMER, __version__
+from edge_app.core import strict_json
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.evaluation.metrics import (
@@ -317,7 +318,7 @@ def read(path: Path) -> Report:
     """
     place = path
     try:
-        content = json.loads(read_bounded(path, MAX_REPORT_BYTES), parse_constant=_no_constant)
+        content = strict_json.parse(read_bounded(path, MAX_REPORT_BYTES))
         if content["kind"] != KIND:
             raise ReportError(f"{path}: is not an {KIND}")
         if content["schema_version"] > SCHEMA_VERSION:
@@ -344,10 +345,6 @@ DAMAGED: Final = (
     *(MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
 )
 """What `json`, `zipfile` and `numpy` raise on what others wrote."""
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _arrays(data: bytes) -> dict[str, NDArray[Any]]:

@@ -44,7 +44,7 @@ BLANK: Final = "blank"
 ASPECT: Final = "aspect"
 
 
-class Verdict(NamedTuple):
+class InputCheckResult(NamedTuple):
     """What the check makes of one picture.
 
     Attributes:
@@ -168,20 +168,22 @@ class InputCheck:
         self._features = Features(side, grid)
         self._weights, self._limits = weights, limits
 
-    def judge(self, pixels: NDArray[np.uint8], shape: tuple[int, ...] | None = None) -> Verdict:
+    def judge(
+        self, pixels: NDArray[np.uint8], shape: tuple[int, ...] | None = None
+    ) -> InputCheckResult:
         """A side×side uint8 picture, and its height and width before it was made square."""
         over = self._weights.margins(self._features(pixels)) - self._limits
         worst = int(over.argmax())
         score = float(over[worst])
         height, width = shape or pixels.shape
         if int(pixels.max()) - int(pixels.min()) < BLANK_RANGE:
-            return Verdict(score, BLANK, "is blank (nearly one gray level)")
+            return InputCheckResult(score, BLANK, "is blank (nearly one gray level)")
         if max(height, width) > REFUSED_ASPECT * min(height, width):
-            return Verdict(score, ASPECT, f"is {width}x{height}: no radiograph is so long")
+            return InputCheckResult(score, ASPECT, f"is {width}x{height}: no radiograph is so long")
         if score <= 0:
-            return Verdict(score, None, None)
+            return InputCheckResult(score, None, None)
         kind, what = list(KINDS.items())[worst]
         likeness = f": most like one that is {what}" if what else ""
-        return Verdict(
+        return InputCheckResult(
             score, kind, f"does not look like an upright frontal chest radiograph{likeness}"
         )

@@ -27,6 +27,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core import strict_json
 from edge_app.core.errors import InvalidError, ModelError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.labels import LABELS
@@ -274,18 +275,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 def _manifest(data: bytes) -> dict[str, Any]:
     try:
-        manifest = json.loads(data, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        manifest = strict_json.parse(data)
+    except ValueError as error:
         raise ModelError(f"manifest.json is not JSON: {error}") from None
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ModelError(f"its manifest has version {version}: update edge-cxr to use it")
     check_manifest(manifest)
     return dict(manifest)
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def check_manifest(manifest: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_app import __version__
-from edge_app.core import machine
+from edge_app.core import machine, strict_json
 from edge_app.core.errors import EdgeCxrError, InvalidError, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.model_file import locate
@@ -160,15 +159,14 @@ def load(path: Path) -> Result:
         ReportError: it cannot be read, or is none.
     """
     try:
-        content = json.loads(
+        content = strict_json.parse(
             read_bounded(path, MAX_BYTES),
-            parse_constant=_no_constant,
             parse_float=partial(_bounded, float),
             parse_int=partial(_bounded, int),
         )
     except UnreadableError as error:
         raise ReportError(f"{path}: {error}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ReportError(f"{path}: is not JSON: {str(error)[:100]}") from None
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise ReportError(f"{path}: is no result of edge-cxr benchmark --json")
@@ -180,10 +178,6 @@ def load(path: Path) -> Result:
     except InvalidError as error:
         raise ReportError(f"{path}: is damaged: {str(error)[:200]}") from None
     return content
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _bounded(kind: Callable[[str], float], digits: str) -> float:

@@ -27,7 +27,7 @@ Such as https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OperatorPrediction:
     """Where one operator would run.
 
     Attributes:
@@ -55,7 +55,7 @@ class Check:
     """
 
     graph: Graph
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[OperatorPrediction, ...]
     parameter_bytes: int
 
     @property
@@ -132,25 +132,25 @@ def check(flatbuffer: bytes) -> Check:
     return Check(graph, verdicts, sum(parameters.values()))
 
 
-def _verdicts(graph: Graph) -> list[Verdict]:
+def _verdicts(graph: Graph) -> list[OperatorPrediction]:
     """Only one part is compiled: it ends, in order of execution, before what cannot be mapped.
 
     `SOURCE`, under "Compiling". A float input is quantized on the CPU before that part begins.
     """
-    verdicts: list[Verdict] = []
+    verdicts: list[OperatorPrediction] = []
     first: Operator | None = None
     for operator in graph.operators:
         reason = obstacle(operator)
         started = any(verdict.maps for verdict in verdicts)
         if reason is not None:
-            verdicts.append(Verdict(operator, reason, own=True))
+            verdicts.append(OperatorPrediction(operator, reason, own=True))
             if first is None and (started or not _quantizes_an_input(operator)):
                 first = operator
         elif first is not None:
             after = f"after {printable(first.name)} ({first.index}): only one part is compiled"
-            verdicts.append(Verdict(operator, after))
+            verdicts.append(OperatorPrediction(operator, after))
         else:
-            verdicts.append(Verdict(operator, caveat=RULES[operator.name].caveat))
+            verdicts.append(OperatorPrediction(operator, caveat=RULES[operator.name].caveat))
     return verdicts
 
 

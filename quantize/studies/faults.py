@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.comparison.compare import Comparison, compare
-from edge_app.comparison.gates import Gates, Verdict, judge
+from edge_app.comparison.gates import GateResult, Gates, judge
 from edge_app.comparison.tables import number, percent, signed
 from edge_app.core.errors import EdgeCxrError
 from edge_app.evaluation import report
@@ -290,7 +290,7 @@ def attempt(sabotage: Sabotage, shop: Workshop) -> Outcome:
     return Outcome(sabotage, _broken(judge(comparison)), None, comparison)
 
 
-def _broken(verdicts: list[Verdict]) -> tuple[str, ...]:
+def _broken(verdicts: list[GateResult]) -> tuple[str, ...]:
     return tuple(verdict.gate for verdict in verdicts if not verdict.passed)
 
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from edge_app.backends.registry import find_runtime
 from edge_app.backends.session import Session
 from edge_app.evaluation.metrics import interval, patient_weights
-from edge_app.model.input_check import InputCheck, Verdict
+from edge_app.model.input_check import InputCheck, InputCheckResult
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import InputSpec, resize, to_tensor
 from quantize.studies.result import Result
@@ -65,7 +65,7 @@ def refusals(
     generator = np.random.default_rng(seed)
     real = [np.asarray(radiographs.images[row]) for row in radiographs.rows]
     proper = [check.judge(picture) for picture in real]
-    groups: dict[str, list[Verdict]] = {
+    groups: dict[str, list[InputCheckResult]] = {
         "radiographs": proper,
         "radiographs, changed a little": [check.judge(varied(p, generator)) for p in real],
     }
@@ -119,7 +119,9 @@ def _foreign(
         yield f"drawn: {name}", drawn(draw)
 
 
-def _measured(verdicts: Sequence[Verdict], proper: Sequence[Verdict]) -> dict[str, Any]:
+def _measured(
+    verdicts: Sequence[InputCheckResult], proper: Sequence[InputCheckResult]
+) -> dict[str, Any]:
     area = None
     if verdicts is not proper:
         truth = np.r_[np.zeros(len(proper)), np.ones(len(verdicts))]
@@ -134,7 +136,7 @@ def _measured(verdicts: Sequence[Verdict], proper: Sequence[Verdict]) -> dict[st
 
 
 def _flagged_interval(
-    proper: Sequence[Verdict], patients: NDArray[np.str_], seed: int
+    proper: Sequence[InputCheckResult], patients: NDArray[np.str_], seed: int
 ) -> tuple[float, float]:
     """95 % interval of the flagged share of radiographs, patients resampled."""
     weights = patient_weights(patients, RESAMPLES, seed)

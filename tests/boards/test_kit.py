@@ -12,9 +12,9 @@ import pytest
 
 from boards import kit, sysroot
 from boards import processes as measure
-from boards.errors import UsageError
 from boards.install import own_python
 from boards.verification import EXAMPLE
+from edge_app.core.errors import UsageError
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 NO_NETWORK = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")}

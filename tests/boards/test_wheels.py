@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from boards.board import BOARDS, find
-from boards.errors import UsageError
 from boards.wheels import REPOSITORY, Target, requirements
+from edge_app.core.errors import UsageError
 
 ARM64, ARM32 = Target("aarch64", "3.11"), Target("armv7l", "3.11")
 

@@ -17,13 +17,13 @@ from edge_app.backends import trial_results as verdict
 from edge_app.backends.choice import tried
 from edge_app.backends.delegate import Delegate
 from edge_app.backends.fault import ABSENT, CRASH, HANG, NO_DEVICE, Fault
-from edge_app.backends.trial_results import Verdict, remember, remembered, subject
+from edge_app.backends.trial_results import TrialResult, remember, remembered, subject
 from edge_app.model.model_file import SHIPPED, ModelFile, read
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 RUNTIME = registry.find_runtime()
-WORKS = Verdict(None, 1.0, {1: 1.8, 2: 1.0})
+WORKS = TrialResult(None, 1.0, {1: 1.8, 2: 1.0})
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def library(tmp_path: Path) -> Delegate:
 
 
 @pytest.fixture
-def trials(monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[TrialResult]:
     """What the coming trials find; the list shrinks by one with each."""
-    coming: list[Verdict] = []
+    coming: list[TrialResult] = []
     monkeypatch.setattr(trial, "run", lambda *what: coming.pop(0))
     return coming
 
 
-def test_it_is_tried_once(model: ModelFile, trials: list[Verdict]) -> None:
+def test_it_is_tried_once(model: ModelFile, trials: list[TrialResult]) -> None:
     trials += [WORKS]
     assert tried(model, RUNTIME, None) == WORKS
     assert tried(model, RUNTIME, None) == WORKS
@@ -98,11 +98,11 @@ def move_the_card(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_changes_is_tried_again(
     model: ModelFile,
     library: Delegate,
-    trials: list[Verdict],
+    trials: list[TrialResult],
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Delegate, pytest.MonkeyPatch], None],
 ) -> None:
-    crash = Verdict(Fault(CRASH, "crashes"))
+    crash = TrialResult(Fault(CRASH, "crashes"))
     trials += [crash, WORKS]
     assert tried(model, RUNTIME, library) == crash
     assert tried(model, RUNTIME, library) == crash
@@ -110,19 +110,19 @@ def test_what_changes_is_tried_again(
     assert tried(model, RUNTIME, library) == WORKS
 
 
-def test_another_model_is_tried_for_itself(model: ModelFile, trials: list[Verdict]) -> None:
-    trials += [WORKS, Verdict(None)]
+def test_another_model_is_tried_for_itself(model: ModelFile, trials: list[TrialResult]) -> None:
+    trials += [WORKS, TrialResult(None)]
     assert tried(model, RUNTIME, None) == WORKS
-    assert tried(read(SHIPPED / "cxr-lite0-128.tflite"), RUNTIME, None) == Verdict(None)
+    assert tried(read(SHIPPED / "cxr-lite0-128.tflite"), RUNTIME, None) == TrialResult(None)
 
 
 def test_a_fault_is_forgotten_at_the_next_start_of_the_machine_and_success_is_not(
     model: ModelFile,
     library: Delegate,
-    trials: list[Verdict],
+    trials: list[TrialResult],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trials += [Verdict(Fault(HANG, "hangs")), WORKS]
+    trials += [TrialResult(Fault(HANG, "hangs")), WORKS]
     for boot, expected in (("a", HANG), ("a", HANG), ("b", None), ("c", None)):
         monkeypatch.setattr(verdict, "_boot", lambda boot=boot: boot)
         fault = tried(model, RUNTIME, library).fault
@@ -131,16 +131,16 @@ def test_a_fault_is_forgotten_at_the_next_start_of_the_machine_and_success_is_no
 
 @pytest.mark.parametrize("kind", [ABSENT, NO_DEVICE])
 def test_what_passes_is_not_remembered(
-    model: ModelFile, library: Delegate, trials: list[Verdict], kind: str
+    model: ModelFile, library: Delegate, trials: list[TrialResult], kind: str
 ) -> None:
     """A device is plugged in, a library installed: nothing to be waited for."""
-    trials += [Verdict(Fault(kind, "not there")), WORKS]
+    trials += [TrialResult(Fault(kind, "not there")), WORKS]
     assert tried(model, RUNTIME, library).fault is not None
     assert tried(model, RUNTIME, library) == WORKS
 
 
-def test_doctor_can_ask_again(model: ModelFile, trials: list[Verdict]) -> None:
-    trials += [WORKS, Verdict(None, 0.0, {1: 9.0})]
+def test_doctor_can_ask_again(model: ModelFile, trials: list[TrialResult]) -> None:
+    trials += [WORKS, TrialResult(None, 0.0, {1: 9.0})]
     tried(model, RUNTIME, None)
     assert tried(model, RUNTIME, None, again=True).milliseconds == {1: 9.0}
     assert tried(model, RUNTIME, None).milliseconds == {1: 9.0}
@@ -148,7 +148,7 @@ def test_doctor_can_ask_again(model: ModelFile, trials: list[Verdict]) -> None:
 
 @pytest.mark.parametrize("place", ["/dev/null", "/proc", "relative", ""])
 def test_without_a_place_to_keep_it_it_is_tried_each_time(
-    model: ModelFile, trials: list[Verdict], monkeypatch: pytest.MonkeyPatch, place: str
+    model: ModelFile, trials: list[TrialResult], monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", place)
     monkeypatch.setenv("HOME", "/dev/null")
@@ -160,7 +160,7 @@ def test_without_a_place_to_keep_it_it_is_tried_each_time(
 
 
 def test_memory_stands_in_for_a_read_only_disk(
-    model: ModelFile, trials: list[Verdict], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    model: ModelFile, trials: list[TrialResult], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
@@ -241,4 +241,4 @@ def test_the_folder_does_not_grow_without_end() -> None:
     ],
 )
 def test_threads_are_as_many_as_clearly_help(milliseconds: dict[int, float], threads: int) -> None:
-    assert Verdict(None, 0.0, milliseconds).threads == threads
+    assert TrialResult(None, 0.0, milliseconds).threads == threads

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import validate
 
 from edge_app.comparison.compare import Comparison
-from edge_app.comparison.gates import Gates, Verdict, judge, record
+from edge_app.comparison.gates import GateResult, Gates, judge, record
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.labels import LABELS
@@ -37,7 +37,7 @@ def faithful(reference: Evaluated) -> Comparison:
     return compared(reference, nearly(reference))
 
 
-def broken(verdicts: list[Verdict]) -> list[str]:
+def broken(verdicts: list[GateResult]) -> list[str]:
     return [verdict.gate for verdict in verdicts if not verdict.passed]
 
 

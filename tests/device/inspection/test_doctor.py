@@ -14,7 +14,7 @@ from edge_app.backends.edgetpu import Device
 from edge_app.backends.options import Asked
 from edge_app.backends.registry import EDGETPU_VARIABLE, find_runtime
 from edge_app.backends.trial import SECONDS_VARIABLE
-from edge_app.backends.trial_results import Verdict
+from edge_app.backends.trial_results import TrialResult
 from edge_app.inspection import doctor
 
 from ..backends.conftest import Build
@@ -65,7 +65,7 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
 ) -> None:
     waited = []
 
-    def run_with_short_patience(model: Any, runtime: Any, library: Any) -> Verdict:
+    def run_with_short_patience(model: Any, runtime: Any, library: Any) -> TrialResult:
         monkeypatch.setenv(SECONDS_VARIABLE, "2" if library else "60")
         waited.extend([library] * bool(library))
         return trial_run(model, runtime, library)

@@ -1,0 +1,33 @@
+"""JSON as RFC 8259 has it: without NaN and Infinity, and never a recursion error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+
+def parse(
+    text: bytes | str,
+    parse_float: Callable[[str], Any] | None = None,
+    parse_int: Callable[[str], Any] | None = None,
+) -> Any:
+    """The value in a JSON text that may be anybody's.
+
+    Args:
+        text: UTF-8 where it is bytes.
+        parse_float, parse_int: make a number of its digits; may raise ValueError.
+
+    Raises:
+        ValueError: it is no JSON, holds a number that JSON has none of, or is nested too deeply.
+    """
+    try:
+        return json.loads(
+            text, parse_constant=_refuse, parse_float=parse_float, parse_int=parse_int
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
