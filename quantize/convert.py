@@ -20,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_app.core import native_stderr
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.preprocess import normalised
 from train.cache import Cached
 

@@ -13,18 +13,12 @@ from edge_app.backends.registry import find_runtime
 from edge_app.backends.session import Session
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
-from edge_app.model import model_file
+from edge_app.model.assembly import assemble
 from edge_app.model.model_file import Golden, ModelFile
-from edge_app.model.preprocess import (
-    INPUT_SCALE,
-    INPUT_ZERO_POINT,
-    InputSpec,
-    normalised,
-    quantized,
-)
+from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
+from train.labels import LABELS, NIH
 from train.run import FinishedRun
 
 LICENCE: Final = "Apache-2.0"
@@ -66,7 +60,7 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
         raise ConversionError("the graph does not end in 15 logits and their map")
     stored = image["quantization"]
-    if stored and (stored["scale"], stored["zero_point"]) != (INPUT_SCALE, INPUT_ZERO_POINT):
+    if stored not in (None, INT8):
         raise ConversionError(
             f"the input's quantization is {stored}, not scale 1/128 and zero point 0: "
             "the calibration images do not span all gray levels"
@@ -111,6 +105,8 @@ def package(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "licence": LICENCE,
         "intended_use": INTENDED_USE,
+        "labels": NIH.entries(),
+        "head": "independent",
         "input": image,
         "outputs": outputs,
         **({} if spans is None else {"spans": spans}),
@@ -135,13 +131,12 @@ def package(
             for part in ("logits", "map")
         ),
     )
-    _, draft = model_file.assemble(path, flatbuffer, manifest, blank)
+    draft = assemble(path, flatbuffer, manifest, blank)
     session = Session(draft, runtime)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
-    golden = Golden(
-        inputs, np.stack([a.logits for a in answers]), np.stack([a.map for a in answers])
-    )
-    return model_file.write(path, flatbuffer, manifest, golden)
+    maps = [answer.map for answer in answers if answer.map is not None]
+    golden = Golden(inputs, np.stack([a.logits for a in answers]), np.stack(maps))
+    return draft.replace(golden=golden).save()
 
 
 def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str, Any]) -> ModelFile:
@@ -161,6 +156,4 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**model.manifest["quantization"], "gates": gates}
     manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(
-        *(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu, model.check_weights)
-    )
+    return model.replace(manifest=manifest).save()

@@ -28,7 +28,7 @@ from edge_app.evaluation.labelled import encode
 from edge_app.evaluation.labelled import load as load_folder
 from edge_app.evaluation.splits import Split, assign
 from edge_app.images.read import read_image
-from edge_app.labels import LABELS, NO_FINDING
+from train.labels import LABELS, NO_FINDING
 from train.errors import DatasetError
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
@@ -127,7 +127,7 @@ def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def _folder(root: Path, limit: int | None) -> Dataset:
-    labelled = load_folder(root)
+    labelled = load_folder(root, LABELS)
     rows = [
         {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
         for each in labelled.images

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report, read
-from edge_app.labels import FINDINGS, LABELS
+from train.labels import FINDINGS, LABELS
 from train.errors import RunError
 from train.run import read_config
 

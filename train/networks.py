@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from train.errors import RunError
 
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}

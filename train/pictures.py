@@ -12,7 +12,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
 from edge_app import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.calibration import calibrated
 from train.cache import Cached
 

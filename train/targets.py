@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from train.cache import Cached
 from train.errors import DatasetError
 from train.recipes import Recipe

@@ -21,7 +21,7 @@ from edge_app.comparison.tables import number, percent, signed
 from edge_app.core.errors import EdgeCxrError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Report
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from quantize.convert import to_int8
 from quantize.int8 import Spans, in_int8
 from quantize.int8_grid import as_kernel, as_matrix

@@ -24,7 +24,7 @@ from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.heatmap.maps import GRID, evidence, peak
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
 from quantize.errors import ConversionError

@@ -17,7 +17,7 @@ from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import judge
 from edge_app.comparison.tables import number, percent, signed
 from edge_app.evaluation.report import Report
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from quantize.convert import to_int8
 from quantize.int8 import in_int8

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Evaluated, Report, build
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 Thresholds = list[float | None]
 

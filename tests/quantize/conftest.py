@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from quantize.repairs.registry import as_input
 from quantize.studies.bench import Bench
 from quantize.studies.faults import Workshop

@@ -16,7 +16,7 @@ from edge_app import DISCLAIMER
 from edge_app.core.errors import ReportError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import interval_text
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.model_file import ModelFile, read
 from quantize.card import CARD, model_card
 from quantize.errors import ConversionError

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.backends.registry import find_runtime
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.preprocess import InputSpec
 from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError

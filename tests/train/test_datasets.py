@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from train.datasets import Dataset, load
 from train.errors import DatasetError
 

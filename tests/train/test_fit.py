@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from edge_app.labels import NO_FINDING
+from train.labels import NO_FINDING
 from edge_app.model.preprocess import InputSpec
 from train import fit as fitting
 from train.augment import NONE, Augmentation

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from train.errors import DatasetError
 from train.subgroups import subgroups
 

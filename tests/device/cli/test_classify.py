@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.model_file import read
 from edge_app.performance.processes import launch
 

@@ -15,7 +15,7 @@ from PIL import Image
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation import labelled
 from edge_app.evaluation.labelled import Labelled, find_labels, load
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 
 def folder_of(root: Path, text: str | bytes, images: tuple[str, ...] = ("a.png", "b.png")) -> Path:

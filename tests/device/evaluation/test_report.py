@@ -27,7 +27,7 @@ from edge_app.evaluation.report import (
     write,
 )
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 COUNT = 240
 

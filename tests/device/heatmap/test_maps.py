@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.colours import INFERNO, coloured
 from edge_app.heatmap.maps import evidence, peak, shown
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])
 

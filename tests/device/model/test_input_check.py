@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_app import DISCLAIMER
 from edge_app.core.errors import ModelError
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model import model_file
 from edge_app.model.input_check import (
     ASPECT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_app.comparison.gates import Gates, judge
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from quantize.studies.faults import (
     REFUSED,
     SABOTAGES,

@@ -11,7 +11,7 @@ from rich.console import Console
 from edge_app.backends.registry import find_runtime
 from edge_app.backends.self_test import self_test
 from edge_app.backends.session import Session
-from edge_app.labels import LABELS
+from train.labels import LABELS
 from edge_app.model.model_file import read
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.repairs.registry import REPAIRS
