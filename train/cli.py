@@ -22,6 +22,7 @@ from edge_app.model.preprocess import SIZES, InputSpec
 from train import datasets
 from train.cache import Cached, open_cache
 from train.errors import DatasetError, RunError
+from train.labels import LABELS
 from train.networks import NETWORKS, require_imagenet
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 
@@ -176,7 +177,9 @@ def read_teacher(source: Path, data: Path, cache: Path, limit: int | None) -> Te
     else:
         model = read_model(source)
         digest, architecture = model.sha256, model.manifest["architecture"]
-        side, calibration = model.input_spec.height, model.manifest["calibration"]
+        if model.labels.names != LABELS:
+            raise RunError(f"{source}: its labels are not those of the networks trained here")
+        side, calibration = model.input_spec.height, {**model.manifest["calibration"]}
         facts = model.manifest["training"].get("dataset", {})
         logits = partial(model_file_logits, Classifier(model))
     if "refit_of" in facts:

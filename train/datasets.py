@@ -28,8 +28,8 @@ from edge_app.evaluation.labelled import encode
 from edge_app.evaluation.labelled import load as load_folder
 from edge_app.evaluation.splits import Split, assign
 from edge_app.images.read import read_image
-from train.labels import LABELS, NO_FINDING
 from train.errors import DatasetError
+from train.labels import LABELS, NO_FINDING
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
 CHESTMNIST_LABELS: Final = (
@@ -285,7 +285,7 @@ def _pixel_csv(path: Path, limit: int | None) -> Dataset:
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
     table = _limited(_assign_splits(table[~unlabelled.to_numpy()]), limit)
     rows = table["row"].tolist()
-    targets = [encode(_names(labels[row]), names[row]) for row in rows]
+    targets = [encode(_names(labels[row]), LABELS, names[row]) for row in rows]
 
     def pixels(least: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))

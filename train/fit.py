@@ -11,11 +11,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
-from train.labels import LABELS
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
 from train.errors import DatasetError, RunError
+from train.labels import LABELS
 from train.networks import NETWORKS, load_imagenet, with_auxiliary
 from train.predict import logits_only, macro_auroc
 from train.recipes import Recipe

@@ -7,7 +7,7 @@ An image can bear several findings, so each label is a yes/no question of its ow
 
 from typing import Final
 
-from edge_app.model.labels import FINDING, NORMAL, Label, Labels
+from edge_app.model.labels import FINDING, NORMAL, Code, Label, Labels
 
 LABELS: Final = (
     "Atelectasis",
@@ -29,7 +29,24 @@ LABELS: Final = (
 
 NO_FINDING: Final = LABELS.index("No Finding")
 
-NIH: Final = Labels(Label(n, NORMAL if n == "No Finding" else FINDING) for n in LABELS)
+RADLEX: Final = {
+    "Atelectasis": ("RID28493", "atelectasis"),
+    "Consolidation": ("RID43255", "consolidation"),
+    "Pneumothorax": ("RID5352", "pneumothorax"),
+    "Emphysema": ("RID4799", "pulmonary emphysema"),
+    "Effusion": ("RID34539", "pleural effusion"),
+    "Pneumonia": ("RID5350", "pneumonia"),
+}
+"""Code and meaning of the labels that RadLex has a term for which is surely the same."""
+
+NIH: Final = Labels(
+    Label(
+        name,
+        NORMAL if name == "No Finding" else FINDING,
+        Code("RADLEX", *RADLEX[name]) if name in RADLEX else None,
+    )
+    for name in LABELS
+)
 """The same as a model file states them."""
 
 FINDINGS: Final = NIH.findings

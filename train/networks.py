@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from train.labels import LABELS
 from train.errors import RunError
+from train.labels import LABELS
 
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 

@@ -64,8 +64,8 @@ def evaluate(
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    wanted = evaluation.part(load(folder, labels), split, limit)
     classifier = open_classifier(model, operating_point, Asked(runtime, delegate, threads))
+    wanted = evaluation.part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     made, code = evaluation.evaluate(
         wanted,

@@ -73,7 +73,7 @@ def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, in
     end = max(min(pixels, round(last * pixels)), begin + 1)
     places = [(place / pixels - first) / (last - first) * cells for place in (begin, end)]
     start, stop = (min(max(0.0, place), cells) for place in places)
-    return begin, end, start, stop
+    return (begin, end, start, stop) if start < stop else (begin, end, 0.0, cells)
 
 
 def peak(cells: NDArray[np.floating[Any]], seen: Box = WHOLE) -> tuple[float, float] | None:

@@ -91,3 +91,13 @@ class Labels(tuple[Label, ...]):
         """The findings in words: ``the 14 findings``."""
         count = len(self.findings)
         return "the one finding" if count == 1 else f"the {count} findings"
+
+    @property
+    def computable_findings(self) -> str:
+        """The findings that a metric is computable of, in words."""
+        count = len(self.findings)
+        return (
+            "the one finding, if computable"
+            if count == 1
+            else f"{self.all_findings} that are computable"
+        )

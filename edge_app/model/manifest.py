@@ -113,8 +113,10 @@ def _bad(what: str) -> ModelError:
 def _check_labels(stated: Manifest) -> None:
     names = [label["name"] for label in stated["labels"]]
     for name in names:
-        if not name.isprintable() or name != name.strip() or not name or "|" in name:
-            raise _bad(f"{name!r} is no label: it is empty, not printable, or holds | or outer blanks")
+        if not name.isprintable() or name != name.strip() or "|" in name:
+            raise _bad(
+                f"{name!r} is no label: it is empty, not printable, or holds | or outer blanks"
+            )
     if len(set(names)) < len(names):
         raise _bad("two of its labels have the same name")
     kinds = [label["kind"] for label in stated["labels"]]

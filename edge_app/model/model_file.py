@@ -149,7 +149,7 @@ class ModelFile(NamedTuple):
         return np.multiply(stored["scale"], slope)
 
     def replace(self, **parts: Unpack[Parts]) -> ModelFile:
-        """A new model with some of its parts replaced, checked as `read` checks; nothing is written.
+        """A new model with some parts replaced, checked as `read` checks; nothing is written.
 
         Sizes and digests are stated anew. A network that was compiled from another flatbuffer, and
         golden vectors of another shape, do not fit and are refused.

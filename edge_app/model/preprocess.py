@@ -168,7 +168,8 @@ class ToTensor:
         """A picture → 1×height×width×channels, int8 or float32."""
         resized = resize(gray, self.spec)
         if self._table is not None:
-            return np.take(self._table, resized, axis=0)[np.newaxis]
+            tensor: NDArray[np.int8] | NDArray[np.float32] = self._table[resized][np.newaxis]
+            return tensor
         values = quantized(resized) if self.integer else normalised(resized)
         return values[np.newaxis, :, :, np.newaxis]
 

@@ -51,8 +51,8 @@ class HeatmapWriter:
         model, kind = classifier.model, classifier.model.manifest["input"]["dtype"]
         if not model.has_map:
             raise UsageError(
-                f"--heatmap: {model.name} has no map of where its findings are seen: leave --heatmap "
-                "out, or take a model that has one"
+                f"--heatmap: {model.name} has no map of where its findings are seen: "
+                "leave --heatmap out, or take a model that has one"
             )
         self._spec = classifier.spec
         self._by = f"{model.name}, {kind}, operating point '{classifier.operating_point}'"

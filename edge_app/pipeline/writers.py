@@ -56,7 +56,9 @@ class TableWriter:
         for finding in ranked[: self.top]:
             threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
             mark = "  above" if finding.above else ""
-            lines.append(f"  {finding.label:<{self.width}} {finding.score:.3f}  {threshold:>9}{mark}")
+            lines.append(
+                f"  {finding.label:<{self.width}} {finding.score:.3f}  {threshold:>9}{mark}"
+            )
         if findings.heatmap:
             lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")

@@ -21,7 +21,6 @@ from edge_app.comparison.tables import number, percent, signed
 from edge_app.core.errors import EdgeCxrError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Report
-from train.labels import LABELS
 from quantize.convert import to_int8
 from quantize.int8 import Spans, in_int8
 from quantize.int8_grid import as_kernel, as_matrix
@@ -32,6 +31,7 @@ from quantize.studies.outputs import sigmoid_report, with_sigmoid
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.errors import RunError
+from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import build_report
 

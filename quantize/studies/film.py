@@ -16,11 +16,11 @@ from edge_app.evaluation.report import interval_text
 from edge_app.film.rectify import rectified
 from edge_app.film.synthetic import SURROUNDINGS, photographed
 from edge_app.images.radiograph import Radiograph
-from train.labels import FINDINGS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import resize
 from quantize.studies.result import Result
 from train.cache import Cached
+from train.labels import FINDINGS
 from train.predict import macro_auroc
 from train.run import dataset_facts
 

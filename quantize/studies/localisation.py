@@ -24,13 +24,13 @@ from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.heatmap.maps import GRID, evidence, peak
-from train.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
 from quantize.errors import ConversionError
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.errors import DatasetError
+from train.labels import LABELS
 from train.run import FinishedRun, dataset_facts
 
 BOXES: Final = "BBox_List_2017.csv"
@@ -153,10 +153,16 @@ def localise(
     rows = np.array([places[boxed.image] for boxed in boxes])
     pictures = cached.images[cached.rows[rows]]
     classifier = Classifier(model)
+
+    def int8_map(row: int) -> NDArray[np.float32]:
+        cells = classifier.logits(pictures[row])[1]
+        assert cells is not None, "the networks trained here have maps"
+        return cells
+
     network = keras.Model(run.model.input, run.model.get_layer("map").output)
     float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
     ways: dict[str, Callable[[int, int], Pointed]] = {
-        "int8": lambda i, channel: pointed(classifier.logits(pictures[i])[1][..., channel]),
+        "int8": lambda i, channel: pointed(int8_map(i)[..., channel]),
         "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
         "centre": lambda i, channel: CENTRE,
     }

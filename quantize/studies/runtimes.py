@@ -20,10 +20,10 @@ from edge_app.comparison.compare import compare
 from edge_app.comparison.tables import percent, side_name
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT
 from edge_app.evaluation.report import Report, read
-from train.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from quantize.studies.result import Result
+from train.labels import LABELS
 
 HEADER: Final = ("label", "differ", "largest, steps", "mean, steps")
 

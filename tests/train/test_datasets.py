@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from train.labels import LABELS
 from train.datasets import Dataset, load
 from train.errors import DatasetError
+from train.labels import LABELS
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
 CHANNEL_OF_CHESTMNIST_COLUMN = (

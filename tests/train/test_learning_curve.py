@@ -11,9 +11,9 @@ import pytest
 
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated
-from train.labels import LABELS
 from train import pictures
 from train.errors import RunError
+from train.labels import LABELS
 from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
 
 COUNT = 400

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
-from train.labels import LABELS
 from edge_app.model.model_file import read
 from edge_app.performance.processes import launch
+from train.labels import LABELS
 
 from ..conftest import Run
 

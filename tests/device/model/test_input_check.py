@@ -20,7 +20,6 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_app import DISCLAIMER
 from edge_app.core.errors import ModelError
 from edge_app.images.phantom import synthetic_radiograph
-from train.labels import LABELS
 from edge_app.model import model_file
 from edge_app.model.input_check import (
     ASPECT,
@@ -35,6 +34,7 @@ from edge_app.model.input_check import (
 from edge_app.model.model_file import ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
 from tests.device.conftest import Run
+from train.labels import LABELS
 
 Picture = NDArray[np.uint8]
 

@@ -22,7 +22,6 @@ from edge_app.backends.registry import find_runtime
 from edge_app.backends.self_test import self_test
 from edge_app.backends.session import Session
 from edge_app.core.errors import InvalidError, ModelError
-from train.labels import LABELS
 from edge_app.model import manifest_check_generated as manifest_check
 from edge_app.model import model_file
 from edge_app.model.model_file import (
@@ -34,6 +33,7 @@ from edge_app.model.model_file import (
     read,
     write,
 )
+from train.labels import LABELS
 
 
 def bare() -> bytes:
