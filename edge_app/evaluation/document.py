@@ -56,8 +56,8 @@ class ReportDocument(TypedDict):
 
     Attributes:
         head: ``independent`` or ``exclusive``, as the model's.
-        labels: a row a label: `label`, `kind`, `support`, `threshold`, `confusion`, and a `Metric` each of
-            precision, recall, f1, accuracy, specificity, auroc, average_precision and
+        labels: a row a label: `label`, `kind`, `support`, `threshold`, `confusion`, and a `Metric`
+            each of precision, recall, f1, accuracy, specificity, auroc, average_precision and
             calibration_error.
         macro, micro: what they are taken `over`, and a `Metric` each.
         operating_points: of every point, a row a label.

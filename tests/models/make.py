@@ -1,4 +1,4 @@
-"""`python -m tests.models.make`: the small models of other labels, heads and inputs, with TensorFlow.
+"""`python -m tests.models.make`: small models of other labels, heads and inputs, by TensorFlow.
 
 Their weights are random, so their answers mean nothing; they are real networks all the same, and
 go through every command that the shipped ones do. Run it again only to add one: the files are

@@ -15,6 +15,7 @@ from edge_app.images.radiograph import Limits
 from edge_app.model.model_file import SHIPPED, read
 from quantize.int8_report import evaluate
 from train.cli import read_data
+from train.labels import LABELS
 
 
 def test_workstation_and_device_report_the_same(small_nih: Path, tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_workstation_and_device_report_the_same(small_nih: Path, tmp_path: Path)
     cached = read_data(small_nih, 28, tmp_path / "cache").split("test")
     here = evaluate(model, cached, "test", Console(file=io.StringIO()), retest=True)
     there, code = device.evaluate(
-        device.part(load(small_nih), "test"),
+        device.part(load(small_nih, LABELS), "test"),
         Classifier(model),
         tmp_path / "r.json",
         retest=True,
