@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests import markers
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
 
 # A job in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
@@ -39,6 +41,17 @@ NIH_HEADER = (
 
 Row = tuple[str, str, int]
 """Image name, its findings joined by `|`, patient."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    markers.configure(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses among them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            markers.mark(item)
 
 
 @pytest.fixture(scope="session")
