@@ -67,9 +67,8 @@ def mark(item: pytest.Function) -> None:
         item.add_marker("tensorflow")
     if _lies_in(place, EMULATED):
         item.add_marker("emulated")
-    if "run" in fixtures and _lies_in(place, PROCESS_FOLDERS):
-        item.add_marker("process")
-    elif any(_starts_a_process(function) for function in _functions(item)):
+    apart = "run" in fixtures and _lies_in(place, PROCESS_FOLDERS)
+    if apart or any(map(_starts_a_process, _functions(item))):
         item.add_marker("process")
 
 
@@ -108,9 +107,10 @@ def _starts_a_process(function: FunctionType, seen: frozenset[FunctionType] = fr
             return True
         for name in code.co_names:
             called = function.__globals__.get(name)
-            if isinstance(called, FunctionType) and _is_of_the_tests(called):
-                if called not in seen and _starts_a_process(called, seen | {function}):
-                    return True
+            if not isinstance(called, FunctionType) or not _is_of_the_tests(called):
+                continue
+            if called not in seen and _starts_a_process(called, seen | {function}):
+                return True
     return False
 
 

@@ -93,9 +93,13 @@ def _environment() -> Iterator[None]:
 def _input(data: bytes | None) -> Iterator[None]:
     """Standard input from a pipe that holds these bytes; from nothing where there are none."""
     if data is None:
-        with open(os.devnull, "rb") as nothing, _redirected(0, nothing), open(0, closefd=False) as s:
-            with _stream("stdin", s):
-                yield
+        with (
+            open(os.devnull, "rb") as nothing,
+            _redirected(0, nothing),
+            open(0, closefd=False) as stream,
+            _stream("stdin", stream),
+        ):
+            yield
         return
     reading, writing = os.pipe()
 
