@@ -40,10 +40,19 @@ SLOW: Final = (
     "tests/quantize/test_pipeline.py",
     "tests/quantize/test_reproduce.py",
     "tests/device/backends/test_delegates.py",
-    "tests/device/backends/test_runtimes.py",
+    "tests/device/backends/test_runtimes.py::"
+    "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
+    "tests/device/cli/test_doctor.py",
+    "tests/device/cli/test_streams_and_signals.py::"
+    "test_memory_does_not_grow_with_the_number_of_images",
     "tests/device/inspection/test_doctor.py",
     "tests/device/performance/test_benchmark.py",
-    "tests/device/performance/test_compare.py",
+    "tests/device/performance/test_compare.py::"
+    "test_neighbours_neither_hide_a_tenth_nor_pass_for_one",
+    "tests/device/performance/test_compare.py::"
+    "test_two_measurements_of_one_version_are_not_called_different",
+    "tests/device/performance/test_compare.py::"
+    "test_what_holds_up_the_processes_does_not_hide_a_tenth",
     "tests/device/test_wheel.py",
 )
 """Folders, files or single tests (``file::test``)."""
