@@ -18,10 +18,10 @@ from edge_app.model import model_file
 from edge_app.model.input_check import KINDS
 from edge_app.model.model_file import SHIPPED, ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
-from quantize.errors import ConversionError
 from quantize.studies import input_check as refusals
 from train import input_check
 from train.cache import Cached
+from train.errors import RunError
 from train.input_check import FLAGGED, attach, clutter, fit, lessons, limits_of, varied
 from train.non_radiographs import (
     DRAWERS,
@@ -81,11 +81,11 @@ def test_the_same_seed_teaches_the_same(taught: ModelFile) -> None:
 
 
 def test_too_few_or_odd_pictures_teach_nothing() -> None:
-    with pytest.raises(ConversionError, match="too few"):
+    with pytest.raises(RunError, match="too few"):
         fit(radiographs(0, 1), radiographs(1, 5), 0, QUIET)
     odd = radiographs(0, 5)
     odd = Cached(odd.images[:, :27, :27], odd.targets, odd.table, odd.rows, odd.name)
-    with pytest.raises(ConversionError, match="27 pixels a side"):
+    with pytest.raises(RunError, match="27 pixels a side"):
         fit(odd, odd, 0, QUIET)
 
 
@@ -196,5 +196,5 @@ def test_the_table_has_a_row_a_kind(
 def test_a_model_without_a_check_has_no_table(taught: ModelFile, tmp_path: Path) -> None:
     stated = {key: value for key, value in taught.manifest.items() if key != "input_check"}
     bare = model_file.write(tmp_path / "bare.tflite", taught.flatbuffer, stated, taught.golden)
-    with pytest.raises(ConversionError, match="quantize input-check"):
+    with pytest.raises(RunError, match="quantize input-check"):
         input_check.require_check(bare)
