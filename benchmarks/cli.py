@@ -14,7 +14,7 @@ from edge_app.core.errors import EXIT_INTERRUPTED, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
-from train.cli import run_reporting_errors
+from train.start import run_reporting_errors
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, markup=False, highlight=False)

@@ -13,7 +13,7 @@ from edge_app.model.model_file import ModelFile
 from quantize.convert import calibration_rows
 from quantize.int8 import in_int8, span_pictures
 from quantize.int8_report import evaluate
-from quantize.package import package, with_evidence
+from quantize.package import package, write_with_evidence
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED as SHIPPED_REPAIR
 from quantize.repairs.registry import as_input, repaired
@@ -34,9 +34,23 @@ def quantize_run(
     seed: int,
     console: Console,
 ) -> ModelFile:
-    """Convert with `images` training images, package, evaluate on test, print what differs.
+    """Convert, evaluate beside the float network on test, print what differs, write the model file.
 
-    The model file is written whether or not it passes the gates, and says which it passes.
+    The model file is written once, at the end, whether or not it passes the gates, and says which
+    it passes. Both reports go into `reports` of the run folder.
+
+    Args:
+        run: whose network.
+        cached: images with a training and a test split.
+        name: the model's.
+        path: of the model file.
+        images: how many training images to calibrate with, at most.
+        seed: of their choice.
+        console: for progress.
+
+    Raises:
+        DatasetError: there are no training or no test images.
+        ConversionError: the network does not convert to what the device expects.
     """
     training, test = cached.split("train"), cached.split("test")
     if not len(training) or not len(test):
@@ -68,6 +82,6 @@ def quantize_run(
     int8_report = evaluate(model, test, "test", console)
     write_all(int8_report, reports, "int8")
     comparison = compare(float_report, int8_report)
-    verdicts = judge(comparison)
-    print_comparison(comparison, verdicts)
-    return with_evidence(model, {"": int8_report, "float_": float_report}, record(verdicts))
+    results = judge(comparison)
+    print_comparison(comparison, results)
+    return write_with_evidence(model, {"": int8_report, "float_": float_report}, record(results))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from edge_app.core.errors import EXIT_GATE, EXIT_USAGE
 from quantize.cli import app
-from quantize.studies.faults import Sabotage
+from quantize.studies.faults import Fault
 
 
 def invoke(command: str, run: Path, data: Path, *options: str) -> tuple[int, str]:
@@ -38,8 +38,10 @@ def test_layers_go_into_files_and_a_document(
 def test_a_fault_that_gets_past_its_gate_is_an_exit_code(
     finished_run: Path, small_nih: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = Sabotage("nothing", ("misplaced",), lambda shop: shop.compared(shop.healthy))
-    monkeypatch.setattr("quantize.studies.faults.SABOTAGES", (harmless,))
+    harmless = Fault(
+        "nothing", ("misplaced",), lambda conversion: conversion.compared(conversion.correct)
+    )
+    monkeypatch.setattr("quantize.studies.faults.FAULTS", (harmless,))
     code, shown = invoke("sabotage", finished_run, small_nih, "--out", str(tmp_path))
     assert code == EXIT_GATE
     assert "a fault was not caught" in shown

@@ -16,7 +16,8 @@ from PIL import Image
 
 from edge_app.core.errors import ImageError
 from edge_app.labels import LABELS
-from train.datasets import Dataset, load
+from train.datasets.dataset import Dataset
+from train.datasets.registry import load
 from train.errors import DatasetError
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
@@ -394,7 +395,9 @@ def test_an_unknown_csv_label_is_named(
 def test_csv_pixels_are_read_row_by_row(
     tmp_path: Path, make_pixel_csv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.datasets.CSV_CHUNK", 4)  # several chunks, the last one short
+    monkeypatch.setattr(
+        "train.datasets.pixel_csv.CSV_CHUNK", 4
+    )  # several chunks, the last one short
     pixels = np.random.default_rng(0).integers(0, 256, (30, 784))
     labels = ["" if i % 7 == 3 else "Mass" for i in range(30)]
     path = make_pixel_csv(tmp_path / "x.csv", labels, pixels)

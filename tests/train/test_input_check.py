@@ -124,7 +124,7 @@ def test_every_kind_is_taught() -> None:
 def shipped(request: pytest.FixtureRequest) -> ModelFile:
     model = read(SHIPPED / f"{request.param}.tflite")
     if model.input_check is None:
-        pytest.fail(f"no input check in it: python -m quantize input-check {model.name} DATA")
+        pytest.fail(f"no input check in it: python -m train input-check {model.name} DATA")
     return model
 
 
@@ -196,5 +196,5 @@ def test_the_table_has_a_row_a_kind(
 def test_a_model_without_a_check_has_no_table(taught: ModelFile, tmp_path: Path) -> None:
     stated = {key: value for key, value in taught.manifest.items() if key != "input_check"}
     bare = model_file.write(tmp_path / "bare.tflite", taught.flatbuffer, stated, taught.golden)
-    with pytest.raises(RunError, match="quantize input-check"):
+    with pytest.raises(RunError, match="train input-check"):
         input_check.require_check(bare)
