@@ -39,11 +39,11 @@ def run(
 ) -> None:
     """Make the peers' environments, measure everything, write the report: 15 minutes."""
     from benchmarks.report import write
-    from benchmarks.suite import run as measure
+    from benchmarks.suite import run as run_suite
 
     _require(out)
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = measure(read(locate(model)), keras, seconds, command, console.print)
+    result = run_suite(read(locate(model)), keras, seconds, command, console.print)
     place = out / f"{name}.json"
     place.write_text(json.dumps(result, indent=1) + "\n")
     for path in [place, *write(result, out, name)]:

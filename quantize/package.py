@@ -131,25 +131,28 @@ def package(
         "quantization": quantization,
         "metrics": {},
     }
-    golden = golden_vectors(flatbuffer, manifest, runtime)
+    golden = golden_vectors(path, flatbuffer, manifest, runtime)
     return model_file.assemble(path, flatbuffer, manifest, golden)[1]
 
 
-def golden_vectors(flatbuffer: bytes, manifest: dict[str, Any], runtime: Runtime) -> Golden:
+def golden_vectors(
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Runtime
+) -> Golden:
     """`golden_inputs`, and what a runtime answers to them.
 
     Args:
+        path: names the model in errors.
         flatbuffer: a network.
         manifest: says what its input and outputs are.
         runtime: the interpreter.
     """
     image = manifest["input"]
     inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
-    session = Session(
-        ModelFile(Path(), flatbuffer, manifest, Golden(inputs, inputs, inputs)), runtime
-    )
+    draft = ModelFile(path, flatbuffer, manifest, Golden(inputs, inputs[:0], inputs[:0]))
+    session = Session(draft, runtime)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
-    return Golden(inputs, np.stack([a.logits for a in answers]), np.stack([a.map for a in answers]))
+    logits = np.stack([answer.logits for answer in answers])
+    return Golden(inputs, logits, np.stack([answer.map for answer in answers]))
 
 
 def write_with_evidence(

@@ -151,12 +151,7 @@ def fit(
         console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
 
     tf.config.experimental.enable_op_determinism()
-    network = build(recipe, any_size=recipe.early_epochs > 0)
-    if teachers and recipe.continued:
-        continue_from(network, teachers.last)
-    else:
-        start_at_prevalence(network, goals)
-    model = trained_part(network, recipe)
+    model = trained_part(_started(recipe, goals, teachers), recipe)
     steps = len(train) // recipe.batch
     model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
 
@@ -185,6 +180,16 @@ def fit(
         shuffle=False,  # `batches` has done it
         verbose=0,
     )
+
+
+def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None) -> keras.Model:
+    """The recipe's network with the weights that training begins with."""
+    network = build(recipe, any_size=recipe.early_epochs > 0)
+    if teachers and recipe.continued:
+        continue_from(network, teachers.last)
+    else:
+        start_at_prevalence(network, goals)
+    return network
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:

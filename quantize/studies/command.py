@@ -27,11 +27,11 @@ DocumentOption = Annotated[
 def command(study: Study) -> Callable[..., None]:
     """A function with the options of a study, for typer to make a command of.
 
-    They are the parameters of `study.open`, those of `study.measure` but its first, and
+    They are the parameters of `study.open`, those of `study.function` but its first, and
     `--document`.
     """
     opened = _parameters(study.open)
-    options = _parameters(study.measure)[1:]
+    options = _parameters(study.function)[1:]
     document = inspect.Parameter(
         "document", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=DocumentOption
     )
@@ -40,7 +40,7 @@ def command(study: Study) -> Callable[..., None]:
         chosen = {option.name: values.pop(option.name) for option in options}
         place = values.pop("document")
         inputs = study.open(**values)
-        publish(study.measure(inputs, **chosen), inputs.folder, place)
+        publish(study.function(inputs, **chosen), inputs.folder, place)
 
     parameters = [
         parameter.replace(default=study.defaults.get(parameter.name, parameter.default))

@@ -53,12 +53,12 @@ FoldersOption = Annotated[
 ]
 
 
-def refusals_study(inputs: ModelInputs, pictures: FoldersOption = None) -> Result:
-    """The study: see `refusals`."""
-    return refusals(inputs.model, inputs.images, pictures or [], inputs.seed, inputs.console)
+def input_check_study(inputs: ModelInputs, pictures: FoldersOption = None) -> Result:
+    """The study: see `judge_pictures`."""
+    return judge_pictures(inputs.model, inputs.images, pictures or [], inputs.seed, inputs.console)
 
 
-def refusals(
+def judge_pictures(
     model: ModelFile, radiographs: Cached, folders: Sequence[Path], seed: int, console: Console
 ) -> Result:
     """Judge everything with the model file's check.

@@ -119,7 +119,7 @@ class ModelAndRunInputs(ModelInputs):
 def open_model_and_run(
     model: ModelArgument,
     run: RunArgument,
-    data: DataArgument,
+    data: Annotated[Path, typer.Argument(help="The NIH release's folder, with its box list.")],
     seed: SeedOption = 0,
     out: ModelOutFolderOption = None,
     limit: LimitOption = None,

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from quantize.studies.faults import sabotage
 from quantize.studies.film import film_study
-from quantize.studies.input_check import refusals_study
+from quantize.studies.input_check import input_check_study
 from quantize.studies.inputs import (
     open_bench,
     open_model,
@@ -38,7 +38,7 @@ class Study(NamedTuple):
     Attributes:
         name: of the command.
         open: what it starts from; its parameters are arguments and options of the command.
-        measure: the study: inputs, and further parameters that are options of the command → a
+        function: the study: inputs, and further parameters that are options of the command → a
             result.
         help: one line.
         defaults: of options of `open`, where the study's differ.
@@ -46,7 +46,7 @@ class Study(NamedTuple):
 
     name: str
     open: Callable[..., Inputs]
-    measure: Callable[..., Result]
+    function: Callable[..., Result]
     help: str
     defaults: Mapping[str, Any] = MappingProxyType({})
 
@@ -74,7 +74,7 @@ STUDIES: Final = (
         "One model file under two runtimes: differences in steps, and decisions that change.",
     ),
     Study(
-        "refusals", open_model, refusals_study,
+        "refusals", open_model, input_check_study,
         "What a model file's input check refuses: radiographs, near misses, everything else.",
     ),
     Study(

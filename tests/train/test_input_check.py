@@ -18,7 +18,7 @@ from edge_app.model import model_file
 from edge_app.model.input_check import KINDS
 from edge_app.model.model_file import SHIPPED, ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
-from quantize.studies import input_check as refusals
+from quantize.studies import input_check as study
 from train import input_check
 from train.cache import Cached
 from train.errors import RunError
@@ -169,14 +169,14 @@ def test_real_radiographs_pass(shipped: ModelFile, nih: Path) -> None:
 def test_the_table_has_a_row_a_kind(
     taught: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "DRAWN", 5)
-    monkeypatch.setattr(refusals, "package_pictures", lambda: photographs()[:2])
+    monkeypatch.setattr(study, "DRAWN", 5)
+    monkeypatch.setattr(study, "package_pictures", lambda: photographs()[:2])
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "broken.png").write_bytes(b"none")
     (folder / "other.png").write_bytes(photographs()[0].read_bytes())
     assert len(folder_pictures(folder)) == 2
-    result = refusals.refusals(taught, radiographs(300, 30), [folder], 0, QUIET)
+    result = study.judge_pictures(taught, radiographs(300, 30), [folder], 0, QUIET)
     names = [row[0] for row in result.rows]
     assert names[0] == "radiographs"
     assert "photographs of packages" in names
