@@ -94,10 +94,10 @@ def package(
     quantization: dict[str, Any],
     spans: dict[str, list[float]] | None = None,
 ) -> ModelFile:
-    """A model file in memory, with the golden outputs that the runtime here gives.
+    """Write a model file, with the golden outputs that the runtime here gives.
 
     Args:
-        path: where it is going to be written.
+        path: of the file to write.
         name: the model's.
         flatbuffer: what a conversion made.
         run: where calibration, operating points and training facts come from.
@@ -132,7 +132,7 @@ def package(
         "metrics": {},
     }
     golden = golden_vectors(path, flatbuffer, manifest, runtime)
-    return model_file.assemble(path, flatbuffer, manifest, golden)[1]
+    return model_file.write(path, flatbuffer, manifest, golden)
 
 
 def golden_vectors(
@@ -155,13 +155,14 @@ def golden_vectors(
     return Golden(inputs, logits, np.stack([answer.map for answer in answers]))
 
 
-def write_with_evidence(
-    model: ModelFile, reports: dict[str, Report], gates: dict[str, Any]
+def with_evidence(
+    draft: ModelFile, path: Path, reports: dict[str, Report], gates: dict[str, Any]
 ) -> ModelFile:
-    """Write a model file with its headline metrics and the outcome of the gates in its manifest.
+    """Write a draft anew, with its headline metrics and the outcome of the gates in its manifest.
 
     Args:
-        model: see `package`.
+        draft: see `package`.
+        path: of the file to write.
         reports: by prefix of their metrics' names.
         gates: see `gates.record`.
 
@@ -175,6 +176,6 @@ def write_with_evidence(
         for key in ("auroc", "average_precision"):
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
-    quantization = {**model.manifest["quantization"], "gates": gates}
-    manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(model.path, model.flatbuffer, manifest, model.golden)
+    quantization = {**draft.manifest["quantization"], "gates": gates}
+    manifest = {**draft.manifest, "metrics": metrics, "quantization": quantization}
+    return model_file.write(path, draft.flatbuffer, manifest, draft.golden)

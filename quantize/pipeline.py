@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
 from edge_app.comparison.compare import compare
 from edge_app.comparison.gates import judge, record
 from edge_app.comparison.tables import print_comparison
+from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.convert import calibration_rows
 from quantize.int8 import in_int8, span_pictures
 from quantize.int8_report import evaluate
-from quantize.package import package, write_with_evidence
+from quantize.package import package, with_evidence
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED as SHIPPED_REPAIR
 from quantize.repairs.registry import as_input, repaired
@@ -73,15 +76,24 @@ def quantize_run(
         },
         "packages": versions("ai-edge-litert"),
     }
-    model = package(path, name, flatbuffer, run, facts, spans.as_dict())
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        # The device's own route answers, and tries its runtime with a file in another process.
+        draft = package(Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict())
+        reports, gates = _judged(run, test, name, draft, console)
+    return with_evidence(draft, path, reports, gates)
 
-    reports = run.folder / "reports"
+
+def _judged(
+    run: FinishedRun, test: Cached, name: str, draft: ModelFile, console: Console
+) -> tuple[dict[str, Report], dict[str, Any]]:
+    """Both reports on test, by prefix of their metrics, and the outcome of the gates."""
+    folder = run.folder / "reports"
     # Never an older run's report: what is compared must be what was converted.
     float_report = evaluate_float(run, test, "test", name)
-    write_all(float_report, reports, "float")
-    int8_report = evaluate(model, test, "test", console)
-    write_all(int8_report, reports, "int8")
+    write_all(float_report, folder, "float")
+    int8_report = evaluate(draft, test, "test", console)
+    write_all(int8_report, folder, "int8")
     comparison = compare(float_report, int8_report)
     results = judge(comparison)
     print_comparison(comparison, results)
-    return write_with_evidence(model, {"": int8_report, "float_": float_report}, record(results))
+    return {"": int8_report, "float_": float_report}, record(results)

@@ -17,7 +17,6 @@ from edge_app.backends.registry import find_runtime
 from edge_app.backends.session import Session
 from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Report
-from edge_app.model import model_file
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import to_tensor
 from quantize.convert import CALIBRATION_IMAGES, calibration_rows
@@ -79,9 +78,7 @@ class Bench:
         """Write a model file into `folder`; its name becomes `name` with hyphens."""
         stem = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{stem}.tflite"
-        model = package(path, stem, flatbuffer, self.run, facts, spans)
-        return model_file.write(path, flatbuffer, model.manifest, model.golden)
+        return package(self.folder / f"{stem}.tflite", stem, flatbuffer, self.run, facts, spans)
 
     def report(self, model: ModelFile) -> Report:
         """A model file's report on the same images."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from typer.testing import CliRunner
 
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.read import read_image
@@ -21,6 +22,7 @@ from edge_app.model.preprocess import resize
 from quantize.studies import input_check as study
 from train import input_check
 from train.cache import Cached
+from train.cli import app
 from train.errors import RunError
 from train.input_check import FLAGGED, attach, clutter, fit, lessons, limits_of, varied
 from train.non_radiographs import (
@@ -73,6 +75,18 @@ def test_a_check_taught_with_few_pictures_tells_them_from_others(taught: ModelFi
         assert np.mean([verdict.flagged for verdict in spoilt]) >= 0.9
         kinds = [verdict.kind for verdict in spoilt]
         assert max(set(kinds), key=kinds.count) == NEAR_MISSES[near_miss].kind
+
+
+def test_the_command_writes_a_check_of_this_data_set(small_nih: Path, tmp_path: Path) -> None:
+    out = tmp_path / "taught.tflite"
+    cache = str(tmp_path / "cache")
+    arguments = ["input-check", "cxr-cnn28", str(small_nih), "--out", str(out), "--cache", cache]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert f"written: {out}; flags" in done.output.replace("\n", "")
+    stated = read(out).manifest["input_check"]
+    assert stated["limits_from"].startswith("validation, ")
+    assert stated != read(SHIPPED / "cxr-cnn28.tflite").manifest["input_check"]
 
 
 def test_the_same_seed_teaches_the_same(taught: ModelFile) -> None:
