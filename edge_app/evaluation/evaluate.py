@@ -32,7 +32,7 @@ from edge_app.images.radiograph import Limits, Picture, Radiograph
 from edge_app.images.read import read_image
 from edge_app.labels import LABELS
 from edge_app.pipeline.interrupts import interruptible
-from edge_app.pipeline.route import answers
+from edge_app.pipeline.route import score_all
 
 JOURNAL_VERSION: Final = 1
 ALL: Final = "all"
@@ -354,7 +354,7 @@ def _answers(
         facts = radiograph.facts
         return Answer(image.name, facts["stamp"], facts["sha256"], logits, changed)
 
-    return answers(images, classifier, read, score, limits, workers)
+    return score_all(images, classifier, read, score, limits, workers)
 
 
 def _report(

@@ -24,7 +24,8 @@ svg { background: #fff; font: 13px system-ui, "DejaVu Sans", sans-serif; }
 text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font-weight: 600; }
 .middle { text-anchor: middle; } .grid { stroke: #e3e3df; } .whisker { stroke: #1b1d1f; }
 .read { fill: #9aa1a9; } .decode { fill: #4c78a8; } .resize { fill: #72b7b2; }
-.quantize { fill: #b279a2; } .invoke { fill: #e8853d; } .finish { fill: #eeca3b; }
+.check { fill: #9d755d; } .quantize { fill: #b279a2; }
+.invoke { fill: #e8853d; } .finish { fill: #eeca3b; }
 .rate { fill: #4c78a8; }
 """
 

@@ -12,7 +12,7 @@ from edge_app.core.plain_text import printable
 from edge_app.images.radiograph import Limits
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.reader import Reader, read_source
-from edge_app.pipeline.route import Classified, answers, classified, classified_only
+from edge_app.pipeline.route import Classified, classified, classified_only, score_all
 from edge_app.pipeline.tally import Tally
 from edge_app.pipeline.writers import Writer
 
@@ -34,7 +34,7 @@ def classify_all(
     try:
         with (
             interruptible() as interrupted,
-            closing(answers(sources, classifier, read, score, limits, workers)) as answered,
+            closing(score_all(sources, classifier, read, score, limits, workers)) as answered,
         ):
             for source, answer in answered:
                 _write(source, answer, writer, tally)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from edge_app.core.errors import ImageError, ImageTooLargeError
 from edge_app.core.plain_text import is_utf8
@@ -74,11 +74,18 @@ def read_given(
         if len(source) > limits.max_bytes:
             raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
         return decode(source, limits, least, digest=digest)
-    if isinstance(source, (str, os.PathLike)) or hasattr(source, "read"):
+    if isinstance(source, (str, os.PathLike)):
         return read_image(source, limits, least, digest=digest)
+    if is_stream(source):
+        return read_image(cast("IO[bytes]", source), limits, least, digest=digest)
     from edge_app.images.array import from_array
 
     return from_array(source, limits)
+
+
+def ready(source: Radiograph, limits: Limits) -> Radiograph:
+    """The reader where the sources are radiographs already."""
+    return source
 
 
 def attempted(read: Reader[Any], source: object, limits: Limits) -> Radiograph | ImageError:

@@ -5,7 +5,7 @@ Command line, evaluation, benchmark, Python and whatever comes next go this way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 from edge_app.classifier import Classifier, Findings
@@ -35,7 +35,7 @@ def classified_only(classifier: Classifier, source: object, image: Radiograph) -
     return image.without_picture(), classifier.classify(image)
 
 
-def answers(
+def score_all(
     sources: Iterable[Source],
     classifier: Classifier,
     read: Reader[Source],
@@ -67,7 +67,7 @@ def answers(
     if workers > 1:
         from edge_app.pipeline.workers import Workers
 
-        yield from Workers(classifier, read, score, limits, workers).answers(sources)
+        yield from Workers(classifier, read, score, limits, workers).score_all(sources)
         return
     for source in sources:
         image = attempted(read, source, limits)
@@ -75,3 +75,17 @@ def answers(
         del image  # before the answer is used: it may not need the picture
         yield source, answer
         del answer  # with its picture, before the next one is read
+
+
+def unbroken(
+    answered: Iterable[tuple[Source, Answer | ImageError]],
+) -> Iterator[tuple[Source, Answer]]:
+    """The same where every source must have an answer.
+
+    Raises:
+        ImageError: of the first that has none.
+    """
+    for source, answer in answered:
+        if isinstance(answer, ImageError):
+            raise answer
+        yield source, answer

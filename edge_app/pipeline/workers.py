@@ -29,7 +29,7 @@ DECODED: Final = 8
 class Workers(Generic[Source, Answer]):
     """Threads, of which the asking one is one. Decoders and interpreters run without Python's lock.
 
-    See `route.answers` for the arguments.
+    See `route.score_all` for the arguments.
 
     Attributes:
         small: limits of what any thread may work on, so that all gray pictures together take half
@@ -51,7 +51,7 @@ class Workers(Generic[Source, Answer]):
         self.idle: SimpleQueue[Classifier] = SimpleQueue()
         self.begun: deque[tuple[Source, Future[Answer | ImageError | None]]] = deque()
 
-    def answers(
+    def score_all(
         self, sources: Iterable[Source]
     ) -> Generator[tuple[Source, Answer | ImageError], None, None]:
         """Each source and its answer, in order."""
