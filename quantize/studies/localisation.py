@@ -155,10 +155,9 @@ def localise(
         raise ConversionError(f"{cached.name}: no image with a box is in it")
     rows = np.array([places[boxed.image] for boxed in boxes])
     pictures = cached.images[cached.rows[rows]]
-    seen = score_all(
-        map(from_array, pictures), Classifier(model, force=True), ready, classified_only
-    )
-    maps = [findings.map for _, (_, findings) in unbroken(seen)]
+    classifier = Classifier(model, force=True)
+    scored = score_all(map(from_array, pictures), classifier, ready, classified_only)
+    maps = [findings.map for _, (_, findings) in unbroken(scored)]
     network = keras.Model(run.model.input, run.model.get_layer("map").output)
     float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
     ways: dict[str, Callable[[int, int], Pointed]] = {
