@@ -24,9 +24,12 @@ from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.heatmap.maps import GRID, evidence, peak
+from edge_app.images.array import from_array
 from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import classified_only, score_all, unbroken
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndRunInputs
 from quantize.studies.result import Result
@@ -191,11 +194,13 @@ def _scores(
         pictures: N×size×size, those of `boxes`.
         boxes: N entries.
     """
-    classifier = Classifier(model)
+    classifier = Classifier(model, force=True)
+    scored = score_all(map(from_array, pictures), classifier, ready, classified_only)
+    maps = [findings.map for _, (_, findings) in unbroken(scored)]
     network = keras.Model(run.model.input, run.model.get_layer("map").output)
     float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
     pointers: dict[str, Callable[[int, int], Pointed]] = {
-        "int8": lambda i, channel: pointed(classifier.logits(pictures[i])[1][..., channel]),
+        "int8": lambda i, channel: pointed(maps[i][..., channel]),
         "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
         "centre": lambda i, channel: CENTRE,
     }
