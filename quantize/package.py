@@ -1,15 +1,16 @@
-"""Flatbuffer + what is known of it → one model file with manifest and golden vectors."""
+"""A converted network and what is known of it → one model file: manifest, golden vectors."""
 
 from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.registry import find_runtime
+from edge_app.backends.runtime import Runtime
 from edge_app.backends.session import Session
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
@@ -20,6 +21,9 @@ from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.labels import LABELS, NIH
 from train.run import FinishedRun
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
 
 LICENCE: Final = "Apache-2.0"
 INTENDED_USE: Final = (
@@ -54,8 +58,8 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             `uint8 XOR 0x80`.
     """
     interpreter = find_runtime().interpreter(model_content=flatbuffer)
-    (given,) = interpreter.get_input_details()
-    image = describe_tensor(given)
+    (detail,) = interpreter.get_input_details()
+    image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
     if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
         raise ConversionError("the graph does not end in 15 logits and their map")
@@ -87,7 +91,7 @@ def package(
     quantization: dict[str, Any],
     spans: dict[str, list[float]] | None = None,
 ) -> ModelFile:
-    """Write the model file, with the golden outputs that the runtime here gives.
+    """Write a model file, with the golden outputs that the runtime here gives.
 
     Args:
         path: of the file to write.
@@ -96,6 +100,9 @@ def package(
         run: where calibration, operating points and training facts come from.
         quantization: scheme and calibration set, for the manifest.
         spans: by which the graph's outputs become logits, if they are not.
+
+    Raises:
+        ConversionError: the graph is not one that the device expects.
     """
     image, outputs = tensors(flatbuffer)
     runtime = find_runtime()
@@ -123,29 +130,44 @@ def package(
         "quantization": quantization,
         "metrics": {},
     }
-    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
-    blank = Golden(
-        inputs,
-        *(
-            np.zeros((len(inputs), *outputs[part]["shape"][1:]), outputs[part]["dtype"])
-            for part in ("logits", "map")
-        ),
-    )
-    draft = assemble(path, flatbuffer, manifest, blank)
-    session = Session(draft, runtime)
-    answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
-    maps = [answer.map for answer in answers if answer.map is not None]
-    golden = Golden(inputs, np.stack([a.logits for a in answers]), np.stack(maps))
-    return draft.replace(golden=golden).save()
+    golden = golden_vectors(path, flatbuffer, manifest, runtime)
+    return assemble(path, flatbuffer, manifest, golden).save()
 
 
-def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str, Any]) -> ModelFile:
-    """The same model file with headline metrics and the outcome of the gates in its manifest.
+def golden_vectors(
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Runtime
+) -> Golden:
+    """`golden_inputs`, and what a runtime answers to them.
 
     Args:
-        model: as it was packaged.
+        path: names the model in errors.
+        flatbuffer: a network.
+        manifest: says what its input and outputs are.
+        runtime: the interpreter.
+    """
+    image = manifest["input"]
+    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
+    stated = cast("Manifest", manifest)
+    draft = ModelFile(path, flatbuffer, stated, Golden(inputs, inputs[:0], inputs[:0]))
+    session = Session(draft, runtime)
+    answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
+    logits = np.stack([answer.logits for answer in answers])
+    return Golden(inputs, logits, np.stack([a.map for a in answers if a.map is not None]))
+
+
+def with_evidence(
+    draft: ModelFile, path: Path, reports: dict[str, Report], gates: dict[str, Any]
+) -> ModelFile:
+    """Write a draft anew, with its headline metrics and the outcome of the gates in its manifest.
+
+    Args:
+        draft: see `package`.
+        path: of the file to write.
         reports: by prefix of their metrics' names.
         gates: see `gates.record`.
+
+    Raises:
+        OSError: it cannot be written.
     """
     metrics: dict[str, Any] = {}
     for prefix, report in reports.items():
@@ -154,6 +176,6 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         for key in ("auroc", "average_precision"):
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
-    quantization = {**model.manifest["quantization"], "gates": gates}
-    manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model.replace(manifest=manifest).save()
+    quantization = {**draft.manifest["quantization"], "gates": gates}
+    manifest = {**draft.manifest, "metrics": metrics, "quantization": quantization}
+    return draft.replace(manifest=manifest).save(path)

@@ -16,7 +16,7 @@ from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors
 from train.cache import Cached
 from train.labels import LABELS
-from train.networks import cnn28
+from train.networks.cnn28 import cnn28
 
 LOW_CONTRAST = np.random.default_rng(0).integers(90, 140, (6, 28, 28)).astype(np.uint8)
 
