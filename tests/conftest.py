@@ -181,7 +181,7 @@ def finished_run(small_nih: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run folder of the small network, trained for two epochs; its cache lies beside it."""
     from rich.console import Console
 
-    from train.cli import read_data
+    from train.options import read_data
     from train.recipes import Recipe
     from train.run import train
 

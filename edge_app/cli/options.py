@@ -21,6 +21,9 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Of the interpreter; default: the fastest when tried here."),
 ]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
+]
 RuntimeOption = Annotated[str, typer.Option(help="auto, litert or tflite.")]
 DelegateOption = Annotated[
     str, typer.Option(metavar="NAME or PATH", help="auto, cpu, edgetpu, or a delegate's library.")
