@@ -1,15 +1,11 @@
-"""The JSON object that stands for one image's answer; see ``answer.schema.json``."""
+"""The JSON object that stands for one image's answer; see ``answer.schema.json``.
+
+Types alone: `json_answer` makes such objects, and does not import this at start-up.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, cast
-
-from edge_app import DISCLAIMER
-
-if TYPE_CHECKING:
-    from edge_app.classifier import Classifier, Finding, Findings
-    from edge_app.core.errors import EdgeCxrError
-    from edge_app.images.radiograph import Radiograph
+from typing import Any, TypedDict
 
 
 class FindingAnswer(TypedDict):
@@ -31,11 +27,18 @@ class InputCheckAnswer(TypedDict):
     reason: str | None
 
 
+class Place(TypedDict):
+    """In pixels of the image as it was given."""
+
+    x: int
+    y: int
+
+
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest: x and y in pixels of the image; null: nowhere."""
+    """Where a finding's evidence is highest; null where its map is flat."""
 
     label: str
-    peak: list[int] | None
+    peak: Place | None
 
 
 class HeatmapAnswer(TypedDict):
@@ -94,51 +97,3 @@ class Refusal(Origin):
 
     file: str
     error: Fault
-
-
-def origin(classifier: Classifier) -> Origin:
-    """What all answers of a classifier have in common."""
-    return cast("Origin", {**classifier.provenance(), "disclaimer": DISCLAIMER})
-
-
-def answered(
-    name: str, image: Radiograph, findings: Findings, by: Origin, top: int | None = None
-) -> Answer:
-    """The answer for an image.
-
-    Args:
-        name: of the image.
-        image: its facts are told.
-        findings: its answer.
-        by: see `origin`.
-        top: only so many findings, those above their threshold first, then by score.
-    """
-    ranked = list(findings.findings)
-    if top is not None:
-        ranked = sorted(ranked, key=lambda f: (not f.above, -f.score))[:top]
-    answer = {
-        "file": name,
-        "findings": [_finding(each) for each in ranked],
-        "input_check": findings.check.as_dict() if findings.check else None,
-        **({"heatmap": findings.heatmap} if findings.heatmap else {}),
-        "blank": findings.blank,
-        "warnings": list(findings.warnings),
-        "image": image.facts,
-        **by,
-    }
-    return cast("Answer", answer)
-
-
-def refused(name: str, error: EdgeCxrError, by: Origin) -> Refusal:
-    """The answer for an image that could not be read."""
-    return {"file": name, "error": {"kind": error.kind, "message": str(error)}, **by}
-
-
-def _finding(finding: Finding) -> FindingAnswer:
-    return {
-        "label": finding.label,
-        "score": round(finding.score, 6),
-        "logit": round(finding.logit, 6),
-        "threshold": finding.threshold,
-        "above": finding.above,
-    }

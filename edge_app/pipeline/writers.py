@@ -14,10 +14,11 @@ from edge_app import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
 from edge_app.labels import LABELS
-from edge_app.pipeline.answer import Answer, Refusal, answered, origin, refused
+from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
+    from edge_app.pipeline.answer import Answer, Refusal
 
 
 class Writer(Protocol):
