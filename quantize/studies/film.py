@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import cycle
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -23,6 +24,7 @@ from edge_app.labels import FINDINGS
 from edge_app.model.model_file import ModelFile
 from edge_app.pipeline.reader import ready
 from edge_app.pipeline.route import classified_only, score_all, unbroken
+from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.predict import macro_auroc
@@ -32,7 +34,13 @@ FILM_SIDE: Final = 512
 """Pixels a side of the radiograph that is photographed."""
 
 RESAMPLES: Final = 200
+ImagesOption = Annotated[int, typer.Option(min=1, help="Test images to photograph.")]
 WAYS: Final = ("radiograph", "photograph as it is", "photograph, rectified")
+
+
+def film_study(inputs: ModelInputs, images: ImagesOption = 500) -> Result:
+    """The study: see `film`."""
+    return film(inputs.model, inputs.images, images, inputs.seed, inputs.console)
 
 
 def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Console) -> Result:
@@ -69,30 +77,40 @@ def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Cons
         }
         for way in WAYS
     }
-    caption = (
-        f"{len(places)} test radiographs of {len(set(patients))} patients through synthetic "
-        f"photographs ({', '.join(SURROUNDINGS)}; perspective, uneven light, vignetting, glare, "
-        f"blur, noise, JPEG), scored by {model.name}. A film was found in {np.mean(found):.1%} of "
-        "them. Macro AUROC over the findings, with 95 % intervals (patients resampled); logits: "
-        "root mean square difference from the radiograph's. No real photograph was at hand."
-    )
-    rows: list[tuple[str, ...]] = [
-        (
-            way,
-            interval_text(each["macro_auroc"]),
-            f"{each['logit_rms']:.3f}",
-            f"{each['flagged']:.1%}",
-        )
-        for way, each in measured.items()
-    ]
     content = {
         "model": {"name": model.name, "sha256": model.sha256},
         "dataset": {**dataset_facts(cached, "test"), "used": len(places)},
         "found": float(np.mean(found)),
         "ways": measured,
     }
-    header = ("scored", "macro AUROC", "logits, rms", "flagged")
-    return Result("film", "python -m quantize film MODEL DATA", caption, header, rows, content)
+    return Result(
+        "film",
+        "python -m quantize film MODEL DATA",
+        _caption(content, len(set(patients))),
+        ("scored", "macro AUROC", "logits, rms", "flagged"),
+        [_row(way, each) for way, each in measured.items()],
+        content,
+    )
+
+
+def _caption(content: dict[str, Any], patients: int) -> str:
+    return (
+        f"{content['dataset']['used']} test radiographs of {patients} patients through synthetic "
+        f"photographs ({', '.join(SURROUNDINGS)}; perspective, uneven light, vignetting, glare, "
+        f"blur, noise, JPEG), scored by {content['model']['name']}. A film was found in "
+        f"{content['found']:.1%} of "
+        "them. Macro AUROC over the findings, with 95 % intervals (patients resampled); logits: "
+        "root mean square difference from the radiograph's. No real photograph was at hand."
+    )
+
+
+def _row(way: str, measured: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        way,
+        interval_text(measured["macro_auroc"]),
+        f"{measured['logit_rms']:.3f}",
+        f"{measured['flagged']:.1%}",
+    )
 
 
 def _pictures(

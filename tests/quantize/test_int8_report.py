@@ -13,7 +13,7 @@ from edge_app.evaluation import evaluate as device
 from edge_app.evaluation.labelled import load
 from edge_app.model.model_file import SHIPPED, read
 from quantize.int8_report import evaluate
-from train.cli import read_data
+from train.options import read_data
 
 
 def test_workstation_and_device_report_the_same(small_nih: Path, tmp_path: Path) -> None:
