@@ -118,6 +118,11 @@ class Classifier:
             name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
         }
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether what computes serves one session at a time, as a device does."""
+        return self.session.delegate is not None
+
     def another(self) -> Classifier:
         """The same with an interpreter of its own: one serves one thread at a time."""
         twin = copy(self)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from edge_app import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
+from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
+    from edge_app.pipeline.answer import Answer, Refusal
 
 
 class Writer(Protocol):
@@ -124,39 +126,16 @@ class JsonWriter:
     def __init__(self, classifier: Classifier, top: int | None, lines: bool, out: TextIO) -> None:
         self.top, self.out = top, out
         self.indent = None if lines else 2
-        self.provenance = classifier.provenance()
+        self.origin = origin(classifier)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        ranked = list(findings.findings)
-        if self.top is not None:
-            ranked = sorted(ranked, key=lambda f: (not f.above, -f.score))[: self.top]
-        self._write(
-            {
-                "file": name,
-                "findings": [
-                    {
-                        "label": finding.label,
-                        "score": round(finding.score, 6),
-                        "logit": round(finding.logit, 6),
-                        "threshold": finding.threshold,
-                        "above": finding.above,
-                    }
-                    for finding in ranked
-                ],
-                "input_check": findings.check.as_dict() if findings.check else None,
-                **({"heatmap": findings.heatmap} if findings.heatmap else {}),
-                "blank": findings.blank,
-                "warnings": list(findings.warnings),
-                "image": image.facts,
-            }
-        )
+        self._write(answered(name, image, findings, self.origin, self.top))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
-        self._write({"file": name, "error": {"kind": error.kind, "message": str(error)}})
+        self._write(refused(name, error, self.origin))
 
     def close(self) -> None:
         pass
 
-    def _write(self, answer: dict[str, Any]) -> None:
-        whole = {**answer, **self.provenance, "disclaimer": DISCLAIMER}
-        self.out.write(json.dumps(whole, indent=self.indent, ensure_ascii=False) + "\n")
+    def _write(self, answer: Answer | Refusal) -> None:
+        self.out.write(json.dumps(answer, indent=self.indent, ensure_ascii=False) + "\n")
