@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_app.backends import trial_results as verdicts
 from edge_app.backends.fault import ABSENT, MODEL, UNTRIED, Fault
-from edge_app.backends.options import AUTO, CPU, EDGETPU, Asked
+from edge_app.backends.options import AUTO, CPU, EDGETPU, Asked, needs_edgetpu
 from edge_app.backends.registry import INSTALL, NO_RUNTIME, candidates, find_delegate, not_installed
 from edge_app.backends.runtime import Runtime
 from edge_app.backends.session import Session, flatbuffer_for
 from edge_app.backends.trial_results import TrialResult
 from edge_app.core.errors import DelegateError, ModelError, RuntimeUnavailableError
-from edge_app.model.model_file import ModelFile, needs_edgetpu
+from edge_app.model.model_file import ModelFile
 
 if TYPE_CHECKING:
     from edge_app.backends.delegate import Delegate

@@ -7,6 +7,16 @@ from typing import Final, NamedTuple
 AUTO: Final = "auto"
 CPU: Final = "cpu"
 EDGETPU: Final = "edgetpu"
+EDGETPU_OPERATOR: Final = b"edgetpu-custom-op"
+
+
+def needs_edgetpu(flatbuffer: bytes) -> bool:
+    """Whether a flatbuffer was compiled for the Edge TPU, and runs with its delegate alone.
+
+    A search for the operator's name: without parsing it answers for any bytes, and at worst
+    takes a network that merely mentions the name for a compiled one.
+    """
+    return EDGETPU_OPERATOR in flatbuffer
 
 
 class Asked(NamedTuple):

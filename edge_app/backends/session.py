@@ -5,19 +5,20 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.backends.options import CPU, EDGETPU
+from edge_app.backends.options import CPU, EDGETPU_OPERATOR
 from edge_app.backends.runtime import Runtime
 from edge_app.core import native_stderr
 from edge_app.core.errors import DelegateError, ModelError
-from edge_app.model.model_file import EDGETPU_OPERATOR, ModelFile
+from edge_app.model.model_file import ModelFile
 
 if TYPE_CHECKING:
     from edge_app.backends.delegate import Delegate
+    from edge_app.model.manifest_types import Input, Output
 
 Stage = Callable[[str], None]
 """Told what is going to be done next: `DELEGATE`, `MODEL`."""
@@ -28,16 +29,14 @@ MODEL = "model"
 
 def flatbuffer_for(model: ModelFile, delegate: Delegate | None) -> bytes:
     """The network that a delegate runs: the one compiled for it, if the model has it."""
-    if delegate and delegate.name == EDGETPU and model.edgetpu is not None:
-        return model.edgetpu
-    return model.flatbuffer
+    return model.compiled.get(delegate.name, model.flatbuffer) if delegate else model.flatbuffer
 
 
 class RawOutputs(NamedTuple):
-    """What the graph gave, in its own dtype: logits (15,) and map (h, w, 15)."""
+    """What the graph gave, in its own dtype: logits (L,) and map (h, w, L), if there is one."""
 
     logits: NDArray[Any]
-    map: NDArray[Any]
+    map: NDArray[Any] | None
 
 
 class Session:
@@ -75,7 +74,7 @@ class Session:
         self._input = self._check_input()
         outputs = {detail["name"]: detail for detail in self._interpreter.get_output_details()}
         self._logits = self._check_output("logits", outputs)
-        self._map = self._check_output("map", outputs)
+        self._map = self._check_output("map", outputs) if model.has_map else None
 
     def another(self) -> Session:
         """The same with an interpreter of its own: one serves one thread at a time.
@@ -140,11 +139,11 @@ class Session:
         spec = self.model.input_spec
         if len(details) != 1:
             raise ModelError(f"{self.model.path}: has {len(details)} inputs, not one")
-        shape = [1, spec.height, spec.width, 1]
+        shape = [1, spec.height, spec.width, spec.channels]
         self._require("input", details[0], shape, self.model.manifest["input"])
         return int(details[0]["index"])
 
-    def _check_output(self, name: str, outputs: dict[str, Any]) -> int:
+    def _check_output(self, name: Literal["logits", "map"], outputs: dict[str, Any]) -> int:
         stated = self.model.manifest["outputs"][name]
         if stated["tensor"] not in outputs:
             raise ModelError(
@@ -155,7 +154,7 @@ class Session:
         return int(detail["index"])
 
     def _require(
-        self, name: str, detail: dict[str, Any], shape: list[int], stated: dict[str, Any]
+        self, name: str, detail: dict[str, Any], shape: list[int], stated: Input | Output
     ) -> None:
         if detail["shape"].tolist() != shape or np.dtype(detail["dtype"]).name != stated["dtype"]:
             raise ModelError(
@@ -172,7 +171,7 @@ class Session:
                 )
 
     def run(self, tensor: NDArray[Any]) -> RawOutputs:
-        """1×height×width×1 in the model's dtype → its outputs, copied.
+        """1×height×width×channels in the model's dtype → its outputs, copied.
 
         Raises:
             ModelError: the interpreter fails, e.g. because a device was unplugged.
@@ -188,6 +187,8 @@ class Session:
                 reason = _chain(error)
             else:
                 logits = self._interpreter.get_tensor(self._logits)[0]
+                if self._map is None:
+                    return RawOutputs(logits, None)
                 return RawOutputs(logits, self._interpreter.get_tensor(self._map)[0])
         raise ModelError(f"{self.model.path}: {self.where} fails while it computes: {reason}")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge_app.backends.options import EDGETPU_OPERATOR
 from edge_app.core.errors import ModelError
-from edge_app.model.model_file import EDGETPU_OPERATOR
 from quantize.edgetpu.graph import Graph, Operator, printable, read_graph
 from quantize.edgetpu.rules import EIGHT_BITS, RULES, SOURCE, obstacle
 

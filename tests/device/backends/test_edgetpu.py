@@ -12,11 +12,11 @@ from edge_app.backends import edgetpu
 from edge_app.backends import shared_library as library
 from edge_app.backends.delegate import Delegate
 from edge_app.backends.edgetpu import Device, EdgeTpu, devices
+from edge_app.backends.options import EDGETPU, EDGETPU_OPERATOR
 from edge_app.backends.registry import EDGETPU_VARIABLE, find_delegate, find_runtime
 from edge_app.backends.session import flatbuffer_for
 from edge_app.backends.trial_results import subject
 from edge_app.core.errors import ModelError
-from edge_app.model import model_file
 from edge_app.model.model_file import ModelFile, read
 
 from ..conftest import Run
@@ -157,7 +157,7 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
     network = schema.ModelT.InitFromPackedBuf(flatbuffer)
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    code.customCode = model_file.EDGETPU_OPERATOR
+    code.customCode = EDGETPU_OPERATOR
     network.operatorCodes.append(code)
     (graph,) = network.subgraphs
     last = graph.operators[-1]
@@ -179,10 +179,7 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
 def compiled_model(cnn28: Path, tmp_path: Path) -> ModelFile:
     model = read(cnn28)
     path = tmp_path / "compiled.tflite"
-    return model_file.write(
-        *(path, compiled(model.flatbuffer), model.manifest, model.golden),
-        check_weights=model.check_weights,
-    )
+    return model.replace(flatbuffer=compiled(model.flatbuffer)).save(path)
 
 
 def test_a_compiled_network_without_a_tpu_is_named_as_such(
@@ -205,7 +202,7 @@ def test_what_the_compiler_wrote_is_named_as_such_without_a_manifest(
 ) -> None:
     path = tmp_path / "alone.tflite"
     path.write_bytes(compiled_model.flatbuffer)
-    with pytest.raises(ModelError, match="compiled for the Edge TPU and given alone"):
+    with pytest.raises(ModelError, match="without a manifest"):
         read(path)
 
 
@@ -230,14 +227,12 @@ def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:
     """A model file that holds a compiled network beside the other."""
     stated = {
         "compiler": "a stub",
-        "operations": {"edgetpu": 1, "cpu": 9},
+        "operations": {"accelerator": 1, "cpu": 9},
         "memory": {"on_chip": 0, "on_chip_free": 0, "off_chip": 0},
         "operators": [],
     }
-    manifest = {**model.manifest, "edgetpu": stated}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden, compiled, model.check_weights)
-    )
+    manifest = {**model.manifest, "compiled": {EDGETPU: stated}}
+    return model.replace(manifest=manifest, compiled={EDGETPU: compiled}).save(path)
 
 
 @pytest.fixture
@@ -249,7 +244,7 @@ def both(cnn28: Path, tmp_path: Path) -> ModelFile:
 def test_each_runs_the_network_that_is_for_it(both: ModelFile, stick: EdgeTpu) -> None:
     assert flatbuffer_for(both, None) is both.flatbuffer
     assert flatbuffer_for(both, Delegate(stick.library)) is both.flatbuffer
-    assert flatbuffer_for(both, stick) is both.edgetpu
+    assert flatbuffer_for(both, stick) is both.compiled[EDGETPU]
 
 
 @pytest.mark.parametrize(
