@@ -9,8 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.labels import LABELS
@@ -59,7 +58,7 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         ConversionError: the graph is not image → (logits, map), or its int8 input is not
             `uint8 XOR 0x80`.
     """
-    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     (given,) = interpreter.get_input_details()
     image = describe_tensor(given)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
@@ -104,7 +103,7 @@ def package(
         spans: by which the graph's outputs become logits, if they are not.
     """
     image, outputs = tensors(flatbuffer)
-    runtime = find_runtime()
+    runtime = find_interpreter()
     manifest = {
         "name": name,
         "architecture": run.recipe.network,
@@ -120,7 +119,7 @@ def package(
         "golden": {
             "count": len(GOLDEN_SEEDS),
             "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
-            "runtime": f"{runtime.package} {runtime.version}",
+            "runtime": runtime.label,
             "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
         },
         "training": run.config,
@@ -136,7 +135,7 @@ def package(
         ),
     )
     _, draft = model_file.assemble(path, flatbuffer, manifest, blank)
-    session = Session(draft, runtime)
+    session = runtime.open(draft)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
     golden = Golden(
         inputs, np.stack([a.logits for a in answers]), np.stack([a.map for a in answers])

@@ -10,15 +10,14 @@ from typing import Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
-    DelegateOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
-    RuntimeOption,
     ThreadsOption,
     open_classifier,
 )
@@ -35,8 +34,9 @@ def classify(
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
@@ -77,8 +77,8 @@ def classify(
         raise UsageError("--json and --csv exclude each other")
     many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
     workers = workers or (cores() if many else 1)
-    asked = Asked(runtime, delegate, threads, workers)
-    classifier = open_classifier(model, operating_point, asked, force=force)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
+    classifier = open_classifier(model, operating_point, options, force=force)
     # What is drawn on, or rectified, is read at its full size.
     whole = bool(heatmap or film)
     least = None if whole else classifier.model.input_spec.least

@@ -10,16 +10,15 @@ from typing import Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
-    DelegateOption,
     JsonOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
-    RuntimeOption,
     ThreadsOption,
     open_classifier,
 )
@@ -47,8 +46,9 @@ def evaluate(
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
     json: JsonOption = False,
@@ -65,7 +65,8 @@ def evaluate(
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
     wanted = evaluation.part(load(folder, labels), split, limit)
-    classifier = open_classifier(model, operating_point, Asked(runtime, delegate, threads))
+    options = BackendOptions(chosen(backend, runtime, delegate), threads)
+    classifier = open_classifier(model, operating_point, options)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     made, code = evaluation.evaluate(
         wanted,

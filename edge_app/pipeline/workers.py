@@ -90,7 +90,7 @@ class _Workers:
         first = list(islice(todo, self.workers))
         self.idle.put(self.classifier)
         # A device serves one; images are decoded beside it all the same.
-        for _ in first[1:] if self.classifier.session.delegate is None else ():
+        for _ in () if self.classifier.session.exclusive else first[1:]:
             self.idle.put(self.classifier.another())
         pool = ThreadPoolExecutor(self.workers - 1)
         try:

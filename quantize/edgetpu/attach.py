@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_app.backends.edgetpu import OPERATOR
 from edge_app.core.errors import ModelError
 from edge_app.model import model_file
-from edge_app.model.model_file import EDGETPU_OPERATOR, ModelFile
+from edge_app.model.model_file import ModelFile
 from quantize.edgetpu.compiler import Compiled
 from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
 from quantize.errors import ConversionError
@@ -58,11 +59,11 @@ def verify(compiled: Compiled, source: Graph) -> Mapping:
         graph = read_graph(compiled.flatbuffer)
     except ModelError as error:
         raise ConversionError(f"edgetpu_compiler's output: {error}") from None
-    accelerated = sum(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators)
+    accelerated = sum(o.custom and o.name == OPERATOR.decode() for o in graph.operators)
     if bool(accelerated) != bool(report.mapped):
         raise ConversionError(
             f"edgetpu_compiler reports {report.mapped} operations on the Edge TPU, but its "
-            f"flatbuffer holds {accelerated} of its operators ({EDGETPU_OPERATOR.decode()})"
+            f"flatbuffer holds {accelerated} of its operators ({OPERATOR.decode()})"
         )
     for kind in ("inputs", "outputs"):
         before, after = (_by_name(getattr(g, kind)) for g in (source, graph))

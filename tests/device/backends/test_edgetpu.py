@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from edge_app.backends.session import flatbuffer_for
 
 from edge_app.backends import edgetpu
 from edge_app.backends import shared_library as library
 from edge_app.backends.delegate import Delegate
 from edge_app.backends.edgetpu import Device, EdgeTpu, devices
-from edge_app.backends.registry import EDGETPU_VARIABLE, find_delegate, find_runtime
-from edge_app.backends.session import flatbuffer_for
+from edge_app.backends.registry import EDGETPU_VARIABLE, find_delegate
 from edge_app.backends.trial_results import subject
 from edge_app.core.errors import ModelError
 from edge_app.model import model_file
@@ -223,7 +223,7 @@ def test_models_are_compared_by_what_the_delegate_runs(cnn28: Path, stick: EdgeT
     model = read(cnn28)
     changed = {**model.manifest, "flatbuffer": {"bytes": 8, "sha256": "0" * 64}}
     other = model._replace(manifest=changed)
-    assert subject(model, find_runtime(), stick) != subject(other, find_runtime(), stick)
+    assert subject(model, find_interpreter(), stick) != subject(other, find_interpreter(), stick)
 
 
 def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from edge_app.backends.tflite import Tflite
 
 from edge_app.backends import registry, trial
 from edge_app.backends.choice import open_session
 from edge_app.backends.options import Asked
-from edge_app.backends.tflite import Tflite
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.model.model_file import read
 
@@ -46,7 +46,7 @@ real.Interpreter = Broken
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-REAL = registry.find_runtime()
+REAL = registry.find_interpreter()
 OTHER = next(runtime for runtime in registry.RUNTIMES if runtime is not REAL)
 
 

@@ -22,7 +22,7 @@ from edge_app.model.model_file import SHIPPED, ModelFile, read
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-RUNTIME = registry.find_runtime()
+RUNTIME = registry.find_interpreter()
 WORKS = TrialResult(None, 1.0, {1: 1.8, 2: 1.0})
 
 

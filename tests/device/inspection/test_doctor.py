@@ -12,7 +12,7 @@ import pytest
 from edge_app.backends import edgetpu, trial
 from edge_app.backends.edgetpu import Device
 from edge_app.backends.options import Asked
-from edge_app.backends.registry import EDGETPU_VARIABLE, find_runtime
+from edge_app.backends.registry import EDGETPU_VARIABLE
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.backends.trial_results import TrialResult
 from edge_app.inspection import doctor
@@ -73,7 +73,7 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
     trial_run = trial.run
     monkeypatch.setattr(trial, "run", run_with_short_patience)
     monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("HANGS")))
-    assert doctor.examine(Asked(runtime=find_runtime().name), as_json=True) == 0
+    assert doctor.examine(Asked(runtime=find_interpreter().name), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["delegate"]["fault"]["kind"] == "hang"
     assert found["ok"] is True

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.core.errors import ImageError, UsageError
 from edge_app.performance import combinations as matrix
 from edge_app.performance import conditions, images, plot, processes, result
@@ -186,7 +186,7 @@ def test_an_image_set_is_its_pixels_in_their_order(tmp_path: Path, small: Path) 
 
 
 def test_combinations_are_each_measured_once() -> None:
-    name = find_runtime().name
+    name = find_interpreter().name
     made = matrix.combine(Axes(["cxr-cnn28"] * 2, ["auto", name], ["auto", "cpu"], [1, 2, 1]))
     assert made.cells == [
         Cell("cxr-cnn28", name, "cpu", 1),
@@ -203,14 +203,14 @@ def test_a_runtime_and_a_delegate_that_are_not_there_are_named_beside_the_others
 ) -> None:
     absent = tmp_path / "absent.so"
     done = run(
-        "benchmark", "-m", "cxr-cnn28", "--runtime", find_runtime().name, "--delegate", "cpu",
+        "benchmark", "-m", "cxr-cnn28", "--runtime", find_interpreter().name, "--delegate", "cpu",
         "--delegate", absent, "--threads", 1, "--workers", 1, "--seconds", 0, "--json", small,
     )  # fmt: skip
     made = json.loads(done.stdout)
     jsonschema.Draft7Validator(SCHEMA).validate(made)
     assert len(made["cells"]) == 1
     (left,) = made["not_measured"]
-    assert left["label"] == f"cxr-cnn28, {find_runtime().name}, {absent}"
+    assert left["label"] == f"cxr-cnn28, {find_interpreter().name}, {absent}"
     assert "no such file" in left["reason"]
     assert f"not measured: {left['label']}" in done.stderr
     assert done.returncode == 4

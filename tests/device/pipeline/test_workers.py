@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_app.backends.options import Asked
-from edge_app.backends.session import RawOutputs
+from edge_app.backends.protocol import RawOutputs
 from edge_app.classifier import Classifier, Findings
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, ImageTooLargeError, ModelError

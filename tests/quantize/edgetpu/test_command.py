@@ -21,9 +21,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
 from edge_app.inspection.catalogue import print_model
 from edge_app.model.model_file import SHIPPED, needs_edgetpu, read
 from quantize import cli
@@ -138,7 +137,7 @@ def test_the_file_still_runs_on_the_cpu(start: Start, compiler: Compiler, model:
     start(model)
     before = read(SHIPPED / "cxr-cnn28.tflite")
     after = read(model)
-    assert self_test(Session(after, find_runtime())).logits <= 4
+    assert self_test(find_interpreter().open(after)).logits <= 4
     np.testing.assert_array_equal(after.golden.logits, before.golden.logits)
     rest = {key: value for key, value in after.manifest.items() if key != "edgetpu"}
     assert rest == before.manifest
