@@ -14,10 +14,6 @@ from edge_app.core.errors import InvalidError
 from tools import compile_schemas as compile_schema
 
 
-def test_every_schema_that_ships_has_a_check() -> None:
-    assert set(Path(edge_app.__file__).parent.rglob("*.schema.json")) == set(compile_schema.SCHEMAS)
-
-
 @pytest.mark.parametrize("schema", compile_schema.SCHEMAS, ids=lambda path: path.name)
 def test_the_check_was_made_from_its_schema(schema: Path) -> None:
     place = compile_schema.check_of(schema).relative_to(Path(edge_app.__file__).parents[1])

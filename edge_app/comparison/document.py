@@ -1,0 +1,101 @@
+"""What a comparison holds, as types; `comparison.schema.json` says the same of its JSON."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from edge_app.evaluation.document import ConfusionCounts, Facts, Metric
+
+
+class Side(TypedDict):
+    """One of the two reports: what answered, and the digest of its scores."""
+
+    model: Facts
+    runtime: Facts
+    calibration: Facts
+    scores_sha256: str | None
+
+
+class Compared(TypedDict):
+    """A metric of both models, and its difference with a paired 95 % interval."""
+
+    reference: float | None
+    candidate: float | None
+    difference: Metric
+
+
+class PairedBootstrap(TypedDict):
+    unit: str
+    paired: bool
+    resamples: int
+    level: float
+    seed: int
+
+
+class LogitDifference(TypedDict):
+    """Over all labels; `retest` is the reference against itself, by perturbation."""
+
+    rms: float | None
+    largest: float | None
+    retest: dict[str, float | None]
+
+
+class Repeated(TypedDict):
+    """A model against itself on perturbed images."""
+
+    agreement: float | None
+    kappa: float | None
+
+
+class DecidedSide(TypedDict):
+    threshold: float | None
+    confusion: ConfusionCounts | None
+
+
+class DecidedLabel(TypedDict):
+    """How often both models decide alike about one label."""
+
+    label: str
+    agreement: float | None
+    kappa: float | None
+    reference: DecidedSide
+    candidate: DecidedSide
+
+
+class Agreement(TypedDict):
+    """How often both models decide alike at an operating point."""
+
+    decisions: int
+    agreement: Metric
+    kappa: float | None
+    images_changed: int
+    retest: dict[str, Repeated]
+    labels: list[DecidedLabel]
+
+
+class ComparisonDocument(TypedDict):
+    """A comparison, without the outcome of the gates.
+
+    Attributes:
+        labels: a row a label: `label`, `support`, a `Compared` for each metric, how its `logits`
+            differ, and the `resolution` of both models' outputs.
+        macro: what it is taken `over`, and a `Compared` for each metric.
+        operating_points: those that both models have, the reference's default first.
+        largest_changes: the scores that move most.
+    """
+
+    kind: str
+    schema_version: int
+    edge_cxr: str
+    disclaimer: str
+    reference: Side
+    candidate: Side
+    dataset: Facts
+    bootstrap: PairedBootstrap
+    notes: list[str]
+    operating_point: str
+    labels: list[Facts]
+    macro: Facts
+    logits: LogitDifference
+    operating_points: dict[str, Agreement]
+    largest_changes: list[Facts]

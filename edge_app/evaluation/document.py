@@ -1,0 +1,80 @@
+"""What an evaluation report holds, as types; `report.schema.json` says the same of its JSON."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+Facts = dict[str, Any]
+"""Of a machine, a runtime or a data set: they grow with what there is to tell."""
+
+
+class Metric(TypedDict):
+    """A number with its 95 % interval; None where it is not computable."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ConfusionCounts(TypedDict):
+    """Images, at a threshold."""
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+
+class AchievedAtPoint(TypedDict):
+    """What a label's threshold reached where it was fitted, and what it reaches here."""
+
+    label: str
+    threshold: float | None
+    sensitivity_fitted: float | None
+    sensitivity: float | None
+    specificity_fitted: float | None
+    specificity: float | None
+
+
+class RetestDocument(TypedDict):
+    """The same model on perturbed images; `decisions_kept` is by operating point."""
+
+    logit_rms: float | None
+    decisions_kept: dict[str, float | None]
+
+
+class BootstrapDocument(TypedDict):
+    """How intervals are made; no resamples where there is one patient only."""
+
+    unit: str
+    resamples: int
+    level: float
+
+
+class ReportDocument(TypedDict):
+    """A report.
+
+    Attributes:
+        labels: a row a label: `label`, `support`, `threshold`, `confusion`, and a `Metric` each of
+            precision, recall, f1, accuracy, specificity, auroc, average_precision and
+            calibration_error.
+        macro, micro: what they are taken `over`, and a `Metric` each.
+        operating_points: of every point, a row a label.
+        retest: by perturbation; empty where it is not measured.
+    """
+
+    kind: str
+    schema_version: int
+    edge_cxr: str
+    disclaimer: str
+    model: Facts
+    dataset: Facts
+    runtime: Facts
+    bootstrap: BootstrapDocument
+    calibration: Facts
+    operating_point: str
+    labels: list[Facts]
+    macro: Facts
+    micro: Facts
+    operating_points: dict[str, list[AchievedAtPoint]]
+    retest: dict[str, RetestDocument]
