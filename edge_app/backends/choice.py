@@ -78,8 +78,10 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
         ModelError: every backend refuses the model.
     """
     candidates = registry.find(options.backend)
+    seen: list[Backend] = []
     not_used: list[NotUsed] = []
     for backend in candidates.backends:
+        seen.append(backend)
         if not backend.installed:
             continue
         fault, result = backend.available(), TrialResult(None)
@@ -88,11 +90,10 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
             fault = result.fault
         # The processor is all there is: it is used untried where no process can be started.
         if fault is None or (fault.kind == UNTRIED and not backend.exclusive):
-            found = Found(model, candidates, backend, result, tuple(not_used), options)
-            return _choice(found)
+            return _choice(Found(model, options, candidates, seen, tuple(not_used), result))
         if fault not in [each.fault for each in not_used]:
             not_used.append(NotUsed(backend, fault))
-    raise _nothing_works(model, candidates.backends, not_used)
+    raise _nothing_works(model, seen, not_used)
 
 
 def _choice(found: Found) -> Choice:

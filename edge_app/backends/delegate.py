@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -60,16 +60,7 @@ class Delegate(Backend):
     @classmethod
     def claims(cls, library: Path) -> bool:
         """Whether a library, given by its path, is of this kind."""
-        return True
-
-    @classmethod
-    def at(cls, library: Path, interpreter: str = "") -> Sequence[Delegate]:
-        """The library in each interpreter that may run it, or in the one of this name.
-
-        Raises:
-            UsageError: there is no such interpreter.
-        """
-        return [cls(library, each) for each in interpreters_for(str(library), interpreter)]
+        return False
 
     @property
     def option(self) -> str:
@@ -173,3 +164,21 @@ class Delegate(Backend):
                 f"{self.label} does not fit this system or {self.software}: {reason}: {self.hint}",
             )
         return Fault(REFUSED, f"{self.label} does not load: {reason}")
+
+
+def at_path(library: Path, interpreter: str, kinds: Sequence[type[Backend]]) -> Sequence[Delegate]:
+    """A library in each interpreter that may run it, or in the one of this name.
+
+    Args:
+        library: its file, absolute.
+        interpreter: a name; empty for any.
+        kinds: of backends; a delegate among them may know the library.
+
+    Raises:
+        UsageError: there is no such interpreter.
+    """
+    known: list[Callable[[Path, Interpreter], Delegate]] = [
+        kind for kind in kinds if issubclass(kind, Delegate) and kind.claims(library)
+    ]
+    make = (*known, Delegate)[0]
+    return [make(library, each) for each in interpreters_for(str(library), interpreter)]

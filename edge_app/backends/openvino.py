@@ -166,17 +166,21 @@ class OpenVinoSession(Session):
 
     Raises:
         ModelError: OpenVINO refuses the flatbuffer, or it is not what the manifest says.
-        BackendError: the same on a GPU or NPU, whose fault it may be.
+        BackendError: the device does not open, or refuses the network and may be at fault.
         ImportError, OSError: the package does not import.
     """
+
+    backend: OpenVino
 
     def __init__(self, model: ModelFile, backend: OpenVino, options: SessionOptions) -> None:
         self.model, self.backend, self.threads = model, backend, options.threads
         options.stage(IMPORT, "importing openvino")
         package = backend.import_package()
-        compiled, reason = self._compile(package, backend, options)
-        if compiled is None:
-            raise self._refusal(reason)
+        with native_stderr.silenced():
+            options.stage(DEVICE, f"opening the {backend.device}")
+            core = self._open(package, backend.device)
+            options.stage(NETWORK, "loading the model")
+            compiled = self._compile(core, backend.settings(options.threads))
         check_input(model, [_tensor(port) for port in compiled.inputs])
         places = {name: i for i, port in enumerate(compiled.outputs) for name in port.names}
         known = {name: _tensor(compiled.outputs[i]) for name, i in places.items()}
@@ -185,25 +189,26 @@ class OpenVinoSession(Session):
         self._tensor = package.Tensor
         self._request = compiled.create_infer_request()
 
-    def _compile(self, package: Any, backend: OpenVino, options: SessionOptions) -> tuple[Any, str]:
-        """The compiled network, or None and why; native code may raise anything."""
-        with native_stderr.silenced():
-            try:
-                options.stage(DEVICE, f"opening the {backend.device}")
-                core = package.Core()
-                core.get_property(backend.device, "FULL_DEVICE_NAME")
-                options.stage(NETWORK, "loading the model")
-                with _as_file(backend.network(self.model)) as path:
-                    network = core.read_model(path)
-                settings = backend.settings(self.threads)
-                return core.compile_model(network, backend.device, settings), ""
-            except Exception as error:
-                return None, _words(error)
+    def _open(self, package: Any, device: str) -> Any:
+        """OpenVINO with the device at hand; native code may raise anything."""
+        try:
+            core = package.Core()
+            core.get_property(device, "FULL_DEVICE_NAME")
+        except Exception as error:
+            raise BackendError(self.backend.label, _words(error)) from None
+        return core
 
-    def _refusal(self, reason: str) -> ModelError | BackendError:
+    def _compile(self, core: Any, settings: dict[str, Any]) -> Any:
+        """The network as the device runs it; native code may raise anything."""
+        try:
+            with _as_file(self.backend.network(self.model)) as path:
+                network = core.read_model(path)
+            return core.compile_model(network, self.backend.device, settings)
+        except Exception as error:
+            reason = _words(error)
         if self.backend.exclusive:
-            return BackendError(self.backend.label, reason)
-        return ModelError(f"{self.model.path}: openvino refuses it: {reason}")
+            raise BackendError(self.backend.label, reason)
+        raise ModelError(f"{self.model.path}: openvino refuses it: {reason}")
 
     def run(self, tensor: NDArray[Any]) -> RawOutputs:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from edge_app.backends.fault import Fault
@@ -25,19 +25,24 @@ class Found(NamedTuple):
 
     Attributes:
         model: to be run.
-        candidates: all of them.
-        backend: the one.
-        result: of its trial.
-        not_used: those before it that do not work.
         options: what was wished for.
+        candidates: what that may lead to.
+        seen: the candidates up to this one, installed or not.
+        not_used: those of them that do not work.
+        result: of the trial of the one that does.
     """
 
     model: ModelFile
-    candidates: Candidates
-    backend: Backend
-    result: TrialResult
-    not_used: tuple[NotUsed, ...]
     options: BackendOptions
+    candidates: Candidates
+    seen: Sequence[Backend]
+    not_used: tuple[NotUsed, ...]
+    result: TrialResult
+
+    @property
+    def backend(self) -> Backend:
+        """The one that works."""
+        return self.seen[-1]
 
     def passed_over(self, exclusive: bool) -> list[NotUsed]:
         """Devices, or what uses the processor, that do not work."""
@@ -75,7 +80,7 @@ def _why_device(found: Found) -> str:
         return "found, and right when tried"
     for backend, fault in found.passed_over(exclusive=True):
         return f"the {backend.title} does not work: {fault.kind}"
-    devices = [each for each in found.candidates.backends if each.exclusive]
+    devices = [each for each in found.seen if each.exclusive]
     return f"no {devices[0].title}'s library" if devices else "there is no other"
 
 
@@ -102,7 +107,7 @@ def notes(found: Found) -> Iterator[str]:
     for each in others[:1]:
         yield f"{each.fault.message}; answering {_instead(each.backend, backend)}"
     if backend.last_resort and not others and not found.candidates.software_named:
-        preferred = next(b for b in found.candidates.backends if not b.exclusive)
+        preferred = next(each for each in found.seen if not each.exclusive)
         yield f"{preferred.failure}; answering with {backend.software}"
     if found.result.fault:
         yield f"{found.result.fault.message}; using {backend.label} all the same"

@@ -1,46 +1,55 @@
-"""The backends there are, by the names of ``--backend``."""
+"""The backends there are, by the names of ``--backend``; each is imported when it is looked at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edge_app.backends.delegate import Delegate
-from edge_app.backends.edgetpu import EdgeTpu
-from edge_app.backends.interpreters import INTERPRETERS
-from edge_app.backends.litert import Litert
-from edge_app.backends.openvino import OpenVino
 from edge_app.backends.options import AUTO, CPU
-from edge_app.backends.protocol import Backend
-from edge_app.backends.tflite_runtime import TfliteRuntime
 from edge_app.core.errors import UsageError
 
-BACKENDS: Final[tuple[type[Backend], ...]] = (
-    EdgeTpu,
-    Litert,
-    TfliteRuntime,
-    OpenVino,
-)
-"""In the order in which ``auto`` tries them."""
+if TYPE_CHECKING:
+    from edge_app.backends.protocol import Backend
+
+BACKENDS: Final = {
+    "edgetpu": "edgetpu.EdgeTpu",
+    "litert": "litert.Litert",
+    "tflite": "tflite_runtime.TfliteRuntime",
+    "openvino": "openvino.OpenVino",
+}
+"""Name: module and class, in the order in which ``auto`` tries them."""
 
 
-def names() -> list[str]:
-    """Of the backends, as the command line takes them."""
-    return [kind.name for kind in BACKENDS]
+def kind_of(name: str) -> type[Backend]:
+    """The class of a backend."""
+    module, _, kind = BACKENDS[name].partition(".")
+    found: Any = import_module(f"edge_app.backends.{module}")
+    return getattr(found, kind)
+
+
+def kinds() -> list[type[Backend]]:
+    """The classes of all backends, in their order."""
+    return [*_each_kind()]
+
+
+def _each_kind() -> Iterator[type[Backend]]:
+    """One after the other: whoever stops at the first spares the others' import."""
+    return map(kind_of, BACKENDS)
 
 
 class Candidates(NamedTuple):
     """What a ``--backend`` may lead to.
 
     Attributes:
-        backends: best first, installed or not.
+        backends: best first, installed or not; each is made when it comes to it.
         software_named: the user named the package that computes.
         device_named: the user named the device, or the processor.
     """
 
-    backends: Sequence[Backend]
+    backends: Iterator[Backend]
     software_named: bool
     device_named: bool
 
@@ -60,26 +69,25 @@ def find(option: str = AUTO) -> Candidates:
     if name == AUTO:
         return Candidates(_automatic(part), bool(part), False)
     if option == CPU:
-        return Candidates([each for kind in _on_processor() for each in kind.find()], False, True)
-    known = {kind.name: kind for kind in BACKENDS}
-    if name in known:
-        kind = known[name]
-        return Candidates(kind.find(part), bool(part) or not kind.exclusive, True)
+        found = (each for kind in _on_processor() for each in kind.find())
+        return Candidates(found, False, True)
+    if name in BACKENDS:
+        kind = kind_of(name)
+        return Candidates(iter(kind.find(part)), bool(part) or not kind.exclusive, True)
     return _at_path(option)
 
 
-def _automatic(part: str) -> list[Backend]:
+def _automatic(part: str) -> Iterator[Backend]:
     """All backends; with a part only the processor's of this name, and the devices that use it."""
-    known = [kind.name for kind in _on_processor()]
-    if part and part not in known:
-        raise UsageError(f"--backend {AUTO}:{part}: there are {', '.join(known)}")
-    found: list[Backend] = []
-    for kind in BACKENDS:
+    if part:
+        known = [kind.name for kind in _on_processor()]
+        if part not in known:
+            raise UsageError(f"--backend {AUTO}:{part}: there are {', '.join(known)}")
+    for kind in _each_kind():
         if kind.exclusive:
-            found += _with(kind, part)
+            yield from _with(kind, part)
         elif part in ("", kind.name):
-            found += kind.find()
-    return found
+            yield from kind.find()
 
 
 def _with(kind: type[Backend], part: str) -> Sequence[Backend]:
@@ -90,23 +98,22 @@ def _with(kind: type[Backend], part: str) -> Sequence[Backend]:
         return ()
 
 
-def _on_processor() -> list[type[Backend]]:
-    return [kind for kind in BACKENDS if not kind.exclusive]
+def _on_processor() -> Iterator[type[Backend]]:
+    return (kind for kind in _each_kind() if not kind.exclusive)
 
 
 def _at_path(option: str) -> Candidates:
     """A delegate by its library's path, and perhaps the interpreter to run it in."""
-    path, _, interpreter = option.rpartition(":")
-    if not path or interpreter not in [kind.name for kind in INTERPRETERS]:
-        path, interpreter = option, ""
+    from edge_app.backends.delegate import at_path
+
+    path, _, part = option.rpartition(":")
+    if not path or part not in BACKENDS:
+        path, part = option, ""
     if os.sep not in path and not os.path.exists(path):
-        known = ", ".join((AUTO, CPU, *names()))
+        known = ", ".join((AUTO, CPU, *BACKENDS))
         raise UsageError(f"--backend {option}: there are {known}, or a delegate's library's path")
-    library = Path(os.path.abspath(path))
-    delegates: list[type[Delegate]] = [kind for kind in BACKENDS if issubclass(kind, Delegate)]
-    delegates.append(Delegate)
-    kind = next(kind for kind in delegates if kind.claims(library))
-    return Candidates(kind.at(library, interpreter), bool(interpreter), True)
+    found = at_path(Path(os.path.abspath(path)), part, kinds())
+    return Candidates(iter(found), bool(part), True)
 
 
 def without_devices(option: str) -> str:
@@ -117,7 +124,7 @@ def without_devices(option: str) -> str:
 
 def all_backends() -> list[Backend]:
     """The preferred one of each kind, installed or not."""
-    return [kind.find()[0] for kind in BACKENDS]
+    return [kind.find()[0] for kind in kinds()]
 
 
 def packages() -> tuple[str, ...]:

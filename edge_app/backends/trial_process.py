@@ -64,7 +64,7 @@ def _try(request: dict[str, Any], tell: Callable[..., None]) -> None:
     model = read(Path(request["model"]))
     if model.sha256 != request["sha256"]:
         raise ValueError("the file changed while it was read")
-    backend = find(request["backend"]).backends[0]
+    backend = next(find(request["backend"]).backends)
     session = backend.open(model, SessionOptions(1, stage))
     stage(RUN, "computing")
     tell(answers=asdict(measure(session, 1)))

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from edge_app.backends.options import AUTO, CPU
-from edge_app.backends.registry import BACKENDS, names
+from edge_app.backends.registry import BACKENDS
 from edge_app.core.errors import UsageError
 
 BackendOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME or PATH",
-        help=f"What computes: auto, cpu, {', '.join(names())}, or a delegate's library.",
+        help=f"What computes: auto, cpu, {', '.join(BACKENDS)}, or a delegate's library.",
     ),
 ]
 RuntimeOption = Annotated[str | None, typer.Option(hidden=True)]
@@ -67,11 +67,12 @@ def translated(runtime: str, delegate: str) -> str:
         UsageError: one of them is neither a name of its own nor, for a delegate, a path.
     """
     from edge_app.backends.interpreters import INTERPRETERS
+    from edge_app.backends.registry import kinds
 
     runtimes = [AUTO, *(kind.name for kind in INTERPRETERS)]
     if runtime not in runtimes:
         raise UsageError(f"--runtime {runtime}: there are {', '.join(runtimes)}")
-    delegates = [AUTO, CPU, *(kind.name for kind in BACKENDS if kind.exclusive)]
+    delegates = [AUTO, CPU, *(kind.name for kind in kinds() if kind.exclusive)]
     if delegate not in delegates and os.sep not in delegate and not os.path.exists(delegate):
         raise UsageError(
             f"--delegate {delegate}: there are {', '.join(delegates)}, or a library's path"
