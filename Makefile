@@ -1,18 +1,21 @@
-# Two commands: `make demo` scores a picture, `make test` runs every check. Each makes what it needs.
+# Three commands: `make demo` scores a picture, `make check` runs what takes a minute, `make test` runs
+# everything. Each makes the environment that it needs.
 PYTHON ?= python3
 DEMO := .venv/demo
+CHECK := .venv/check
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
-APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/model/shipped/*)
+APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/*/*.css edge_app/model/shipped/*)
 CODE := edge_app train quantize benchmarks boards tools tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
 
-# Tests start hundreds of processes: without bytecode each would compile the package anew.
+# Tests start many processes: without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Two files of tests at a time on two cores.
-PYTEST := -m pytest --numprocesses auto --dist loadfile
+# Two files of tests at a time on two cores; at the end, what takes longest.
+PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
+FAST := not slow and not process and not data
 
-.PHONY: demo test lint test-device test-workstation test-pi wheel kit clean
+.PHONY: demo check test lint test-device test-workstation test-pi wheel kit clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
@@ -21,12 +24,23 @@ demo: $(DEMO)/installed
 test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"
 
+# The same tools in whichever environment is at hand: mypy does not follow TensorFlow or Keras.
+define LINT
+	@echo "== formatting, lint, types and the import contracts"
+	@$(1)/bin/ruff format --check $(CODE)
+	@$(1)/bin/ruff check $(CODE)
+	@$(1)/bin/mypy
+	@$(1)/bin/lint-imports --no-logo
+endef
+
+check: $(CHECK)/installed
+	$(call LINT,$(CHECK))
+	@echo "== the fast device tests"
+	@$(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools
+	@echo "== the quick checks passed; make test runs all of them"
+
 lint: $(WORKSTATION)/installed
-	@echo "== ruff, mypy and the import contracts"
-	@$(WORKSTATION)/bin/ruff check $(CODE)
-	@$(WORKSTATION)/bin/ruff format --check $(CODE)
-	@$(WORKSTATION)/bin/mypy
-	@$(WORKSTATION)/bin/lint-imports --no-logo
+	$(call LINT,$(WORKSTATION))
 
 test-device: $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
@@ -39,7 +53,7 @@ test-workstation: $(WORKSTATION)/installed
 # Systems and wheels of the boards are kept in .boards.
 test-pi: $(DEVICE)/installed
 	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
-	@$(DEVICE)/bin/python -m pytest tests/boards
+	@$(DEVICE)/bin/python -m pytest --durations 15 tests/boards
 
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done
@@ -56,6 +70,12 @@ $(DEMO)/installed: $(APPLICATION)
 	@rm -rf build  # what an earlier build left there would come along
 	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
 	@$(DEMO)/bin/python $(PIP) .
+	@touch $@
+
+$(CHECK)/installed: pyproject.toml
+	@echo "== making $(CHECK): the device application, the linters and the test tools, about 530 MB"
+	@test -d $(CHECK) || $(PYTHON) -m venv $(CHECK)
+	@$(CHECK)/bin/python $(PIP) --editable '.[dicom,opencv,test,lint]'
 	@touch $@
 
 $(DEVICE)/installed: pyproject.toml

@@ -39,12 +39,12 @@ class Peak:
     macs: dict[str, float]
     bandwidth: float
 
-    def least(self, layer: Layer, dtype: str) -> float:
+    def shortest(self, layer: Layer, dtype: str) -> float:
         """Seconds that an operator takes at least."""
         return max(layer.macs / self.macs[dtype], layer.bytes / self.bandwidth)
 
 
-def measure(say: Callable[[str], None]) -> Peak:
+def measure_peak(say: Callable[[str], None]) -> Peak:
     """A stack of 1×1 convolutions, 256 channels wide, with the same runtime; a copy in cache."""
     folder = PLACE / "models"
     macs = {}
@@ -78,19 +78,19 @@ def _make(path: Path, dtype: str) -> None:
 def _bandwidth() -> float:
     source = np.ones(COPY_BYTES, np.uint8)
     target = np.empty_like(source)
-    least = float("inf")
+    shortest = float("inf")
     for _ in range(2000):
         start = time.perf_counter()
         np.copyto(target, source)
-        least = min(least, time.perf_counter() - start)
-    return 2 * COPY_BYTES / least
+        shortest = min(shortest, time.perf_counter() - start)
+    return 2 * COPY_BYTES / shortest
 
 
 def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
     """A row for each operator: work, time, the least it could take, and that share."""
     rows = []
     for layer, seconds in zip(layers(flatbuffer), times(flatbuffer), strict=True):
-        least = peak.least(layer, dtype)
+        shortest = peak.shortest(layer, dtype)
         rows.append(
             {
                 "index": layer.index,
@@ -99,7 +99,7 @@ def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
                 "macs": layer.macs,
                 "bytes": layer.bytes,
                 "seconds": seconds,
-                "least": least,
+                "least": shortest,
                 "bound": "compute"
                 if layer.macs / peak.macs[dtype] >= layer.bytes / peak.bandwidth
                 else "memory",
@@ -108,16 +108,16 @@ def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
     return rows
 
 
-def kinds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def by_operator(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same by kind of operator; single operators near the clock's noise even out."""
-    found: dict[str, dict[str, Any]] = {}
+    totals: dict[str, dict[str, Any]] = {}
     for row in rows:
-        of = found.setdefault(
+        total = totals.setdefault(
             row["operator"],
             {"operator": row["operator"], "count": 0, "macs": 0, "bytes": 0}
             | {"seconds": 0.0, "least": 0.0},
         )
-        of["count"] += 1
+        total["count"] += 1
         for key in ("macs", "bytes", "seconds", "least"):
-            of[key] += row[key]
-    return sorted(found.values(), key=lambda of: -of["seconds"])
+            total[key] += row[key]
+    return sorted(totals.values(), key=lambda total: -total["seconds"])

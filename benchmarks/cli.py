@@ -14,7 +14,7 @@ from edge_app.core.errors import EXIT_INTERRUPTED, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
-from train.cli import run_reporting_errors
+from train.start import run_reporting_errors
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, markup=False, highlight=False)
@@ -39,11 +39,11 @@ def run(
 ) -> None:
     """Make the peers' environments, measure everything, write the report: 15 minutes."""
     from benchmarks.report import write
-    from benchmarks.suite import run as measure
+    from benchmarks.suite import run as run_suite
 
     _require(out)
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = measure(read(locate(model)), keras, seconds, command, console.print)
+    result = run_suite(read(locate(model)), keras, seconds, command, console.print)
     place = out / f"{name}.json"
     place.write_text(json.dumps(result, indent=1) + "\n")
     for path in [place, *write(result, out, name)]:

@@ -97,8 +97,8 @@ class Contest:
     logits: dict[str, list[list[float]]] = field(default_factory=dict)
 
     def add(self, scenario: str, label: str, unit: str, *samples: float) -> None:
-        of = self.quantities.setdefault(scenario, {})
-        of.setdefault(label, Quantity(unit)).add(samples)
+        by_label = self.quantities.setdefault(scenario, {})
+        by_label.setdefault(label, Quantity(unit)).add(samples)
 
 
 def environment() -> dict[str, str]:

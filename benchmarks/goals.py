@@ -58,10 +58,10 @@ def _goals() -> Iterator[Goal]:
     yield Goal(f"folder, two workers / one, {LARGE}", two, one, 1.8, False)
     for label in (OURS_LABEL, ONE_THREAD):
         words = f"neither decode nor invoke / all of an image, {SMALL}, {label}"
-        beside, whole = (
+        overhead, whole = (
             f"{name}, {SMALL}" for name in ("beside decode and invoke", "SingleStream")
         )
-        yield Goal(words, (beside, label), (whole, label), 0.15, True)
+        yield Goal(words, (overhead, label), (whole, label), 0.15, True)
     for size in (SMALL, LARGE):
         words = f"invoke between images of {size} / litert's tool"
         yield Goal(words, (f"invoke, {size}", ONE_THREAD), (TOOL, "int8"), 1.1, True)

@@ -115,9 +115,9 @@ def cut(flatbuffer: bytes, operators: int) -> bytes:
 
 
 def invoke_seconds(flatbuffer: bytes, seconds: float) -> Callable[[], float]:
-    """What times a network's `invoke`, one thread: the least of those within `seconds`.
+    """What times a network's `invoke`, one thread: the shortest of those within `seconds`.
 
-    The least: what it costs when nothing interferes, which is what differences are taken of.
+    The shortest: what it costs when nothing interferes, which is what differences are taken of.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -130,25 +130,25 @@ def invoke_seconds(flatbuffer: bytes, seconds: float) -> Callable[[], float]:
         values = np.random.default_rng(0).integers(-100, 100, detail["shape"])
         interpreter.set_tensor(detail["index"], values.astype(detail["dtype"]))
 
-    def measure() -> float:
-        least = float("inf")
+    def shortest_invoke() -> float:
+        shortest = float("inf")
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             start = time.perf_counter_ns()
             interpreter.invoke()
-            least = min(least, (time.perf_counter_ns() - start) / 1e9)
-        return least
+            shortest = min(shortest, (time.perf_counter_ns() - start) / 1e9)
+        return shortest
 
-    return measure
+    return shortest_invoke
 
 
 def times(flatbuffer: bytes, repeats: int = 3, seconds: float = 0.1) -> list[float]:
     """Seconds of each operator; never below 0, and together the whole network's."""
     count = len(layers(flatbuffer))
-    measures = [invoke_seconds(cut(flatbuffer, k), seconds) for k in range(1, count + 1)]
+    timers = [invoke_seconds(cut(flatbuffer, k), seconds) for k in range(1, count + 1)]
     reached = [float("inf")] * count
     for _ in range(repeats):
-        reached = [min(best, measure()) for best, measure in zip(reached, measures, strict=True)]
+        reached = [min(best, timer()) for best, timer in zip(reached, timers, strict=True)]
     # A longer network that seems faster is noise.
     monotone = np.maximum.accumulate(reached)
     return [float(value) for value in np.diff(monotone, prepend=0.0)]

@@ -25,11 +25,11 @@ def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
     Of rates it is the other way round, so that above 1 this package is ahead, always.
     """
     found: dict[str, dict[str, Any]] = {}
-    for scenario, of in quantities.items():
-        ours = of.get(OURS_LABEL)
+    for scenario, by_label in quantities.items():
+        ours = by_label.get(OURS_LABEL)
         if ours is None:
             continue
-        for label, peer in of.items():
+        for label, peer in by_label.items():
             if label == OURS_LABEL:
                 continue
             # A run that was interrupted ends in the middle of a round.
@@ -94,10 +94,10 @@ def _lines(result: Result) -> Iterator[str]:
 def _contest(result: Result, beginnings: tuple[str, ...]) -> Iterator[str]:
     yield "| scenario | who | median | p90 | ratio |"
     yield "|---|---|---|---|---|"
-    for scenario, of in result["quantities"].items():
+    for scenario, by_label in result["quantities"].items():
         if not scenario.startswith(beginnings):
             continue
-        for label, one in of.items():
+        for label, one in by_label.items():
             between = result["ratios"].get(scenario, {}).get(label)
             spread = (
                 f" (−{1 - one['low'] / one['value']:.1%} +{one['high'] / one['value'] - 1:.1%})"
@@ -141,31 +141,31 @@ def _layers(result: Result) -> Iterator[str]:
         "GB/s in its cache. No operator can take less than the larger of its two shares; the last "
         "column is that least time, as a share of the measured one."
     )
-    for dtype, kinds in result["layers"].items():
+    for dtype, rows in result["layers"].items():
         yield ""
         yield f"**{dtype}**"
         yield ""
         yield "| operator | number | M multiply-accumulates | MB | time | G/s | of the bound |"
         yield "|---|---|---|---|---|---|---|"
         totals = {
-            key: sum(of[key] for of in kinds)
+            key: sum(row[key] for row in rows)
             for key in ("count", "macs", "bytes", "seconds", "least")
         }
-        for of in [*kinds, {"operator": "**all**", **totals}]:
+        for row in [*rows, {"operator": "**all**", **totals}]:
             yield (
-                f"| {of['operator']} | {of['count']} | {of['macs'] / 1e6:.1f} | "
-                f"{of['bytes'] / 1e6:.2f} | {_speed(of)} |"
+                f"| {row['operator']} | {row['count']} | {row['macs'] / 1e6:.1f} | "
+                f"{row['bytes'] / 1e6:.2f} | {_speed(row)} |"
             )
     yield ""
 
 
-def _speed(of: dict[str, Any]) -> str:
+def _speed(row: dict[str, Any]) -> str:
     """Time, rate and share of the bound; times are differences, and the clock has an end."""
-    seconds = of["seconds"]
+    seconds = row["seconds"]
     if seconds < SHORTEST:
         return "too short to be measured | | "
-    share = f"{of['least'] / seconds:.0%}"
-    return f"{number(seconds, 's')} | {of['macs'] / seconds / 1e9:.1f} | {share}"
+    share = f"{row['least'] / seconds:.0%}"
+    return f"{number(seconds, 's')} | {row['macs'] / seconds / 1e9:.1f} | {share}"
 
 
 def _boards(result: Result) -> Iterator[str]:
@@ -218,24 +218,24 @@ text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font
 def pictures(result: Result) -> dict[str, str]:
     """Standalone SVGs by scenario's name: everyone's median with its interval."""
     return {
-        scenario: _bars(scenario, of)
-        for scenario, of in result["quantities"].items()
-        if len(of) > 2
+        scenario: _bars(scenario, by_label)
+        for scenario, by_label in result["quantities"].items()
+        if len(by_label) > 2
     }
 
 
-def _bars(scenario: str, of: Quantities) -> str:
-    longest = max(far_end(one) for one in of.values())
+def _bars(scenario: str, by_label: Quantities) -> str:
+    longest = max(far_end(one) for one in by_label.values())
     across = Axis(0, 1.04 * longest, LEFT, RIGHT)
-    unit = next(iter(of.values()))["unit"]
-    top, bottom = 40, 44 + ROW * len(of)
+    unit = next(iter(by_label.values()))["unit"]
+    top, bottom = 40, 44 + ROW * len(by_label)
     height = bottom + 26
     paper = element("rect", width=WIDTH, height=height, kind="paper")
     body = [element("style", STYLE), paper, text(LEFT, 24, scenario, "title")]
     for value in ticks(0, across.high, 6):
         body.append(line((across(value), top), (across(value), bottom), "grid"))
         body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))
-    for row, (label, one) in enumerate(of.items()):
+    for row, (label, one) in enumerate(by_label.items()):
         y = top + ROW * row
         kind = "ours" if label == OURS_LABEL else "other"
         width = float(max(across(one["value"]) - LEFT, 0.5))

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import artifacts, bound, contest, environments
-from benchmarks import predictions as boards
+from benchmarks import artifacts, bound, contest, environments, predictions
 from benchmarks.operators import layers as network_layers
 from benchmarks.report import Result, ratios
 from edge_app.core import machine
@@ -57,22 +56,17 @@ def run(
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
         sets = _sets(Path(folder), model)
         found, ended = contest.run(made, sets, seconds=seconds, say=say)
-    layers: dict[str, Any] = {}
-    operators: dict[str, Any] = {}
-    peak = None
+    peak, operators = None, {}
     if ended != "interrupted":
         say("measuring the machine's peak and each operator")
-        peak = bound.measure(say)
+        peak = bound.measure_peak(say)
         networks = {"int8": model.flatbuffer, "float32": made.float32.read_bytes()}
-        for dtype, flatbuffer in networks.items():
-            operators[dtype] = bound.table(flatbuffer, dtype, peak)
-            layers[dtype] = bound.kinds(operators[dtype])
+        operators = {name: bound.table(network, name, peak) for name, network in networks.items()}
     met = conditions.between(before, conditions.observe())
     quantities = {
-        scenario: {label: one.as_dict() for label, one in of.items() if one.runs}
-        for scenario, of in found.quantities.items()
+        scenario: {label: one.as_dict() for label, one in measured.items() if one.runs}
+        for scenario, measured in found.quantities.items()
     }
-    macs = sum(layer.macs for layer in network_layers(model.flatbuffer))
     return {
         "kind": KIND,
         "schema_version": 1,
@@ -80,33 +74,47 @@ def run(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "partial": ended == "interrupted",
         "warnings": conditions.warnings(met, settings["governor"]),
-        "machine": {
-            **machine.identity(),
-            **machine.capabilities(),
-            **settings,
-            "packages": machine.packages(PACKAGES),
-        },
+        "machine": _machine(settings),
         "conditions": met,
-        "model": {
-            "name": model.name,
-            "sha256": model.sha256,
-            "dtype": model.manifest["input"]["dtype"],
-            "macs": macs,
-        },
+        "model": _facts(model),
         "environments": {one.name: environments.versions(one) for one in PEER_ENVIRONMENTS},
         "quantities": quantities,
         "ratios": ratios(quantities),
         "checks": _checks(found, quantities),
         "peak": asdict(peak) if peak else None,
-        "layers": layers,
+        "layers": {dtype: bound.by_operator(rows) for dtype, rows in operators.items()},
         "operators": operators,
-        "boards": {
-            "factor": boards.factor(),
-            "predictions": [
-                row for dtype in ("int8", "float32") for row in boards.predict(macs, dtype)
-            ],
-            "checks": boards.checks(),
-        },
+        "boards": _boards(_macs(model)),
+    }
+
+
+def _macs(model: ModelFile) -> int:
+    """Multiply-accumulates of one image."""
+    return sum(layer.macs for layer in network_layers(model.flatbuffer))
+
+
+def _machine(settings: dict[str, Any]) -> dict[str, Any]:
+    packages = machine.packages(PACKAGES)
+    return {**machine.identity(), **machine.capabilities(), **settings, "packages": packages}
+
+
+def _facts(model: ModelFile) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "sha256": model.sha256,
+        "dtype": model.manifest["input"]["dtype"],
+        "macs": _macs(model),
+    }
+
+
+def _boards(macs: int) -> dict[str, Any]:
+    """Predictions for boards that are not here, and how far the method is off where it is known."""
+    return {
+        "factor": predictions.factor(),
+        "predictions": [
+            row for dtype in ("int8", "float32") for row in predictions.predict(macs, dtype)
+        ],
+        "checks": predictions.checks(),
     }
 
 

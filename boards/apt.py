@@ -71,8 +71,8 @@ def mirror() -> str:
     """
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise EmulationUnavailableError("apt-get and dpkg-deb are needed to fetch a board's system")
-    asked = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"]
-    line = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *asked]
+    filters = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"]
+    line = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *filters]
     known = subprocess.run(line, capture_output=True, text=True).stdout.split()
     if not known or not KEYRING.exists():
         raise EmulationUnavailableError(

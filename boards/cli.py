@@ -86,17 +86,18 @@ def matrix(
 
     from boards import verification as table
 
-    wanted = [known.find(name).name for name in boards or known.BOARDS]
-    chosen = [each for each in table.places() if each.name in (table.REFERENCE, *wanted)]
-    given = data or (Path(os.environ["EDGE_CXR_DATA"]) if "EDGE_CXR_DATA" in os.environ else None)
+    chosen = [known.find(name).name for name in boards or known.BOARDS]
+    places = [each for each in table.places() if each.name in (table.REFERENCE, *chosen)]
+    named = os.environ.get("EDGE_CXR_DATA")
+    subset = data or (None if named is None else Path(named))
     with tempfile.TemporaryDirectory() as work:
-        folder, of = table.images(given, Path(work))
+        folder, source = table.images(subset, Path(work))
         said = partial(print, file=sys.stderr, flush=True)
-        rows = table.examine(chosen, folder.resolve(), cache, Path(work), said)
+        rows = table.examine(places, folder.resolve(), cache, Path(work), said)
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "matrix.json", table.as_json(rows, of).encode())
-    write_whole(out / "matrix.md", table.as_markdown(rows, of).encode())
-    print(table.as_markdown(rows, of), end="")
+    write_whole(out / "matrix.json", table.as_json(rows, source).encode())
+    write_whole(out / "matrix.md", table.as_markdown(rows, source).encode())
+    print(table.as_markdown(rows, source), end="")
 
 
 def main() -> NoReturn:

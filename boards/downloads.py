@@ -31,12 +31,12 @@ def wheels_for(own: Path, target: Target, cache: Path, extras: Sequence[str] = (
     stamp = place / "recipe.json"
     if not (stamp.exists() and stamp.read_text() == recipe):
         shutil.rmtree(place, ignore_errors=True)
-        beside: list[Path] = []
+        folders: list[Path] = []
         if target.machine in REPACKED:
             work = place / "debian"
             made = repack.wheels(*REPACKED[target.machine], target, work)
-            beside = [wheel.parent for wheel in made]
-        wheels.gather(own, target, place, beside, extras)
+            folders = [wheel.parent for wheel in made]
+        wheels.gather(own, target, place, folders, extras)
         shutil.rmtree(place / "debian", ignore_errors=True)
         stamp.write_text(recipe)
     return sorted(place.glob("*.whl"))

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from boards import kit, wheels
-from boards import processes as measure
+from boards import kit, processes, wheels
 from boards.errors import BoardsError
 from boards.processes import Done
 from boards.wheels import Target
@@ -31,7 +30,7 @@ class Installed:
 
     def __call__(self, *arguments: object, folder: Path | None = None) -> Done:
         line = [*self.command, *map(str, arguments)]
-        return measure.run(line, self.environment, folder)
+        return processes.run(line, self.environment, folder)
 
 
 def from_kit(
@@ -44,7 +43,7 @@ def from_kit(
     """
     folder, prefix = kit.unpack(archive, work / "kit"), work / "prefix"
     line = ["sh", str(folder / "install.sh"), "--prefix", str(prefix), *options]
-    done = measure.run(line, environment)
+    done = processes.run(line, environment)
     if done.code:
         raise BoardsError(f"{archive.name}: {' '.join((done.err or done.out).split())[-300:]}")
     command = (str(prefix / "bin" / "edge-cxr"),)

@@ -320,9 +320,9 @@ def _say_what_to_type(place: Place) -> None:
     print(f"to remove it: {_again(place, '--uninstall')}")
 
 
-def _prefix(given: str | None) -> Path:
-    if given:
-        return Path(os.path.abspath(given))
+def _prefix(chosen: str | None) -> Path:
+    if chosen:
+        return Path(os.path.abspath(chosen))
     try:
         return Path.home() / ".local"
     except RuntimeError:
@@ -337,10 +337,10 @@ def main() -> NoReturn:
     actions = parser.add_mutually_exclusive_group()
     actions.add_argument("--rollback", action="store_true", help="back to the version before")
     actions.add_argument("--uninstall", action="store_true", help="remove everything")
-    asked = parser.parse_args()
-    action = roll_back if asked.rollback else uninstall if asked.uninstall else install
+    options = parser.parse_args()
+    action = roll_back if options.rollback else uninstall if options.uninstall else install
     try:
-        action(Place(_prefix(asked.prefix)))
+        action(Place(_prefix(options.prefix)))
         code = 0
     except Refusal as refusal:
         print(f"install.sh: {refusal}", file=sys.stderr)

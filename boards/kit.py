@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from boards import downloads as supply
-from boards import wheels
+from boards import downloads, wheels
 from boards.wheels import TIME
 from edge_app.core.errors import UsageError
 from edge_app.core.files import write_whole
@@ -90,11 +89,11 @@ def build(
         raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
     with tempfile.TemporaryDirectory() as work:
         own = wheel or wheels.build(Path(work))
-        pip = supply.pip_wheel(cache)
+        pip = downloads.pip_wheel(cache)
         extras = ("dicom",) if target.dicom else ()
         sets = {}
         for python in pythons or target.pythons:
-            needed = supply.wheels_for(own, wheels.Target(target.machine, python), cache, extras)
+            needed = downloads.wheels_for(own, wheels.Target(target.machine, python), cache, extras)
             sets[python] = [own, *needed]
         members = contents(target, pip, sets)
     into.mkdir(parents=True, exist_ok=True)

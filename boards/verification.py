@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boards import board as known
-from boards import downloads as supply
-from boards import install, kit, sysroot, wheels
-from boards import processes as measure
+from boards import downloads, install, kit, processes, sysroot, wheels
 from boards.board import Board
 from boards.errors import BoardsError
 from boards.install import Installed
@@ -39,8 +37,8 @@ COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
 BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
 NOT_SHOWN: Final = (
-    "Emulation shows neither speed nor an accelerator, and its peak memory holds the emulator's own; "
-    "the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
+    "Emulation shows neither speed nor an accelerator, and its peak memory holds the emulator's "
+    "own; the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
 )
 REFERENCE: Final = "x86-64"
 
@@ -191,7 +189,7 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
         return Ready(place, folder, lambda: install.from_kit(archive, environment, folder, options))
     machine = place.board.processor.machine if place.board else platform.machine()
     target_ = Target(machine, place.python, tflite=place.runtime == "tflite")
-    chosen = [own, *supply.wheels_for(own, target_, cache)]
+    chosen = [own, *downloads.wheels_for(own, target_, cache)]
     return Ready(
         place,
         folder,
@@ -217,23 +215,23 @@ def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[st
     installed = ready.put()
     say(f"{_label(place)}: running")
 
-    def asked(*arguments: object) -> Done:
+    def run(*arguments: object) -> Done:
         done = installed(*arguments, folder=ready.work)
         if done.code:
             said = " ".join((done.err or done.out).split())[-300:]
             raise BoardsError(f"{_label(place)}: edge-cxr {arguments[0]}: {done.code}: {said}")
         return done
 
-    examined = json.loads(asked("doctor", "--json").out)
-    verified = json.loads(asked("models", "verify", "--json").out)
-    classified = asked("classify", "--json", EXAMPLE)
+    examined = json.loads(run("doctor", "--json").out)
+    verified = json.loads(run("models", "verify", "--json").out)
+    classified = run("classify", "--json", EXAMPLE)
     if len(json.loads(classified.out)["findings"]) != len(LABELS):
         raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
-    _benchmark(place, json.loads(asked("benchmark", *BENCHMARK, EXAMPLE).out))
+    _benchmark(place, json.loads(run("benchmark", *BENCHMARK, EXAMPLE).out))
     logits = {}
     for model, count in counts.items():
         out = ready.work / f"{model}.json"
-        asked("evaluate", data, "--model", model, "--limit", count, "--out", out)
+        run("evaluate", data, "--model", model, "--limit", count, "--out", out)
         logits[model] = read(out).evaluated.logits
     golden = {each["name"]: float(each["off"]) for each in verified}
     return Seen(place, installed, examined, golden, logits, classified.peak)
@@ -260,28 +258,29 @@ def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
         packages=seen.doctor["packages"],
         golden=seen.golden,
         scores={
-            model: _scores(model, seen.logits[model], beside) for model, beside in reference.items()
+            model: _scores(model, seen.logits[model], expected)
+            for model, expected in reference.items()
         },
-        footprint=measure.size(seen.installed.place),
+        footprint=processes.size(seen.installed.place),
         peak=seen.peak,
     )
 
 
-def _scores(model: str, logits: NDArray[np.float32], beside: NDArray[np.float32]) -> Scores:
+def _scores(model: str, logits: NDArray[np.float32], expected: NDArray[np.float32]) -> Scores:
     step = read_model(SHIPPED / f"{model}.tflite").logit_steps
     assert step is not None, "what ships is int8"
-    off = np.abs(logits.astype(np.float64) - beside) / step
-    return Scores(len(logits), float((logits == beside).mean()), round(float(off.max()), 3))
+    off = np.abs(logits.astype(np.float64) - expected) / step
+    return Scores(len(logits), float((logits == expected).mean()), round(float(off.max()), 3))
 
 
 def _label(place: Place) -> str:
     return f"{place.name} {place.python} {place.runtime}"
 
 
-def as_json(rows: Sequence[Row], of: str) -> str:
+def as_json(rows: Sequence[Row], source: str) -> str:
     """The whole matrix."""
     whole = {
-        "images": of,
+        "images": source,
         "reference": REFERENCE,
         "not_shown": NOT_SHOWN,
         "rows": [asdict(row) for row in rows],
@@ -289,7 +288,7 @@ def as_json(rows: Sequence[Row], of: str) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
-def as_markdown(rows: Sequence[Row], of: str) -> str:
+def as_markdown(rows: Sequence[Row], source: str) -> str:
     """The matrix as the README has it."""
     head = ("board", "Python", "runtime", "installed from", "golden vectors off",
             *(f"{model}, {seen.images} images" for model, seen in rows[0].scores.items()),
@@ -308,7 +307,9 @@ def as_markdown(rows: Sequence[Row], of: str) -> str:
             f"{row.peak / 1e6:.0f} MB",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"Scores: {of}, beside those of the first line. {NOT_SHOWN}", ""])
+    return "\n".join(
+        [*lines, "", f"Scores: {source}, beside those of the first line. {NOT_SHOWN}", ""]
+    )
 
 
 def _told(row: Row, scores: Scores) -> str:

@@ -96,7 +96,7 @@ def gather(
     wheel: Path,
     target: Target,
     into: Path,
-    beside: Sequence[Path] = (),
+    folders: Sequence[Path] = (),
     extras: Sequence[str] = (),
 ) -> None:
     """Download all that `wheel` needs on `target` into a folder.
@@ -105,7 +105,7 @@ def gather(
         wheel: the device wheel.
         target: what it is to run on.
         into: holds no wheels yet.
-        beside: folders with wheels that no index has.
+        folders: with wheels that no index has.
         extras: of `wheel`, that are wanted too.
 
     Raises:
@@ -113,7 +113,7 @@ def gather(
     """
     into.mkdir(parents=True, exist_ok=True)
     own = _for_runtime(requirements([wheel], target, extras), target)
-    options = [option for folder in beside for option in ("--find-links", str(folder))]
+    options = [option for folder in folders for option in ("--find-links", str(folder))]
     wanted = own
     while wanted:
         names = [f"{each.name}{each.specifier}" for each in wanted.values()]

@@ -12,6 +12,7 @@ from edge_app.backends.choice import open_session
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import RawOutputs
 from edge_app.core.errors import ModelError, UsageError
+from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
@@ -121,14 +122,21 @@ class Classifier:
         """A picture → logits (15,) and map (h, w, 15), float32."""
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
-    def classify(self, image: Radiograph) -> Findings:
-        """Score one radiograph, if it looks like one that can be."""
+    def classify(self, image: Radiograph, watch: Watch = unwatched) -> Findings:
+        """Score one radiograph, if it looks like one that can be; `watch` is told each step."""
+        watch("resize")
         resized = self.resized(image.picture)
+        watch("check")
         check = self.judged(image, resized)
         if check and check.flagged and not self.force:
             nothing = np.zeros((0, 0, len(LABELS)), np.float32)
             return Findings((), nothing, image.warnings, check.kind == BLANK, check)
-        return self.findings(image, resized, self.session.run(self.tensor(resized)), check)
+        watch("quantize")
+        tensor = self.tensor(resized)
+        watch("invoke")
+        raw = self.session.run(tensor)
+        watch("finish")
+        return self.findings(image, resized, raw, check)
 
     def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> InputCheckResult | None:
         """What the input check makes of an image; None where the model has none."""

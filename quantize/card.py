@@ -127,14 +127,14 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _facts(model: ModelFile) -> str:
     manifest = model.manifest
-    given = manifest["input"]
+    image = manifest["input"]
     gates = manifest["quantization"].get("gates")
     judged = "not judged" if gates is None else "all passed" if gates["passed"] else "NOT passed"
     return markdown_table(
         ("", ""),
         [
             ("architecture", manifest["architecture"]),
-            ("input", f"{given['height']}×{given['width']} gray, {given['dtype']}"),
+            ("input", f"{image['height']}×{image['width']} gray, {image['dtype']}"),
             ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
             ("scheme", manifest["quantization"]["scheme"]),
             ("gates against the float network", judged),

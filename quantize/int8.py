@@ -33,7 +33,7 @@ NO_SPAN: Final = 1e-3
 
 @dataclass(frozen=True)
 class Spans:
-    """real = slope · given + intercept, label by label, for logits and map alike.
+    """real = slope · output + intercept, label by label, for logits and map alike.
 
     Attributes:
         slope: float32 (15,), positive.
@@ -70,8 +70,8 @@ def in_int8(
     farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
     calibration = np.concatenate([pictures, everything[farthest]])
     flatbuffer = to_int8(in_spans(network, spans), calibration)
-    given = spans.slope * _logits(flatbuffer, pictures) + spans.intercept
-    shift = (logits[: len(pictures)] - given).mean(axis=0)
+    quantized_logits = spans.slope * _logits(flatbuffer, pictures) + spans.intercept
+    shift = (logits[: len(pictures)] - quantized_logits).mean(axis=0)
     return flatbuffer, Spans(spans.slope, (spans.intercept + shift).astype(np.float32))
 
 

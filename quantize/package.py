@@ -1,4 +1,4 @@
-"""Flatbuffer + what is known of it → one model file with manifest and golden vectors."""
+"""A converted network and what is known of it → one model file: manifest, golden vectors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.protocol import Backend
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.labels import LABELS
@@ -59,8 +60,8 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
             `uint8 XOR 0x80`.
     """
     interpreter = find_interpreter().interpreter(model_content=flatbuffer)
-    (given,) = interpreter.get_input_details()
-    image = describe_tensor(given)
+    (detail,) = interpreter.get_input_details()
+    image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
     if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
         raise ConversionError("the graph does not end in 15 logits and their map")
@@ -92,7 +93,7 @@ def package(
     quantization: dict[str, Any],
     spans: dict[str, list[float]] | None = None,
 ) -> ModelFile:
-    """Write the model file, with the golden outputs that the runtime here gives.
+    """Write a model file, with the golden outputs that the runtime here gives.
 
     Args:
         path: of the file to write.
@@ -101,6 +102,9 @@ def package(
         run: where calibration, operating points and training facts come from.
         quantization: scheme and calibration set, for the manifest.
         spans: by which the graph's outputs become logits, if they are not.
+
+    Raises:
+        ConversionError: the graph is not one that the device expects.
     """
     image, outputs = tensors(flatbuffer)
     runtime = find_interpreter()
@@ -126,30 +130,43 @@ def package(
         "quantization": quantization,
         "metrics": {},
     }
-    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
-    blank = Golden(
-        inputs,
-        *(
-            np.zeros((len(inputs), *outputs[part]["shape"][1:]), outputs[part]["dtype"])
-            for part in ("logits", "map")
-        ),
-    )
-    _, draft = model_file.assemble(path, flatbuffer, manifest, blank)
-    session = runtime.open(draft)
-    answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
-    golden = Golden(
-        inputs, np.stack([a.logits for a in answers]), np.stack([a.map for a in answers])
-    )
+    golden = golden_vectors(path, flatbuffer, manifest, runtime)
     return model_file.write(path, flatbuffer, manifest, golden)
 
 
-def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str, Any]) -> ModelFile:
-    """The same model file with headline metrics and the outcome of the gates in its manifest.
+def golden_vectors(
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Backend
+) -> Golden:
+    """`golden_inputs`, and what a runtime answers to them.
 
     Args:
-        model: as it was packaged.
+        path: names the model in errors.
+        flatbuffer: a network.
+        manifest: says what its input and outputs are.
+        runtime: the interpreter.
+    """
+    image = manifest["input"]
+    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
+    draft = ModelFile(path, flatbuffer, manifest, Golden(inputs, inputs[:0], inputs[:0]))
+    session = runtime.open(draft)
+    answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
+    logits = np.stack([answer.logits for answer in answers])
+    return Golden(inputs, logits, np.stack([answer.map for answer in answers]))
+
+
+def with_evidence(
+    draft: ModelFile, path: Path, reports: dict[str, Report], gates: dict[str, Any]
+) -> ModelFile:
+    """Write a draft anew, with its headline metrics and the outcome of the gates in its manifest.
+
+    Args:
+        draft: see `package`.
+        path: of the file to write.
         reports: by prefix of their metrics' names.
         gates: see `gates.record`.
+
+    Raises:
+        OSError: it cannot be written.
     """
     metrics: dict[str, Any] = {}
     for prefix, report in reports.items():
@@ -158,8 +175,6 @@ def with_evidence(model: ModelFile, reports: dict[str, Report], gates: dict[str,
         for key in ("auroc", "average_precision"):
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
-    quantization = {**model.manifest["quantization"], "gates": gates}
-    manifest = {**model.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(
-        *(model.path, model.flatbuffer, manifest, model.golden, model.edgetpu, model.check_weights)
-    )
+    quantization = {**draft.manifest["quantization"], "gates": gates}
+    manifest = {**draft.manifest, "metrics": metrics, "quantization": quantization}
+    return model_file.write(path, draft.flatbuffer, manifest, draft.golden)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
 from edge_app.comparison.compare import compare
 from edge_app.comparison.gates import judge, record
 from edge_app.comparison.tables import print_comparison
+from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.convert import calibration_rows
 from quantize.int8 import in_int8, span_pictures
@@ -34,9 +37,23 @@ def quantize_run(
     seed: int,
     console: Console,
 ) -> ModelFile:
-    """Convert with `images` training images, package, evaluate on test, print what differs.
+    """Convert, evaluate beside the float network on test, print what differs, write the model file.
 
-    The model file is written whether or not it passes the gates, and says which it passes.
+    The model file is written once, at the end, whether or not it passes the gates, and says which
+    it passes. Both reports go into `reports` of the run folder.
+
+    Args:
+        run: whose network.
+        cached: images with a training and a test split.
+        name: the model's.
+        path: of the model file.
+        images: how many training images to calibrate with, at most.
+        seed: of their choice.
+        console: for progress.
+
+    Raises:
+        DatasetError: there are no training or no test images.
+        ConversionError: the network does not convert to what the device expects.
     """
     training, test = cached.split("train"), cached.split("test")
     if not len(training) or not len(test):
@@ -59,15 +76,24 @@ def quantize_run(
         },
         "packages": versions("ai-edge-litert"),
     }
-    model = package(path, name, flatbuffer, run, facts, spans.as_dict())
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        # The device's own route answers, and tries its runtime with a file in another process.
+        draft = package(Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict())
+        reports, gates = _judged(run, test, name, draft, console)
+    return with_evidence(draft, path, reports, gates)
 
-    reports = run.folder / "reports"
+
+def _judged(
+    run: FinishedRun, test: Cached, name: str, draft: ModelFile, console: Console
+) -> tuple[dict[str, Report], dict[str, Any]]:
+    """Both reports on test, by prefix of their metrics, and the outcome of the gates."""
+    folder = run.folder / "reports"
     # Never an older run's report: what is compared must be what was converted.
     float_report = evaluate_float(run, test, "test", name)
-    write_all(float_report, reports, "float")
-    int8_report = evaluate(model, test, "test", console)
-    write_all(int8_report, reports, "int8")
+    write_all(float_report, folder, "float")
+    int8_report = evaluate(draft, test, "test", console)
+    write_all(int8_report, folder, "int8")
     comparison = compare(float_report, int8_report)
-    verdicts = judge(comparison)
-    print_comparison(comparison, verdicts)
-    return with_evidence(model, {"": int8_report, "float_": float_report}, record(verdicts))
+    results = judge(comparison)
+    print_comparison(comparison, results)
+    return {"": int8_report, "float_": float_report}, record(results)

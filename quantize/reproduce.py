@@ -14,11 +14,12 @@ from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.pipeline import quantize_run
 from train.cache import Cached
-from train.cli import read_data, read_teachers
 from train.float_report import evaluate, write_all
+from train.options import read_data
 from train.recipes import RECIPES, TEACHERS
 from train.run import open_run, refit, train
 from train.subgroups import subgroups
+from train.teacher_files import read_teachers
 
 
 def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:

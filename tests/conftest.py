@@ -14,6 +14,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
+from tests import markers
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
 
 # A job in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
@@ -39,6 +41,17 @@ NIH_HEADER = (
 
 Row = tuple[str, str, int]
 """Image name, its findings joined by `|`, patient."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    markers.configure(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses among them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function):
+            markers.mark(item)
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +181,7 @@ def finished_run(small_nih: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A run folder of the small network, trained for two epochs; its cache lies beside it."""
     from rich.console import Console
 
-    from train.cli import read_data
+    from train.options import read_data
     from train.recipes import Recipe
     from train.run import train
 

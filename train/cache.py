@@ -23,7 +23,7 @@ from edge_app.core.errors import ImageError
 from edge_app.evaluation.report import dataset_digest
 from edge_app.evaluation.splits import Split, split_by_patient
 from edge_app.model.preprocess import InputSpec, resize
-from train.datasets import Dataset
+from train.datasets.dataset import Dataset
 from train.errors import DatasetError
 
 DECODING_VERSION = 2

@@ -16,7 +16,8 @@ from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
 from train.errors import DatasetError, RunError
-from train.networks import NETWORKS, load_imagenet, with_auxiliary
+from train.networks.parts import with_auxiliary
+from train.networks.registry import NETWORKS, pretrained
 from train.predict import logits_only, macro_auroc
 from train.recipes import Recipe
 from train.resume import (
@@ -39,9 +40,9 @@ def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
     """
     keras.utils.set_random_seed(recipe.seed)
     side = None if any_size else recipe.side
-    model = NETWORKS[recipe.network](side, dropout=recipe.dropout, lowpass=recipe.lowpass)
+    model = NETWORKS[recipe.network].build(side, dropout=recipe.dropout, lowpass=recipe.lowpass)
     if recipe.imagenet:
-        load_imagenet(model)
+        pretrained(recipe.network).load(model)
     return model
 
 
@@ -150,27 +151,9 @@ def fit(
         console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
 
     tf.config.experimental.enable_op_determinism()
-    network = build(recipe, any_size=recipe.early_epochs > 0)
-    if teachers and recipe.continued:
-        continue_from(network, teachers.last)
-    else:
-        start_at_prevalence(network, goals)
-    model = trained_part(network, recipe)
+    model = trained_part(_started(recipe, goals, teachers), recipe)
     steps = len(train) // recipe.batch
-    decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
-    optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(
-            0.0 if recipe.warmup else recipe.learning_rate,
-            decay_steps,
-            warmup_target=recipe.learning_rate if recipe.warmup else None,
-            warmup_steps=round(recipe.warmup * steps),
-        ),
-        weight_decay=recipe.weight_decay,
-        use_ema=recipe.ema > 0,
-        ema_momentum=recipe.ema or 0.99,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    model.compile(optimizer, sigmoid_crossentropy(recipe.auxiliary))
+    model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
 
     def exchange(epoch: int, logs: dict[str, float]) -> None:
         if recipe.ema:
@@ -197,6 +180,34 @@ def fit(
         shuffle=False,  # `batches` has done it
         verbose=0,
     )
+
+
+def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None) -> keras.Model:
+    """The recipe's network with the weights that training begins with."""
+    network = build(recipe, any_size=recipe.early_epochs > 0)
+    if teachers and recipe.continued:
+        continue_from(network, teachers.last)
+    else:
+        start_at_prevalence(network, goals)
+    return network
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with the recipe's schedule over epochs of so many steps."""
+    decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(
+            0.0 if recipe.warmup else recipe.learning_rate,
+            decay_steps,
+            warmup_target=recipe.learning_rate if recipe.warmup else None,
+            warmup_steps=round(recipe.warmup * steps),
+        ),
+        weight_decay=recipe.weight_decay,
+        use_ema=recipe.ema > 0,
+        ema_momentum=recipe.ema or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
 
 
 def _keeping(

@@ -248,7 +248,5 @@ def require_check(model: ModelFile) -> InputCheck:
         RunError: it has none.
     """
     if model.input_check is None:
-        raise RunError(
-            f"{model.path}: has no input check: python -m quantize input-check writes one"
-        )
+        raise RunError(f"{model.path}: has no input check: python -m train input-check writes one")
     return model.input_check

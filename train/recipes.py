@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeVar
 
 from train.augment import Augmentation
-from train.networks import DEFAULT_SIZES
+from train.networks.registry import NETWORKS
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Recipe:
 
     @property
     def side(self) -> int:
-        return self.size or DEFAULT_SIZES[self.network]
+        return self.size or NETWORKS[self.network].size
 
     def side_of_epoch(self, epoch: int) -> int:
         """Side of the training images in this epoch, counted from 0."""

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
+from edge_app.images.array import from_array
+from edge_app.images.radiograph import Radiograph
 from edge_app.model.calibration import calibrated
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import score_all, unbroken
 from train.cache import Cached
 from train.errors import DatasetError
 
@@ -91,4 +95,9 @@ def ensemble(members: Sequence[Teacher]) -> Teachers:
 
 def model_file_logits(classifier: Classifier, cached: Cached) -> NDArray[np.float32]:
     """Logits M×15 of a model file over cached images of its size."""
-    return np.stack([classifier.logits(cached.images[row])[0] for row in cached.rows])
+    pictures = (from_array(cached.images[row]) for row in cached.rows)
+
+    def score(one: Classifier, source: object, image: Radiograph) -> NDArray[np.float32]:
+        return one.logits(image.picture)[0]
+
+    return np.stack([each for _, each in unbroken(score_all(pictures, classifier, ready, score))])

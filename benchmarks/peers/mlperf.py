@@ -17,7 +17,8 @@ import mlperf_loadgen as loadgen
 
 from edge_app.images.radiograph import Limits
 from edge_app.performance.combinations import Cell, opened
-from edge_app.pipeline.batch import classify_all, read_source
+from edge_app.pipeline.batch import classify_all
+from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.writers import CsvWriter
 
 MEASURES = {

@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Final, NoReturn
 
@@ -69,7 +69,7 @@ def options(
 
 
 def main() -> NoReturn:
-    """Every error one line and an exit code of its own, never a traceback."""
+    """This process as a command: its arguments, its streams, its exit code."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
     if sys.stderr is None:  # closed by the caller: there is nobody to complain to
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
@@ -79,34 +79,52 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         # By line: what is answered is out, whatever happens next.
         stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    code = run(sys.argv[1:])
     try:
-        code = _run(application(sys.argv[1] if len(sys.argv) > 1 else ""))
-    except EdgeCxrError as error:
-        complain(str(error))
-        code = error.exit_code
-    except KeyboardInterrupt:
-        complain("interrupted")
-        code = EXIT_INTERRUPTED
-    except MemoryError:
-        complain("out of memory: close other programs, or lower --max-pixels")
-        code = EXIT_MODEL
-    except ImportError as error:
-        complain(not_loaded(error))
-        code = EXIT_MODEL
+        sys.stdout.flush()
+    except OSError:  # `run` has said so; what is still buffered must not fail again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     gc.freeze()  # the collector need not look through what goes away with the process
     sys.exit(code)
 
 
-def _run(app: typer.Typer) -> int:
+def run(arguments: Sequence[str], program: str | None = None) -> int:
+    """Run one command line, with every error as one line on `sys.stderr`, never a traceback.
+
+    It prints to `sys.stdout`, flushes it, and leaves the process as it is: signal handlers, streams
+    and the garbage collector are the caller's.
+
+    Args:
+        arguments: of the command line, without the program's name.
+        program: its name in usage lines; default: what this process was started as.
+
+    Returns:
+        The exit code, see `edge_app.core.errors`.
+    """
+    try:
+        return _run(application(arguments[0] if arguments else ""), arguments, program)
+    except EdgeCxrError as error:
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return EXIT_INTERRUPTED
+    except MemoryError:
+        complain("out of memory: close other programs, or lower --max-pixels")
+        return EXIT_MODEL
+    except ImportError as error:
+        complain(not_loaded(error))
+        return EXIT_MODEL
+
+
+def _run(app: typer.Typer, arguments: Sequence[str], program: str | None) -> int:
     """Typer's own exit code, with everything printed by the time it is known."""
     try:
         try:
-            app()
+            app(arguments, prog_name=program)
         except SystemExit as ended:
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
-        with suppress(OSError):  # what is still buffered is not to fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,12 +20,22 @@ from edge_app.cli.options import (
     ModelOption,
     OperatingPointOption,
     ThreadsOption,
+    WorkersOption,
     open_classifier,
 )
+from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_MODEL, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
 from edge_app.model.shipped import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+    from edge_app.pipeline.heatmaps import HeatmapWriter
+    from edge_app.pipeline.reader import Reader
+    from edge_app.pipeline.sources import Sources
+    from edge_app.pipeline.tally import Tally
+    from edge_app.pipeline.writers import Writer
 
 
 def classify(
@@ -38,9 +49,7 @@ def classify(
     runtime: RuntimeOption = None,
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
-    ] = None,
+    workers: WorkersOption = None,
     top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
@@ -65,11 +74,8 @@ def classify(
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
-    from edge_app.core.console import complain
-    from edge_app.pipeline.batch import classify_all, read_source, with_progress
+    from edge_app.pipeline.batch import classify_all
     from edge_app.pipeline.sources import Sources
-    from edge_app.pipeline.workers import Reader
-    from edge_app.pipeline.writers import CsvWriter, JsonWriter, TableWriter, Writer
 
     if (camera is None) == (not images):
         raise UsageError("give IMAGE... or --camera N: one of them, not both")
@@ -79,48 +85,69 @@ def classify(
     workers = workers or (cores() if many else 1)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     classifier = open_classifier(model, operating_point, options, force=force)
-    # What is drawn on, or rectified, is read at its full size.
-    whole = bool(heatmap or film)
-    least = None if whole else classifier.model.input_spec.least
     # Only JSON and a heatmap's name hold the file's digest.
-    read_one: Reader = partial(read_source, least=least, digest=json or heatmap is not None)
-    if camera is not None:
-        from edge_app.film.camera import camera_reader
-
-        images, read_one = [f"camera {camera}"], camera_reader(camera)
-    if film or camera is not None:
-        from edge_app.film.rectify import film_reader
-
-        read_one = film_reader(read_one, classifier.check, classifier.model.input_spec)
-    images = images or []
-    sources = Sources(images, recursive)
-    writer: Writer
-    if json:
-        writer = JsonWriter(classifier, top, many, sys.stdout)
-    elif csv:
-        writer = CsvWriter(classifier, sys.stdout)
-    else:
-        writer = TableWriter(classifier, top, sys.stdout)
+    read = _reader(classifier, film, camera, whole=bool(heatmap), digest=bool(json or heatmap))
+    sources = Sources(images or [f"camera {camera}"], recursive)
+    writer: Writer = _printer(classifier, top, many, json, csv)
     heatmaps = None
     if heatmap:
         from edge_app.pipeline.heatmaps import HeatmapWriter
 
         writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
-    # A bar among the answers would tear them: it is for output that goes elsewhere.
-    shown = many and sys.stderr.isatty() and not sys.stdout.isatty()
-    tally = classify_all(
-        with_progress(sources, "classifying") if shown else sources,
-        classifier,
-        writer,
-        Limits(max_bytes, max_pixels),
-        workers,
-        read_one,
-    )
+    shown = _with_bar(sources) if many else sources
+    tally = classify_all(shown, classifier, writer, Limits(max_bytes, max_pixels), workers, read)
     if tally.answered:
         writer.close()
     sys.stdout.flush()
+    raise typer.Exit(_ended(tally, sources, heatmaps, many))
+
+
+def _reader(
+    classifier: Classifier, film: bool, camera: int | None, *, whole: bool, digest: bool
+) -> Reader[str]:
+    """What makes a picture of a source; `whole`: at its full size, because it is drawn on."""
+    from edge_app.pipeline.reader import read_source
+
+    spec = classifier.model.input_spec
+    read: Reader[str] = partial(
+        read_source, least=None if whole or film else spec.least, digest=digest
+    )
+    if camera is not None:
+        from edge_app.film.camera import camera_reader
+
+        read = camera_reader(camera)
+    if film or camera is not None:
+        from edge_app.film.rectify import film_reader
+
+        read = film_reader(read, classifier.check, spec)
+    return read
+
+
+def _printer(classifier: Classifier, top: int | None, many: bool, json: bool, csv: bool) -> Writer:
+    """What prints answers on standard output."""
+    from edge_app.pipeline.writers import CsvWriter, JsonWriter, TableWriter
+
+    if json:
+        return JsonWriter(classifier, top, many, sys.stdout)
+    if csv:
+        return CsvWriter(classifier, sys.stdout)
+    return TableWriter(classifier, top, sys.stdout)
+
+
+def _with_bar(sources: Sources) -> Iterable[str]:
+    """With a progress bar where the answers go elsewhere: among them it would tear them."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        return sources
+    from edge_app.pipeline.progress import with_progress
+
+    return with_progress(sources, "classifying")
+
+
+def _ended(tally: Tally, sources: Sources, heatmaps: HeatmapWriter | None, many: bool) -> int:
+    """Say how the batch went; its exit code."""
     if sources.left_out:
-        what = "hidden entries" if recursive else "hidden entries and subfolders (see --recursive)"
+        hidden = "hidden entries"
+        what = hidden if sources.recursive else f"{hidden} and subfolders (see --recursive)"
         complain(f"left out: {sources.left_out} {what}")
     if tally.interrupted:
         complain(f"interrupted after {tally.answered} answers")
@@ -131,5 +158,5 @@ def classify(
         complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
     if heatmaps and heatmaps.failed and not tally.interrupted:
         complain(f"{heatmaps.failed} heatmap(s) not written")
-        raise typer.Exit(EXIT_MODEL)
-    raise typer.Exit(tally.exit_code)
+        return EXIT_MODEL
+    return tally.exit_code

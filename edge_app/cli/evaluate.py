@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -20,11 +21,16 @@ from edge_app.cli.options import (
     ModelOption,
     OperatingPointOption,
     ThreadsOption,
+    WorkersOption,
     open_classifier,
 )
-from edge_app.core.errors import UsageError
+from edge_app.core.console import complain
+from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, UsageError
+from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
 from edge_app.model.shipped import DEFAULT_MODEL
+
+Item = TypeVar("Item")
 
 
 def evaluate(
@@ -50,33 +56,48 @@ def evaluate(
     runtime: RuntimeOption = None,
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
+    workers: WorkersOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
     json: JsonOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
-    from edge_app.core.console import complain
-    from edge_app.evaluation import evaluate as evaluation
+    from edge_app.evaluation.evaluate import evaluate as write_report
+    from edge_app.evaluation.evaluate import journal_of, part
+    from edge_app.evaluation.journal import HOW_TO_GO_ON
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
-    from edge_app.pipeline.batch import with_progress
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    wanted = evaluation.part(load(folder, labels), split, limit)
-    options = BackendOptions(chosen(backend, runtime, delegate), threads)
+    wanted = part(load(folder, labels), split, limit)
+    workers = workers or cores()
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     classifier = open_classifier(model, operating_point, options)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
-    made, code = evaluation.evaluate(
-        wanted,
-        classifier,
-        place,
-        retest=retest,
-        limits=Limits(max_bytes, max_pixels),
-        progress=partial(with_progress, doing="evaluating") if sys.stderr.isatty() else iter,
-    )
-    if made is not None:
-        print(dumps(made.content, indent=2) if json else summary(made))
-        complain(f"written: {place} and {place.with_suffix('.npz').name}")
-    raise typer.Exit(code)
+    try:
+        made = write_report(
+            wanted,
+            classifier,
+            place,
+            retest=retest,
+            limits=Limits(max_bytes, max_pixels),
+            workers=workers,
+            progress=_progress(),
+            say=complain,
+        )
+    except KeyboardInterrupt:
+        complain(f"interrupted: what was answered is in {journal_of(place)}; {HOW_TO_GO_ON}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    print(dumps(made.content, indent=2) if json else summary(made))
+    complain(f"written: {place} and {place.with_suffix('.npz').name}")
+    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _progress() -> Callable[[Iterable[Item]], Iterable[Item]]:
+    if not sys.stderr.isatty():
+        return iter
+    from edge_app.pipeline.progress import with_progress
+
+    return partial(with_progress, doing="evaluating")

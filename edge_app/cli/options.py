@@ -21,6 +21,9 @@ ThreadsOption = Annotated[
     int | None,
     typer.Option(min=1, max=64, help="Of the interpreter; default: the fastest when tried here."),
 ]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
+]
 OperatingPointOption = Annotated[
     str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
 ]

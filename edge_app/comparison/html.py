@@ -10,12 +10,12 @@ from edge_app import DISCLAIMER
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import YARDSTICK, GateResult
-from edge_app.comparison.style import STYLE
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
 from edge_app.core.errors import OutputError
 from edge_app.core.files import write_whole
 from edge_app.core.svg import element, escape
 
+STYLE: Final = Path(__file__).with_name("page.css")
 # No script, no network: a page that somebody else's report made must not be able to call home.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 OTHER_METRICS: Final = {
@@ -105,7 +105,8 @@ def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+            f"<title>{escape(title)}</title>\n<style>\n{STYLE.read_text('utf-8')}</style>",
+            "</head>\n<body>\n<main>",
             _header(content, verdicts, title),
             *sections,
             f"<footer>{escape(DISCLAIMER)}</footer>\n</main>\n</body>\n</html>\n",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,16 +20,7 @@ from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
 from edge_app.core import machine
-from edge_app.core.console import complain
-from edge_app.core.errors import (
-    EXIT_DONE,
-    EXIT_INPUT,
-    EXIT_INTERRUPTED,
-    DatasetError,
-    ImageError,
-    OutputError,
-    UsageError,
-)
+from edge_app.core.errors import DatasetError, ImageError, OutputError, UsageError
 from edge_app.core.plain_text import printable
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
@@ -35,11 +28,11 @@ from edge_app.evaluation.labelled import Labelled, LabelledImage
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
-from edge_app.images.radiograph import Limits
+from edge_app.images.radiograph import Limits, Picture, Radiograph
 from edge_app.images.read import read_image
 from edge_app.labels import LABELS
-from edge_app.model.preprocess import resize
-from edge_app.pipeline.batch import interruptible
+from edge_app.pipeline.interrupts import interruptible
+from edge_app.pipeline.route import score_all
 
 JOURNAL_VERSION: Final = 1
 ALL: Final = "all"
@@ -127,13 +120,20 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
     )
 
 
-def answer(
-    classifier: Classifier, picture: NDArray[np.uint8], image: str, retest: bool
+def logits_of(
+    classifier: Classifier, picture: Picture, image: str, retest: bool
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Logits (15,) of a picture of the network's size, and of its perturbations if `retest`."""
+    """Logits (15,) of a picture; if `retest`, also of its perturbations, by their keys.
+
+    Args:
+        classifier: who answers.
+        picture: of any size.
+        image: its name, on which the perturbations depend.
+    """
+    resized = classifier.resized(picture)
     keys = PERTURBATIONS if retest else ()
-    changed = {key: classifier.logits(perturbed(picture, key, image))[0] for key in keys}
-    return classifier.logits(picture)[0], changed
+    changed = {key: classifier.logits(perturbed(resized, key, image))[0] for key in keys}
+    return classifier.logits(resized)[0], changed
 
 
 @dataclass(frozen=True)
@@ -190,15 +190,22 @@ def _from_hex(text: str) -> Floats:
 Progress = Callable[[Iterable[LabelledImage]], Iterable[LabelledImage]]
 
 
+def journal_of(out: Path) -> Path:
+    """Where the answers are kept while the report `out` is not written."""
+    return out.with_name(f"{out.name}.journal")
+
+
 def evaluate(
     wanted: Part,
     classifier: Classifier,
     out: Path,
     *,
-    retest: bool,
-    limits: Limits,
+    retest: bool = False,
+    limits: Limits | None = None,
+    workers: int = 1,
     progress: Progress = iter,
-) -> tuple[Report | None, int]:
+    say: Callable[[str], None] = lambda line: None,
+) -> Report:
     """Score a folder's images and write the report to `out`, or go on where that stopped.
 
     Args:
@@ -206,28 +213,30 @@ def evaluate(
         classifier: who answers.
         out: the report's JSON; the journal stands beside it while there is work left.
         retest: also score each image under every perturbation.
-        limits: what images are refused unread.
+        limits: what images are refused unread; the usual ones if None.
+        workers: images worked on at once; their number changes no answer.
         progress: shows the images go by.
+        say: is told what a person at a terminal wants to know: images left out, going on.
 
     Returns:
-        The report, and an exit code: `EXIT_INPUT` where images were left out, the others being in
-        the report; `EXIT_INTERRUPTED` without a report after Ctrl-C.
+        The report, which also tells which images were left out.
 
     Raises:
         DatasetError: no image could be read.
         OutputError: journal or report cannot be written; what was answered is kept.
+        KeyboardInterrupt: after Ctrl-C, between two images; what was answered is kept.
     """
-    journal_path = out.with_name(f"{out.name}.journal")
-    try:
-        with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
-            answers, left_out = _answers(wanted, classifier, journal, retest, limits, progress)
-            made = _report(wanted, classifier, answers, left_out)
-            _write(made, out, journal_path)
-            journal.remove()
-    except KeyboardInterrupt:
-        complain(f"interrupted: what was answered is in {journal_path}; {HOW_TO_GO_ON}")
-        return None, EXIT_INTERRUPTED
-    return made, EXIT_INPUT if left_out else EXIT_DONE
+    journal_path = journal_of(out)
+    with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
+        known = dict(_kept(journal.records, wanted.images, retest))
+        if known:
+            say(f"going on: {len(known)} of {len(wanted.images)} images are answered already")
+        scoring = partial(_answers, classifier, retest, limits or Limits(), workers)
+        left_out = _complete(known, wanted, journal, scoring, progress, say)
+        made = _report(wanted, classifier, known, left_out)
+        _write(made, out, journal_path)
+        journal.remove()
+    return made
 
 
 def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, Any]:
@@ -255,40 +264,50 @@ def _who_answers(classifier: Classifier) -> dict[str, Any]:
     return {**known, "threads": classifier.asked.threads}
 
 
-def _answers(
+Outcome = tuple[LabelledImage, Answer | ImageError]
+"""An image, and its answer or what is wrong with it."""
+
+Scoring = Callable[[Iterable[LabelledImage]], Generator[Outcome, None, None]]
+
+
+def _complete(
+    known: dict[str, Answer],
     wanted: Part,
-    classifier: Classifier,
     journal: Journal,
-    retest: bool,
-    limits: Limits,
+    scoring: Scoring,
     progress: Progress,
-) -> tuple[dict[str, Answer], list[tuple[str, str]]]:
-    """An answer to each image that can be read, by name, and those that were left out."""
-    answers = dict(_kept(journal.records, wanted.images, retest))
-    if answers:
-        complain(f"going on: {len(answers)} of {len(wanted.images)} images are answered already")
+    say: Callable[[str], None],
+) -> list[tuple[str, str]]:
+    """Add what is not known yet to `known` and the journal; name and reason of the left out."""
     left_out = list(wanted.left_out)
-    _name(left_out[:NAMED])
+    _name(left_out[:NAMED], say)
     with interruptible() as interrupted:
-        for image in progress([i for i in wanted.images if i.name not in answers]):
-            if interrupted():
-                raise KeyboardInterrupt
-            try:
-                given = _answer(image, classifier, retest, limits)
-            except ImageError as error:
-                left_out.append((image.name, str(error)))
-                _name(left_out[-1:] if len(left_out) <= NAMED else [])
-                continue
-            answers[image.name] = given
-            journal.append(given.as_record())
+        todo = [image for image in wanted.images if image.name not in known]
+        with closing(scoring(_until(interrupted, progress(todo)))) as answered:
+            for image, answer in answered:
+                if isinstance(answer, ImageError):
+                    left_out.append((image.name, str(answer)))
+                    _name(left_out[-1:] if len(left_out) <= NAMED else [], say)
+                else:
+                    known[image.name] = answer
+                    journal.append(answer.as_record())
     if len(left_out) > NAMED:
-        complain(f"left out: {len(left_out) - NAMED} more")
-    return answers, left_out
+        say(f"left out: {len(left_out) - NAMED} more")
+    return left_out
 
 
-def _name(left_out: Sequence[tuple[str, str]]) -> None:
+def _until(
+    interrupted: Callable[[], bool], images: Iterable[LabelledImage]
+) -> Iterator[LabelledImage]:
+    for image in images:
+        if interrupted():
+            raise KeyboardInterrupt
+        yield image
+
+
+def _name(left_out: Sequence[tuple[str, str]], say: Callable[[str], None]) -> None:
     for image, reason in left_out:
-        complain(f"left out: {printable(image)}: {reason}")
+        say(f"left out: {printable(image)}: {reason}")
 
 
 def _kept(
@@ -311,28 +330,43 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _answer(image: LabelledImage, classifier: Classifier, retest: bool, limits: Limits) -> Answer:
-    try:
-        stamp = _stamp(image.path)
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror}") from None
-    spec = classifier.model.input_spec
-    radiograph = read_image(image.path, limits, spec.least)
-    picture = resize(radiograph.picture, spec)
-    logits, changed = answer(classifier, picture, image.name, retest)
-    return Answer(image.name, stamp, radiograph.facts["sha256"], logits, changed)
+def _answers(
+    classifier: Classifier,
+    retest: bool,
+    limits: Limits,
+    workers: int,
+    images: Iterable[LabelledImage],
+) -> Generator[Outcome, None, None]:
+    """The route, with a reader of labelled images and a scorer that keeps logits."""
+    least = classifier.model.input_spec.least
+
+    def read(image: LabelledImage, limits: Limits) -> Radiograph:
+        try:
+            stamp = _stamp(image.path)
+        except OSError as error:
+            raise ImageError(f"cannot be read: {error.strerror}") from None
+        radiograph = read_image(image.path, limits, least)
+        radiograph.facts["stamp"] = stamp
+        return radiograph
+
+    def score(one: Classifier, image: LabelledImage, radiograph: Radiograph) -> Answer:
+        logits, changed = logits_of(one, radiograph.picture, image.name, retest)
+        facts = radiograph.facts
+        return Answer(image.name, facts["stamp"], facts["sha256"], logits, changed)
+
+    return score_all(images, classifier, read, score, limits, workers)
 
 
 def _report(
     wanted: Part,
     classifier: Classifier,
-    answers: dict[str, Answer],
+    known: dict[str, Answer],
     left_out: list[tuple[str, str]],
 ) -> Report:
-    images = [image for image in wanted.images if image.name in answers]
+    images = [image for image in wanted.images if image.name in known]
     if not images:
         raise DatasetError(f"{wanted.name}: not one of {len(left_out)} images could be read")
-    given = [answers[image.name] for image in images]
+    given = [known[image.name] for image in images]
     names = np.array([image.name for image in images])
     targets = np.stack([image.targets for image in images])
     keys = given[0].retest

@@ -17,7 +17,7 @@ import numpy as np
 from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.windowing import significant_bits, to_8bit
+from edge_app.images.windowing import windowed
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -29,7 +29,6 @@ TIFF_PHOTOMETRIC = 262
 TIFF_TILE_WIDTH = 322
 TIFF_TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
-CONTAINER_BITS = 16
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -242,14 +241,8 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
-    bits = significant_bits(int(values.max()))
-    pixels, facts["window"] = to_8bit(values.astype(np.uint16, copy=False), bits)
-    facts["bits"] = bits
+    pixels = windowed(values.astype(np.uint16, copy=False), facts, notes)
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
     tags = getattr(image, "tag_v2", None) or {}
     facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
-    if bits < CONTAINER_BITS:
-        notes.append(f"uses {bits} of 16 bits: windowed to them")
-    if "narrowed" in facts["window"]:
-        notes.append(f"has little contrast at {bits} bits: windowed to {facts['window']}")
     return Image.fromarray(255 - pixels if facts["inverted"] else pixels)

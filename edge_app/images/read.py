@@ -12,6 +12,7 @@ from typing import IO
 
 from edge_app.core.errors import ImageError, ImageTooLargeError
 from edge_app.core.files import TooLargeError, UnreadableError, read_bounded
+from edge_app.core.steps import Watch, unwatched
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 
@@ -24,6 +25,7 @@ def read_image(
     least: int | None = None,
     *,
     digest: bool = True,
+    watch: Watch = unwatched,
 ) -> Radiograph:
     """Read a radiograph from a file or an open binary stream.
 
@@ -33,12 +35,16 @@ def read_image(
         least: pixels that each side must keep where a decoder can shrink the picture on its way
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
+        watch: is told when bytes are read, and when they are decoded.
 
     Raises:
         ImageError: whatever is wrong with the file, in one line.
     """
     limits = limits or Limits()
-    return decode(read_bytes(source, limits), limits, least, digest=digest)
+    watch("read")
+    data = read_bytes(source, limits)
+    watch("decode")
+    return decode(data, limits, least, digest=digest)
 
 
 def decode(

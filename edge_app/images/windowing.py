@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ BIT_DEPTHS = (8, 10, 12, 14, 16)
 
 LOW_CONTRAST = 1 / 8
 """Share of the window below which deep pixels are stretched: at 8 bits they would be ≤ 32 grays."""
+
+CONTAINER_BITS = 16
 
 PIECE = 1 << 20
 """Pixels counted at a time; their number, not that of the rows, sets the cost."""
@@ -42,6 +46,24 @@ def to_8bit(values: NDArray[np.uint16], bits: int) -> tuple[NDArray[np.uint8], s
         return lut[values], f"{low}..{high} (narrowed: low contrast)"
     lut = (np.arange(1 << bits, dtype=np.uint32) >> (bits - 8)).astype(np.uint8)
     return lut[values], f"0..{(1 << bits) - 1}"
+
+
+def windowed(
+    values: NDArray[np.uint16], facts: dict[str, Any], notes: list[str]
+) -> NDArray[np.uint8]:
+    """Window the samples of a 16-bit picture, H×W, to 8 bits by the bits that they use.
+
+    `facts` get `bits` and `window`; `notes` get a line where the picture uses fewer than 16 bits,
+    and one where it has little contrast.
+    """
+    bits = significant_bits(int(values.max()))
+    pixels, window = to_8bit(values, bits)
+    facts.update(window=window, bits=bits)
+    if bits < CONTAINER_BITS:
+        notes.append(f"uses {bits} of {CONTAINER_BITS} bits: windowed to them")
+    if "narrowed" in window:
+        notes.append(f"has little contrast at {bits} bits: windowed to {window}")
+    return pixels
 
 
 def _middle(values: NDArray[np.uint16], bits: int) -> tuple[int, int]:

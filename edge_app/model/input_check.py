@@ -4,7 +4,7 @@ A network scores anything. So a much smaller one looks at the picture first: 16Ã
 8Ã—8 block contrasts of what the network would see, one hidden layer, and one output for a radiograph
 as it should be and for each kind of what it should not be. It was taught with radiographs, with
 radiographs spoilt on purpose, and with drawn clutter, and its limits are those that few held-out
-radiographs exceed (`python -m quantize input-check`). It takes some hundredths of a millisecond
+radiographs exceed (`python -m train input-check`). It takes some hundredths of a millisecond
 in numpy, and knows nothing of the network: the weights of both can change apart.
 """
 

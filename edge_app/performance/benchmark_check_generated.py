@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "b0abcf356cb522be88bf322dbc19ee75fbe1c55f7f0162955f83c75127ff9d40"
+SCHEMA_SHA256 = "bfe40e8306ef3f4ffba0cbbe005544d0213d3a68e95f561b8712bf877ec3e81e"
 
 VERSION = '2.22.3'
 import re

@@ -19,21 +19,14 @@ RIGHT: Final = 780
 ROW: Final = 48
 BAR: Final = 16
 
-STYLE: Final = """
-svg { background: #fff; font: 13px system-ui, "DejaVu Sans", sans-serif; }
-text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font-weight: 600; }
-.middle { text-anchor: middle; } .grid { stroke: #e3e3df; } .whisker { stroke: #1b1d1f; }
-.read { fill: #9aa1a9; } .decode { fill: #4c78a8; } .resize { fill: #72b7b2; }
-.quantize { fill: #b279a2; } .invoke { fill: #e8853d; } .finish { fill: #eeca3b; }
-.rate { fill: #4c78a8; }
-"""
+STYLE: Final = Path(__file__).with_name("plot.css")
 
 Cells = list[dict[str, Any]]
 
 
 def picture(result: Result) -> str:
     """A standalone SVG."""
-    body, at = [element("style", STYLE)], 28
+    body, at = [element("style", "\n" + STYLE.read_text("utf-8"))], 28
     for words in heading(result):
         body.append(text(LEFT, at, words, "quiet"))
         at += 18

@@ -18,17 +18,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.errors import EdgeCxrError, ImageError
+from edge_app.core.steps import STEPS
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
 
-STAGES: Final = ("read", "decode", "resize", "quantize", "invoke", "finish")
-"""File → bytes → gray picture → the network's size → tensor → outputs → findings.
-
-The last has the input check in it, which comes before the network where something is at stake.
-"""
-
-INVOKE: Final = STAGES.index("invoke")
+STAGES: Final = STEPS
+"""What `classify` does with an image, one after the other."""
 
 BATCH: Final = 5
 """Images between two looks at whether it has become steady."""
@@ -46,33 +42,31 @@ do: where it has instructions of its own, a neighbour on the same core hardly sl
 """
 
 
-def step(classifier: Classifier, path: str) -> list[int]:
-    """Classify one image; the times at which each of `STAGES` began and the last ended, in ns.
+def timed(classifier: Classifier, path: str) -> dict[str, int]:
+    """Classify one image as `classify` does; nanoseconds of each of `STAGES`, and in `total`.
 
     Raises:
         ImageError: it cannot be read any more; names it.
     """
-    from edge_app.images.radiograph import Limits
-    from edge_app.images.read import decode, read_bytes
+    from edge_app.pipeline.reader import read_source
+    from edge_app.pipeline.route import classified, score_all
 
-    clock, limits = time.perf_counter_ns, Limits()
-    times = [clock()]
-    try:
-        data = read_bytes(path, limits)
-        times.append(clock())
-        image = decode(data, limits, classifier.model.input_spec.least, digest=False)
-        times.append(clock())
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from None
-    resized = classifier.resized(image.picture)
-    times.append(clock())
-    tensor = classifier.tensor(resized)
-    times.append(clock())
-    raw = classifier.session.run(tensor)
-    times.append(clock())
-    classifier.findings(image, resized, raw, classifier.judged(image, resized))
-    times.append(clock())
-    return times
+    clock, begun = time.perf_counter_ns, dict[str, int]()
+
+    def watch(stage: str) -> None:
+        begun[stage] = clock()
+
+    least = classifier.model.input_spec.least
+    read = partial(read_source, least=least, digest=False, watch=watch)
+    score = partial(classified, watch=watch)
+    start = clock()
+    ((_, answer),) = score_all([path], classifier, read, score)
+    end = clock()
+    if isinstance(answer, ImageError):
+        raise ImageError(f"{path}: {answer}")
+    ends = [*(begun[stage] for stage in STAGES[1:]), end]
+    spent = {stage: stop - begun[stage] for stage, stop in zip(STAGES, ends, strict=True)}
+    return {**spent, "total": end - start}
 
 
 def warm_up(classifier: Classifier, images: Sequence[str], seconds: float) -> int:
@@ -81,9 +75,9 @@ def warm_up(classifier: Classifier, images: Sequence[str], seconds: float) -> in
     start = time.perf_counter()
     todo = cycle(images)
     while True:
-        times = [step(classifier, path) for path in islice(todo, BATCH)]
+        times = [timed(classifier, path)["total"] for path in islice(todo, BATCH)]
         done += BATCH
-        now = median(t[-1] - t[0] for t in times)
+        now = median(times)
         if now > before * (1 - STEADY) or time.perf_counter() - start > seconds / 4:
             return done
         before = now
@@ -111,10 +105,8 @@ def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> di
     end = clock() + int(seconds * 1e9)
     while clock() < end or len(samples["total"]) < MIN_SAMPLES:
         for path in images:
-            times = step(classifier, path)
-            for name, start, stop in zip(STAGES, times, times[1:], strict=False):
-                samples[name].append(stop - start)
-            samples["total"].append(times[-1] - times[0])
+            for name, spent in timed(classifier, path).items():
+                samples[name].append(spent)
             for name, compute in beside.items():
                 start = clock()
                 compute()
@@ -131,7 +123,8 @@ def throughput(
         ImageError: one cannot be read any more.
     """
     from edge_app.images.radiograph import Limits
-    from edge_app.pipeline.batch import classify_all, read_source
+    from edge_app.pipeline.batch import classify_all
+    from edge_app.pipeline.reader import read_source
     from edge_app.pipeline.writers import CsvWriter
 
     read = partial(read_source, least=classifier.model.input_spec.least, digest=False)
@@ -180,8 +173,7 @@ def run(question: dict[str, Any]) -> dict[str, Any]:
     images, seconds = question["images"], question["seconds"]
     answer: dict[str, Any] = {"model_load": loaded - start, **classifier.provenance()}
     if question["workers"] is None:
-        first = step(classifier, images[0])
-        answer["first_inference"] = (first[INVOKE + 1] - first[INVOKE]) / 1e9
+        answer["first_inference"] = timed(classifier, images[0])["invoke"] / 1e9
         answer["warm_up"] = warm_up(classifier, images, seconds)
         answer["samples"] = measure(classifier, images, seconds)
     else:

@@ -55,16 +55,16 @@ class Check:
     """
 
     graph: Graph
-    verdicts: tuple[OperatorPrediction, ...]
+    predictions: tuple[OperatorPrediction, ...]
     parameter_bytes: int
 
     @property
     def mapped(self) -> int:
-        return sum(verdict.maps for verdict in self.verdicts)
+        return sum(prediction.maps for prediction in self.predictions)
 
     @property
     def on_cpu(self) -> int:
-        return len(self.verdicts) - self.mapped
+        return len(self.predictions) - self.mapped
 
     @property
     def passed(self) -> bool:
@@ -96,16 +96,16 @@ class Check:
             },
             "operators": [
                 {
-                    "index": verdict.operator.index,
-                    "operator": printable(verdict.operator.name),
-                    "version": verdict.operator.version,
-                    "inputs": [t.text for t in verdict.operator.inputs if t is not None],
-                    "outputs": [t.text for t in verdict.operator.outputs],
-                    "maps": verdict.maps,
-                    "reason": printable(verdict.reason) or None,
-                    "caveat": verdict.caveat or None,
+                    "index": prediction.operator.index,
+                    "operator": printable(prediction.operator.name),
+                    "version": prediction.operator.version,
+                    "inputs": [t.text for t in prediction.operator.inputs if t is not None],
+                    "outputs": [t.text for t in prediction.operator.outputs],
+                    "maps": prediction.maps,
+                    "reason": printable(prediction.reason) or None,
+                    "caveat": prediction.caveat or None,
                 }
-                for verdict in self.verdicts
+                for prediction in self.predictions
             ],
         }
 
@@ -121,37 +121,37 @@ def check(flatbuffer: bytes) -> Check:
         raise ModelError(
             "is compiled for the Edge TPU already: check or compile what it was made from"
         )
-    verdicts = tuple(_verdicts(graph))
+    predictions = tuple(_predict(graph))
     parameters = {
         tensor.buffer: tensor.data.size
-        for verdict in verdicts
-        if verdict.maps
-        for tensor in verdict.operator.constants
+        for prediction in predictions
+        if prediction.maps
+        for tensor in prediction.operator.constants
         if tensor.data is not None and tensor.scales.size  # shapes and axes are not loaded
     }
-    return Check(graph, verdicts, sum(parameters.values()))
+    return Check(graph, predictions, sum(parameters.values()))
 
 
-def _verdicts(graph: Graph) -> list[OperatorPrediction]:
+def _predict(graph: Graph) -> list[OperatorPrediction]:
     """Only one part is compiled: it ends, in order of execution, before what cannot be mapped.
 
     `SOURCE`, under "Compiling". A float input is quantized on the CPU before that part begins.
     """
-    verdicts: list[OperatorPrediction] = []
+    predictions: list[OperatorPrediction] = []
     first: Operator | None = None
     for operator in graph.operators:
         reason = obstacle(operator)
-        started = any(verdict.maps for verdict in verdicts)
+        started = any(prediction.maps for prediction in predictions)
         if reason is not None:
-            verdicts.append(OperatorPrediction(operator, reason, own=True))
+            predictions.append(OperatorPrediction(operator, reason, own=True))
             if first is None and (started or not _quantizes_an_input(operator)):
                 first = operator
         elif first is not None:
             after = f"after {printable(first.name)} ({first.index}): only one part is compiled"
-            verdicts.append(OperatorPrediction(operator, after))
+            predictions.append(OperatorPrediction(operator, after))
         else:
-            verdicts.append(OperatorPrediction(operator, caveat=RULES[operator.name].caveat))
-    return verdicts
+            predictions.append(OperatorPrediction(operator, caveat=RULES[operator.name].caveat))
+    return predictions
 
 
 def _quantizes_an_input(operator: Operator) -> bool:

@@ -55,7 +55,7 @@ class Answer:
 
 
 def run(request: Request, out: Console, err: Console) -> int:
-    """Do what is asked; returns the exit code.
+    """Check, compile and write as requested; returns the exit code.
 
     Raises:
         ModelError: the file cannot be read, or is a plain `.tflite` and there is more to do
@@ -91,15 +91,15 @@ def _open(request: Request) -> tuple[ModelFile | None, bytes]:
 def _go_on(
     request: Request, model: ModelFile | None, answer: Answer, out: Console, err: Console
 ) -> int:
-    prediction = answer.check
-    if not prediction.passed and not request.allow_cpu:
-        own = next(v for v in prediction.verdicts if v.own)
+    found = answer.check
+    if not found.passed and not request.allow_cpu:
+        own = next(each for each in found.predictions if each.own)
         _say(
             err,
-            f"{request.model}: {prediction.on_cpu} of {len(prediction.verdicts)} operations would "
+            f"{request.model}: {found.on_cpu} of {len(found.predictions)} operations would "
             f"run on the CPU, the first for {printable(own.operator.name)} ({own.operator.index}): "
             f"{printable(own.reason)}"
-            + ("; --allow-cpu goes on all the same" if prediction.mapped else ""),
+            + ("; --allow-cpu goes on all the same" if found.mapped else ""),
         )
         return EXIT_GATE
     if request.check_only or model is None:
@@ -107,7 +107,7 @@ def _go_on(
     compiler = find_compiler()
     _say(err, f"compiling with {compiler}")
     compiled = run_compiler(compiler, model.flatbuffer, request.seconds)
-    answer.mapping = mapping = verify(compiled, prediction.graph)
+    answer.mapping = mapping = verify(compiled, found.graph)
     if not request.as_json:
         print_mapping(mapping, out)
     if not mapping.mapped or not (mapping.passed or request.allow_cpu):

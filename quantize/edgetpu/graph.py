@@ -237,19 +237,19 @@ def bounded(count: int, limit: int, what: str) -> int:
     return int(count)
 
 
-def _vector(given: Any) -> NDArray[Any]:
+def _vector(field: Any) -> NDArray[Any]:
     """What an accessor gives for a vector: an array, or the number 0 where there is none."""
-    return given if isinstance(given, np.ndarray) else np.zeros(0, np.int32)
+    return field if isinstance(field, np.ndarray) else np.zeros(0, np.int32)
 
 
-def _shape(given: Any) -> tuple[int, ...]:
-    shape = _vector(given)
+def _shape(field: Any) -> tuple[int, ...]:
+    shape = _vector(field)
     bounded(shape.size, MAX_RANK, "dimensions")
     return tuple(int(n) for n in shape)
 
 
-def _operands(given: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
-    places = _vector(given)
+def _operands(field: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
+    places = _vector(field)
     bounded(places.size, MAX_OPERANDS, "operands")
     if places.size and (places.min() < -1 or places.max() >= len(tensors)):
         raise ModelError("an operator takes a tensor that is not there")

@@ -18,19 +18,19 @@ def print_check(name: str, check: Check, console: Console) -> None:
     table.add_column("", justify="right")
     for heading in ("operator", "weights", "output", "maps"):
         table.add_column(heading)
-    for verdict in check.verdicts:
-        operator = verdict.operator
-        where = verdict.reason and f"no: {verdict.reason}"
-        where = where or (f"yes, but {verdict.caveat}" if verdict.caveat else "yes")
+    for prediction in check.predictions:
+        operator = prediction.operator
+        where = prediction.reason and f"no: {prediction.reason}"
+        where = where or (f"yes, but {prediction.caveat}" if prediction.caveat else "yes")
         table.add_row(
             str(operator.index),
             Text(printable(operator.name)),
             _weights(operator),
             ", ".join(t.text for t in operator.outputs),
-            Text(printable(where), style="" if verdict.maps else "red"),
+            Text(printable(where), style="" if prediction.maps else "red"),
         )
     console.print(table, highlight=False)
-    total = len(check.verdicts)
+    total = len(check.predictions)
     console.print(
         f"\n{name}: {check.mapped} of {total} operations would run on the Edge TPU, "
         f"{check.on_cpu} on the CPU",

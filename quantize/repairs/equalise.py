@@ -113,11 +113,12 @@ def linear_streams(folded: keras.Model) -> list[Stream]:
 
 def _closed(folded: keras.Model, stream: Stream) -> bool:
     """Whether all that goes in and out can be scaled, and something takes it."""
-    given = [one for member in stream if isinstance(member, layers.Add) for one in before(member)]
+    sums = [member for member in stream if isinstance(member, layers.Add)]
+    summands = [layer for member in sums for layer in before(member)]
     taken = [one for member in stream for one in after(folded, member)]
     return (
         bool(taken)
-        and set(given) <= set(stream)
+        and set(summands) <= set(stream)
         and all(taker in stream or isinstance(taker, layers.Conv2D) for taker in taken)
     )
 

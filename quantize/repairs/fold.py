@@ -23,8 +23,8 @@ IDENTITIES: Final = (layers.BatchNormalization, layers.Dropout, layers.SpatialDr
 
 def before(layer: layers.Layer) -> list[layers.Layer]:
     """The layers whose outputs a layer takes."""
-    given = layer.input if isinstance(layer.input, list) else [layer.input]
-    return [tensor._keras_history.operation for tensor in given]
+    tensors = layer.input if isinstance(layer.input, list) else [layer.input]
+    return [tensor._keras_history.operation for tensor in tensors]
 
 
 def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
@@ -33,7 +33,7 @@ def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
         other
         for other in model.layers
         if not isinstance(other, layers.InputLayer)
-        and any(given.name == layer.name for given in before(other))
+        and any(source.name == layer.name for source in before(other))
     ]
 
 
@@ -52,7 +52,7 @@ def fold(model: keras.Model) -> keras.Model:
     }
 
     filters = {layer.name: before(layer)[0] for layer in model.layers if _is_filtered(layer)}
-    gone = {each.name for given in filters.values() for each in (given, *before(given))}
+    gone = {x.name for lowpass in filters.values() for x in (lowpass, *before(lowpass))}
 
     def with_room(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
@@ -78,22 +78,22 @@ def fold(model: keras.Model) -> keras.Model:
 
 
 def _is_filtered(layer: layers.Layer) -> bool:
-    """Whether a convolution follows a padded filter directly: see `networks.lowpass_filter`."""
+    """Whether a convolution follows a padded filter directly: see `parts.lowpass_filter`."""
     if not isinstance(layer, layers.Conv2D) or layer.padding != "valid":
         return False
-    (given,) = before(layer)
+    (lowpass,) = before(layer)
     return (
-        isinstance(given, layers.DepthwiseConv2D)
-        and not given.use_bias
-        and (given.padding, given.strides) == ("valid", (1, 1))
-        and isinstance(before(given)[0], layers.ZeroPadding2D)
+        isinstance(lowpass, layers.DepthwiseConv2D)
+        and not lowpass.use_bias
+        and (lowpass.padding, lowpass.strides) == ("valid", (1, 1))
+        and isinstance(before(lowpass)[0], layers.ZeroPadding2D)
     )
 
 
-def _merged_size(conv: layers.Conv2D, given: layers.DepthwiseConv2D) -> tuple[int, int]:
+def _merged_size(conv: layers.Conv2D, lowpass: layers.DepthwiseConv2D) -> tuple[int, int]:
     """Of the kernel that does what both do, where the filter pads as "same" would for it."""
-    pad = before(given)[0]
-    size = tuple(a + b - 1 for a, b in zip(given.kernel_size, conv.kernel_size, strict=True))
+    pad = before(lowpass)[0]
+    size = tuple(a + b - 1 for a, b in zip(lowpass.kernel_size, conv.kernel_size, strict=True))
     sides = zip(pad.input.shape[1:3], conv.output.shape[1:3], size, conv.strides, strict=True)
     missing = [(out - 1) * stride + side - length for length, out, side, stride in sides]
     if pad.padding != tuple((total // 2, total - total // 2) for total in missing):
@@ -104,12 +104,12 @@ def _merged_size(conv: layers.Conv2D, given: layers.DepthwiseConv2D) -> tuple[in
     return size
 
 
-def _convolved(given: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+def _convolved(lowpass: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """The kernel that does in one pass what a one-channel filter and then `kernel` do."""
-    height, width = given.shape[0] + kernel.shape[0] - 1, given.shape[1] + kernel.shape[1] - 1
+    height, width = lowpass.shape[0] + kernel.shape[0] - 1, lowpass.shape[1] + kernel.shape[1] - 1
     both = np.zeros((height, width, *kernel.shape[2:]))
-    for i, j in np.ndindex(given.shape[:2]):
-        both[i : i + kernel.shape[0], j : j + kernel.shape[1]] += given[i, j, :, 0, None] * kernel
+    for i, j in np.ndindex(lowpass.shape[:2]):
+        both[i : i + kernel.shape[0], j : j + kernel.shape[1]] += lowpass[i, j, :, 0, None] * kernel
     return both.astype(np.float32)
 
 

@@ -1,4 +1,7 @@
-"""What can be done to a folded network before the converter rounds it, by name."""
+"""What can be done to a folded network before the converter rounds it, by name.
+
+A repair is one function in one file, and one line of `REPAIRS`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from numpy.typing import NDArray
 
 from edge_app.model.preprocess import normalised
 from quantize.repairs.equalise import equalised, stem_equalised
-from quantize.repairs.rounding import IMAGES, PASSES, round_weights
-from quantize.repairs.spare_channels import spares_used
+from quantize.repairs.rounding import IMAGES, round_weights
+from quantize.repairs.spare_channels import use_spare_channels
 
 Repair = Callable[[keras.Model, NDArray[np.float32]], keras.Model]
 """A folded network and K×size×size×1 training images → a network of (nearly) the same answers."""
@@ -24,39 +27,36 @@ def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return normalised(images)[..., np.newaxis]
 
 
-def _unrepaired(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    return folded
+def _in_turn(*steps: Repair) -> Repair:
+    """Several repairs as one, each with all images."""
+
+    def repair(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+        for step in steps:
+            folded = step(folded, images)
+        return folded
+
+    return repair
 
 
-def _rounded(folded: keras.Model, images: NDArray[np.float32], passes: int = PASSES) -> keras.Model:
-    return round_weights(folded, images[:IMAGES], passes)
+def _on_few(repair: Repair) -> Repair:
+    """A repair with the first `IMAGES` images alone: more tell it little, and take memory."""
+    return lambda folded, images: repair(folded, images[:IMAGES])
 
 
-def _equalised_and_rounded(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    return _rounded(equalised(folded, images[:IMAGES]), images)
-
-
-def _all_but_spares(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    return _equalised_and_rounded(stem_equalised(folded, images), images)
-
-
-def _all_of_it(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    begun = spares_used(stem_equalised(folded, images), images[:IMAGES])
-    return _equalised_and_rounded(begun, images)
-
+_rounded: Final = _on_few(round_weights)
+_equalised_and_rounded: Final = _in_turn(_on_few(equalised), _rounded)
 
 SHIPPED: Final = "both equalisations, spare channels and least squares"
 
 REPAIRS: Final[dict[str, Repair]] = {
-    "none": _unrepaired,
-    "bias correction": partial(_rounded, passes=0),
+    "none": _in_turn(),
+    "bias correction": _on_few(partial(round_weights, passes=0)),
     "equalisation": equalised,
     "least squares": _rounded,
     "equalisation and least squares": _equalised_and_rounded,
-    "both equalisations and least squares": _all_but_spares,
-    SHIPPED: _all_of_it,
+    "both equalisations and least squares": _in_turn(stem_equalised, _equalised_and_rounded),
+    SHIPPED: _in_turn(stem_equalised, _on_few(use_spare_channels), _equalised_and_rounded),
 }
-"""What can be done to a folded network before the converter rounds it, by name."""
 
 repaired: Final = REPAIRS[SHIPPED]
 """What is done to the models that ship."""

@@ -47,25 +47,25 @@ def round_weights(
     on_grid = stored(folded)
     waiting = {layer.name: len(after(folded, layer)) for layer in folded.layers}
     exact: dict[str, NDArray[np.float32]] = {}
-    given: dict[str, NDArray[np.float32]] = {}
+    inexact: dict[str, NDArray[np.float32]] = {}
     for layer in folded.layers:
         if isinstance(layer, layers.InputLayer):
-            exact[layer.name] = given[layer.name] = images
+            exact[layer.name] = inexact[layer.name] = images
             continue
         names = [source.name for source in before(layer)]
         copy = rounded.get_layer(layer.name)
         if isinstance(layer, Conv):
-            _round_layer(layer, copy, exact[names[0]], given[names[0]], passes)
+            _round_layer(layer, copy, exact[names[0]], inexact[names[0]], passes)
         exact[layer.name] = _outputs(layer, [exact[name] for name in names])
-        given[layer.name] = _outputs(copy, [given[name] for name in names])
+        inexact[layer.name] = _outputs(copy, [inexact[name] for name in names])
         if layer.name in on_grid:
-            x = given[layer.name]
+            x = inexact[layer.name]
             held = in_256_steps(x, min(float(x.min()), 0.0), max(float(x.max()), 0.0))
-            given[layer.name] = np.asarray(held, np.float32)
+            inexact[layer.name] = np.asarray(held, np.float32)
         for name in names:
             waiting[name] -= 1
             if not waiting[name]:
-                del exact[name], given[name]
+                del exact[name], inexact[name]
     return rounded
 
 
@@ -74,13 +74,13 @@ def _outputs(layer: layers.Layer, inputs: list[NDArray[np.float32]]) -> NDArray[
 
 
 def _round_layer(
-    conv: Conv, copy: Conv, exact: NDArray[np.float32], given: NDArray[np.float32], passes: int
+    conv: Conv, copy: Conv, exact: NDArray[np.float32], inexact: NDArray[np.float32], passes: int
 ) -> None:
-    """Set `copy` so that its outputs on `given` are nearest to those of `conv` on `exact`."""
+    """Set `copy` so that its outputs on `inexact` are nearest to those of `conv` on `exact`."""
     kernel, *bias = conv.get_weights()
     matrix = as_matrix(conv, kernel).astype(np.float64)
     count = max(1, POSITIONS // int(np.prod(conv.output.shape[1:3])))
-    seen, wanted = windows(conv, given[:count]), windows(conv, exact[:count])
+    seen, wanted = windows(conv, inexact[:count]), windows(conv, exact[:count])
     mean, goal = seen.mean(axis=1, keepdims=True), wanted.mean(axis=1, keepdims=True) @ matrix
     seen = seen - mean
     gram = (seen.transpose(0, 2, 1) @ seen).astype(np.float64) / seen.shape[1]
@@ -98,7 +98,7 @@ def _round_layer(
 def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """What each output of a convolution sees: groups×rows×taps, rows = images × positions.
 
-    See `grid.as_matrix`. Padding is 'same'.
+    See `int8_grid.as_matrix`. Padding is 'same'.
     """
     side, stride = conv.kernel_size[0], conv.strides[0]
     out = -(-x.shape[1] // stride)

@@ -35,7 +35,7 @@ class Chain(NamedTuple):
     mix: layers.Conv2D
 
 
-def spares_used(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
+def use_spare_channels(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
     """A copy of the same answers; without dead channels, or if it begins otherwise, the same.
 
     Args:
@@ -47,7 +47,7 @@ def spares_used(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model
     chain = _chain(model)
     if chain is None:
         return model
-    alive, noise = _measured(model, chain, images)
+    alive, noise = _activity(model, chain, images)
     power = np.square(chain.mix.get_weights()[0]).sum(axis=(0, 1, 3)) * noise
     copies: dict[int, list[int]] = {int(one): [int(one)] for one in np.flatnonzero(alive)}
     for spare in np.flatnonzero(~alive):
@@ -71,7 +71,7 @@ def _chain(model: keras.Model) -> Chain | None:
     return Chain(*found[1:]) if found[2].max_value == CEILING else None
 
 
-def _measured(
+def _activity(
     model: keras.Model, chain: Chain, images: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Which channels are ever above 0, and the mean square of what rounding each leads to."""

@@ -1,14 +1,16 @@
-"""A flatbuffer of any scheme → its report beside the float network's, and how fast it is."""
+"""A float network and its images, to measure conversions against."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from edge_app.backends.interpreters import find_interpreter
@@ -16,6 +18,8 @@ from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import to_tensor
+from quantize.convert import CALIBRATION_IMAGES, calibration_rows
+from quantize.int8 import span_pictures
 from quantize.int8_report import evaluate
 from quantize.package import package
 from train.cache import Cached
@@ -25,32 +29,43 @@ from train.run import FinishedRun
 
 @dataclass(frozen=True)
 class Bench:
-    """A float network's answers on some images, and the means to hold others against them.
+    """A float network, its answers on some images, and what conversions of it are made with.
 
     Attributes:
         run: whose network.
-        cached: the images.
-        split: their name.
-        reference: the float network's report on them.
-        folder: where model files go.
+        training: images to calibrate with.
+        cached: images to measure on.
+        split: name of their split.
+        seed: of the choice of calibration images.
+        folder: where model files and results go.
         console: for progress.
+        calibration_images: how many a conversion is calibrated with, at most.
     """
 
     run: FinishedRun
+    training: Cached
     cached: Cached
     split: str
-    reference: Report
+    seed: int
     folder: Path
     console: Console
+    calibration_images: int = CALIBRATION_IMAGES
 
-    @classmethod
-    def of(
-        cls, run: FinishedRun, cached: Cached, split: str, folder: Path, console: Console
-    ) -> Bench:
-        """Score `cached`, all of it, with the float network."""
-        folder.mkdir(parents=True, exist_ok=True)
-        reference = evaluate_float(run, cached, split, "float", ["noise"])
-        return cls(run, cached, split, reference, folder, console)
+    @cached_property
+    def reference(self) -> Report:
+        """The float network's report on all images to measure on."""
+        return evaluate_float(self.run, self.cached, self.split, "float", ["noise"])
+
+    @cached_property
+    def pictures(self) -> NDArray[np.uint8]:
+        """K×size×size training images to calibrate with."""
+        rows = calibration_rows(self.training, self.calibration_images, self.seed)
+        return self.training.images[self.training.rows[rows]]
+
+    @cached_property
+    def span_pictures(self) -> NDArray[np.uint8]:
+        """L×size×size training images that show how far each label's logits reach."""
+        return span_pictures(self.training, self.seed)
 
     def package(
         self,
@@ -59,14 +74,17 @@ class Bench:
         facts: dict[str, Any],
         spans: dict[str, list[float]] | None = None,
     ) -> ModelFile:
-        """A model file in `folder`; its name becomes `name` with hyphens."""
+        """Write a model file into `folder`; its name becomes `name` with hyphens."""
         stem = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+        self.folder.mkdir(parents=True, exist_ok=True)
         return package(self.folder / f"{stem}.tflite", stem, flatbuffer, self.run, facts, spans)
 
     def report(self, model: ModelFile) -> Report:
+        """A model file's report on the same images."""
         return evaluate(model, self.cached, self.split, self.console)
 
     def compare(self, candidate: Report) -> Comparison:
+        """A report beside the float network's."""
         return compare(self.reference, candidate)
 
 

@@ -30,51 +30,46 @@ from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.outputs import sigmoid_report, with_sigmoid
 from quantize.studies.result import Result
-from train.cache import Cached
-from train.errors import RunError
 from train.predict import logits_only, predict
 from train.run import build_report
 
 Weights = list[NDArray[np.float32]]
 
+NOT_CAUGHT: Final = "a fault was not caught by what is there to catch it"
 REFUSED: Final = "refused"
 """What catches a fault that never gets as far as the gates: one line that names it."""
 
 
-class Workshop:
-    """A healthy network and what is needed to convert it wrongly.
+class Conversion:
+    """A float network's correct conversion, and the means to do each step of it wrongly.
 
     Args:
-        bench: the float network and the images to measure on.
-        training: images to calibrate with.
-        rows: the healthy calibration's places in `training`.
-        more: what a healthy conversion takes the labels' spans from; see `in_int8`.
+        bench: the float network, the images to measure on and those to calibrate with.
     """
 
-    def __init__(
-        self, bench: Bench, training: Cached, rows: NDArray[np.int64], more: NDArray[np.uint8]
-    ) -> None:
-        self.bench, self.training, self.more = bench, training, more
-        self.pictures = training.images[training.rows[rows]]
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
         self.folded = fold(bench.run.model)
 
     @cached_property
     def repaired(self) -> keras.Model:
-        return repaired(self.folded, as_input(self.pictures))
+        """The folded network after the repair that ships."""
+        return repaired(self.folded, as_input(self.bench.pictures))
 
     @cached_property
-    def healthy(self) -> Report:
+    def correct(self) -> Report:
+        """The report of the correct conversion."""
         return self.converted(self.repaired, self.folded)
 
     def calibrated_on(self, pictures: NDArray[np.uint8]) -> Report:
-        """All that calibration images are used for, with these."""
+        """The report of a conversion that uses these pictures for all that is calibrated."""
         network = repaired(self.folded, as_input(pictures))
         return self.packaged(*in_int8(network, self.folded, pictures, pictures))
 
     def edited(
         self, network: keras.Model, layer: str, edit: Callable[[Weights], Weights]
     ) -> keras.Model:
-        """A network with one layer's weights replaced."""
+        """A copy of a network with one layer's weights replaced."""
         copy = keras.models.clone_model(network)
         copy.set_weights(network.get_weights())
         copy.get_layer(layer).set_weights(edit(copy.get_layer(layer).get_weights()))
@@ -82,77 +77,81 @@ class Workshop:
 
     @property
     def stem(self) -> str:
-        """The layer that sees the picture."""
-        convs = (x for x in self.folded.layers if x.get_weights())
-        return next(x.name for x in convs if not before(before(x)[0]))
+        """Name of the layer that sees the picture."""
+        convs = (layer for layer in self.folded.layers if layer.get_weights())
+        return next(layer.name for layer in convs if not before(before(layer)[0]))
 
     def converted(self, network: keras.Model, exact: keras.Model) -> Report:
-        """With healthy images, and `exact` taken for the network that was trained."""
-        return self.packaged(*in_int8(network, exact, self.pictures, self.more))
+        """The report of `network` in int8, with `exact` taken for the network that was trained."""
+        bench = self.bench
+        return self.packaged(*in_int8(network, exact, bench.pictures, bench.span_pictures))
 
     def packaged(self, flatbuffer: bytes, spans: Spans) -> Report:
+        """The report of a model file with this network in it."""
         facts = {"scheme": "int8"}
         model = self.bench.package("sabotaged", flatbuffer, facts, spans.as_dict())
         return self.bench.report(model)
 
     def compared(self, candidate: Report) -> Comparison:
+        """A report beside the float network's."""
         return self.bench.compare(candidate)
 
 
-Deed = Callable[[Workshop], Comparison]
+Convert = Callable[[Conversion], Comparison]
 
 
 @dataclass(frozen=True)
-class Sabotage:
-    """One fault.
+class Fault:
+    """A conversion with one mistake.
 
     Attributes:
         name: what is done wrong.
-        meant: what is there to catch it, all of it: names of gates, or `REFUSED`.
-        deed: does it; raises an EdgeCxrError or RunError where it is refused.
+        meant: all that is there to catch it: names of gates, or `REFUSED`.
+        convert: converts with the mistake; raises an EdgeCxrError where it is refused.
     """
 
     name: str
     meant: tuple[str, ...]
-    deed: Deed
+    convert: Convert
 
 
-def _calibrated_on(pictures: Callable[[Workshop], NDArray[np.uint8]]) -> Deed:
-    return lambda shop: shop.compared(shop.calibrated_on(pictures(shop)))
+def _calibrated_on(pictures: Callable[[Conversion], NDArray[np.uint8]]) -> Convert:
+    return lambda conversion: conversion.compared(conversion.calibrated_on(pictures(conversion)))
 
 
-def _edited(layer: Callable[[Workshop], str], edit: Callable[[Weights], Weights]) -> Deed:
-    def deed(shop: Workshop) -> Comparison:
+def _edited(layer: Callable[[Conversion], str], edit: Callable[[Weights], Weights]) -> Convert:
+    def convert(conversion: Conversion) -> Comparison:
         # Of both: a fault that is there before the conversion, which takes it for what was meant.
         network, exact = (
-            shop.edited(each, layer(shop), edit) for each in (shop.repaired, shop.folded)
+            conversion.edited(each, layer(conversion), edit)
+            for each in (conversion.repaired, conversion.folded)
         )
-        return shop.compared(shop.converted(network, exact))
+        return conversion.compared(conversion.converted(network, exact))
 
-    return deed
+    return convert
 
 
-def _map(shop: Workshop) -> str:
+def _map(conversion: Conversion) -> str:
     return "map"
 
 
-def _stem(shop: Workshop) -> str:
-    return shop.stem
+def _stem(conversion: Conversion) -> str:
+    return conversion.stem
 
 
-def _black(shop: Workshop) -> NDArray[np.uint8]:
-    return np.zeros_like(shop.pictures)
+def _black(conversion: Conversion) -> NDArray[np.uint8]:
+    return np.zeros_like(conversion.bench.pictures)
 
 
-def _black_but_a_pixel(shop: Workshop) -> NDArray[np.uint8]:
-    pictures = _black(shop)
+def _black_but_a_pixel(conversion: Conversion) -> NDArray[np.uint8]:
+    pictures = _black(conversion)
     pictures[:, 0, 0] = 255
     return pictures
 
 
-def _of_one_label(shop: Workshop) -> NDArray[np.uint8]:
-    rows = np.flatnonzero(shop.training.targets[:, LABELS.index("Atelectasis")])[:10]
-    return shop.training.images[shop.training.rows[rows]]
+def _of_one_label(conversion: Conversion) -> NDArray[np.uint8]:
+    rows = np.flatnonzero(conversion.bench.training.targets[:, LABELS.index("Atelectasis")])[:10]
+    return conversion.bench.training.images[conversion.bench.training.rows[rows]]
 
 
 def _scaled(factor: float) -> Callable[[Weights], Weights]:
@@ -175,29 +174,29 @@ def _one_label_gone(weights: Weights) -> Weights:
     return [kernel, bias]
 
 
-def _in_four_bits(shop: Workshop) -> Comparison:
-    network = keras.models.clone_model(shop.folded)
-    network.set_weights(shop.folded.get_weights())
+def _in_four_bits(conversion: Conversion) -> Comparison:
+    network = keras.models.clone_model(conversion.folded)
+    network.set_weights(conversion.folded.get_weights())
     for layer in network.layers:
         if len(weights := layer.get_weights()) == 2:
             matrix = as_matrix(layer, weights[0])
             step = np.maximum(np.abs(matrix).max(axis=1, keepdims=True) / 7, 1e-12)
             held = as_kernel(layer, np.rint(matrix / step) * step, weights[0].shape)
             layer.set_weights([held, weights[1]])
-    return shop.compared(shop.converted(network, shop.folded))
+    return conversion.compared(conversion.converted(network, conversion.folded))
 
 
-def _sigmoid(shop: Workshop) -> Comparison:
-    flatbuffer = to_int8(with_sigmoid(shop.repaired), shop.pictures)
-    model = shop.bench.package("sabotaged", flatbuffer, {"scheme": "int8, sigmoid"})
-    return shop.compared(sigmoid_report(shop.bench, model))
+def _sigmoid(conversion: Conversion) -> Comparison:
+    flatbuffer = to_int8(with_sigmoid(conversion.repaired), conversion.bench.pictures)
+    model = conversion.bench.package("sabotaged", flatbuffer, {"scheme": "int8, sigmoid"})
+    return conversion.compared(sigmoid_report(conversion.bench, model))
 
 
-def _diverged(shop: Workshop) -> Comparison:
+def _diverged(conversion: Conversion) -> Comparison:
     """A reference that is broken, not the candidate: int8 cannot hold a NaN."""
-    bench = shop.bench
-    network = shop.edited(
-        shop.folded, "map", lambda weights: [weights[0], weights[1] * np.float32(np.nan)]
+    bench = conversion.bench
+    network = conversion.edited(
+        conversion.folded, "map", lambda weights: [weights[0], weights[1] * np.float32(np.nan)]
     )
     content = bench.reference.content
     reference = build_report(
@@ -209,53 +208,51 @@ def _diverged(shop: Workshop) -> Comparison:
         model=content["model"],
         runtime=content["runtime"],
     )
-    return compare(reference, shop.healthy)
+    return compare(reference, conversion.correct)
 
 
-def _without_retest(shop: Workshop) -> Comparison:
-    given = shop.bench.reference
-    bare = Report({**given.content, "retest": {}}, replace(given.evaluated, retest={}))
-    return compare(bare, shop.healthy)
+def _without_retest(conversion: Conversion) -> Comparison:
+    reference = conversion.bench.reference
+    bare = Report({**reference.content, "retest": {}}, replace(reference.evaluated, retest={}))
+    return compare(bare, conversion.correct)
 
 
-def _truncated(shop: Workshop) -> Comparison:
+def _truncated(conversion: Conversion) -> Comparison:
     """As after a full disk or a copy that broke off."""
-    place = shop.bench.folder / "truncated.json"
-    report.write(shop.bench.reference, place)
+    place = conversion.bench.folder / "truncated.json"
+    report.write(conversion.bench.reference, place)
     scores = place.with_suffix(".npz")
     scores.write_bytes(scores.read_bytes()[: scores.stat().st_size // 2])
-    return compare(report.read(place), shop.healthy)
+    return compare(report.read(place), conversion.correct)
 
 
-def _half_the_images(shop: Workshop) -> Comparison:
-    given = shop.bench.reference.evaluated
-    half = len(given.images) // 2
-    arrays = {k: getattr(given, k)[:half] for k in ("images", "patients", "targets", "logits")}
-    content = shop.bench.reference.content
+def _half_the_images(conversion: Conversion) -> Comparison:
+    answers = conversion.bench.reference.evaluated
+    half = len(answers.images) // 2
+    arrays = {k: getattr(answers, k)[:half] for k in ("images", "patients", "targets", "logits")}
+    content = conversion.bench.reference.content
     kept = Report(
         {**content, "dataset": {**content["dataset"], "images": half}, "retest": {}},
-        replace(given, **arrays, retest={}),
+        replace(answers, **arrays, retest={}),
     )
-    return compare(kept, shop.healthy)
+    return compare(kept, conversion.correct)
 
 
-SABOTAGES: Final = (
-    Sabotage("calibrated on black images", (REFUSED,), _calibrated_on(_black)),
-    Sabotage("… black but for one white pixel", ("saturated",), _calibrated_on(_black_but_a_pixel)),
-    Sabotage(
-        "calibrated on ten images of one label", ("saturated",), _calibrated_on(_of_one_label)
-    ),
-    Sabotage("two labels swapped", ("misplaced",), _edited(_map, _swapped)),
-    Sabotage("halved input scale", ("agreement",), _edited(_stem, _scaled(0.5))),
-    Sabotage("inverted polarity", ("macro_auroc", "macro_auroc_low"), _edited(_stem, _scaled(-1))),
-    Sabotage("a sigmoid as int8 output", ("tied", "saturated"), _sigmoid),
-    Sabotage("the last layer's bias lost", ("agreement",), _edited(_map, _without_bias)),
-    Sabotage("one label's weights lost", ("label_auroc",), _edited(_map, _one_label_gone)),
-    Sabotage("weights in four bits", ("agreement", "agreement_over_noise"), _in_four_bits),
-    Sabotage("a float network that diverged", ("non_finite",), _diverged),
-    Sabotage("a float report without retest", ("agreement_over_noise",), _without_retest),
-    Sabotage("a truncated float report", (REFUSED,), _truncated),
-    Sabotage("a float report of half the images", (REFUSED,), _half_the_images),
+FAULTS: Final = (
+    Fault("calibrated on black images", (REFUSED,), _calibrated_on(_black)),
+    Fault("… black but for one white pixel", ("saturated",), _calibrated_on(_black_but_a_pixel)),
+    Fault("calibrated on ten images of one label", ("saturated",), _calibrated_on(_of_one_label)),
+    Fault("two labels swapped", ("misplaced",), _edited(_map, _swapped)),
+    Fault("halved input scale", ("agreement",), _edited(_stem, _scaled(0.5))),
+    Fault("inverted polarity", ("macro_auroc", "macro_auroc_low"), _edited(_stem, _scaled(-1))),
+    Fault("a sigmoid as int8 output", ("tied", "saturated"), _sigmoid),
+    Fault("the last layer's bias lost", ("agreement",), _edited(_map, _without_bias)),
+    Fault("one label's weights lost", ("label_auroc",), _edited(_map, _one_label_gone)),
+    Fault("weights in four bits", ("agreement", "agreement_over_noise"), _in_four_bits),
+    Fault("a float network that diverged", ("non_finite",), _diverged),
+    Fault("a float report without retest", ("agreement_over_noise",), _without_retest),
+    Fault("a truncated float report", (REFUSED,), _truncated),
+    Fault("a float report of half the images", (REFUSED,), _half_the_images),
 )
 
 HEADER: Final = (
@@ -268,71 +265,73 @@ HEADER: Final = (
 class Outcome:
     """What became of one fault."""
 
-    sabotage: Sabotage
-    broken: tuple[str, ...]
+    fault: Fault
+    not_met: tuple[str, ...]
     refusal: str | None
     comparison: Comparison | None
 
     @property
     def caught(self) -> bool:
         """By what is meant to; not merely by something."""
-        found = {*self.broken, *([] if self.refusal is None else [REFUSED])}
-        return found.issuperset(self.sabotage.meant)
+        found = {*self.not_met, *([] if self.refusal is None else [REFUSED])}
+        return found.issuperset(self.fault.meant)
 
 
-def attempt(sabotage: Sabotage, shop: Workshop) -> Outcome:
+def attempt(fault: Fault, conversion: Conversion) -> Outcome:
     """Do it, and see what is said."""
     try:
-        comparison = sabotage.deed(shop)
-    except (EdgeCxrError, RunError) as error:
-        refusal = str(error).replace(f"{shop.bench.folder}/", "")
-        return Outcome(sabotage, (), refusal, None)
-    return Outcome(sabotage, _broken(judge(comparison)), None, comparison)
+        comparison = fault.convert(conversion)
+    except EdgeCxrError as error:
+        refusal = str(error).replace(f"{conversion.bench.folder}/", "")
+        return Outcome(fault, (), refusal, None)
+    return Outcome(fault, _not_met(judge(comparison)), None, comparison)
 
 
-def _broken(verdicts: list[GateResult]) -> tuple[str, ...]:
-    return tuple(verdict.gate for verdict in verdicts if not verdict.passed)
+def _not_met(results: list[GateResult]) -> tuple[str, ...]:
+    return tuple(result.gate for result in results if not result.passed)
 
 
-def sabotage(shop: Workshop) -> tuple[Result, bool]:
-    """All of `SABOTAGES`, beside the healthy conversion; and whether each was caught as meant."""
-    healthy = shop.compared(shop.healthy)
+def sabotage(bench: Bench) -> Result:
+    """The study: all of `FAULTS`, beside the correct conversion; fails if one is not caught."""
+    conversion = Conversion(bench)
+    correct = conversion.compared(conversion.correct)
     outcomes = []
-    for each in SABOTAGES:
-        shop.bench.console.print(f"{each.name} …", highlight=False)
-        outcomes.append(attempt(each, shop))
-    tripped = {gate for outcome in outcomes for gate in outcome.broken}
-    names = [verdict.gate for verdict in judge(healthy, Gates())]
-    idle = [name for name in names if name not in tripped]
-    data = healthy.content["dataset"]
-    result = Result(
+    for fault in FAULTS:
+        bench.console.print(f"{fault.name} …", highlight=False)
+        outcomes.append(attempt(fault, conversion))
+    tripped = {gate for outcome in outcomes for gate in outcome.not_met}
+    gates = [result.gate for result in judge(correct, Gates())]
+    idle = [gate for gate in gates if gate not in tripped]
+    data = correct.content["dataset"]
+    return Result(
         "sabotage",
-        f"python -m quantize sabotage RUN DATA --split {shop.bench.split}",
+        f"python -m quantize sabotage RUN DATA --split {bench.split}",
         f"Held against the float network on {data['images']} {data['split']} images of "
         f"{data['patients']} patients. Gates that no fault trips: {', '.join(idle) or 'none'}.",
         HEADER,
         [
-            ("none", "", "", ", ".join(_broken(judge(healthy))) or "none", *_numbers(healthy)),
+            ("none", "", "", ", ".join(_not_met(judge(correct))) or "none", *_numbers(correct)),
             *map(_row, outcomes),
         ],
         {
             "dataset": data,
-            "healthy": _content(healthy),
+            "healthy": _content(correct),
             "not_tripped": idle,
-            "sabotages": [
-                {
-                    "name": outcome.sabotage.name,
-                    "meant": list(outcome.sabotage.meant),
-                    "caught": outcome.caught,
-                    "gates_not_met": list(outcome.broken),
-                    "refusal": outcome.refusal,
-                    **({} if outcome.comparison is None else _content(outcome.comparison)),
-                }
-                for outcome in outcomes
-            ],
+            "sabotages": [_as_dict(outcome) for outcome in outcomes],
         },
+        None if all(outcome.caught for outcome in outcomes) else NOT_CAUGHT,
     )
-    return result, all(outcome.caught for outcome in outcomes)
+
+
+def _as_dict(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "name": outcome.fault.name,
+        "meant": list(outcome.fault.meant),
+        "caught": outcome.caught,
+        "gates_not_met": list(outcome.not_met),
+        "refusal": outcome.refusal,
+        **({} if outcome.comparison is None else _content(outcome.comparison)),
+    }
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
@@ -355,7 +354,7 @@ def _numbers(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    told = outcome.refusal or ", ".join(outcome.broken) or "none"
+    told = outcome.refusal or ", ".join(outcome.not_met) or "none"
     numbers = ("", "", "") if outcome.comparison is None else _numbers(outcome.comparison)
-    meant, caught = ", ".join(outcome.sabotage.meant), "yes" if outcome.caught else "NO"
-    return (outcome.sabotage.name, meant, caught, told, *numbers)
+    meant, caught = ", ".join(outcome.fault.meant), "yes" if outcome.caught else "NO"
+    return (outcome.fault.name, meant, caught, told, *numbers)

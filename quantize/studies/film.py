@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from itertools import cycle
+from typing import Annotated, Any, Final
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -15,10 +18,13 @@ from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.film.rectify import rectified
 from edge_app.film.synthetic import SURROUNDINGS, photographed
+from edge_app.images.array import from_array
 from edge_app.images.radiograph import Radiograph
 from edge_app.labels import FINDINGS
 from edge_app.model.model_file import ModelFile
-from edge_app.model.preprocess import resize
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import classified_only, score_all, unbroken
+from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.predict import macro_auroc
@@ -28,7 +34,13 @@ FILM_SIDE: Final = 512
 """Pixels a side of the radiograph that is photographed."""
 
 RESAMPLES: Final = 200
+ImagesOption = Annotated[int, typer.Option(min=1, help="Test images to photograph.")]
 WAYS: Final = ("radiograph", "photograph as it is", "photograph, rectified")
+
+
+def film_study(inputs: ModelInputs, images: ImagesOption = 500) -> Result:
+    """The study: see `film`."""
+    return film(inputs.model, inputs.images, images, inputs.seed, inputs.console)
 
 
 def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Console) -> Result:
@@ -41,28 +53,19 @@ def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Cons
         seed: of the photographs; the surroundings take turns.
         console: for progress.
     """
-    classifier = Classifier(model)
-    spec, check = model.input_spec, classifier.check
+    classifier = Classifier(model, force=True)
     places = np.unique(np.linspace(0, len(cached) - 1, min(images, len(cached))).astype(int))
     logits: dict[str, list[NDArray[np.float32]]] = {way: [] for way in WAYS}
     flagged: dict[str, list[bool]] = {way: [] for way in WAYS}
     found: list[bool] = []
-    for place in track(
+    shown = track(
         places.tolist(), "Photographing", console=console, disable=not console.is_terminal
-    ):
-        original = np.asarray(cached.images[cached.rows[place]])
-        enlarged = Image.fromarray(original).resize(
-            (FILM_SIDE, FILM_SIDE), Image.Resampling.BICUBIC
-        )
-        kind = SURROUNDINGS[place % len(SURROUNDINGS)]
-        colour, _ = photographed(np.asarray(enlarged), seed + place, kind)
-        gray = np.asarray(Image.fromarray(colour).convert("L"))
-        straight = rectified(Radiograph(gray, {}), check, spec)
-        found.append(straight.facts["film"]["corners"] is not None)
-        for way, pixels in zip(WAYS, (original, gray, straight.pixels), strict=True):
-            seen = resize(np.ascontiguousarray(pixels), spec)
-            logits[way].append(classifier.logits(seen)[0])
-            flagged[way].append(bool(check and check.judge(seen, pixels.shape).flagged))
+    )
+    pictures = _pictures(classifier, cached, shown, seed, found)
+    scored = unbroken(score_all(pictures, classifier, ready, classified_only))
+    for way, (_, (_, findings)) in zip(cycle(WAYS), scored, strict=False):
+        logits[way].append(np.array([each.logit for each in findings.findings], np.float32))
+        flagged[way].append(bool(findings.check and findings.check.flagged))
     targets = cached.targets[places]
     patients = cached.table["patient"].to_numpy(str)[places]
     answers = {way: np.stack(values) for way, values in logits.items()}
@@ -74,30 +77,66 @@ def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Cons
         }
         for way in WAYS
     }
-    caption = (
-        f"{len(places)} test radiographs of {len(set(patients))} patients through synthetic "
-        f"photographs ({', '.join(SURROUNDINGS)}; perspective, uneven light, vignetting, glare, "
-        f"blur, noise, JPEG), scored by {model.name}. A film was found in {np.mean(found):.1%} of "
-        "them. Macro AUROC over the findings, with 95 % intervals (patients resampled); logits: "
-        "root mean square difference from the radiograph's. No real photograph was at hand."
-    )
-    rows: list[tuple[str, ...]] = [
-        (
-            way,
-            interval_text(each["macro_auroc"]),
-            f"{each['logit_rms']:.3f}",
-            f"{each['flagged']:.1%}",
-        )
-        for way, each in measured.items()
-    ]
     content = {
         "model": {"name": model.name, "sha256": model.sha256},
         "dataset": {**dataset_facts(cached, "test"), "used": len(places)},
         "found": float(np.mean(found)),
         "ways": measured,
     }
-    header = ("scored", "macro AUROC", "logits, rms", "flagged")
-    return Result("film", "python -m quantize film MODEL DATA", caption, header, rows, content)
+    return Result(
+        "film",
+        "python -m quantize film MODEL DATA",
+        _caption(content, len(set(patients))),
+        ("scored", "macro AUROC", "logits, rms", "flagged"),
+        [_row(way, each) for way, each in measured.items()],
+        content,
+    )
+
+
+def _caption(content: dict[str, Any], patients: int) -> str:
+    return (
+        f"{content['dataset']['used']} test radiographs of {patients} patients through synthetic "
+        f"photographs ({', '.join(SURROUNDINGS)}; perspective, uneven light, vignetting, glare, "
+        f"blur, noise, JPEG), scored by {content['model']['name']}. A film was found in "
+        f"{content['found']:.1%} of "
+        "them. Macro AUROC over the findings, with 95 % intervals (patients resampled); logits: "
+        "root mean square difference from the radiograph's. No real photograph was at hand."
+    )
+
+
+def _row(way: str, measured: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        way,
+        interval_text(measured["macro_auroc"]),
+        f"{measured['logit_rms']:.3f}",
+        f"{measured['flagged']:.1%}",
+    )
+
+
+def _pictures(
+    classifier: Classifier,
+    cached: Cached,
+    places: Iterable[int],
+    seed: int,
+    found: list[bool],
+) -> Iterator[Radiograph]:
+    """Of each image its radiograph, its photograph, and what that is rectified to: `WAYS`.
+
+    `found` gets whether a film was found in the photograph.
+    """
+    for place in places:
+        original = np.asarray(cached.images[cached.rows[place]])
+        enlarged = Image.fromarray(original).resize(
+            (FILM_SIDE, FILM_SIDE), Image.Resampling.BICUBIC
+        )
+        kind = SURROUNDINGS[place % len(SURROUNDINGS)]
+        colour, _ = photographed(np.asarray(enlarged), seed + place, kind)
+        gray = np.asarray(Image.fromarray(colour).convert("L"))
+        straight = rectified(from_array(gray), classifier.check, classifier.model.input_spec)
+        found.append(straight.facts["film"]["corners"] is not None)
+        yield from_array(original)
+        yield from_array(gray)
+        yield straight
 
 
 def _macro(

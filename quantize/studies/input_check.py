@@ -6,9 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
@@ -18,6 +19,7 @@ from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.model.input_check import InputCheck, InputCheckResult
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import InputSpec, resize, to_tensor
+from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.input_check import require_check, varied
@@ -45,7 +47,17 @@ ROUNDS: Final = 200
 HEADER: Final = ("pictures", "number", "AUROC", "flagged", "mostly as")
 
 
-def refusals(
+FoldersOption = Annotated[
+    list[Path] | None, typer.Option(help="Folder of pictures, no radiographs; repeatable.")
+]
+
+
+def input_check_study(inputs: ModelInputs, pictures: FoldersOption = None) -> Result:
+    """The study: see `judge_pictures`."""
+    return judge_pictures(inputs.model, inputs.images, pictures or [], inputs.seed, inputs.console)
+
+
+def judge_pictures(
     model: ModelFile, radiographs: Cached, folders: Sequence[Path], seed: int, console: Console
 ) -> Result:
     """Judge everything with the model file's check.
@@ -58,7 +70,7 @@ def refusals(
         console: for progress.
 
     Raises:
-        ConversionError: the model has no check.
+        RunError: the model has no check.
     """
     check, spec = require_check(model), model.input_spec
     generator = np.random.default_rng(seed)
@@ -69,7 +81,7 @@ def refusals(
         "radiographs, changed a little": [check.judge(varied(p, generator)) for p in real],
     }
     few = real[:: -(-len(real) // NEAR)]
-    for name, pictures in _foreign(folders, generator):
+    for name, pictures in _other_pictures(folders, generator):
         console.print(f"{name} …", highlight=False)
         verdicts = [check.judge(resize(p, spec), p.shape) for p in pictures]
         if verdicts:
@@ -97,7 +109,7 @@ def refusals(
     )
 
 
-def _foreign(
+def _other_pictures(
     folders: Sequence[Path], generator: np.random.Generator
 ) -> Iterator[tuple[str, Iterator[Picture]]]:
     """What is no radiograph, by name, each picture as it was found or drawn."""

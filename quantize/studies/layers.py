@@ -3,87 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import REPAIRS, as_input
 from quantize.simulate import Simulation
+from quantize.studies.bench import Bench
 from quantize.studies.result import Result
-from train.cache import Cached
-from train.run import FinishedRun, dataset_facts
+from train.run import dataset_facts
 
 IMAGES: Final = 256
+HEADER: Final = ("rounded", "kernel", "activation", "its range")
 
 
-def layer_errors(
-    run: FinishedRun,
-    cached: Cached,
-    split: str,
-    calibration: NDArray[np.uint8],
-    repair: str,
-    console: Console,
-) -> Result:
-    """Root-mean-square change of the logits by what is rounded.
+RepairOption = Annotated[str, typer.Option(help="Done first; see the matrix for which.")]
+
+
+def layers(bench: Bench, repair: RepairOption = "none") -> Result:
+    """The study: how much the logits change by what is rounded.
 
     Args:
-        run: whose network.
-        cached: images to measure on; evenly chosen `IMAGES` of them are.
-        split: their name.
-        calibration: training images, for the ranges and the repair.
+        bench: the float network; `IMAGES` of its images, evenly chosen, are measured on.
         repair: one of `REPAIRS`, done first.
-        console: for progress.
+
+    Raises:
+        typer.BadParameter: there is no such repair.
     """
+    if repair not in REPAIRS:
+        raise typer.BadParameter(f"{repair!r}; there are {', '.join(REPAIRS)}")
+    content = layer_errors(bench, repair)
+    rows = [
+        ("all", f"{content['all_kernels']:.3f}", f"{content['all_activations']:.3f}", ""),
+        *map(_row, content["layers"]),
+    ]
+    return Result(
+        "layers" if repair == "none" else "layers-repaired",
+        f"python -m quantize layers RUN DATA --split {bench.split} --repair '{repair}'",
+        _caption(content),
+        HEADER,
+        rows,
+        content,
+    )
+
+
+def layer_errors(bench: Bench, repair: str) -> dict[str, Any]:
+    """Root-mean-square changes of the logits: by each kernel and activation, and by all of them."""
+    cached = bench.cached
     rows = cached.rows[np.linspace(0, len(cached) - 1, min(IMAGES, len(cached)), dtype=int)]
-    images, examples = as_input(cached.images[rows]), as_input(calibration)
-    folded = fold(run.model)
+    images, examples = as_input(cached.images[rows]), as_input(bench.pictures)
+    folded = fold(bench.run.model)
     reference = Simulation(folded, examples[:1]).logits(images)
     simulation = Simulation(REPAIRS[repair](folded, examples), examples)
-
     exact = simulation.logits(images)
 
-    def alone(kernels: Collection[str], activations: Collection[str]) -> float:
+    def change(kernels: Collection[str], activations: Collection[str]) -> float:
         return _rms(simulation.logits(images, kernels, activations) - exact)
 
-    kernels, activations = simulation.kernels, simulation.activations
-    measured: list[dict[str, Any]] = []
-    names = list(dict.fromkeys([*kernels, *activations]))
-    for name in track(names, "Layers", console=console, disable=not console.is_terminal):
+    def layer(name: str) -> dict[str, Any]:
         row: dict[str, Any] = {"layer": name, "kernel": None, "activation": None, "range": None}
         if name in kernels:
-            row["kernel"] = alone([name], [])
+            row["kernel"] = change([name], [])
         if name in activations:
-            row["activation"] = alone([], [name])
+            row["activation"] = change([], [name])
             row["range"] = [round(end, 3) for end in simulation.range_of(name)]
-        measured.append(row)
-    content = {
-        "dataset": {**dataset_facts(cached, split), "measured": len(rows)},
-        "calibration_images": len(calibration),
+        return row
+
+    kernels, activations = simulation.kernels, simulation.activations
+    names = list(dict.fromkeys([*kernels, *activations]))
+    console = bench.console
+    progress = track(names, "Layers", console=console, disable=not console.is_terminal)
+    return {
+        "dataset": {**dataset_facts(cached, bench.split), "measured": len(rows)},
+        "calibration_images": len(examples),
         "repair": repair,
         "logits_std": round(float(reference.std()), 3),
         "repair_alone": _rms(exact - reference),
-        "all_kernels": alone(kernels, []),
-        "all_activations": alone([], activations),
+        "all_kernels": change(kernels, []),
+        "all_activations": change([], activations),
         "everything": _rms(simulation.logits(images, kernels, activations) - reference),
-        "layers": measured,
+        "layers": [layer(name) for name in progress],
     }
-    return Result(
-        "layers" if repair == "none" else "layers-repaired",
-        f"python -m quantize layers RUN DATA --split {split} --repair '{repair}'",
-        f"Repair: {repair}. Rms change of the logits over {len(rows)} {split} images, each kernel "
+
+
+def _caption(content: dict[str, Any]) -> str:
+    dataset = content["dataset"]
+    return (
+        f"Repair: {content['repair']}. Rms change of the logits over {dataset['measured']} "
+        f"{dataset['split']} images, each kernel "
         f"and each activation rounded alone. The logits' standard deviation is "
         f"{content['logits_std']:.2f}; the repair itself changes them by "
-        f"{content['repair_alone']:.3f}, all of it together by {content['everything']:.3f}.",
-        ("rounded", "kernel", "activation", "its range"),
-        [
-            ("all", f"{content['all_kernels']:.3f}", f"{content['all_activations']:.3f}", ""),
-            *map(_row, measured),
-        ],
-        content,
+        f"{content['repair_alone']:.3f}, all of it together by {content['everything']:.3f}."
     )
 
 

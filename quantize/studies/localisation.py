@@ -24,10 +24,14 @@ from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.heatmap.maps import GRID, evidence, peak
+from edge_app.images.array import from_array
 from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import classified_only, score_all, unbroken
 from quantize.errors import ConversionError
+from quantize.studies.inputs import ModelAndRunInputs
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.errors import DatasetError
@@ -45,6 +49,7 @@ REGION: Final = 0.5
 
 OVERLAPS: Final = (0.1, 0.25)
 MEASURES: Final = ("pointing", *(f"overlap {limit:g}" for limit in OVERLAPS))
+METHODS: Final = ("int8", "float", "centre")
 RESAMPLES: Final = 2000
 MAX_BYTES: Final = 8 << 20
 
@@ -131,6 +136,12 @@ def judged(answer: Pointed, truth: Boxed) -> NDArray[np.float64]:
     return np.array([inside, *(overlap >= limit for limit in OVERLAPS)], np.float64)
 
 
+def localisation_study(inputs: ModelAndRunInputs) -> Result:
+    """The study: see `localise`."""
+    boxes = read_boxes(inputs.data)
+    return localise(inputs.model, inputs.run, inputs.images, boxes, inputs.seed)
+
+
 def localise(
     model: ModelFile, run: FinishedRun, cached: Cached, boxes: list[Boxed], seed: int
 ) -> Result:
@@ -151,74 +162,101 @@ def localise(
     if not boxes:
         raise ConversionError(f"{cached.name}: no image with a box is in it")
     rows = np.array([places[boxed.image] for boxed in boxes])
-    pictures = cached.images[cached.rows[rows]]
-    classifier = Classifier(model)
-    network = keras.Model(run.model.input, run.model.get_layer("map").output)
-    float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
-    ways: dict[str, Callable[[int, int], Pointed]] = {
-        "int8": lambda i, channel: pointed(classifier.logits(pictures[i])[1][..., channel]),
-        "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
-        "centre": lambda i, channel: CENTRE,
-    }
-    scores = {
-        way: np.stack([judged(ask(i, LABELS.index(b.label)), b) for i, b in enumerate(boxes)])
-        for way, ask in ways.items()
-    }
+    scores = _scores(model, run, cached.images[cached.rows[rows]], boxes)
     patients = cached.table["patient"].to_numpy(str)[rows]
-    labels = np.array([boxed.label for boxed in boxes])
-    by = {label: labels == label for label in LABELS if (labels == label).any()}
-    by["all"] = np.ones(len(boxes), bool)
-    measured: dict[str, dict[str, Any]] = {
-        label: {
-            "boxes": int(sum(len(b.boxes) for b, k in zip(boxes, keep, strict=True) if k)),
-            "images": len(set(rows[keep].tolist())),
-            "patients": len(set(patients[keep])),
-            **{
-                way: {
-                    measure: _mean(values[keep, column], patients[keep], seed)
-                    for column, measure in enumerate(MEASURES)
-                }
-                for way, values in scores.items()
-            },
-        }
-        for label, keep in by.items()
-    }
-    whole = measured["all"]
-    difference = _mean(scores["int8"][:, 0] - scores["centre"][:, 0], patients, seed)
-    cells = model.manifest["outputs"]["map"]["shape"][1:3]
     content = {
         "model": {"name": model.name, "sha256": model.sha256},
         "dataset": dataset_facts(cached, "test"),
-        "map": cells,
-        "findings": measured,
-        "pointing_over_centre": difference,
+        "map": model.manifest["outputs"]["map"]["shape"][1:3],
+        "findings": _by_finding(scores, boxes, rows, patients, seed),
+        "pointing_over_centre": _mean(
+            scores["int8"][:, 0] - scores["centre"][:, 0], patients, seed
+        ),
     }
-    caption = (
-        f"Maps of {model.name} ({cells[0]}×{cells[1]} cells) on {whole['boxes']} "
+    header = ("finding", "boxes", *(f"{m}: {method}" for m in MEASURES for method in METHODS))
+    return Result(
+        "localisation",
+        "python -m quantize localise MODEL RUN DATA",
+        _caption(model.name, content),
+        header,
+        [_row(label, each) for label, each in content["findings"].items()],
+        content,
+    )
+
+
+def _scores(
+    model: ModelFile, run: FinishedRun, pictures: NDArray[np.uint8], boxes: list[Boxed]
+) -> dict[str, NDArray[np.float64]]:
+    """By each of `METHODS`, N×3: how each of `MEASURES` judges the map of each entry of `boxes`.
+
+    Args:
+        model, run: the int8 network and the float one.
+        pictures: N×size×size, those of `boxes`.
+        boxes: N entries.
+    """
+    classifier = Classifier(model, force=True)
+    scored = score_all(map(from_array, pictures), classifier, ready, classified_only)
+    maps = [findings.map for _, (_, findings) in unbroken(scored)]
+    network = keras.Model(run.model.input, run.model.get_layer("map").output)
+    float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
+    pointers: dict[str, Callable[[int, int], Pointed]] = {
+        "int8": lambda i, channel: pointed(maps[i][..., channel]),
+        "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
+        "centre": lambda i, channel: CENTRE,
+    }
+    channels = [LABELS.index(boxed.label) for boxed in boxes]
+    return {
+        method: np.stack(
+            [judged(pointers[method](i, channels[i]), boxed) for i, boxed in enumerate(boxes)]
+        )
+        for method in METHODS
+    }
+
+
+def _by_finding(
+    scores: dict[str, NDArray[np.float64]],
+    boxes: list[Boxed],
+    rows: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Counts, and each method's mean measures, for each finding that has boxes and for all."""
+    labels = np.array([boxed.label for boxed in boxes])
+    members = {label: labels == label for label in LABELS if (labels == label).any()}
+    members["all"] = np.ones(len(boxes), bool)
+    return {
+        label: {
+            "boxes": sum(len(boxes[i].boxes) for i in np.flatnonzero(chosen)),
+            "images": len(set(rows[chosen].tolist())),
+            "patients": len(set(patients[chosen])),
+            **{
+                method: {
+                    measure: _mean(values[chosen, column], patients[chosen], seed)
+                    for column, measure in enumerate(MEASURES)
+                }
+                for method, values in scores.items()
+            },
+        }
+        for label, chosen in members.items()
+    }
+
+
+def _caption(name: str, content: dict[str, Any]) -> str:
+    cells, whole = content["map"], content["findings"]["all"]
+    return (
+        f"Maps of {name} ({cells[0]}×{cells[1]} cells) on {whole['boxes']} "
         f"boxes that radiologists drew on {whole['images']} test images of {whole['patients']} "
         "patients. Pointing: the map's peak is in the box. Overlap: the intersection over union of "
         f"the box and of what has at least {REGION:.0%} of the peak's evidence is at least "
         f"{OVERLAPS[0]:g} or {OVERLAPS[1]:g}. The centre points at the middle of the picture and "
         "marks the middle half of each side. 95 % intervals: patients resampled. Int8 pointing "
-        f"beyond the centre's: {interval_text(difference)}."
+        f"beyond the centre's: {interval_text(content['pointing_over_centre'])}."
     )
-    header = ("finding", "boxes", *(f"{m}: {way}" for m in MEASURES for way in ways))
-    table = [
-        (
-            label,
-            str(each["boxes"]),
-            *(interval_text(each[way][measure]) for measure in MEASURES for way in ways),
-        )
-        for label, each in measured.items()
-    ]
-    return Result(
-        "localisation",
-        "python -m quantize localise MODEL RUN DATA",
-        caption,
-        header,
-        table,
-        content,
-    )
+
+
+def _row(label: str, finding: dict[str, Any]) -> tuple[str, ...]:
+    intervals = (finding[method][measure] for measure in MEASURES for method in METHODS)
+    return (label, str(finding["boxes"]), *map(interval_text, intervals))
 
 
 def _mean(values: NDArray[np.float64], patients: NDArray[np.str_], seed: int) -> dict[str, Any]:

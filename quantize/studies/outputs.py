@@ -11,7 +11,6 @@ from typing import Any, Final
 import keras
 import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import judge
@@ -44,9 +43,9 @@ def sigmoid_report(bench: Bench, model: ModelFile) -> Report:
 
     A score of 0 becomes that of half a step: where the sigmoid rounds to 0.
     """
-    given = bench.report(model)
+    report = bench.report(model)
     step = float(model.manifest["outputs"]["logits"]["quantization"]["scale"])
-    scores = np.clip(given.evaluated.logits.astype(np.float64), step / 2, 1 - step / 2)
+    scores = np.clip(report.evaluated.logits.astype(np.float64), step / 2, 1 - step / 2)
     logits = np.log(scores / (1 - scores)).astype(np.float32)
     return build_report(
         bench.run,
@@ -54,44 +53,43 @@ def sigmoid_report(bench: Bench, model: ModelFile) -> Report:
         logits,
         {},
         split=bench.split,
-        model=given.content["model"],
-        runtime=given.content["runtime"],
+        model=report.content["model"],
+        runtime=report.content["runtime"],
     )
 
 
-def outputs(bench: Bench, pictures: NDArray[np.uint8], more: NDArray[np.uint8]) -> Result:
-    """The same repaired network converted with either output.
-
-    Args:
-        bench: the float network and the images to measure on.
-        pictures: K×size×size training images to calibrate and repair with.
-        more: see `in_int8`.
-    """
-    folded = fold(bench.run.model)
+def _comparisons(bench: Bench) -> dict[str, Comparison]:
+    """The float network beside the same repaired network with either output."""
+    folded, pictures = fold(bench.run.model), bench.pictures
     network = repaired(folded, as_input(pictures))
-    flatbuffer, spans = in_int8(network, folded, pictures, more)
-    plain = bench.package("int8 logits", flatbuffer, {"scheme": "int8"}, spans.as_dict())
+    flatbuffer, spans = in_int8(network, folded, pictures, bench.span_pictures)
+    logits = bench.package("int8 logits", flatbuffer, {"scheme": "int8"}, spans.as_dict())
     flatbuffer = to_int8(with_sigmoid(network), pictures)
-    squashed = bench.package("int8 sigmoid", flatbuffer, {"scheme": "int8, sigmoid"})
-    compared = {
-        "logits": bench.compare(bench.report(plain)),
-        "sigmoid": bench.compare(sigmoid_report(bench, squashed)),
+    sigmoid = bench.package("int8 sigmoid", flatbuffer, {"scheme": "int8, sigmoid"})
+    return {
+        "logits": bench.compare(bench.report(logits)),
+        "sigmoid": bench.compare(sigmoid_report(bench, sigmoid)),
     }
+
+
+def outputs(bench: Bench) -> Result:
+    """The study: a repaired network converted with logits, and with a sigmoid, as its output."""
+    compared = _comparisons(bench)
     broken = {
-        kind: [verdict.gate for verdict in judge(comparison) if not verdict.passed]
+        kind: [result.gate for result in judge(comparison) if not result.passed]
         for kind, comparison in compared.items()
     }
     rows = [_label(compared, channel) for channel in range(len(LABELS))]
     macro = {kind: each.content["macro"]["auroc"] for kind, each in compared.items()}
     data = compared["logits"].content["dataset"]
-    said = "; ".join(f"{kind}: {', '.join(gates) or 'none'}" for kind, gates in broken.items())
+    gates = "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in broken.items())
     return Result(
         "outputs",
         f"python -m quantize outputs RUN DATA --split {bench.split}",
         f"The same int8 network with logits and with a sigmoid as its output, over "
         f"{data['images']} {data['split']} images. Values: how many different ones; tied: share of "
         f"pairs of images that cannot be told apart; lowest: share of images in the lowest step. "
-        f"Gates not met, {said}.",
+        f"Gates not met, {gates}.",
         HEADER,
         [
             *map(_row, rows),

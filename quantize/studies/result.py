@@ -27,6 +27,7 @@ class Result:
         caption: what was measured, on what.
         header, rows: the table; its first column is text.
         content: the same and more as plain JSON.
+        failure: what went wrong, where the command is to end with the exit code of a gate.
     """
 
     name: str
@@ -35,8 +36,10 @@ class Result:
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
     content: dict[str, Any]
+    failure: str | None = None
 
     def print(self, console: Console) -> None:
+        """The caption, the table and the disclaimer."""
         table = Table(box=None, header_style="bold")
         for place, column in enumerate(self.header):
             table.add_column(column, justify="right" if place else "left")
@@ -48,6 +51,7 @@ class Result:
 
     @property
     def markdown(self) -> str:
+        """The command, the caption and the table, for a document."""
         return "\n\n".join(
             [f"`{self.command}`", self.caption, markdown_table(self.header, self.rows)]
         )

@@ -10,9 +10,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 import edge_app
@@ -23,9 +24,13 @@ from edge_app.evaluation.report import Report, read
 from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
+from quantize.studies.inputs import ModelAndFolderInputs
 from quantize.studies.result import Result
 
 HEADER: Final = ("label", "differ", "largest, steps", "mean, steps")
+OtherOption = Annotated[
+    str, typer.Option(metavar="COMMAND", help="Starts the other Python; may be an emulator's.")
+]
 
 
 def evaluated(
@@ -43,12 +48,14 @@ def evaluated(
     Raises:
         ConversionError: it cannot be started or does not end with a report.
     """
-    asked = ["evaluate", str(data.resolve()), "--model", str(model.path.resolve())]
-    asked += ["--out", str(place.resolve())] + ([] if limit is None else ["--limit", str(limit)])
+    arguments = ["evaluate", str(data.resolve()), "--model", str(model.path.resolve())]
+    arguments += ["--out", str(place.resolve())] + (
+        [] if limit is None else ["--limit", str(limit)]
+    )
     home = Path(edge_app.__file__).parents[1]  # where `-m edge_app` finds this very package
     try:
         ended = subprocess.run(
-            [*python, "-m", "edge_app", *asked], cwd=home, capture_output=True, text=True,
+            [*python, "-m", "edge_app", *arguments], cwd=home, capture_output=True, text=True,
             errors="replace", check=False,
         )  # fmt: skip
     except OSError as error:
@@ -58,6 +65,11 @@ def evaluated(
         reason = said[-1][:300] if said else f"ended with {ended.returncode}"
         raise ConversionError(f"{shlex.join(python)}: {reason}")
     return read(place)
+
+
+def runtimes_study(inputs: ModelAndFolderInputs, other: OtherOption) -> Result:
+    """The study: see `runtimes`."""
+    return runtimes(inputs.model, inputs.data, other, inputs.limit, inputs.folder)
 
 
 def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder: Path) -> Result:

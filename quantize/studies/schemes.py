@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ from edge_app.comparison.compare import Comparison
 from edge_app.comparison.tables import number, percent, signed, spread
 from edge_app.model.model_file import ModelFile
 from quantize.convert import CALIBRATION_IMAGES, SCHEMES, calibration_rows, stratified_rows
-from quantize.int8 import in_int8, span_pictures
+from quantize.int8 import in_int8
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import REPAIRS, SHIPPED, as_input
 from quantize.studies.bench import Bench, latencies
@@ -64,34 +65,13 @@ HEADER: Final = (
 )  # fmt: skip
 
 
-def matrix(bench: Bench, training: Cached, seed: int) -> Result:
-    """Build and measure each of `VARIANTS`.
-
-    Args:
-        bench: the float network and the images to measure on.
-        training: images to calibrate with.
-        seed: of their choice.
-    """
+def matrix(bench: Bench) -> Result:
+    """The study: each of `VARIANTS` built and measured."""
+    models, comparisons = [], []
     folded = fold(bench.run.model)
-    models: list[ModelFile] = []
-    comparisons: list[Comparison] = []
     for variant in VARIANTS:
         bench.console.print(f"{variant.name} …", highlight=False)
-        rows = variant.choice(training, variant.images, seed)
-        pictures = training.images[training.rows[rows]]
-        network = REPAIRS[variant.repair](folded, as_input(pictures))
-        facts = {
-            "scheme": variant.scheme,
-            "repair": variant.repair,
-            "calibration": {"images": len(rows), "seed": seed},
-            "packages": versions("ai-edge-litert"),
-        }
-        if variant.spans:
-            flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
-            model = bench.package(variant.name, flatbuffer, facts, spans.as_dict())
-        else:
-            flatbuffer = SCHEMES[variant.scheme](network, pictures)
-            model = bench.package(variant.name, flatbuffer, facts)
+        model = _convert(variant, folded, bench)
         models.append(model)
         comparisons.append(bench.compare(bench.report(model)))
     seconds = latencies(models, bench.cached, ROUNDS)
@@ -106,6 +86,23 @@ def matrix(bench: Bench, training: Cached, seed: int) -> Result:
         [_row(each) for each in measured],
         {"dataset": comparisons[0].content["dataset"], "variants": measured},
     )
+
+
+def _convert(variant: Variant, folded: keras.Model, bench: Bench) -> ModelFile:
+    """The model file of one variant of a folded network."""
+    rows = variant.choice(bench.training, variant.images, bench.seed)
+    pictures = bench.training.images[bench.training.rows[rows]]
+    network = REPAIRS[variant.repair](folded, as_input(pictures))
+    facts = {
+        "scheme": variant.scheme,
+        "repair": variant.repair,
+        "calibration": {"images": len(rows), "seed": bench.seed},
+        "packages": versions("ai-edge-litert"),
+    }
+    if not variant.spans:
+        return bench.package(variant.name, SCHEMES[variant.scheme](network, pictures), facts)
+    flatbuffer, spans = in_int8(network, folded, pictures, bench.span_pictures)
+    return bench.package(variant.name, flatbuffer, facts, spans.as_dict())
 
 
 def _measured(

@@ -61,8 +61,8 @@ def test_the_bound_is_the_larger_of_computing_and_moving() -> None:
     peak = Peak({"int8": 1e9}, 1e9)
     busy = Layer(0, "CONV_2D", (1,), macs=5_000_000, weight_bytes=100, activation_bytes=0)
     heavy = Layer(1, "ADD", (1,), macs=0, weight_bytes=0, activation_bytes=3_000_000)
-    assert peak.least(busy, "int8") == pytest.approx(5e-3)
-    assert peak.least(heavy, "int8") == pytest.approx(3e-3)
+    assert peak.shortest(busy, "int8") == pytest.approx(5e-3)
+    assert peak.shortest(heavy, "int8") == pytest.approx(3e-3)
 
 
 def test_kinds_add_up_to_the_operators() -> None:

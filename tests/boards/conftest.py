@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boards import downloads as supply
+from boards import downloads
 from boards.wheels import REPOSITORY
 
 
@@ -19,7 +19,7 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def pip(cache: Path) -> Path:
-    return supply.pip_wheel(cache)
+    return downloads.pip_wheel(cache)
 
 
 @pytest.fixture(scope="session")

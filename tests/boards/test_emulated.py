@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boards import processes as measure
-from boards import sysroot
-from boards import verification as matrix
+from boards import processes, sysroot, verification
 from boards.board import find
 from boards.errors import EmulationUnavailableError
 from boards.verification import Row
@@ -27,12 +25,14 @@ def rows(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """The matrix, printed as the README has it."""
     work = tmp_path_factory.mktemp("matrix")
     given = Path(os.environ.get("EDGE_CXR_DATA") or DATA)
-    folder, of = matrix.images(given, work, max(COUNTS.values()))
+    folder, of = verification.images(given, work, max(COUNTS.values()))
     try:
-        seen = matrix.examine(matrix.places(), folder.resolve(), cache, work, print, COUNTS)
+        seen = verification.examine(
+            verification.places(), folder.resolve(), cache, work, print, COUNTS
+        )
     except EmulationUnavailableError as error:
         pytest.skip(f"no board can be emulated here: {error}")
-    print(matrix.as_markdown(seen, of))
+    print(verification.as_markdown(seen, of))
     return seen
 
 
@@ -85,7 +85,7 @@ def test_a_board_starts_child_processes_and_shows_its_own_processor(cache: Path)
     )
     path = board.root / "child.py"
     path.write_text(script)
-    done = measure.run(["python3", path], board.environment())
+    done = processes.run(["python3", path], board.environment())
     machine, version, cpuinfo = json.loads(done.out)
     assert (machine, version) == ("aarch64", [3, 11])
     assert "CPU part\t: 0xd08" in cpuinfo

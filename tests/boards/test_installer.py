@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from boards import install, installer, kit
-from boards import processes as measure
+from boards import install, installer, kit, processes
 from boards.kit import KitTarget
 from boards.processes import Done
 
@@ -84,12 +83,12 @@ class Board:
         return ["sh", str(folder / "install.sh"), *where, *options]
 
     def install(self, folder: Path, *options: str) -> Done:
-        done = measure.run(self.line(folder, *options))
+        done = processes.run(self.line(folder, *options))
         assert "Traceback" not in done.err
         return done
 
     def says(self) -> str:
-        return measure.run([self.prefix / "bin" / "edge-cxr", "hello"]).out.strip()
+        return processes.run([self.prefix / "bin" / "edge-cxr", "hello"]).out.strip()
 
     def everything(self) -> set[str]:
         return {str(path.relative_to(self.root)) for path in self.prefix.rglob("*")}
@@ -246,7 +245,7 @@ def test_another_python_machine_or_libc_is_named(board: Board) -> None:
     assert not board.prefix.exists()
 
     line = ["sh", str(board.kit() / "install.sh"), "--python", "no-such-python"]
-    absent = measure.run(line)
+    absent = processes.run(line)
     assert absent.code == 4
     assert absent.err.startswith("install.sh: there is no no-such-python")
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from boards import apt, sysroot
-from boards import processes as measure
+from boards import apt, processes, sysroot
 from boards.errors import BoardsError
 from boards.processes import Done
 from boards.verification import EXAMPLE
@@ -39,7 +38,7 @@ def within(limit: int, *arguments: object) -> Done:
     def bound() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    return measure.run(edge_cxr(*arguments), before=bound)
+    return processes.run(edge_cxr(*arguments), before=bound)
 
 
 def in_namespace(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -161,7 +160,7 @@ def test_on_a_full_disk_it_says_so_and_goes_on_later(labelled: Path, tmp_path: P
 @pytest.mark.parametrize("command", [("classify", EXAMPLE), ("doctor",), ("models", "list")])
 def test_without_a_home_folder_or_any_environment(command: tuple[object, ...]) -> None:
     bare = {"PYTHONPATH": os.getcwd()}
-    done = measure.run(edge_cxr(*command), bare)
+    done = processes.run(edge_cxr(*command), bare)
     assert done.code == 0, done.err
     assert done.err == ""
 
@@ -192,7 +191,7 @@ def in_1970(cache: Path) -> dict[str, str]:
 def test_with_the_clock_in_1970_everything_works(
     in_1970: dict[str, str], labelled: Path, tmp_path: Path
 ) -> None:
-    clock = measure.run([sys.executable, "-c", "import time; print(time.gmtime()[0])"], in_1970)
+    clock = processes.run([sys.executable, "-c", "import time; print(time.gmtime()[0])"], in_1970)
     assert clock.out == "1970\n"
     place = tmp_path / "report.json"
     for command in (
@@ -202,7 +201,7 @@ def test_with_the_clock_in_1970_everything_works(
         ("evaluate", labelled, "--model", "cxr-cnn28", "--out", place),
         ("compare", place, place, "--resamples", "100", "--html", tmp_path / "page.html"),
     ):
-        done = measure.run(edge_cxr(*command), in_1970)
+        done = processes.run(edge_cxr(*command), in_1970)
         assert "Traceback" not in done.err, command
         assert done.code in (0, 5 if command[0] == "compare" else 0), done.err
     assert place.with_suffix(".npz").exists()

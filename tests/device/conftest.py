@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from PIL import Image
 
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.model_file import SHIPPED
+
+from .command import as_process, in_process
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -33,37 +34,34 @@ def cnn28() -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, cnn28: Path) -> Run:
-    """Start `edge-cxr` with the small model in an empty folder; the output comes as text."""
+def run(request: pytest.FixtureRequest, cnn28: Path) -> Run:
+    """Run `edge-cxr COMMAND …`, `classify` with the small model; the output comes as text.
+
+    It runs in this process, where nothing has to start. A test that is marked `process`, and a call
+    with an option that only a process has (`env`, `timeout`, `preexec_fn` …), starts one.
+    """
+    marked = request.node.get_closest_marker("process") is not None
 
     def start(
         command: str, *arguments: object, stdin: bytes | None = None, **options: object
     ) -> subprocess.CompletedProcess[str]:
         model = ["--model", str(cnn28)] if command == "classify" else []
-        line = [
-            sys.executable,
-            "-m",
-            "edge_app",
-            *command.split(),
-            *model,
-            *map(_argument, arguments),
-        ]
-        done = subprocess.run(line, input=stdin, capture_output=True, timeout=120, **options)  # type: ignore[call-overload]
-        text = [stream.decode("utf-8") for stream in (done.stdout, done.stderr)]
-        assert "Traceback" not in text[1]
-        return subprocess.CompletedProcess(done.args, done.returncode, *text)
+        line = [*command.split(), *model, *map(_argument, arguments)]
+        if marked or options.keys() - {"cwd"}:
+            return as_process(line, stdin, **options)
+        return in_process(line, stdin, **options)  # type: ignore[arg-type]
 
     return start
 
 
-def _argument(value: object) -> str | bytes:
-    return (
-        value
-        if isinstance(value, bytes)
-        else os.fspath(value)
-        if isinstance(value, Path)
-        else str(value)
-    )
+@pytest.fixture
+def run_process(run: Run) -> Run:
+    """As `run`, always as a process: its name marks the test that asks for it."""
+    return run
+
+
+def _argument(value: object) -> str:
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
 
 
 @pytest.fixture(scope="session")

@@ -48,8 +48,11 @@ def test_it_holds_the_device_package_and_its_models_and_nothing_else(wheel: Path
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"edge_app"}
-    for needed in ("py.typed", "model/manifest.schema.json", "model/shipped/cxr-lite0-128.tflite"):
+    for needed in ("py.typed", "model/shipped/cxr-lite0-128.tflite"):
         assert f"edge_app/{needed}" in names
+    for kind in ("*.py", "*.schema.json", "*.css"):
+        for path in (REPOSITORY / "edge_app").rglob(kind):
+            assert path.relative_to(REPOSITORY).as_posix() in names
     print(f"wheel: {wheel.stat().st_size} bytes")
     assert wheel.stat().st_size < MAX_WHEEL_BYTES
 

@@ -19,10 +19,10 @@ from rich.console import Console
 from edge_app.labels import LABELS
 from quantize.repairs.registry import as_input
 from quantize.studies.bench import Bench
-from quantize.studies.faults import Workshop
+from quantize.studies.faults import Conversion
 from train.cache import Cached
 from train.calibrate import operating_points, platt
-from train.networks import cnn28
+from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.run import FinishedRun
@@ -87,11 +87,10 @@ def bench(untrained: tuple[FinishedRun, Cached], tmp_path_factory: pytest.TempPa
     run, cached = untrained
     quiet = Console(file=io.StringIO())
     folder: Path = tmp_path_factory.mktemp("bench")
-    return Bench.of(run, cached.split("test"), "test", folder, quiet)
+    training, measured = cached.split("train"), cached.split("test")
+    return Bench(run, training, measured, "test", 0, folder, quiet, calibration_images=40)
 
 
 @pytest.fixture(scope="session")
-def workshop(bench: Bench, untrained: tuple[FinishedRun, Cached]) -> Workshop:
-    training = untrained[1].split("train")
-    pictures = training.images[training.rows]
-    return Workshop(bench, training, np.arange(40), pictures)
+def conversion(bench: Bench) -> Conversion:
+    return Conversion(bench)

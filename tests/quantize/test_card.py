@@ -24,8 +24,8 @@ from quantize.model_table import side_by_side
 from quantize.pipeline import quantize_run
 from quantize.reproduce import write_card
 from train.cache import Cached
-from train.cli import read_data
 from train.float_report import evaluate, write_all
+from train.options import read_data
 from train.run import open_run
 
 QUIET = Console(file=io.StringIO())

@@ -16,7 +16,7 @@ from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors
 from train.cache import Cached
-from train.networks import cnn28
+from train.networks.cnn28 import cnn28
 
 LOW_CONTRAST = np.random.default_rng(0).integers(90, 140, (6, 28, 28)).astype(np.uint8)
 

@@ -9,7 +9,7 @@ from edge_app.classifier import Classifier
 from quantize.convert import to_int8
 from quantize.int8 import NO_SPAN, Spans, in_int8, in_spans, label_spans
 from quantize.repairs.registry import as_input
-from quantize.studies.faults import Workshop
+from quantize.studies.faults import Conversion
 from train.predict import logits_only, predict
 
 
@@ -24,20 +24,25 @@ def uneven(network: keras.Model) -> keras.Model:
     return copy
 
 
-def test_the_graph_in_spans_and_the_spans_give_the_same_answers(workshop: Workshop) -> None:
-    images = as_input(workshop.pictures)
+def test_the_graph_in_spans_and_the_spans_give_the_same_answers(conversion: Conversion) -> None:
+    images = as_input(conversion.bench.pictures)
     spans = Spans(*np.random.default_rng(1).uniform(1, 9, (2, 15)).astype(np.float32))
     for one, other in zip(
-        workshop.folded(images), in_spans(workshop.folded, spans)(images), strict=True
+        conversion.folded(images), in_spans(conversion.folded, spans)(images), strict=True
     ):
         np.testing.assert_allclose(one, other * spans.slope + spans.intercept, atol=1e-4)
 
 
-def test_a_label_of_wide_logits_does_not_make_the_others_coarse(workshop: Workshop) -> None:
-    network, bench = uneven(workshop.repaired), workshop.bench
-    truth = predict(logits_only(uneven(workshop.folded)), bench.cached)[:, 1:]
-    flatbuffer, spans = in_int8(network, uneven(workshop.folded), workshop.pictures, workshop.more)
-    plain = bench.package("plain", to_int8(network, workshop.pictures), {"scheme": "int8"})
+def test_a_label_of_wide_logits_does_not_make_the_others_coarse(conversion: Conversion) -> None:
+    network, bench = uneven(conversion.repaired), conversion.bench
+    truth = predict(logits_only(uneven(conversion.folded)), bench.cached)[:, 1:]
+    flatbuffer, spans = in_int8(
+        network,
+        uneven(conversion.folded),
+        conversion.bench.pictures,
+        conversion.bench.span_pictures,
+    )
+    plain = bench.package("plain", to_int8(network, conversion.bench.pictures), {"scheme": "int8"})
     finer = bench.package("finer", flatbuffer, {"scheme": "int8"}, spans.as_dict())
     plain_off, finer_off = (
         np.sqrt(np.square(bench.report(model).evaluated.logits[:, 1:] - truth).mean())
@@ -51,21 +56,24 @@ def test_a_label_of_wide_logits_does_not_make_the_others_coarse(workshop: Worksh
     assert (steps[1][1:] < steps[0][1:] / 3).all()
 
 
-def test_no_training_image_is_beyond_the_ends(workshop: Workshop) -> None:
+def test_no_training_image_is_beyond_the_ends(conversion: Conversion) -> None:
     flatbuffer, spans = in_int8(
-        workshop.repaired, workshop.folded, workshop.pictures, workshop.more
+        conversion.repaired,
+        conversion.folded,
+        conversion.bench.pictures,
+        conversion.bench.span_pictures,
     )
-    model = workshop.bench.package("ends", flatbuffer, {"scheme": "int8"}, spans.as_dict())
+    model = conversion.bench.package("ends", flatbuffer, {"scheme": "int8"}, spans.as_dict())
     classifier, stored = Classifier(model), model.manifest["outputs"]["logits"]["quantization"]
     ends = [(end - stored["zero_point"]) * stored["scale"] for end in (-128, 127)]
     low, high = (spans.slope * end + spans.intercept for end in ends)
-    exact = workshop.folded(as_input(workshop.more))[0].numpy()
+    exact = conversion.folded(as_input(conversion.bench.span_pictures))[0].numpy()
     room = 3 * spans.slope * stored["scale"]
     assert (exact > low - room).all()
     assert (exact < high + room).all()
-    given = np.stack([classifier.logits(picture)[0] for picture in workshop.pictures])
-    goals = workshop.folded(as_input(workshop.pictures))[0].numpy()
-    assert np.abs((given - goals).mean(axis=0)).max() < 1e-3
+    answers = np.stack([classifier.logits(picture)[0] for picture in conversion.bench.pictures])
+    goals = conversion.folded(as_input(conversion.bench.pictures))[0].numpy()
+    assert np.abs((answers - goals).mean(axis=0)).max() < 1e-3
 
 
 def test_a_map_that_is_the_same_everywhere_has_a_span_still() -> None:

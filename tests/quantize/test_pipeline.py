@@ -19,7 +19,7 @@ from edge_app.evaluation import report
 from edge_app.images.read import read_image
 from edge_app.model.model_file import ModelFile, read
 from quantize.pipeline import quantize_run
-from train.cli import read_data
+from train.options import read_data
 from train.run import open_run
 
 QUIET = Console(file=io.StringIO())

@@ -29,10 +29,12 @@ from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 from edge_app.model.model_file import locate, read
 from edge_app.model.preprocess import InputSpec, normalised, quantized, resize, to_tensor
-from edge_app.pipeline.batch import classify_all, read_source
+from edge_app.pipeline.batch import classify_all
+from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.writers import CsvWriter
 from train.cache import Cached, open_cache
-from train.datasets import Dataset, Pixels, load
+from train.datasets.dataset import Dataset, Pixels
+from train.datasets.registry import load
 from train.errors import DatasetError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ from PIL import Image
 
 from edge_app.core.errors import ImageError
 from edge_app.labels import LABELS
-from train.datasets import Dataset, load
+from train.datasets import registry
+from train.datasets.dataset import Dataset
+from train.datasets.registry import Form, load
 from train.errors import DatasetError
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
@@ -394,7 +397,9 @@ def test_an_unknown_csv_label_is_named(
 def test_csv_pixels_are_read_row_by_row(
     tmp_path: Path, make_pixel_csv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.datasets.CSV_CHUNK", 4)  # several chunks, the last one short
+    monkeypatch.setattr(
+        "train.datasets.pixel_csv.CSV_CHUNK", 4
+    )  # several chunks, the last one short
     pixels = np.random.default_rng(0).integers(0, 256, (30, 784))
     labels = ["" if i % 7 == 3 else "Mass" for i in range(30)]
     path = make_pixel_csv(tmp_path / "x.csv", labels, pixels)
@@ -449,3 +454,25 @@ def test_a_csv_without_column_names_loses_no_picture_silently(
     path.write_text(path.read_text().split("\n", 1)[1])
     with pytest.raises(DatasetError, match="first line is a picture"):
         load(path)
+
+
+# --- the registry ---------------------------------------------------------------------------
+
+
+def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_two(path: Path, limit: int | None) -> Dataset:
+        table = pd.DataFrame({"image": ["a", "b"], "patient": ["a", "b"], "split": "train"})
+        targets = np.zeros((2, len(LABELS)), np.uint8)
+        return Dataset(
+            path.name, table[:limit], targets[:limit], lambda least=None: iter(()), "two"
+        )
+
+    two = Form("two images", lambda path: path.suffix == ".two", read_two)
+    monkeypatch.setattr(registry, "FORMS", (*registry.FORMS, two))
+    assert load(tmp_path / "x.two").name == "x.two"
+    assert len(load(tmp_path / "x.two", limit=1).table) == 1
+
+
+def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"labelled folder, ChestMNIST \.npz, or CSV"):
+        load(tmp_path / "x.parquet")

@@ -32,10 +32,11 @@ from train.augment import NONE, Augmentation
 from train.batches import batches
 from train.cache import Cached, open_cache
 from train.cli import main
-from train.datasets import load
+from train.datasets.registry import load
 from train.errors import DatasetError
 from train.fit import build, fit
-from train.networks import NETWORKS, activation_head
+from train.networks.parts import activation_head
+from train.networks.registry import NETWORKS, Network
 from train.predict import logits_only, macro_auroc, predict
 from train.recipes import Recipe
 from train.resume import Backup, finished_epochs
@@ -69,7 +70,7 @@ def tiny(size: int | None, dropout: float, lowpass: bool = False) -> keras.Model
 @pytest.fixture(autouse=True, scope="module")
 def with_tiny_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "tiny", tiny)
+        patch.setitem(NETWORKS, "tiny", Network(tiny, 28))
         yield
 
 

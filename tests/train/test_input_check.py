@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from typer.testing import CliRunner
 
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.read import read_image
@@ -18,10 +19,11 @@ from edge_app.model import model_file
 from edge_app.model.input_check import KINDS
 from edge_app.model.model_file import SHIPPED, ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
-from quantize.errors import ConversionError
-from quantize.studies import input_check as refusals
+from quantize.studies import input_check as study
 from train import input_check
 from train.cache import Cached
+from train.cli import app
+from train.errors import RunError
 from train.input_check import FLAGGED, attach, clutter, fit, lessons, limits_of, varied
 from train.non_radiographs import (
     DRAWERS,
@@ -75,17 +77,29 @@ def test_a_check_taught_with_few_pictures_tells_them_from_others(taught: ModelFi
         assert max(set(kinds), key=kinds.count) == NEAR_MISSES[near_miss].kind
 
 
+def test_the_command_writes_a_check_of_this_data_set(small_nih: Path, tmp_path: Path) -> None:
+    out = tmp_path / "taught.tflite"
+    cache = str(tmp_path / "cache")
+    arguments = ["input-check", "cxr-cnn28", str(small_nih), "--out", str(out), "--cache", cache]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert f"written: {out}; flags" in done.output.replace("\n", "")
+    stated = read(out).manifest["input_check"]
+    assert stated["limits_from"].startswith("validation, ")
+    assert stated != read(SHIPPED / "cxr-cnn28.tflite").manifest["input_check"]
+
+
 def test_the_same_seed_teaches_the_same(taught: ModelFile) -> None:
     _, again = fit(radiographs(0, 150), radiographs(150, 60), 0, QUIET)
     assert again.to_bytes() == taught.check_weights
 
 
 def test_too_few_or_odd_pictures_teach_nothing() -> None:
-    with pytest.raises(ConversionError, match="too few"):
+    with pytest.raises(RunError, match="too few"):
         fit(radiographs(0, 1), radiographs(1, 5), 0, QUIET)
     odd = radiographs(0, 5)
     odd = Cached(odd.images[:, :27, :27], odd.targets, odd.table, odd.rows, odd.name)
-    with pytest.raises(ConversionError, match="27 pixels a side"):
+    with pytest.raises(RunError, match="27 pixels a side"):
         fit(odd, odd, 0, QUIET)
 
 
@@ -124,7 +138,7 @@ def test_every_kind_is_taught() -> None:
 def shipped(request: pytest.FixtureRequest) -> ModelFile:
     model = read(SHIPPED / f"{request.param}.tflite")
     if model.input_check is None:
-        pytest.fail(f"no input check in it: python -m quantize input-check {model.name} DATA")
+        pytest.fail(f"no input check in it: python -m train input-check {model.name} DATA")
     return model
 
 
@@ -169,14 +183,14 @@ def test_real_radiographs_pass(shipped: ModelFile, nih: Path) -> None:
 def test_the_table_has_a_row_a_kind(
     taught: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "DRAWN", 5)
-    monkeypatch.setattr(refusals, "package_pictures", lambda: photographs()[:2])
+    monkeypatch.setattr(study, "DRAWN", 5)
+    monkeypatch.setattr(study, "package_pictures", lambda: photographs()[:2])
     folder = tmp_path / "more"
     folder.mkdir()
     (folder / "broken.png").write_bytes(b"none")
     (folder / "other.png").write_bytes(photographs()[0].read_bytes())
     assert len(folder_pictures(folder)) == 2
-    result = refusals.refusals(taught, radiographs(300, 30), [folder], 0, QUIET)
+    result = study.judge_pictures(taught, radiographs(300, 30), [folder], 0, QUIET)
     names = [row[0] for row in result.rows]
     assert names[0] == "radiographs"
     assert "photographs of packages" in names
@@ -196,5 +210,5 @@ def test_the_table_has_a_row_a_kind(
 def test_a_model_without_a_check_has_no_table(taught: ModelFile, tmp_path: Path) -> None:
     stated = {key: value for key, value in taught.manifest.items() if key != "input_check"}
     bare = model_file.write(tmp_path / "bare.tflite", taught.flatbuffer, stated, taught.golden)
-    with pytest.raises(ConversionError, match="quantize input-check"):
+    with pytest.raises(RunError, match="train input-check"):
         input_check.require_check(bare)

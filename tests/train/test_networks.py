@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from edge_app.model.preprocess import SIZES, normalised
 from train.errors import RunError
-from train.networks import DEFAULT_SIZES, NETWORKS, cnn28, load_imagenet, require_imagenet
+from train.networks.efficientnet_lite0 import load_imagenet
+from train.networks.registry import NETWORKS, pretrained, require_imagenet
 
 
 @pytest.fixture(scope="module", params=sorted(NETWORKS))
 def network(request: pytest.FixtureRequest) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return NETWORKS[request.param](DEFAULT_SIZES[request.param])
+    return NETWORKS[request.param].build(NETWORKS[request.param].size)
 
 
 def gray_pictures(size: int, count: int = 2) -> NDArray[np.uint8]:
@@ -32,7 +33,7 @@ def gray_pictures(size: int, count: int = 2) -> NDArray[np.uint8]:
 def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
     network: keras.Model,
 ) -> None:
-    size = DEFAULT_SIZES[network.name]
+    size = NETWORKS[network.name].size
     assert network.input_shape == (None, size, size, 1)
     logits, maps = (np.array(x) for x in network(normalised(gray_pictures(size, 3))))
     assert logits.shape == (3, 15)
@@ -43,7 +44,7 @@ def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_efficientnet_is_built_for_every_size(size: int) -> None:
-    network = NETWORKS["efficientnet-lite0"](size)
+    network = NETWORKS["efficientnet-lite0"].build(size)
     side = -(-size // 32)  # five halvings, rounded up
     assert network.output_shape == [(None, 15), (None, side, side, 15)]
 
@@ -79,12 +80,12 @@ def test_the_graph_is_one_that_int8_can_hold(network: keras.Model) -> None:
         "MaxPooling2D", "GlobalAveragePooling2D", "Dropout", "SpatialDropout2D",
     }  # fmt: skip
     assert {type(layer).__name__ for layer in network.layers} <= known
-    logits = np.array(network(normalised(gray_pictures(DEFAULT_SIZES[network.name])))[0])
+    logits = np.array(network(normalised(gray_pictures(NETWORKS[network.name].size)))[0])
     assert logits.min() < 0  # a sigmoid's output would not be
 
 
 def test_chance_enters_in_training_only(network: keras.Model) -> None:
-    images = normalised(gray_pictures(DEFAULT_SIZES[network.name]))
+    images = normalised(gray_pictures(NETWORKS[network.name].size))
     still = [np.array(network(images, training=False)[0]) for _ in range(2)]
     moved = [np.array(network(images, training=True)[0]) for _ in range(2)]
     assert np.array_equal(*still)
@@ -102,7 +103,7 @@ def test_without_its_extra_imagenet_says_what_to_install(monkeypatch: pytest.Mon
 
 def test_imagenet_weights_are_for_one_network_only() -> None:
     with pytest.raises(RunError, match="--no-imagenet"):
-        load_imagenet(cnn28())
+        pretrained("cnn28")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     colour = np.ascontiguousarray(np.repeat(gray, 3, axis=3).transpose(0, 3, 1, 2))
     expected = reference_features(torch_state, colour)
 
-    network = NETWORKS["efficientnet-lite0"](size)
+    network = NETWORKS["efficientnet-lite0"].build(size)
     load_imagenet(network)
     names = {layer.name for layer in network.layers}
     outputs = {"stem_relu": "stem_relu", "head_relu": "head_relu"}

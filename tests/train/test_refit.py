@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from train.cache import Cached
-from train.cli import read_data, read_teachers
 from train.errors import RunError
+from train.options import read_data
 from train.run import open_run, refit
+from train.teacher_files import read_teachers
 
 QUIET = Console(file=io.StringIO())
 

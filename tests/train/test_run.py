@@ -18,8 +18,8 @@ from edge_app.evaluation import report
 from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
 from train.calibrate import MIN_IMAGES, operating_points, platt
-from train.cli import read_data
 from train.errors import RunError
+from train.options import read_data
 from train.run import open_run, train
 
 QUIET = Console(file=io.StringIO())

@@ -18,16 +18,16 @@ from edge_app.model.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches, mixed
 from train.cache import Cached, open_cache
-from train.cli import read_teacher, read_teachers
-from train.datasets import load
+from train.datasets.registry import load
 from train.errors import DatasetError, RunError
 from train.fit import build, continue_from, trained_part
-from train.networks import cnn28
+from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.run import open_run
 from train.run import train as train_run
 from train.targets import sampling_weights, training_targets
+from train.teacher_files import read_teacher, read_teachers
 from train.teachers import ensemble
 
 PLAIN = Recipe(network="cnn28", batch=16, epochs=1, augmentation=NONE)

@@ -51,7 +51,7 @@ FAULTS = [
     (
         misbehaving("Request.infer", "import os; os._exit(3)"),
         "crash",
-        "ends the process with code 3",
+        "the process with code 3",
     ),
     (misbehaving("Request.infer", "pass"), "wrong answers", r"off by \d+ \(logits\) and \d+ "),
     (misbehaving("Core.compile_model", "raise RuntimeError('no')"), "model", "refuses it: no"),

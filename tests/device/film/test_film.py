@@ -51,7 +51,7 @@ def alike(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 def shipped() -> ModelFile:
     model = read(locate("cxr-lite0-128"))
     if model.input_check is None:
-        pytest.fail(f"no input check in it: python -m quantize input-check {model.name} DATA")
+        pytest.fail(f"no input check in it: python -m train input-check {model.name} DATA")
     return model
 
 

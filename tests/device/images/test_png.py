@@ -23,7 +23,8 @@ from edge_app.images import png as module
 from edge_app.images.png import INFLATED, MAX_CHUNKS, SIGNATURE, chunks, inflated
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
-from tests.device.pictures import png, png_chunk, radiograph
+
+from ..pictures import png, png_chunk, radiograph
 
 INFLATERS = {module.deflate.__name__: module.deflate, "zlib": zlib}
 COLOURS = {"gray": 0, "RGB": 2, "palette": 3, "gray and alpha": 4, "RGBA": 6}

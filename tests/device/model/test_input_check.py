@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[Callable[[], Picture], set[str]]] = {
 def shipped(request: pytest.FixtureRequest) -> ModelFile:
     model = read(model_file.locate(request.param))
     if model.input_check is None:
-        pytest.fail(f"no input check in it: python -m quantize input-check {model.name} DATA")
+        pytest.fail(f"no input check in it: python -m train input-check {model.name} DATA")
     return model
 
 

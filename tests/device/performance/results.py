@@ -29,7 +29,14 @@ MACHINE = {
 }
 SENSORS = {"load": 0.1, "mhz": [1800], "celsius": [48.3], "throttling": []}
 
-SECONDS = {"read": 2e-4, "decode": 5e-2, "resize": 5e-3, "quantize": 1e-5, "invoke": 3e-2}
+SECONDS = {
+    "read": 2e-4,
+    "decode": 5e-2,
+    "resize": 5e-3,
+    "check": 1e-4,
+    "quantize": 1e-5,
+    "invoke": 3e-2,
+}
 SECONDS |= {"finish": 2e-4, "total": 8.6e-2, "cold_start": 1.2}
 SECONDS |= dict.fromkeys(YARDSTICKS, 1e-3)
 UNITS = {"peak_memory": "B", "throughput_1": "images/s", "throughput_4": "images/s"}

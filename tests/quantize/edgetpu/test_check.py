@@ -77,15 +77,15 @@ def dynamic_range(converter: tf.lite.TFLiteConverter) -> None:
 
 
 def reasons(answer: Check) -> list[str]:
-    return [verdict.reason for verdict in answer.verdicts]
+    return [verdict.reason for verdict in answer.predictions]
 
 
 @pytest.mark.parametrize("path", shipped_models(), ids=lambda path: path.stem)
 def test_all_of_a_shipped_network_would_be_mapped_its_mean_too(path: Any) -> None:
     answer = check(read(path).flatbuffer)
     assert answer.passed
-    assert answer.mapped == len(answer.verdicts) == len(answer.graph.operators)
-    assert answer.verdicts[-1].operator.name == "MEAN"
+    assert answer.mapped == len(answer.predictions) == len(answer.graph.operators)
+    assert answer.predictions[-1].operator.name == "MEAN"
     assert answer.fits
     assert answer.streamed_bytes == 0
     assert 0.8 < answer.parameter_bytes / len(read(path).flatbuffer) < 1
@@ -100,7 +100,7 @@ def test_an_int8_network_with_integer_ends_passes() -> None:
 
 def test_a_float_input_is_quantized_on_the_cpu_before_the_part_begins() -> None:
     answer = check(converted(int8_inside))
-    first, *middle = answer.verdicts
+    first, *middle = answer.predictions
     assert first.operator.name == "QUANTIZE"
     assert first.reason.startswith("float32 activations")
     assert [verdict.operator.name for verdict in middle if verdict.maps] == ["CONV_2D", "CONV_2D"]
@@ -127,25 +127,25 @@ def test_other_schemes_have_nothing_to_map(prepare: Prepare, words: str) -> None
 def test_int8_weights_alone_are_not_enough() -> None:
     """Dynamic-range quantization, which leaves small weights as they are."""
     answer = check(converted(dynamic_range, channels=128))
-    weights = answer.verdicts[0].operator.constants[0]
+    weights = answer.predictions[0].operator.constants[0]
     assert weights.dtype == "INT8"
     assert answer.mapped == 0
-    assert answer.verdicts[0].reason.startswith("float32 activations")
+    assert answer.predictions[0].reason.startswith("float32 activations")
 
 
 def test_a_batch_of_any_size_is_no_constant_shape() -> None:
     answer = check(converted(whole_int8, keras.Input((8, 8, 1))))
     assert answer.mapped == 0
-    assert answer.verdicts[0].reason == "its size is not constant (int8 ?x8x8x1)"
+    assert answer.predictions[0].reason == "its size is not constant (int8 ?x8x8x1)"
 
 
 def test_from_the_first_unsupported_operator_on_all_runs_on_the_cpu() -> None:
     answer = check(edited(replace_operator(2, OPERATORS.LEAKY_RELU)))
-    assert [verdict.maps for verdict in answer.verdicts] == [True] * 2 + [False] * 8
-    assert answer.verdicts[2].reason == "operator not supported"
-    assert answer.verdicts[2].own
+    assert [verdict.maps for verdict in answer.predictions] == [True] * 2 + [False] * 8
+    assert answer.predictions[2].reason == "operator not supported"
+    assert answer.predictions[2].own
     assert set(reasons(answer)[3:]) == {"after LEAKY_RELU (2): only one part is compiled"}
-    assert not any(verdict.own for verdict in answer.verdicts[3:])
+    assert not any(verdict.own for verdict in answer.predictions[3:])
 
 
 def test_only_what_is_mapped_takes_memory_of_the_chip() -> None:
@@ -169,7 +169,7 @@ def test_one_int16_tensor_ends_the_part() -> None:
         activations(model)[5].type = TYPES.INT16
 
     answer = check(edited(change))
-    assert 0 < answer.mapped < len(answer.verdicts)
+    assert 0 < answer.mapped < len(answer.predictions)
     assert any("int16" in reason for reason in reasons(answer))
 
 

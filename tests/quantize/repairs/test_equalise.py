@@ -16,7 +16,8 @@ from quantize.repairs.equalise import (
     stem_equalised,
 )
 from quantize.repairs.fold import fold
-from train.networks import cnn28, efficientnet_lite0
+from train.networks.cnn28 import cnn28
+from train.networks.efficientnet_lite0 import efficientnet_lite0
 
 
 @pytest.fixture(scope="module")

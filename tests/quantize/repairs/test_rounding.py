@@ -19,7 +19,9 @@ from quantize.int8_grid import LEVELS, as_kernel, as_matrix
 from quantize.repairs.fold import before, fold, stored
 from quantize.repairs.rounding import least_squares_rounding, windows
 from quantize.repairs.rounding import round_weights as rounded_weights
-from train.networks import activation_head, cnn28, efficientnet_lite0
+from train.networks.cnn28 import cnn28
+from train.networks.efficientnet_lite0 import efficientnet_lite0
+from train.networks.parts import activation_head
 
 SIDE = 16
 

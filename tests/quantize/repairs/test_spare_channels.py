@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from quantize.repairs.fold import fold
-from quantize.repairs.spare_channels import spares_used
+from quantize.repairs.spare_channels import use_spare_channels
 from quantize.simulate import Simulation
-from train.networks import cnn28, efficientnet_lite0
+from train.networks.cnn28 import cnn28
+from train.networks.efficientnet_lite0 import efficientnet_lite0
 
 DEAD = (3, 7, 20)
 LOUD = 5
@@ -39,14 +40,14 @@ def images() -> NDArray[np.float32]:
 
 
 def test_the_answers_stay(folded: keras.Model, images: NDArray[np.float32]) -> None:
-    for one, other in zip(folded(images), spares_used(folded, images)(images), strict=True):
+    for one, other in zip(folded(images), use_spare_channels(folded, images)(images), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_dead_channels_halve_what_rounding_the_first_layer_costs(
     folded: keras.Model, images: NDArray[np.float32]
 ) -> None:
-    made = spares_used(folded, images)
+    made = use_spare_channels(folded, images)
     kernel = made.get_layer("stem_conv").get_weights()[0]
     for spare in DEAD:
         ratio = kernel[..., spare] / kernel[..., LOUD]
@@ -65,6 +66,6 @@ def test_a_network_without_spares_or_that_begins_otherwise_is_left_alone(
     images: NDArray[np.float32],
 ) -> None:
     for network in (fold(cnn28(32)), fold(efficientnet_lite0(32))):
-        made = spares_used(network, images)
+        made = use_spare_channels(network, images)
         for one, other in zip(network.get_weights(), made.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)

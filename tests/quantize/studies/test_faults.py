@@ -7,60 +7,61 @@ import pytest
 from edge_app.comparison.gates import Gates, judge
 from edge_app.labels import LABELS
 from quantize.studies.faults import (
+    FAULTS,
     REFUSED,
-    SABOTAGES,
-    Sabotage,
-    Workshop,
+    Conversion,
+    Fault,
     _of_one_label,
     attempt,
     sabotage,
 )
 
-NARROW = [fault for fault in SABOTAGES if fault.meant == ("saturated",)]
+NARROW = [fault for fault in FAULTS if fault.meant == ("saturated",)]
 """Calibrated on too little: their gate takes a trained network (docs/quantization.md)."""
 
 
-def test_a_good_conversion_meets_every_gate(workshop: Workshop) -> None:
-    verdicts = judge(workshop.compared(workshop.healthy))
+def test_a_good_conversion_meets_every_gate(conversion: Conversion) -> None:
+    verdicts = judge(conversion.compared(conversion.correct))
     assert [verdict.message for verdict in verdicts if not verdict.passed] == []
 
 
 @pytest.mark.parametrize(
-    "fault", [x for x in SABOTAGES if x not in NARROW], ids=lambda fault: fault.name
+    "fault", [x for x in FAULTS if x not in NARROW], ids=lambda fault: fault.name
 )
-def test_a_fault_is_caught_by_what_is_meant_to(fault: Sabotage, workshop: Workshop) -> None:
-    outcome = attempt(fault, workshop)
+def test_a_fault_is_caught_by_what_is_meant_to(fault: Fault, conversion: Conversion) -> None:
+    outcome = attempt(fault, conversion)
     assert outcome.caught, (outcome.broken, outcome.refusal)
 
 
 def test_black_pictures_with_a_white_pixel_pass_for_calibration_and_move_the_logits(
-    workshop: Workshop,
+    conversion: Conversion,
 ) -> None:
     (fault,) = (each for each in NARROW if "white pixel" in each.name)
-    outcome = attempt(fault, workshop)
+    outcome = attempt(fault, conversion)
     assert outcome.comparison is not None
-    healthy = workshop.compared(workshop.healthy).content["logits"]["rms"]
+    healthy = conversion.compared(conversion.correct).content["logits"]["rms"]
     assert outcome.comparison.content["logits"]["rms"] > 1.3 * healthy
 
 
-def test_the_ten_images_of_one_label_bear_it(workshop: Workshop) -> None:
-    pictures = _of_one_label(workshop)
+def test_the_ten_images_of_one_label_bear_it(conversion: Conversion) -> None:
+    pictures = _of_one_label(conversion)
     assert len(pictures) == 10
-    bearing = workshop.training.targets[:, LABELS.index("Atelectasis")] == 1
-    known = {p.tobytes() for p in workshop.training.images[workshop.training.rows[bearing]]}
+    bearing = conversion.bench.training.targets[:, LABELS.index("Atelectasis")] == 1
+    known = {
+        p.tobytes()
+        for p in conversion.bench.training.images[conversion.bench.training.rows[bearing]]
+    }
     assert {picture.tobytes() for picture in pictures} <= known
 
 
 def test_every_gate_has_a_fault_that_it_is_meant_for() -> None:
     names = set(Gates.__dataclass_fields__) - {"label_support"}
-    assert names | {REFUSED} == {name for fault in SABOTAGES for name in fault.meant}
+    assert names | {REFUSED} == {name for fault in FAULTS for name in fault.meant}
 
 
-def test_a_refusal_says_what_is_wrong(workshop: Workshop) -> None:
+def test_a_refusal_says_what_is_wrong(conversion: Conversion) -> None:
     refusals = {
-        fault.name: attempt(fault, workshop).refusal
-        for fault in SABOTAGES
-        if REFUSED in fault.meant
+        fault.name: attempt(fault, conversion).refusal for fault in FAULTS if REFUSED in fault.meant
     }
     assert "do not span all gray levels" in refusals["calibrated on black images"]
     assert refusals["a truncated float report"].startswith("truncated.npz: is not the scores file")
@@ -70,12 +71,14 @@ def test_a_refusal_says_what_is_wrong(workshop: Workshop) -> None:
 
 
 def test_the_table_names_what_is_not_caught(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    conversion: Conversion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = Sabotage("nothing at all", ("misplaced",), lambda shop: shop.compared(shop.healthy))
-    monkeypatch.setattr("quantize.studies.faults.SABOTAGES", (harmless,))
-    result, caught = sabotage(workshop)
-    assert not caught
+    harmless = Fault(
+        "nothing at all", ("misplaced",), lambda conversion: conversion.compared(conversion.correct)
+    )
+    monkeypatch.setattr("quantize.studies.faults.FAULTS", (harmless,))
+    result = sabotage(conversion.bench)
+    assert result.failure is not None
     assert result.rows[1][:4] == ("nothing at all", "misplaced", "NO", "none")
     assert "misplaced" in result.content["not_tripped"]
     assert result.content["healthy"]["logit_rms"] == result.content["sabotages"][0]["logit_rms"]

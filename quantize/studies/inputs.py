@@ -1,0 +1,156 @@
+"""What studies start from, opened from what the command line names.
+
+Each `open_…` function has the arguments and options of one kind of study; `registry.py` says
+which study takes which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from edge_app.model.model_file import ModelFile, locate, read
+from quantize.studies.bench import Bench
+from train.cache import Cached
+from train.options import (
+    CACHE,
+    CacheOption,
+    DataArgument,
+    LimitOption,
+    ModelArgument,
+    RunArgument,
+    SeedOption,
+    SplitOption,
+    console,
+    read_split,
+    read_training_and_split,
+)
+from train.run import FinishedRun, open_run
+
+FOLDER: Final = "quantization"
+"""Below a run folder: what studies of its network write."""
+
+REPORTS: Final = Path("reports")
+"""Above the folders of studies of a model file, one by the model's name."""
+
+RunOutOption = Annotated[
+    Path | None, typer.Option(help=f"Folder for what is written; default: RUN/{FOLDER}.")
+]
+ModelOutFolderOption = Annotated[
+    Path | None, typer.Option(help=f"Folder for what is written; default: {REPORTS}/NAME.")
+]
+
+
+def open_bench(
+    run: RunArgument,
+    data: DataArgument,
+    split: SplitOption = "test",
+    seed: SeedOption = 0,
+    out: RunOutOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> Bench:
+    """RUN DATA: a float network, training images, and those of a split to measure on."""
+    finished = open_run(run)
+    training, measured = read_training_and_split(data, finished.recipe.side, cache, limit, split)
+    return Bench(finished, training, measured, split, seed, out or run / FOLDER, console)
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """A model file and a data set whose test images it is judged on.
+
+    Attributes:
+        model: read and found whole.
+        data: the data set's place.
+        seed: of what the study chooses at random.
+        folder: where results go.
+        console: for progress.
+        cache: folder of decoded images.
+        limit: images of each split, at most.
+    """
+
+    model: ModelFile
+    data: Path
+    seed: int
+    folder: Path
+    console: Console
+    cache: Path
+    limit: int | None
+
+    @cached_property
+    def images(self) -> Cached:
+        """The test images at the model's size."""
+        side = self.model.input_spec.height
+        return read_split(self.data, side, self.cache, self.limit, "test")
+
+
+def open_model(
+    model: ModelArgument,
+    data: DataArgument,
+    seed: SeedOption = 0,
+    out: ModelOutFolderOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> ModelInputs:
+    """MODEL DATA: a model file and test images."""
+    found = read(locate(model))
+    folder = out or REPORTS / found.name
+    return ModelInputs(found, data, seed, folder, console, cache, limit)
+
+
+@dataclass(frozen=True)
+class ModelAndRunInputs(ModelInputs):
+    """A model file, test images, and the finished run that the model was made from."""
+
+    run_folder: Path
+
+    @cached_property
+    def run(self) -> FinishedRun:
+        """The run, with its float network."""
+        return open_run(self.run_folder)
+
+
+def open_model_and_run(
+    model: ModelArgument,
+    run: RunArgument,
+    data: Annotated[Path, typer.Argument(help="The NIH release's folder, with its box list.")],
+    seed: SeedOption = 0,
+    out: ModelOutFolderOption = None,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> ModelAndRunInputs:
+    """MODEL RUN DATA: a model file, the run that it was made from, and test images."""
+    found = read(locate(model))
+    folder = out or REPORTS / found.name
+    return ModelAndRunInputs(found, data, seed, folder, console, cache, limit, run)
+
+
+@dataclass(frozen=True)
+class ModelAndFolderInputs:
+    """A model file and a labelled folder that the device application reads by itself.
+
+    Attributes:
+        limit: images, at most.
+        folder: where results go.
+    """
+
+    model: ModelFile
+    data: Path
+    limit: int | None
+    folder: Path
+
+
+def open_model_and_folder(
+    model: ModelArgument,
+    data: Annotated[Path, typer.Argument(help="A labelled folder, as edge-cxr evaluate reads it.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("runtimes"),
+    limit: LimitOption = None,
+) -> ModelAndFolderInputs:
+    """MODEL DATA: a model file and a labelled folder."""
+    return ModelAndFolderInputs(read(locate(model)), data, limit, out)

@@ -1,0 +1,88 @@
+"""Every study, by the name of its command: one function in one file, and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
+
+from quantize.studies.faults import sabotage
+from quantize.studies.film import film_study
+from quantize.studies.input_check import input_check_study
+from quantize.studies.inputs import (
+    open_bench,
+    open_model,
+    open_model_and_folder,
+    open_model_and_run,
+)
+from quantize.studies.layers import layers
+from quantize.studies.localisation import localisation_study
+from quantize.studies.outputs import outputs
+from quantize.studies.result import Result
+from quantize.studies.runtimes import runtimes_study
+from quantize.studies.schemes import matrix
+
+
+class Inputs(Protocol):
+    """What a study starts from."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the result goes."""
+
+
+class Study(NamedTuple):
+    """A measurement with a command of its own.
+
+    Attributes:
+        name: of the command.
+        open: what it starts from; its parameters are arguments and options of the command.
+        function: the study: inputs, and further parameters that are options of the command → a
+            result.
+        help: one line.
+        defaults: of options of `open`, where the study's differ.
+    """
+
+    name: str
+    open: Callable[..., Inputs]
+    function: Callable[..., Result]
+    help: str
+    defaults: Mapping[str, Any] = MappingProxyType({})
+
+
+STUDIES: Final = (
+    Study(
+        "matrix", open_bench, matrix,
+        "Every scheme and every repair of int8 in one table: size, fidelity, latency here.",
+    ),
+    Study(
+        "layers", open_bench, layers,
+        "Where int8's error comes from: each kernel and activation rounded alone.",
+        {"split": "validation"},
+    ),
+    Study(
+        "outputs", open_bench, outputs,
+        "What an int8 sigmoid output does to rare labels, beside int8 logits.",
+    ),
+    Study(
+        "sabotage", open_bench, sabotage,
+        "Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?",
+    ),
+    Study(
+        "runtimes", open_model_and_folder, runtimes_study,
+        "One model file under two runtimes: differences in steps, and decisions that change.",
+    ),
+    Study(
+        "refusals", open_model, input_check_study,
+        "What a model file's input check refuses: radiographs, near misses, everything else.",
+    ),
+    Study(
+        "localise", open_model_and_run, localisation_study,
+        "Do the maps point where radiologists drew boxes? Beside the float ones and the centre.",
+    ),
+    Study(
+        "film", open_model, film_study,
+        "How far scores move through a synthetic photograph of the film, rectified and not.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""Which tests are slow, start processes, or need data, TensorFlow or emulated boards.
+
+Most of it follows from where a test lies, which fixtures it uses and what it calls, so that a new
+test is marked without a word. Only what is slow is listed, in `SLOW`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+import pytest
+
+MARKERS: Final = {
+    "slow": "takes more than two seconds on two cores",
+    "process": "starts processes: edge-cxr as its users start it, a compiler, an installation",
+    "data": "needs the NIH subset: EDGE_CXR_DATA, or shared/data beside the repository",
+    "tensorflow": "needs the workstation's environment",
+    "emulated": "runs on a Raspberry Pi under emulation, with QEMU",
+}
+
+TENSORFLOW: Final = ("tests/train", "tests/quantize", "tests/benchmarks")
+EMULATED: Final = ("tests/boards/test_emulated.py",)
+
+PROCESS_FOLDERS: Final = ("tests/device/backends", "tests/device/inspection")
+"""A runtime or a delegate that misbehaves must not do so in the process of the tests: their `run`
+is always a process."""
+
+PROCESS_OPTIONS: Final = frozenset({"env", "timeout", "preexec_fn", "pass_fds"})
+"""Keywords of `run` that only a process of its own can have."""
+
+PROCESS_NAMES: Final = frozenset({"subprocess", "launch", "run_process"})
+"""What starts a process where a test, a helper of it or a fixture of it names it."""
+
+SLOW: Final = (
+    "tests/boards",
+    "tests/quantize/test_cli.py",
+    "tests/quantize/test_pipeline.py",
+    "tests/quantize/test_reproduce.py",
+    "tests/device/backends/test_delegates.py",
+    "tests/device/backends/test_runtimes.py::"
+    "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
+    "tests/device/cli/test_doctor.py",
+    "tests/device/cli/test_streams_and_signals.py::"
+    "test_memory_does_not_grow_with_the_number_of_images",
+    "tests/device/inspection/test_doctor.py",
+    "tests/device/performance/test_benchmark.py",
+    "tests/device/performance/test_compare.py::"
+    "test_neighbours_neither_hide_a_tenth_nor_pass_for_one",
+    "tests/device/performance/test_compare.py::"
+    "test_two_measurements_of_one_version_are_not_called_different",
+    "tests/device/performance/test_compare.py::"
+    "test_what_holds_up_the_processes_does_not_hide_a_tenth",
+    "tests/device/test_wheel.py",
+)
+"""Folders, files or single tests (``file::test``)."""
+
+
+def configure(config: pytest.Config) -> None:
+    """Register the markers; with `--strict-markers` there are no others."""
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def mark(item: pytest.Function) -> None:
+    """Add the markers that follow from a test's place, fixtures and code."""
+    place = item.nodeid.split("[")[0]
+    fixtures = set(item.fixturenames)
+    if _lies_in(place, SLOW):
+        item.add_marker("slow")
+    if "nih" in fixtures or "nih" in _fixtures_asked_for(item):
+        item.add_marker("data")
+    if _lies_in(place, TENSORFLOW):
+        item.add_marker("tensorflow")
+    if _lies_in(place, EMULATED):
+        item.add_marker("emulated")
+    apart = "run" in fixtures and _lies_in(place, PROCESS_FOLDERS)
+    if apart or any(map(_starts_a_process, _functions(item))):
+        item.add_marker("process")
+
+
+def _lies_in(place: str, folders: tuple[str, ...]) -> bool:
+    return any(place == f or place.startswith((f"{f}/", f"{f}::")) for f in folders)
+
+
+def _fixtures_asked_for(item: pytest.Function) -> set[str]:
+    """Fixtures that a test takes by name, through `getfixturevalue`."""
+    return {
+        constant
+        for function in _functions(item)
+        if "getfixturevalue" in function.__code__.co_names
+        for constant in function.__code__.co_consts
+        if isinstance(constant, str)
+    }
+
+
+def _functions(item: pytest.Function) -> Iterator[FunctionType]:
+    """The test, and the fixtures it uses but `run`, which decides by the marker."""
+    yield item.function
+    definitions: dict[str, Any] = item._fixtureinfo.name2fixturedefs
+    for name in item.fixturenames:
+        for definition in definitions.get(name, ()):
+            if name != "run" and isinstance(definition.func, FunctionType):
+                yield definition.func
+
+
+def _starts_a_process(function: FunctionType, seen: frozenset[FunctionType] = frozenset()) -> bool:
+    """Whether its code, or a function of the tests that it calls, starts a process."""
+    for code in _codes(function.__code__):
+        if PROCESS_NAMES & {*code.co_names, *code.co_varnames, *code.co_freevars}:
+            return True
+        keywords = {k for each in code.co_consts if isinstance(each, tuple) for k in each}
+        if PROCESS_OPTIONS & keywords and "run" in (*code.co_varnames, *code.co_freevars):
+            return True
+        for name in code.co_names:
+            called = function.__globals__.get(name)
+            if not isinstance(called, FunctionType) or not _is_of_the_tests(called):
+                continue
+            if called not in seen and _starts_a_process(called, seen | {function}):
+                return True
+    return False
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions within it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _is_of_the_tests(function: FunctionType) -> bool:
+    return "tests" in PurePath(function.__code__.co_filename).parts

@@ -1,0 +1,68 @@
+"""A folder of images with their CSV: the NIH release's layout, or a plain one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from edge_app.core.errors import ImageError
+from edge_app.evaluation.labelled import load
+from edge_app.images.read import read_image
+from edge_app.labels import LABELS
+from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+
+WORKERS: Final = 4
+
+
+def read_folder(root: Path, limit: int | None) -> Dataset:
+    """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
+
+    Raises:
+        DatasetError: it has no layout that is known, or its CSV cannot be read.
+    """
+    labelled = load(root)
+    rows = [
+        {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
+        for each in labelled.images
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else ["image", "patient", "split"])
+    if "age" in table:
+        table["age"] = pd.to_numeric(table["age"], errors="coerce")
+    table = first_of_each_split(table, limit)
+    images = [labelled.images[row] for row in table.index]
+    paths = [each.path for each in images]
+    stamps = "\n".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in paths)
+    return Dataset(
+        name=labelled.name,
+        table=table.reset_index(drop=True),
+        targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(LABELS)),
+        pixels=partial(_read_files, paths),
+        identity=hashlib.sha256(stamps.encode()).hexdigest(),
+        problems=[(each.name, each.reason) for each in labelled.left_out],
+    )
+
+
+def _read_files(paths: Sequence[Path], least: int | None = None) -> Iterator[Pixels]:
+    """Decode in threads (Pillow releases the lock while it does), a bounded number ahead."""
+
+    def read(index: int) -> Pixels:
+        try:
+            image = read_image(paths[index], least=least)
+        except ImageError as error:
+            return index, error, ""
+        return index, image.pixels, image.facts["sha256"]
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        indices = iter(range(len(paths)))
+        ahead: list[Future[Pixels]] = [pool.submit(read, i) for i in islice(indices, 4 * WORKERS)]
+        while ahead:
+            yield ahead.pop(0).result()
+            ahead += [pool.submit(read, i) for i in islice(indices, 1)]

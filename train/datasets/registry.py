@@ -1,0 +1,62 @@
+"""Every form of labelled data set that training reads, and the choice among them.
+
+A form is one file with one function, and one line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from train.datasets.chestmnist import read_chestmnist
+from train.datasets.dataset import Dataset
+from train.datasets.folder import read_folder
+from train.datasets.pixel_csv import read_pixel_csv
+from train.errors import DatasetError
+
+
+class Form(NamedTuple):
+    """A form of data set.
+
+    Attributes:
+        name: for people, as in "Labelled folder, ChestMNIST .npz, or …".
+        matches: whether a path looks like it; the content is not read.
+        read: indexes it, images not decoded; keeps only so many images of each split, or all
+            for None. Raises DatasetError.
+    """
+
+    name: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, int | None], Dataset]
+
+
+FORMS: Final = (
+    Form("labelled folder", Path.is_dir, read_folder),
+    Form("ChestMNIST .npz", lambda path: path.suffix == ".npz", read_chestmnist),
+    Form("CSV of a label and 784 pixels", lambda path: path.suffix == ".csv", read_pixel_csv),
+)
+"""The first that matches reads."""
+
+NAMES: Final = "{}, or {}".format(", ".join(form.name for form in FORMS[:-1]), FORMS[-1].name)
+
+
+def load(path: Path, *, limit: int | None = None) -> Dataset:
+    """Recognise and index the data set at `path`.
+
+    Args:
+        path: what to read.
+        limit: keep the first `limit` images of each split only; for trials.
+
+    Raises:
+        DatasetError: it has none of the forms, or nothing usable is there.
+    """
+    form = next((form for form in FORMS if form.matches(path)), None)
+    if form is None:
+        raise DatasetError(f"{path}: is no data set that is known: {NAMES}")
+    dataset = form.read(path, limit)
+    if not len(dataset.table):
+        left_out = dataset.problems
+        why = f"{len(left_out)} were left out, first {left_out[0]}" if left_out else "it is empty"
+        raise DatasetError(f"{path}: no labelled image is left; {why}")
+    return dataset

@@ -1,0 +1,72 @@
+"""The networks that can be trained, by name: one file each and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import keras
+
+from train.errors import RunError
+from train.networks.cnn28 import cnn28
+from train.networks.efficientnet_lite0 import (
+    efficientnet_lite0,
+    load_imagenet,
+    require_imagenet_packages,
+)
+
+
+class Pretrained(NamedTuple):
+    """ImageNet weights of a network.
+
+    Attributes:
+        require: makes sure that they can be had, before anything long begins; raises RunError.
+        load: writes them into a network that was just built; raises RunError.
+    """
+
+    require: Callable[[], None]
+    load: Callable[[keras.Model], None]
+
+
+class Network(NamedTuple):
+    """A network that can be trained.
+
+    Attributes:
+        build: (side or None for any, dropout=…, lowpass=…) → image → (logits, map), with initial
+            weights; see the package's docstring.
+        size: side of its input in pixels, where a recipe says nothing else.
+        imagenet: None where there are no ImageNet weights for it.
+    """
+
+    build: Callable[..., keras.Model]
+    size: int
+    imagenet: Pretrained | None = None
+
+
+NETWORKS: Final[dict[str, Network]] = {
+    "cnn28": Network(cnn28, 28),
+    "efficientnet-lite0": Network(
+        efficientnet_lite0, 128, Pretrained(require_imagenet_packages, load_imagenet)
+    ),
+}
+
+
+def pretrained(network: str) -> Pretrained:
+    """The ImageNet weights of a network.
+
+    Raises:
+        RunError: there are none for it.
+    """
+    found = NETWORKS[network].imagenet
+    if found is None:
+        raise RunError(f"there are no ImageNet weights for {network}: add --no-imagenet")
+    return found
+
+
+def require_imagenet(network: str) -> None:
+    """Make sure that ImageNet weights for this network can be read, before anything long begins.
+
+    Raises:
+        RunError: there are none for it, or the `imagenet` extra is not installed.
+    """
+    pretrained(network).require()
