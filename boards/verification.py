@@ -37,8 +37,8 @@ COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
 BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
 NOT_SHOWN: Final = (
-    "Emulation shows neither speed nor an Edge TPU, and its peak memory holds the emulator's own; "
-    "the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
+    "Emulation shows neither speed nor an accelerator, and its peak memory holds the emulator's "
+    "own; the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
 )
 REFERENCE: Final = "x86-64"
 

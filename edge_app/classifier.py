@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.choice import open_session
-from edge_app.backends.options import Asked
-from edge_app.backends.session import RawOutputs
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.protocol import RawOutputs
 from edge_app.core.errors import ModelError, UsageError
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
@@ -76,7 +76,7 @@ class Classifier:
     Args:
         model: see `model_file.read`.
         operating_point: a name in the manifest; its default if None.
-        asked: which runtime and delegate, how many threads; what works best here if not said.
+        asked: which backend, how many threads; what works best here if not said.
         force: score what the input check flags, too.
 
     Attributes:
@@ -93,7 +93,7 @@ class Classifier:
         self,
         model: ModelFile,
         operating_point: str | None = None,
-        asked: Asked | None = None,
+        asked: BackendOptions | None = None,
         *,
         force: bool = False,
     ) -> None:
@@ -107,7 +107,7 @@ class Classifier:
                 + ", ".join(points)
             )
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
-        self.asked = asked or Asked()
+        self.asked = asked or BackendOptions()
         self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
         # Lists made arrays once, not for every image.
@@ -121,12 +121,12 @@ class Classifier:
     @property
     def exclusive(self) -> bool:
         """Whether what computes serves one session at a time, as a device does."""
-        return self.session.delegate is not None
+        return self.session.exclusive
 
     def another(self) -> Classifier:
-        """The same with an interpreter of its own: one serves one thread at a time."""
+        """The same with a session of its own: one serves one thread at a time."""
         twin = copy(self)
-        twin.session = self.session.another()
+        twin.session = self.session.duplicate()
         return twin
 
     def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.runtime import Runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.protocol import Backend
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.assembly import assemble
@@ -57,7 +56,7 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         ConversionError: the graph is not image → (logits, map), or its int8 input is not
             `uint8 XOR 0x80`.
     """
-    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     (detail,) = interpreter.get_input_details()
     image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
@@ -105,7 +104,7 @@ def package(
         ConversionError: the graph is not one that the device expects.
     """
     image, outputs = tensors(flatbuffer)
-    runtime = find_runtime()
+    runtime = find_interpreter()
     manifest = {
         "name": name,
         "architecture": run.recipe.network,
@@ -123,7 +122,7 @@ def package(
         "golden": {
             "count": len(GOLDEN_SEEDS),
             "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
-            "runtime": f"{runtime.package} {runtime.version}",
+            "runtime": runtime.label,
             "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
         },
         "training": run.config,
@@ -135,7 +134,7 @@ def package(
 
 
 def golden_vectors(
-    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Runtime
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Backend
 ) -> Golden:
     """`golden_inputs`, and what a runtime answers to them.
 
@@ -149,7 +148,7 @@ def golden_vectors(
     inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
     stated = cast("Manifest", manifest)
     draft = ModelFile(path, flatbuffer, stated, Golden(inputs, inputs[:0], inputs[:0]))
-    session = Session(draft, runtime)
+    session = runtime.open(draft)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
     logits = np.stack([answer.logits for answer in answers])
     return Golden(inputs, logits, np.stack([a.map for a in answers if a.map is not None]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_app.backends.session import Session
+from edge_app.backends.protocol import Session
 from edge_app.core.errors import ModelError
 
 

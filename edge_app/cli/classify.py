@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
-    DelegateOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
-    RuntimeOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -46,8 +45,9 @@ def classify(
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
     top: Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")] = None,
@@ -83,8 +83,8 @@ def classify(
         raise UsageError("--json and --csv exclude each other")
     many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
     workers = workers or (cores() if many else 1)
-    asked = Asked(runtime, delegate, threads, workers)
-    classifier = open_classifier(model, operating_point, asked, force=force)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
+    classifier = open_classifier(model, operating_point, options, force=force)
     # Only JSON and a heatmap's name hold the file's digest.
     read = _reader(classifier, film, camera, whole=bool(heatmap), digest=bool(json or heatmap))
     sources = Sources(images or [f"camera {camera}"], recursive)

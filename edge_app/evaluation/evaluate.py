@@ -101,7 +101,7 @@ def runtime_facts(classifier: Classifier) -> dict[str, Any]:
     return {
         **classifier.provenance()["runtime"],
         **machine.identity(),
-        "packages": machine.packages(("numpy", "Pillow", classifier.session.runtime.package)),
+        "packages": machine.packages(("numpy", "Pillow", *classifier.session.backend.packages)),
     }
 
 

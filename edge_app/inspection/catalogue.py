@@ -13,7 +13,8 @@ from rich.text import Text
 
 from edge_app import DISCLAIMER
 from edge_app.backends.choice import open_session
-from edge_app.backends.options import EDGETPU, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.registry import all_backends
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
@@ -86,7 +87,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("created", manifest["created"]),
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
-        ("Edge TPU", _edgetpu(model)),
+        *_compiled(model),
         *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
         *((f"output {key}", _tensor(part, part["shape"])) for key, part in outputs.items()),
@@ -119,18 +120,10 @@ def print_model(model: ModelFile, as_json: bool) -> None:
     console.print(DISCLAIMER)
 
 
-def _edgetpu(model: ModelFile) -> str:
-    stated = model.manifest.get("compiled", {}).get(EDGETPU)
-    if stated is None:
-        return "not compiled for it"
-    text = f"compiled by {stated['compiler']}, {stated['bytes']} bytes"
-    operations = stated.get("operations")
-    if operations is None:
-        return text
-    return (
-        f"{text}: {operations['accelerator']} operations on the Edge TPU, {operations['cpu']} on "
-        "the CPU"
-    )
+def _compiled(model: ModelFile) -> list[tuple[str, str]]:
+    """What the backends have to say of a model."""
+    said = [(backend.title, backend.summary(model)) for backend in all_backends()]
+    return [(title, words) for title, words in said if words is not None]
 
 
 def _input_shape(model: ModelFile) -> list[int]:
@@ -154,9 +147,9 @@ def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
+def verify(paths: Sequence[Path], options: BackendOptions, as_json: bool) -> int:
     """Check each model file and run its golden vectors here; returns the exit code."""
-    answers = [verified(path, asked) for path in paths]
+    answers = [verified(path, options) for path in paths]
     if as_json:
         print(json.dumps(answers, indent=2))
     for answer in answers:
@@ -173,19 +166,19 @@ def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
     return EXIT_MODEL if any("error" in answer for answer in answers) else EXIT_DONE
 
 
-def verified(path: Path, asked: Asked, again: bool = False) -> dict[str, Any]:
-    """A model file's check for JSON: all golden vectors, with what `asked` leads to here.
+def verified(path: Path, options: BackendOptions, again: bool = False) -> dict[str, Any]:
+    """A model file's check for JSON: all golden vectors, with what the options lead to here.
 
     Args:
         path: of the model file.
-        asked: which runtime and delegate.
+        options: which backend.
         again: try these anew, whatever is remembered of them.
     """
     from edge_app.backends.self_test import self_test
 
     try:
         model = read(path)
-        session, choice = open_session(model, asked, again)
+        session, choice = open_session(model, options, again)
         result = self_test(session)
     except UsageError:
         raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_app.backends.options import EDGETPU, EDGETPU_OPERATOR
+from edge_app.backends.edgetpu import OPERATOR, EdgeTpu
 from edge_app.core.errors import ModelError
 from edge_app.model.model_file import ModelFile
 from quantize.edgetpu.compiler import Compiled
@@ -58,11 +58,11 @@ def verify(compiled: Compiled, source: Graph) -> Mapping:
         graph = read_graph(compiled.flatbuffer)
     except ModelError as error:
         raise ConversionError(f"edgetpu_compiler's output: {error}") from None
-    accelerated = sum(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators)
+    accelerated = sum(o.custom and o.name == OPERATOR.decode() for o in graph.operators)
     if bool(accelerated) != bool(report.mapped):
         raise ConversionError(
             f"edgetpu_compiler reports {report.mapped} operations on the Edge TPU, but its "
-            f"flatbuffer holds {accelerated} of its operators ({EDGETPU_OPERATOR.decode()})"
+            f"flatbuffer holds {accelerated} of its operators ({OPERATOR.decode()})"
         )
     for kind in ("inputs", "outputs"):
         before, after = (_by_name(getattr(g, kind)) for g in (source, graph))
@@ -109,7 +109,7 @@ def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
         ModelError: the parts do not make a model file.
         OSError: it cannot be written.
     """
-    facts = {**model.manifest.get("compiled", {}), EDGETPU: mapping.as_dict()}
-    networks = {**model.compiled, EDGETPU: mapping.compiled.flatbuffer}
+    facts = {**model.manifest.get("compiled", {}), EdgeTpu.name: mapping.as_dict()}
+    networks = {**model.compiled, EdgeTpu.name: mapping.compiled.flatbuffer}
     manifest = {**model.manifest, "compiled": facts}
     return model.replace(manifest=manifest, compiled=networks).save(path)

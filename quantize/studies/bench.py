@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
@@ -90,7 +89,7 @@ class Bench:
 
 def latencies(models: Sequence[ModelFile], cached: Cached, rounds: int) -> list[float]:
     """Median seconds of a pass, one thread; the models take turns, so all meet the same load."""
-    sessions = [Session(model, find_runtime()) for model in models]
+    sessions = [find_interpreter().open(model) for model in models]
     picture = cached.images[cached.rows[0]]
     tensors = [m.to_tensor(picture) for m in models]
     seen = np.zeros((rounds + 1, len(models)))

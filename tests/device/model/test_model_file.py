@@ -19,9 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
 from edge_app.core.errors import InvalidError, ModelError
 from edge_app.model import archive, model_file
 from edge_app.model import manifest_check_generated as manifest_check
@@ -125,7 +124,7 @@ def test_writing_the_same_parts_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_an_ordinary_interpreter_and_an_ordinary_unzip_open_the_file(tmp_path: Path) -> None:
-    interpreter = find_runtime().interpreter(model_content=WHOLE)
+    interpreter = find_interpreter().interpreter(model_content=WHOLE)
     interpreter.allocate_tensors()
     assert len(interpreter.get_output_details()) == 2
     with zipfile.ZipFile(SHIPPED / "cxr-cnn28.tflite") as file:
@@ -278,7 +277,7 @@ def test_a_compiled_network_is_read_back_beside_the_cpus(tmp_path: Path) -> None
     assert again.flatbuffer == FLATBUFFER
     assert again.manifest["compiled"]["some-chip"]["compiled_from"] == again.sha256
     assert again.save(tmp_path / "b.tflite").path.read_bytes() == both.path.read_bytes()
-    assert self_test(Session(again, find_runtime())).logits == 0
+    assert self_test(find_interpreter().open(again)).logits == 0
 
 
 def test_one_model_can_be_compiled_for_several(tmp_path: Path) -> None:
@@ -434,19 +433,19 @@ def test_a_manifest_that_contradicts_the_graph_is_refused(
     }
     model = read_bytes(tmp_path, assemble(list(parts.items())))
     with pytest.raises(ModelError, match=words):
-        Session(model, find_runtime())
+        find_interpreter().open(model)
 
 
 def test_the_self_test_notices_golden_outputs_that_are_off(tmp_path: Path) -> None:
     parts = members()
     logits = np.frombuffer(parts["golden/logits.bin"], np.int8).copy()
     model = read_bytes(tmp_path, WHOLE)
-    assert self_test(Session(model, find_runtime())).logits <= model.manifest["golden"]["tolerance"]
+    assert self_test(find_interpreter().open(model)).logits <= model.manifest["golden"]["tolerance"]
     logits[7] = np.int8(100) if logits[7] < 0 else np.int8(-100)
     parts["golden/logits.bin"] = logits.tobytes()
     broken = read_bytes(tmp_path, assemble(list(parts.items())))
     with pytest.raises(ModelError, match="golden vectors are off by"):
-        self_test(Session(broken, find_runtime()))
+        self_test(find_interpreter().open(broken))
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
