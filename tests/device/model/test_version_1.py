@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.backends.options import EDGETPU
 from edge_app.core.errors import ModelError
+from edge_app.model.manifest import COMPILED_OF_VERSION_1 as EDGETPU
 from edge_app.model.model_file import ModelFile, read
 
 OLD = Path(__file__).parents[2] / "models" / "version-1.tflite"
