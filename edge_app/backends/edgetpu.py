@@ -116,9 +116,6 @@ class EdgeTpu(Delegate):
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "devices": [[d.kind, d.accessible] for d in devices()]}
 
-    def network(self, model: ModelFile) -> bytes:
-        return model.flatbuffer if model.edgetpu is None else model.edgetpu
-
     def version(self, loaded: ctypes.CDLL) -> str:
         try:
             tell = loaded.edgetpu_version
@@ -141,13 +138,16 @@ class EdgeTpu(Delegate):
         )
 
     def summary(self, model: ModelFile) -> str | None:
-        stated = model.manifest.get("edgetpu")
+        stated = model.manifest.get("compiled", {}).get(self.name)
         if stated is None:
             return "not compiled for it"
-        operations = stated["operations"]
+        text = f"compiled by {stated['compiler']}, {stated['bytes']} bytes"
+        operations = stated.get("operations")
+        if operations is None:
+            return text
         return (
-            f"compiled by {stated['compiler']}, {stated['bytes']} bytes: {operations['edgetpu']} "
-            f"operations on the Edge TPU, {operations['cpu']} on the CPU"
+            f"{text}: {operations['accelerator']} operations on the {self.title}, "
+            f"{operations['cpu']} on the CPU"
         )
 
     def caveat(self, model: ModelFile) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from edge_app.core.errors import ModelError
 from edge_app.model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Input, Output
 
 
 class Tensor(NamedTuple):
@@ -38,7 +41,9 @@ def check_input(model: ModelFile, tensors: Sequence[Tensor]) -> None:
     _require(model, "input", tensors[0], shape, model.manifest["input"])
 
 
-def check_output(model: ModelFile, name: str, tensors: Mapping[str, Tensor]) -> str:
+def check_output(
+    model: ModelFile, name: Literal["logits", "map"], tensors: Mapping[str, Tensor]
+) -> str:
     """Hold one of a network's outputs to the manifest; the tensor's name.
 
     Args:
@@ -50,7 +55,7 @@ def check_output(model: ModelFile, name: str, tensors: Mapping[str, Tensor]) -> 
         ModelError: it is not there, or another.
     """
     stated = model.manifest["outputs"][name]
-    tensor: str = stated["tensor"]
+    tensor = stated["tensor"]
     if tensor not in tensors:
         raise ModelError(f"{model.path}: has no output {tensor!r} for its {name}")
     _require(model, name, tensors[tensor], stated["shape"], stated)
@@ -58,7 +63,7 @@ def check_output(model: ModelFile, name: str, tensors: Mapping[str, Tensor]) -> 
 
 
 def _require(
-    model: ModelFile, name: str, tensor: Tensor, shape: list[int], stated: dict[str, Any]
+    model: ModelFile, name: str, tensor: Tensor, shape: list[int], stated: Input | Output
 ) -> None:
     if list(tensor.shape) != shape or tensor.dtype != stated["dtype"]:
         raise ModelError(

@@ -50,7 +50,7 @@ def classify(
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
-    top: Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")] = None,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
     json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,

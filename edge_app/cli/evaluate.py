@@ -71,10 +71,10 @@ def evaluate(
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    wanted = part(load(folder, labels), split, limit)
     workers = workers or cores()
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     classifier = open_classifier(model, operating_point, options)
+    wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     try:
         made = write_report(

@@ -87,6 +87,16 @@ class InvalidError(Exception):
     """An object is not as its schema says; whoever reads the file says which file it is."""
 
 
+class LabelError(EdgeCxrError, KeyError):
+    """An answer holds no such label."""
+
+    exit_code = EXIT_USAGE
+    kind = "label"
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError's would be in quotes
+
+
 class OutputError(EdgeCxrError):
     """Results were computed but could not be written."""
 

@@ -24,8 +24,8 @@ def from_array(pixels: object, limits: Limits | None = None) -> Radiograph:
     """
     if not isinstance(pixels, np.ndarray):
         raise ImageError(
-            f"a {type(pixels).__name__} is no image: give a path, a file's bytes, an open binary "
-            "file, or a numpy array"
+            f"no image can be made of {type(pixels).__name__}: give a path, a file's bytes, an "
+            "open binary file, or a numpy array"
         )
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         raise ImageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -18,8 +18,12 @@ from edge_app.backends.registry import all_backends
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile, read
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Input, Output
+
+EXCLUSIVE = "exclusive: just one of the labels applies, and their scores add up to 1"
 
 
 def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
@@ -73,6 +77,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         print(json.dumps(model.manifest, indent=2))
         return
     manifest, console = model.manifest, Console()
+    outputs = cast("dict[str, Output]", manifest["outputs"])
     facts = Table(box=None, show_header=False)
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -83,11 +88,9 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
         *_compiled(model),
+        *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
-        *(
-            (f"output {key}", _tensor(part, part["shape"]))
-            for key, part in manifest["outputs"].items()
-        ),
+        *((f"output {key}", _tensor(part, part["shape"])) for key, part in outputs.items()),
         ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
         (
             "calibration",
@@ -111,8 +114,8 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         for heading in ("threshold", "sensitivity", "specificity"):
             table.add_column(heading, justify="right")
         columns = (point["thresholds"], point["sensitivity"], point["specificity"])
-        for label, *values in zip(LABELS, *columns, strict=True):
-            table.add_row(label, *("none" if v is None else f"{v:.3f}" for v in values))
+        for label, *values in zip(model.labels.names, *columns, strict=True):
+            table.add_row(Text(label), *("none" if v is None else f"{v:.3f}" for v in values))
         console.print(table)
     console.print(DISCLAIMER)
 
@@ -128,7 +131,7 @@ def _input_shape(model: ModelFile) -> list[int]:
     return [spec.height, spec.width, spec.channels]
 
 
-def _tensor(part: dict[str, Any], shape: list[int]) -> str:
+def _tensor(part: Input | Output, shape: list[int]) -> str:
     stored = part["quantization"]
     text = f"{part['dtype']} {'x'.join(map(str, shape))}"
     if stored is None:

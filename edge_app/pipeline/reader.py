@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from edge_app.core.errors import ImageError, ImageTooLargeError
+from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import is_utf8
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.images.read import decode, read_image
+from edge_app.images.read import read_image
 from edge_app.pipeline.interrupts import at_once
 from edge_app.pipeline.sources import STANDARD_INPUT
 
@@ -71,9 +72,7 @@ def read_given(
         ImageError: whatever is wrong with it, in one line.
     """
     if isinstance(source, bytes):
-        if len(source) > limits.max_bytes:
-            raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
-        return decode(source, limits, least, digest=digest)
+        return read_image(BytesIO(source), limits, least, digest=digest)
     if isinstance(source, (str, os.PathLike)):
         return read_image(source, limits, least, digest=digest)
     if is_stream(source):

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from edge_app import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
-from edge_app.labels import LABELS
+from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
+    from edge_app.pipeline.answer import Answer, Refusal
 
 
 class Writer(Protocol):
@@ -42,6 +43,7 @@ class TableWriter:
 
     def __init__(self, classifier: Classifier, top: int | None, out: TextIO) -> None:
         self.classifier, self.top, self.out = classifier, top, out
+        self.width = max(19, *(len(name) for name in classifier.labels.names))
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
@@ -51,12 +53,14 @@ class TableWriter:
             lines += [f"  findings withheld: {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
-        lines += ["  finding             score  threshold"]
+        lines += [f"  {'finding':<{self.width}} score  threshold"]
         ranked = sorted(findings.findings, key=lambda f: (not f.above, -f.score))
         for finding in ranked[: self.top]:
             threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
             mark = "  above" if finding.above else ""
-            lines.append(f"  {finding.label:<19} {finding.score:.3f}  {threshold:>9}{mark}")
+            lines.append(
+                f"  {finding.label:<{self.width}} {finding.score:.3f}  {threshold:>9}{mark}"
+            )
         if findings.heatmap:
             lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
@@ -80,10 +84,11 @@ class CsvWriter:
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.operating_point
+        self.blank = [""] * len(classifier.labels)
         self.rows.writerow(
             [
                 "file",
-                *LABELS,
+                *classifier.labels.names,
                 "above",
                 "operating_point",
                 "model_sha256",
@@ -94,7 +99,7 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings] or [""] * len(LABELS)
+        scores = [f"{finding.score:.6f}" for finding in findings.findings] or self.blank
         above = "|".join(finding.label for finding in findings.findings if finding.above)
         warnings = "; ".join(findings.warnings)
         self.rows.writerow(
@@ -105,9 +110,8 @@ class CsvWriter:
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
-        blank = [""] * len(LABELS)
         self.rows.writerow(
-            [name, *blank, "", self.point, self.model.sha256, "", str(error), DISCLAIMER]
+            [name, *self.blank, "", self.point, self.model.sha256, "", str(error), DISCLAIMER]
         )
 
     def close(self) -> None:
@@ -122,39 +126,16 @@ class JsonWriter:
     def __init__(self, classifier: Classifier, top: int | None, lines: bool, out: TextIO) -> None:
         self.top, self.out = top, out
         self.indent = None if lines else 2
-        self.provenance = classifier.provenance()
+        self.origin = origin(classifier)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        ranked = list(findings.findings)
-        if self.top is not None:
-            ranked = sorted(ranked, key=lambda f: (not f.above, -f.score))[: self.top]
-        self._write(
-            {
-                "file": name,
-                "findings": [
-                    {
-                        "label": finding.label,
-                        "score": round(finding.score, 6),
-                        "logit": round(finding.logit, 6),
-                        "threshold": finding.threshold,
-                        "above": finding.above,
-                    }
-                    for finding in ranked
-                ],
-                "input_check": findings.check.as_dict() if findings.check else None,
-                **({"heatmap": findings.heatmap} if findings.heatmap else {}),
-                "blank": findings.blank,
-                "warnings": list(findings.warnings),
-                "image": image.facts,
-            }
-        )
+        self._write(answered(name, image, findings, self.origin, self.top))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
-        self._write({"file": name, "error": {"kind": error.kind, "message": str(error)}})
+        self._write(refused(name, error, self.origin))
 
     def close(self) -> None:
         pass
 
-    def _write(self, answer: dict[str, Any]) -> None:
-        whole = {**answer, **self.provenance, "disclaimer": DISCLAIMER}
-        self.out.write(json.dumps(whole, indent=self.indent, ensure_ascii=False) + "\n")
+    def _write(self, answer: Answer | Refusal) -> None:
+        self.out.write(json.dumps(answer, indent=self.indent, ensure_ascii=False) + "\n")

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_app.backends.edgetpu import OPERATOR
+from edge_app.backends.edgetpu import OPERATOR, EdgeTpu
 from edge_app.core.errors import ModelError
-from edge_app.model import model_file
 from edge_app.model.model_file import ModelFile
 from quantize.edgetpu.compiler import Compiled
 from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
@@ -39,7 +38,7 @@ class Mapping:
         """As in the manifest, without digests and size."""
         return {
             **self.compiled.report.as_dict(),
-            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+            "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
         }
 
 
@@ -110,9 +109,7 @@ def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
         ModelError: the parts do not make a model file.
         OSError: it cannot be written.
     """
-    manifest = {**model.manifest, "edgetpu": mapping.as_dict()}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden),
-        edgetpu=mapping.compiled.flatbuffer,
-        check_weights=model.check_weights,
-    )
+    facts = {**model.manifest.get("compiled", {}), EdgeTpu.name: mapping.as_dict()}
+    networks = {**model.compiled, EdgeTpu.name: mapping.compiled.flatbuffer}
+    manifest = {**model.manifest, "compiled": facts}
+    return model.replace(manifest=manifest, compiled=networks).save(path)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.backends.interpreters import find_interpreter
-from edge_app.labels import LABELS
 from edge_app.model.preprocess import InputSpec
 from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors
 from train.cache import Cached
+from train.labels import LABELS
 from train.networks.cnn28 import cnn28
 
 LOW_CONTRAST = np.random.default_rng(0).integers(90, 140, (6, 28, 28)).astype(np.uint8)

@@ -12,7 +12,7 @@ import pytest
 
 from edge_app.backends.edgetpu import VARIABLE as EDGETPU_VARIABLE
 from edge_app.backends.trial import SECONDS_VARIABLE
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 from ..conftest import Run
 from .conftest import Build

@@ -16,7 +16,6 @@ from edge_app.backends.edgetpu import Device, EdgeTpu, devices
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.trial_results import subject
 from edge_app.core.errors import ModelError
-from edge_app.model import model_file
 from edge_app.model.model_file import ModelFile, read
 
 from ..conftest import Run
@@ -180,10 +179,7 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
 def compiled_model(cnn28: Path, tmp_path: Path) -> ModelFile:
     model = read(cnn28)
     path = tmp_path / "compiled.tflite"
-    return model_file.write(
-        *(path, compiled(model.flatbuffer), model.manifest, model.golden),
-        check_weights=model.check_weights,
-    )
+    return model.replace(flatbuffer=compiled(model.flatbuffer)).save(path)
 
 
 def test_a_compiled_network_without_a_tpu_is_named_as_such(
@@ -206,7 +202,7 @@ def test_what_the_compiler_wrote_is_named_as_such_without_a_manifest(
 ) -> None:
     path = tmp_path / "alone.tflite"
     path.write_bytes(compiled_model.flatbuffer)
-    with pytest.raises(ModelError, match="compiled for the Edge TPU and given alone"):
+    with pytest.raises(ModelError, match="without a manifest"):
         read(path)
 
 
@@ -231,14 +227,12 @@ def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:
     """A model file that holds a compiled network beside the other."""
     stated = {
         "compiler": "a stub",
-        "operations": {"edgetpu": 1, "cpu": 9},
+        "operations": {"accelerator": 1, "cpu": 9},
         "memory": {"on_chip": 0, "on_chip_free": 0, "off_chip": 0},
         "operators": [],
     }
-    manifest = {**model.manifest, "edgetpu": stated}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden, compiled, model.check_weights)
-    )
+    manifest = {**model.manifest, "compiled": {EdgeTpu.name: stated}}
+    return model.replace(manifest=manifest, compiled={EdgeTpu.name: compiled}).save(path)
 
 
 @pytest.fixture
@@ -250,7 +244,7 @@ def both(cnn28: Path, tmp_path: Path) -> ModelFile:
 def test_each_runs_the_network_that_is_for_it(both: ModelFile, stick: EdgeTpu) -> None:
     assert find_interpreter().network(both) is both.flatbuffer
     assert Delegate(stick.library, find_interpreter()).network(both) is both.flatbuffer
-    assert stick.network(both) is both.edgetpu
+    assert stick.network(both) is both.compiled["edgetpu"]
 
 
 @pytest.mark.parametrize(

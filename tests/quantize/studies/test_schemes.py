@@ -9,7 +9,6 @@ import pytest
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.labels import LABELS
 from edge_app.model.model_file import read
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.repairs.registry import REPAIRS
@@ -19,6 +18,7 @@ from quantize.studies.outputs import outputs
 from quantize.studies.result import Result
 from quantize.studies.schemes import VARIANTS, Variant, matrix
 from train.cache import Cached
+from train.labels import LABELS
 from train.run import FinishedRun
 
 

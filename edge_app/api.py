@@ -1,0 +1,356 @@
+"""The Python entrance: open a model, classify, evaluate, compare. Import it as `edge_app`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from edge_app.backends.options import AUTO, BackendOptions
+from edge_app.classifier import Classifier, Finding
+from edge_app.classifier import Findings as Scored
+from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
+from edge_app.core.resources import cores
+from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.model.labels import NORMAL
+from edge_app.model.model_file import locate, read
+from edge_app.model.shipped import DEFAULT_MODEL
+from edge_app.pipeline.reader import Given, read_given
+from edge_app.pipeline.route import score_all, unbroken
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_app.comparison.compare import Comparison
+    from edge_app.comparison.gates import GateResult
+    from edge_app.evaluation.evaluate import Part
+    from edge_app.evaluation.report import Report
+
+LIMITS = Limits()
+Source = TypeVar("Source", bound=Given)
+
+
+class Findings(Mapping[str, Finding]):
+    """The answer for one radiograph: a mapping from each label to its finding, in label order.
+
+    A finding has `label`, `score` (calibrated probability, 0 to 1), `logit`, `threshold` (of the
+    operating point, on the score; None without one) and `above` (score ≥ threshold; None without
+    a threshold). Where the findings are withheld the mapping is empty.
+
+    Attributes:
+        withheld: why there are no findings, such as that this is no chest radiograph; None where
+            there are.
+        warnings: one line each, of the image and of its scoring.
+        blank: the picture is (nearly) constant: its scores are not to be believed.
+        image: what is known of the image: `format`, `width`, `height`, `bits`, `window`, …
+    """
+
+    def __init__(self, scored: Scored, image: Radiograph) -> None:
+        self.withheld: str | None = scored.withheld
+        self.warnings: tuple[str, ...] = scored.warnings
+        self.blank: bool = scored.blank
+        self.image: dict[str, Any] = image.facts
+        self._map = scored.map
+        self._by_label = {finding.label: finding for finding in scored.findings}
+        self._channels = {label: channel for channel, label in enumerate(self._by_label)}
+
+    def __getitem__(self, label: str) -> Finding:
+        """The finding of a label.
+
+        Raises:
+            LabelError: there is no such label, or the findings are withheld; a KeyError too.
+        """
+        try:
+            return self._by_label[label]
+        except KeyError:
+            raise LabelError(self._why_not(label)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_label)
+
+    def __len__(self) -> int:
+        return len(self._by_label)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._by_label
+
+    @property
+    def overall(self) -> float | None:
+        """That something is found at all, 0 to 1: 1 - the score of the model's normal label.
+
+        None where the model has no normal label, or the findings are withheld.
+        """
+        normal = next((each for each in self.values() if each.kind == NORMAL), None)
+        return None if normal is None else 1 - normal.score
+
+    def heatmap(self, label: str) -> NDArray[np.float32]:
+        """Where in the picture the evidence for a label lies.
+
+        Returns:
+            h×w float32, the network's own cells (4×4 or 7×7 in the shipped models) over what it
+            sees, which is the whole picture where that is stretched: logits, whose mean is the
+            label's logit.
+
+        Raises:
+            LabelError: there is no such label, or the findings are withheld; a KeyError too.
+            ModelError: the model gives no map.
+        """
+        if label not in self:
+            raise LabelError(self._why_not(label))
+        if self._map is None:
+            raise ModelError("this model gives no map, so there is no heatmap: use another model")
+        cells: NDArray[np.float32] = self._map[..., self._channels[label]]
+        return cells
+
+    def _why_not(self, label: str) -> str:
+        if self.withheld:
+            return (
+                f"the findings are withheld: the picture {self.withheld}; open_model(…, "
+                "force=True) scores it all the same"
+            )
+        return f"there is no label {label!r}; there are: {', '.join(self)}"
+
+    def __repr__(self) -> str:
+        if self.withheld:
+            return f"<Findings withheld: {self.withheld}>"
+        above = [finding.label for finding in self.values() if finding.above]
+        return f"<Findings above their thresholds: {', '.join(above) or 'none'}>"
+
+
+class Model:
+    """A model ready to answer; made by `open_model`.
+
+    Threads may share it: calls of `classify` then wait for each other where the network computes,
+    and are side by side where images are read. `classify_all` is the way to use several cores.
+
+    Attributes:
+        name: of the model.
+        labels: in the order of the findings.
+        operating_point: whose thresholds decide.
+        notes: one line each that its user should hear: what was hoped for and is not used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        operating_point: str | None,
+        options: BackendOptions,
+        limits: Limits,
+        force: bool,
+    ) -> None:
+        self._file, self._options, self._limits, self._force = read(path), options, limits, force
+        self._classifier = Classifier(self._file, operating_point, options, force=force)
+        self._lock = threading.Lock()
+        self.name: str = self._file.name
+        self.labels: tuple[str, ...] = self._classifier.labels.names
+        self.operating_point: str = self._classifier.operating_point
+        self.notes: tuple[str, ...] = self._classifier.choice.notes
+
+    def classify(self, image: Given) -> Findings:
+        """Score one radiograph.
+
+        Args:
+            image: a path, a file's bytes, an open binary file, or H×W uint8 or uint16 (air dark,
+                bone bright). What `edge-cxr classify` reads: PNG, JPEG, TIFF, BMP, WebP, DICOM.
+
+        Returns:
+            The findings; withheld, and why, where this does not look like a chest radiograph.
+
+        Raises:
+            ImageError: the image cannot be read; says why.
+            ModelError: the runtime fails, for instance because a device was unplugged.
+        """
+        ((_, findings),) = unbroken(self.classify_all([image], workers=1))
+        return findings
+
+    def classify_all(
+        self, images: Iterable[Source], workers: int | None = None
+    ) -> Generator[tuple[Source, Findings | ImageError], None, None]:
+        """Score many radiographs; memory does not grow with their number.
+
+        Args:
+            images: as of `classify`; taken from the iterable as they are needed. Open files are
+                read one after the other.
+            workers: images worked on at once, each with an interpreter of its own; the cores that
+                this process may use if None.
+
+        Yields:
+            Each image as it was given, in order, with its findings, or with the ImageError that
+            says why it cannot be read: that ends nothing.
+
+        Raises:
+            UsageError: `workers` is less than 1.
+            ModelError: the runtime fails; all answers before it have been given.
+        """
+        workers = _at_once(workers)
+        classifier = self._for(workers)
+        return score_all(images, classifier, self._read, self._score, self._limits, workers)
+
+    def _evaluate(self, wanted: Part, out: Path, retest: bool, workers: int) -> Report:
+        from edge_app.evaluation.evaluate import evaluate as write_report
+
+        classifier = self._for(workers, own=True)
+        with self._lock if classifier is self._classifier else nullcontext():
+            return write_report(
+                *(wanted, classifier, out), retest=retest, limits=self._limits, workers=workers
+            )
+
+    def _for(self, workers: int, *, own: bool = False) -> Classifier:
+        """The shared classifier, or one that nobody else uses; a device serves one alone."""
+        if self._classifier.exclusive or (workers == 1 and not own):
+            return self._classifier
+        asked = self._options._replace(workers=workers)
+        return Classifier(self._file, self.operating_point, asked, force=self._force)
+
+    def _read(self, image: Given, limits: Limits) -> Radiograph:
+        return read_given(image, limits, self._file.input_spec.least, digest=False)
+
+    def _score(self, classifier: Classifier, source: object, image: Radiograph) -> Findings:
+        shared = classifier is self._classifier
+        with self._lock if shared else nullcontext():
+            return Findings(classifier.classify(image), image)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}, operating point {self.operating_point!r}>"
+
+
+def open_model(
+    name: str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    backend: str = AUTO,
+    threads: int | None = None,
+    operating_point: str | None = None,
+    force: bool = False,
+    max_bytes: int = LIMITS.max_bytes,
+    max_pixels: int = LIMITS.max_pixels,
+) -> Model:
+    """Open a model; the options are those of `edge-cxr classify`.
+
+    Args:
+        name: a shipped model's name, or a model file.
+        backend: what computes, as of ``--backend``; ``auto`` is the best that works here.
+        threads: of the interpreter; the fastest number when it was tried here if None.
+        operating_point: a name in the model's manifest; the model's default if None.
+        force: score what does not look like a chest radiograph, too.
+        max_bytes, max_pixels: refuse larger files and images.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be trusted.
+        RuntimeUnavailableError: nothing that works, or not what was asked for, is installed.
+        UsageError: a name or number that cannot be.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads={threads}: give 1 or more, or None for the fastest number")
+    path, options = locate(os.fspath(name)), BackendOptions(backend, threads=threads)
+    return Model(path, operating_point, options, Limits(max_bytes, max_pixels), force)
+
+
+def evaluate(
+    folder: str | os.PathLike[str],
+    model: Model | str | os.PathLike[str] = DEFAULT_MODEL,
+    *,
+    out: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    split: str | None = None,
+    retest: bool = False,
+    limit: int | None = None,
+    workers: int | None = None,
+) -> Report:
+    """Score a labelled folder and write the report, as `edge-cxr evaluate` does.
+
+    Interrupted, the same call goes on where it stopped: the answers are in a journal beside `out`.
+
+    Args:
+        folder: with images and a CSV of their labels.
+        model: opened, or what `open_model` takes.
+        out: the report's file, ending in ``.json``; its scores go beside it.
+        labels: the CSV; the folder's own if None.
+        split: ``test``, ``validation``, ``train`` or ``all``; if None, ``test`` where an official
+            list says which images that is, otherwise ``all``.
+        retest: also measure how steady the model is; takes five times as long.
+        limit: only so many images.
+        workers: images worked on at once; the cores that this process may use if None.
+
+    Returns:
+        The report: `content`, which is what the JSON holds, and `evaluated`, the logits.
+        Images that could not be read are in ``content["dataset"]["left_out"]``.
+
+    Raises:
+        DatasetError: the folder, its labels or all of its images cannot be used.
+        OutputError: the report cannot be written; what was answered is kept.
+        UsageError: there is no such split, or `out` does not end in ``.json``.
+    """
+    from edge_app.evaluation.evaluate import part
+    from edge_app.evaluation.labelled import load
+
+    place = Path(out)
+    if place.suffix != ".json":
+        raise UsageError(f"out={place}: a report's name ends in .json")
+    opened = model if isinstance(model, Model) else open_model(model)
+    labelled = load(Path(folder), opened.labels, None if labels is None else Path(labels))
+    wanted = part(labelled, split, limit)
+    return opened._evaluate(wanted, place, retest, _at_once(workers))
+
+
+def _at_once(workers: int | None) -> int:
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers={workers}: give 1 or more, or None for one a core")
+    return workers or cores()
+
+
+class Compared(NamedTuple):
+    """Two reports side by side.
+
+    Attributes:
+        content: all that differs, as `edge-cxr compare --json` prints it.
+        gates: one verdict each, with the limit, the value and a `message`.
+    """
+
+    comparison: Comparison
+    gates: Sequence[GateResult]
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        return self.comparison.content
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was met."""
+        return all(gate.passed for gate in self.gates)
+
+
+def compare(
+    reference: Report | str | os.PathLike[str],
+    candidate: Report | str | os.PathLike[str],
+    *,
+    gates: Mapping[str, float] | None = None,
+    resamples: int = 2000,
+) -> Compared:
+    """What a candidate answers differently from its reference, and whether that is too much.
+
+    Args:
+        reference: the float network's report, or its file.
+        candidate: the int8 network's, on the same images.
+        gates: limits to change, by their names in `edge-cxr compare --json`.
+        resamples: bootstrap samples of patients behind each 95 % interval.
+
+    Raises:
+        ReportError: a report cannot be read, or the two are of other images.
+        UsageError: there is no such gate, or its limit cannot be.
+    """
+    from edge_app.comparison.compare import compare as compare_reports
+    from edge_app.comparison.gates import Gates, judge
+    from edge_app.evaluation.report import Report
+    from edge_app.evaluation.report import read as read_report
+
+    limits = Gates.of(f"{name}={value}" for name, value in (gates or {}).items())
+    first, second = (
+        each if isinstance(each, Report) else read_report(Path(each))
+        for each in (reference, candidate)
+    )
+    comparison = compare_reports(first, second, resamples)
+    return Compared(comparison, judge(comparison, limits))

@@ -1,0 +1,99 @@
+"""The JSON object that stands for one image's answer; see ``answer.schema.json``.
+
+Types alone: `json_answer` makes such objects, and does not import this at start-up.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class FindingAnswer(TypedDict):
+    """One label: its calibrated probability, logit, threshold and decision (null: no threshold)."""
+
+    label: str
+    score: float
+    logit: float
+    threshold: float | None
+    above: bool | None
+
+
+class InputCheckAnswer(TypedDict):
+    """What the input check made of the picture."""
+
+    score: float
+    flagged: bool
+    kind: str | None
+    reason: str | None
+
+
+class Place(TypedDict):
+    """In pixels of the image as it was given."""
+
+    x: int
+    y: int
+
+
+class PeakAnswer(TypedDict):
+    """Where a finding's evidence is highest; null where its map is flat."""
+
+    label: str
+    peak: Place | None
+
+
+class HeatmapAnswer(TypedDict):
+    """The heatmap's file, the size of the radiograph in it, and what it shows."""
+
+    file: str
+    width: int
+    height: int
+    findings: list[PeakAnswer]
+
+
+class ModelAnswer(TypedDict):
+    """Whose answer it is; the digest is that of the network."""
+
+    name: str
+    sha256: str
+    dtype: str
+
+
+class Origin(TypedDict):
+    """What every answer says of who made it."""
+
+    model: ModelAnswer
+    operating_point: str
+    preprocessing: dict[str, Any]
+    runtime: dict[str, Any]
+    disclaimer: str
+
+
+class WithHeatmap(TypedDict, total=False):
+    """Of an image whose heatmap was drawn."""
+
+    heatmap: HeatmapAnswer
+
+
+class Answer(WithHeatmap, Origin):
+    """An image that was read; without findings where they are withheld."""
+
+    file: str
+    findings: list[FindingAnswer]
+    input_check: InputCheckAnswer | None
+    blank: bool
+    warnings: list[str]
+    image: dict[str, Any]
+
+
+class Fault(TypedDict):
+    """Why an image has no answer, in a word and in a line."""
+
+    kind: str
+    message: str
+
+
+class Refusal(Origin):
+    """An image that could not be read."""
+
+    file: str
+    error: Fault
