@@ -36,9 +36,25 @@ PROCESS_NAMES: Final = frozenset({"subprocess", "launch", "run_process"})
 
 SLOW: Final = (
     "tests/boards",
+    "tests/quantize/repairs/test_equalise.py",
+    "tests/quantize/repairs/test_spare_channels.py",
+    "tests/quantize/studies/test_faults.py",
+    "tests/quantize/studies/test_film.py",
+    "tests/quantize/studies/test_localisation.py",
+    "tests/quantize/studies/test_schemes.py",
+    "tests/quantize/test_card.py",
     "tests/quantize/test_cli.py",
+    "tests/quantize/test_convert.py",
+    "tests/quantize/test_int8.py",
     "tests/quantize/test_pipeline.py",
     "tests/quantize/test_reproduce.py",
+    "tests/train/test_cache.py::test_memory_is_flat_in_the_number_of_images",
+    "tests/train/test_fit.py",
+    "tests/train/test_float_report.py",
+    "tests/train/test_input_check.py",
+    "tests/train/test_refit.py",
+    "tests/train/test_run.py",
+    "tests/train/test_targets.py",
     "tests/device/backends/test_delegates.py",
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
@@ -55,7 +71,7 @@ SLOW: Final = (
     "test_what_holds_up_the_processes_does_not_hide_a_tenth",
     "tests/device/test_wheel.py",
 )
-"""Folders, files or single tests (``file::test``)."""
+"""Folders, files in which most tests are, or single tests (``file::test``)."""
 
 
 def configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.bound import Peak, kinds
+from benchmarks.bound import Peak, by_operator
 from benchmarks.operators import Layer, cut, layers, times
 from edge_app.model.model_file import locate, read
 
@@ -68,7 +68,7 @@ def test_the_bound_is_the_larger_of_computing_and_moving() -> None:
 def test_kinds_add_up_to_the_operators() -> None:
     row = {"operator": "CONV_2D", "macs": 3, "bytes": 5, "seconds": 0.5, "least": 0.25}
     other = {**row, "operator": "ADD", "seconds": 2.0}
-    found = kinds([row, other, row])
+    found = by_operator([row, other, row])
     assert [(of["operator"], of["count"]) for of in found] == [("ADD", 1), ("CONV_2D", 2)]
     assert found[1]["seconds"] == 1.0
     assert found[1]["macs"] == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_WHEEL_BYTES = 8_000_000
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""This checkout, named in `PYTHONPATH`, would stand in for what the wheel holds."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     pip = [place / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-q", f"{wheel}[dicom]"], check=True)
+    subprocess.run([*pip, "install", "-q", f"{wheel}[dicom]"], check=True, env=CLEAN)
     return place / "bin" / "edge-cxr"
 
 
@@ -94,7 +97,10 @@ def save_dicom(path: Path, photometric: str, pixels: np.ndarray) -> None:
 
 def findings(command: Path, *arguments: object) -> list[Any]:
     done = subprocess.run(
-        [command, "classify", "--json", *map(str, arguments)], capture_output=True, text=True
+        [command, "classify", "--json", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=CLEAN,
     )
     assert done.returncode == 0, done.stderr
     text = done.stdout

@@ -19,7 +19,6 @@ from edge_app.model import model_file
 from edge_app.model.input_check import KINDS
 from edge_app.model.model_file import SHIPPED, ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
-from quantize.studies import input_check as study
 from train import input_check
 from train.cache import Cached
 from train.cli import app
@@ -29,7 +28,6 @@ from train.non_radiographs import (
     DRAWERS,
     NEAR_MISSES,
     crops,
-    folder_pictures,
     is_photograph,
     package_pictures,
 )
@@ -175,36 +173,6 @@ def test_real_radiographs_pass(shipped: ModelFile, nih: Path) -> None:
     pictures = [read_image(nih / "images" / name).pixels for name in names]
     flagged = [check.judge(resize(p, shipped.input_spec)).flagged for p in pictures]
     assert np.mean(flagged) <= 0.04
-
-
-# --- the table -----------------------------------------------------------------------------------
-
-
-def test_the_table_has_a_row_a_kind(
-    taught: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(study, "DRAWN", 5)
-    monkeypatch.setattr(study, "package_pictures", lambda: photographs()[:2])
-    folder = tmp_path / "more"
-    folder.mkdir()
-    (folder / "broken.png").write_bytes(b"none")
-    (folder / "other.png").write_bytes(photographs()[0].read_bytes())
-    assert len(folder_pictures(folder)) == 2
-    result = study.judge_pictures(taught, radiographs(300, 30), [folder], 0, QUIET)
-    names = [row[0] for row in result.rows]
-    assert names[0] == "radiographs"
-    assert "photographs of packages" in names
-    assert "pictures in more" in names
-    assert {f"drawn: {kind}" for kind in DRAWERS} <= set(names)
-    assert {f"radiographs, {name}" for name in NEAR_MISSES} <= set(names)
-    pictures = result.content["pictures"]
-    assert pictures["radiographs"]["auroc"] is None
-    assert pictures["radiographs, inverted"]["auroc"] > 0.95
-    assert pictures["pictures in more"]["number"] == 9
-    assert result.content["cost"]["bytes"] <= 200_000
-    low, high = result.content["flagged"]["low"], result.content["flagged"]["high"]
-    assert low <= result.content["flagged"]["value"] <= high
-    result.write(tmp_path)
 
 
 def test_a_model_without_a_check_has_no_table(taught: ModelFile, tmp_path: Path) -> None:
