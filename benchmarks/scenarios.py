@@ -100,9 +100,9 @@ class Scenarios:
         """As a program does; the empty package is found where the others are: on a path."""
         scenario = "import edge_app"
         at = f"import sys; sys.path.append({str(self.folder)!r}); import "
-        yield Process(scenario, EMPTY, [self.pythons[NOW], "-c", f"{at}empty_package"])
+        yield Process(scenario, EMPTY, [self.pythons[NOW], "-I", "-c", f"{at}empty_package"])
         for label, python in self.pythons.items():
-            yield Process(scenario, label, [python, "-c", f"{at}edge_app"])
+            yield Process(scenario, label, [python, "-I", "-c", f"{at}edge_app"])
 
     def _labelled(self, count: int) -> Path:
         """So many of the pictures, with labels, each of another patient."""
