@@ -126,7 +126,7 @@ def single_stream(
     scenario = f"SingleStream, {size}"
     if one.script is None:
         pipeline = [one.python, "-m", "edge_app.performance.stages"]
-        cell = {**Cell(str(one.model), delegate=CPU).question(), "threads": one.threads}
+        cell = {**Cell(str(one.model), backend=CPU).question(), "threads": one.threads}
         samples = ask(pipeline, {**question, **cell, "workers": None}, environment())["samples"]
         contest.add(scenario, one.label, "s", *(sample / 1e9 for sample in samples["total"]))
         for stage in ("decode", "invoke"):
@@ -148,7 +148,7 @@ def offline(
     """A folder by so many workers; and as much decoding alone."""
     question = {"images": list(images), "workers": workers, "seconds": seconds}
     pipeline = [OURS.python, "-m", "edge_app.performance.stages"]
-    cell = Cell(str(model), delegate=CPU).question()
+    cell = Cell(str(model), backend=CPU).question()
     ours = ask(pipeline, {**question, **cell}, environment())
     done = ours["throughput"]
     scenario = f"Offline, {size}, workers: {workers}"

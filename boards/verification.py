@@ -27,9 +27,9 @@ from boards.processes import Done
 from boards.wheels import REPOSITORY, Target
 from edge_app.evaluation.report import read
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
 from edge_app.model.model_file import SHIPPED
 from edge_app.model.model_file import read as read_model
+from edge_app.model.shipped import DEFAULT_MODEL
 
 COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
 """Images of each model: the larger takes most of a second under emulation."""
@@ -37,8 +37,8 @@ COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
 BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
 NOT_SHOWN: Final = (
-    "Emulation shows neither speed nor an Edge TPU, and its peak memory holds the emulator's own; "
-    "the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
+    "Emulation shows neither speed nor an accelerator, and its peak memory holds the emulator's "
+    "own; the processor is a Cortex-A72 as qemu knows it, so kernels for newer cores were not run."
 )
 REFERENCE: Final = "x86-64"
 
@@ -225,7 +225,8 @@ def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[st
     examined = json.loads(run("doctor", "--json").out)
     verified = json.loads(run("models", "verify", "--json").out)
     classified = run("classify", "--json", EXAMPLE)
-    if len(json.loads(classified.out)["findings"]) != len(LABELS):
+    labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
+    if len(json.loads(classified.out)["findings"]) != len(labels):
         raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
     _benchmark(place, json.loads(run("benchmark", *BENCHMARK, EXAMPLE).out))
     logits = {}

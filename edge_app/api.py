@@ -9,13 +9,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import AUTO, BackendOptions
 from edge_app.classifier import Classifier, Finding
 from edge_app.classifier import Findings as Scored
 from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.labels import LABELS, NO_FINDING
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
 from edge_app.pipeline.reader import Given, read_given
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from edge_app.comparison.gates import GateResult
     from edge_app.evaluation.evaluate import Part
     from edge_app.evaluation.report import Report
+    from edge_app.model.labels import Labels
 
 LIMITS = Limits()
 Source = TypeVar("Source", bound=Given)
@@ -49,14 +49,15 @@ class Findings(Mapping[str, Finding]):
         image: what is known of the image: `format`, `width`, `height`, `bits`, `window`, …
     """
 
-    def __init__(self, scored: Scored, image: Radiograph) -> None:
+    def __init__(self, scored: Scored, image: Radiograph, labels: Labels) -> None:
         self.withheld: str | None = scored.withheld
         self.warnings: tuple[str, ...] = scored.warnings
         self.blank: bool = scored.blank
         self.image: dict[str, Any] = image.facts
         self._map = scored.map
         self._by_label = {finding.label: finding for finding in scored.findings}
-        self._channels = {label: channel for channel, label in enumerate(self._by_label)}
+        self._channels = {name: channel for channel, name in enumerate(labels.names)}
+        self._normal = None if labels.normal is None else labels.names[labels.normal]
 
     def __getitem__(self, label: str) -> Finding:
         """The finding of a label.
@@ -84,8 +85,9 @@ class Findings(Mapping[str, Finding]):
 
         None where the model has no normal label, or the findings are withheld.
         """
-        normal = next((each for each in self.values() if _is_normal(each)), None)
-        return None if normal is None else 1 - normal.score
+        if self.withheld or self._normal is None:
+            return None
+        return 1 - self[self._normal].score
 
     def heatmap(self, label: str) -> NDArray[np.float32]:
         """Where in the picture the evidence for a label lies.
@@ -134,13 +136,18 @@ class Model:
     """
 
     def __init__(
-        self, path: Path, operating_point: str | None, asked: Asked, limits: Limits, force: bool
+        self,
+        path: Path,
+        operating_point: str | None,
+        options: BackendOptions,
+        limits: Limits,
+        force: bool,
     ) -> None:
-        self._file, self._asked, self._limits, self._force = read(path), asked, limits, force
-        self._classifier = Classifier(self._file, operating_point, asked, force=force)
+        self._file, self._options, self._limits, self._force = read(path), options, limits, force
+        self._classifier = Classifier(self._file, operating_point, options, force=force)
         self._lock = threading.Lock()
         self.name: str = self._file.name
-        self.labels: tuple[str, ...] = tuple(self._file.manifest["labels"])
+        self.labels: tuple[str, ...] = self._file.labels.names
         self.operating_point: str = self._classifier.operating_point
         self.notes: tuple[str, ...] = self._classifier.choice.notes
 
@@ -197,8 +204,8 @@ class Model:
         """The shared classifier, or one that nobody else uses; a device serves one alone."""
         if self._classifier.exclusive or (workers == 1 and not own):
             return self._classifier
-        asked = self._asked._replace(workers=workers)
-        return Classifier(self._file, self.operating_point, asked, force=self._force)
+        options = self._options._replace(workers=workers)
+        return Classifier(self._file, self.operating_point, options, force=self._force)
 
     def _read(self, image: Given, limits: Limits) -> Radiograph:
         return read_given(image, limits, self._file.input_spec.least, digest=False)
@@ -206,14 +213,10 @@ class Model:
     def _score(self, classifier: Classifier, source: object, image: Radiograph) -> Findings:
         shared = classifier is self._classifier
         with self._lock if shared else nullcontext():
-            return Findings(classifier.classify(image), image)
+            return Findings(classifier.classify(image), image, self._file.labels)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}, operating point {self.operating_point!r}>"
-
-
-def _is_normal(finding: Finding) -> bool:
-    return finding.label == LABELS[NO_FINDING]
 
 
 def open_model(
@@ -244,9 +247,8 @@ def open_model(
     if threads is not None and threads < 1:
         raise UsageError(f"threads={threads}: give 1 or more, or None for the fastest number")
     path = locate(os.fspath(name))
-    return Model(
-        path, operating_point, Asked(backend, threads=threads), Limits(max_bytes, max_pixels), force
-    )
+    options, limits = BackendOptions(backend, threads), Limits(max_bytes, max_pixels)
+    return Model(path, operating_point, options, limits, force)
 
 
 def evaluate(
@@ -290,8 +292,9 @@ def evaluate(
     place = Path(out)
     if place.suffix != ".json":
         raise UsageError(f"out={place}: a report's name ends in .json")
-    wanted = part(load(Path(folder), None if labels is None else Path(labels)), split, limit)
     opened = model if isinstance(model, Model) else open_model(model)
+    indexed = load(Path(folder), opened.labels, None if labels is None else Path(labels))
+    wanted = part(indexed, split, limit)
     return opened._evaluate(wanted, place, retest, _at_once(workers))
 
 

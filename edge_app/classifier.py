@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.choice import open_session
-from edge_app.backends.options import Asked
-from edge_app.backends.session import RawOutputs
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.protocol import RawOutputs
 from edge_app.core.errors import ModelError, UsageError
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
-from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
 from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
+from edge_app.model.labels import FINDING, Kind
 from edge_app.model.model_file import ModelFile
-from edge_app.model.preprocess import resize, to_tensor
+from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -28,11 +28,12 @@ class Finding(NamedTuple):
     """One label's answer.
 
     Attributes:
-        label: one of `LABELS`.
+        label: the name of one of the model's labels.
         logit: the network's output.
         score: calibrated probability, 0 to 1.
         threshold: of the operating point, on the score; None where it was not computable.
         above: score ≥ threshold; None without a threshold.
+        kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
     """
 
     label: str
@@ -40,15 +41,16 @@ class Finding(NamedTuple):
     score: float
     threshold: float | None
     above: bool | None
+    kind: Kind = FINDING
 
 
 class Findings(NamedTuple):
     """The answer for one radiograph.
 
     Attributes:
-        findings: 15, in label order; none where they are withheld.
-        map: h×w×15 float32, class activation in logits: its spatial mean is the logits; empty
-            where the findings are withheld.
+        findings: one a label of the model, in its order; none where they are withheld.
+        map: h×w×L float32, class activation of the L labels in logits: its spatial mean is the
+            logits; None where the model has no map, or the findings are withheld.
         warnings: one line each, of the image and of its scoring.
         blank: the picture is (nearly) constant: its scores are not to be believed.
         check: what the input check made of the picture; None where the model has none.
@@ -56,7 +58,7 @@ class Findings(NamedTuple):
     """
 
     findings: tuple[Finding, ...]
-    map: NDArray[np.float32]
+    map: NDArray[np.float32] | None
     warnings: tuple[str, ...]
     blank: bool
     check: InputCheckResult | None = None
@@ -74,10 +76,12 @@ class Classifier:
     Args:
         model: see `model_file.read`.
         operating_point: a name in the manifest; its default if None.
-        asked: which runtime and delegate, how many threads; what works best here if not said.
+        asked: which backend, how many threads; what works best here if not said.
         force: score what the input check flags, too.
 
     Attributes:
+        labels: the model's.
+        spec: what its network wants to see.
         session: what computes.
         choice: why that.
 
@@ -89,12 +93,13 @@ class Classifier:
         self,
         model: ModelFile,
         operating_point: str | None = None,
-        asked: Asked | None = None,
+        asked: BackendOptions | None = None,
         *,
         force: bool = False,
     ) -> None:
         points = model.manifest["operating_points"]
-        self.model = model
+        self.model, self.labels, self.spec = model, model.labels, model.input_spec
+        self._to_tensor = model.to_tensor
         self.operating_point = operating_point or model.manifest["default_operating_point"]
         if self.operating_point not in points:
             raise UsageError(
@@ -102,11 +107,12 @@ class Classifier:
                 + ", ".join(points)
             )
         self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
-        self.asked = asked or Asked()
+        self.asked = asked or BackendOptions()
         self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
         # Lists made arrays once, not for every image.
-        self._real_logits, self._real_map = model.real("logits"), model.real("map")
+        self._real_logits = model.real("logits")
+        self._real_map = model.real("map") if model.has_map else None
         calibration = model.manifest["calibration"]
         self._calibration = {
             name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
@@ -115,16 +121,16 @@ class Classifier:
     @property
     def exclusive(self) -> bool:
         """Whether what computes serves one session at a time, as a device does."""
-        return self.session.delegate is not None
+        return self.session.exclusive
 
     def another(self) -> Classifier:
-        """The same with an interpreter of its own: one serves one thread at a time."""
+        """The same with a session of its own: one serves one thread at a time."""
         twin = copy(self)
-        twin.session = self.session.another()
+        twin.session = self.session.duplicate()
         return twin
 
-    def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A picture → logits (15,) and map (h, w, 15), float32."""
+    def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """A picture → logits (L,) and map (h, w, L), if there is one; float32."""
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph, watch: Watch = unwatched) -> Findings:
@@ -134,8 +140,7 @@ class Classifier:
         watch("check")
         check = self.judged(image, resized)
         if check and check.flagged and not self.force:
-            nothing = np.zeros((0, 0, len(LABELS)), np.float32)
-            return Findings((), nothing, image.warnings, check.kind == BLANK, check)
+            return Findings((), None, image.warnings, check.kind == BLANK, check)
         watch("quantize")
         tensor = self.tensor(resized)
         watch("invoke")
@@ -150,11 +155,11 @@ class Classifier:
 
     def resized(self, picture: Picture) -> NDArray[np.uint8]:
         """The same picture at the network's size."""
-        return resize(picture, self.model.input_spec)
+        return resize(picture, self.spec)
 
     def tensor(self, resized: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.float32]:
         """A picture of the network's size → what `session.run` takes."""
-        return to_tensor(resized, self.model.input_spec, integer=self.model.integer)
+        return self._to_tensor(resized)
 
     def findings(
         self,
@@ -165,18 +170,16 @@ class Classifier:
     ) -> Findings:
         """What the network, and the input check, said of an image → scores, decisions, warnings."""
         logits, activation = self._real(raw)
-        scores = calibrated(logits, self._calibration)
-        rows = zip(LABELS, logits.tolist(), scores.tolist(), self.thresholds, strict=True)
+        scores = calibrated(logits, self._calibration, self.model.head)
+        rows = zip(self.labels, logits.tolist(), scores.tolist(), self.thresholds, strict=True)
         findings = tuple(
-            Finding(label, logit, score, at, None if at is None else score >= at)
+            Finding(label.name, logit, score, at, None if at is None else score >= at, label.kind)
             for label, logit, score, at in rows
         )
         warnings = list(image.warnings)
-        height, width = image.facts["height"], image.facts["width"]
-        if max(height, width) > MAX_ASPECT * min(height, width):
-            warnings.append(
-                f"is {width}x{height}: stretched to a square far from what was trained on"
-            )
+        changed = _aspect_changed(image.facts["width"], image.facts["height"], self.spec)
+        if changed:
+            warnings.append(changed)
         blank = _is_blank(resized, check)
         if check and check.reason and not blank:
             warnings.append(f"{check.reason}; its scores mean little")
@@ -184,10 +187,12 @@ class Classifier:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(findings, activation, tuple(warnings), blank, check)
 
-    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         logits = self._real_logits(raw.logits)
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
+        if self._real_map is None or raw.map is None:
+            return logits, None
         return logits, self._real_map(raw.map)
 
     def provenance(self) -> dict[str, Any]:
@@ -199,9 +204,22 @@ class Classifier:
                 "dtype": self.model.manifest["input"]["dtype"],
             },
             "operating_point": self.operating_point,
-            "preprocessing": self.model.input_spec.as_dict(),
+            "preprocessing": self.spec.as_dict(),
             "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
         }
+
+
+def _aspect_changed(width: int, height: int, spec: InputSpec) -> str | None:
+    """The warning about a picture whose shape is far from the network's; None where it is not."""
+    across, down = width * spec.height, height * spec.width
+    if max(across, down) <= MAX_ASPECT * min(across, down):
+        return None
+    if spec.resize == STRETCH:
+        shape = "a square" if spec.width == spec.height else f"{spec.width}x{spec.height}"
+        return f"is {width}x{height}: stretched to {shape} far from what was trained on"
+    if spec.resize == CROP:
+        return f"is {width}x{height}: the network sees its middle part alone"
+    return None
 
 
 def _is_blank(resized: NDArray[np.uint8], check: InputCheckResult | None) -> bool:

@@ -19,10 +19,10 @@ from edge_app import DISCLAIMER
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import FINDINGS, LABELS
 from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
+from train.labels import FINDINGS, LABELS
 from train.subgroups import NOTABLE_GAP
 
 CARD: Final = "MODEL_CARD.md"

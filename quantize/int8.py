@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.model.model_file import dequantize
 from edge_app.model.preprocess import quantized
 from quantize.convert import calibration_rows, to_int8
@@ -120,7 +120,7 @@ def _answers(
 def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """K×15, as the graph gives them."""
     stated = tensors(flatbuffer)[1]["logits"]
-    interpreter: Any = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
     index = {each["name"]: each["index"] for each in interpreter.get_output_details()}

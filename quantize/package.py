@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.runtime import Runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.protocol import Backend
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
-from edge_app.model import model_file
+from edge_app.model.assembly import assemble
 from edge_app.model.model_file import Golden, ModelFile
-from edge_app.model.preprocess import (
-    INPUT_SCALE,
-    INPUT_ZERO_POINT,
-    InputSpec,
-    normalised,
-    quantized,
-)
+from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
+from train.labels import LABELS, NIH
 from train.run import FinishedRun
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
 
 LICENCE: Final = "Apache-2.0"
 INTENDED_USE: Final = (
@@ -60,14 +56,14 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         ConversionError: the graph is not image → (logits, map), or its int8 input is not
             `uint8 XOR 0x80`.
     """
-    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     (detail,) = interpreter.get_input_details()
     image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
     if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
         raise ConversionError("the graph does not end in 15 logits and their map")
     stored = image["quantization"]
-    if stored and (stored["scale"], stored["zero_point"]) != (INPUT_SCALE, INPUT_ZERO_POINT):
+    if stored not in (None, INT8):
         raise ConversionError(
             f"the input's quantization is {stored}, not scale 1/128 and zero point 0: "
             "the calibration images do not span all gray levels"
@@ -108,13 +104,15 @@ def package(
         ConversionError: the graph is not one that the device expects.
     """
     image, outputs = tensors(flatbuffer)
-    runtime = find_runtime()
+    runtime = find_interpreter()
     manifest = {
         "name": name,
         "architecture": run.recipe.network,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "licence": LICENCE,
         "intended_use": INTENDED_USE,
+        "labels": NIH.entries(),
+        "head": "independent",
         "input": image,
         "outputs": outputs,
         **({} if spans is None else {"spans": spans}),
@@ -124,7 +122,7 @@ def package(
         "golden": {
             "count": len(GOLDEN_SEEDS),
             "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
-            "runtime": f"{runtime.package} {runtime.version}",
+            "runtime": runtime.label,
             "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
         },
         "training": run.config,
@@ -132,11 +130,11 @@ def package(
         "metrics": {},
     }
     golden = golden_vectors(path, flatbuffer, manifest, runtime)
-    return model_file.write(path, flatbuffer, manifest, golden)
+    return assemble(path, flatbuffer, manifest, golden).save()
 
 
 def golden_vectors(
-    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Runtime
+    path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Backend
 ) -> Golden:
     """`golden_inputs`, and what a runtime answers to them.
 
@@ -148,11 +146,12 @@ def golden_vectors(
     """
     image = manifest["input"]
     inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
-    draft = ModelFile(path, flatbuffer, manifest, Golden(inputs, inputs[:0], inputs[:0]))
-    session = Session(draft, runtime)
+    stated = cast("Manifest", manifest)
+    draft = ModelFile(path, flatbuffer, stated, Golden(inputs, inputs[:0], inputs[:0]))
+    session = runtime.open(draft)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
     logits = np.stack([answer.logits for answer in answers])
-    return Golden(inputs, logits, np.stack([answer.map for answer in answers]))
+    return Golden(inputs, logits, np.stack([a.map for a in answers if a.map is not None]))
 
 
 def with_evidence(
@@ -178,4 +177,4 @@ def with_evidence(
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**draft.manifest["quantization"], "gates": gates}
     manifest = {**draft.manifest, "metrics": metrics, "quantization": quantization}
-    return model_file.write(path, draft.flatbuffer, manifest, draft.golden)
+    return draft.replace(manifest=manifest).save(path)

@@ -9,9 +9,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from edge_app.labels import LABELS
 from train.cache import Cached
 from train.errors import RunError
+from train.labels import LABELS
 from train.predict import macro_auroc, predict
 
 

@@ -11,11 +11,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.labels import LABELS
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Report, Validation
 from train.errors import DatasetError, RunError
+from train.labels import LABELS
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
 from train.predict import logits_only, macro_auroc

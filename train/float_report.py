@@ -15,10 +15,10 @@ from edge_app.core import machine
 from edge_app.evaluation import report, report_text
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
 from train import pictures
 from train.cache import Cached
+from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import FinishedRun, build_report, versions
 

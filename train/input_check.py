@@ -21,7 +21,6 @@ from rich.progress import track
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from edge_app.model import model_file
 from edge_app.model.input_check import (
     KINDS,
     Features,
@@ -234,11 +233,7 @@ def _words(cached: Cached, split: str) -> str:
 def attach(model: ModelFile, facts: dict[str, Any], weights: Weights, path: Path) -> ModelFile:
     """Write the model file with the check in it; all else in it stays as it was."""
     manifest = {**model.manifest, "input_check": facts}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden),
-        edgetpu=model.edgetpu,
-        check_weights=weights.to_bytes(),
-    )
+    return model.replace(manifest=manifest, check_weights=weights.to_bytes()).save(path)
 
 
 def require_check(model: ModelFile) -> InputCheck:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report, read
-from edge_app.labels import FINDINGS, LABELS
 from train.errors import RunError
+from train.labels import FINDINGS, LABELS
 from train.run import read_config
 
 MIN_POSITIVES: Final = 10

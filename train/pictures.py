@@ -12,9 +12,9 @@ from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
 from edge_app import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
-from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
 from train.cache import Cached
+from train.labels import LABELS
 
 COLUMNS = 5
 

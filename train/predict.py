@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_app.images.perturb import perturbed
-from edge_app.labels import FINDINGS
 from edge_app.model.preprocess import normalised
 from train.cache import Cached
+from train.labels import FINDINGS
 
 PREDICT_BATCH: Final = 256
 

@@ -35,6 +35,7 @@ from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
 from train.errors import RunError
 from train.fit import build, fit, trained_part
+from train.labels import NIH
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.teachers import Teachers
@@ -269,6 +270,7 @@ def build_report(
             logits,
             retest,
         ),
+        labels=NIH,
         model=model,
         dataset=dataset_facts(cached, split),
         runtime=runtime,

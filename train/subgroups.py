@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report
-from edge_app.labels import FINDINGS, LABELS
 from train.errors import DatasetError
+from train.labels import FINDINGS, LABELS
 
 KIND: Final = "edge-cxr subgroup report"
 MIN_IMAGES: Final = 10

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.labels import LABELS
 from train.cache import Cached
 from train.errors import DatasetError
+from train.labels import LABELS
 from train.recipes import Recipe
 
 AUXILIARY: Final = ("view", "sex", "age")

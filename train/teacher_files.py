@@ -10,6 +10,7 @@ from edge_app.classifier import Classifier
 from edge_app.model.model_file import read
 from train.cache import Cached
 from train.errors import RunError
+from train.labels import LABELS
 from train.options import read_data
 from train.predict import logits_only, predict
 from train.run import open_run
@@ -52,7 +53,9 @@ def read_teacher(source: Path, data: Path, cache: Path, limit: int | None) -> Te
     else:
         model = read(source)
         digest, architecture = model.sha256, model.manifest["architecture"]
-        side, calibration = model.input_spec.height, model.manifest["calibration"]
+        if model.labels.names != LABELS:
+            raise RunError(f"{source}: its labels are not those of the networks trained here")
+        side, calibration = model.input_spec.height, {**model.manifest["calibration"]}
         facts = model.manifest["training"].get("dataset", {})
         logits = partial(model_file_logits, Classifier(model))
     if "refit_of" in facts:

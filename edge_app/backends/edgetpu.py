@@ -1,20 +1,46 @@
-"""The Edge TPU of a Coral: libedgetpu as the delegate, a USB or PCIe device behind it."""
+"""The Edge TPU of a Coral: libedgetpu as the delegate, a USB or PCIe device behind it.
+
+It computes networks that were compiled for it, and leaves all others to the processor.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
 from edge_app.backends.delegate import Delegate
-from edge_app.backends.fault import NO_DEVICE, PERMISSION, REFUSED, Fault
-from edge_app.backends.options import EDGETPU
+from edge_app.backends.fault import ABSENT, NO_DEVICE, PERMISSION, REFUSED, Fault
+from edge_app.backends.interpreters import interpreters_for
+from edge_app.backends.shared_library import find
+from edge_app.backends.tflite_interpreter import Interpreter
+from edge_app.model.model_file import ModelFile
+
+LIBRARY_NAME: Final = "libedgetpu.so.1"
+VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
+"""Names the library where it lies elsewhere than the dynamic linker looks."""
+
+NOT_INSTALLED: Final = (
+    f"{LIBRARY_NAME} is not installed: install libedgetpu1-std (coral.ai/software), "
+    f"or name the library in {VARIABLE}"
+)
+
+OPERATOR: Final = b"edgetpu-custom-op"
+"""Of networks that the Edge TPU's compiler made."""
 
 USB_IDS: Final = (("1a6e", "089a"), ("18d1", "9302"))
 """Vendor and product of a USB Accelerator, before and after it was given its firmware."""
 
 USB_RULE: Final = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="1a6e|18d1", MODE="0660", GROUP="plugdev"'
 PCIE_RULE: Final = 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"'
+
+
+SEARCHED, NAMED, PATH, MISSING = "searched", "named", "path", "absent"
+"""Where a library comes from."""
 
 
 class Device(NamedTuple):
@@ -32,33 +58,76 @@ class Device(NamedTuple):
 
 
 class EdgeTpu(Delegate):
-    """libedgetpu.
+    """libedgetpu in an interpreter.
 
     Args:
         library: its file, absolute.
-        found: by searching for it, rather than named by the user: then a device must be seen
-            before the library is tried at all.
+        interpreter: that it computes for.
+        origin: ``searched``: a device must be seen before the library is tried at all;
+            ``named`` by the environment; ``path``: given to ``--backend``; ``absent``: there is
+            none.
     """
 
-    name: ClassVar[str] = EDGETPU
-    hint: ClassVar[str] = (
+    name = "edgetpu"
+    title = "Edge TPU"
+    hint = (
         "most often a libedgetpu of another TensorFlow Lite version than the interpreter's: "
         "install a matching one"
     )
+    sources: ClassVar[Mapping[str, str]] = MappingProxyType({"libusb": "libusb-1.0-0"})
 
-    def __init__(self, library: Path, found: bool = False) -> None:
-        super().__init__(library)
-        self.found = found
+    def __init__(self, library: Path, interpreter: Interpreter, origin: str = PATH) -> None:
+        super().__init__(library, interpreter)
+        self.origin = origin
+
+    @classmethod
+    def find(cls, part: str = "") -> Sequence[EdgeTpu]:
+        """The library that is named or that the linker finds, in each interpreter or in `part`."""
+        named = os.environ.get(VARIABLE)
+        library = Path(os.path.abspath(named)) if named else find(LIBRARY_NAME)
+        origin = NAMED if named else SEARCHED if library else MISSING
+        place = library or Path(LIBRARY_NAME)
+        return [cls(place, each, origin) for each in interpreters_for(cls.name, part)]
+
+    @classmethod
+    def claims(cls, library: Path) -> bool:
+        return library.name.startswith("libedgetpu")
+
+    @property
+    def option(self) -> str:
+        return super().option if self.origin == PATH else f"{self.name}:{self.interpreter.name}"
 
     @property
     def label(self) -> str:
-        return f"Edge TPU ({self.library})"
+        return f"{self.title} ({self.library})"
 
-    def unavailable(self) -> Fault | None:
-        broken = super().unavailable()
-        if broken or not self.found or not os.path.isdir("/sys/bus"):
+    @property
+    def installed(self) -> bool:
+        return self.origin != MISSING
+
+    def available(self) -> Fault | None:
+        if self.origin == MISSING:
+            return Fault(ABSENT, NOT_INSTALLED)
+        broken = super().available()
+        if broken or self.origin != SEARCHED or not os.path.isdir("/sys/bus"):
             return broken
         return self._device_fault()
+
+    def facts(self) -> dict[str, Any]:
+        return {**super().facts(), "devices": [[d.kind, d.accessible] for d in devices()]}
+
+    def network(self, model: ModelFile) -> bytes:
+        return model.compiled.get(self.name, model.flatbuffer)
+
+    def version(self, loaded: ctypes.CDLL) -> str:
+        try:
+            tell = loaded.edgetpu_version
+        except AttributeError:
+            return ""
+        tell.restype = ctypes.c_char_p
+        said = (tell() or b"").decode(errors="replace")
+        known = re.search(r"RuntimeVersion\(\w+\)", said)
+        return f"libedgetpu {known[0]}" if known else ""
 
     def refusal(self, reason: str) -> Fault:
         fault = self._device_fault()
@@ -71,8 +140,34 @@ class EdgeTpu(Delegate):
             "end what else uses it, or unplug it and plug it in again",
         )
 
-    def facts(self) -> dict[str, Any]:
-        return {**super().facts(), "devices": [[d.kind, d.accessible] for d in devices()]}
+    def summary(self, model: ModelFile) -> str | None:
+        stated = model.manifest.get("compiled", {}).get(self.name)
+        if stated is None:
+            return "not compiled for it"
+        text = f"compiled by {stated['compiler']}, {stated['bytes']} bytes"
+        operations = stated.get("operations")
+        if operations is None:
+            return text
+        return (
+            f"{text}: {operations['accelerator']} operations on the Edge TPU, "
+            f"{operations['cpu']} on the CPU"
+        )
+
+    def caveat(self, model: ModelFile) -> str | None:
+        if is_compiled(self.network(model)):
+            return None
+        return (
+            f"{model.path} holds no network compiled for the Edge TPU, so nothing would run there "
+            "and the CPU computes all of it: python -m quantize edgetpu compiles one"
+        )
+
+    def requirement(self, network: bytes) -> str | None:
+        if not is_compiled(network):
+            return None
+        return (
+            "is compiled for the Edge TPU, and none is in use: "
+            "see 'edge-cxr doctor', or take the model file that is not compiled"
+        )
 
     def _device_fault(self) -> Fault | None:
         seen = devices()
@@ -92,6 +187,15 @@ class EdgeTpu(Delegate):
             f"/etc/udev/rules.d/60-edgetpu.rules, run sudo usermod -aG {group} $USER, "
             "restart the machine",
         )
+
+
+def is_compiled(network: bytes) -> bool:
+    """Whether a flatbuffer was compiled for the Edge TPU, and runs with its delegate alone.
+
+    A search for the operator's name: without parsing it answers for any bytes, and at worst
+    takes a network that merely mentions the name for a compiled one.
+    """
+    return OPERATOR in network
 
 
 def devices(root: Path = Path("/")) -> list[Device]:

@@ -1,4 +1,4 @@
-"""Why an interpreter or a delegate cannot be used, told apart as far as it can be."""
+"""Why a backend cannot be used, told apart as far as it can be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the command line says about runtimes."""
+"""What the command line says about backends."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from typing import Final, NamedTuple
 
 AUTO: Final = "auto"
 CPU: Final = "cpu"
-EDGETPU: Final = "edgetpu"
 
 
-class Asked(NamedTuple):
-    """What is asked for.
+class BackendOptions(NamedTuple):
+    """What is wished for.
 
     Like the other records of this package it is no dataclass: making the class of one takes seven
     times as long, at every start of the application.
 
     Attributes:
-        runtime: a runtime's name, or ``auto``.
-        delegate: ``auto``, ``cpu``, ``edgetpu`` or a library's path.
+        backend: as of ``--backend``; see `registry.find`.
         threads: None for the number that was fastest when it was tried, or one for each of
             several workers.
-        workers: images at once, each with an interpreter of its own.
+        workers: images at once, each with a session of its own.
     """
 
-    runtime: str = AUTO
-    delegate: str = AUTO
+    backend: str = AUTO
     threads: int | None = None
     workers: int = 1

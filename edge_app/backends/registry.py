@@ -1,104 +1,132 @@
-"""Which interpreters and delegates there are, by the names of the command line."""
+"""The backends there are, by the names of ``--backend``; each is imported when it is looked at."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edge_app.backends.litert import Litert
-from edge_app.backends.options import AUTO, CPU, EDGETPU
-from edge_app.backends.runtime import Runtime
-from edge_app.backends.shared_library import find
-from edge_app.backends.tflite import Tflite
-from edge_app.core.errors import RuntimeUnavailableError, UsageError
+from edge_app.backends.options import AUTO, CPU
+from edge_app.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from edge_app.backends.delegate import Delegate
+    from edge_app.backends.protocol import Backend
 
-RUNTIMES: Final[tuple[Runtime, ...]] = (Litert(), Tflite())
-"""In order of preference."""
-
-NO_RUNTIME: Final = "no TensorFlow Lite runtime works here"
-INSTALL: Final = f"pip install {RUNTIMES[0].package}"
-
-EDGETPU_LIBRARY: Final = "libedgetpu.so.1"
-EDGETPU_VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
-"""Names the library where it lies elsewhere than the dynamic linker looks."""
-
-EDGETPU_ABSENT: Final = (
-    f"{EDGETPU_LIBRARY} is not installed: install libedgetpu1-std (coral.ai/software), "
-    f"or name the library in {EDGETPU_VARIABLE}"
-)
+BACKENDS: Final = {
+    "edgetpu": "edgetpu.EdgeTpu",
+    "litert": "litert.Litert",
+    "tflite": "tflite_runtime.TfliteRuntime",
+    "openvino": "openvino.OpenVino",
+}
+"""Name: module and class, in the order in which ``auto`` tries them."""
 
 
-def candidates(name: str = AUTO) -> tuple[Runtime, ...]:
-    """The runtimes that may be used, or the one of this name, best first; installed or not.
+def kind_of(name: str) -> type[Backend]:
+    """The class of a backend."""
+    module, _, kind = BACKENDS[name].partition(".")
+    found: Any = import_module(f"edge_app.backends.{module}")
+    return getattr(found, kind)
 
-    Raises:
-        UsageError: there is no such runtime.
+
+def kinds() -> list[type[Backend]]:
+    """The classes of all backends, in their order."""
+    return [*_each_kind()]
+
+
+def _each_kind() -> Iterator[type[Backend]]:
+    """One after the other: whoever stops at the first spares the others' import."""
+    return map(kind_of, BACKENDS)
+
+
+class Candidates(NamedTuple):
+    """What a ``--backend`` may lead to.
+
+    Attributes:
+        backends: best first, installed or not; each is made when it comes to it.
+        software_named: the user named the package that computes.
+        device_named: the user named the device, or the processor.
     """
-    known = {runtime.name: runtime for runtime in RUNTIMES}
-    if name not in (AUTO, *known):
-        raise UsageError(f"--runtime {name}: there are {', '.join((AUTO, *known))}")
-    return RUNTIMES if name == AUTO else (known[name],)
+
+    backends: Iterator[Backend]
+    software_named: bool
+    device_named: bool
 
 
-def not_installed(runtimes: Sequence[Runtime]) -> RuntimeUnavailableError:
-    packages = " or ".join(runtime.package for runtime in runtimes)
-    return RuntimeUnavailableError(f"{NO_RUNTIME}: pip install {packages}")
-
-
-def find_runtime() -> Runtime:
-    """The preferred runtime that imports here, without trying what it computes.
-
-    Raises:
-        RuntimeUnavailableError: none imports; says what to install, and why each failed.
-    """
-    reasons = []
-    for runtime in RUNTIMES:
-        try:
-            _ = runtime.interpreter
-        except (ImportError, OSError) as error:  # OSError: a shared library of it is missing
-            reasons.append(f"{runtime.package}: {error}")
-        else:
-            return runtime
-    raise RuntimeUnavailableError(f"{NO_RUNTIME} ({'; '.join(reasons)}): {INSTALL}")
-
-
-def find_delegate(asked: str = AUTO) -> Delegate | None:
-    """The delegate of this name or path; None for the CPU, which auto takes where no other is.
-
-    Raises:
-        UsageError: it is neither a name nor a path.
-        RuntimeUnavailableError: the Edge TPU is asked for and its library is not installed.
-    """
-    if asked == CPU:
-        return None
-    if asked in (AUTO, EDGETPU):
-        given = os.environ.get(EDGETPU_VARIABLE)
-        library = Path(os.path.abspath(given)) if given else find(EDGETPU_LIBRARY)
-        if library is None and asked != AUTO:
-            raise RuntimeUnavailableError(EDGETPU_ABSENT)
-        return make_delegate(EDGETPU, library, found=not given) if library else None
-    if os.sep not in asked and not os.path.exists(asked):
-        raise UsageError(
-            f"--delegate {asked}: there are {AUTO}, {CPU}, {EDGETPU}, or a library's path"
-        )
-    path = Path(os.path.abspath(asked))
-    return make_delegate(EDGETPU if path.name.startswith("libedgetpu") else "", path)
-
-
-def make_delegate(name: str, library: Path, found: bool = False) -> Delegate:
-    """The delegate behind a library, by its name; most machines have none, so it loads late.
+def find(option: str = AUTO) -> Candidates:
+    """What an option of ``--backend`` may lead to.
 
     Args:
-        name: ``edgetpu``, or anything else for a library of which no more is known.
-        library: its file.
-        found: see `EdgeTpu`.
-    """
-    from edge_app.backends.delegate import Delegate
-    from edge_app.backends.edgetpu import EdgeTpu
+        option: ``auto``; ``cpu``; a backend's name, a delegate's path, or ``auto``, each with
+            ``:PART`` behind it for a part: the interpreter that a delegate runs in, the device
+            of one that has several.
 
-    return EdgeTpu(library, found) if name == EDGETPU else Delegate(library)
+    Raises:
+        UsageError: there is no such backend, or no such part of it.
+    """
+    name, _, part = option.partition(":")
+    if name == AUTO:
+        return Candidates(_automatic(part), bool(part), False)
+    if option == CPU:
+        found = (each for kind in _on_processor() for each in kind.find())
+        return Candidates(found, False, True)
+    if name in BACKENDS:
+        kind = kind_of(name)
+        return Candidates(iter(kind.find(part)), bool(part) or not kind.exclusive, True)
+    return _at_path(option)
+
+
+def _automatic(part: str) -> Iterator[Backend]:
+    """All backends; with a part only the processor's of this name, and the devices that use it."""
+    if part:
+        known = [kind.name for kind in _on_processor()]
+        if part not in known:
+            raise UsageError(f"--backend {AUTO}:{part}: there are {', '.join(known)}")
+    for kind in _each_kind():
+        if kind.exclusive:
+            yield from _with(kind, part)
+        elif part in ("", kind.name):
+            yield from kind.find()
+
+
+def _with(kind: type[Backend], part: str) -> Sequence[Backend]:
+    """A device, in the package of this name; none where it does not run in it."""
+    try:
+        return kind.find(part)
+    except UsageError:
+        return ()
+
+
+def _on_processor() -> Iterator[type[Backend]]:
+    return (kind for kind in _each_kind() if not kind.exclusive)
+
+
+def _at_path(option: str) -> Candidates:
+    """A delegate by its library's path, and perhaps the interpreter to run it in."""
+    from edge_app.backends.delegate import at_path
+
+    path, _, part = option.rpartition(":")
+    if not path or part not in BACKENDS:
+        path, part = option, ""
+    if os.sep not in path and not os.path.exists(path):
+        known = ", ".join((AUTO, CPU, *BACKENDS))
+        raise UsageError(f"--backend {option}: there are {known}, or a delegate's library's path")
+    found = at_path(Path(os.path.abspath(path)), part, kinds())
+    return Candidates(iter(found), bool(part), True)
+
+
+def without_devices(option: str) -> str:
+    """The same option, but that ``auto`` leaves devices alone."""
+    name, _, part = option.partition(":")
+    return (part or CPU) if name == AUTO else option
+
+
+def all_backends() -> list[Backend]:
+    """The preferred one of each kind, installed or not."""
+    return [kind.find()[0] for kind in kinds()]
+
+
+def packages() -> tuple[str, ...]:
+    """What pip calls the packages that backends need, each once."""
+    return tuple(dict.fromkeys(name for each in all_backends() for name in each.packages))

@@ -1,6 +1,6 @@
-"""Is it safe to use? A runtime or delegate that may end the process is tried in another first.
+"""Is it safe to use? A backend that may end the process is tried in another first.
 
-The child does what the application would do (`trial_child`) and says each step before it is done,
+The child does what the application would do (`trial_process`) and says each step before it is done,
 so a crash or a hang is known by its place. Each step has a time limit, and what it prints goes
 nowhere.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -20,20 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from edge_app.backends.delegate import Delegate
-from edge_app.backends.fault import (
-    ABI,
-    ABSENT,
-    CRASH,
-    HANG,
-    KILLED,
-    MODEL,
-    REFUSED,
-    UNTRIED,
-    WRONG,
-    Fault,
-)
-from edge_app.backends.runtime import Runtime
+from edge_app.backends.fault import CRASH, HANG, KILLED, MODEL, UNTRIED, WRONG, Fault
+from edge_app.backends.protocol import END, FILE, START, Backend, Failure
 from edge_app.backends.self_test import SelfTest
 from edge_app.backends.trial_results import TrialResult
 from edge_app.core.errors import ModelError, UsageError
@@ -45,7 +32,6 @@ SECONDS: Final = 60
 SECONDS_VARIABLE: Final = "EDGE_CXR_TRIAL_SECONDS"
 """Changes how long a step of a trial may take, e.g. for a machine that is slower still."""
 
-MORE_THREADS: Final = (2, 4)
 MAX_RESULTS: Final = 1 << 20
 MAX_SAID: Final = 4096
 
@@ -56,26 +42,14 @@ BOOTSTRAP: Final = (
 """With the parent's own search path: neither `-m` nor a bare `-c` would keep the current folder,
 where anybody's files may lie, out of it."""
 
-DOING: Final = {
-    "start": "starting",
-    "import": "importing {runtime}",
-    "library": "loading the library",
-    "file": "reading the model file",
-    "delegate": "making the delegate",
-    "model": "loading the model",
-    "run": "computing",
-    "close": "closing",
-    "end": "ending",
-}
-
-UNBLAMED: Final = ("start", "file")
+UNBLAMED: Final = (START, FILE)
 """Steps in which nothing of what is tried has a part."""
+
+STEPS: Final = 9
+"""A trial has about so many."""
 
 OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Not the doing of what was tried: out of memory, or somebody ended it."""
-
-MISSING: Final = re.compile(r"([^\s:]+): cannot open shared object file: No such file")
-MISMATCH: Final = re.compile(r"undefined symbol: \S+|version `[^']+' not found|wrong ELF class")
 
 
 @dataclass
@@ -84,35 +58,37 @@ class Heard:
 
     Attributes:
         stage: the last step that it began.
+        doing: the same in words.
+        versions: of what it said takes part.
         facts: its other messages, merged.
         status: its exit code, negative for a signal; None if it had to be ended at a limit.
         last_words: the end of what it printed on standard error.
     """
 
-    stage: str = "start"
+    stage: str = START
+    doing: str = "starting"
+    versions: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     status: int | None = None
     last_words: str = ""
 
 
-def run(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> TrialResult:
-    """Try in another process what a session of these would do, and measure it."""
+def run(model: ModelFile, backend: Backend) -> TrialResult:
+    """Try in another process what a session would do, and measure it."""
     seconds = limit()
     request = {
         "model": os.fspath(model.path),
         "sha256": model.sha256,
-        "runtime": runtime.name,
-        "delegate": delegate.name if delegate else None,
-        "library": os.fspath(delegate.library) if delegate else None,
-        "threads": [] if delegate else [n for n in MORE_THREADS if n <= cores()],
-        "seconds": SECONDS + len(DOING) * seconds,
+        "backend": backend.option,
+        "threads": [n for n in backend.more_threads if n <= cores()],
+        "seconds": SECONDS + STEPS * seconds,
     }
     try:
         heard = _child(request, seconds)
     except OSError as error:
         reason = error.strerror or str(error)
         return TrialResult(Fault(UNTRIED, f"no other process can be started to try it: {reason}"))
-    return _judge(heard, model, runtime, delegate, seconds)
+    return _judge(heard, model, backend, seconds)
 
 
 def limit() -> int:
@@ -126,9 +102,9 @@ def limit() -> int:
 def _child(request: dict[str, Any], seconds: int) -> Heard:
     reading, writing = os.pipe()
     try:
-        asked = json.dumps({**request, "results": writing})
+        question = json.dumps({**request, "results": writing})
         process = subprocess.Popen(
-            [sys.executable, "-c", BOOTSTRAP, asked, *sys.path],
+            [sys.executable, "-c", BOOTSTRAP, question, *sys.path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -150,7 +126,8 @@ def _child(request: dict[str, Any], seconds: int) -> Heard:
             process.wait()
     heard = Heard(status=process.returncode if ended else None, last_words=_last_line(words))
     for message in _messages(said):
-        heard.stage = str(message.pop("stage", heard.stage))
+        for name in ("stage", "doing", "versions"):
+            setattr(heard, name, str(message.pop(name, getattr(heard, name))))
         heard.facts |= message
     return heard
 
@@ -196,16 +173,11 @@ def _last_line(words: bytes) -> str:
     return printable(told[-1])[:160] if told else ""
 
 
-def _judge(
-    heard: Heard, model: ModelFile, runtime: Runtime, delegate: Delegate | None, seconds: int
-) -> TrialResult:
-    what = delegate.label if delegate else runtime.label
-    doing = DOING.get(heard.stage, heard.stage).format(runtime=runtime.package)
-    hint = delegate.hint if delegate else runtime.remedy
-    with_what = _versions(heard, runtime, delegate)
+def _judge(heard: Heard, model: ModelFile, backend: Backend, seconds: int) -> TrialResult:
+    what, hint, doing = backend.label, backend.hint, heard.doing
     said = f'; it said "{heard.last_words}"' if heard.last_words else ""
     if "error" in heard.facts:
-        return TrialResult(_error(heard, runtime, delegate))
+        return TrialResult(_error(heard, backend))
     if heard.status is None and heard.stage in UNBLAMED:
         return TrialResult(Fault(UNTRIED, f"{what} could not be tried: {doing} takes too long"))
     if heard.status is None:
@@ -217,12 +189,13 @@ def _judge(
         return TrialResult(
             Fault(KILLED, f"{what} was ended from outside while {doing} ({name}): try again")
         )
-    if heard.stage == "start":
+    if heard.stage == START:
         return TrialResult(Fault(UNTRIED, f"{what} could not be tried in another process{said}"))
-    if heard.status or heard.stage != "end":
+    if heard.status or heard.stage != END:
         how = _ending(heard.status)
+        versions = f", {heard.versions}" if heard.versions else ""
         return TrialResult(
-            Fault(CRASH, f"{what} crashes ({how}) while {doing}{with_what}{said}: {hint}")
+            Fault(CRASH, f"{what} crashes ({how}) while {doing}{versions}{said}: {hint}")
         )
     return _answers(heard, model, what, hint)
 
@@ -236,52 +209,13 @@ def _ending(status: int) -> str:
         return f"signal {-status}"
 
 
-def _versions(heard: Heard, runtime: Runtime, delegate: Delegate | None) -> str:
-    if delegate is None:
-        return ""
-    built = re.search(r"RuntimeVersion\(\w+\)", str(heard.facts.get("built") or ""))
-    return f", with {runtime.label}" + (f" and libedgetpu {built[0]}" if built else "")
-
-
-def _error(heard: Heard, runtime: Runtime, delegate: Delegate | None) -> Fault:
+def _error(heard: Heard, backend: Backend) -> Fault:
     """The fault behind an exception in the child, by the step where it was raised."""
     reason = printable(" ".join(str(heard.facts["error"]).split()))[:300]
-    explained = runtime.explain(reason)
-    if explained:
-        return Fault(ABI, explained)
-    if heard.stage == "import":
-        return Fault(ABSENT, f"{runtime.package} does not import: {reason}")
-    if heard.stage in UNBLAMED or delegate is None:
-        return Fault(MODEL if heard.facts.get("kind") == ModelError.kind else UNTRIED, reason)
-    if heard.stage == "library":
-        return _library_fault(reason, runtime, delegate)
-    if heard.stage == "delegate":
-        reason = reason.replace(f"Failed to load delegate from {delegate.library}", "")
-        return delegate.refusal(reason.strip("; ").removesuffix("ValueError").strip("; "))
-    return Fault(REFUSED, f"{delegate.label} refuses the model: {reason}: {delegate.hint}")
-
-
-def _library_fault(reason: str, runtime: Runtime, delegate: Delegate) -> Fault:
-    missing = MISSING.search(reason)
-    if missing:
-        return Fault(
-            ABSENT,
-            f"{delegate.label} needs {missing[1]}, which is not installed: install the package "
-            f"that holds it{' (libusb-1.0-0)' if 'libusb' in missing[1] else ''}",
-        )
-    if "undefined symbol: tflite_plugin" in reason:
-        return Fault(
-            ABI,
-            f"{delegate.library}: is no TensorFlow Lite delegate (it has no entry point "
-            "tflite_plugin_create_delegate): name another library",
-        )
-    if MISMATCH.search(reason):
-        return Fault(
-            ABI,
-            f"{delegate.label} does not fit this system or {runtime.label}: {reason}: "
-            f"{delegate.hint}",
-        )
-    return Fault(REFUSED, f"{delegate.label} does not load: {reason}")
+    is_model = heard.facts.get("kind") == ModelError.kind
+    if heard.stage in UNBLAMED:
+        return Fault(MODEL if is_model else UNTRIED, reason)
+    return backend.explain(Failure(heard.stage, reason, is_model))
 
 
 def _answers(heard: Heard, model: ModelFile, what: str, hint: str) -> TrialResult:

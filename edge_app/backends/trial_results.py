@@ -1,6 +1,6 @@
 """What a trial found, remembered so that it costs once.
 
-A verdict is kept under all that it depends on: the versions, the library's file, the model, the
+A result is kept under all that it depends on: the versions, the library's file, the model, the
 processor. No clock is asked, for a board without a battery starts in 1970: faults are forgotten at
 the next start of the machine instead.
 """
@@ -15,23 +15,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from edge_app import __version__
 from edge_app.backends.fault import LASTING, Fault
-from edge_app.backends.runtime import Runtime
-from edge_app.backends.session import flatbuffer_for
+from edge_app.backends.protocol import Backend
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.core.resources import cores
 from edge_app.model.model_file import ModelFile
 
-if TYPE_CHECKING:
-    from edge_app.backends.delegate import Delegate
-
 KEPT: Final = 64
-"""Verdicts in a folder; the oldest go."""
+"""Results in a folder; the oldest go."""
 
 MAX_BYTES: Final = 1 << 16
 CLEARLY_FASTER: Final = 0.9
@@ -63,44 +59,43 @@ class TrialResult(NamedTuple):
         return min(n for n, t in self.milliseconds.items() if t * CLEARLY_FASTER <= best)
 
 
-def subject(model: ModelFile, runtime: Runtime, delegate: Delegate | None) -> dict[str, Any]:
-    """All that a verdict depends on, for JSON."""
-    flatbuffer = flatbuffer_for(model, delegate)
+def subject(model: ModelFile, backend: Backend) -> dict[str, Any]:
+    """All that a trial's result depends on, for JSON."""
+    network = backend.network(model)
     golden = hashlib.sha256(str(model.manifest["golden"]["tolerance"]).encode())
-    for tensors in (model.golden.inputs, model.golden.logits, model.golden.maps):
-        golden.update(tensors[:1].tobytes())
+    for tensors in model.golden:
+        golden.update(b"" if tensors is None else tensors[:1].tobytes())
     return {
         "edge-cxr": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "processor": _processor(),
-        "runtime": runtime.facts(),
-        "delegate": delegate.facts() if delegate else None,
+        "backend": [backend.name, backend.facts()],
         "model": model.sha256
-        if flatbuffer is model.flatbuffer
-        else hashlib.sha256(flatbuffer).hexdigest(),
+        if network is model.flatbuffer
+        else hashlib.sha256(network).hexdigest(),
         "golden": golden.hexdigest(),
     }
 
 
-def remembered(about: dict[str, Any]) -> TrialResult | None:
-    """The verdict that was kept about this subject, if it still holds."""
-    for path in _places(about):
+def remembered(subject: dict[str, Any]) -> TrialResult | None:
+    """The result that was kept about this subject, if it still holds."""
+    for path in _places(subject):
         with suppress(UnreadableError, ValueError, KeyError, TypeError, AttributeError):
             record = json.loads(read_bounded(path, MAX_BYTES))
-            if record["subject"] == about:
-                verdict = _verdict(record["verdict"])
-                if verdict.fault is None or record["boot"] == _boot() is not None:
-                    return verdict
+            if record["subject"] == subject:
+                result = _result(record["verdict"])
+                if result.fault is None or record["boot"] == _boot() is not None:
+                    return result
     return None
 
 
-def remember(about: dict[str, Any], verdict: TrialResult) -> Path | None:
-    """Keep a verdict; answers where, or None where it is not worth it or cannot be."""
-    if verdict.fault and verdict.fault.kind not in LASTING:
+def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
+    """Keep a result; answers where, or None where it is not worth it or cannot be."""
+    if result.fault and result.fault.kind not in LASTING:
         return None
-    record = {"subject": about, "boot": _boot(), "verdict": _as_json(verdict)}
-    for path in _places(about):
+    record = {"subject": subject, "boot": _boot(), "verdict": _as_json(result)}
+    for path in _places(subject):
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(path, json.dumps(record).encode())
@@ -112,7 +107,7 @@ def remember(about: dict[str, Any], verdict: TrialResult) -> Path | None:
 
 
 def folder() -> Path | None:
-    """Where verdicts can be kept, as far as can be seen without writing; None if nowhere."""
+    """Where results can be kept, as far as can be seen without writing; None if nowhere."""
     for place in _folders():
         nearest = next((p for p in (place, *place.parents) if p.exists()), None)
         if nearest and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
@@ -131,22 +126,22 @@ def _folders() -> Iterator[Path]:
             yield Path(base, "edge-cxr", "verdicts")
 
 
-def _places(about: dict[str, Any]) -> Iterator[Path]:
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+def _places(subject: dict[str, Any]) -> Iterator[Path]:
+    digest = hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
     for place in _folders():
         yield place / f"{digest[:32]}.json"
 
 
-def _as_json(verdict: TrialResult) -> dict[str, Any]:
+def _as_json(result: TrialResult) -> dict[str, Any]:
     return {
-        "fault": verdict.fault.as_dict() if verdict.fault else None,
-        "off": verdict.off,
-        "milliseconds": {str(n): t for n, t in verdict.milliseconds.items()},
+        "fault": result.fault.as_dict() if result.fault else None,
+        "off": result.off,
+        "milliseconds": {str(n): t for n, t in result.milliseconds.items()},
     }
 
 
-def _verdict(stored: dict[str, Any]) -> TrialResult:
-    """The verdict in a record; ValueError, KeyError, TypeError, AttributeError if it holds none."""
+def _result(stored: dict[str, Any]) -> TrialResult:
+    """The result in a record; ValueError, KeyError, TypeError, AttributeError if it holds none."""
     fault = stored["fault"]
     times = {int(n): float(t) for n, t in stored["milliseconds"].items()}
     if not all(1 <= n <= 64 and t > 0 for n, t in times.items()):

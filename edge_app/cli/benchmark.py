@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO
+from edge_app.cli.backend_option import all_chosen
 from edge_app.cli.options import JsonOption
 from edge_app.core.errors import UsageError
 from edge_app.model.shipped import DEFAULT_MODEL
@@ -23,11 +23,12 @@ def benchmark(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="As of classify; repeatable.")
     ] = None,
-    runtime: Annotated[list[str] | None, typer.Option(help="As of classify; repeatable.")] = None,
-    delegate: Annotated[
+    backend: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME or PATH", help="As of classify; repeatable."),
     ] = None,
+    runtime: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
+    delegate: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     threads: Annotated[
         list[int] | None, typer.Option(min=1, max=64, help="Of the interpreter; repeatable.")
     ] = None,
@@ -51,9 +52,10 @@ def benchmark(
     from edge_app.performance.combinations import Axes
 
     if compare:
-        if model or runtime or delegate or threads or workers or plot:
+        if model or backend or runtime or delegate or threads or workers or plot:
             raise UsageError("--compare takes results, and --json, but no other option")
         raise typer.Exit(command.side_by_side(named or [], json))
-    axes = Axes(model or [DEFAULT_MODEL], runtime or [AUTO], delegate or [AUTO], threads or [1])
+    backends = all_chosen(backend, runtime, delegate)
+    axes = Axes(model or [DEFAULT_MODEL], backends, threads or [1])
     code = command.measure(named or [], axes, workers, seconds, precision, json, plot)
     raise typer.Exit(code)

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
-    DelegateOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
-    RuntimeOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -43,7 +42,7 @@ ImagesArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
 ]
-TopOption = Annotated[int | None, typer.Option(min=1, max=15, help="Only the first N labels.")]
+TopOption = Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")]
 RecursiveOption = Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")]
 JsonLinesOption = Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")]
 CsvOption = Annotated[bool, typer.Option("--csv", help="One CSV row an image.")]
@@ -69,8 +68,9 @@ def classify(
     images: ImagesArgument = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
     top: TopOption = None,
@@ -95,8 +95,8 @@ def classify(
         raise UsageError("--json and --csv exclude each other")
     many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
     workers = workers or (cores() if many else 1)
-    asked = Asked(runtime, delegate, threads, workers)
-    classifier = open_classifier(model, operating_point, asked, force=force)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
+    classifier = open_classifier(model, operating_point, options, force=force)
     # Only JSON and a heatmap's name hold the file's digest.
     read = _reader(classifier, film, camera, whole=bool(heatmap), digest=bool(json or heatmap))
     sources = Sources(images or [f"camera {camera}"], recursive)

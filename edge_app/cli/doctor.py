@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
-from edge_app.cli.options import DelegateOption, JsonOption, RuntimeOption
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
+from edge_app.cli.options import JsonOption
 
 
 def doctor(
-    runtime: RuntimeOption = AUTO, delegate: DelegateOption = AUTO, json: JsonOption = False
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """What works on this machine: versions, CPU, runtimes, delegate, the models' self-tests."""
+    """What works on this machine: versions, CPU, backends, the models' self-tests."""
     from edge_app.inspection import doctor as examination
 
-    raise typer.Exit(examination.examine(Asked(runtime, delegate), json))
+    raise typer.Exit(examination.examine(BackendOptions(chosen(backend, runtime, delegate)), json))

@@ -11,16 +11,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
-    DelegateOption,
     JsonOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
-    RuntimeOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -53,8 +52,9 @@ def evaluate(
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
@@ -71,10 +71,10 @@ def evaluate(
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    wanted = part(load(folder, labels), split, limit)
     workers = workers or cores()
-    asked = Asked(runtime, delegate, threads, workers)
-    classifier = open_classifier(model, operating_point, asked)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
+    classifier = open_classifier(model, operating_point, options)
+    wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     try:
         made = write_report(

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from edge_app.backends.options import AUTO, Asked
-from edge_app.cli.options import DelegateOption, JsonOption, RuntimeOption, ThreadsOption
+from edge_app.backends.options import BackendOptions
+from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
+from edge_app.cli.options import JsonOption, ThreadsOption
 from edge_app.model.shipped import DEFAULT_MODEL
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect and verify model files.")
@@ -39,8 +40,9 @@ def models_verify(
     models: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="Default: all shipped models.")
     ] = None,
-    runtime: RuntimeOption = AUTO,
-    delegate: DelegateOption = AUTO,
+    backend: BackendOption = None,
+    runtime: RuntimeOption = None,
+    delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -49,4 +51,5 @@ def models_verify(
     from edge_app.model.model_file import locate, shipped_models
 
     paths = [locate(name) for name in models] if models else shipped_models()
-    raise typer.Exit(catalogue.verify(paths, Asked(runtime, delegate, threads), json))
+    options = BackendOptions(chosen(backend, runtime, delegate), threads)
+    raise typer.Exit(catalogue.verify(paths, options, json))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from edge_app.backends.options import Asked
+from edge_app.backends.options import BackendOptions
 from edge_app.images.radiograph import Limits
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ ThreadsOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, max=64, help="Images worked on at once; default: cores.")
 ]
-RuntimeOption = Annotated[str, typer.Option(help="auto, litert or tflite.")]
-DelegateOption = Annotated[
-    str, typer.Option(metavar="NAME or PATH", help="auto, cpu, edgetpu, or a delegate's library.")
-]
 OperatingPointOption = Annotated[
     str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
 ]
@@ -37,14 +33,14 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_classifier(
-    model: str, operating_point: str | None, asked: Asked, *, force: bool = False
+    model: str, operating_point: str | None, options: BackendOptions, *, force: bool = False
 ) -> Classifier:
     """Ready to answer; what was hoped for and is not used is said."""
     from edge_app.classifier import Classifier
     from edge_app.core.console import complain
     from edge_app.model.model_file import locate, read
 
-    classifier = Classifier(read(locate(model)), operating_point, asked, force=force)
+    classifier = Classifier(read(locate(model)), operating_point, options, force=force)
     for note in classifier.choice.notes:
         complain(note)
     return classifier

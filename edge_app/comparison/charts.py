@@ -25,7 +25,7 @@ from edge_app.core.svg import (
 )
 from edge_app.evaluation.metrics import Floats, roc_curve
 from edge_app.images.perturb import WORDS
-from edge_app.labels import LABELS
+from edge_app.model.labels import Labels
 
 SIDE: Final = 200
 LEFT, RIGHT, TOP, BOTTOM = 26, 194, 6, 178
@@ -33,12 +33,12 @@ BINS: Final = 10
 NOTHING: Final = '<p class="nothing">not computable</p>'
 
 
-def multiples(panel: Callable[[int], tuple[str, str]]) -> str:
-    """A grid of panels: channel → (picture, caption in HTML)."""
+def multiples(labels: Labels, panel: Callable[[int], tuple[str, str]]) -> str:
+    """A grid of panels, one a label: channel → (picture, caption in HTML)."""
     cells = []
-    for channel, label in enumerate(LABELS):
+    for channel, label in enumerate(labels):
         picture, caption = panel(channel)
-        name = element("b", escape(label))
+        name = element("b", escape(label.name))
         cells.append(element("figure", f"<figcaption>{name} {caption}</figcaption>{picture}"))
     return element("div", "".join(cells), kind="multiples")
 
@@ -77,16 +77,16 @@ def roc(pairing: Pair, labels: list[dict[str, Any]]) -> str:
             return NOTHING, ""
         curves = []
         for role, answers in zip(ROLES, pairing.answers, strict=True):
-            false, true = roc_curve(pairing.targets[:, channel], answers.logits[:, channel])
+            false, true = roc_curve(pairing.targets[:, channel], answers.ranking[:, channel])
             places = [
                 (float(round(x(a))), float(round(y(b)))) for a, b in zip(false, true, strict=True)
             ]
             curves.append(polyline(places, f"curve {role}"))
         words = " → ".join(number(area) for area in areas)
-        label = f"ROC curves of {LABELS[channel]}, AUROC {words}"
+        label = f"ROC curves of {labels[channel]['label']}, AUROC {words}"
         return _panel(x, y, [_diagonal(x, y), *curves], label), words
 
-    return multiples(panel)
+    return multiples(pairing.labels, panel)
 
 
 def scatter(pairing: Pair, labels: list[dict[str, Any]]) -> str:
@@ -111,14 +111,19 @@ def scatter(pairing: Pair, labels: list[dict[str, Any]]) -> str:
         if y.low < up < y.high:
             body.append(line((LEFT, y(up)), (RIGHT, y(up)), "threshold"))
         words = f"rms {number(labels[channel]['logits']['rms'])}"
-        return _panel(x, y, body, f"logits of {LABELS[channel]}, {words}"), words
+        return _panel(x, y, body, f"logits of {labels[channel]['label']}, {words}"), words
 
-    return multiples(panel)
+    return multiples(pairing.labels, panel)
 
 
 def _logit_thresholds(pairing: Pair, side: int) -> Floats:
-    """The default operating point's thresholds on the logit's scale; NaN where there is none."""
+    """The default operating point's thresholds on the logit's scale; NaN where there is none.
+
+    An exclusive label's score depends on all logits, so none of them has a threshold of its own.
+    """
     report = (pairing.reference, pairing.candidate)[side]
+    if report.head == "exclusive":
+        return np.full(len(pairing.labels), np.nan)
     thresholds = pairing.answers[side].thresholds[pairing.points[0]]
     slope, intercept = (
         np.array(report.content["calibration"][key], np.float64) for key in ("slope", "intercept")
@@ -144,10 +149,10 @@ def reliability(pairing: Pair, labels: list[dict[str, Any]]) -> str:
             places = [(x(a), y(b)) for a, b in curve]
             body += [polyline(places, f"curve {role}"), dots(places, f"bin {role}")]
         words = " → ".join(number(error) for error in errors)
-        label = f"calibration of {LABELS[channel]}, error {words}"
+        label = f"calibration of {labels[channel]['label']}, error {words}"
         return _panel(x, y, body, label), words
 
-    return multiples(panel)
+    return multiples(pairing.labels, panel)
 
 
 def _bins(truth: Any, scores: Floats) -> list[Point]:
@@ -161,21 +166,22 @@ CELL: Final = (47, 40)
 """Width and height of a confusion matrix's cell."""
 
 
-def confusions(point: dict[str, Any]) -> str:
+def confusions(pairing: Pair, point: dict[str, Any]) -> str:
     """Both models' 2×2 tables, shaded by the share of the row."""
     rows = {row["label"]: row for row in point["labels"]}
 
     def panel(channel: int) -> tuple[str, str]:
-        row = rows.get(LABELS[channel])
+        name = pairing.labels[channel].name
+        row = rows.get(name)
         if row is None:
             return '<p class="nothing">no threshold</p>', ""
         body = [_sideways(10, 36 + 42 * down, truth) for down, truth in enumerate(TRUTHS)]
         for left, role in ((16, ROLES[0]), (122, ROLES[1])):
             body += _matrix(row[role]["confusion"], left, role)
-        label = f"confusion matrices of {LABELS[channel]}"
+        label = f"confusion matrices of {name}"
         return drawing(220, 100, body, label), f"{percent(row['agreement'])} alike"
 
-    return multiples(panel)
+    return multiples(pairing.labels, panel)
 
 
 TRUTHS: Final = {"present": ("tp", "fn"), "absent": ("fp", "tn")}

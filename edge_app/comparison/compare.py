@@ -28,12 +28,11 @@ from edge_app.evaluation.metrics import (
 )
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import FINDINGS, LABELS
 
 KIND: Final = "edge-cxr comparison"
 ROLES: Final = ("reference", "candidate")
 Decider = tuple[Floats, Floats]
-"""N×15 scores and the 15 thresholds that decide on them."""
+"""N×L scores and the L thresholds that decide on them."""
 
 SCHEMA_VERSION: Final = 1
 RESAMPLES: Final = 2000
@@ -76,7 +75,6 @@ def compare(
         ReportError: they cannot be compared.
     """
     pairing = pair(reference, candidate)
-    first, second = pairing.answers
     patients = reference.evaluated.patients
     several = len(np.unique(patients)) > 1
     samples = resamples if several else 0
@@ -108,11 +106,11 @@ def compare(
                 "label": label,
                 "support": int(pairing.targets[:, channel].sum()),
                 **drawn.label(channel),
-                **_fidelity(first, second, channel),
+                **_fidelity(pairing, channel),
             }
-            for channel, label in enumerate(LABELS)
+            for channel, label in enumerate(pairing.labels.names)
         ],
-        "macro": {"over": "the 14 findings that are computable in both", **drawn.macro()},
+        "macro": {"over": f"{pairing.labels.computable_findings} in both", **drawn.macro()},
         "logits": _logit_difference(pairing),
         "operating_points": {
             point: _agreement(pairing, point, drawn.agreement[point]) for point in pairing.points
@@ -168,13 +166,14 @@ class _Drawn:
         patients = pairing.reference.evaluated.patients
         whole = np.ones((1, len(patients)))
         same = {point: _same(pairing, point) for point in pairing.points}
+        self.findings = list(pairing.labels.findings)
         self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
         differences, agreements = [], []
         for weights in weight_chunks(patients, resamples, seed):
             one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
             differences.append(other - one)
             agreements.append([_share(cells, weights) for cells in same.values()])
-        empty = np.empty((len(METRICS), len(LABELS), 0))
+        empty = np.empty((len(METRICS), len(pairing.labels), 0))
         self.differences = np.concatenate([empty, *differences], axis=2)
         drawn = np.concatenate([np.empty((len(same), 0)), *map(np.array, agreements)], axis=1)
         self.agreement = {
@@ -193,29 +192,29 @@ class _Drawn:
 
     def macro(self) -> dict[str, Any]:
         """Means over the findings that both models have a value for."""
-        one, other = (values[:, FINDINGS, 0] for values in self.values)
+        one, other = (values[:, self.findings, 0] for values in self.values)
         both = np.isfinite(one) & np.isfinite(other)
         return {
             metric: _compared(
                 _mean(one[row][both[row]]),
                 _mean(other[row][both[row]]),
-                _mean(self.differences[row][list(FINDINGS)]),
+                _mean(self.differences[row][self.findings]),
             )
             for row, metric in enumerate(METRICS)
         }
 
 
 def _metrics(pairing: Pair, answers: Answers, weights: Floats) -> Floats:
-    """METRICS × 15 labels × B weightings; NaN where not computable."""
+    """METRICS × L labels × B weightings; NaN where not computable."""
     point = pairing.points[0]
     decided, thresholds = answers.decided(point), answers.thresholds[point]
-    values = np.full((len(METRICS), len(LABELS), len(weights)), np.nan)
-    for channel in range(len(LABELS)):
+    values = np.full((len(METRICS), len(pairing.labels), len(weights)), np.nan)
+    for channel in range(len(pairing.labels)):
         truth, scores = pairing.targets[:, channel], answers.scores[:, channel]
         if not np.isfinite(scores).all():
             continue
-        values[0, channel] = auroc(truth, answers.logits[:, channel], weights)
-        values[1, channel] = average_precision(truth, answers.logits[:, channel], weights)
+        values[0, channel] = auroc(truth, answers.ranking[:, channel], weights)
+        values[1, channel] = average_precision(truth, answers.ranking[:, channel], weights)
         if np.isfinite(thresholds[channel]):
             ratios = Confusion.of(truth, decided[:, channel], weights).ratios()
             values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]
@@ -261,18 +260,19 @@ def _rms(difference: Floats) -> Any:
     return _plain(np.sqrt(np.square(difference).mean()))
 
 
-def _fidelity(first: Answers, second: Answers, channel: int) -> dict[str, Any]:
+def _fidelity(pairing: Pair, channel: int) -> dict[str, Any]:
     """How one label's logits differ, and how finely each model resolves it."""
+    (first, second), names = pairing.answers, pairing.labels.names
     one, other = first.logits[:, channel], second.logits[:, channel]
-    correlations = [_correlation(first.logits[:, k], other) for k in range(len(LABELS))]
+    correlations = [_correlation(first.logits[:, k], other) for k in range(len(names))]
     own = correlations[channel]
-    closest = max(range(len(LABELS)), key=lambda k: np.nan_to_num(correlations[k], nan=-2))
+    closest = max(range(len(names)), key=lambda k: np.nan_to_num(correlations[k], nan=-2))
     misplaced = math.isfinite(own) and correlations[closest] > own + MISPLACED_BY
     return {
         "logits": {
             "rms": _rms(other - one),
             "correlation": _plain(own),
-            "follows": LABELS[closest] if misplaced else LABELS[channel],
+            "follows": names[closest] if misplaced else names[channel],
         },
         "resolution": {"reference": _resolution(one), "candidate": _resolution(other)},
     }
@@ -351,7 +351,7 @@ def _agreement(pairing: Pair, point: str, agreement: dict[str, Any]) -> dict[str
         "retest": retest,
         "labels": [
             {
-                "label": LABELS[channel],
+                "label": pairing.labels[channel].name,
                 "agreement": _plain(same[:, column].mean()),
                 "kappa": _kappa(first, second, [channel]),
                 **{
@@ -409,7 +409,7 @@ def _largest_changes(pairing: Pair) -> list[dict[str, Any]]:
     for image, channel in np.stack(np.unravel_index(order[:LARGEST_CHANGES], change.shape), axis=1):
         row: dict[str, Any] = {
             "image": str(pairing.reference.evaluated.images[image]),
-            "label": LABELS[channel],
+            "label": pairing.labels[channel].name,
             "present": bool(pairing.targets[image, channel]),
             "change": _plain(change[image, channel]),
         }

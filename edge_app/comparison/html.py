@@ -72,7 +72,7 @@ def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
         _section(
             "Confusion matrices",
             f"Images by truth (rows) and decision (columns: yes, no) at ‘{default}’.",
-            charts.confusions(point),
+            charts.confusions(pairing, point),
         ),
         _section(
             "Calibration",

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import Floats
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.labels import LABELS
-from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Labels
 
 Bools = NDArray[np.bool_]
 
@@ -22,24 +21,27 @@ class Answers:
     """What one report's model answered about N images.
 
     Attributes:
-        logits: N×15.
-        scores: N×15, calibrated as the report says; NaN where the logit is no finite number.
-        thresholds: by operating point, 15 each; NaN where there is none.
-        retest: by perturbation, N×15 scores of the same model on perturbed images.
+        logits: N×L.
+        ranking: N×L, what orders the images of each label: the logits where labels are
+            independent, the scores where they are exclusive.
+        scores: N×L, calibrated as the report says; NaN where the logit is no finite number.
+        thresholds: by operating point, L each; NaN where there is none.
+        retest: by perturbation, N×L scores of the same model on perturbed images.
     """
 
     logits: Floats
+    ranking: Floats
     scores: Floats
     thresholds: dict[str, Floats]
     retest: dict[str, Floats]
 
     def decided(self, point: str) -> Bools:
-        """N×15: "yes" at an operating point; never where there is no threshold."""
+        """N×L: "yes" at an operating point; never where there is no threshold."""
         return decisions(self.scores, self.thresholds[point])
 
 
 def decisions(scores: Floats, thresholds: Floats) -> Bools:
-    """N×15 scores, 15 thresholds → "yes" where a score reaches its threshold, if there is one."""
+    """N×L scores, L thresholds → "yes" where a score reaches its threshold, if there is one."""
     reached: Bools = scores >= thresholds
     return reached
 
@@ -51,7 +53,8 @@ class Pair:
     Attributes:
         reference, candidate: the reports.
         answers: theirs, in this order.
-        targets: N×15.
+        targets: N×L.
+        labels: the L labels that both answer.
         points: the operating points that both have, the reference's default first.
     """
 
@@ -59,6 +62,7 @@ class Pair:
     candidate: Report
     answers: tuple[Answers, Answers]
     targets: Bools
+    labels: Labels
     points: tuple[str, ...]
 
 
@@ -66,8 +70,8 @@ def pair(reference: Report, candidate: Report) -> Pair:
     """Match two reports by image name.
 
     Raises:
-        ReportError: they are of other data, images, patients or targets, have no default operating
-            point in common, or one of them is damaged.
+        ReportError: they are of other labels, data, images, patients or targets, have no default
+            operating point in common, or one of them is damaged.
     """
     for role, given in (("reference", reference), ("candidate", candidate)):
         try:
@@ -77,6 +81,11 @@ def pair(reference: Report, candidate: Report) -> Pair:
             raise ReportError(
                 f"the {role} is damaged ({reason}): evaluate its model again"
             ) from None
+    if reference.labels != candidate.labels:
+        raise ReportError(
+            f"the reports are of different labels ({_named(reference)} and {_named(candidate)}): "
+            "compare models of the same labels"
+        )
     one, other = (str(r.content["dataset"]["digest"]) for r in (reference, candidate))
     if one != other:
         raise ReportError(
@@ -90,21 +99,29 @@ def pair(reference: Report, candidate: Report) -> Pair:
         candidate,
         (_answers(reference), _answers(candidate)),
         reference.evaluated.targets.astype(bool),
+        reference.labels,
         _common_points(reference.content, candidate.content),
     )
 
 
+def _named(report: Report) -> str:
+    """Its labels in a few words."""
+    names = report.labels.names
+    words = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return words[:200]
+
+
 def _check(report: Report) -> None:
     """A KeyError, TypeError or ValueError tells what a comparison would miss."""
-    content, evaluated = report.content, report.evaluated
-    if tuple(row["label"] for row in content["labels"]) != LABELS:
-        raise ValueError("its labels are not the 15 of this version, in their order")
-    count, shape = len(evaluated.images), (len(evaluated.images), len(LABELS))
+    content, evaluated, names = report.content, report.evaluated, report.labels.names
+    if not report.labels.findings or len(set(names)) < len(names):
+        raise ValueError("its labels are no model's: none is a finding, or two have one name")
+    count, shape = len(evaluated.images), (len(evaluated.images), len(names))
     logits = [evaluated.logits, *evaluated.retest.values()]
     if {evaluated.targets.shape, *(array.shape for array in logits)} != {shape} or len(
         evaluated.patients
     ) != count:
-        raise ValueError("its scores are not of its images and the 15 labels")
+        raise ValueError("its scores are not of its images and labels")
     if not count or content["dataset"]["images"] != count:
         raise ValueError(f"it states {content['dataset']['images']} images and holds {count}")
     if len(np.unique(evaluated.images)) != count:
@@ -112,23 +129,23 @@ def _check(report: Report) -> None:
     for key in ("model", "runtime"):
         content[key].items()
     for key in ("slope", "intercept"):
-        _fifteen(content["calibration"][key])
+        _numbers(content["calibration"][key], len(names))
     for rows in content["operating_points"].values():
-        _thresholds(rows)
+        _thresholds(rows, names)
     if content["operating_point"] not in content["operating_points"]:
         raise ValueError("its default operating point is not among its operating points")
 
 
-def _fifteen(values: Any) -> Floats:
+def _numbers(values: Any, count: int) -> Floats:
     numbers = np.array(values, np.float64)
-    if numbers.shape != (len(LABELS),) or not np.isfinite(numbers).all():
-        raise ValueError("its calibration is not 15 finite numbers")
+    if numbers.shape != (count,) or not np.isfinite(numbers).all():
+        raise ValueError(f"its calibration is not {count} finite numbers")
     return numbers
 
 
-def _thresholds(rows: Any) -> Floats:
-    if [row["label"] for row in rows] != list(LABELS):
-        raise ValueError("an operating point is not for its 15 labels")
+def _thresholds(rows: Any, names: tuple[str, ...]) -> Floats:
+    if [row["label"] for row in rows] != list(names):
+        raise ValueError(f"an operating point is not for its {len(names)} labels")
     return np.array(
         [np.nan if row["threshold"] is None else float(row["threshold"]) for row in rows]
     )
@@ -176,18 +193,18 @@ def _common_points(reference: dict[str, Any], candidate: dict[str, Any]) -> tupl
 
 
 def _answers(report: Report) -> Answers:
-    calibration = report.content["calibration"]
-
     def scores(logits: NDArray[np.float32]) -> Floats:
         known = np.isfinite(logits)
         with np.errstate(over="ignore", invalid="ignore"):  # a calibration may be absurd
-            given = calibrated(np.where(known, logits, 0), calibration)
+            given = report.calibrated(np.where(known, logits, 0))
         return np.where(known, given, np.nan)
 
     points = report.content["operating_points"]
+    logits, answered = report.evaluated.logits.astype(np.float64), scores(report.evaluated.logits)
     return Answers(
-        report.evaluated.logits.astype(np.float64),
-        scores(report.evaluated.logits),
-        {name: _thresholds(rows) for name, rows in points.items()},
+        logits,
+        answered if report.head == "exclusive" else logits,
+        answered,
+        {name: _thresholds(rows, report.labels.names) for name, rows in points.items()},
         {key: scores(logits) for key, logits in report.evaluated.retest.items()},
     )

@@ -129,7 +129,7 @@ def _labels(content: dict[str, Any]) -> Table:
     )  # fmt: skip
     for row in content["labels"]:
         rms = number(row["logits"]["rms"])
-        table.add_row(row["label"], str(row["support"]), *_metric_cells(row), rms)
+        table.add_row(Text(row["label"]), str(row["support"]), *_metric_cells(row), rms)
     macro = content["macro"]
     rms = number(content["logits"]["rms"])
     table.add_row("macro, findings", "", *_metric_cells(macro), rms, style="bold")
@@ -177,7 +177,7 @@ def _changes(content: dict[str, Any]) -> Table:
     for row in content["largest_changes"][:CHANGES_SHOWN]:
         table.add_row(
             Text(shown(row["image"])),
-            row["label"],
+            Text(row["label"]),
             number(row["reference"]["score"]),
             number(row["candidate"]["score"]),
             signed(row["change"], 3),

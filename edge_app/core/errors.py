@@ -53,7 +53,7 @@ class ModelError(EdgeCxrError):
 
 
 class RuntimeUnavailableError(EdgeCxrError):
-    """No interpreter that works is installed."""
+    """Nothing that could compute works here, or what was asked for does not."""
 
     kind = "runtime"
 
@@ -64,15 +64,15 @@ class MissingExtraError(EdgeCxrError):
     kind = "extra"
 
 
-class DelegateError(RuntimeUnavailableError):
-    """A delegate cannot be loaded, or its interpreter not with it.
+class BackendError(RuntimeUnavailableError):
+    """A device, or the library that drives it, does not open with this model.
 
     Attributes:
         reason: what it said, which may be next to nothing.
     """
 
-    def __init__(self, delegate: str, reason: str) -> None:
-        super().__init__(f"{delegate}: {reason}")
+    def __init__(self, backend: str, reason: str) -> None:
+        super().__init__(f"{backend}: {reason}")
         self.reason = reason
 
 

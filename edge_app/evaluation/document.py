@@ -55,8 +55,9 @@ class ReportDocument(TypedDict):
     """A report.
 
     Attributes:
-        labels: a row a label: `label`, `support`, `threshold`, `confusion`, and a `Metric` each of
-            precision, recall, f1, accuracy, specificity, auroc, average_precision and
+        head: ``independent`` or ``exclusive``, as the model's.
+        labels: a row a label: `label`, `kind`, `support`, `threshold`, `confusion`, and a `Metric`
+            each of precision, recall, f1, accuracy, specificity, auroc, average_precision and
             calibration_error.
         macro, micro: what they are taken `over`, and a `Metric` each.
         operating_points: of every point, a row a label.
@@ -71,6 +72,7 @@ class ReportDocument(TypedDict):
     dataset: Facts
     runtime: Facts
     bootstrap: BootstrapDocument
+    head: str
     calibration: Facts
     operating_point: str
     labels: list[Facts]

@@ -30,7 +30,6 @@ from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
 from edge_app.images.read import read_image
-from edge_app.labels import LABELS
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.route import score_all
 
@@ -102,7 +101,7 @@ def runtime_facts(classifier: Classifier) -> dict[str, Any]:
     return {
         **classifier.provenance()["runtime"],
         **machine.identity(),
-        "packages": machine.packages(("numpy", "Pillow", classifier.session.runtime.package)),
+        "packages": machine.packages(("numpy", "Pillow", *classifier.session.backend.packages)),
     }
 
 
@@ -111,6 +110,8 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
     manifest = classifier.model.manifest
     return report.build(
         evaluated,
+        labels=classifier.labels,
+        head=classifier.model.head,
         model=model_facts(classifier),
         dataset=dataset,
         runtime=runtime_facts(classifier),
@@ -123,7 +124,7 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
 def logits_of(
     classifier: Classifier, picture: Picture, image: str, retest: bool
 ) -> tuple[Floats, dict[str, Floats]]:
-    """Logits (15,) of a picture; if `retest`, also of its perturbations, by their keys.
+    """Logits (L,) of a picture; if `retest`, also of its perturbations, by their keys.
 
     Args:
         classifier: who answers.
@@ -143,7 +144,7 @@ class Answer:
     Attributes:
         stamp: size and modification time (ns) of the file when it was read.
         sha256: of the file.
-        logits: 15, float32.
+        logits: one a label, float32.
         retest: as `logits`, by perturbation.
     """
 
@@ -163,15 +164,15 @@ class Answer:
         }
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Answer:
+    def from_record(cls, record: dict[str, Any], labels: int) -> Answer:
         """The answer in a journal's record; ValueError, KeyError, TypeError if it holds none."""
         size, time = record["stamp"]
-        retest = {key: _from_hex(text) for key, text in record["retest"].items()}
+        retest = {key: _from_hex(text, labels) for key, text in record["retest"].items()}
         return cls(
             str(record["image"]),
             (int(size), int(time)),
             str(record["sha256"]),
-            _from_hex(record["logits"]),
+            _from_hex(record["logits"], labels),
             retest,
         )
 
@@ -180,9 +181,9 @@ def _to_hex(logits: Floats) -> str:
     return logits.astype("<f4").tobytes().hex()
 
 
-def _from_hex(text: str) -> Floats:
+def _from_hex(text: str, labels: int) -> Floats:
     logits = np.frombuffer(bytes.fromhex(text), "<f4").astype(np.float32)
-    if logits.shape != (len(LABELS),) or not np.isfinite(logits).all():
+    if logits.shape != (labels,) or not np.isfinite(logits).all():
         raise ValueError("no logits")
     return logits
 
@@ -228,7 +229,7 @@ def evaluate(
     """
     journal_path = journal_of(out)
     with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
-        known = dict(_kept(journal.records, wanted.images, retest))
+        known = dict(_kept(journal.records, wanted.images, len(classifier.labels), retest))
         if known:
             say(f"going on: {len(known)} of {len(wanted.images)} images are answered already")
         scoring = partial(_answers, classifier, retest, limits or Limits(), workers)
@@ -311,14 +312,14 @@ def _name(left_out: Sequence[tuple[str, str]], say: Callable[[str], None]) -> No
 
 
 def _kept(
-    records: list[dict[str, Any]], images: list[LabelledImage], retest: bool
+    records: list[dict[str, Any]], images: list[LabelledImage], labels: int, retest: bool
 ) -> Iterator[tuple[str, Answer]]:
     """The journal's answers to these images, but for files that have changed since."""
     paths = {image.name: image.path for image in images}
     keys = list(PERTURBATIONS) if retest else []
     for record in records:
         try:
-            kept = Answer.from_record(record)
+            kept = Answer.from_record(record, labels)
             if list(kept.retest) == keys and kept.stamp == _stamp(paths[kept.image]):
                 yield kept.image, kept
         except (ValueError, KeyError, TypeError, AttributeError, OSError):

@@ -3,7 +3,8 @@
 Two kinds of CSV are read, told apart by their header: the NIH release's (``Image Index``,
 ``Finding Labels``, ``Patient ID``; images anywhere below ``images*/``; official lists beside it)
 and a plain one of ``image``, ``labels`` and, if known, ``patient``, whose images are named
-relative to the folder. Findings are joined by ``|``. Workstation and device both read them here.
+relative to the folder. Labels are joined by ``|``; an image that bears none of them says ``none``.
+Workstation and device both read them here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from numpy.typing import NDArray
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.splits import Split, assign
-from edge_app.labels import LABELS
 
 MAX_CSV_BYTES: Final = 32 << 20
 MAX_IMAGES: Final = 250_000
@@ -39,6 +39,9 @@ COLUMNS: Final = {
 
 ABOUT: Final = ("age", "sex", "view")
 
+NONE: Final = "none"
+"""Stands in a CSV for no label at all: with an empty cell an image counts as unlabelled."""
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -48,7 +51,7 @@ class LabelledImage:
         name: as in the CSV.
         path: its file.
         patient: whose it is; the image's own name where the CSV tells no patients.
-        targets: 15, uint8, 0 or 1.
+        targets: one a label, uint8, 0 or 1.
         split: see `splits.assign`.
         about: what else the CSV says, by `ABOUT`.
     """
@@ -105,11 +108,12 @@ class _Row:
         return self.cells.get("patient", self.name)
 
 
-def load(folder: Path, labels: Path | None = None) -> Labelled:
+def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labelled:
     """Index a folder; no image is opened.
 
     Args:
         folder: with the images.
+        names: the labels that an image can bear, in the order of their targets.
         labels: their CSV; if None, the folder's own (see `find_labels`).
 
     Raises:
@@ -126,7 +130,7 @@ def load(folder: Path, labels: Path | None = None) -> Labelled:
     splits = _splits(folder, rows, tested, listed)
     images, left_out = [], []
     for row, split in zip(rows, splits, strict=True):
-        targets = _targets(path, row)
+        targets = _targets(path, row, names)
         file = files.get(row.name)
         if file is None or not file.is_file():
             left_out.append(LeftOut(row.name, "missing", split))
@@ -169,25 +173,27 @@ def find_labels(folder: Path) -> Path:
     return found[0]
 
 
-def encode(names: Sequence[str], where: str) -> NDArray[np.uint8]:
-    """Labels' names → 15 of 0 or 1.
+def encode(borne: Sequence[str], names: Sequence[str], where: str) -> NDArray[np.uint8]:
+    """The labels that an image bears → 0 or 1 for each of all `names`.
 
     Raises:
         DatasetError: one is no label; the message begins with `where`.
     """
-    row = np.zeros(len(LABELS), np.uint8)
-    for name in names:
-        if name not in LABELS:
-            raise DatasetError(f"{where}: {name!r} is not one of the labels {', '.join(LABELS)}")
-        row[LABELS.index(name)] = 1
+    row = np.zeros(len(names), np.uint8)
+    if list(borne) == [NONE] and NONE not in names:
+        return row
+    for name in borne:
+        if name not in names:
+            raise DatasetError(f"{where}: {name!r} is not one of the labels {', '.join(names)}")
+        row[names.index(name)] = 1
     return row
 
 
-def _targets(path: Path, row: _Row) -> NDArray[np.uint8] | None:
+def _targets(path: Path, row: _Row, names: Sequence[str]) -> NDArray[np.uint8] | None:
     if not row.cells["findings"]:
         return None
-    names = [name.strip() for name in row.cells["findings"].split("|")]
-    return encode(names, f"{path}, line {row.line}: {row.name}")
+    borne = [name.strip() for name in row.cells["findings"].split("|")]
+    return encode(borne, names, f"{path}, line {row.line}: {row.name}")
 
 
 def _read(path: Path) -> tuple[list[str], list[_Row]]:

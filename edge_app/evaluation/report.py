@@ -1,9 +1,9 @@
 """The evaluation report: one JSON per (model, data set, runtime), its raw scores beside it.
 
-The same format on workstation and device, for float and int8. Every metric is
-``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means "not
-computable" (no positives, one patient). ``retest`` tells, where it was measured, how far the same
-model agrees with itself on slightly changed images.
+The same format on workstation and device, for float and int8, for the labels of any model. Every
+metric is ``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means
+"not computable" (no positives, one patient). ``retest`` tells, where it was measured, how far the
+same model agrees with itself on slightly changed images.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +37,18 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import FINDINGS, LABELS
 from edge_app.model.calibration import calibrated
+from edge_app.model.labels import FINDING, KINDS, NORMAL, NORMAL_OF_VERSION_1, Label, Labels
 
-SCHEMA_VERSION: Final = 1
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
+SCHEMA_VERSION: Final = 2
 KIND: Final = "edge-cxr evaluation report"
 RESAMPLES: Final = 1000
-MICRO_OVER: Final = "the 14 findings; precision, recall and the like: those with a threshold"
+AT_A_THRESHOLD: Final = "precision, recall and the like: those with a threshold"
 STORED: Final = ("images", "patients", "targets", "logits")
+HEADS: Final = ("independent", "exclusive")
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
@@ -58,9 +62,9 @@ class Evaluated:
 
     Attributes:
         images, patients: N names.
-        targets: N×15, uint8, 0 or 1.
-        logits: N×15, float32.
-        retest: by key of `perturb.PERTURBATIONS`, N×15 float32: the logits of the same model on
+        targets: N×L, uint8, 0 or 1.
+        logits: N×L, float32.
+        retest: by key of `perturb.PERTURBATIONS`, N×L float32: the logits of the same model on
             the same images, perturbed; empty if that was not measured.
     """
 
@@ -77,6 +81,21 @@ class Report:
 
     content: dict[str, Any]
     evaluated: Evaluated
+
+    @property
+    def labels(self) -> Labels:
+        """Of the model that answered."""
+        return Labels(Label(row["label"], row["kind"]) for row in self.content["labels"])
+
+    @property
+    def head(self) -> Head:
+        """The model's."""
+        head: Head = self.content["head"]
+        return head
+
+    def calibrated(self, logits: NDArray[np.float32]) -> Floats:
+        """Logits (…, L) → scores, with the report's calibration."""
+        return calibrated(logits, self.content["calibration"], self.head)
 
 
 def dataset_digest(
@@ -96,11 +115,13 @@ def dataset_digest(
 def build(
     evaluated: Evaluated,
     *,
+    labels: Labels,
+    head: Head = "independent",
     model: dict[str, Any],
     dataset: dict[str, Any],
     runtime: dict[str, Any],
-    calibration: dict[str, Any],
-    operating_points: dict[str, Any],
+    calibration: Mapping[str, Any],
+    operating_points: Mapping[str, Any],
     operating_point: str,
     resamples: int = RESAMPLES,
 ) -> Report:
@@ -108,24 +129,27 @@ def build(
 
     Args:
         evaluated: the answers.
+        labels, head: the model's; exclusive labels are judged one against the rest.
         model, dataset, runtime: what answered what on what; stored as given, plus counts.
         calibration, operating_points: as in a manifest.
         operating_point: the one whose thresholds precision, recall and the like are taken at.
     """
-    scores = calibrated(evaluated.logits, calibration)
+    scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
     point = operating_points[operating_point]
     whole = np.ones((1, len(targets)))
-    values = _all_metrics(targets, scores, point["thresholds"], whole)
+    values = _all_metrics(targets, scores, point["thresholds"], whole, labels.findings)
     weights = patient_weights(evaluated.patients, resamples, seed=0)
     several = len(np.unique(evaluated.patients)) > 1
-    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(FINDINGS)))
+    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(labels.findings)))
     chunks = [
-        _all_metrics(targets, scores, point["thresholds"], weights[start : start + step])
+        _all_metrics(
+            targets, scores, point["thresholds"], weights[start : start + step], labels.findings
+        )
         for start in range(0, resamples if several else 0, step)
     ]
 
-    def with_intervals(group: str) -> dict[str, Any]:
+    def with_intervals(group: int | str) -> dict[str, Any]:
         metrics: dict[str, Any] = {}
         for name, value in values[group].items():
             drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
@@ -133,16 +157,17 @@ def build(
             metrics[name] = {"value": _plain(value[0]), "low": _plain(low), "high": _plain(high)}
         return metrics
 
-    labels = []
-    for channel, label in enumerate(LABELS):
+    rows = []
+    for channel, label in enumerate(labels):
         threshold = point["thresholds"][channel]
-        labels.append(
+        rows.append(
             {
-                "label": label,
+                "label": label.name,
+                "kind": label.kind,
                 "support": int(targets[:, channel].sum()),
                 "threshold": threshold,
                 "confusion": _confusion(targets[:, channel], scores[:, channel], threshold),
-                **with_intervals(label),
+                **with_intervals(channel),
             }
         )
     content = {
@@ -158,20 +183,28 @@ def build(
         },
         "runtime": runtime,
         "bootstrap": {"unit": "patient", "resamples": resamples if several else 0, "level": 0.95},
+        "head": head,
         "calibration": calibration,
         "operating_point": operating_point,
-        "labels": labels,
-        "macro": {"over": "the 14 findings that are computable", **with_intervals("macro")},
-        "micro": {"over": MICRO_OVER, **with_intervals("micro")},
+        "labels": rows,
+        "macro": {
+            "over": labels.computable_findings,
+            **with_intervals("macro"),
+        },
+        "micro": {
+            "over": f"{labels.all_findings}; {AT_A_THRESHOLD}",
+            **with_intervals("micro"),
+        },
         "operating_points": {
-            name: _achieved(targets, scores, given) for name, given in operating_points.items()
+            name: _achieved(targets, scores, given, labels)
+            for name, given in operating_points.items()
         },
         "retest": {
             key: {
                 "logit_rms": _plain(logit_rms(evaluated.logits, logits)),
                 "decisions_kept": {
                     name: decisions_kept(
-                        scores, calibrated(logits, calibration), given["thresholds"]
+                        scores, calibrated(logits, calibration, head), given["thresholds"]
                     )
                     for name, given in operating_points.items()
                 },
@@ -201,11 +234,11 @@ def _confusion(
 
 
 def _achieved(
-    targets: NDArray[np.bool_], scores: Floats, point: dict[str, Any]
+    targets: NDArray[np.bool_], scores: Floats, point: Mapping[str, Any], labels: Labels
 ) -> list[dict[str, Any]]:
     """Per label: the threshold, what it reached where it was fitted, and what it reaches here."""
     rows = []
-    for channel, label in enumerate(LABELS):
+    for channel, label in enumerate(labels.names):
         threshold = point["thresholds"][channel]
         row: dict[str, Any] = {"label": label, "threshold": threshold}
         predicted = _predicted(scores[:, channel], threshold)
@@ -218,12 +251,12 @@ def _achieved(
 
 
 def logit_rms(logits: NDArray[np.float32], changed: NDArray[np.float32]) -> float:
-    """Root mean square of the difference of two N×15 logits, over all images and labels."""
+    """Root mean square of the difference of two N×L logits, over all images and labels."""
     return float(np.sqrt(np.square(logits.astype(np.float64) - changed).mean()))
 
 
 def decisions_kept(scores: Floats, changed: Floats, thresholds: list[float | None]) -> float | None:
-    """Share of equal yes/no decisions of two sets of scores (N×15 each).
+    """Share of equal yes/no decisions of two sets of scores (N×L each).
 
     Labels without a threshold have no decisions; None if there is no other.
     """
@@ -240,32 +273,32 @@ def _all_metrics(
     scores: Floats,
     thresholds: list[float | None],
     weights: Floats,
-) -> dict[str, dict[str, Floats]]:
-    """Every metric of every label, macro and micro: B values each."""
-    groups: dict[str, dict[str, Floats]] = {}
+    findings: tuple[int, ...],
+) -> dict[int | str, dict[str, Floats]]:
+    """Every metric of every label by its channel, of macro and of micro: B values each."""
+    groups: dict[int | str, dict[str, Floats]] = {}
     nothing = np.zeros(len(weights))
     pooled = Confusion(nothing, nothing, nothing, nothing)
-    for channel, (label, threshold) in enumerate(zip(LABELS, thresholds, strict=True)):
+    for channel, threshold in enumerate(thresholds):
         truth, given = targets[:, channel], scores[:, channel]
         table = Confusion.of(truth, _predicted(given, threshold), weights)
         ratios = table.ratios()
         if threshold is None:
             ratios = {name: np.full(len(weights), np.nan) for name in ratios}
-        elif channel in FINDINGS:
+        elif channel in findings:
             pooled += table
-        groups[label] = {
+        groups[channel] = {
             **ratios,
             "auroc": auroc(truth, given, weights),
             "average_precision": average_precision(truth, given, weights),
             "calibration_error": calibration_error(truth, given, weights),
         }
-    findings = [LABELS[channel] for channel in FINDINGS]
     groups["macro"] = {
-        name: _nanmean(np.stack([groups[label][name] for label in findings]))
+        name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
-    truth, given = targets[:, FINDINGS].ravel(), scores[:, FINDINGS].ravel()
-    each = np.repeat(weights, len(FINDINGS), axis=1)
+    truth, given = targets[:, findings].ravel(), scores[:, findings].ravel()
+    each = np.repeat(weights, len(findings), axis=1)
     groups["micro"] = {
         **pooled.ratios(),
         "auroc": auroc(truth, given, each),
@@ -310,7 +343,7 @@ MAX_SCORES_BYTES: Final = 256 << 20
 
 
 def read(path: Path) -> Report:
-    """Read a report and its scores.
+    """Read a report and its scores; one of version 1 is brought to this version.
 
     Raises:
         ReportError: it is no report, of a newer version, or its scores are missing, changed or
@@ -328,7 +361,14 @@ def read(path: Path) -> Report:
         data = read_bounded(place, MAX_SCORES_BYTES)
         if hashlib.sha256(data).hexdigest() != stated["sha256"]:
             raise ReportError(f"{place}: is not the scores file that {path.name} was written with")
-        evaluated = _evaluated(_arrays(data))
+        if content["schema_version"] == 1:
+            _upgrade(content)
+        if (
+            any(row["kind"] not in KINDS for row in content["labels"])
+            or content["head"] not in HEADS
+        ):
+            raise ValueError("its labels or its head are of no kind that is known")
+        evaluated = _evaluated(_arrays(data), len(content["labels"]))
         content.setdefault("retest", {})  # reports of before it was measured
         if content["retest"].keys() != evaluated.retest.keys():
             raise ValueError(f"its retest is not the one in {place.name}")
@@ -338,6 +378,13 @@ def read(path: Path) -> Report:
         reason = " ".join(str(error).split())[:200]
         raise ReportError(f"{path}: is damaged or no {KIND}: {reason}") from None
     return Report(content, evaluated)
+
+
+def _upgrade(content: dict[str, Any]) -> None:
+    """Version 1 stated neither the labels' kinds nor the head."""
+    for row in content["labels"]:
+        row["kind"] = NORMAL if row["label"] == NORMAL_OF_VERSION_1 else FINDING
+    content |= {"schema_version": SCHEMA_VERSION, "head": "independent"}
 
 
 DAMAGED: Final = (
@@ -356,15 +403,15 @@ def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def _evaluated(arrays: dict[str, NDArray[Any]]) -> Evaluated:
+def _evaluated(arrays: dict[str, NDArray[Any]], labels: int) -> Evaluated:
     """Arrays that others wrote → what a model answered, or a ValueError that says what is wrong."""
     count = len(arrays["images"])
     expected: dict[str, tuple[str, tuple[int, ...]]]
     expected = {
         "images": ("U", (count,)),
         "patients": ("U", (count,)),
-        "targets": ("u", (count, len(LABELS))),
-        "logits": ("f", (count, len(LABELS))),
+        "targets": ("u", (count, labels)),
+        "logits": ("f", (count, labels)),
     }
     expected |= {f"{RETEST}{key}": expected["logits"] for key in PERTURBATIONS}
     unknown = arrays.keys() - expected.keys()

@@ -44,13 +44,14 @@ DECISIONS = {"auroc": "AUROC", "recall": "sensitivity", "specificity": "specific
 
 def metrics(content: dict[str, Any], columns: dict[str, str]) -> list[str]:
     """A table of some metrics with their intervals, by label; `columns` are metrics' titles."""
+    width = max(18, *(len(row["label"]) for row in content["labels"]))
     lines = [
         "95 % intervals: bootstrap over patients",
-        f"{'':>18}  {'support':>7}" + "".join(f"  {title:>24}" for title in columns.values()),
+        f"{'':>{width}}  {'support':>7}" + "".join(f"  {title:>24}" for title in columns.values()),
     ]
     for row in [*content["labels"], {"label": "macro (findings)", **content["macro"]}]:
         cells = "".join(f"  {interval_text(row[key]):>24}" for key in columns)
-        lines.append(f"{row['label']:>18}  {row.get('support', ''):>7}{cells}")
+        lines.append(f"{row['label']:>{width}}  {row.get('support', ''):>7}{cells}")
     return lines
 
 

@@ -14,7 +14,7 @@ from edge_app import DISCLAIMER
 from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import evidence, peak, shown
-from edge_app.labels import LABELS
+from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -50,27 +50,29 @@ class Heatmap:
     peaks: list[dict[str, Any]]
 
 
-def draw(pixels: NDArray[np.uint8], findings: Findings, by: str) -> Heatmap:
+def draw(pixels: NDArray[np.uint8], findings: Findings, by: str, seen: Box = WHOLE) -> Heatmap:
     """Overlay the evidence for the findings that matter most.
 
     Args:
         pixels: H×W uint8, the radiograph.
-        findings: its answer, not withheld.
+        findings: its answer, not withheld, with a map.
         by: who scored: a model and its operating point.
+        seen: what the network sees of the picture; see `InputSpec.seen`.
     """
     from PIL import Image
 
+    assert findings.map is not None, "a heatmap is made of answers with a map alone"
     chosen = shown(findings)
     width, height = _size(pixels.shape[1], pixels.shape[0])
     gray = Image.fromarray(pixels)
     if gray.size != (width, height):
         gray = gray.resize((width, height), Image.Resampling.BILINEAR)
-    cells = [findings.map[..., LABELS.index(finding.label)] for finding in chosen]
+    cells = [findings.map[..., findings.findings.index(finding)] for finding in chosen]
     strength = np.zeros((height, width), np.float32)
     for each in cells:
-        np.maximum(strength, evidence(each, height, width), out=strength)
+        np.maximum(strength, evidence(each, height, width, seen), out=strength)
     picture = _overlaid(np.asarray(gray), strength)
-    peaks = [peak(each) for each in cells]
+    peaks = [peak(each, seen) for each in cells]
     canvas_width = max(width, STRIP)
     lines = _lines(chosen, findings, by, (pixels.shape[1], pixels.shape[0]), (width, height))
     font = _font(max(12, canvas_width // 70))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -13,12 +13,17 @@ from rich.text import Text
 
 from edge_app import DISCLAIMER
 from edge_app.backends.choice import open_session
-from edge_app.backends.options import Asked
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.registry import all_backends
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile, read
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Input, Output
+
+EXCLUSIVE = "exclusive: just one of the labels applies, and their scores add up to 1"
 
 
 def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
@@ -72,6 +77,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         print(json.dumps(model.manifest, indent=2))
         return
     manifest, console = model.manifest, Console()
+    outputs = cast("dict[str, Output]", manifest["outputs"])
     facts = Table(box=None, show_header=False)
     facts.add_column()
     facts.add_column(overflow="fold")
@@ -81,12 +87,10 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("created", manifest["created"]),
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
-        ("Edge TPU", _edgetpu(model)),
+        *_compiled(model),
+        *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
-        *(
-            (f"output {key}", _tensor(part, part["shape"]))
-            for key, part in manifest["outputs"].items()
-        ),
+        *((f"output {key}", _tensor(part, part["shape"])) for key, part in outputs.items()),
         ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
         (
             "calibration",
@@ -110,21 +114,16 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         for heading in ("threshold", "sensitivity", "specificity"):
             table.add_column(heading, justify="right")
         columns = (point["thresholds"], point["sensitivity"], point["specificity"])
-        for label, *values in zip(LABELS, *columns, strict=True):
-            table.add_row(label, *("none" if v is None else f"{v:.3f}" for v in values))
+        for label, *values in zip(model.labels.names, *columns, strict=True):
+            table.add_row(Text(label), *("none" if v is None else f"{v:.3f}" for v in values))
         console.print(table)
     console.print(DISCLAIMER)
 
 
-def _edgetpu(model: ModelFile) -> str:
-    stated = model.manifest.get("edgetpu")
-    if stated is None:
-        return "not compiled for it"
-    operations = stated["operations"]
-    return (
-        f"compiled by {stated['compiler']}, {stated['bytes']} bytes: {operations['edgetpu']} "
-        f"operations on the Edge TPU, {operations['cpu']} on the CPU"
-    )
+def _compiled(model: ModelFile) -> list[tuple[str, str]]:
+    """What the backends have to say of a model."""
+    said = [(backend.title, backend.summary(model)) for backend in all_backends()]
+    return [(title, words) for title, words in said if words is not None]
 
 
 def _input_shape(model: ModelFile) -> list[int]:
@@ -132,7 +131,7 @@ def _input_shape(model: ModelFile) -> list[int]:
     return [spec.height, spec.width, spec.channels]
 
 
-def _tensor(part: dict[str, Any], shape: list[int]) -> str:
+def _tensor(part: Input | Output, shape: list[int]) -> str:
     stored = part["quantization"]
     text = f"{part['dtype']} {'x'.join(map(str, shape))}"
     if stored is None:
@@ -148,9 +147,9 @@ def _metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
+def verify(paths: Sequence[Path], options: BackendOptions, as_json: bool) -> int:
     """Check each model file and run its golden vectors here; returns the exit code."""
-    answers = [verified(path, asked) for path in paths]
+    answers = [verified(path, options) for path in paths]
     if as_json:
         print(json.dumps(answers, indent=2))
     for answer in answers:
@@ -167,19 +166,19 @@ def verify(paths: Sequence[Path], asked: Asked, as_json: bool) -> int:
     return EXIT_MODEL if any("error" in answer for answer in answers) else EXIT_DONE
 
 
-def verified(path: Path, asked: Asked, again: bool = False) -> dict[str, Any]:
-    """A model file's check for JSON: all golden vectors, with what `asked` leads to here.
+def verified(path: Path, options: BackendOptions, again: bool = False) -> dict[str, Any]:
+    """A model file's check for JSON: all golden vectors, with what the options lead to here.
 
     Args:
         path: of the model file.
-        asked: which runtime and delegate.
+        options: which backend.
         again: try these anew, whatever is remembered of them.
     """
     from edge_app.backends.self_test import self_test
 
     try:
         model = read(path)
-        session, choice = open_session(model, asked, again)
+        session, choice = open_session(model, options, again)
         result = self_test(session)
     except UsageError:
         raise

@@ -10,12 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_app.backends import trial_results as verdict
-from edge_app.backends.choice import Choice, choose, tried
-from edge_app.backends.fault import ABSENT, Fault
-from edge_app.backends.options import CPU, EDGETPU, Asked
-from edge_app.backends.registry import EDGETPU_ABSENT, candidates
-from edge_app.backends.runtime import Runtime
+from edge_app.backends import registry, trial_results
+from edge_app.backends.choice import Choice, choose, result_of
+from edge_app.backends.fault import Fault
+from edge_app.backends.options import CPU, BackendOptions
+from edge_app.backends.protocol import Backend
 from edge_app.core import machine
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.inspection.catalogue import verified
@@ -29,11 +28,11 @@ NOWHERE = (
 )
 
 
-def examine(asked: Asked, as_json: bool) -> int:
-    """Print versions, CPU, runtimes, delegate and each shipped model's self-test.
+def examine(options: BackendOptions, as_json: bool) -> int:
+    """Print versions, CPU, backends and each shipped model's self-test.
 
     Args:
-        asked: the runtime and delegate to use; what is not ``auto`` has to work.
+        options: the backend to use; what is not ``auto`` has to work.
         as_json: one object instead of a table.
 
     Returns:
@@ -41,11 +40,9 @@ def examine(asked: Asked, as_json: bool) -> int:
     """
     found: dict[str, Any] = {
         "machine": _machine(),
-        "packages": machine.packages(
-            ("numpy", "Pillow", "isal", "ai-edge-litert", "tflite-runtime", *OPTIONAL)
-        ),
-        **_tried(asked),
-        "verdicts": str(verdict.folder() or "") or None,
+        "packages": machine.packages(("numpy", "Pillow", "isal", *registry.packages(), *OPTIONAL)),
+        **_tried(options),
+        "verdicts": str(trial_results.folder() or "") or None,
     }
     models = found["models"]
     found["ok"] = healthy = bool(models) and all(model["ok"] for model in models)
@@ -66,54 +63,70 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _tried(asked: Asked) -> dict[str, Any]:
-    """What is used, how each runtime and the delegate fare, and the models' self-tests with it."""
+def _tried(options: BackendOptions) -> dict[str, Any]:
+    """What is used, how each backend fares, and the models' self-tests with what is used."""
     try:
         model = read(locate(DEFAULT_MODEL))
-        runtimes = [_runtime(model, each) for each in candidates(asked.runtime) if each.folder]
-        choice = choose(model, asked, again=True)
+        processors = [_processor(model, each) for each in _on_processor(options.backend)]
+        choice = choose(model, options, again=True)
     except UsageError:
         raise
     except EdgeCxrError as error:
         return {"runtime": {"error": str(error)}, "runtimes": [], "delegate": None, "models": []}
-    if choice.delegate is None:  # a delegate that does not work is not tried with each model
-        asked = asked._replace(delegate=CPU)
+    used = choice.backend
+    if not used.exclusive:  # a device that does not work is not tried with each model
+        options = options._replace(backend=registry.without_devices(options.backend))
+    known = used.identity()
     return {
         "runtime": {
-            "name": choice.runtime.name,
-            "package": choice.runtime.package,
-            "version": choice.runtime.version,
-            "delegate": choice.delegate.name if choice.delegate else CPU,
+            "name": known["name"],
+            "package": used.packages[0],
+            "version": known["version"],
+            "delegate": known["delegate"],
             "threads": choice.threads,
             **choice.as_dict(),
         },
-        "runtimes": runtimes,
-        "delegate": _delegate(choice),
-        "models": [verified(path, asked, again=True) for path in shipped_models()],
+        "runtimes": processors,
+        "delegate": _device(choice),
+        "models": [verified(path, options, again=True) for path in shipped_models()],
     }
 
 
-def _runtime(model: ModelFile, runtime: Runtime) -> dict[str, Any]:
-    outcome = tried(model, runtime, None, again=True)
+def _on_processor(option: str) -> list[Backend]:
+    """The installed backends that need no device, as far as they are among the candidates."""
+    packages = {each.packages[0] for each in registry.find(option).backends}
+    known = [each for each in registry.all_backends() if not each.exclusive]
+    return [each for each in known if each.installed and each.packages[0] in packages]
+
+
+def _processor(model: ModelFile, backend: Backend) -> dict[str, Any]:
+    outcome = result_of(model, backend, again=True)
     return {
-        "package": runtime.package,
-        "version": runtime.version,
+        "package": backend.packages[0],
+        "version": backend.identity()["version"],
         "fault": outcome.fault.as_dict() if outcome.fault else None,
         "milliseconds": dict(outcome.milliseconds),
     }
 
 
-def _delegate(choice: Choice) -> dict[str, Any]:
-    """The delegate that is used, or the Edge TPU and why it is not."""
-    if choice.delegate:
-        return {
-            "name": choice.delegate.name,
-            "library": str(choice.delegate.library),
-            "fault": None,
-        }
-    missing = Fault(ABSENT, EDGETPU_ABSENT)
-    fault = choice.refused[0] if choice.refused else missing
-    return {"name": EDGETPU, "library": None, "fault": fault.as_dict()}
+def _device(choice: Choice) -> dict[str, Any] | None:
+    """The device that is used, or the one that would have been preferred and why it is not."""
+    used = choice.backend
+    if used.exclusive:
+        known = used.identity()
+        return {"name": known["delegate"], "library": known["library"], "fault": None}
+    tried = [each for each in choice.not_used if each.backend.exclusive]
+    if tried:
+        return _not_used(*tried[0])
+    for device in registry.all_backends():
+        fault = device.available() if device.exclusive else None
+        if fault:
+            return _not_used(device, fault)
+    return None
+
+
+def _not_used(device: Backend, fault: Fault) -> dict[str, Any]:
+    return {"name": device.name, "library": None, "fault": fault.as_dict()}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -139,11 +152,12 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if "error" in used:
         yield "runtime", used["error"]
     else:
-        delegate, used_by = found["delegate"], used["why"]["delegate"]
-        if not delegate["fault"]:
-            yield "delegate", f"{delegate['library']}: works"
-        elif used_by != "asked for":
-            yield "Edge TPU", f"not used: {delegate['fault']['message']}"
+        device = found["delegate"]
+        if device and not device["fault"]:
+            yield "delegate", f"{device['library'] or device['name']}: works"
+        elif device and used["why"]["delegate"] != "asked for":
+            titles = {each.name: each.title for each in registry.all_backends()}
+            yield titles[device["name"]], f"not used: {device['fault']['message']}"
     for model in found["models"]:
         yield (
             "model",

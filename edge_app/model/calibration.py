@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
 
 def calibrated(
-    logits: NDArray[np.floating[Any]], calibration: dict[str, Any]
+    logits: NDArray[np.floating[Any]], calibration: Mapping[str, Any], head: Head = "independent"
 ) -> NDArray[np.float64]:
-    """(…, 15) logits → probabilities in [0, 1], sigmoid(slope · logit + intercept) per label.
+    """Logits of L labels → their probabilities.
 
-    Platt scaling (Platt, Advances in Large Margin Classifiers, 1999) with the manifest's numbers.
+    Each label's log-odds are slope · logit + intercept (Platt, Advances in Large Margin
+    Classifiers, 1999).
+
+    Args:
+        logits: (…, L).
+        calibration: ``slope`` and ``intercept``, L numbers each, as in a manifest.
+        head: ``independent`` labels get a sigmoid each; of ``exclusive`` ones just one applies, so
+            a softmax makes their scores add up to 1.
+
+    Returns:
+        (…, L), in [0, 1].
     """
     slope, intercept = (np.asarray(calibration[key], np.float64) for key in ("slope", "intercept"))
     log_odds = slope * logits.astype(np.float64) + intercept
+    if head == "exclusive":
+        shares = np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
+        softmax: NDArray[np.float64] = shares / shares.sum(axis=-1, keepdims=True)
+        return softmax
     # Within exp's range; np.clip takes as long as all the rest.
     return 1 / (1 + np.exp(-np.minimum(np.maximum(log_odds, -700), 700)))

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "a24c19e97880deffe4f4edd3d717dd47dfb4c131577020f09043ec76d329f8be"
+SCHEMA_SHA256 = "19fa382d843c543fef13bf4c568985181a72677d30d723834504d1f13b955ccd"
 
 VERSION = '2.22.3'
 import re
@@ -21,15 +21,15 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
         raise InvalidError('' + (name_prefix or 'data') + ' must be object')
     data_is_dict = isinstance(data, dict)
     if data_is_dict:
-        data__missing_keys = set(['schema_version', 'name', 'architecture', 'created', 'licence', 'intended_use', 'flatbuffer', 'labels', 'input', 'outputs', 'calibration', 'operating_points', 'default_operating_point', 'golden', 'training', 'quantization', 'metrics']) - data.keys()
+        data__missing_keys = set(['schema_version', 'name', 'architecture', 'created', 'licence', 'intended_use', 'flatbuffer', 'labels', 'head', 'input', 'outputs', 'calibration', 'operating_points', 'default_operating_point', 'golden', 'training', 'quantization', 'metrics']) - data.keys()
         if data__missing_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
         data_keys = set(data.keys())
         if 'schema_version' in data_keys:
             data_keys.remove('schema_version')
             data__schemaversion = data['schema_version']
-            if not (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 1)):
-                raise InvalidError('' + (name_prefix or 'data') + '.schema_version must be same as const definition: 1')
+            if not (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 2)):
+                raise InvalidError('' + (name_prefix or 'data') + '.schema_version must be same as const definition: 2')
         if 'name' in data_keys:
             data_keys.remove('name')
             data__name = data['name']
@@ -107,17 +107,88 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
             data__labels_is_list = isinstance(data__labels, (list, tuple))
             if data__labels_is_list:
                 data__labels_len = len(data__labels)
-                if data__labels_len < 15:
-                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain at least 15 items')
-                if data__labels_len > 15:
-                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain less than or equal to 15 items')
+                if data__labels_len < 1:
+                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain at least 1 items')
+                if data__labels_len > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain less than or equal to 64 items')
                 for data__labels_x, data__labels_item in enumerate(data__labels):
-                    if not isinstance(data__labels_item, str):
-                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be string')
-                    if isinstance(data__labels_item, str):
-                        data__labels_item_len = len(data__labels_item)
-                        if data__labels_item_len > 64:
-                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                    if not isinstance(data__labels_item, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be object')
+                    data__labels_item_is_dict = isinstance(data__labels_item, dict)
+                    if data__labels_item_is_dict:
+                        data__labels_item__missing_keys = set(['name', 'kind']) - data__labels_item.keys()
+                        if data__labels_item__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__labels_item__missing_keys)) + ' properties'))
+                        data__labels_item_keys = set(data__labels_item.keys())
+                        if 'name' in data__labels_item_keys:
+                            data__labels_item_keys.remove('name')
+                            data__labels_item__name = data__labels_item['name']
+                            if not isinstance(data__labels_item__name, str):
+                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be string')
+                            if isinstance(data__labels_item__name, str):
+                                data__labels_item__name_len = len(data__labels_item__name)
+                                if data__labels_item__name_len < 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                if data__labels_item__name_len > 64:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                        if 'kind' in data__labels_item_keys:
+                            data__labels_item_keys.remove('kind')
+                            data__labels_item__kind = data__labels_item['kind']
+                            if not (isinstance(data__labels_item__kind, str) and data__labels_item__kind == 'finding' or (isinstance(data__labels_item__kind, str) and data__labels_item__kind == 'normal')):
+                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].kind'.format(**locals()) + " must be one of ['finding', 'normal']")
+                        if 'code' in data__labels_item_keys:
+                            data__labels_item_keys.remove('code')
+                            data__labels_item__code = data__labels_item['code']
+                            if not isinstance(data__labels_item__code, dict):
+                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must be object')
+                            data__labels_item__code_is_dict = isinstance(data__labels_item__code, dict)
+                            if data__labels_item__code_is_dict:
+                                data__labels_item__code__missing_keys = set(['scheme', 'value', 'meaning']) - data__labels_item__code.keys()
+                                if data__labels_item__code__missing_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must contain ' + (str(sorted(data__labels_item__code__missing_keys)) + ' properties'))
+                                data__labels_item__code_keys = set(data__labels_item__code.keys())
+                                if 'scheme' in data__labels_item__code_keys:
+                                    data__labels_item__code_keys.remove('scheme')
+                                    data__labels_item__code__scheme = data__labels_item__code['scheme']
+                                    if not isinstance(data__labels_item__code__scheme, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be string')
+                                    if isinstance(data__labels_item__code__scheme, str):
+                                        data__labels_item__code__scheme_len = len(data__labels_item__code__scheme)
+                                        if data__labels_item__code__scheme_len < 1:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                        if data__labels_item__code__scheme_len > 16:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be shorter than or equal to 16 characters')
+                                if 'value' in data__labels_item__code_keys:
+                                    data__labels_item__code_keys.remove('value')
+                                    data__labels_item__code__value = data__labels_item__code['value']
+                                    if not isinstance(data__labels_item__code__value, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be string')
+                                    if isinstance(data__labels_item__code__value, str):
+                                        data__labels_item__code__value_len = len(data__labels_item__code__value)
+                                        if data__labels_item__code__value_len < 1:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                        if data__labels_item__code__value_len > 64:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                if 'meaning' in data__labels_item__code_keys:
+                                    data__labels_item__code_keys.remove('meaning')
+                                    data__labels_item__code__meaning = data__labels_item__code['meaning']
+                                    if not isinstance(data__labels_item__code__meaning, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be string')
+                                    if isinstance(data__labels_item__code__meaning, str):
+                                        data__labels_item__code__meaning_len = len(data__labels_item__code__meaning)
+                                        if data__labels_item__code__meaning_len < 1:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                        if data__labels_item__code__meaning_len > 64:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                if data__labels_item__code_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must not contain ' + str(data__labels_item__code_keys) + ' properties')
+                        if data__labels_item_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must not contain ' + str(data__labels_item_keys) + ' properties')
+        if 'head' in data_keys:
+            data_keys.remove('head')
+            data__head = data['head']
+            if not (isinstance(data__head, str) and data__head == 'independent' or (isinstance(data__head, str) and data__head == 'exclusive')):
+                raise InvalidError('' + (name_prefix or 'data') + ".head must be one of ['independent', 'exclusive']")
         if 'input' in data_keys:
             data_keys.remove('input')
             data__input = data['input']
@@ -135,40 +206,86 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     if not isinstance(data__input__height, int) and (not (isinstance(data__input__height, float) and data__input__height.is_integer())) or isinstance(data__input__height, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input.height must be integer')
                     if isinstance(data__input__height, (int, float)) and (not isinstance(data__input__height, bool)):
-                        if data__input__height < 8:
-                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be bigger than or equal to 8')
-                        if data__input__height > 1024:
-                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be smaller than or equal to 1024')
+                        if data__input__height < 28:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be bigger than or equal to 28')
+                        if data__input__height > 512:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be smaller than or equal to 512')
                 if 'width' in data__input_keys:
                     data__input_keys.remove('width')
                     data__input__width = data__input['width']
                     if not isinstance(data__input__width, int) and (not (isinstance(data__input__width, float) and data__input__width.is_integer())) or isinstance(data__input__width, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input.width must be integer')
                     if isinstance(data__input__width, (int, float)) and (not isinstance(data__input__width, bool)):
-                        if data__input__width < 8:
-                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be bigger than or equal to 8')
-                        if data__input__width > 1024:
-                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be smaller than or equal to 1024')
+                        if data__input__width < 28:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be bigger than or equal to 28')
+                        if data__input__width > 512:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be smaller than or equal to 512')
                 if 'channels' in data__input_keys:
                     data__input_keys.remove('channels')
                     data__input__channels = data__input['channels']
-                    if not (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 1)):
-                        raise InvalidError('' + (name_prefix or 'data') + '.input.channels must be same as const definition: 1')
+                    if not (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 1) or (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 3))):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.channels must be one of [1, 3]')
                 if 'resize' in data__input_keys:
                     data__input_keys.remove('resize')
                     data__input__resize = data__input['resize']
-                    if not (isinstance(data__input__resize, str) and data__input__resize == 'stretch-bilinear'):
-                        raise InvalidError('' + (name_prefix or 'data') + '.input.resize must be same as const definition: stretch-bilinear')
+                    if not (isinstance(data__input__resize, str) and data__input__resize == 'stretch-bilinear' or (isinstance(data__input__resize, str) and data__input__resize == 'pad-bilinear') or (isinstance(data__input__resize, str) and data__input__resize == 'crop-bilinear')):
+                        raise InvalidError('' + (name_prefix or 'data') + ".input.resize must be one of ['stretch-bilinear', 'pad-bilinear', 'crop-bilinear']")
                 if 'mean' in data__input_keys:
                     data__input_keys.remove('mean')
                     data__input__mean = data__input['mean']
-                    if not (isinstance(data__input__mean, (int, float)) and (not isinstance(data__input__mean, bool)) and (data__input__mean == 128)):
-                        raise InvalidError('' + (name_prefix or 'data') + '.input.mean must be same as const definition: 128')
+                    data__input__mean_any_of_count1 = 0
+                    if not data__input__mean_any_of_count1:
+                        try:
+                            validate___definitions_mean(data__input__mean, custom_formats, (name_prefix or 'data') + '.input.mean')
+                            data__input__mean_any_of_count1 += 1
+                        except (InvalidError,):
+                            pass
+                    if not data__input__mean_any_of_count1:
+                        try:
+                            if not isinstance(data__input__mean, (list, tuple)):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input.mean must be array')
+                            data__input__mean_is_list = isinstance(data__input__mean, (list, tuple))
+                            if data__input__mean_is_list:
+                                data__input__mean_len = len(data__input__mean)
+                                if data__input__mean_len < 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input.mean must contain at least 1 items')
+                                if data__input__mean_len > 3:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input.mean must contain less than or equal to 3 items')
+                                for data__input__mean_x, data__input__mean_item in enumerate(data__input__mean):
+                                    validate___definitions_mean(data__input__mean_item, custom_formats, (name_prefix or 'data') + '.input.mean[{data__input__mean_x}]'.format(**locals()))
+                            data__input__mean_any_of_count1 += 1
+                        except (InvalidError,):
+                            pass
+                    if not data__input__mean_any_of_count1:
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.mean cannot be validated by any definition')
                 if 'std' in data__input_keys:
                     data__input_keys.remove('std')
                     data__input__std = data__input['std']
-                    if not (isinstance(data__input__std, (int, float)) and (not isinstance(data__input__std, bool)) and (data__input__std == 128)):
-                        raise InvalidError('' + (name_prefix or 'data') + '.input.std must be same as const definition: 128')
+                    data__input__std_any_of_count2 = 0
+                    if not data__input__std_any_of_count2:
+                        try:
+                            validate___definitions_std(data__input__std, custom_formats, (name_prefix or 'data') + '.input.std')
+                            data__input__std_any_of_count2 += 1
+                        except (InvalidError,):
+                            pass
+                    if not data__input__std_any_of_count2:
+                        try:
+                            if not isinstance(data__input__std, (list, tuple)):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input.std must be array')
+                            data__input__std_is_list = isinstance(data__input__std, (list, tuple))
+                            if data__input__std_is_list:
+                                data__input__std_len = len(data__input__std)
+                                if data__input__std_len < 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input.std must contain at least 1 items')
+                                if data__input__std_len > 3:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input.std must contain less than or equal to 3 items')
+                                for data__input__std_x, data__input__std_item in enumerate(data__input__std):
+                                    validate___definitions_std(data__input__std_item, custom_formats, (name_prefix or 'data') + '.input.std[{data__input__std_x}]'.format(**locals()))
+                            data__input__std_any_of_count2 += 1
+                        except (InvalidError,):
+                            pass
+                    if not data__input__std_any_of_count2:
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.std cannot be validated by any definition')
                 if 'dtype' in data__input_keys:
                     data__input_keys.remove('dtype')
                     data__input__dtype = data__input['dtype']
@@ -186,7 +303,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 raise InvalidError('' + (name_prefix or 'data') + '.outputs must be object')
             data__outputs_is_dict = isinstance(data__outputs, dict)
             if data__outputs_is_dict:
-                data__outputs__missing_keys = set(['logits', 'map']) - data__outputs.keys()
+                data__outputs__missing_keys = set(['logits']) - data__outputs.keys()
                 if data__outputs__missing_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.outputs must contain ' + (str(sorted(data__outputs__missing_keys)) + ' properties'))
                 data__outputs_keys = set(data__outputs.keys())
@@ -219,10 +336,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     data__spans__slope_is_list = isinstance(data__spans__slope, (list, tuple))
                     if data__spans__slope_is_list:
                         data__spans__slope_len = len(data__spans__slope)
-                        if data__spans__slope_len < 15:
-                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain at least 15 items')
-                        if data__spans__slope_len > 15:
-                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain less than or equal to 15 items')
+                        if data__spans__slope_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain at least 1 items')
+                        if data__spans__slope_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain less than or equal to 64 items')
                         for data__spans__slope_x, data__spans__slope_item in enumerate(data__spans__slope):
                             if not isinstance(data__spans__slope_item, (int, float)) or isinstance(data__spans__slope_item, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be number')
@@ -259,10 +376,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     data__calibration__slope_is_list = isinstance(data__calibration__slope, (list, tuple))
                     if data__calibration__slope_is_list:
                         data__calibration__slope_len = len(data__calibration__slope)
-                        if data__calibration__slope_len < 15:
-                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain at least 15 items')
-                        if data__calibration__slope_len > 15:
-                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain less than or equal to 15 items')
+                        if data__calibration__slope_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain at least 1 items')
+                        if data__calibration__slope_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain less than or equal to 64 items')
                         for data__calibration__slope_x, data__calibration__slope_item in enumerate(data__calibration__slope):
                             if not isinstance(data__calibration__slope_item, (int, float)) or isinstance(data__calibration__slope_item, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope[{data__calibration__slope_x}]'.format(**locals()) + ' must be number')
@@ -410,157 +527,170 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
             data__quantization = data['quantization']
             if not isinstance(data__quantization, dict):
                 raise InvalidError('' + (name_prefix or 'data') + '.quantization must be object')
-        if 'edgetpu' in data_keys:
-            data_keys.remove('edgetpu')
-            data__edgetpu = data['edgetpu']
-            if not isinstance(data__edgetpu, dict):
-                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must be object')
-            data__edgetpu_is_dict = isinstance(data__edgetpu, dict)
-            if data__edgetpu_is_dict:
-                data__edgetpu__missing_keys = set(['bytes', 'sha256', 'compiled_from', 'compiler', 'operations', 'memory', 'operators']) - data__edgetpu.keys()
-                if data__edgetpu__missing_keys:
-                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must contain ' + (str(sorted(data__edgetpu__missing_keys)) + ' properties'))
-                data__edgetpu_keys = set(data__edgetpu.keys())
-                if 'bytes' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('bytes')
-                    data__edgetpu__bytes = data__edgetpu['bytes']
-                    if not isinstance(data__edgetpu__bytes, int) and (not (isinstance(data__edgetpu__bytes, float) and data__edgetpu__bytes.is_integer())) or isinstance(data__edgetpu__bytes, bool):
-                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be integer')
-                    if isinstance(data__edgetpu__bytes, (int, float)) and (not isinstance(data__edgetpu__bytes, bool)):
-                        if data__edgetpu__bytes < 8:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be bigger than or equal to 8')
-                if 'sha256' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('sha256')
-                    data__edgetpu__sha256 = data__edgetpu['sha256']
-                    validate___definitions_sha256(data__edgetpu__sha256, custom_formats, (name_prefix or 'data') + '.edgetpu.sha256')
-                if 'compiled_from' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('compiled_from')
-                    data__edgetpu__compiledfrom = data__edgetpu['compiled_from']
-                    validate___definitions_sha256(data__edgetpu__compiledfrom, custom_formats, (name_prefix or 'data') + '.edgetpu.compiled_from')
-                if 'compiler' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('compiler')
-                    data__edgetpu__compiler = data__edgetpu['compiler']
-                    if not isinstance(data__edgetpu__compiler, str):
-                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be string')
-                    if isinstance(data__edgetpu__compiler, str):
-                        data__edgetpu__compiler_len = len(data__edgetpu__compiler)
-                        if data__edgetpu__compiler_len > 100:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be shorter than or equal to 100 characters')
-                if 'operations' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('operations')
-                    data__edgetpu__operations = data__edgetpu['operations']
-                    if not isinstance(data__edgetpu__operations, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must be object')
-                    data__edgetpu__operations_is_dict = isinstance(data__edgetpu__operations, dict)
-                    if data__edgetpu__operations_is_dict:
-                        data__edgetpu__operations__missing_keys = set(['edgetpu', 'cpu']) - data__edgetpu__operations.keys()
-                        if data__edgetpu__operations__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must contain ' + (str(sorted(data__edgetpu__operations__missing_keys)) + ' properties'))
-                        data__edgetpu__operations_keys = set(data__edgetpu__operations.keys())
-                        if 'edgetpu' in data__edgetpu__operations_keys:
-                            data__edgetpu__operations_keys.remove('edgetpu')
-                            data__edgetpu__operations__edgetpu = data__edgetpu__operations['edgetpu']
-                            if not isinstance(data__edgetpu__operations__edgetpu, int) and (not (isinstance(data__edgetpu__operations__edgetpu, float) and data__edgetpu__operations__edgetpu.is_integer())) or isinstance(data__edgetpu__operations__edgetpu, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be integer')
-                            if isinstance(data__edgetpu__operations__edgetpu, (int, float)) and (not isinstance(data__edgetpu__operations__edgetpu, bool)):
-                                if data__edgetpu__operations__edgetpu < 1:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be bigger than or equal to 1')
-                        if 'cpu' in data__edgetpu__operations_keys:
-                            data__edgetpu__operations_keys.remove('cpu')
-                            data__edgetpu__operations__cpu = data__edgetpu__operations['cpu']
-                            if not isinstance(data__edgetpu__operations__cpu, int) and (not (isinstance(data__edgetpu__operations__cpu, float) and data__edgetpu__operations__cpu.is_integer())) or isinstance(data__edgetpu__operations__cpu, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be integer')
-                            if isinstance(data__edgetpu__operations__cpu, (int, float)) and (not isinstance(data__edgetpu__operations__cpu, bool)):
-                                if data__edgetpu__operations__cpu < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be bigger than or equal to 0')
-                        if data__edgetpu__operations_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must not contain ' + str(data__edgetpu__operations_keys) + ' properties')
-                if 'memory' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('memory')
-                    data__edgetpu__memory = data__edgetpu['memory']
-                    if not isinstance(data__edgetpu__memory, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must be object')
-                    data__edgetpu__memory_is_dict = isinstance(data__edgetpu__memory, dict)
-                    if data__edgetpu__memory_is_dict:
-                        data__edgetpu__memory__missing_keys = set(['on_chip', 'on_chip_free', 'off_chip']) - data__edgetpu__memory.keys()
-                        if data__edgetpu__memory__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must contain ' + (str(sorted(data__edgetpu__memory__missing_keys)) + ' properties'))
-                        data__edgetpu__memory_keys = set(data__edgetpu__memory.keys())
-                        if 'on_chip' in data__edgetpu__memory_keys:
-                            data__edgetpu__memory_keys.remove('on_chip')
-                            data__edgetpu__memory__onchip = data__edgetpu__memory['on_chip']
-                            if not isinstance(data__edgetpu__memory__onchip, int) and (not (isinstance(data__edgetpu__memory__onchip, float) and data__edgetpu__memory__onchip.is_integer())) or isinstance(data__edgetpu__memory__onchip, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be integer')
-                            if isinstance(data__edgetpu__memory__onchip, (int, float)) and (not isinstance(data__edgetpu__memory__onchip, bool)):
-                                if data__edgetpu__memory__onchip < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be bigger than or equal to 0')
-                        if 'on_chip_free' in data__edgetpu__memory_keys:
-                            data__edgetpu__memory_keys.remove('on_chip_free')
-                            data__edgetpu__memory__onchipfree = data__edgetpu__memory['on_chip_free']
-                            if not isinstance(data__edgetpu__memory__onchipfree, int) and (not (isinstance(data__edgetpu__memory__onchipfree, float) and data__edgetpu__memory__onchipfree.is_integer())) or isinstance(data__edgetpu__memory__onchipfree, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be integer')
-                            if isinstance(data__edgetpu__memory__onchipfree, (int, float)) and (not isinstance(data__edgetpu__memory__onchipfree, bool)):
-                                if data__edgetpu__memory__onchipfree < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be bigger than or equal to 0')
-                        if 'off_chip' in data__edgetpu__memory_keys:
-                            data__edgetpu__memory_keys.remove('off_chip')
-                            data__edgetpu__memory__offchip = data__edgetpu__memory['off_chip']
-                            if not isinstance(data__edgetpu__memory__offchip, int) and (not (isinstance(data__edgetpu__memory__offchip, float) and data__edgetpu__memory__offchip.is_integer())) or isinstance(data__edgetpu__memory__offchip, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be integer')
-                            if isinstance(data__edgetpu__memory__offchip, (int, float)) and (not isinstance(data__edgetpu__memory__offchip, bool)):
-                                if data__edgetpu__memory__offchip < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be bigger than or equal to 0')
-                        if data__edgetpu__memory_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must not contain ' + str(data__edgetpu__memory_keys) + ' properties')
-                if 'operators' in data__edgetpu_keys:
-                    data__edgetpu_keys.remove('operators')
-                    data__edgetpu__operators = data__edgetpu['operators']
-                    if not isinstance(data__edgetpu__operators, (list, tuple)):
-                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must be array')
-                    data__edgetpu__operators_is_list = isinstance(data__edgetpu__operators, (list, tuple))
-                    if data__edgetpu__operators_is_list:
-                        data__edgetpu__operators_len = len(data__edgetpu__operators)
-                        if data__edgetpu__operators_len > 500:
-                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must contain less than or equal to 500 items')
-                        for data__edgetpu__operators_x, data__edgetpu__operators_item in enumerate(data__edgetpu__operators):
-                            if not isinstance(data__edgetpu__operators_item, dict):
-                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must be object')
-                            data__edgetpu__operators_item_is_dict = isinstance(data__edgetpu__operators_item, dict)
-                            if data__edgetpu__operators_item_is_dict:
-                                data__edgetpu__operators_item__missing_keys = set(['operator', 'count', 'status']) - data__edgetpu__operators_item.keys()
-                                if data__edgetpu__operators_item__missing_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__edgetpu__operators_item__missing_keys)) + ' properties'))
-                                data__edgetpu__operators_item_keys = set(data__edgetpu__operators_item.keys())
-                                if 'operator' in data__edgetpu__operators_item_keys:
-                                    data__edgetpu__operators_item_keys.remove('operator')
-                                    data__edgetpu__operators_item__operator = data__edgetpu__operators_item['operator']
-                                    if not isinstance(data__edgetpu__operators_item__operator, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be string')
-                                    if isinstance(data__edgetpu__operators_item__operator, str):
-                                        data__edgetpu__operators_item__operator_len = len(data__edgetpu__operators_item__operator)
-                                        if data__edgetpu__operators_item__operator_len > 100:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be shorter than or equal to 100 characters')
-                                if 'count' in data__edgetpu__operators_item_keys:
-                                    data__edgetpu__operators_item_keys.remove('count')
-                                    data__edgetpu__operators_item__count = data__edgetpu__operators_item['count']
-                                    if not isinstance(data__edgetpu__operators_item__count, int) and (not (isinstance(data__edgetpu__operators_item__count, float) and data__edgetpu__operators_item__count.is_integer())) or isinstance(data__edgetpu__operators_item__count, bool):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be integer')
-                                    if isinstance(data__edgetpu__operators_item__count, (int, float)) and (not isinstance(data__edgetpu__operators_item__count, bool)):
-                                        if data__edgetpu__operators_item__count < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be bigger than or equal to 1')
-                                if 'status' in data__edgetpu__operators_item_keys:
-                                    data__edgetpu__operators_item_keys.remove('status')
-                                    data__edgetpu__operators_item__status = data__edgetpu__operators_item['status']
-                                    if not isinstance(data__edgetpu__operators_item__status, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be string')
-                                    if isinstance(data__edgetpu__operators_item__status, str):
-                                        data__edgetpu__operators_item__status_len = len(data__edgetpu__operators_item__status)
-                                        if data__edgetpu__operators_item__status_len > 200:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be shorter than or equal to 200 characters')
-                                if data__edgetpu__operators_item_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__edgetpu__operators_item_keys) + ' properties')
-                if data__edgetpu_keys:
-                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must not contain ' + str(data__edgetpu_keys) + ' properties')
+        if 'compiled' in data_keys:
+            data_keys.remove('compiled')
+            data__compiled = data['compiled']
+            if not isinstance(data__compiled, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.compiled must be object')
+            data__compiled_is_dict = isinstance(data__compiled, dict)
+            if data__compiled_is_dict:
+                data__compiled_len = len(data__compiled)
+                if data__compiled_len < 1:
+                    raise InvalidError('' + (name_prefix or 'data') + '.compiled must contain at least 1 properties')
+                if data__compiled_len > 16:
+                    raise InvalidError('' + (name_prefix or 'data') + '.compiled must contain less than or equal to 16 properties')
+                data__compiled_keys = set(data__compiled.keys())
+                for data__compiled_key in data__compiled_keys:
+                    if data__compiled_key not in []:
+                        data__compiled_value = data__compiled.get(data__compiled_key)
+                        if not isinstance(data__compiled_value, dict):
+                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must be object')
+                        data__compiled_value_is_dict = isinstance(data__compiled_value, dict)
+                        if data__compiled_value_is_dict:
+                            data__compiled_value__missing_keys = set(['bytes', 'sha256', 'compiled_from', 'compiler']) - data__compiled_value.keys()
+                            if data__compiled_value__missing_keys:
+                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__missing_keys)) + ' properties'))
+                            data__compiled_value_keys = set(data__compiled_value.keys())
+                            if 'bytes' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('bytes')
+                                data__compiled_value__bytes = data__compiled_value['bytes']
+                                if not isinstance(data__compiled_value__bytes, int) and (not (isinstance(data__compiled_value__bytes, float) and data__compiled_value__bytes.is_integer())) or isinstance(data__compiled_value__bytes, bool):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.bytes'.format(**locals()) + ' must be integer')
+                                if isinstance(data__compiled_value__bytes, (int, float)) and (not isinstance(data__compiled_value__bytes, bool)):
+                                    if data__compiled_value__bytes < 8:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.bytes'.format(**locals()) + ' must be bigger than or equal to 8')
+                            if 'sha256' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('sha256')
+                                data__compiled_value__sha256 = data__compiled_value['sha256']
+                                validate___definitions_sha256(data__compiled_value__sha256, custom_formats, (name_prefix or 'data') + '.compiled.{data__compiled_key}.sha256'.format(**locals()))
+                            if 'compiled_from' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('compiled_from')
+                                data__compiled_value__compiledfrom = data__compiled_value['compiled_from']
+                                validate___definitions_sha256(data__compiled_value__compiledfrom, custom_formats, (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiled_from'.format(**locals()))
+                            if 'compiler' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('compiler')
+                                data__compiled_value__compiler = data__compiled_value['compiler']
+                                if not isinstance(data__compiled_value__compiler, str):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiler'.format(**locals()) + ' must be string')
+                                if isinstance(data__compiled_value__compiler, str):
+                                    data__compiled_value__compiler_len = len(data__compiled_value__compiler)
+                                    if data__compiled_value__compiler_len > 100:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiler'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                            if 'operations' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('operations')
+                                data__compiled_value__operations = data__compiled_value['operations']
+                                if not isinstance(data__compiled_value__operations, dict):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must be object')
+                                data__compiled_value__operations_is_dict = isinstance(data__compiled_value__operations, dict)
+                                if data__compiled_value__operations_is_dict:
+                                    data__compiled_value__operations__missing_keys = set(['accelerator', 'cpu']) - data__compiled_value__operations.keys()
+                                    if data__compiled_value__operations__missing_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__operations__missing_keys)) + ' properties'))
+                                    data__compiled_value__operations_keys = set(data__compiled_value__operations.keys())
+                                    if 'accelerator' in data__compiled_value__operations_keys:
+                                        data__compiled_value__operations_keys.remove('accelerator')
+                                        data__compiled_value__operations__accelerator = data__compiled_value__operations['accelerator']
+                                        if not isinstance(data__compiled_value__operations__accelerator, int) and (not (isinstance(data__compiled_value__operations__accelerator, float) and data__compiled_value__operations__accelerator.is_integer())) or isinstance(data__compiled_value__operations__accelerator, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.accelerator'.format(**locals()) + ' must be integer')
+                                        if isinstance(data__compiled_value__operations__accelerator, (int, float)) and (not isinstance(data__compiled_value__operations__accelerator, bool)):
+                                            if data__compiled_value__operations__accelerator < 1:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.accelerator'.format(**locals()) + ' must be bigger than or equal to 1')
+                                    if 'cpu' in data__compiled_value__operations_keys:
+                                        data__compiled_value__operations_keys.remove('cpu')
+                                        data__compiled_value__operations__cpu = data__compiled_value__operations['cpu']
+                                        if not isinstance(data__compiled_value__operations__cpu, int) and (not (isinstance(data__compiled_value__operations__cpu, float) and data__compiled_value__operations__cpu.is_integer())) or isinstance(data__compiled_value__operations__cpu, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.cpu'.format(**locals()) + ' must be integer')
+                                        if isinstance(data__compiled_value__operations__cpu, (int, float)) and (not isinstance(data__compiled_value__operations__cpu, bool)):
+                                            if data__compiled_value__operations__cpu < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.cpu'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    if data__compiled_value__operations_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must not contain ' + str(data__compiled_value__operations_keys) + ' properties')
+                            if 'memory' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('memory')
+                                data__compiled_value__memory = data__compiled_value['memory']
+                                if not isinstance(data__compiled_value__memory, dict):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must be object')
+                                data__compiled_value__memory_is_dict = isinstance(data__compiled_value__memory, dict)
+                                if data__compiled_value__memory_is_dict:
+                                    data__compiled_value__memory__missing_keys = set(['on_chip', 'on_chip_free', 'off_chip']) - data__compiled_value__memory.keys()
+                                    if data__compiled_value__memory__missing_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__memory__missing_keys)) + ' properties'))
+                                    data__compiled_value__memory_keys = set(data__compiled_value__memory.keys())
+                                    if 'on_chip' in data__compiled_value__memory_keys:
+                                        data__compiled_value__memory_keys.remove('on_chip')
+                                        data__compiled_value__memory__onchip = data__compiled_value__memory['on_chip']
+                                        if not isinstance(data__compiled_value__memory__onchip, int) and (not (isinstance(data__compiled_value__memory__onchip, float) and data__compiled_value__memory__onchip.is_integer())) or isinstance(data__compiled_value__memory__onchip, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip'.format(**locals()) + ' must be integer')
+                                        if isinstance(data__compiled_value__memory__onchip, (int, float)) and (not isinstance(data__compiled_value__memory__onchip, bool)):
+                                            if data__compiled_value__memory__onchip < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    if 'on_chip_free' in data__compiled_value__memory_keys:
+                                        data__compiled_value__memory_keys.remove('on_chip_free')
+                                        data__compiled_value__memory__onchipfree = data__compiled_value__memory['on_chip_free']
+                                        if not isinstance(data__compiled_value__memory__onchipfree, int) and (not (isinstance(data__compiled_value__memory__onchipfree, float) and data__compiled_value__memory__onchipfree.is_integer())) or isinstance(data__compiled_value__memory__onchipfree, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip_free'.format(**locals()) + ' must be integer')
+                                        if isinstance(data__compiled_value__memory__onchipfree, (int, float)) and (not isinstance(data__compiled_value__memory__onchipfree, bool)):
+                                            if data__compiled_value__memory__onchipfree < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip_free'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    if 'off_chip' in data__compiled_value__memory_keys:
+                                        data__compiled_value__memory_keys.remove('off_chip')
+                                        data__compiled_value__memory__offchip = data__compiled_value__memory['off_chip']
+                                        if not isinstance(data__compiled_value__memory__offchip, int) and (not (isinstance(data__compiled_value__memory__offchip, float) and data__compiled_value__memory__offchip.is_integer())) or isinstance(data__compiled_value__memory__offchip, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.off_chip'.format(**locals()) + ' must be integer')
+                                        if isinstance(data__compiled_value__memory__offchip, (int, float)) and (not isinstance(data__compiled_value__memory__offchip, bool)):
+                                            if data__compiled_value__memory__offchip < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.off_chip'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    if data__compiled_value__memory_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must not contain ' + str(data__compiled_value__memory_keys) + ' properties')
+                            if 'operators' in data__compiled_value_keys:
+                                data__compiled_value_keys.remove('operators')
+                                data__compiled_value__operators = data__compiled_value['operators']
+                                if not isinstance(data__compiled_value__operators, (list, tuple)):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators'.format(**locals()) + ' must be array')
+                                data__compiled_value__operators_is_list = isinstance(data__compiled_value__operators, (list, tuple))
+                                if data__compiled_value__operators_is_list:
+                                    data__compiled_value__operators_len = len(data__compiled_value__operators)
+                                    if data__compiled_value__operators_len > 500:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators'.format(**locals()) + ' must contain less than or equal to 500 items')
+                                    for data__compiled_value__operators_x, data__compiled_value__operators_item in enumerate(data__compiled_value__operators):
+                                        if not isinstance(data__compiled_value__operators_item, dict):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must be object')
+                                        data__compiled_value__operators_item_is_dict = isinstance(data__compiled_value__operators_item, dict)
+                                        if data__compiled_value__operators_item_is_dict:
+                                            data__compiled_value__operators_item__missing_keys = set(['operator', 'count', 'status']) - data__compiled_value__operators_item.keys()
+                                            if data__compiled_value__operators_item__missing_keys:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__operators_item__missing_keys)) + ' properties'))
+                                            data__compiled_value__operators_item_keys = set(data__compiled_value__operators_item.keys())
+                                            if 'operator' in data__compiled_value__operators_item_keys:
+                                                data__compiled_value__operators_item_keys.remove('operator')
+                                                data__compiled_value__operators_item__operator = data__compiled_value__operators_item['operator']
+                                                if not isinstance(data__compiled_value__operators_item__operator, str):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator'.format(**locals()) + ' must be string')
+                                                if isinstance(data__compiled_value__operators_item__operator, str):
+                                                    data__compiled_value__operators_item__operator_len = len(data__compiled_value__operators_item__operator)
+                                                    if data__compiled_value__operators_item__operator_len > 100:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                            if 'count' in data__compiled_value__operators_item_keys:
+                                                data__compiled_value__operators_item_keys.remove('count')
+                                                data__compiled_value__operators_item__count = data__compiled_value__operators_item['count']
+                                                if not isinstance(data__compiled_value__operators_item__count, int) and (not (isinstance(data__compiled_value__operators_item__count, float) and data__compiled_value__operators_item__count.is_integer())) or isinstance(data__compiled_value__operators_item__count, bool):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count'.format(**locals()) + ' must be integer')
+                                                if isinstance(data__compiled_value__operators_item__count, (int, float)) and (not isinstance(data__compiled_value__operators_item__count, bool)):
+                                                    if data__compiled_value__operators_item__count < 1:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count'.format(**locals()) + ' must be bigger than or equal to 1')
+                                            if 'status' in data__compiled_value__operators_item_keys:
+                                                data__compiled_value__operators_item_keys.remove('status')
+                                                data__compiled_value__operators_item__status = data__compiled_value__operators_item['status']
+                                                if not isinstance(data__compiled_value__operators_item__status, str):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status'.format(**locals()) + ' must be string')
+                                                if isinstance(data__compiled_value__operators_item__status, str):
+                                                    data__compiled_value__operators_item__status_len = len(data__compiled_value__operators_item__status)
+                                                    if data__compiled_value__operators_item__status_len > 200:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                            if data__compiled_value__operators_item_keys:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__compiled_value__operators_item_keys) + ' properties')
+                            if data__compiled_value_keys:
+                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must not contain ' + str(data__compiled_value_keys) + ' properties')
         if 'input_check' in data_keys:
             data_keys.remove('input_check')
             data__inputcheck = data['input_check']
@@ -660,6 +790,66 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be smaller than or equal to 1')
                 if data__inputcheck_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.input_check must not contain ' + str(data__inputcheck_keys) + ' properties')
+        if 'reference' in data_keys:
+            data_keys.remove('reference')
+            data__reference = data['reference']
+            if not isinstance(data__reference, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.reference must be object')
+            data__reference_is_dict = isinstance(data__reference, dict)
+            if data__reference_is_dict:
+                data__reference__missing_keys = set(['images', 'shares', 'labels', 'overall']) - data__reference.keys()
+                if data__reference__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.reference must contain ' + (str(sorted(data__reference__missing_keys)) + ' properties'))
+                data__reference_keys = set(data__reference.keys())
+                if 'images' in data__reference_keys:
+                    data__reference_keys.remove('images')
+                    data__reference__images = data__reference['images']
+                    if not isinstance(data__reference__images, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.reference.images must be string')
+                    if isinstance(data__reference__images, str):
+                        data__reference__images_len = len(data__reference__images)
+                        if data__reference__images_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.reference.images must be shorter than or equal to 200 characters')
+                if 'shares' in data__reference_keys:
+                    data__reference_keys.remove('shares')
+                    data__reference__shares = data__reference['shares']
+                    if not isinstance(data__reference__shares, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.reference.shares must be array')
+                    data__reference__shares_is_list = isinstance(data__reference__shares, (list, tuple))
+                    if data__reference__shares_is_list:
+                        data__reference__shares_len = len(data__reference__shares)
+                        if data__reference__shares_len < 2:
+                            raise InvalidError('' + (name_prefix or 'data') + '.reference.shares must contain at least 2 items')
+                        if data__reference__shares_len > 1001:
+                            raise InvalidError('' + (name_prefix or 'data') + '.reference.shares must contain less than or equal to 1001 items')
+                        for data__reference__shares_x, data__reference__shares_item in enumerate(data__reference__shares):
+                            if not isinstance(data__reference__shares_item, (int, float)) or isinstance(data__reference__shares_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__reference__shares_item, (int, float)) and (not isinstance(data__reference__shares_item, bool)):
+                                if data__reference__shares_item < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                                if data__reference__shares_item > 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                if 'labels' in data__reference_keys:
+                    data__reference_keys.remove('labels')
+                    data__reference__labels = data__reference['labels']
+                    if not isinstance(data__reference__labels, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.reference.labels must be array')
+                    data__reference__labels_is_list = isinstance(data__reference__labels, (list, tuple))
+                    if data__reference__labels_is_list:
+                        data__reference__labels_len = len(data__reference__labels)
+                        if data__reference__labels_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.reference.labels must contain at least 1 items')
+                        if data__reference__labels_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.reference.labels must contain less than or equal to 64 items')
+                        for data__reference__labels_x, data__reference__labels_item in enumerate(data__reference__labels):
+                            validate___definitions_quantiles(data__reference__labels_item, custom_formats, (name_prefix or 'data') + '.reference.labels[{data__reference__labels_x}]'.format(**locals()))
+                if 'overall' in data__reference_keys:
+                    data__reference_keys.remove('overall')
+                    data__reference__overall = data__reference['overall']
+                    validate___definitions_quantiles(data__reference__overall, custom_formats, (name_prefix or 'data') + '.reference.overall')
+                if data__reference_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.reference must not contain ' + str(data__reference_keys) + ' properties')
         if 'metrics' in data_keys:
             data_keys.remove('metrics')
             data__metrics = data['metrics']
@@ -671,8 +861,8 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 for data__metrics_key in data__metrics_keys:
                     if data__metrics_key not in []:
                         data__metrics_value = data__metrics.get(data__metrics_key)
-                        data__metrics_value_any_of_count1 = 0
-                        if not data__metrics_value_any_of_count1:
+                        data__metrics_value_any_of_count3 = 0
+                        if not data__metrics_value_any_of_count3:
                             try:
                                 if not isinstance(data__metrics_value, str):
                                     raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be string')
@@ -680,10 +870,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     data__metrics_value_len = len(data__metrics_value)
                                     if data__metrics_value_len > 200:
                                         raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be shorter than or equal to 200 characters')
-                                data__metrics_value_any_of_count1 += 1
+                                data__metrics_value_any_of_count3 += 1
                             except (InvalidError,):
                                 pass
-                        if not data__metrics_value_any_of_count1:
+                        if not data__metrics_value_any_of_count3:
                             try:
                                 if not isinstance(data__metrics_value, dict):
                                     raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be object')
@@ -719,13 +909,33 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                                 raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
                                     if data__metrics_value_keys:
                                         raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must not contain ' + str(data__metrics_value_keys) + ' properties')
-                                data__metrics_value_any_of_count1 += 1
+                                data__metrics_value_any_of_count3 += 1
                             except (InvalidError,):
                                 pass
-                        if not data__metrics_value_any_of_count1:
+                        if not data__metrics_value_any_of_count3:
                             raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' cannot be validated by any definition')
         if data_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
+def validate___definitions_quantiles(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, (list, tuple)):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be array')
+    data_is_list = isinstance(data, (list, tuple))
+    if data_is_list:
+        data_len = len(data)
+        if data_len < 2:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 2 items')
+        if data_len > 1001:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 1001 items')
+        for data_x, data_item in enumerate(data):
+            if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+            if isinstance(data_item, (int, float)) and (not isinstance(data_item, bool)):
+                if data_item < 0:
+                    raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                if data_item > 1:
+                    raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
     return data
 
 def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> object:
@@ -734,20 +944,20 @@ def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> 
     data_is_list = isinstance(data, (list, tuple))
     if data_is_list:
         data_len = len(data)
-        if data_len < 15:
-            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 15 items')
-        if data_len > 15:
-            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 15 items')
+        if data_len < 1:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 1 items')
+        if data_len > 64:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 64 items')
         for data_x, data_item in enumerate(data):
-            data_item_any_of_count2 = 0
-            if not data_item_any_of_count2:
+            data_item_any_of_count4 = 0
+            if not data_item_any_of_count4:
                 try:
                     if not isinstance(data_item, NoneType):
                         raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be null')
-                    data_item_any_of_count2 += 1
+                    data_item_any_of_count4 += 1
                 except (InvalidError,):
                     pass
-            if not data_item_any_of_count2:
+            if not data_item_any_of_count4:
                 try:
                     if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
@@ -756,10 +966,10 @@ def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> 
                             raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
                         if data_item > 1:
                             raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
-                    data_item_any_of_count2 += 1
+                    data_item_any_of_count4 += 1
                 except (InvalidError,):
                     pass
-            if not data_item_any_of_count2:
+            if not data_item_any_of_count4:
                 raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' cannot be validated by any definition')
     return data
 
@@ -769,10 +979,10 @@ def validate___definitions_numbers(data, custom_formats={}, name_prefix=None) ->
     data_is_list = isinstance(data, (list, tuple))
     if data_is_list:
         data_len = len(data)
-        if data_len < 15:
-            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 15 items')
-        if data_len > 15:
-            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 15 items')
+        if data_len < 1:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 1 items')
+        if data_len > 64:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 64 items')
         for data_x, data_item in enumerate(data):
             if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
                 raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
@@ -829,15 +1039,15 @@ def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> 
     return data
 
 def validate___definitions_quantization(data, custom_formats={}, name_prefix=None) -> object:
-    data_any_of_count3 = 0
-    if not data_any_of_count3:
+    data_any_of_count5 = 0
+    if not data_any_of_count5:
         try:
             if not isinstance(data, NoneType):
                 raise InvalidError('' + (name_prefix or 'data') + ' must be null')
-            data_any_of_count3 += 1
+            data_any_of_count5 += 1
         except (InvalidError,):
             pass
-    if not data_any_of_count3:
+    if not data_any_of_count5:
         try:
             if not isinstance(data, dict):
                 raise InvalidError('' + (name_prefix or 'data') + ' must be object')
@@ -853,6 +1063,8 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
                     if not isinstance(data__scale, (int, float)) or isinstance(data__scale, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.scale must be number')
                     if isinstance(data__scale, (int, float)) and (not isinstance(data__scale, bool)):
+                        if data__scale > 1000000.0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.scale must be smaller than or equal to 1000000.0')
                         if data__scale <= 0:
                             raise InvalidError('' + (name_prefix or 'data') + '.scale must be bigger than 0')
                 if 'zero_point' in data_keys:
@@ -867,16 +1079,36 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
                             raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be smaller than or equal to 127')
                 if data_keys:
                     raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
-            data_any_of_count3 += 1
+            data_any_of_count5 += 1
         except (InvalidError,):
             pass
-    if not data_any_of_count3:
+    if not data_any_of_count5:
         raise InvalidError('' + (name_prefix or 'data') + ' cannot be validated by any definition')
     return data
 
 def validate___definitions_dtype(data, custom_formats={}, name_prefix=None) -> object:
     if not (isinstance(data, str) and data == 'int8' or (isinstance(data, str) and data == 'float32')):
         raise InvalidError('' + (name_prefix or 'data') + " must be one of ['int8', 'float32']")
+    return data
+
+def validate___definitions_std(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, (int, float)) or isinstance(data, bool):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be number')
+    if isinstance(data, (int, float)) and (not isinstance(data, bool)):
+        if data < 1e-06:
+            raise InvalidError('' + (name_prefix or 'data') + ' must be bigger than or equal to 1e-06')
+        if data > 1000000.0:
+            raise InvalidError('' + (name_prefix or 'data') + ' must be smaller than or equal to 1000000.0')
+    return data
+
+def validate___definitions_mean(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, (int, float)) or isinstance(data, bool):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be number')
+    if isinstance(data, (int, float)) and (not isinstance(data, bool)):
+        if data < -1000000.0:
+            raise InvalidError('' + (name_prefix or 'data') + ' must be bigger than or equal to -1000000.0')
+        if data > 1000000.0:
+            raise InvalidError('' + (name_prefix or 'data') + ' must be smaller than or equal to 1000000.0')
     return data
 
 def validate___definitions_sha256(data, custom_formats={}, name_prefix=None) -> object:

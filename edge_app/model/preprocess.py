@@ -1,45 +1,82 @@
 """Grayscale radiograph → input tensor: the one code path of training and of the device.
 
-The picture is *stretched* to the network's square, as the NIH release did when it made its
-1024×1024 images; Pillow's antialiased bilinear resampling works in integers and so gives the same
-bytes on every machine. The normalisation (x - 128) / 128 makes the int8 tensor `uint8 XOR 0x80`
-with scale 1/128 and zero point 0, so quantizing the input costs nothing.
+Pillow's antialiased bilinear resampling works in integers and so gives the same bytes on every
+machine. The networks trained here see the picture *stretched* to their square, as the NIH release
+did when it made its 1024×1024 images; with their normalisation (x − 128) / 128 the int8 tensor is
+`uint8 XOR 0x80` with scale 1/128 and zero point 0, so quantizing the input costs nothing. Any other
+normalisation is a look-up of 256 entries a channel.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.images.radiograph import Picture
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from edge_app.model.manifest_types import Input, Quantization
+
 MEAN: Final = 128
 STD: Final = 128
 INPUT_SCALE: Final = 1 / STD
 INPUT_ZERO_POINT: Final = 0
+INT8: Final[Quantization] = {"scale": INPUT_SCALE, "zero_point": INPUT_ZERO_POINT}
+"""Of the int8 input of the networks trained here."""
+
 SIZES: Final = (28, 64, 128, 224)
 
+STRETCH: Final = "stretch-bilinear"
+PAD: Final = "pad-bilinear"
+CROP: Final = "crop-bilinear"
 
 OVERSAMPLING: Final = 4
 """A decoder may shrink a picture to so many times the network's size. What it averages there
 changes an input by less than another JPEG quality does; at twice the size it would be more."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
+WHOLE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
+
 
 class InputSpec(NamedTuple):
-    """What a network wants to see: one gray channel, `height`×`width` pixels, square."""
+    """What a network wants to see.
+
+    Attributes:
+        height, width: in pixels.
+        channels: 1, or 3 that all get the gray picture.
+        resize: `STRETCH` changes the aspect; `PAD` keeps it, with black borders on two sides;
+            `CROP` keeps it and leaves out what is beyond the middle.
+        mean, std: in gray levels, one number or one a channel; the network gets (x − mean) / std.
+    """
 
     height: int
     width: int
     channels: int = 1
-    resize: str = "stretch-bilinear"
-    mean: int = MEAN
-    std: int = STD
+    resize: str = STRETCH
+    mean: float | tuple[float, ...] = MEAN
+    std: float | tuple[float, ...] = STD
 
     @classmethod
     def square(cls, size: int) -> InputSpec:
         return cls(size, size)
+
+    @classmethod
+    def of(cls, stated: Input | Mapping[str, Any]) -> InputSpec:
+        """The `input` of a manifest."""
+        mean, std = (
+            tuple(value) if isinstance(value, list) else value
+            for value in (stated["mean"], stated["std"])
+        )
+        return cls(
+            stated["height"], stated["width"], stated["channels"], stated["resize"], mean, std
+        )
 
     @property
     def least(self) -> int:
@@ -49,19 +86,58 @@ class InputSpec(NamedTuple):
     def as_dict(self) -> dict[str, Any]:
         return self._asdict()
 
+    def seen(self, width: int, height: int) -> Box:
+        """What the network sees of a width×height picture, as shares of its width and height.
+
+        It is `WHOLE` where the picture is stretched, reaches beyond it where borders are added, and
+        lies inside where the picture is cropped.
+        """
+        if self.resize == STRETCH:
+            return WHOLE
+        across, down = self.width / width, self.height / height
+        scale = min(across, down) if self.resize == PAD else max(across, down)
+        wide, high = across / scale, down / scale
+        return (1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2
+
 
 def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
-    """Stretch a picture of any size and aspect to `spec`; one of that size is untouched."""
+    """A picture of any size and aspect → height×width uint8; one of that size is untouched."""
     from PIL import Image
 
-    size = (spec.width, spec.height)
     if isinstance(gray, np.ndarray):
         if gray.shape == (spec.height, spec.width):
             return gray
         gray = Image.fromarray(gray)
-    if gray.size != size:
-        gray = gray.resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(gray)
+    if gray.size == (spec.width, spec.height):
+        return np.asarray(gray)
+    if spec.resize == PAD:
+        return np.asarray(_padded(gray, spec))
+    box = _middle(gray, spec) if spec.resize == CROP else None
+    return np.asarray(gray.resize((spec.width, spec.height), Image.Resampling.BILINEAR, box))
+
+
+def _padded(gray: Image.Image, spec: InputSpec) -> Image.Image:
+    """The whole picture in the middle of a black one of the network's size."""
+    from PIL import Image
+
+    wide, high = gray.width * spec.height, gray.height * spec.width
+    width, height = spec.width, spec.height
+    if wide > high:
+        height = max(1, round(spec.width * gray.height / gray.width))
+    elif wide < high:
+        width = max(1, round(spec.height * gray.width / gray.height))
+    if gray.size != (width, height):
+        gray = gray.resize((width, height), Image.Resampling.BILINEAR)
+    canvas = Image.new("L", (spec.width, spec.height))
+    canvas.paste(gray, (round((spec.width - width) / 2), round((spec.height - height) / 2)))
+    return canvas
+
+
+def _middle(gray: Image.Image, spec: InputSpec) -> Box:
+    """The largest part of a picture that has the network's aspect, in pixels."""
+    left, top, right, bottom = spec.seen(*gray.size)
+    right, bottom = min(right * gray.width, gray.width), min(bottom * gray.height, gray.height)
+    return max(left * gray.width, 0), max(top * gray.height, 0), right, bottom
 
 
 def quantized(resized: NDArray[np.uint8]) -> NDArray[np.int8]:
@@ -74,10 +150,42 @@ def normalised(resized: NDArray[np.uint8]) -> NDArray[np.float32]:
     return quantized(resized).astype(np.float32) * np.float32(INPUT_SCALE)
 
 
-def to_tensor(
-    gray: Picture, spec: InputSpec, *, integer: bool
+class ToTensor:
+    """Makes a network's input tensor of a gray picture.
+
+    Args:
+        spec: what the network wants to see.
+        quantization: scale and zero point of an int8 input; None for float32.
+    """
+
+    def __init__(self, spec: InputSpec, quantization: Quantization | None) -> None:
+        self.spec, self.integer = spec, quantization is not None
+        plain = (spec.channels, spec.mean, spec.std) == (1, MEAN, STD)
+        plain = plain and quantization in (None, INT8)
+        self._table = None if plain else lookup_table(spec, quantization)
+
+    def __call__(self, gray: Picture) -> NDArray[np.int8] | NDArray[np.float32]:
+        """A picture → 1×height×width×channels, int8 or float32."""
+        resized = resize(gray, self.spec)
+        if self._table is not None:
+            tensor: NDArray[np.int8] | NDArray[np.float32] = self._table[resized][np.newaxis]
+            return tensor
+        values = quantized(resized) if self.integer else normalised(resized)
+        return values[np.newaxis, :, :, np.newaxis]
+
+
+def lookup_table(
+    spec: InputSpec, quantization: Quantization | None
 ) -> NDArray[np.int8] | NDArray[np.float32]:
-    """A picture → 1×height×width×1, int8 where `integer`, otherwise float32."""
-    resized = resize(gray, spec)
-    values = quantized(resized) if integer else normalised(resized)
-    return values[np.newaxis, :, :, np.newaxis]
+    """256×channels: what each gray level becomes.
+
+    (x − mean) / std as float32; for int8 divided by the scale, rounded to the nearest integer (ties
+    to the even one), moved by the zero point and clipped to [-128, 127].
+    """
+    shape = (256, spec.channels)
+    grays = np.arange(256, dtype=np.float64)[:, np.newaxis]
+    real = np.broadcast_to((grays - np.array(spec.mean)) / np.array(spec.std), shape)
+    if quantization is None:
+        return real.astype(np.float32)
+    steps = np.rint(real / quantization["scale"]) + quantization["zero_point"]
+    return np.clip(steps, -128, 127).astype(np.int8)

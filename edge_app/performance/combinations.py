@@ -1,19 +1,20 @@
-"""Which combinations of model, runtime, delegate and threads are measured."""
+"""Which combinations of model, backend and threads are measured."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_app.backends.options import AUTO, CPU, EDGETPU, Asked
+from edge_app.backends.options import AUTO, BackendOptions
 from edge_app.core.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_app.core.resources import cores
 from edge_app.model.model_file import locate, read
 
 if TYPE_CHECKING:
-    from edge_app.backends.choice import Choice
+    from edge_app.backends.protocol import Backend
     from edge_app.classifier import Classifier
 
 
@@ -21,35 +22,41 @@ class Axes(NamedTuple):
     """What is combined with what, as `classify` would be asked for it."""
 
     models: Sequence[str]
-    runtimes: Sequence[str] = (AUTO,)
-    delegates: Sequence[str] = (AUTO,)
+    backends: Sequence[str] = (AUTO,)
     threads: Sequence[int] = (1,)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination: how `classify` would be called."""
+    """One combination: how `classify` would be called.
+
+    Attributes:
+        model: a shipped model's name, or a file.
+        backend: as of ``--backend``.
+        threads: on the processor.
+        called: the backend for people; as of ``--backend`` where it is not known better.
+    """
 
     model: str
-    runtime: str = AUTO
-    delegate: str = AUTO
+    backend: str = AUTO
     threads: int = 1
+    called: str = ""
 
     @property
     def label(self) -> str:
         many = "s" if self.threads > 1 else ""
-        return f"{_label(self.model, self.runtime, self.delegate)}, {self.threads} thread{many}"
+        return f"{self.model}, {self.called or self.backend}, {self.threads} thread{many}"
 
     def options(self) -> list[str]:
         """Of `edge-cxr classify`."""
         return [
-            *("--model", self.model, "--runtime", self.runtime),
-            *("--delegate", self.delegate, "--threads", str(self.threads)),
+            *("--model", self.model, "--backend", self.backend),
+            *("--threads", str(self.threads)),
         ]
 
     def question(self) -> dict[str, Any]:
-        """Of `pipeline.run`."""
-        return asdict(self)
+        """Of `stages.run`."""
+        return {"model": self.model, "backend": self.backend, "threads": self.threads}
 
 
 class Matrix(NamedTuple):
@@ -68,7 +75,7 @@ class Matrix(NamedTuple):
 
 
 def combine(axes: Axes) -> Matrix:
-    """Try every combination of model, runtime and delegate.
+    """Try every combination of model and backend.
 
     Raises:
         UsageError: there is none, or a name is none.
@@ -82,38 +89,34 @@ def combine(axes: Axes) -> Matrix:
     absent: dict[str, str] = {}
     notes: list[str] = []
     fault: ModelError | RuntimeUnavailableError | None = None
-    for model, runtime, delegate in product(axes.models, axes.runtimes, axes.delegates):
+    for model, option in product(axes.models, axes.backends):
         try:
-            choice = choose(files[model], Asked(runtime, delegate))
+            choice = choose(files[model], BackendOptions(option))
         except (ModelError, RuntimeUnavailableError) as error:
-            absent[_label(model, runtime, delegate)] = str(error)
+            absent[f"{model}, {option}"] = str(error)
             fault = error
             continue
         notes += choice.notes
-        used = (choice.runtime.name, _delegate(choice, delegate))
-        cells += [Cell(model, *used, threads) for threads in axes.threads]
+        used, called = choice.backend.option, _called(choice.backend)
+        cells += [Cell(model, used, threads, called) for threads in axes.threads]
     if not cells:
         raise fault or UsageError("nothing to measure: no model or no number of threads was named")
     return Matrix(list(dict.fromkeys(cells)), absent, list(dict.fromkeys(notes)))
 
 
-def _label(model: str, runtime: str, delegate: str) -> str:
-    return f"{model}, {runtime}, {delegate}"
-
-
-def _delegate(choice: Choice, asked: str) -> str:
-    """What `--delegate` would have to say to lead to the same."""
-    if choice.delegate is None:
-        return CPU
-    return EDGETPU if asked in (AUTO, EDGETPU) else str(choice.delegate.library)
+def _called(backend: Backend) -> str:
+    """Software and device, or the device's library where a path told it."""
+    known = backend.identity()
+    by_path = backend.option.startswith(os.sep)
+    return f"{known['name']}, {known['library' if by_path else 'delegate']}"
 
 
 def opened(question: Mapping[str, Any]) -> Classifier:
     """The classifier of a cell's `question`; it scores whatever the images show."""
     from edge_app.classifier import Classifier
 
-    asked = Asked(question["runtime"], question["delegate"], question["threads"])
-    return Classifier(read(locate(question["model"])), None, asked, force=True)
+    options = BackendOptions(question["backend"], question["threads"])
+    return Classifier(read(locate(question["model"])), None, options, force=True)
 
 
 def worker_counts(most: int | None) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge_app.backends.delegate import Delegate
+from edge_app.backends.protocol import UNNAMED
 from edge_app.core.errors import ReportError
 from edge_app.performance.interval import LEVEL, Interval, adjusted_ratio, of_runs, ratio
 from edge_app.performance.result import Result
@@ -33,7 +33,6 @@ YARDSTICK: Final = "yardstick"
 """Their names begin so."""
 
 RATE: Final = "images/s"
-EXTERNAL: Final = Delegate.name
 
 
 @dataclass(frozen=True)
@@ -240,8 +239,8 @@ def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str
 
 def _key(cell: dict[str, Any]) -> tuple[str, ...]:
     runtime = cell["runtime"]
-    # A delegate without a name of its own is known by its file.
-    names = ("name", "library" if runtime["delegate"] == EXTERNAL else "delegate", "threads")
+    # A library without a name of its own is known by its file.
+    names = ("name", "library" if runtime["delegate"] == UNNAMED else "delegate", "threads")
     return (cell["model"]["sha256"], *(str(runtime[name]) for name in names))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_app import __version__
+from edge_app.backends import registry
 from edge_app.core import machine, strict_json
 from edge_app.core.errors import EdgeCxrError, InvalidError, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
@@ -25,7 +26,7 @@ from edge_app.performance.rounds import INTERRUPTED, Measured
 SCHEMA_VERSION: Final = 1
 KIND: Final = "edge-cxr benchmark"
 MAX_BYTES: Final = 32 << 20
-PACKAGES: Final = ("numpy", "Pillow", "isal", "ai-edge-litert", "tflite-runtime")
+PACKAGES: Final = ("numpy", "Pillow", "isal", *registry.packages())
 
 RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
 """Of a classifier's provenance: which combination it is."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from edge_app.classifier import Classifier, Findings
 from edge_app.core.console import complain
-from edge_app.core.errors import EdgeCxrError, OutputError
+from edge_app.core.errors import EdgeCxrError, OutputError, UsageError
 from edge_app.core.files import write_whole
 from edge_app.heatmap.draw import draw
 from edge_app.images.radiograph import Radiograph
@@ -36,6 +36,7 @@ class HeatmapWriter:
         failed: heatmaps that could not be written; their answers were printed all the same.
 
     Raises:
+        UsageError: the model has no map to draw.
         OutputError: there can be no such folder.
     """
 
@@ -48,6 +49,12 @@ class HeatmapWriter:
         self.failed = 0
         self._written: set[Path] = set()
         model, kind = classifier.model, classifier.model.manifest["input"]["dtype"]
+        if not model.has_map:
+            raise UsageError(
+                f"--heatmap: {model.name} has no map of where its findings are seen: "
+                "leave --heatmap out, or take a model that has one"
+            )
+        self._spec = classifier.spec
         self._by = f"{model.name}, {kind}, operating point '{classifier.operating_point}'"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +72,8 @@ class HeatmapWriter:
 
     def _write(self, name: str, image: Radiograph, findings: Findings) -> dict[str, object]:
         path = self.folder / file_name(name, str(image.facts["sha256"]))
-        drawn = draw(image.pixels, findings, self._by)
+        height, width = image.pixels.shape
+        drawn = draw(image.pixels, findings, self._by, self._spec.seen(width, height))
         if path not in self._written:
             if os.path.lexists(path) and not self.overwrite:
                 raise OutputError(f"{path}: is already there: --overwrite replaces it")

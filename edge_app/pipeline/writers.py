@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from edge_app import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
-from edge_app.labels import LABELS
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ class TableWriter:
 
     def __init__(self, classifier: Classifier, top: int | None, out: TextIO) -> None:
         self.classifier, self.top, self.out = classifier, top, out
+        self.width = max(19, *(len(name) for name in classifier.labels.names))
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
@@ -53,12 +53,14 @@ class TableWriter:
             lines += [f"  findings withheld: {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
-        lines += ["  finding             score  threshold"]
+        lines += [f"  {'finding':<{self.width}} score  threshold"]
         ranked = sorted(findings.findings, key=lambda f: (not f.above, -f.score))
         for finding in ranked[: self.top]:
             threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
             mark = "  above" if finding.above else ""
-            lines.append(f"  {finding.label:<19} {finding.score:.3f}  {threshold:>9}{mark}")
+            lines.append(
+                f"  {finding.label:<{self.width}} {finding.score:.3f}  {threshold:>9}{mark}"
+            )
         if findings.heatmap:
             lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
@@ -82,10 +84,11 @@ class CsvWriter:
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.operating_point
+        self.blank = [""] * len(classifier.labels)
         self.rows.writerow(
             [
                 "file",
-                *LABELS,
+                *classifier.labels.names,
                 "above",
                 "operating_point",
                 "model_sha256",
@@ -96,7 +99,7 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings] or [""] * len(LABELS)
+        scores = [f"{finding.score:.6f}" for finding in findings.findings] or self.blank
         above = "|".join(finding.label for finding in findings.findings if finding.above)
         warnings = "; ".join(findings.warnings)
         self.rows.writerow(
@@ -107,9 +110,8 @@ class CsvWriter:
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
-        blank = [""] * len(LABELS)
         self.rows.writerow(
-            [name, *blank, "", self.point, self.model.sha256, "", str(error), DISCLAIMER]
+            [name, *self.blank, "", self.point, self.model.sha256, "", str(error), DISCLAIMER]
         )
 
     def close(self) -> None:

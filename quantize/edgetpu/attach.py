@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_app.backends.edgetpu import OPERATOR, EdgeTpu
 from edge_app.core.errors import ModelError
-from edge_app.model import model_file
-from edge_app.model.model_file import EDGETPU_OPERATOR, ModelFile
+from edge_app.model.model_file import ModelFile
 from quantize.edgetpu.compiler import Compiled
 from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
 from quantize.errors import ConversionError
@@ -38,7 +38,7 @@ class Mapping:
         """As in the manifest, without digests and size."""
         return {
             **self.compiled.report.as_dict(),
-            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+            "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
         }
 
 
@@ -58,11 +58,11 @@ def verify(compiled: Compiled, source: Graph) -> Mapping:
         graph = read_graph(compiled.flatbuffer)
     except ModelError as error:
         raise ConversionError(f"edgetpu_compiler's output: {error}") from None
-    accelerated = sum(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators)
+    accelerated = sum(o.custom and o.name == OPERATOR.decode() for o in graph.operators)
     if bool(accelerated) != bool(report.mapped):
         raise ConversionError(
             f"edgetpu_compiler reports {report.mapped} operations on the Edge TPU, but its "
-            f"flatbuffer holds {accelerated} of its operators ({EDGETPU_OPERATOR.decode()})"
+            f"flatbuffer holds {accelerated} of its operators ({OPERATOR.decode()})"
         )
     for kind in ("inputs", "outputs"):
         before, after = (_by_name(getattr(g, kind)) for g in (source, graph))
@@ -109,9 +109,7 @@ def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
         ModelError: the parts do not make a model file.
         OSError: it cannot be written.
     """
-    manifest = {**model.manifest, "edgetpu": mapping.as_dict()}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden),
-        edgetpu=mapping.compiled.flatbuffer,
-        check_weights=model.check_weights,
-    )
+    facts = {**model.manifest.get("compiled", {}), EdgeTpu.name: mapping.as_dict()}
+    networks = {**model.compiled, EdgeTpu.name: mapping.compiled.flatbuffer}
+    manifest = {**model.manifest, "compiled": facts}
+    return model.replace(manifest=manifest, compiled=networks).save(path)

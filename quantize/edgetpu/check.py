@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edge_app.backends.edgetpu import OPERATOR
 from edge_app.core.errors import ModelError
-from edge_app.model.model_file import EDGETPU_OPERATOR
 from quantize.edgetpu.graph import Graph, Operator, printable, read_graph
 from quantize.edgetpu.rules import EIGHT_BITS, RULES, SOURCE, obstacle
 
@@ -117,7 +117,7 @@ def check(flatbuffer: bytes) -> Check:
         ModelError: it cannot be read, or is compiled for the Edge TPU already.
     """
     graph = read_graph(flatbuffer)
-    if any(o.custom and o.name == EDGETPU_OPERATOR.decode() for o in graph.operators):
+    if any(o.custom and o.name == OPERATOR.decode() for o in graph.operators):
         raise ModelError(
             "is compiled for the Edge TPU already: check or compile what it was made from"
         )

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
-from edge_app.model.preprocess import to_tensor
 from quantize.convert import CALIBRATION_IMAGES, calibration_rows
 from quantize.int8 import span_pictures
 from quantize.int8_report import evaluate
@@ -91,9 +89,9 @@ class Bench:
 
 def latencies(models: Sequence[ModelFile], cached: Cached, rounds: int) -> list[float]:
     """Median seconds of a pass, one thread; the models take turns, so all meet the same load."""
-    sessions = [Session(model, find_runtime()) for model in models]
+    sessions = [find_interpreter().open(model) for model in models]
     picture = cached.images[cached.rows[0]]
-    tensors = [to_tensor(picture, m.input_spec, integer=m.integer) for m in models]
+    tensors = [m.to_tensor(picture) for m in models]
     seen = np.zeros((rounds + 1, len(models)))
     for turn in seen:
         for place, (session, tensor) in enumerate(zip(sessions, tensors, strict=True)):

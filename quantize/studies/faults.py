@@ -21,7 +21,6 @@ from edge_app.comparison.tables import number, percent, signed
 from edge_app.core.errors import EdgeCxrError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Report
-from edge_app.labels import LABELS
 from quantize.convert import to_int8
 from quantize.int8 import Spans, in_int8
 from quantize.int8_grid import as_kernel, as_matrix
@@ -30,6 +29,7 @@ from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.outputs import sigmoid_report, with_sigmoid
 from quantize.studies.result import Result
+from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import build_report
 

@@ -20,13 +20,13 @@ from edge_app.film.rectify import rectified
 from edge_app.film.synthetic import SURROUNDINGS, photographed
 from edge_app.images.array import from_array
 from edge_app.images.radiograph import Radiograph
-from edge_app.labels import FINDINGS
 from edge_app.model.model_file import ModelFile
 from edge_app.pipeline.reader import ready
 from edge_app.pipeline.route import classified_only, score_all, unbroken
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
+from train.labels import FINDINGS
 from train.predict import macro_auroc
 from train.run import dataset_facts
 

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from edge_app.backends.registry import find_runtime
-from edge_app.backends.session import Session
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.model.input_check import InputCheck, InputCheckResult
 from edge_app.model.model_file import ModelFile
-from edge_app.model.preprocess import InputSpec, resize, to_tensor
+from edge_app.model.preprocess import resize
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
@@ -158,8 +157,8 @@ def _flagged_interval(
 
 def _costs(model: ModelFile, check: InputCheck, picture: Picture) -> dict[str, float | int]:
     """Bytes, and median milliseconds of the check and of the network here, one thread, in turn."""
-    session = Session(model, find_runtime())
-    tensor = to_tensor(picture, InputSpec(*picture.shape), integer=model.integer)
+    session = find_interpreter().open(model)
+    tensor = model.to_tensor(picture)
     seen = np.zeros((ROUNDS, 2))
     for turn in seen:
         start = time.perf_counter()

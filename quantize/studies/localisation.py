@@ -25,7 +25,6 @@ from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
 from edge_app.heatmap.maps import GRID, evidence, peak
 from edge_app.images.array import from_array
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
 from edge_app.pipeline.reader import ready
@@ -35,6 +34,7 @@ from quantize.studies.inputs import ModelAndRunInputs
 from quantize.studies.result import Result
 from train.cache import Cached
 from train.errors import DatasetError
+from train.labels import LABELS
 from train.run import FinishedRun, dataset_facts
 
 BOXES: Final = "BBox_List_2017.csv"
@@ -164,7 +164,7 @@ def localise(
     rows = np.array([places[boxed.image] for boxed in boxes])
     scores = _scores(model, run, cached.images[cached.rows[rows]], boxes)
     patients = cached.table["patient"].to_numpy(str)[rows]
-    content = {
+    content: dict[str, Any] = {
         "model": {"name": model.name, "sha256": model.sha256},
         "dataset": dataset_facts(cached, "test"),
         "map": model.manifest["outputs"]["map"]["shape"][1:3],
@@ -196,7 +196,8 @@ def _scores(
     """
     classifier = Classifier(model, force=True)
     scored = score_all(map(from_array, pictures), classifier, ready, classified_only)
-    maps = [findings.map for _, (_, findings) in unbroken(scored)]
+    answered = [findings.map for _, (_, findings) in unbroken(scored)]
+    maps = [cells for cells in answered if cells is not None]
     network = keras.Model(run.model.input, run.model.get_layer("map").output)
     float_maps = np.asarray(network.predict_on_batch(normalised(pictures)[..., np.newaxis]))
     pointers: dict[str, Callable[[int, int], Pointed]] = {

@@ -16,7 +16,6 @@ from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import judge
 from edge_app.comparison.tables import number, percent, signed
 from edge_app.evaluation.report import Report
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from quantize.convert import to_int8
 from quantize.int8 import in_int8
@@ -24,6 +23,7 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.result import Result
+from train.labels import LABELS
 from train.run import build_report
 
 HEADER: Final = (
@@ -44,7 +44,9 @@ def sigmoid_report(bench: Bench, model: ModelFile) -> Report:
     A score of 0 becomes that of half a step: where the sigmoid rounds to 0.
     """
     report = bench.report(model)
-    step = float(model.manifest["outputs"]["logits"]["quantization"]["scale"])
+    stored = model.manifest["outputs"]["logits"]["quantization"]
+    assert stored is not None, "its outputs are int8"
+    step = stored["scale"]
     scores = np.clip(report.evaluated.logits.astype(np.float64), step / 2, 1 - step / 2)
     logits = np.log(scores / (1 - scores)).astype(np.float32)
     return build_report(

@@ -21,11 +21,11 @@ from edge_app.comparison.compare import compare
 from edge_app.comparison.tables import percent, side_name
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT
 from edge_app.evaluation.report import Report, read
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndFolderInputs
 from quantize.studies.result import Result
+from train.labels import LABELS
 
 HEADER: Final = ("label", "differ", "largest, steps", "mean, steps")
 OtherOption = Annotated[

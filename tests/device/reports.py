@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_app.comparison.compare import Comparison, compare
 from edge_app.evaluation.report import Evaluated, Report, build
-from edge_app.labels import LABELS
+from train.labels import LABELS, NIH
 
 Thresholds = list[float | None]
 
@@ -49,6 +49,7 @@ def report(
     count = len(LABELS)
     sides = {"sensitivity": [0.5] * count, "specificity": [0.5] * count}
     facts: dict[str, Any] = {
+        "labels": NIH,
         "model": {"name": "m", "format": "int8", "sha256": "0" * 64},
         "dataset": {"name": "d", "split": "test", "digest": "1" * 64},
         "runtime": {"name": "litert", "version": "0"},

@@ -16,12 +16,12 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from edge_app.labels import LABELS
 from quantize.repairs.registry import as_input
 from quantize.studies.bench import Bench
 from quantize.studies.faults import Conversion
 from train.cache import Cached
 from train.calibrate import operating_points, platt
+from train.labels import LABELS
 from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe

@@ -16,7 +16,6 @@ from edge_app import DISCLAIMER
 from edge_app.core.errors import ReportError
 from edge_app.evaluation import report
 from edge_app.evaluation.report import interval_text
-from edge_app.labels import LABELS
 from edge_app.model.model_file import ModelFile, read
 from quantize.card import CARD, model_card
 from quantize.errors import ConversionError
@@ -25,6 +24,7 @@ from quantize.pipeline import quantize_run
 from quantize.reproduce import write_card
 from train.cache import Cached
 from train.float_report import evaluate, write_all
+from train.labels import LABELS
 from train.options import read_data
 from train.run import open_run
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_app.backends.registry import find_runtime
-from edge_app.labels import LABELS
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.model.preprocess import InputSpec
 from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors
 from train.cache import Cached
+from train.labels import LABELS
 from train.networks.cnn28 import cnn28
 
 LOW_CONTRAST = np.random.default_rng(0).integers(90, 140, (6, 28, 28)).astype(np.uint8)
@@ -37,7 +37,7 @@ def test_input_and_outputs_are_int8_and_the_input_is_a_flipped_top_bit(flatbuffe
 
 
 def test_every_operator_is_an_integer_one_and_none_is_a_sigmoid(flatbuffer: bytes) -> None:
-    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     operators = {detail["op_name"] for detail in interpreter._get_ops_details()}
     assert "CONV_2D" in operators
@@ -49,7 +49,7 @@ def test_every_operator_is_an_integer_one_and_none_is_a_sigmoid(flatbuffer: byte
 def test_the_int8_network_answers_like_the_float_one(flatbuffer: bytes) -> None:
     keras.utils.set_random_seed(0)
     model = cnn28()
-    interpreter = find_runtime().interpreter(model_content=flatbuffer)
+    interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     _, outputs = tensors(flatbuffer)
     (given,) = interpreter.get_input_details()

@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
 from edge_app.classifier import Classifier
 from edge_app.evaluation import report
 from edge_app.images.read import read_image
@@ -38,7 +37,7 @@ def shipped(
 def test_the_file_is_read_and_its_golden_vectors_hold(shipped: ModelFile) -> None:
     model = read(shipped.path)
     assert model.manifest == shipped.manifest
-    assert self_test(Session(model, find_runtime())).logits == 0
+    assert self_test(find_interpreter().open(model)).logits == 0
 
 
 def test_the_manifest_tells_where_the_model_comes_from(

@@ -28,7 +28,7 @@ from edge_app.classifier import Classifier
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 from edge_app.model.model_file import locate, read
-from edge_app.model.preprocess import InputSpec, normalised, quantized, resize, to_tensor
+from edge_app.model.preprocess import INT8, InputSpec, ToTensor, normalised, quantized, resize
 from edge_app.pipeline.batch import classify_all
 from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.writers import CsvWriter
@@ -312,7 +312,7 @@ def test_training_sees_what_the_device_sees(
     for path in odd_pictures:
         pixels = read_image(path).pixels
         assert np.array_equal(cached.images[by_name[path.name]], resize(pixels, spec))
-        integer = to_tensor(pixels, spec, integer=True)
+        integer = ToTensor(spec, INT8)(pixels)
         assert integer.dtype == np.int8
         device[(integer[0].astype(np.float32) / np.float32(128)).tobytes()] = path.name
 
@@ -333,7 +333,7 @@ def test_training_sees_what_the_device_sees_in_real_images(tmp_path: Path, nih: 
     cached, _ = open_cache(load(nih, limit=30), spec, tmp_path, QUIET)
     for image, row in zip(cached.table["image"], cached.rows, strict=True):
         pixels = read_image(nih / "images" / image).pixels
-        integer = to_tensor(pixels, spec, integer=True)[0, :, :, 0]
+        integer = ToTensor(spec, INT8)(pixels)[0, :, :, 0]
         training = normalised(cached.images[row])
         assert training.tobytes() == (integer.astype(np.float32) / np.float32(128)).tobytes()
 

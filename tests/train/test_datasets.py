@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from edge_app.labels import LABELS
 from train.datasets import registry
 from train.datasets.dataset import Dataset
 from train.datasets.registry import Form, load
 from train.errors import DatasetError
+from train.labels import LABELS
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
 CHANNEL_OF_CHESTMNIST_COLUMN = (

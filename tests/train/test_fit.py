@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
-from edge_app.labels import NO_FINDING
 from edge_app.model.preprocess import InputSpec
 from train import fit as fitting
 from train.augment import NONE, Augmentation
@@ -35,6 +34,7 @@ from train.cli import main
 from train.datasets.registry import load
 from train.errors import DatasetError
 from train.fit import build, fit
+from train.labels import NO_FINDING
 from train.networks.parts import activation_head
 from train.networks.registry import NETWORKS, Network
 from train.predict import logits_only, macro_auroc, predict

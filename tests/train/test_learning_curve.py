@@ -11,9 +11,9 @@ import pytest
 
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated
-from edge_app.labels import LABELS
 from train import pictures
 from train.errors import RunError
+from train.labels import LABELS, NIH
 from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
 
 COUNT = 400
@@ -45,6 +45,7 @@ def runs(tmp_path: Path) -> list[Path]:
         )
         written = report.build(
             evaluated,
+            labels=NIH,
             model={"name": "m", "format": "float32", "sha256": "0" * 64, "architecture": "cnn28"},
             dataset={
                 "name": "d", "split": "validation", "digest": "1" * 64,

@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from edge_app.evaluation import report
-from edge_app.labels import LABELS
 from edge_app.model.calibration import calibrated
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.errors import RunError
+from train.labels import LABELS
 from train.options import read_data
 from train.run import open_run, train
 

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.labels import LABELS
 from train.errors import DatasetError
+from train.labels import LABELS
 from train.subgroups import subgroups
 
 COUNT = 600

@@ -13,7 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 
 from edge_app.classifier import Classifier
-from edge_app.model.model_file import locate, read, write
+from edge_app.model.model_file import locate, read
 from edge_app.model.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches, mixed
@@ -131,7 +131,7 @@ def test_a_model_file_can_teach_whom_it_was_not_validated_against(
     facts = {k: v for k, v in shipped.manifest["training"]["dataset"].items() if k != "refit_of"}
     manifest = shipped.manifest | {"training": shipped.manifest["training"] | {"dataset": facts}}
     model = tmp_path / "validated.tflite"
-    write(model, shipped.flatbuffer, manifest, shipped.golden, None, shipped.check_weights)
+    shipped.replace(manifest=manifest).save(model)
     teacher = read_teacher(model, small_nih, finished_run.parent / "cache", None)
     part = teacher.cached.split("validation")
     classifier = Classifier(read(model))

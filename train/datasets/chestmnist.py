@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.evaluation.splits import Split
-from edge_app.labels import LABELS, NO_FINDING
 from train.datasets.dataset import Dataset, Pixels
 from train.errors import DatasetError
+from train.labels import LABELS, NO_FINDING
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
 CHESTMNIST_LABELS: Final = (

@@ -16,8 +16,8 @@ import pandas as pd
 from edge_app.core.errors import ImageError
 from edge_app.evaluation.labelled import load
 from edge_app.images.read import read_image
-from edge_app.labels import LABELS
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.labels import LABELS
 
 WORKERS: Final = 4
 
@@ -28,7 +28,7 @@ def read_folder(root: Path, limit: int | None) -> Dataset:
     Raises:
         DatasetError: it has no layout that is known, or its CSV cannot be read.
     """
-    labelled = load(root)
+    labelled = load(root, LABELS)
     rows = [
         {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
         for each in labelled.images

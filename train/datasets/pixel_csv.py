@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from edge_app.core.errors import ImageError
 from edge_app.evaluation.labelled import encode
 from edge_app.evaluation.splits import assign
-from edge_app.labels import LABELS
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, read_csv
 from train.errors import DatasetError
+from train.labels import LABELS
 
 PIXEL_COLUMNS: Final = 28 * 28
 CSV_CHUNK: Final = 2_000
@@ -46,7 +46,7 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
     table = table.assign(split=assign(table["patient"].tolist(), None))
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
-    targets = [encode(_names(labels[row]), names[row]) for row in rows]
+    targets = [encode(_names(labels[row]), LABELS, names[row]) for row in rows]
 
     def pixels(least: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 

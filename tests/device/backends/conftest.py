@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.backends.registry import EDGETPU_VARIABLE
+from edge_app.backends.edgetpu import VARIABLE as EDGETPU_VARIABLE
 from edge_app.backends.trial import SECONDS_VARIABLE
 
 SOURCE = Path(__file__).with_name("delegate.c")
+
+NOT_HERE = "raise ImportError('left out of this test')\n"
 
 Build = Callable[..., Path]
 
@@ -60,14 +62,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def replace_runtimes(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Puts packages of other contents in the runtimes' places: ``ai_edge_litert="code"``."""
+    """Puts packages of other contents in the real ones' places: ``ai_edge_litert="code"``.
+
+    OpenVINO does not import, unless its code is given: it would stand in for the others.
+    """
 
     def replace(**packages: str) -> None:
         folder = tmp_path / "packages"
-        for name, code in packages.items():
+        for name, code in {"openvino": NOT_HERE, **packages}.items():
+            whole = name == "openvino"
             (folder / name).mkdir(parents=True)
-            (folder / name / "__init__.py").write_text("")
-            (folder / name / "interpreter.py").write_text(code)
+            (folder / name / "__init__.py").write_text(code if whole else "")
+            (folder / name / "interpreter.py").write_text("" if whole else code)
         search = [str(folder), os.environ.get("PYTHONPATH", "")]
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, search)))
         monkeypatch.setattr(sys, "path", [str(folder), *sys.path])

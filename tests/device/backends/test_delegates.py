@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.backends.registry import EDGETPU_VARIABLE
+from edge_app.backends.edgetpu import VARIABLE as EDGETPU_VARIABLE
 from edge_app.backends.trial import SECONDS_VARIABLE
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 from ..conftest import Run
 from .conftest import Build
@@ -55,7 +55,7 @@ def test_asked_for_by_its_path_it_is_named_and_nothing_is_answered(
 ) -> None:
     shorten(behaviour, monkeypatch, run, picture)
     library = delegate(behaviour)
-    done = run("classify", "--delegate", library, picture)
+    done = run("classify", "--backend", library, picture)
     assert done.returncode == 4
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -97,7 +97,7 @@ def test_one_that_works_is_used_and_nothing_that_it_prints_is_seen(
     run: Run, picture: Path, cnn28: Path, delegate: Build, behaviour: str
 ) -> None:
     library = delegate(behaviour)
-    done = run("classify", "--json", "--delegate", library, picture)
+    done = run("classify", "--json", "--backend", library, picture)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
     assert done.stderr == ""
@@ -105,9 +105,9 @@ def test_one_that_works_is_used_and_nothing_that_it_prints_is_seen(
     assert answer["runtime"]["library"] == str(library)
     assert answer["runtime"]["why"]["delegate"] == "asked for"
     assert len(answer["findings"]) == len(LABELS)
-    cpu = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
+    cpu = json.loads(run("classify", "--json", "--backend", "cpu", picture).stdout)
     assert answer["findings"] == cpu["findings"]
-    verified = run("models verify", "--delegate", library, cnn28)
+    verified = run("models verify", "--backend", library, cnn28)
     assert verified.returncode == 0
     assert f"and delegate {library}" in verified.stdout
 
@@ -116,7 +116,7 @@ def test_an_edge_tpu_without_a_compiled_network_is_said_to_do_nothing(
     run: Run, picture: Path, delegate: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("WORKS")))
-    for options in ([], ["--delegate", "edgetpu"]):
+    for options in ([], ["--backend", "edgetpu"]):
         done = run("classify", "--json", *options, picture)
         assert done.returncode == 0
         assert json.loads(done.stdout)["runtime"]["delegate"] == "edgetpu"
@@ -130,7 +130,7 @@ def test_without_the_library_auto_is_silent_and_a_wish_is_refused(run: Run, pict
     assert (done.returncode, done.stderr) == (0, "")
     assert answer["runtime"]["why"]["delegate"] == "no Edge TPU's library"
     assert answer["runtime"]["not_used"] == []
-    done = run("classify", "--delegate", "edgetpu", picture)
+    done = run("classify", "--backend", "edgetpu", picture)
     assert done.returncode == 4
     assert "libedgetpu.so.1 is not installed: install libedgetpu1-std" in done.stderr
 
@@ -190,7 +190,7 @@ def test_a_library_that_does_not_fit_is_told_by_what_does_not_fit(
     words: str,
 ) -> None:
     library = stage(delegate, gcc, tmp_path)
-    done = run("classify", "--delegate", library, picture)
+    done = run("classify", "--backend", library, picture)
     assert done.returncode == 4
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -201,7 +201,7 @@ def test_a_library_that_does_not_fit_is_told_by_what_does_not_fit(
     assert "Edge TPU" in done.stderr or str(library) in done.stderr
 
 
-@pytest.mark.parametrize("option", ["--delegate", "--runtime"])
+@pytest.mark.parametrize("option", ["--backend", "--delegate", "--runtime"])
 def test_what_is_no_name_and_no_path_is_wrong_usage(run: Run, picture: Path, option: str) -> None:
     for command, *target in (("classify", picture), ("models verify",), ("doctor",)):
         done = run(command, option, "edgtpu", *target)

@@ -11,12 +11,11 @@ import pytest
 from edge_app.backends import edgetpu
 from edge_app.backends import shared_library as library
 from edge_app.backends.delegate import Delegate
+from edge_app.backends.edgetpu import VARIABLE as EDGETPU_VARIABLE
 from edge_app.backends.edgetpu import Device, EdgeTpu, devices
-from edge_app.backends.registry import EDGETPU_VARIABLE, find_delegate, find_runtime
-from edge_app.backends.session import flatbuffer_for
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.trial_results import subject
 from edge_app.core.errors import ModelError
-from edge_app.model import model_file
 from edge_app.model.model_file import ModelFile, read
 
 from ..conftest import Run
@@ -65,7 +64,8 @@ def test_a_machine_without_buses_has_no_device(tmp_path: Path) -> None:
 @pytest.fixture
 def stick(delegate: Build) -> EdgeTpu:
     """The library, as it is found by itself."""
-    return EdgeTpu(delegate("WORKS", name="lib/libedgetpu.so.1"), found=True)
+    library = delegate("WORKS", name="lib/libedgetpu.so.1")
+    return EdgeTpu(library, find_interpreter(), origin="searched")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_missing_permission_comes_with_the_rule_to_add(
     stick: EdgeTpu, monkeypatch: pytest.MonkeyPatch, kind: str, rule: str, group: str
 ) -> None:
     monkeypatch.setattr(edgetpu, "devices", lambda: [Device("/dev/node", kind, False)])
-    for fault in (stick.unavailable(), stick.refusal("")):
+    for fault in (stick.available(), stick.refusal("")):
         assert fault is not None
         assert fault.kind == "permission"
         assert "no permission for /dev/node" in fault.message
@@ -91,15 +91,15 @@ def test_a_device_that_is_there_and_refused_is_in_use_or_stuck(
     stick: EdgeTpu, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(edgetpu, "devices", lambda: [Device("/dev/node", "usb", True)])
-    assert stick.unavailable() is None
+    assert stick.available() is None
     fault = stick.refusal("busy")
     assert fault.kind == "refused"
     assert "end what else uses it" in fault.message
 
 
 def found_library() -> Path | None:
-    delegate = find_delegate()
-    return delegate.library if delegate else None
+    found = EdgeTpu.find()[0]
+    return found.library if found.installed else None
 
 
 def test_the_library_is_found_where_the_linker_finds_it(
@@ -109,7 +109,7 @@ def test_the_library_is_found_where_the_linker_finds_it(
     monkeypatch.setenv("LD_LIBRARY_PATH", f"/nowhere:{folder}")
     assert found_library() == stick.library
     monkeypatch.delenv("LD_LIBRARY_PATH")
-    assert find_delegate() is None
+    assert found_library() is None
     cache = tmp_path / "ld.so.cache"
     cache.write_bytes(b"glibc-ld.so.cache1.1\0\1\2libedgetpu.so.1\0%s\0" % bytes(stick.library))
     monkeypatch.setattr(library, "LINKER_CACHE", cache)
@@ -136,8 +136,8 @@ def test_found_by_itself_without_a_device_it_is_not_even_loaded(
     done = run("classify", picture)
     assert done.returncode == 0
     assert "no device is seen, neither on USB nor on PCIe" in done.stderr
-    assert run("classify", "--delegate", "cpu", picture).stderr == ""
-    done = run("classify", "--delegate", "edgetpu", picture)
+    assert run("classify", "--backend", "cpu", picture).stderr == ""
+    done = run("classify", "--backend", "edgetpu", picture)
     assert done.returncode == 4
     assert "no device is seen" in done.stderr
 
@@ -157,7 +157,7 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
     network = schema.ModelT.InitFromPackedBuf(flatbuffer)
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    code.customCode = model_file.EDGETPU_OPERATOR
+    code.customCode = edgetpu.OPERATOR
     network.operatorCodes.append(code)
     (graph,) = network.subgraphs
     last = graph.operators[-1]
@@ -179,10 +179,7 @@ def compiled(flatbuffer: bytes, instead: bool = True) -> bytes:
 def compiled_model(cnn28: Path, tmp_path: Path) -> ModelFile:
     model = read(cnn28)
     path = tmp_path / "compiled.tflite"
-    return model_file.write(
-        *(path, compiled(model.flatbuffer), model.manifest, model.golden),
-        check_weights=model.check_weights,
-    )
+    return model.replace(flatbuffer=compiled(model.flatbuffer)).save(path)
 
 
 def test_a_compiled_network_without_a_tpu_is_named_as_such(
@@ -190,7 +187,7 @@ def test_a_compiled_network_without_a_tpu_is_named_as_such(
 ) -> None:
     for command, *rest in (
         ("classify", "--model", compiled_model.path, picture),
-        ("classify", "--model", compiled_model.path, "--delegate", "cpu", picture),
+        ("classify", "--model", compiled_model.path, "--backend", "cpu", picture),
         ("models verify", compiled_model.path),
     ):
         done = run(command, *rest)
@@ -205,14 +202,14 @@ def test_what_the_compiler_wrote_is_named_as_such_without_a_manifest(
 ) -> None:
     path = tmp_path / "alone.tflite"
     path.write_bytes(compiled_model.flatbuffer)
-    with pytest.raises(ModelError, match="compiled for the Edge TPU and given alone"):
+    with pytest.raises(ModelError, match="without a manifest"):
         read(path)
 
 
 def test_a_compiled_network_beside_a_delegate_that_takes_none_of_it_is_refused(
     run: Run, picture: Path, compiled_model: ModelFile, delegate: Build
 ) -> None:
-    options = ("--model", compiled_model.path, "--delegate", delegate("WORKS"))
+    options = ("--model", compiled_model.path, "--backend", delegate("WORKS"))
     done = run("classify", *options, picture)
     assert done.returncode == 4
     assert "refuses the model" in done.stderr
@@ -223,21 +220,19 @@ def test_models_are_compared_by_what_the_delegate_runs(cnn28: Path, stick: EdgeT
     model = read(cnn28)
     changed = {**model.manifest, "flatbuffer": {"bytes": 8, "sha256": "0" * 64}}
     other = model._replace(manifest=changed)
-    assert subject(model, find_runtime(), stick) != subject(other, find_runtime(), stick)
+    assert subject(model, stick) != subject(other, stick)
 
 
 def with_compiled(model: ModelFile, path: Path, compiled: bytes) -> ModelFile:
     """A model file that holds a compiled network beside the other."""
     stated = {
         "compiler": "a stub",
-        "operations": {"edgetpu": 1, "cpu": 9},
+        "operations": {"accelerator": 1, "cpu": 9},
         "memory": {"on_chip": 0, "on_chip_free": 0, "off_chip": 0},
         "operators": [],
     }
-    manifest = {**model.manifest, "edgetpu": stated}
-    return model_file.write(
-        *(path, model.flatbuffer, manifest, model.golden, compiled, model.check_weights)
-    )
+    manifest = {**model.manifest, "compiled": {EdgeTpu.name: stated}}
+    return model.replace(manifest=manifest, compiled={EdgeTpu.name: compiled}).save(path)
 
 
 @pytest.fixture
@@ -247,9 +242,9 @@ def both(cnn28: Path, tmp_path: Path) -> ModelFile:
 
 
 def test_each_runs_the_network_that_is_for_it(both: ModelFile, stick: EdgeTpu) -> None:
-    assert flatbuffer_for(both, None) is both.flatbuffer
-    assert flatbuffer_for(both, Delegate(stick.library)) is both.flatbuffer
-    assert flatbuffer_for(both, stick) is both.edgetpu
+    assert find_interpreter().network(both) is both.flatbuffer
+    assert Delegate(stick.library, find_interpreter()).network(both) is both.flatbuffer
+    assert stick.network(both) is both.compiled["edgetpu"]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +270,7 @@ def test_one_file_serves_a_tpu_that_does_not_work_and_the_cpu(
     assert "holds no network compiled" not in done.stderr
     answer = json.loads(done.stdout)
     assert answer["runtime"]["delegate"] == "cpu"
-    expected = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
+    expected = json.loads(run("classify", "--json", "--backend", "cpu", picture).stdout)
     assert answer["findings"] == expected["findings"]
 
 
@@ -297,5 +292,5 @@ def test_a_tpu_that_works_runs_the_compiled_network_and_nothing_is_announced(
     assert (done.returncode, done.stderr) == (0, "")
     assert answer["runtime"]["delegate"] == "edgetpu"
     assert answer["runtime"]["why"]["delegate"] == "found, and right when tried"
-    expected = json.loads(run("classify", "--json", "--delegate", "cpu", picture).stdout)
+    expected = json.loads(run("classify", "--json", "--backend", "cpu", picture).stdout)
     assert answer["findings"] == expected["findings"]

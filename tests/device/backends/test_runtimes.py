@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.backends import registry, trial
+from edge_app.backends import trial
 from edge_app.backends.choice import open_session
-from edge_app.backends.options import Asked
-from edge_app.backends.tflite import Tflite
+from edge_app.backends.interpreters import INTERPRETERS, find_interpreter
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.tflite_runtime import TfliteRuntime
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.model.model_file import read
 
@@ -46,25 +47,24 @@ real.Interpreter = Broken
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-REAL = registry.find_runtime()
-OTHER = next(runtime for runtime in registry.RUNTIMES if runtime is not REAL)
+REAL = find_interpreter()
+OTHER = next(kind() for kind in INTERPRETERS if kind.name != REAL.name)
 
 
 def test_the_version_is_what_the_packages_metadata_says() -> None:
     from importlib.metadata import version
 
-    assert REAL.version == version(REAL.package)
-    assert REAL.label == f"{REAL.package} {version(REAL.package)}"
+    assert REAL.label == f"{REAL.distribution} {version(REAL.distribution)}"
 
 
 def test_a_runtime_that_is_not_installed_is_refused_with_the_way_to_get_it(
     run: Run, picture: Path
 ) -> None:
-    if OTHER.folder:
+    if OTHER.installed:
         pytest.skip("both runtimes are installed here")
-    done = run("classify", "--runtime", OTHER.name, picture)
+    done = run("classify", "--backend", OTHER.name, picture)
     assert done.returncode == 4
-    assert f"pip install {OTHER.package}" in done.stderr
+    assert f"pip install {OTHER.distribution}" in done.stderr
 
 
 def test_json_tells_what_was_chosen_and_why(run: Run, picture: Path) -> None:
@@ -77,7 +77,7 @@ def test_json_tells_what_was_chosen_and_why(run: Run, picture: Path) -> None:
         "threads": chosen["why"]["threads"],
     }
     assert "when tried here" in chosen["why"]["threads"] or trial.cores() == 1
-    options = ("--runtime", REAL.name, "--delegate", "cpu", "--threads", 1)
+    options = ("--backend", REAL.name, "--threads", 1)
     asked = json.loads(run("classify", "--json", *options, picture).stdout)["runtime"]
     assert set(asked["why"].values()) == {"asked for"}
     assert asked["threads"] == 1
@@ -126,7 +126,7 @@ def test_where_the_preferred_runtime_does_not_work_the_other_answers(
     assert answer["findings"] == expected
     assert answer["runtime"]["name"] == "tflite"
     assert [refused["kind"] for refused in answer["runtime"]["not_used"]] == [kind]
-    done = run("classify", "--runtime", "litert", picture)
+    done = run("classify", "--backend", "litert", picture)
     assert done.returncode == 4
     assert done.stdout == ""
 
@@ -138,10 +138,10 @@ def test_a_numpy_that_a_runtime_was_not_built_for_is_told_with_both_versions(
 
     monkeypatch.setattr(np, "__version__", "2.4.6")
     said = "<built-in method> returned a result with an exception set; numpy.core.multiarray failed"
-    explained = Tflite().explain(said)
+    explained = TfliteRuntime().misfit(said)
     assert explained is not None
     assert "numpy 2.4.6 is installed: pip install 'numpy<2'" in explained
-    assert Tflite().explain("something else") is None
+    assert TfliteRuntime().misfit("something else") is None
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "x", "1e3", "3601"])
@@ -158,12 +158,12 @@ def test_where_no_process_can_be_started_the_cpu_answers_untried(
     cnn28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    session, choice = open_session(read(cnn28), Asked())
+    session, choice = open_session(read(cnn28), BackendOptions())
     assert session.threads == 1
     assert choice.why["threads"] == "not measured"
     (note,) = choice.notes
     assert "no other process can be started to try it: No such file" in note
-    assert note.endswith(f"using {choice.runtime.label} all the same")
+    assert note.endswith(f"using {choice.backend.label} all the same")
 
 
 def test_the_current_folders_files_are_not_run_by_a_trial(

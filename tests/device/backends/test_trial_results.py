@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.backends import registry, trial
-from edge_app.backends import trial_results as verdict
-from edge_app.backends.choice import tried
+from edge_app.backends import trial, trial_results
+from edge_app.backends.choice import result_of
 from edge_app.backends.delegate import Delegate
 from edge_app.backends.fault import ABSENT, CRASH, HANG, NO_DEVICE, Fault
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.package import Package
 from edge_app.backends.trial_results import TrialResult, remember, remembered, subject
 from edge_app.model.model_file import SHIPPED, ModelFile, read
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-RUNTIME = registry.find_runtime()
+RUNTIME = find_interpreter()
 WORKS = TrialResult(None, 1.0, {1: 1.8, 2: 1.0})
 
 
@@ -35,7 +36,7 @@ def model(cnn28: Path) -> ModelFile:
 def library(tmp_path: Path) -> Delegate:
     path = tmp_path / "delegate.so"
     path.write_bytes(b"first")
-    return Delegate(path)
+    return Delegate(path, RUNTIME)
 
 
 @pytest.fixture
@@ -48,8 +49,8 @@ def trials(monkeypatch: pytest.MonkeyPatch) -> list[TrialResult]:
 
 def test_it_is_tried_once(model: ModelFile, trials: list[TrialResult]) -> None:
     trials += [WORKS]
-    assert tried(model, RUNTIME, None) == WORKS
-    assert tried(model, RUNTIME, None) == WORKS
+    assert result_of(model, RUNTIME) == WORKS
+    assert result_of(model, RUNTIME) == WORKS
     assert trials == []
 
 
@@ -68,7 +69,7 @@ def install_a_library(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def update_the_runtime(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(RUNTIME), "version", "99.0")
+    monkeypatch.setattr(Package, "version", "99.0")
 
 
 def update_numpy(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +77,11 @@ def update_numpy(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def update_the_application(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "__version__", "99.0")
+    monkeypatch.setattr(trial_results, "__version__", "99.0")
 
 
 def move_the_card(library: Delegate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "_processor", lambda: ["aarch64", 4, {}])
+    monkeypatch.setattr(trial_results, "_processor", lambda: ["aarch64", 4, {}])
 
 
 @pytest.mark.parametrize(
@@ -104,16 +105,16 @@ def test_what_changes_is_tried_again(
 ) -> None:
     crash = TrialResult(Fault(CRASH, "crashes"))
     trials += [crash, WORKS]
-    assert tried(model, RUNTIME, library) == crash
-    assert tried(model, RUNTIME, library) == crash
+    assert result_of(model, library) == crash
+    assert result_of(model, library) == crash
     change(library, monkeypatch)
-    assert tried(model, RUNTIME, library) == WORKS
+    assert result_of(model, library) == WORKS
 
 
 def test_another_model_is_tried_for_itself(model: ModelFile, trials: list[TrialResult]) -> None:
     trials += [WORKS, TrialResult(None)]
-    assert tried(model, RUNTIME, None) == WORKS
-    assert tried(read(SHIPPED / "cxr-lite0-128.tflite"), RUNTIME, None) == TrialResult(None)
+    assert result_of(model, RUNTIME) == WORKS
+    assert result_of(read(SHIPPED / "cxr-lite0-128.tflite"), RUNTIME) == TrialResult(None)
 
 
 def test_a_fault_is_forgotten_at_the_next_start_of_the_machine_and_success_is_not(
@@ -124,8 +125,8 @@ def test_a_fault_is_forgotten_at_the_next_start_of_the_machine_and_success_is_no
 ) -> None:
     trials += [TrialResult(Fault(HANG, "hangs")), WORKS]
     for boot, expected in (("a", HANG), ("a", HANG), ("b", None), ("c", None)):
-        monkeypatch.setattr(verdict, "_boot", lambda boot=boot: boot)
-        fault = tried(model, RUNTIME, library).fault
+        monkeypatch.setattr(trial_results, "_boot", lambda boot=boot: boot)
+        fault = result_of(model, library).fault
         assert (fault.kind if fault else None) == expected
 
 
@@ -135,15 +136,15 @@ def test_what_passes_is_not_remembered(
 ) -> None:
     """A device is plugged in, a library installed: nothing to be waited for."""
     trials += [TrialResult(Fault(kind, "not there")), WORKS]
-    assert tried(model, RUNTIME, library).fault is not None
-    assert tried(model, RUNTIME, library) == WORKS
+    assert result_of(model, library).fault is not None
+    assert result_of(model, library) == WORKS
 
 
 def test_doctor_can_ask_again(model: ModelFile, trials: list[TrialResult]) -> None:
     trials += [WORKS, TrialResult(None, 0.0, {1: 9.0})]
-    tried(model, RUNTIME, None)
-    assert tried(model, RUNTIME, None, again=True).milliseconds == {1: 9.0}
-    assert tried(model, RUNTIME, None).milliseconds == {1: 9.0}
+    result_of(model, RUNTIME)
+    assert result_of(model, RUNTIME, again=True).milliseconds == {1: 9.0}
+    assert result_of(model, RUNTIME).milliseconds == {1: 9.0}
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "/proc", "relative", ""])
@@ -154,9 +155,9 @@ def test_without_a_place_to_keep_it_it_is_tried_each_time(
     monkeypatch.setenv("HOME", "/dev/null")
     trials += [WORKS, WORKS]
     for _ in range(2):
-        assert tried(model, RUNTIME, None) == WORKS
+        assert result_of(model, RUNTIME) == WORKS
     assert trials == []
-    assert verdict.folder() is None or place == "/proc"  # which only a write can tell
+    assert trial_results.folder() is None or place == "/proc"  # which only a write can tell
 
 
 def test_memory_stands_in_for_a_read_only_disk(
@@ -166,8 +167,8 @@ def test_memory_stands_in_for_a_read_only_disk(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "memory"))
     trials += [WORKS]
     for _ in range(2):
-        assert tried(model, RUNTIME, None) == WORKS
-    assert verdict.folder() == tmp_path / "memory/edge-cxr/verdicts"
+        assert result_of(model, RUNTIME) == WORKS
+    assert trial_results.folder() == tmp_path / "memory/edge-cxr/verdicts"
 
 
 def test_a_home_that_nobody_knows_is_no_relative_folder(
@@ -177,7 +178,7 @@ def test_a_home_that_nobody_knows_is_no_relative_folder(
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 12345678)
     monkeypatch.chdir(tmp_path)
-    assert remember(subject(model, RUNTIME, None), WORKS) is None
+    assert remember(subject(model, RUNTIME), WORKS) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -221,11 +222,11 @@ def test_a_record_of_something_else_is_no_verdict(record: object) -> None:
 
 
 def test_the_folder_does_not_grow_without_end() -> None:
-    for number in range(verdict.KEPT + 20):
+    for number in range(trial_results.KEPT + 20):
         path = remember({"number": number}, WORKS)
     assert path is not None
-    assert len(list(path.parent.iterdir())) == verdict.KEPT
-    assert remembered({"number": verdict.KEPT + 19}) == WORKS
+    assert len(list(path.parent.iterdir())) == trial_results.KEPT
+    assert remembered({"number": trial_results.KEPT + 19}) == WORKS
 
 
 @pytest.mark.parametrize(

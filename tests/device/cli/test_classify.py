@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
-from edge_app.labels import LABELS
 from edge_app.model.model_file import read
+from train.labels import LABELS
 
 from ..conftest import Run
 

@@ -14,7 +14,7 @@ from edge_app.comparison.compare import METRICS, compare
 from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Evaluated
-from edge_app.labels import FINDINGS, LABELS
+from train.labels import FINDINGS, LABELS
 
 from ..reports import FLOAT, answers, compared, nearly, report, with_logits
 

@@ -16,7 +16,7 @@ from edge_app.comparison.gates import judge
 from edge_app.comparison.html import page
 from edge_app.evaluation import report as reports
 from edge_app.evaluation.report import Evaluated
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 from ..conftest import Run
 from ..reports import FLOAT, answers, compared, nearly, report, with_logits

@@ -16,8 +16,8 @@ from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import GateResult, Gates, judge, record
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
-from edge_app.labels import LABELS
 from edge_app.model.model_file import read
+from train.labels import LABELS
 
 from ..reports import answers, compared, nearly, with_logits
 

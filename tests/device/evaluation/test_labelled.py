@@ -15,7 +15,7 @@ from PIL import Image
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation import labelled
 from edge_app.evaluation.labelled import Labelled, find_labels, load
-from edge_app.labels import LABELS
+from train.labels import LABELS
 
 
 def folder_of(root: Path, text: str | bytes, images: tuple[str, ...] = ("a.png", "b.png")) -> Path:
@@ -33,7 +33,7 @@ def findings(found: Labelled) -> dict[str, set[str]]:
 
 def test_a_plain_csv_names_images_labels_and_patients(tmp_path: Path) -> None:
     text = "patient,image,labels\nx,a.png,Mass|Edema\nx,sub/b.png, No Finding \n"
-    found = load(folder_of(tmp_path / "clinic", text, ("a.png", "sub/b.png")))
+    found = load(folder_of(tmp_path / "clinic", text, ("a.png", "sub/b.png")), LABELS)
     assert findings(found) == {"a.png": {"Mass", "Edema"}, "sub/b.png": {"No Finding"}}
     assert [image.patient for image in found.images] == ["x", "x"]
     assert [image.path.name for image in found.images] == ["a.png", "b.png"]
@@ -43,7 +43,7 @@ def test_a_plain_csv_names_images_labels_and_patients(tmp_path: Path) -> None:
 
 
 def test_without_patients_each_image_is_its_own(tmp_path: Path) -> None:
-    found = load(folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n"))
+    found = load(folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n"), LABELS)
     assert [image.patient for image in found.images] == ["a.png", "b.png"]
     assert not found.tells_patients
 
@@ -59,7 +59,10 @@ def test_without_patients_each_image_is_its_own(tmp_path: Path) -> None:
     ids=["byte order mark", "Windows", "quoted and blank lines", "twice the same"],
 )
 def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> None:
-    assert findings(load(folder_of(tmp_path, text))) == {"a.png": {"Mass"}, "b.png": {"Edema"}}
+    assert findings(load(folder_of(tmp_path, text), LABELS)) == {
+        "a.png": {"Mass"},
+        "b.png": {"Edema"},
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,13 +92,13 @@ def test_a_fault_of_the_csv_is_one_line_with_its_place(
     tmp_path: Path, text: str | bytes, words: str
 ) -> None:
     with pytest.raises(DatasetError, match=words) as caught:
-        load(folder_of(tmp_path, text))
+        load(folder_of(tmp_path, text), LABELS)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_missing_or_unlabelled_is_left_out_with_its_split(tmp_path: Path) -> None:
     text = "image,labels\na.png,Mass\nb.png, \nc.png,Mass\n"
-    found = load(folder_of(tmp_path, text))
+    found = load(folder_of(tmp_path, text), LABELS)
     assert [image.name for image in found.images] == ["a.png"]
     assert {(each.name, each.reason) for each in found.left_out} == {
         ("b.png", "unlabelled"),
@@ -108,8 +111,8 @@ def test_a_missing_image_moves_no_patient_to_another_split(
     tmp_path: Path, make_nih: Callable[..., Path]
 ) -> None:
     rows = [(f"{p}.png", "Mass", p) for p in range(60)]
-    whole = load(make_nih(tmp_path / "whole", rows, size=(2, 2)))
-    some = load(make_nih(tmp_path / "some", rows, size=(2, 2), missing=["3.png", "40.png"]))
+    whole = load(make_nih(tmp_path / "whole", rows, size=(2, 2)), LABELS)
+    some = load(make_nih(tmp_path / "some", rows, size=(2, 2), missing=["3.png", "40.png"]), LABELS)
     expected = {image.name: image.split for image in whole.images}
     assert {each.name: each.split for each in [*some.images, *some.left_out]} == expected
 
@@ -118,7 +121,7 @@ def test_images_of_no_official_list_are_in_no_split(
     tmp_path: Path, make_nih: Callable[..., Path]
 ) -> None:
     rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2), ("3.png", "Mass", 3)]
-    found = load(make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["2.png"]))
+    found = load(make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["2.png"]), LABELS)
     assert found.has_test_list
     assert [each.split for each in found.left_out] == [None]
 
@@ -127,9 +130,9 @@ def test_the_csv_may_be_elsewhere(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "images", "image,labels\na.png,Mass\n")
     other = tmp_path / "other.csv"
     other.write_text("image,labels\nb.png,Edema\n")
-    assert findings(load(folder, other)) == {"b.png": {"Edema"}}
+    assert findings(load(folder, LABELS, other)) == {"b.png": {"Edema"}}
     with pytest.raises(DatasetError, match=r"none\.csv: no such file"):
-        load(folder, tmp_path / "none.csv")
+        load(folder, LABELS, tmp_path / "none.csv")
 
 
 def test_which_csv_holds_the_labels(tmp_path: Path) -> None:
@@ -151,15 +154,15 @@ def test_a_list_too_long_to_be_one_is_refused(
     folder = folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n")
     monkeypatch.setattr(labelled, "MAX_IMAGES", 1)
     with pytest.raises(DatasetError, match="line 3: more than 1 images"):
-        load(folder)
+        load(folder, LABELS)
     monkeypatch.setattr(labelled, "MAX_CSV_BYTES", 10)
     with pytest.raises(DatasetError, match="is larger than 10 bytes"):
-        load(folder)
+        load(folder, LABELS)
 
 
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere: is no folder"):
-        load(tmp_path / "nowhere")
+        load(tmp_path / "nowhere", LABELS)
 
 
 @given(st.binary(max_size=200))
@@ -171,4 +174,11 @@ def test_any_bytes_are_a_csv_or_a_dataset_error(
     for beginning in (b"", b"image,labels,patient\n"):
         (folder / "labels.csv").write_bytes(beginning + data)
         with suppress(DatasetError):
-            assert not load(folder).images
+            assert not load(folder, LABELS).images
+
+
+def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
+    text = "image,labels\na.png,none\nb.png,Scar\nc.png,\n"
+    found = load(folder_of(tmp_path, text), ("Cavity", "Scar"))
+    assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
+    assert [(each.name, each.reason) for each in found.left_out] == [("c.png", "missing")]

@@ -27,7 +27,9 @@ from edge_app.evaluation.report import (
     write,
 )
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.labels import LABELS
+from edge_app.model.labels import NORMAL, Label, Labels
+from edge_app.model.manifest_types import Head
+from train.labels import LABELS, NIH
 
 COUNT = 240
 
@@ -55,6 +57,7 @@ def make(answers: Evaluated, **changes: Any) -> Report:
         "specificity": [0.5] * count,
     }
     facts: dict[str, Any] = {
+        "labels": NIH,
         "model": {"name": "m", "format": "int8", "sha256": "0" * 64},
         "dataset": {"name": "d", "split": "test", "digest": "1" * 64},
         "runtime": {"name": "litert", "version": "0"},
@@ -335,3 +338,69 @@ def test_the_data_digest_knows_order_no_more_than_it_must() -> None:
     assert dataset_digest(images[::-1], digests[::-1], targets[::-1]) == digest
     assert dataset_digest(images, digests[::-1], targets) != digest
     assert dataset_digest(images, digests, targets[::-1]) != digest
+
+
+# --- labels of any model -------------------------------------------------------------------------
+
+OTHERS = Labels([Label("Cavity"), Label("Healthy", NORMAL), Label("Scar")])
+
+
+def of_others(head: Head, **changes: Any) -> Report:
+    generator = np.random.default_rng(5)
+    targets = np.eye(3, dtype=np.uint8)[generator.integers(0, 3, COUNT)]
+    logits = (generator.normal(size=targets.shape) + 2 * targets).astype(np.float32)
+    names = np.array([f"{i}.png" for i in range(COUNT)])
+    evaluated = Evaluated(names, names, targets, logits)
+    thirds = {key: [1 / 3] * 3 for key in ("thresholds", "sensitivity", "specificity")}
+    return make(
+        evaluated,
+        labels=OTHERS,
+        head=head,
+        calibration={"slope": [1.0] * 3, "intercept": [0.0, 0.5, -0.5]},
+        operating_points={"balanced": thirds},
+        **changes,
+    )
+
+
+def test_kinds_and_head_are_in_a_report_and_read_back(tmp_path: Path) -> None:
+    for head in ("independent", "exclusive"):
+        made = of_others(head)
+        write(made, tmp_path / "report.json")
+        again = read(tmp_path / "report.json")
+        assert (again.labels, again.head) == (OTHERS, head)
+        assert again.content["macro"]["over"] == "the 2 findings that are computable"
+
+
+def test_exclusive_labels_are_judged_by_their_softmax_one_against_the_rest() -> None:
+    made = of_others("exclusive")
+    log_odds = made.evaluated.logits.astype(np.float64) + [0.0, 0.5, -0.5]
+    shares = np.exp(log_odds) / np.exp(log_odds).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(made.calibrated(made.evaluated.logits), shares)
+    for channel, label in enumerate(OTHERS.names):
+        truth, given = made.evaluated.targets[:, channel] == 1, shares[:, channel]
+        pairs = given[truth][:, np.newaxis] > given[~truth]
+        assert row(made, label)["auroc"]["value"] == pytest.approx(pairs.mean(), abs=2e-6)
+        assert row(made, label)["confusion"]["tp"] == ((given >= 1 / 3) & truth).sum()
+
+
+def test_a_report_of_version_1_has_the_kinds_that_its_names_tell(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write(make(evaluated()), path)
+    content = json.loads(path.read_text())
+    content["schema_version"] = 1
+    del content["head"]
+    for each in content["labels"]:
+        del each["kind"]
+    path.write_text(json.dumps(content))
+    again = read(path)
+    assert (again.labels.names, again.labels.normal) == (LABELS, NIH.normal)
+    assert (again.head, again.content["schema_version"]) == ("independent", 2)
+
+
+@pytest.mark.parametrize("change", [{"head": "other"}, {"labels": [{"label": "a", "kind": "b"}]}])
+def test_a_report_of_an_unknown_kind_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "report.json"
+    write(make(evaluated()), path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ReportError, match="no kind that is known"):
+        read(path)

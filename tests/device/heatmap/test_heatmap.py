@@ -15,9 +15,9 @@ from PIL import Image
 from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
 from edge_app.pipeline.heatmaps import file_name
 from tests.device.conftest import Run
+from train.labels import LABELS
 
 MASS = LABELS.index("Mass")
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from edge_app.classifier import Finding, Findings
 from edge_app.heatmap.colours import INFERNO, coloured
 from edge_app.heatmap.maps import evidence, peak, shown
-from edge_app.labels import LABELS
+from edge_app.model.labels import FINDING, NORMAL
+from train.labels import LABELS
 
 SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])
 
@@ -58,6 +59,7 @@ def findings(**scores: tuple[float, float | None]) -> Findings:
             0.0,
             *(value := scores.get(label.replace(" ", "_"), (0.01, 0.5))),
             None if value[1] is None else value[0] >= value[1],
+            NORMAL if label == "No Finding" else FINDING,
         )
         for label in LABELS
     ]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_app.backends import edgetpu, trial
+from edge_app.backends.edgetpu import VARIABLE as EDGETPU_VARIABLE
 from edge_app.backends.edgetpu import Device
-from edge_app.backends.options import Asked
-from edge_app.backends.registry import EDGETPU_VARIABLE, find_runtime
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.protocol import Backend
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.backends.trial_results import TrialResult
 from edge_app.inspection import doctor
+from edge_app.model.model_file import ModelFile
 
 from ..backends.conftest import Build
 from ..conftest import Run
@@ -65,15 +67,15 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
 ) -> None:
     waited = []
 
-    def run_with_short_patience(model: Any, runtime: Any, library: Any) -> TrialResult:
-        monkeypatch.setenv(SECONDS_VARIABLE, "2" if library else "60")
-        waited.extend([library] * bool(library))
-        return trial_run(model, runtime, library)
+    def run_with_short_patience(model: ModelFile, backend: Backend) -> TrialResult:
+        monkeypatch.setenv(SECONDS_VARIABLE, "2" if backend.exclusive else "60")
+        waited.extend([backend] * backend.exclusive)
+        return trial_run(model, backend)
 
     trial_run = trial.run
     monkeypatch.setattr(trial, "run", run_with_short_patience)
     monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("HANGS")))
-    assert doctor.examine(Asked(runtime=find_runtime().name), as_json=True) == 0
+    assert doctor.examine(BackendOptions(f"auto:{find_interpreter().name}"), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["delegate"]["fault"]["kind"] == "hang"
     assert found["ok"] is True
@@ -87,18 +89,18 @@ def test_missing_permission_is_told_with_the_rule_to_add(
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
     node = "/dev/bus/usb/001/004"
     monkeypatch.setattr(edgetpu, "devices", lambda: [Device(node, "usb", False)])
-    assert doctor.examine(Asked(), as_json=False) == 0
+    assert doctor.examine(BackendOptions(), as_json=False) == 0
     said = text_of(capsys.readouterr().out)
     assert f"no permission for {node}: put SUBSYSTEM==" in said
     assert "/etc/udev/rules.d/60-edgetpu.rules, run sudo usermod -aG plugdev $USER" in said
 
 
 def test_a_delegate_that_is_asked_for_has_to_work(run: Run, delegate: Build) -> None:
-    done = run("doctor", "--delegate", delegate("CRASHES_AT_ONCE"))
+    done = run("doctor", "--backend", delegate("CRASHES_AT_ONCE"))
     assert done.returncode == 4
     assert "crashes (SIGSEGV) while making the delegate" in text_of(done.stdout)
     assert "verdict NOT ready" in text_of(done.stdout)
-    done = run("doctor", "--delegate", delegate("WORKS"))
+    done = run("doctor", "--backend", delegate("WORKS"))
     assert done.returncode == 0
     assert "on the delegate external" in text_of(done.stdout)
 

@@ -20,8 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_app import DISCLAIMER
 from edge_app.core.errors import ModelError
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.labels import LABELS
-from edge_app.model import model_file
+from edge_app.model import archive, model_file
 from edge_app.model.input_check import (
     ASPECT,
     BLANK,
@@ -35,6 +34,7 @@ from edge_app.model.input_check import (
 from edge_app.model.model_file import ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
 from tests.device.conftest import Run
+from train.labels import LABELS
 
 Picture = NDArray[np.uint8]
 
@@ -199,7 +199,7 @@ def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(
 ) -> None:
     model = read(cnn28)
     stated = {key: value for key, value in model.manifest.items() if key != "input_check"}
-    bare = model_file.write(tmp_path / "bare.tflite", model.flatbuffer, stated, model.golden)
+    bare = model.replace(manifest=stated, check_weights=None).save(tmp_path / "bare.tflite")
     done = run("classify", "--json", "--model", bare.path, letter)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
@@ -264,24 +264,22 @@ def with_check(cnn28: Path, tmp_path: Path) -> ModelFile:
         "limits_from": "nothing",
         "flagged": 0.0,
     }  # fmt: skip
-    return model_file.write(
-        *(tmp_path / "with.tflite", model.flatbuffer, {**model.manifest, "input_check": facts}),
-        golden=model.golden,
-        check_weights=weights().to_bytes(),
-    )
+    manifest = {**model.manifest, "input_check": facts}
+    made = model.replace(manifest=manifest, check_weights=weights().to_bytes())
+    return made.save(tmp_path / "with.tflite")
 
 
 def rewritten(model: ModelFile, **changed: bytes | None) -> Path:
     """The same file with other members; None leaves one out."""
-    names = {"weights": model_file.CHECK_MEMBER, "manifest": "manifest.json"}
+    names = {"weights": archive.CHECK, "manifest": "manifest.json"}
     members = {names[key]: data for key, data in changed.items()}
-    with zipfile.ZipFile(model.path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()} | members
+    with zipfile.ZipFile(model.path) as file:
+        parts = {name: file.read(name) for name in file.namelist()} | members
     buffer = io.BytesIO(model.flatbuffer)
-    with zipfile.ZipFile(buffer, "a") as archive:
+    with zipfile.ZipFile(buffer, "a") as file:
         for name, data in parts.items():
             if data is not None:
-                archive.writestr(name, data)
+                file.writestr(name, data)
     path = model.path.with_name("rewritten.tflite")
     path.write_bytes(buffer.getvalue())
     return path
@@ -335,7 +333,4 @@ def test_a_check_that_does_not_fit_is_refused(
 def test_weights_that_are_no_numbers_are_refused(with_check: ModelFile) -> None:
     bad = weights()._replace(output_bias=np.full(1 + len(KINDS), np.nan, np.float32))
     with pytest.raises(ModelError, match="no weights"):
-        model_file.write(
-            *(with_check.path, with_check.flatbuffer, with_check.manifest, with_check.golden),
-            check_weights=bad.to_bytes(),
-        )
+        with_check.replace(check_weights=bad.to_bytes())

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema
@@ -18,41 +19,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
 from edge_app.core.errors import InvalidError, ModelError
-from edge_app.labels import LABELS
+from edge_app.model import archive, model_file
 from edge_app.model import manifest_check_generated as manifest_check
-from edge_app.model import model_file
-from edge_app.model.model_file import (
-    EDGETPU_MEMBER,
-    MEMBERS,
-    SHIPPED,
-    ModelFile,
-    needs_edgetpu,
-    read,
-    write,
-)
+from edge_app.model.model_file import SHIPPED, ModelFile, read
+from train.labels import LABELS
 
 
 def bare() -> bytes:
     """The small shipped model without its input check, which has tests of its own."""
     shipped = read(SHIPPED / "cxr-cnn28.tflite")
     stated = {key: value for key, value in shipped.manifest.items() if key != "input_check"}
-    whole, _ = model_file.assemble(shipped.path, shipped.flatbuffer, stated, shipped.golden)
-    return whole
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "bare.tflite")
+        shipped.replace(manifest=stated, check_weights=None).save(path)
+        return path.read_bytes()
 
 
 WHOLE = bare()
 SCHEMA = json.loads((Path(model_file.__file__).parent / "manifest.schema.json").read_text())
 
+REQUIRED = archive.REQUIRED | {archive.GOLDEN_MAP}
+
 Manifest = dict[str, Any]
 
 
 def members() -> dict[str, bytes]:
-    with zipfile.ZipFile(BytesIO(WHOLE)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(BytesIO(WHOLE)) as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
 def manifest() -> Manifest:
@@ -66,9 +62,9 @@ def assemble(parts: list[tuple[str, bytes]], flatbuffer: bytes = FLATBUFFER) -> 
     buffer = BytesIO(flatbuffer)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a second member of one name is what one test wants
-        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as file:
             for name, data in parts:
-                archive.writestr(name, data)
+                file.writestr(name, data)
     return buffer.getvalue()
 
 
@@ -94,27 +90,46 @@ def refused(tmp_path: Path, data: bytes, words: str) -> None:
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     model = read_bytes(tmp_path, WHOLE)
-    again = write(tmp_path / "again.tflite", model.flatbuffer, model.manifest, model.golden)
+    again = model.save(tmp_path / "again.tflite")
+    assert again.path == tmp_path / "again.tflite"
     assert again.manifest == model.manifest
     assert again.flatbuffer == model.flatbuffer
     np.testing.assert_array_equal(again.golden.maps, model.golden.maps)
-    assert read(tmp_path / "again.tflite").sha256 == model.sha256
+    assert read(tmp_path / "again.tflite").manifest == model.manifest
+
+
+def test_parts_are_replaced_in_memory_and_saved_when_asked(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    renamed = model.replace(manifest={**model.manifest, "name": "other"})
+    assert renamed.name == "other"
+    assert read(model.path).name == model.name
+    renamed.save()
+    assert read(model.path).name == "other"
+
+
+def test_what_does_not_fit_is_neither_made_nor_written(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    with pytest.raises(ModelError, match="default operating point"):
+        model.replace(manifest={**model.manifest, "default_operating_point": "none"})
+    with pytest.raises(ModelError, match="does not hold 4 tensors"):
+        model.replace(golden=model.golden._replace(logits=model.golden.logits[:, :3]))
+    assert model.path.read_bytes() == WHOLE
 
 
 def test_writing_the_same_parts_gives_the_same_bytes(tmp_path: Path) -> None:
     model = read_bytes(tmp_path, WHOLE)
     for name in ("a", "b"):
-        write(tmp_path / name, model.flatbuffer, model.manifest, model.golden)
+        model.save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_an_ordinary_interpreter_and_an_ordinary_unzip_open_the_file(tmp_path: Path) -> None:
-    interpreter = find_runtime().interpreter(model_content=WHOLE)
+    interpreter = find_interpreter().interpreter(model_content=WHOLE)
     interpreter.allocate_tensors()
     assert len(interpreter.get_output_details()) == 2
-    with zipfile.ZipFile(SHIPPED / "cxr-cnn28.tflite") as archive:
-        assert archive.testzip() is None
-        assert archive.read("labels.txt").decode().split("\n")[:-1] == list(LABELS)
+    with zipfile.ZipFile(SHIPPED / "cxr-cnn28.tflite") as file:
+        assert file.testzip() is None
+        assert file.read("labels.txt").decode().split("\n")[:-1] == list(LABELS)
 
 
 def test_no_golden_vector_is_a_patients_picture() -> None:
@@ -185,13 +200,15 @@ def test_a_member_that_does_not_belong_is_refused_by_name(tmp_path: Path, name: 
 
 def test_a_missing_and_a_doubled_member_are_refused(tmp_path: Path) -> None:
     parts = members()
-    for name in MEMBERS:
+    for name in REQUIRED:
         rest = [(key, value) for key, value in parts.items() if key != name]
         refused(tmp_path, assemble(rest), name)
     refused(tmp_path, assemble([*parts.items(), ("labels.txt", b"other\n")]), "second member")
 
 
-@pytest.mark.parametrize("name", sorted(MEMBERS | {EDGETPU_MEMBER}))
+@pytest.mark.parametrize(
+    "name", sorted({*REQUIRED, archive.compiled_member("some-chip"), archive.CHECK})
+)
 def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path: Path, name: str) -> None:
     parts = members() | {name: bytes(40 << 20)}
     data = assemble(list(parts.items()))
@@ -214,113 +231,124 @@ def test_a_changed_network_is_refused_by_its_digest(tmp_path: Path) -> None:
 
 
 def test_a_newer_manifest_asks_for_an_update(tmp_path: Path) -> None:
-    refused(tmp_path, with_manifest(lambda m: m.update(schema_version=2)), "version 2: update")
+    refused(tmp_path, with_manifest(lambda m: m.update(schema_version=3)), "version 3: update")
 
 
-COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test, that names edgetpu-custom-op"
-MAPPING = {
+COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test"
+ACCOUNT = {
     "compiler": "16.0.0-stand-in",
-    "operations": {"edgetpu": 10, "cpu": 0},
+    "operations": {"accelerator": 10, "cpu": 0},
     "memory": {"on_chip": 409600, "on_chip_free": 6815744, "off_chip": 0},
-    "operators": [{"operator": "CONV_2D", "count": 10, "status": "Mapped to Edge TPU"}],
+    "operators": [{"operator": "CONV_2D", "count": 10, "status": "Mapped"}],
 }
+MEMBER = "compiled/some-chip.tflite"
 
 
-def with_edgetpu(tmp_path: Path) -> ModelFile:
+def with_compiled(tmp_path: Path) -> ModelFile:
     model = read_bytes(tmp_path, WHOLE)
-    told = model.manifest | {"edgetpu": MAPPING}
-    return write(tmp_path / "both.tflite", model.flatbuffer, told, model.golden, COMPILED)
+    manifest = {**model.manifest, "compiled": {"some-chip": ACCOUNT}}
+    both = model.replace(manifest=manifest, compiled={"some-chip": COMPILED})
+    return both.save(tmp_path / "both.tflite")
 
 
-def edgetpu_parts(tmp_path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(with_edgetpu(tmp_path).path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+def parts_with_compiled(tmp_path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(with_compiled(tmp_path).path) as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
 def told(parts: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
-    """The same members with another `edgetpu` in the manifest; "" takes a part out."""
+    """The same members with another account of the compilation; "" takes a part out."""
     changed = json.loads(parts["manifest.json"])
-    changed["edgetpu"] |= changes
-    changed["edgetpu"] = {key: value for key, value in changed["edgetpu"].items() if value != ""}
+    account = changed["compiled"]["some-chip"] | changes
+    kept = {key: value for key, value in account.items() if value != ""}
+    changed["compiled"]["some-chip"] = kept
     return parts | {"manifest.json": json.dumps(changed).encode()}
 
 
-def test_a_file_without_a_network_for_the_edge_tpu_is_as_good_as_ever(tmp_path: Path) -> None:
-    assert "edgetpu" not in manifest()
-    assert read_bytes(tmp_path, WHOLE).edgetpu is None
+def test_a_file_without_a_compiled_network_is_as_good_as_ever(tmp_path: Path) -> None:
+    assert "compiled" not in manifest()
+    assert read_bytes(tmp_path, WHOLE).compiled == {}
 
 
-def test_a_network_for_the_edge_tpu_is_read_back_beside_the_cpus(tmp_path: Path) -> None:
-    both = with_edgetpu(tmp_path)
+def test_a_compiled_network_is_read_back_beside_the_cpus(tmp_path: Path) -> None:
+    both = with_compiled(tmp_path)
     again = read(both.path)
-    assert again.edgetpu == both.edgetpu == COMPILED
+    assert again.compiled == both.compiled == {"some-chip": COMPILED}
     assert again.flatbuffer == FLATBUFFER
-    assert again.manifest["edgetpu"]["compiled_from"] == again.sha256
-    once_more = write(
-        tmp_path / "b.tflite", again.flatbuffer, again.manifest, again.golden, again.edgetpu
-    )
-    assert once_more.path.read_bytes() == both.path.read_bytes()
-    assert self_test(Session(again, find_runtime())).logits == 0
+    assert again.manifest["compiled"]["some-chip"]["compiled_from"] == again.sha256
+    assert again.save(tmp_path / "b.tflite").path.read_bytes() == both.path.read_bytes()
+    assert self_test(find_interpreter().open(again)).logits == 0
 
 
-def test_a_damaged_or_exchanged_network_for_the_edge_tpu_is_refused(tmp_path: Path) -> None:
-    parts = edgetpu_parts(tmp_path)
+def test_one_model_can_be_compiled_for_several(tmp_path: Path) -> None:
+    first = with_compiled(tmp_path)
+    account = {"compiler": "2"}
+    manifest = {**first.manifest, "compiled": {**first.manifest["compiled"], "other": account}}
+    several = first.replace(manifest=manifest, compiled={**first.compiled, "other": COMPILED})
+    assert read(several.save().path).compiled == {"some-chip": COMPILED, "other": COMPILED}
+
+
+def test_a_damaged_or_exchanged_compiled_network_is_refused(tmp_path: Path) -> None:
+    parts = parts_with_compiled(tmp_path)
     for changed in (COMPILED + b"!", COMPILED.replace(b"test", b"hand"), b""):
-        data = assemble(list((parts | {EDGETPU_MEMBER: changed}).items()))
-        refused(tmp_path, data, "edgetpu.tflite is not the manifest's.*copy the file again")
+        data = assemble(list((parts | {MEMBER: changed}).items()))
+        refused(tmp_path, data, f"{MEMBER} is not the manifest's.*copy the file again")
 
 
 def test_one_compiled_from_another_network_is_refused(tmp_path: Path) -> None:
-    parts = told(edgetpu_parts(tmp_path), compiled_from="0" * 64)
+    parts = told(parts_with_compiled(tmp_path), compiled_from="0" * 64)
     refused(tmp_path, assemble(list(parts.items())), "compiled from another one: compile it again")
+    other = FLATBUFFER[:-1] + bytes([FLATBUFFER[-1] ^ 1])
+    with pytest.raises(ModelError, match="compiled from another one: compile it again"):
+        with_compiled(tmp_path).replace(flatbuffer=other)
 
 
 def test_one_without_the_other_is_refused(tmp_path: Path) -> None:
-    parts = edgetpu_parts(tmp_path)
-    without_member = [(name, data) for name, data in parts.items() if name != EDGETPU_MEMBER]
-    refused(tmp_path, assemble(without_member), "ZIP is without edgetpu.tflite")
+    parts = parts_with_compiled(tmp_path)
+    without_member = [(name, data) for name, data in parts.items() if name != MEMBER]
+    refused(tmp_path, assemble(without_member), f"ZIP is without {MEMBER}")
     without_words = list((parts | {"manifest.json": members()["manifest.json"]}).items())
     refused(tmp_path, assemble(without_words), "manifest is without it")
-    model = read(tmp_path / "both.tflite")
-    with pytest.raises(ModelError, match=r"without edgetpu\.tflite"):
-        write(tmp_path / "lost.tflite", model.flatbuffer, model.manifest, model.golden)
+    with pytest.raises(ModelError, match=f"without {MEMBER}"):
+        read(tmp_path / "both.tflite").replace(compiled={})
 
 
-@pytest.mark.parametrize("plain", [FLATBUFFER, b"edgetpu-custom-op, but no flatbuffer"])
-def test_one_that_no_edge_tpu_takes_is_not_written(tmp_path: Path, plain: bytes) -> None:
-    model = read_bytes(tmp_path, WHOLE)
-    stated = model.manifest | {"edgetpu": MAPPING}
-    with pytest.raises(ModelError, match="not compiled for the Edge TPU"):
-        write(tmp_path / "x.tflite", model.flatbuffer, stated, model.golden, plain)
-    assert not (tmp_path / "x.tflite").exists()
+def test_one_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    both = with_compiled(tmp_path)
+    with pytest.raises(ModelError, match=f"{MEMBER} is no TensorFlow Lite model"):
+        both.replace(compiled={"some-chip": b"no flatbuffer at all"})
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"operations": {"edgetpu": 0, "cpu": 10}},
+        {"operations": {"accelerator": 0, "cpu": 10}},
         {"memory": {"on_chip": -1, "on_chip_free": 0, "off_chip": 0}},
         {"compiler": 16},
         {"sha256": "no digest"},
         {"surprise": 1},
-        {"operators": ""},
+        {"compiler": ""},
     ],
 )
 def test_a_bad_account_of_the_compilation_is_refused(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    parts = told(edgetpu_parts(tmp_path), **change)
+    parts = told(parts_with_compiled(tmp_path), **change)
     refused(tmp_path, assemble(list(parts.items())), "bad manifest")
 
 
-@given(data=st.binary(max_size=60), place=st.integers(0, 60))
-def test_a_network_needs_the_edge_tpu_if_it_has_its_operator(data: bytes, place: int) -> None:
-    assert needs_edgetpu(data[:place] + b"edgetpu-custom-op" + data[place:])
-    assert needs_edgetpu(data) == (b"edgetpu-custom-op" in data)
+REFERENCE = {
+    "images": "none, made up by a test",
+    "shares": [0.0, 1.0],
+    "labels": [[0.1, 0.9]] * 15,
+    "overall": [0.2, 0.8],
+}
 
 
-def test_no_shipped_network_needs_the_edge_tpu() -> None:
-    assert not any(needs_edgetpu(read(path).flatbuffer) for path in SHIPPED.glob("*.tflite"))
+def test_reference_distributions_are_read_back(tmp_path: Path) -> None:
+    model = read_bytes(tmp_path, WHOLE)
+    made = model.replace(manifest={**model.manifest, "reference": REFERENCE})
+    assert read(made.save(tmp_path / "x.tflite").path).manifest["reference"] == REFERENCE
 
 
 def _swap_labels(m: Manifest) -> None:
@@ -333,16 +361,32 @@ def _swap_labels(m: Manifest) -> None:
         (lambda m: m.pop("labels"), "labels"),
         (lambda m: m.update(surprise=1), "surprise|additional"),
         (_swap_labels, "labels"),
-        (lambda m: m["labels"].pop(), "15"),
+        (lambda m: m["labels"].pop(), "14 labels"),
         (lambda m: m.update(default_operating_point="none"), "default operating point"),
         (
             lambda m: m["operating_points"]["balanced"]["thresholds"].__setitem__(0, 1.5),
             "bad manifest",
         ),
-        (lambda m: m["operating_points"]["balanced"]["thresholds"].pop(), "15"),
+        (lambda m: m["operating_points"]["balanced"]["thresholds"].pop(), "15 labels"),
         (lambda m: m["calibration"]["slope"].__setitem__(3, float("nan")), "NaN"),
         (lambda m: m["calibration"]["slope"].__setitem__(3, float("inf")), "Infinity"),
-        (lambda m: m["input"].update(mean=127), "mean"),
+        (lambda m: m["input"].update(mean=[127, 128]), "mean"),
+        (lambda m: m["input"].update(std=0), "std"),
+        (lambda m: m["input"].update(resize="guess"), "resize"),
+        (lambda m: m["input"].update(channels=2), "channels"),
+        (lambda m: m["input"].update(height=20), "height"),
+        (lambda m: m.update(head="both"), "head"),
+        (lambda m: m["labels"][0].update(kind="normal"), "one normal label at most"),
+        (lambda m: m["labels"][0].update(name="Edema"), "same name"),
+        (lambda m: m["labels"][0].update(name=" Edema"), "no label"),
+        (lambda m: m["labels"][0].update(name="a|b"), "no label"),
+        (lambda m: m["labels"][0].update(name="a\x1b[31m"), "no label"),
+        (lambda m: m["labels"][0].update(code={"scheme": "SCT"}), "code"),
+        (lambda m: m["outputs"].pop("map"), "manifest states none"),
+        (lambda m: m["outputs"].pop("logits"), "logits"),
+        (lambda m: m.update(reference={**REFERENCE, "overall": [0.2, 0.1]}), "ascend"),
+        (lambda m: m.update(reference={**REFERENCE, "labels": [[0, 1]]}), "15 labels"),
+        (lambda m: m.update(reference={**REFERENCE, "shares": [0, 0.5, 1]}), "as many quantiles"),
         (lambda m: m["input"].update(dtype="float32"), "dtype"),
         (lambda m: m["outputs"]["logits"].update(quantization=None), "quantization"),
         (lambda m: m["outputs"]["logits"].update(shape=[1, 14]), "15 labels"),
@@ -389,19 +433,19 @@ def test_a_manifest_that_contradicts_the_graph_is_refused(
     }
     model = read_bytes(tmp_path, assemble(list(parts.items())))
     with pytest.raises(ModelError, match=words):
-        Session(model, find_runtime())
+        find_interpreter().open(model)
 
 
 def test_the_self_test_notices_golden_outputs_that_are_off(tmp_path: Path) -> None:
     parts = members()
     logits = np.frombuffer(parts["golden/logits.bin"], np.int8).copy()
     model = read_bytes(tmp_path, WHOLE)
-    assert self_test(Session(model, find_runtime())).logits <= model.manifest["golden"]["tolerance"]
+    assert self_test(find_interpreter().open(model)).logits <= model.manifest["golden"]["tolerance"]
     logits[7] = np.int8(100) if logits[7] < 0 else np.int8(-100)
     parts["golden/logits.bin"] = logits.tobytes()
     broken = read_bytes(tmp_path, assemble(list(parts.items())))
     with pytest.raises(ModelError, match="golden vectors are off by"):
-        self_test(Session(broken, find_runtime()))
+        self_test(find_interpreter().open(broken))
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

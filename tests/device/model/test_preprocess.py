@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageOps
 
 from edge_app.model.preprocess import (
+    CROP,
     INPUT_SCALE,
     INPUT_ZERO_POINT,
+    INT8,
+    PAD,
     SIZES,
     InputSpec,
+    ToTensor,
     normalised,
     quantized,
     resize,
-    to_tensor,
 )
 
 from ..pictures import radiograph
@@ -43,7 +49,7 @@ def shapes(draw: st.DrawFn) -> tuple[int, int]:
 def test_any_size_and_aspect_gives_the_tensor_the_network_wants(
     shape: tuple[int, int], spec: InputSpec, integer: bool
 ) -> None:
-    tensor = to_tensor(np.full(shape, 7, np.uint8), spec, integer=integer)
+    tensor = ToTensor(spec, INT8 if integer else None)(np.full(shape, 7, np.uint8))
     assert tensor.shape == (1, spec.height, spec.width, 1)
     assert tensor.dtype == (np.int8 if integer else np.float32)
     assert tensor.flags.c_contiguous
@@ -92,8 +98,8 @@ def test_brightening_a_picture_darkens_no_input(
     pixels: np.ndarray[tuple[int, int], np.dtype[np.uint8]], more: int, spec: InputSpec
 ) -> None:
     brighter = np.minimum(pixels.astype(int) + more, 255).astype(np.uint8)
-    before = to_tensor(pixels, spec, integer=True).astype(int)
-    assert (to_tensor(brighter, spec, integer=True).astype(int) >= before).all()
+    before = ToTensor(spec, INT8)(pixels).astype(int)
+    assert (ToTensor(spec, INT8)(brighter).astype(int) >= before).all()
 
 
 def test_resizing_neither_flips_turns_nor_crops() -> None:
@@ -133,5 +139,100 @@ def test_the_same_picture_gives_the_same_bytes_everywhere() -> None:
 
 def test_the_spec_survives_a_manifest() -> None:
     spec = InputSpec.square(128)
-    assert InputSpec(**spec.as_dict()) == spec
+    assert InputSpec.of(spec.as_dict()) == spec
+    rgb = InputSpec(28, 40, 3, PAD, (1.5, 2, 3), (4, 5, 6))
+    assert InputSpec.of(json.loads(json.dumps(rgb.as_dict()))) == rgb
     assert (spec.mean, spec.std, spec.channels) == (128, 128, 1)
+
+
+# --- networks trained elsewhere --------------------------------------------------------------
+
+GRAYS = st.floats(-300, 600, allow_nan=False)
+DEVIATIONS = st.floats(0.01, 400)
+
+
+@st.composite
+def normalisations(draw: st.DrawFn) -> tuple[InputSpec, dict[str, float] | None]:
+    """An input of one or three channels with any mean and deviation, and a quantization or none."""
+    channels = draw(st.sampled_from([1, 3]))
+    one_each = draw(st.booleans())
+    mean, std = (
+        tuple(draw(values) for _ in range(channels)) if one_each else draw(values)
+        for values in (GRAYS, DEVIATIONS)
+    )
+    stored = {"scale": draw(st.floats(1e-4, 2)), "zero_point": draw(st.integers(-128, 127))}
+    spec = InputSpec(16, 16, channels, mean=mean, std=std)
+    return spec, draw(st.sampled_from([stored, None]))
+
+
+@quick
+@given(normalisations())
+@example((InputSpec(16, 16, 1), {"scale": INPUT_SCALE, "zero_point": 0}))
+@example((InputSpec(16, 16, 3), {"scale": INPUT_SCALE, "zero_point": 0}))
+@example((InputSpec(16, 16, 1), {"scale": INPUT_SCALE, "zero_point": 1}))
+@example((InputSpec(16, 16, 1), None))
+def test_any_normalisation_is_the_formulas(
+    case: tuple[InputSpec, dict[str, float] | None],
+) -> None:
+    spec, stored = case
+    tensor = ToTensor(spec, stored)(EVERY_GRAY)
+    assert tensor.shape == (1, 16, 16, spec.channels)
+    assert tensor.flags.c_contiguous
+    for channel in range(spec.channels):
+        mean, std = (v[channel] if isinstance(v, tuple) else v for v in (spec.mean, spec.std))
+        real = (EVERY_GRAY.astype(np.float64) - mean) / std
+        if stored is None:
+            assert tensor.dtype == np.float32
+            np.testing.assert_array_equal(tensor[0, ..., channel], real.astype(np.float32))
+        else:
+            steps = np.round(real / stored["scale"]) + stored["zero_point"]
+            assert tensor.dtype == np.int8
+            np.testing.assert_array_equal(tensor[0, ..., channel], np.clip(steps, -128, 127))
+
+
+RECTANGLES = st.sampled_from([(28, 28), (48, 64), (64, 48), (32, 96)])
+
+
+@quick
+@given(shapes(), RECTANGLES, st.integers(0, 2**32 - 1))
+@example((1, 3000), (28, 28), 0)
+@example((3000, 1), (32, 96), 0)
+@example((48, 64), (48, 64), 0)
+def test_padding_and_cropping_are_pillows(
+    shape: tuple[int, int], wanted: tuple[int, int], seed: int
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    size, method = wanted[::-1], Image.Resampling.BILINEAR
+    cropped = ImageOps.fit(Image.fromarray(pixels), size, method)
+    np.testing.assert_allclose(
+        resize(pixels, InputSpec(*wanted, resize=CROP)).astype(int),
+        np.asarray(cropped).astype(int),
+        atol=1,
+    )
+    if min(shape) * max(wanted) >= max(shape):  # Pillow refuses to shrink a side to nothing
+        padded = ImageOps.pad(Image.fromarray(pixels), size, method)
+        np.testing.assert_array_equal(
+            resize(pixels, InputSpec(*wanted, resize=PAD)), np.asarray(padded)
+        )
+    else:
+        assert resize(pixels, InputSpec(*wanted, resize=PAD)).shape == wanted
+
+
+def test_what_is_seen_of_a_picture_follows_the_resize_rule() -> None:
+    assert InputSpec.square(64).seen(300, 100) == (0, 0, 1, 1)
+    assert InputSpec(64, 64, resize=CROP).seen(200, 100) == (0.25, 0, 0.75, 1)
+    assert InputSpec(64, 64, resize=PAD).seen(200, 100) == (0, -0.5, 1, 1.5)
+    assert InputSpec(32, 64, resize=PAD).seen(200, 100) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("rule", [PAD, CROP])
+def test_what_is_seen_is_what_the_network_gets(rule: str) -> None:
+    """A bright spot lands in the input where `seen` says."""
+    pixels, spec = np.zeros((120, 300), np.uint8), InputSpec(60, 60, resize=rule)
+    pixels[84:96, 130:142] = 255
+    small = resize(pixels, spec)
+    left, top, right, bottom = spec.seen(300, 120)
+    across, down = ((136 / 300 - left) / (right - left), (90 / 120 - top) / (bottom - top))
+    rows, columns = np.nonzero(small == small.max())
+    assert columns.mean() + 0.5 == pytest.approx(60 * across, abs=1)
+    assert rows.mean() + 0.5 == pytest.approx(60 * down, abs=1)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.core.errors import ImageError, UsageError
 from edge_app.performance import combinations as matrix
 from edge_app.performance import conditions, images, plot, processes, result
@@ -186,11 +186,11 @@ def test_an_image_set_is_its_pixels_in_their_order(tmp_path: Path, small: Path) 
 
 
 def test_combinations_are_each_measured_once() -> None:
-    name = find_runtime().name
-    made = matrix.combine(Axes(["cxr-cnn28"] * 2, ["auto", name], ["auto", "cpu"], [1, 2, 1]))
+    name = find_interpreter().name
+    made = matrix.combine(Axes(["cxr-cnn28"] * 2, ["auto", name, "cpu"], [1, 2, 1]))
     assert made.cells == [
-        Cell("cxr-cnn28", name, "cpu", 1),
-        Cell("cxr-cnn28", name, "cpu", 2),
+        Cell("cxr-cnn28", name, 1, f"{name}, cpu"),
+        Cell("cxr-cnn28", name, 2, f"{name}, cpu"),
     ]
     assert made.absent == {}
     assert made.cells[1].label == f"cxr-cnn28, {name}, cpu, 2 threads"
@@ -198,36 +198,36 @@ def test_combinations_are_each_measured_once() -> None:
         matrix.combine(Axes([]))
 
 
-def test_a_runtime_and_a_delegate_that_are_not_there_are_named_beside_the_others(
+def test_a_backend_that_is_not_there_is_named_beside_the_others(
     run: Run, small: Path, tmp_path: Path
 ) -> None:
     absent = tmp_path / "absent.so"
     done = run(
-        "benchmark", "-m", "cxr-cnn28", "--runtime", find_runtime().name, "--delegate", "cpu",
-        "--delegate", absent, "--threads", 1, "--workers", 1, "--seconds", 0, "--json", small,
+        "benchmark", "-m", "cxr-cnn28", "--backend", find_interpreter().name,
+        "--backend", absent, "--threads", 1, "--workers", 1, "--seconds", 0, "--json", small,
     )  # fmt: skip
     made = json.loads(done.stdout)
     jsonschema.Draft7Validator(SCHEMA).validate(made)
     assert len(made["cells"]) == 1
     (left,) = made["not_measured"]
-    assert left["label"] == f"cxr-cnn28, {find_runtime().name}, {absent}"
+    assert left["label"] == f"cxr-cnn28, {absent}"
     assert "no such file" in left["reason"]
     assert f"not measured: {left['label']}" in done.stderr
     assert done.returncode == 4
 
 
 def test_nothing_that_works_is_an_error_and_no_number(run: Run, small: Path) -> None:
-    done = run("benchmark", "-m", "cxr-cnn28", "--delegate", "/absent.so", small)
+    done = run("benchmark", "-m", "cxr-cnn28", "--backend", "/absent.so", small)
     assert (done.returncode, done.stdout) == (4, "")
     assert "/absent.so: no such file" in done.stderr
-    done = run("benchmark", "-m", "cxr-cnn28", "--runtime", "onnx", small)
+    done = run("benchmark", "-m", "cxr-cnn28", "--backend", "onnx", small)
     assert done.returncode == 2
 
 
 def test_a_delegate_that_works_is_measured_beside_the_cpu(delegate: Build, small: Path) -> None:
-    library = str(delegate("WORKS"))
-    made = matrix.combine(Axes(["cxr-cnn28"], ["auto"], ["cpu", library]))
-    assert [cell.delegate for cell in made.cells] == ["cpu", library]
+    library, name = str(delegate("WORKS")), find_interpreter().name
+    made = matrix.combine(Axes(["cxr-cnn28"], ["cpu", library]))
+    assert [cell.backend for cell in made.cells] == [name, f"{library}:{name}"]
     measured = [Measured(cell) for cell in made.cells]
     for one in measured:
         suite.stages(one, [str(small)])

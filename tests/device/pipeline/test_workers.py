@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.backends.options import Asked
-from edge_app.backends.session import RawOutputs
+from edge_app.backends.options import BackendOptions
+from edge_app.backends.protocol import RawOutputs
 from edge_app.classifier import Classifier, Findings
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, ImageTooLargeError, ModelError
@@ -91,7 +91,7 @@ def _width(held: weakref.ref[Radiograph]) -> int | None:
 
 def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> list[str]:
     """The names in the order of their answers."""
-    asked = Asked(workers=workers)
+    asked = BackendOptions(workers=workers)
     classifier = Classifier(read(locate("cxr-cnn28")), asked=asked, force=True)
     out = io.StringIO()
     names = list(reading.pixels)
@@ -162,7 +162,7 @@ def test_what_comes_before_standard_input_is_answered_while_it_is_waited_for() -
             seen.extend(line.split(",")[0] for line in out.getvalue().splitlines()[1:])
         return reading(source, limits)
 
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=8), force=True)
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=8), force=True)
     classify_all(list(reading.pixels), classifier, CsvWriter(classifier, out), LIMITS, 8, read_one)
     assert seen == ["a", "b"]
 
@@ -170,7 +170,7 @@ def test_what_comes_before_standard_input_is_answered_while_it_is_waited_for() -
 def test_a_delegate_has_one_interpreter_however_many_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=4), force=True)
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=4), force=True)
     monkeypatch.setattr(classifier.session, "delegate", object())
     inside = threading.Lock()
     run_one = classifier.session.run
@@ -196,7 +196,7 @@ def test_no_complaint_is_lost_while_a_delegate_computes(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A delegate's own words are kept from the user, by whichever thread runs it."""
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=3), force=True)
+    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=3), force=True)
     run_one = classifier.session.run
 
     def silenced(tensor: Any) -> RawOutputs:
@@ -220,7 +220,9 @@ def test_what_was_answered_before_the_model_failed_is_not_lost(
 ) -> None:
     """Even where it fails for a later image while an earlier one is still worked on."""
     names = [f"{index:02d}" for index in range(12)]
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=Asked(workers=workers), force=True)
+    classifier = Classifier(
+        read(locate("cxr-cnn28")), asked=BackendOptions(workers=workers), force=True
+    )
     classify, failed = Classifier.classify, threading.Event()
 
     def fails(self: Classifier, image: Radiograph) -> Findings:

@@ -9,7 +9,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_app.model.model_file import EDGETPU_OPERATOR, SHIPPED, read
+from edge_app.backends.options import EDGETPU_OPERATOR
+from edge_app.model.model_file import SHIPPED, read
 
 CNN28 = read(SHIPPED / "cxr-cnn28.tflite").flatbuffer
 MEAN = 9

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.edgetpu import EdgeTpu, is_compiled
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
 from edge_app.inspection.catalogue import print_model
-from edge_app.model.model_file import SHIPPED, needs_edgetpu, read
+from edge_app.model.model_file import SHIPPED, read
 from quantize import cli
 from tests.quantize.edgetpu.graphs import CNN28, OPERATORS, edited, replace_operator, stand_in
 
@@ -117,14 +117,14 @@ def test_the_compiled_network_goes_into_the_same_file(
     assert "Edge TPU Compiler 16.0.0-stand-in: 10 operations on the Edge TPU" in outcome.out
     assert f"written: {model}" in outcome.err
     both = read(model)
-    assert both.edgetpu == compiled
+    assert both.compiled == {EdgeTpu.name: compiled}
     assert both.flatbuffer == CNN28
-    stated = both.manifest["edgetpu"]
+    stated = both.manifest["compiled"][EdgeTpu.name]
     assert stated["sha256"] == hashlib.sha256(compiled).hexdigest()
     assert stated["bytes"] == len(compiled)
     assert stated["compiled_from"] == both.sha256
     assert stated["compiler"] == "16.0.0-stand-in"
-    assert stated["operations"] == {"edgetpu": 10, "cpu": 0}
+    assert stated["operations"] == {"accelerator": 10, "cpu": 0}
     assert stated["memory"] == {"on_chip": 409600, "on_chip_free": 6815744, "off_chip": 0}
     assert stated["operators"][2] == {
         "operator": "MEAN",
@@ -138,9 +138,9 @@ def test_the_file_still_runs_on_the_cpu(start: Start, compiler: Compiler, model:
     start(model)
     before = read(SHIPPED / "cxr-cnn28.tflite")
     after = read(model)
-    assert self_test(Session(after, find_runtime())).logits <= 4
+    assert self_test(find_interpreter().open(after)).logits <= 4
     np.testing.assert_array_equal(after.golden.logits, before.golden.logits)
-    rest = {key: value for key, value in after.manifest.items() if key != "edgetpu"}
+    rest = {key: value for key, value in after.manifest.items() if key != "compiled"}
     assert rest == before.manifest
 
 
@@ -161,7 +161,7 @@ def test_another_file_can_be_written(
     compiler(stand_in())
     assert start(model, "--out", tmp_path / "both.tflite").code == 0
     assert unchanged(model)
-    assert read(tmp_path / "both.tflite").edgetpu == stand_in()
+    assert read(tmp_path / "both.tflite").compiled[EdgeTpu.name] == stand_in()
 
 
 def test_compiling_again_replaces_what_was_there(
@@ -230,7 +230,8 @@ def test_what_the_compiler_leaves_to_the_cpu_is_a_gate(
     assert "Operation version not supported" in outcome.out
     assert unchanged(model)
     assert start(model, "--allow-cpu").code == 0
-    assert read(model).manifest["edgetpu"]["operations"] == {"edgetpu": 9, "cpu": 1}
+    stated = read(model).manifest["compiled"][EdgeTpu.name]
+    assert stated["operations"] == {"accelerator": 9, "cpu": 1}
 
 
 def test_operators_left_to_the_cpu_count_though_the_report_is_silent(
@@ -425,5 +426,5 @@ def test_usage_that_makes_no_sense_is_refused(start: Start, model: Path, tmp_pat
 
 
 def test_a_compiled_network_is_told_from_one_for_the_cpu() -> None:
-    assert needs_edgetpu(stand_in())
-    assert not needs_edgetpu(CNN28)
+    assert is_compiled(stand_in())
+    assert not is_compiled(CNN28)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.core.errors import ModelError
 from quantize.edgetpu.check import check
 from quantize.edgetpu.graph import read_graph
@@ -19,7 +19,7 @@ TAIL = tail()
 
 
 def test_operators_and_tensors_are_those_that_the_interpreter_sees() -> None:
-    interpreter = find_runtime().interpreter(model_content=CNN28)
+    interpreter = find_interpreter().interpreter(model_content=CNN28)
     interpreter.allocate_tensors()
     graph = read_graph(CNN28)
     operators = [d for d in interpreter._get_ops_details() if d["op_name"] != "DELEGATE"]

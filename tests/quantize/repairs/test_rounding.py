@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import layers
 from numpy.typing import NDArray
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from quantize.convert import to_int8
 from quantize.errors import ConversionError
 from quantize.int8_grid import LEVELS, as_kernel, as_matrix
@@ -160,7 +160,7 @@ def test_the_converter_keeps_the_integers_that_were_chosen(
     model: keras.Model, images: NDArray[np.uint8]
 ) -> None:
     rounded = rounded_weights(fold(model), inputs(images))
-    interpreter = find_runtime().interpreter(model_content=to_int8(rounded, images))
+    interpreter = find_interpreter().interpreter(model_content=to_int8(rounded, images))
     interpreter.allocate_tensors()
     found = [
         interpreter.get_tensor(detail["index"])

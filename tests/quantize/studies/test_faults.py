@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from edge_app.comparison.gates import Gates, judge
-from edge_app.labels import LABELS
 from quantize.studies.faults import (
     FAULTS,
     REFUSED,
@@ -15,6 +14,7 @@ from quantize.studies.faults import (
     attempt,
     sabotage,
 )
+from train.labels import LABELS
 
 NARROW = [fault for fault in FAULTS if fault.meant == ("saturated",)]
 """Calibrated on too little: their gate takes a trained network (docs/quantization.md)."""

@@ -7,10 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_app.backends.registry import find_runtime
+from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.self_test import self_test
-from edge_app.backends.session import Session
-from edge_app.labels import LABELS
 from edge_app.model.model_file import read
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.repairs.registry import REPAIRS
@@ -20,6 +18,7 @@ from quantize.studies.outputs import outputs
 from quantize.studies.result import Result
 from quantize.studies.schemes import VARIANTS, Variant, matrix
 from train.cache import Cached
+from train.labels import LABELS
 from train.run import FinishedRun
 
 
@@ -56,7 +55,7 @@ def test_the_device_runs_every_scheme(table: Result, bench: Bench, scheme: str) 
     model = read(bench.folder / f"{scheme}.tflite")
     assert not model.integer
     assert model.manifest["quantization"]["scheme"] == scheme
-    assert self_test(Session(model, find_runtime())).logits == 0
+    assert self_test(find_interpreter().open(model)).logits == 0
 
 
 def test_an_int8_sigmoid_is_coarser_and_its_gate_says_so(bench: Bench) -> None:

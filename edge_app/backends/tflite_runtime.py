@@ -6,18 +6,18 @@ newer, and none was built for numpy 2.
 
 from __future__ import annotations
 
-from edge_app.backends.runtime import Runtime
+from edge_app.backends.tflite_interpreter import Interpreter
 
 
-class Tflite(Runtime):
+class TfliteRuntime(Interpreter):
     """Knows what it says, or rather does not say, beside a numpy that it was not built for."""
 
     name = "tflite"
-    package = "tflite-runtime"
+    distribution = "tflite-runtime"
     module = "tflite_runtime"
-    remedy = "pip install ai-edge-litert"
+    hint = "pip install ai-edge-litert"
 
-    def explain(self, reason: str) -> str | None:
+    def misfit(self, reason: str) -> str | None:
         if "numpy" not in reason and "_ARRAY_API" not in reason:
             return None
         import numpy as np

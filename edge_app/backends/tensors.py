@@ -1,0 +1,79 @@
+"""A network's tensors as a backend shows them, held to the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from edge_app.core.errors import ModelError
+from edge_app.model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Input, Output
+
+
+class Tensor(NamedTuple):
+    """An input or output.
+
+    Attributes:
+        shape: with the batch of one.
+        dtype: numpy's name of it.
+        quantization: scale and zero point; None where the backend does not tell them.
+    """
+
+    shape: Sequence[int]
+    dtype: str
+    quantization: tuple[float, int] | None = None
+
+
+def check_input(model: ModelFile, tensors: Sequence[Tensor]) -> None:
+    """Hold a network's inputs to the manifest.
+
+    Raises:
+        ModelError: there is not one, or it is another.
+    """
+    if len(tensors) != 1:
+        raise ModelError(f"{model.path}: has {len(tensors)} inputs, not one")
+    spec = model.input_spec
+    shape = [1, spec.height, spec.width, spec.channels]
+    _require(model, "input", tensors[0], shape, model.manifest["input"])
+
+
+def check_output(
+    model: ModelFile, name: Literal["logits", "map"], tensors: Mapping[str, Tensor]
+) -> str:
+    """Hold one of a network's outputs to the manifest; the tensor's name.
+
+    Args:
+        model: whose.
+        name: in the manifest.
+        tensors: all outputs by their names.
+
+    Raises:
+        ModelError: it is not there, or another.
+    """
+    stated = model.manifest["outputs"][name]
+    tensor: str = stated["tensor"]
+    if tensor not in tensors:
+        raise ModelError(f"{model.path}: has no output {tensor!r} for its {name}")
+    _require(model, name, tensors[tensor], stated["shape"], stated)
+    return tensor
+
+
+def _require(
+    model: ModelFile, name: str, tensor: Tensor, shape: list[int], stated: Input | Output
+) -> None:
+    if list(tensor.shape) != shape or tensor.dtype != stated["dtype"]:
+        raise ModelError(
+            f"{model.path}: its {name} is {tensor.dtype} {list(tensor.shape)}, "
+            f"its manifest says {stated['dtype']} {shape}"
+        )
+    expected = stated["quantization"]
+    if expected is None or tensor.quantization is None:
+        return
+    scale, zero_point = tensor.quantization
+    same_scale = np.float32(expected["scale"]) == np.float32(scale)
+    if not same_scale or expected["zero_point"] != zero_point:
+        raise ModelError(f"{model.path}: its {name} has another quantization than stated")

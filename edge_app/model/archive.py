@@ -1,0 +1,100 @@
+"""The ZIP that is appended to a model's flatbuffer: its members, read and written."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Final
+
+from edge_app.core.errors import ModelError
+
+MANIFEST: Final = "manifest.json"
+LABELS: Final = "labels.txt"
+GOLDEN_INPUT: Final = "golden/input.bin"
+GOLDEN_LOGITS: Final = "golden/logits.bin"
+GOLDEN_MAP: Final = "golden/map.bin"
+CHECK: Final = "input_check.bin"
+
+REQUIRED: Final = frozenset((MANIFEST, LABELS, GOLDEN_INPUT, GOLDEN_LOGITS))
+BACKEND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+"""A backend's name."""
+COMPILED: Final = re.compile(rf"compiled/({BACKEND.pattern})\.tflite")
+"""The member with a network compiled for that backend."""
+
+MAX_MANIFEST_BYTES: Final = 1 << 20
+MAX_MEMBER_BYTES: Final = 16 << 20
+MAX_CHECK_BYTES: Final = 200_000
+MAX_MEMBERS: Final = 24
+ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+BROKEN_ZIP: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError, UnicodeError),
+)
+"""What `zipfile` raises on a file that is none, or none that it knows."""
+
+HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN DATA"
+
+
+def compiled_member(backend: str) -> str:
+    return f"compiled/{backend}.tflite"
+
+
+def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
+    """The members of a model file's ZIP, each of a known name and a bounded size.
+
+    Args:
+        data: the whole model file.
+        old_member: what version 1 called the one network compiled for an accelerator.
+
+    Raises:
+        ModelError: there is no ZIP, it is damaged, or it holds too little or too much.
+    """
+    try:
+        archive = zipfile.ZipFile(BytesIO(data))
+    except zipfile.BadZipFile:
+        raise ModelError(
+            f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
+        ) from None
+    except BROKEN_ZIP as error:
+        raise ModelError(f"its ZIP is damaged: {error}") from None
+    names = archive.namelist()
+    known = {*REQUIRED, GOLDEN_MAP, CHECK, old_member}
+    strange = sorted(name for name in set(names) - known if not COMPILED.fullmatch(name))
+    if strange:
+        raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
+    if REQUIRED - set(names) or len(names) != len(set(names)) or len(names) > MAX_MEMBERS:
+        absent = sorted(REQUIRED - set(names)) or ["a second member of one name"]
+        raise not_whole(absent[0])
+    return {info.filename: _member(archive, info) for info in archive.infolist()}
+
+
+def not_whole(what: str) -> ModelError:
+    """The error about a ZIP without a member that it must have, or with one too many."""
+    return ModelError(f"its ZIP is not a model file's: {what}; {HOW_TO_MAKE_ONE}")
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    limits = {MANIFEST: MAX_MANIFEST_BYTES, CHECK: MAX_CHECK_BYTES}
+    limit = limits.get(info.filename, MAX_MEMBER_BYTES)
+    try:
+        with archive.open(info) as member:
+            data = member.read(limit + 1)
+    except BROKEN_ZIP as error:
+        raise ModelError(f"{info.filename} in its ZIP is damaged: {error}") from None
+    if len(data) > limit:
+        raise ModelError(f"{info.filename} in its ZIP unpacks to more than {limit} bytes")
+    return data
+
+
+def append(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
+    """The flatbuffer with a ZIP of the members after it: the same parts give the same bytes."""
+    buffer = BytesIO(flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

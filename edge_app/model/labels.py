@@ -1,0 +1,103 @@
+"""The labels of a model: what its outputs stand for, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import LabelEntry
+
+Kind = Literal["finding", "normal"]
+FINDING: Final = "finding"
+NORMAL: Final = "normal"
+KINDS: Final[tuple[Kind, ...]] = (FINDING, NORMAL)
+
+NORMAL_OF_VERSION_1: Final = "No Finding"
+"""The one normal label of models and reports of version 1, which state no kinds."""
+
+
+class Code(NamedTuple):
+    """A label in a terminology that other systems know.
+
+    Attributes:
+        scheme: of the code, as DICOM designates it: ``SCT``, ``RADLEX``.
+        value: the code.
+        meaning: its preferred name there.
+    """
+
+    scheme: str
+    value: str
+    meaning: str
+
+
+class Label(NamedTuple):
+    """What one channel of a model stands for.
+
+    Attributes:
+        name: unique in its model.
+        kind: ``finding``, or ``normal`` for the absence of all findings.
+        code: None where the model states none.
+    """
+
+    name: str
+    kind: Kind = FINDING
+    code: Code | None = None
+
+
+class Labels(tuple[Label, ...]):
+    """A model's labels in the order of its channels."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[LabelEntry | Mapping[str, Any]]) -> Labels:
+        """The labels that a manifest states."""
+        return cls(
+            Label(
+                entry["name"], entry["kind"], Code(**entry["code"]) if entry.get("code") else None
+            )
+            for entry in entries
+        )
+
+    def entries(self) -> list[LabelEntry]:
+        """The labels as a manifest states them."""
+        entries: list[LabelEntry] = []
+        for label in self:
+            entry: LabelEntry = {"name": label.name, "kind": label.kind}
+            if label.code:
+                scheme, value, meaning = label.code
+                entry["code"] = {"scheme": scheme, "value": value, "meaning": meaning}
+            entries.append(entry)
+        return entries
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """In the order of the channels."""
+        return tuple(label.name for label in self)
+
+    @property
+    def findings(self) -> tuple[int, ...]:
+        """Channels of the findings: what the field's "mean AUROC" is taken over."""
+        return tuple(i for i, label in enumerate(self) if label.kind == FINDING)
+
+    @property
+    def normal(self) -> int | None:
+        """Channel of the normal label; None where the model has none."""
+        return next((i for i, label in enumerate(self) if label.kind == NORMAL), None)
+
+    @property
+    def all_findings(self) -> str:
+        """The findings in words: ``the 14 findings``."""
+        count = len(self.findings)
+        return "the one finding" if count == 1 else f"the {count} findings"
+
+    @property
+    def computable_findings(self) -> str:
+        """The findings that a metric is computable of, in words."""
+        count = len(self.findings)
+        return (
+            "the one finding, if computable"
+            if count == 1
+            else f"{self.all_findings} that are computable"
+        )

@@ -1,0 +1,193 @@
+"""A model file's manifest: read, brought to version 2, and held to what it must be.
+
+Version 1 knew 15 labels, one accelerator, a gray input and always a map. It is read and brought to
+version 2 at once, so that nothing else knows of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from edge_app.core import strict_json
+from edge_app.core.errors import InvalidError, ModelError
+from edge_app.model import archive
+from edge_app.model.input_check import KINDS
+from edge_app.model.labels import FINDING, NORMAL, NORMAL_OF_VERSION_1
+from edge_app.model.preprocess import STRETCH
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Affine, Manifest, Reference
+
+SCHEMA_VERSION: Final = 2
+
+COMPILED_OF_VERSION_1: Final = "edgetpu"
+"""The one backend that version 1 held a compiled network for, as its manifest called it."""
+MEMBER_OF_VERSION_1: Final = f"{COMPILED_OF_VERSION_1}.tflite"
+
+
+def parse(data: bytes) -> Manifest:
+    """The manifest in a JSON text of any version that is known, as one of version 2.
+
+    Raises:
+        ModelError: it is no manifest, a wrong one, or one of a newer version.
+    """
+    try:
+        stated = strict_json.parse(data)
+    except ValueError as error:
+        raise ModelError(f"manifest.json is not JSON: {error}") from None
+    version = stated.get("schema_version") if isinstance(stated, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise ModelError(f"its manifest has version {version}: update edge-cxr to use it")
+    if version == 1:
+        from edge_app.model import manifest_v1_check_generated as check_of_version_1
+
+        _hold_to_schema(check_of_version_1, stated)
+        stated = upgraded(stated)
+        check_details(stated)
+    else:
+        check(stated)
+    return cast("Manifest", stated)
+
+
+def upgraded(stated: dict[str, Any]) -> dict[str, Any]:
+    """A valid manifest of version 1 as one of version 2."""
+    labels = [
+        {"name": name, "kind": NORMAL if name == NORMAL_OF_VERSION_1 else FINDING}
+        for name in stated["labels"]
+    ]
+    newer: dict[str, Any] = {}
+    for key, value in stated.items():
+        if key == COMPILED_OF_VERSION_1:
+            count = dict(value["operations"])
+            operations = {"accelerator": count[COMPILED_OF_VERSION_1], "cpu": count["cpu"]}
+            newer["compiled"] = {COMPILED_OF_VERSION_1: {**value, "operations": operations}}
+        elif key == "labels":
+            newer |= {"labels": labels, "head": "independent"}
+        else:
+            newer[key] = value
+    return newer | {"schema_version": SCHEMA_VERSION}
+
+
+def check(manifest: Any) -> None:
+    """Hold a manifest of version 2 to ``manifest.schema.json`` and to what a schema cannot say.
+
+    Raises:
+        ModelError: the first thing that is wrong, by its place in the manifest.
+    """
+    from edge_app.model import manifest_check_generated
+
+    _hold_to_schema(manifest_check_generated, manifest)
+    check_details(manifest)
+
+
+def _hold_to_schema(generated: Any, manifest: Any) -> None:
+    try:
+        generated.validate(manifest)
+    except InvalidError as error:
+        raise ModelError(f"bad manifest: {str(error)[:200]}") from None
+
+
+def check_details(manifest: Any) -> None:
+    """Hold a manifest to what a schema cannot say.
+
+    Raises:
+        ModelError: as `check`.
+    """
+    stated: Manifest = manifest
+    _check_labels(stated)
+    _check_tensors(stated)
+    _check_numbers(stated)
+    _check_compiled(stated)
+    if "input_check" in stated:
+        _check_input_check(stated)
+    if "reference" in stated:
+        _check_reference(stated["reference"], len(stated["labels"]))
+
+
+def _bad(what: str) -> ModelError:
+    return ModelError(f"bad manifest: {what}")
+
+
+def _check_labels(stated: Manifest) -> None:
+    names = [label["name"] for label in stated["labels"]]
+    for name in names:
+        if not name.isprintable() or name != name.strip() or "|" in name:
+            raise _bad(
+                f"{name!r} is no label: it is empty, not printable, or holds | or outer blanks"
+            )
+    if len(set(names)) < len(names):
+        raise _bad("two of its labels have the same name")
+    kinds = [label["kind"] for label in stated["labels"]]
+    if kinds.count(NORMAL) > 1 or FINDING not in kinds:
+        raise _bad("its labels need a finding, and one normal label at most")
+    if stated["head"] == "exclusive" and len(names) < 2:
+        raise _bad("of exclusive labels there must be two at least")
+
+
+def _check_tensors(stated: Manifest) -> None:
+    given, outputs = stated["input"], stated["outputs"]
+    parts = [given, outputs["logits"], *([outputs["map"]] if "map" in outputs else [])]
+    if len({part["dtype"] for part in parts}) > 1:
+        raise _bad("input and outputs differ in dtype")
+    for part in parts:
+        if (part["dtype"] == "int8") != (part["quantization"] is not None):
+            raise _bad("int8 needs a quantization, float32 has none")
+    for value in (given["mean"], given["std"]):
+        if isinstance(value, list) and len(value) != given["channels"]:
+            raise _bad(f"its mean and std need one number, or {given['channels']}, one a channel")
+    channels = len(stated["labels"])
+    logits = outputs["logits"]["shape"]
+    maps = outputs["map"]["shape"] if "map" in outputs else [1, 1, 1, channels]
+    if logits != [1, channels] or len(maps) != 4 or maps[0] != 1 or maps[3] != channels:
+        shapes = f"{logits} and {maps}" if "map" in outputs else f"{logits}"
+        raise _bad(f"outputs of shape {shapes} are not {channels} labels'")
+
+
+def _check_numbers(stated: Manifest) -> None:
+    channels = len(stated["labels"])
+    if stated["default_operating_point"] not in stated["operating_points"]:
+        raise _bad("its default operating point is not among its points")
+    affine: dict[str, Affine] = {"calibration": stated["calibration"]}
+    if "spans" in stated:
+        affine["spans"] = stated["spans"]
+    for name, part in affine.items():
+        if not len(part["slope"]) == len(part["intercept"]) == channels:
+            raise _bad(f"its {name} is not for its {channels} labels")
+        if not np.isfinite([part["slope"], part["intercept"]]).all():
+            raise _bad(f"its {name} is not finite")
+    for name, point in stated["operating_points"].items():
+        lists = (point["thresholds"], point["sensitivity"], point["specificity"])
+        if any(len(values) != channels for values in lists):
+            raise _bad(f"its operating point {name!r} is not for its {channels} labels")
+
+
+def _check_compiled(stated: Manifest) -> None:
+    for backend, part in stated.get("compiled", {}).items():
+        if not archive.BACKEND.fullmatch(backend):
+            raise _bad(f"{backend!r} is no backend's name")
+        if part["compiled_from"] != stated["flatbuffer"]["sha256"]:
+            raise ModelError(
+                f"the network for {backend} was compiled from another one: compile it again"
+            )
+
+
+def _check_input_check(stated: Manifest) -> None:
+    check, given = stated["input_check"], stated["input"]
+    if check["kinds"] != list(KINDS) or len(check["limits"]) != len(KINDS):
+        raise _bad("its input check does not tell this version's kinds apart")
+    if given["height"] != given["width"] or given["resize"] != STRETCH:
+        raise _bad("an input check needs a square input that pictures are stretched to")
+    if given["height"] % check["grid"]:
+        raise _bad("its input check's grid does not divide the input's side")
+
+
+def _check_reference(reference: Reference, channels: int) -> None:
+    rows = [reference["shares"], *reference["labels"], reference["overall"]]
+    if len(reference["labels"]) != channels:
+        raise _bad(f"its reference is not for its {channels} labels")
+    if len({len(row) for row in rows}) > 1:
+        raise _bad("its reference needs as many quantiles for each label as there are shares")
+    if any(row != sorted(row) for row in rows):
+        raise _bad("the quantiles of its reference do not ascend")

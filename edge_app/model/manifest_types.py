@@ -1,0 +1,196 @@
+"""The manifest of a model file, version 2, as types; see ``manifest.schema.json``.
+
+A list "of L" has one entry a label, in the order of `Manifest.labels`. This module is imported for
+checking types alone: making its classes would cost every start of the application.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+Head = Literal["independent", "exclusive"]
+Resize = Literal["stretch-bilinear", "pad-bilinear", "crop-bilinear"]
+Dtype = Literal["int8", "float32"]
+
+
+class CodeEntry(TypedDict):
+    scheme: str
+    value: str
+    meaning: str
+
+
+class _Label(TypedDict):
+    name: str
+    kind: Literal["finding", "normal"]
+
+
+class LabelEntry(_Label, total=False):
+    code: CodeEntry
+
+
+class Flatbuffer(TypedDict):
+    bytes: int
+    sha256: str
+
+
+class Quantization(TypedDict):
+    """real = scale · (stored − zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+class Input(TypedDict):
+    """`mean` and `std` are in gray levels: one number, or one a channel."""
+
+    height: int
+    width: int
+    channels: int
+    resize: Resize
+    mean: float | list[float]
+    std: float | list[float]
+    dtype: Dtype
+    quantization: Quantization | None
+
+
+class Output(TypedDict):
+    """`tensor` is its name in the flatbuffer."""
+
+    tensor: str
+    shape: list[int]
+    dtype: Dtype
+    quantization: Quantization | None
+
+
+class _Outputs(TypedDict):
+    logits: Output
+
+
+class Outputs(_Outputs, total=False):
+    """Logits 1×L; map 1×h×w×L."""
+
+    map: Output
+
+
+class Affine(TypedDict):
+    """slope · x + intercept; lists of L."""
+
+    slope: list[float]
+    intercept: list[float]
+
+
+class Calibration(Affine):
+    method: Literal["platt", "none"]
+    fitted_on: str
+
+
+class OperatingPoint(TypedDict):
+    """Lists of L; None stands for what was not computable."""
+
+    rule: str
+    fitted_on: str
+    thresholds: list[float | None]
+    sensitivity: list[float | None]
+    specificity: list[float | None]
+
+
+class GoldenFacts(TypedDict):
+    count: int
+    source: str
+    runtime: str
+    tolerance: float
+
+
+class Operations(TypedDict):
+    accelerator: int
+    cpu: int
+
+
+class Memory(TypedDict):
+    """Bytes of parameters."""
+
+    on_chip: int
+    on_chip_free: int
+    off_chip: int
+
+
+class CompiledOperator(TypedDict):
+    operator: str
+    count: int
+    status: str
+
+
+class _Compiled(TypedDict):
+    bytes: int
+    sha256: str
+    compiled_from: str
+    compiler: str
+
+
+class CompiledFacts(_Compiled, total=False):
+    """Of the network as one accelerator's compiler made it; `compiled_from` is the flatbuffer's."""
+
+    operations: Operations
+    memory: Memory
+    operators: list[CompiledOperator]
+
+
+class InputCheckFacts(TypedDict):
+    sha256: str
+    grid: int
+    hidden: int
+    kinds: list[str]
+    limits: list[float]
+    fitted_on: str
+    limits_from: str
+    flagged: float
+
+
+class Reference(TypedDict):
+    """Quantiles of the scores of normal images, for percentiles.
+
+    `shares` are the quantiles' places, ascending in 0 to 1; `labels` holds L lists and `overall`
+    one, each of as many scores as there are shares, ascending.
+    """
+
+    images: str
+    shares: list[float]
+    labels: list[list[float]]
+    overall: list[float]
+
+
+class Metric(TypedDict):
+    value: float | None
+    low: float | None
+    high: float | None
+    on: str
+
+
+class _Manifest(TypedDict):
+    schema_version: Literal[2]
+    name: str
+    architecture: str
+    created: str
+    licence: str
+    intended_use: str
+    flatbuffer: Flatbuffer
+    labels: list[LabelEntry]
+    head: Head
+    input: Input
+    outputs: Outputs
+    calibration: Calibration
+    operating_points: dict[str, OperatingPoint]
+    default_operating_point: str
+    golden: GoldenFacts
+    training: dict[str, Any]
+    quantization: dict[str, Any]
+    metrics: dict[str, str | Metric]
+
+
+class Manifest(_Manifest, total=False):
+    """What a model file says of itself."""
+
+    spans: Affine
+    compiled: dict[str, CompiledFacts]
+    input_check: InputCheckFacts
+    reference: Reference

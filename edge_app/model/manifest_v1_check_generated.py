@@ -1,0 +1,888 @@
+"""Whether an object is as `manifest_v1.schema.json` says: `validate` raises an `InvalidError` if not.
+
+Made from it by `python -m tools.compile_schemas`; not to be edited.
+"""
+
+# ruff: noqa
+# fmt: off
+# mypy: ignore-errors
+
+from edge_app.core.errors import InvalidError
+
+SCHEMA_SHA256 = "a24c19e97880deffe4f4edd3d717dd47dfb4c131577020f09043ec76d329f8be"
+
+VERSION = '2.22.3'
+import re
+REGEX_PATTERNS = {'^[a-z0-9][a-z0-9._-]{0,63}$': re.compile('^[a-z0-9][a-z0-9._-]{0,63}\\Z'), '^[0-9a-f]{64}$': re.compile('^[0-9a-f]{64}\\Z')}
+NoneType = type(None)
+
+def validate(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, dict):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['schema_version', 'name', 'architecture', 'created', 'licence', 'intended_use', 'flatbuffer', 'labels', 'input', 'outputs', 'calibration', 'operating_points', 'default_operating_point', 'golden', 'training', 'quantization', 'metrics']) - data.keys()
+        if data__missing_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+        data_keys = set(data.keys())
+        if 'schema_version' in data_keys:
+            data_keys.remove('schema_version')
+            data__schemaversion = data['schema_version']
+            if not (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 1)):
+                raise InvalidError('' + (name_prefix or 'data') + '.schema_version must be same as const definition: 1')
+        if 'name' in data_keys:
+            data_keys.remove('name')
+            data__name = data['name']
+            if not isinstance(data__name, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.name must be string')
+            if isinstance(data__name, str):
+                if not REGEX_PATTERNS['^[a-z0-9][a-z0-9._-]{0,63}$'].search(data__name):
+                    raise InvalidError('' + (name_prefix or 'data') + '.name must match pattern ^[a-z0-9][a-z0-9._-]{0,63}$')
+        if 'architecture' in data_keys:
+            data_keys.remove('architecture')
+            data__architecture = data['architecture']
+            if not isinstance(data__architecture, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.architecture must be string')
+            if isinstance(data__architecture, str):
+                data__architecture_len = len(data__architecture)
+                if data__architecture_len > 200:
+                    raise InvalidError('' + (name_prefix or 'data') + '.architecture must be shorter than or equal to 200 characters')
+        if 'created' in data_keys:
+            data_keys.remove('created')
+            data__created = data['created']
+            if not isinstance(data__created, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.created must be string')
+            if isinstance(data__created, str):
+                data__created_len = len(data__created)
+                if data__created_len > 40:
+                    raise InvalidError('' + (name_prefix or 'data') + '.created must be shorter than or equal to 40 characters')
+        if 'licence' in data_keys:
+            data_keys.remove('licence')
+            data__licence = data['licence']
+            if not isinstance(data__licence, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.licence must be string')
+            if isinstance(data__licence, str):
+                data__licence_len = len(data__licence)
+                if data__licence_len > 200:
+                    raise InvalidError('' + (name_prefix or 'data') + '.licence must be shorter than or equal to 200 characters')
+        if 'intended_use' in data_keys:
+            data_keys.remove('intended_use')
+            data__intendeduse = data['intended_use']
+            if not isinstance(data__intendeduse, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.intended_use must be string')
+            if isinstance(data__intendeduse, str):
+                data__intendeduse_len = len(data__intendeduse)
+                if data__intendeduse_len > 4000:
+                    raise InvalidError('' + (name_prefix or 'data') + '.intended_use must be shorter than or equal to 4000 characters')
+        if 'flatbuffer' in data_keys:
+            data_keys.remove('flatbuffer')
+            data__flatbuffer = data['flatbuffer']
+            if not isinstance(data__flatbuffer, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer must be object')
+            data__flatbuffer_is_dict = isinstance(data__flatbuffer, dict)
+            if data__flatbuffer_is_dict:
+                data__flatbuffer__missing_keys = set(['bytes', 'sha256']) - data__flatbuffer.keys()
+                if data__flatbuffer__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer must contain ' + (str(sorted(data__flatbuffer__missing_keys)) + ' properties'))
+                data__flatbuffer_keys = set(data__flatbuffer.keys())
+                if 'bytes' in data__flatbuffer_keys:
+                    data__flatbuffer_keys.remove('bytes')
+                    data__flatbuffer__bytes = data__flatbuffer['bytes']
+                    if not isinstance(data__flatbuffer__bytes, int) and (not (isinstance(data__flatbuffer__bytes, float) and data__flatbuffer__bytes.is_integer())) or isinstance(data__flatbuffer__bytes, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer.bytes must be integer')
+                    if isinstance(data__flatbuffer__bytes, (int, float)) and (not isinstance(data__flatbuffer__bytes, bool)):
+                        if data__flatbuffer__bytes < 8:
+                            raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer.bytes must be bigger than or equal to 8')
+                if 'sha256' in data__flatbuffer_keys:
+                    data__flatbuffer_keys.remove('sha256')
+                    data__flatbuffer__sha256 = data__flatbuffer['sha256']
+                    validate___definitions_sha256(data__flatbuffer__sha256, custom_formats, (name_prefix or 'data') + '.flatbuffer.sha256')
+                if data__flatbuffer_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer must not contain ' + str(data__flatbuffer_keys) + ' properties')
+        if 'labels' in data_keys:
+            data_keys.remove('labels')
+            data__labels = data['labels']
+            if not isinstance(data__labels, (list, tuple)):
+                raise InvalidError('' + (name_prefix or 'data') + '.labels must be array')
+            data__labels_is_list = isinstance(data__labels, (list, tuple))
+            if data__labels_is_list:
+                data__labels_len = len(data__labels)
+                if data__labels_len < 15:
+                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain at least 15 items')
+                if data__labels_len > 15:
+                    raise InvalidError('' + (name_prefix or 'data') + '.labels must contain less than or equal to 15 items')
+                for data__labels_x, data__labels_item in enumerate(data__labels):
+                    if not isinstance(data__labels_item, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be string')
+                    if isinstance(data__labels_item, str):
+                        data__labels_item_len = len(data__labels_item)
+                        if data__labels_item_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+        if 'input' in data_keys:
+            data_keys.remove('input')
+            data__input = data['input']
+            if not isinstance(data__input, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.input must be object')
+            data__input_is_dict = isinstance(data__input, dict)
+            if data__input_is_dict:
+                data__input__missing_keys = set(['height', 'width', 'channels', 'resize', 'mean', 'std', 'dtype', 'quantization']) - data__input.keys()
+                if data__input__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input must contain ' + (str(sorted(data__input__missing_keys)) + ' properties'))
+                data__input_keys = set(data__input.keys())
+                if 'height' in data__input_keys:
+                    data__input_keys.remove('height')
+                    data__input__height = data__input['height']
+                    if not isinstance(data__input__height, int) and (not (isinstance(data__input__height, float) and data__input__height.is_integer())) or isinstance(data__input__height, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.height must be integer')
+                    if isinstance(data__input__height, (int, float)) and (not isinstance(data__input__height, bool)):
+                        if data__input__height < 8:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be bigger than or equal to 8')
+                        if data__input__height > 1024:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.height must be smaller than or equal to 1024')
+                if 'width' in data__input_keys:
+                    data__input_keys.remove('width')
+                    data__input__width = data__input['width']
+                    if not isinstance(data__input__width, int) and (not (isinstance(data__input__width, float) and data__input__width.is_integer())) or isinstance(data__input__width, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.width must be integer')
+                    if isinstance(data__input__width, (int, float)) and (not isinstance(data__input__width, bool)):
+                        if data__input__width < 8:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be bigger than or equal to 8')
+                        if data__input__width > 1024:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input.width must be smaller than or equal to 1024')
+                if 'channels' in data__input_keys:
+                    data__input_keys.remove('channels')
+                    data__input__channels = data__input['channels']
+                    if not (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 1)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.channels must be same as const definition: 1')
+                if 'resize' in data__input_keys:
+                    data__input_keys.remove('resize')
+                    data__input__resize = data__input['resize']
+                    if not (isinstance(data__input__resize, str) and data__input__resize == 'stretch-bilinear'):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.resize must be same as const definition: stretch-bilinear')
+                if 'mean' in data__input_keys:
+                    data__input_keys.remove('mean')
+                    data__input__mean = data__input['mean']
+                    if not (isinstance(data__input__mean, (int, float)) and (not isinstance(data__input__mean, bool)) and (data__input__mean == 128)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.mean must be same as const definition: 128')
+                if 'std' in data__input_keys:
+                    data__input_keys.remove('std')
+                    data__input__std = data__input['std']
+                    if not (isinstance(data__input__std, (int, float)) and (not isinstance(data__input__std, bool)) and (data__input__std == 128)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.std must be same as const definition: 128')
+                if 'dtype' in data__input_keys:
+                    data__input_keys.remove('dtype')
+                    data__input__dtype = data__input['dtype']
+                    validate___definitions_dtype(data__input__dtype, custom_formats, (name_prefix or 'data') + '.input.dtype')
+                if 'quantization' in data__input_keys:
+                    data__input_keys.remove('quantization')
+                    data__input__quantization = data__input['quantization']
+                    validate___definitions_quantization(data__input__quantization, custom_formats, (name_prefix or 'data') + '.input.quantization')
+                if data__input_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input must not contain ' + str(data__input_keys) + ' properties')
+        if 'outputs' in data_keys:
+            data_keys.remove('outputs')
+            data__outputs = data['outputs']
+            if not isinstance(data__outputs, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.outputs must be object')
+            data__outputs_is_dict = isinstance(data__outputs, dict)
+            if data__outputs_is_dict:
+                data__outputs__missing_keys = set(['logits', 'map']) - data__outputs.keys()
+                if data__outputs__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.outputs must contain ' + (str(sorted(data__outputs__missing_keys)) + ' properties'))
+                data__outputs_keys = set(data__outputs.keys())
+                if 'logits' in data__outputs_keys:
+                    data__outputs_keys.remove('logits')
+                    data__outputs__logits = data__outputs['logits']
+                    validate___definitions_output(data__outputs__logits, custom_formats, (name_prefix or 'data') + '.outputs.logits')
+                if 'map' in data__outputs_keys:
+                    data__outputs_keys.remove('map')
+                    data__outputs__map = data__outputs['map']
+                    validate___definitions_output(data__outputs__map, custom_formats, (name_prefix or 'data') + '.outputs.map')
+                if data__outputs_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.outputs must not contain ' + str(data__outputs_keys) + ' properties')
+        if 'spans' in data_keys:
+            data_keys.remove('spans')
+            data__spans = data['spans']
+            if not isinstance(data__spans, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.spans must be object')
+            data__spans_is_dict = isinstance(data__spans, dict)
+            if data__spans_is_dict:
+                data__spans__missing_keys = set(['slope', 'intercept']) - data__spans.keys()
+                if data__spans__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.spans must contain ' + (str(sorted(data__spans__missing_keys)) + ' properties'))
+                data__spans_keys = set(data__spans.keys())
+                if 'slope' in data__spans_keys:
+                    data__spans_keys.remove('slope')
+                    data__spans__slope = data__spans['slope']
+                    if not isinstance(data__spans__slope, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must be array')
+                    data__spans__slope_is_list = isinstance(data__spans__slope, (list, tuple))
+                    if data__spans__slope_is_list:
+                        data__spans__slope_len = len(data__spans__slope)
+                        if data__spans__slope_len < 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain at least 15 items')
+                        if data__spans__slope_len > 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain less than or equal to 15 items')
+                        for data__spans__slope_x, data__spans__slope_item in enumerate(data__spans__slope):
+                            if not isinstance(data__spans__slope_item, (int, float)) or isinstance(data__spans__slope_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__spans__slope_item, (int, float)) and (not isinstance(data__spans__slope_item, bool)):
+                                if data__spans__slope_item <= 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be bigger than 0')
+                if 'intercept' in data__spans_keys:
+                    data__spans_keys.remove('intercept')
+                    data__spans__intercept = data__spans['intercept']
+                    validate___definitions_numbers(data__spans__intercept, custom_formats, (name_prefix or 'data') + '.spans.intercept')
+                if data__spans_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.spans must not contain ' + str(data__spans_keys) + ' properties')
+        if 'calibration' in data_keys:
+            data_keys.remove('calibration')
+            data__calibration = data['calibration']
+            if not isinstance(data__calibration, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.calibration must be object')
+            data__calibration_is_dict = isinstance(data__calibration, dict)
+            if data__calibration_is_dict:
+                data__calibration__missing_keys = set(['method', 'slope', 'intercept', 'fitted_on']) - data__calibration.keys()
+                if data__calibration__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.calibration must contain ' + (str(sorted(data__calibration__missing_keys)) + ' properties'))
+                data__calibration_keys = set(data__calibration.keys())
+                if 'method' in data__calibration_keys:
+                    data__calibration_keys.remove('method')
+                    data__calibration__method = data__calibration['method']
+                    if not (isinstance(data__calibration__method, str) and data__calibration__method == 'platt' or (isinstance(data__calibration__method, str) and data__calibration__method == 'none')):
+                        raise InvalidError('' + (name_prefix or 'data') + ".calibration.method must be one of ['platt', 'none']")
+                if 'slope' in data__calibration_keys:
+                    data__calibration_keys.remove('slope')
+                    data__calibration__slope = data__calibration['slope']
+                    if not isinstance(data__calibration__slope, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must be array')
+                    data__calibration__slope_is_list = isinstance(data__calibration__slope, (list, tuple))
+                    if data__calibration__slope_is_list:
+                        data__calibration__slope_len = len(data__calibration__slope)
+                        if data__calibration__slope_len < 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain at least 15 items')
+                        if data__calibration__slope_len > 15:
+                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain less than or equal to 15 items')
+                        for data__calibration__slope_x, data__calibration__slope_item in enumerate(data__calibration__slope):
+                            if not isinstance(data__calibration__slope_item, (int, float)) or isinstance(data__calibration__slope_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope[{data__calibration__slope_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__calibration__slope_item, (int, float)) and (not isinstance(data__calibration__slope_item, bool)):
+                                if data__calibration__slope_item <= 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope[{data__calibration__slope_x}]'.format(**locals()) + ' must be bigger than 0')
+                if 'intercept' in data__calibration_keys:
+                    data__calibration_keys.remove('intercept')
+                    data__calibration__intercept = data__calibration['intercept']
+                    validate___definitions_numbers(data__calibration__intercept, custom_formats, (name_prefix or 'data') + '.calibration.intercept')
+                if 'fitted_on' in data__calibration_keys:
+                    data__calibration_keys.remove('fitted_on')
+                    data__calibration__fittedon = data__calibration['fitted_on']
+                    if not isinstance(data__calibration__fittedon, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.calibration.fitted_on must be string')
+                    if isinstance(data__calibration__fittedon, str):
+                        data__calibration__fittedon_len = len(data__calibration__fittedon)
+                        if data__calibration__fittedon_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.calibration.fitted_on must be shorter than or equal to 200 characters')
+                if data__calibration_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.calibration must not contain ' + str(data__calibration_keys) + ' properties')
+        if 'operating_points' in data_keys:
+            data_keys.remove('operating_points')
+            data__operatingpoints = data['operating_points']
+            if not isinstance(data__operatingpoints, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.operating_points must be object')
+            data__operatingpoints_is_dict = isinstance(data__operatingpoints, dict)
+            if data__operatingpoints_is_dict:
+                data__operatingpoints_len = len(data__operatingpoints)
+                if data__operatingpoints_len < 1:
+                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points must contain at least 1 properties')
+                if data__operatingpoints_len > 16:
+                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points must contain less than or equal to 16 properties')
+                data__operatingpoints_keys = set(data__operatingpoints.keys())
+                for data__operatingpoints_key in data__operatingpoints_keys:
+                    if data__operatingpoints_key not in []:
+                        data__operatingpoints_value = data__operatingpoints.get(data__operatingpoints_key)
+                        if not isinstance(data__operatingpoints_value, dict):
+                            raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must be object')
+                        data__operatingpoints_value_is_dict = isinstance(data__operatingpoints_value, dict)
+                        if data__operatingpoints_value_is_dict:
+                            data__operatingpoints_value__missing_keys = set(['rule', 'fitted_on', 'thresholds', 'sensitivity', 'specificity']) - data__operatingpoints_value.keys()
+                            if data__operatingpoints_value__missing_keys:
+                                raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__operatingpoints_value__missing_keys)) + ' properties'))
+                            data__operatingpoints_value_keys = set(data__operatingpoints_value.keys())
+                            if 'rule' in data__operatingpoints_value_keys:
+                                data__operatingpoints_value_keys.remove('rule')
+                                data__operatingpoints_value__rule = data__operatingpoints_value['rule']
+                                if not isinstance(data__operatingpoints_value__rule, str):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.rule'.format(**locals()) + ' must be string')
+                                if isinstance(data__operatingpoints_value__rule, str):
+                                    data__operatingpoints_value__rule_len = len(data__operatingpoints_value__rule)
+                                    if data__operatingpoints_value__rule_len > 200:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.rule'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                            if 'fitted_on' in data__operatingpoints_value_keys:
+                                data__operatingpoints_value_keys.remove('fitted_on')
+                                data__operatingpoints_value__fittedon = data__operatingpoints_value['fitted_on']
+                                if not isinstance(data__operatingpoints_value__fittedon, str):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.fitted_on'.format(**locals()) + ' must be string')
+                                if isinstance(data__operatingpoints_value__fittedon, str):
+                                    data__operatingpoints_value__fittedon_len = len(data__operatingpoints_value__fittedon)
+                                    if data__operatingpoints_value__fittedon_len > 200:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.fitted_on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                            if 'thresholds' in data__operatingpoints_value_keys:
+                                data__operatingpoints_value_keys.remove('thresholds')
+                                data__operatingpoints_value__thresholds = data__operatingpoints_value['thresholds']
+                                validate___definitions_shares(data__operatingpoints_value__thresholds, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.thresholds'.format(**locals()))
+                            if 'sensitivity' in data__operatingpoints_value_keys:
+                                data__operatingpoints_value_keys.remove('sensitivity')
+                                data__operatingpoints_value__sensitivity = data__operatingpoints_value['sensitivity']
+                                validate___definitions_shares(data__operatingpoints_value__sensitivity, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.sensitivity'.format(**locals()))
+                            if 'specificity' in data__operatingpoints_value_keys:
+                                data__operatingpoints_value_keys.remove('specificity')
+                                data__operatingpoints_value__specificity = data__operatingpoints_value['specificity']
+                                validate___definitions_shares(data__operatingpoints_value__specificity, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.specificity'.format(**locals()))
+                            if data__operatingpoints_value_keys:
+                                raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must not contain ' + str(data__operatingpoints_value_keys) + ' properties')
+        if 'default_operating_point' in data_keys:
+            data_keys.remove('default_operating_point')
+            data__defaultoperatingpoint = data['default_operating_point']
+            if not isinstance(data__defaultoperatingpoint, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.default_operating_point must be string')
+            if isinstance(data__defaultoperatingpoint, str):
+                data__defaultoperatingpoint_len = len(data__defaultoperatingpoint)
+                if data__defaultoperatingpoint_len > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.default_operating_point must be shorter than or equal to 64 characters')
+        if 'golden' in data_keys:
+            data_keys.remove('golden')
+            data__golden = data['golden']
+            if not isinstance(data__golden, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.golden must be object')
+            data__golden_is_dict = isinstance(data__golden, dict)
+            if data__golden_is_dict:
+                data__golden__missing_keys = set(['count', 'source', 'runtime', 'tolerance']) - data__golden.keys()
+                if data__golden__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.golden must contain ' + (str(sorted(data__golden__missing_keys)) + ' properties'))
+                data__golden_keys = set(data__golden.keys())
+                if 'count' in data__golden_keys:
+                    data__golden_keys.remove('count')
+                    data__golden__count = data__golden['count']
+                    if not isinstance(data__golden__count, int) and (not (isinstance(data__golden__count, float) and data__golden__count.is_integer())) or isinstance(data__golden__count, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.golden.count must be integer')
+                    if isinstance(data__golden__count, (int, float)) and (not isinstance(data__golden__count, bool)):
+                        if data__golden__count < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.count must be bigger than or equal to 1')
+                        if data__golden__count > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.count must be smaller than or equal to 64')
+                if 'source' in data__golden_keys:
+                    data__golden_keys.remove('source')
+                    data__golden__source = data__golden['source']
+                    if not isinstance(data__golden__source, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.golden.source must be string')
+                    if isinstance(data__golden__source, str):
+                        data__golden__source_len = len(data__golden__source)
+                        if data__golden__source_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.source must be shorter than or equal to 200 characters')
+                if 'runtime' in data__golden_keys:
+                    data__golden_keys.remove('runtime')
+                    data__golden__runtime = data__golden['runtime']
+                    if not isinstance(data__golden__runtime, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.golden.runtime must be string')
+                    if isinstance(data__golden__runtime, str):
+                        data__golden__runtime_len = len(data__golden__runtime)
+                        if data__golden__runtime_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.runtime must be shorter than or equal to 200 characters')
+                if 'tolerance' in data__golden_keys:
+                    data__golden_keys.remove('tolerance')
+                    data__golden__tolerance = data__golden['tolerance']
+                    if not isinstance(data__golden__tolerance, (int, float)) or isinstance(data__golden__tolerance, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.golden.tolerance must be number')
+                    if isinstance(data__golden__tolerance, (int, float)) and (not isinstance(data__golden__tolerance, bool)):
+                        if data__golden__tolerance < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.tolerance must be bigger than or equal to 0')
+                        if data__golden__tolerance > 16:
+                            raise InvalidError('' + (name_prefix or 'data') + '.golden.tolerance must be smaller than or equal to 16')
+                if data__golden_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.golden must not contain ' + str(data__golden_keys) + ' properties')
+        if 'training' in data_keys:
+            data_keys.remove('training')
+            data__training = data['training']
+            if not isinstance(data__training, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.training must be object')
+        if 'quantization' in data_keys:
+            data_keys.remove('quantization')
+            data__quantization = data['quantization']
+            if not isinstance(data__quantization, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.quantization must be object')
+        if 'edgetpu' in data_keys:
+            data_keys.remove('edgetpu')
+            data__edgetpu = data['edgetpu']
+            if not isinstance(data__edgetpu, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must be object')
+            data__edgetpu_is_dict = isinstance(data__edgetpu, dict)
+            if data__edgetpu_is_dict:
+                data__edgetpu__missing_keys = set(['bytes', 'sha256', 'compiled_from', 'compiler', 'operations', 'memory', 'operators']) - data__edgetpu.keys()
+                if data__edgetpu__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must contain ' + (str(sorted(data__edgetpu__missing_keys)) + ' properties'))
+                data__edgetpu_keys = set(data__edgetpu.keys())
+                if 'bytes' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('bytes')
+                    data__edgetpu__bytes = data__edgetpu['bytes']
+                    if not isinstance(data__edgetpu__bytes, int) and (not (isinstance(data__edgetpu__bytes, float) and data__edgetpu__bytes.is_integer())) or isinstance(data__edgetpu__bytes, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be integer')
+                    if isinstance(data__edgetpu__bytes, (int, float)) and (not isinstance(data__edgetpu__bytes, bool)):
+                        if data__edgetpu__bytes < 8:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.bytes must be bigger than or equal to 8')
+                if 'sha256' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('sha256')
+                    data__edgetpu__sha256 = data__edgetpu['sha256']
+                    validate___definitions_sha256(data__edgetpu__sha256, custom_formats, (name_prefix or 'data') + '.edgetpu.sha256')
+                if 'compiled_from' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('compiled_from')
+                    data__edgetpu__compiledfrom = data__edgetpu['compiled_from']
+                    validate___definitions_sha256(data__edgetpu__compiledfrom, custom_formats, (name_prefix or 'data') + '.edgetpu.compiled_from')
+                if 'compiler' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('compiler')
+                    data__edgetpu__compiler = data__edgetpu['compiler']
+                    if not isinstance(data__edgetpu__compiler, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be string')
+                    if isinstance(data__edgetpu__compiler, str):
+                        data__edgetpu__compiler_len = len(data__edgetpu__compiler)
+                        if data__edgetpu__compiler_len > 100:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.compiler must be shorter than or equal to 100 characters')
+                if 'operations' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('operations')
+                    data__edgetpu__operations = data__edgetpu['operations']
+                    if not isinstance(data__edgetpu__operations, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must be object')
+                    data__edgetpu__operations_is_dict = isinstance(data__edgetpu__operations, dict)
+                    if data__edgetpu__operations_is_dict:
+                        data__edgetpu__operations__missing_keys = set(['edgetpu', 'cpu']) - data__edgetpu__operations.keys()
+                        if data__edgetpu__operations__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must contain ' + (str(sorted(data__edgetpu__operations__missing_keys)) + ' properties'))
+                        data__edgetpu__operations_keys = set(data__edgetpu__operations.keys())
+                        if 'edgetpu' in data__edgetpu__operations_keys:
+                            data__edgetpu__operations_keys.remove('edgetpu')
+                            data__edgetpu__operations__edgetpu = data__edgetpu__operations['edgetpu']
+                            if not isinstance(data__edgetpu__operations__edgetpu, int) and (not (isinstance(data__edgetpu__operations__edgetpu, float) and data__edgetpu__operations__edgetpu.is_integer())) or isinstance(data__edgetpu__operations__edgetpu, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be integer')
+                            if isinstance(data__edgetpu__operations__edgetpu, (int, float)) and (not isinstance(data__edgetpu__operations__edgetpu, bool)):
+                                if data__edgetpu__operations__edgetpu < 1:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.edgetpu must be bigger than or equal to 1')
+                        if 'cpu' in data__edgetpu__operations_keys:
+                            data__edgetpu__operations_keys.remove('cpu')
+                            data__edgetpu__operations__cpu = data__edgetpu__operations['cpu']
+                            if not isinstance(data__edgetpu__operations__cpu, int) and (not (isinstance(data__edgetpu__operations__cpu, float) and data__edgetpu__operations__cpu.is_integer())) or isinstance(data__edgetpu__operations__cpu, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be integer')
+                            if isinstance(data__edgetpu__operations__cpu, (int, float)) and (not isinstance(data__edgetpu__operations__cpu, bool)):
+                                if data__edgetpu__operations__cpu < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations.cpu must be bigger than or equal to 0')
+                        if data__edgetpu__operations_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operations must not contain ' + str(data__edgetpu__operations_keys) + ' properties')
+                if 'memory' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('memory')
+                    data__edgetpu__memory = data__edgetpu['memory']
+                    if not isinstance(data__edgetpu__memory, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must be object')
+                    data__edgetpu__memory_is_dict = isinstance(data__edgetpu__memory, dict)
+                    if data__edgetpu__memory_is_dict:
+                        data__edgetpu__memory__missing_keys = set(['on_chip', 'on_chip_free', 'off_chip']) - data__edgetpu__memory.keys()
+                        if data__edgetpu__memory__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must contain ' + (str(sorted(data__edgetpu__memory__missing_keys)) + ' properties'))
+                        data__edgetpu__memory_keys = set(data__edgetpu__memory.keys())
+                        if 'on_chip' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('on_chip')
+                            data__edgetpu__memory__onchip = data__edgetpu__memory['on_chip']
+                            if not isinstance(data__edgetpu__memory__onchip, int) and (not (isinstance(data__edgetpu__memory__onchip, float) and data__edgetpu__memory__onchip.is_integer())) or isinstance(data__edgetpu__memory__onchip, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be integer')
+                            if isinstance(data__edgetpu__memory__onchip, (int, float)) and (not isinstance(data__edgetpu__memory__onchip, bool)):
+                                if data__edgetpu__memory__onchip < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip must be bigger than or equal to 0')
+                        if 'on_chip_free' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('on_chip_free')
+                            data__edgetpu__memory__onchipfree = data__edgetpu__memory['on_chip_free']
+                            if not isinstance(data__edgetpu__memory__onchipfree, int) and (not (isinstance(data__edgetpu__memory__onchipfree, float) and data__edgetpu__memory__onchipfree.is_integer())) or isinstance(data__edgetpu__memory__onchipfree, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be integer')
+                            if isinstance(data__edgetpu__memory__onchipfree, (int, float)) and (not isinstance(data__edgetpu__memory__onchipfree, bool)):
+                                if data__edgetpu__memory__onchipfree < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.on_chip_free must be bigger than or equal to 0')
+                        if 'off_chip' in data__edgetpu__memory_keys:
+                            data__edgetpu__memory_keys.remove('off_chip')
+                            data__edgetpu__memory__offchip = data__edgetpu__memory['off_chip']
+                            if not isinstance(data__edgetpu__memory__offchip, int) and (not (isinstance(data__edgetpu__memory__offchip, float) and data__edgetpu__memory__offchip.is_integer())) or isinstance(data__edgetpu__memory__offchip, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be integer')
+                            if isinstance(data__edgetpu__memory__offchip, (int, float)) and (not isinstance(data__edgetpu__memory__offchip, bool)):
+                                if data__edgetpu__memory__offchip < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory.off_chip must be bigger than or equal to 0')
+                        if data__edgetpu__memory_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.memory must not contain ' + str(data__edgetpu__memory_keys) + ' properties')
+                if 'operators' in data__edgetpu_keys:
+                    data__edgetpu_keys.remove('operators')
+                    data__edgetpu__operators = data__edgetpu['operators']
+                    if not isinstance(data__edgetpu__operators, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must be array')
+                    data__edgetpu__operators_is_list = isinstance(data__edgetpu__operators, (list, tuple))
+                    if data__edgetpu__operators_is_list:
+                        data__edgetpu__operators_len = len(data__edgetpu__operators)
+                        if data__edgetpu__operators_len > 500:
+                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators must contain less than or equal to 500 items')
+                        for data__edgetpu__operators_x, data__edgetpu__operators_item in enumerate(data__edgetpu__operators):
+                            if not isinstance(data__edgetpu__operators_item, dict):
+                                raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must be object')
+                            data__edgetpu__operators_item_is_dict = isinstance(data__edgetpu__operators_item, dict)
+                            if data__edgetpu__operators_item_is_dict:
+                                data__edgetpu__operators_item__missing_keys = set(['operator', 'count', 'status']) - data__edgetpu__operators_item.keys()
+                                if data__edgetpu__operators_item__missing_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__edgetpu__operators_item__missing_keys)) + ' properties'))
+                                data__edgetpu__operators_item_keys = set(data__edgetpu__operators_item.keys())
+                                if 'operator' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('operator')
+                                    data__edgetpu__operators_item__operator = data__edgetpu__operators_item['operator']
+                                    if not isinstance(data__edgetpu__operators_item__operator, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be string')
+                                    if isinstance(data__edgetpu__operators_item__operator, str):
+                                        data__edgetpu__operators_item__operator_len = len(data__edgetpu__operators_item__operator)
+                                        if data__edgetpu__operators_item__operator_len > 100:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].operator'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                if 'count' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('count')
+                                    data__edgetpu__operators_item__count = data__edgetpu__operators_item['count']
+                                    if not isinstance(data__edgetpu__operators_item__count, int) and (not (isinstance(data__edgetpu__operators_item__count, float) and data__edgetpu__operators_item__count.is_integer())) or isinstance(data__edgetpu__operators_item__count, bool):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be integer')
+                                    if isinstance(data__edgetpu__operators_item__count, (int, float)) and (not isinstance(data__edgetpu__operators_item__count, bool)):
+                                        if data__edgetpu__operators_item__count < 1:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].count'.format(**locals()) + ' must be bigger than or equal to 1')
+                                if 'status' in data__edgetpu__operators_item_keys:
+                                    data__edgetpu__operators_item_keys.remove('status')
+                                    data__edgetpu__operators_item__status = data__edgetpu__operators_item['status']
+                                    if not isinstance(data__edgetpu__operators_item__status, str):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be string')
+                                    if isinstance(data__edgetpu__operators_item__status, str):
+                                        data__edgetpu__operators_item__status_len = len(data__edgetpu__operators_item__status)
+                                        if data__edgetpu__operators_item__status_len > 200:
+                                            raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}].status'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                if data__edgetpu__operators_item_keys:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu.operators[{data__edgetpu__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__edgetpu__operators_item_keys) + ' properties')
+                if data__edgetpu_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.edgetpu must not contain ' + str(data__edgetpu_keys) + ' properties')
+        if 'input_check' in data_keys:
+            data_keys.remove('input_check')
+            data__inputcheck = data['input_check']
+            if not isinstance(data__inputcheck, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.input_check must be object')
+            data__inputcheck_is_dict = isinstance(data__inputcheck, dict)
+            if data__inputcheck_is_dict:
+                data__inputcheck__missing_keys = set(['sha256', 'grid', 'hidden', 'kinds', 'limits', 'fitted_on', 'limits_from', 'flagged']) - data__inputcheck.keys()
+                if data__inputcheck__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input_check must contain ' + (str(sorted(data__inputcheck__missing_keys)) + ' properties'))
+                data__inputcheck_keys = set(data__inputcheck.keys())
+                if 'sha256' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('sha256')
+                    data__inputcheck__sha256 = data__inputcheck['sha256']
+                    validate___definitions_sha256(data__inputcheck__sha256, custom_formats, (name_prefix or 'data') + '.input_check.sha256')
+                if 'grid' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('grid')
+                    data__inputcheck__grid = data__inputcheck['grid']
+                    if not (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 14) or (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 16))):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.grid must be one of [14, 16]')
+                if 'hidden' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('hidden')
+                    data__inputcheck__hidden = data__inputcheck['hidden']
+                    if not isinstance(data__inputcheck__hidden, int) and (not (isinstance(data__inputcheck__hidden, float) and data__inputcheck__hidden.is_integer())) or isinstance(data__inputcheck__hidden, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be integer')
+                    if isinstance(data__inputcheck__hidden, (int, float)) and (not isinstance(data__inputcheck__hidden, bool)):
+                        if data__inputcheck__hidden < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be bigger than or equal to 1')
+                        if data__inputcheck__hidden > 128:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be smaller than or equal to 128')
+                if 'kinds' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('kinds')
+                    data__inputcheck__kinds = data__inputcheck['kinds']
+                    if not isinstance(data__inputcheck__kinds, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must be array')
+                    data__inputcheck__kinds_is_list = isinstance(data__inputcheck__kinds, (list, tuple))
+                    if data__inputcheck__kinds_is_list:
+                        data__inputcheck__kinds_len = len(data__inputcheck__kinds)
+                        if data__inputcheck__kinds_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must contain at least 1 items')
+                        if data__inputcheck__kinds_len > 32:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must contain less than or equal to 32 items')
+                        for data__inputcheck__kinds_x, data__inputcheck__kinds_item in enumerate(data__inputcheck__kinds):
+                            if not isinstance(data__inputcheck__kinds_item, str):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be string')
+                            if isinstance(data__inputcheck__kinds_item, str):
+                                data__inputcheck__kinds_item_len = len(data__inputcheck__kinds_item)
+                                if data__inputcheck__kinds_item_len > 64:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                if 'limits' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('limits')
+                    data__inputcheck__limits = data__inputcheck['limits']
+                    if not isinstance(data__inputcheck__limits, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must be array')
+                    data__inputcheck__limits_is_list = isinstance(data__inputcheck__limits, (list, tuple))
+                    if data__inputcheck__limits_is_list:
+                        data__inputcheck__limits_len = len(data__inputcheck__limits)
+                        if data__inputcheck__limits_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must contain at least 1 items')
+                        if data__inputcheck__limits_len > 32:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must contain less than or equal to 32 items')
+                        for data__inputcheck__limits_x, data__inputcheck__limits_item in enumerate(data__inputcheck__limits):
+                            if not isinstance(data__inputcheck__limits_item, (int, float)) or isinstance(data__inputcheck__limits_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be number')
+                            if isinstance(data__inputcheck__limits_item, (int, float)) and (not isinstance(data__inputcheck__limits_item, bool)):
+                                if data__inputcheck__limits_item < -1000:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be bigger than or equal to -1000')
+                                if data__inputcheck__limits_item > 1000:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be smaller than or equal to 1000')
+                if 'fitted_on' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('fitted_on')
+                    data__inputcheck__fittedon = data__inputcheck['fitted_on']
+                    if not isinstance(data__inputcheck__fittedon, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.fitted_on must be string')
+                    if isinstance(data__inputcheck__fittedon, str):
+                        data__inputcheck__fittedon_len = len(data__inputcheck__fittedon)
+                        if data__inputcheck__fittedon_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.fitted_on must be shorter than or equal to 200 characters')
+                if 'limits_from' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('limits_from')
+                    data__inputcheck__limitsfrom = data__inputcheck['limits_from']
+                    if not isinstance(data__inputcheck__limitsfrom, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits_from must be string')
+                    if isinstance(data__inputcheck__limitsfrom, str):
+                        data__inputcheck__limitsfrom_len = len(data__inputcheck__limitsfrom)
+                        if data__inputcheck__limitsfrom_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits_from must be shorter than or equal to 200 characters')
+                if 'flagged' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('flagged')
+                    data__inputcheck__flagged = data__inputcheck['flagged']
+                    if not isinstance(data__inputcheck__flagged, (int, float)) or isinstance(data__inputcheck__flagged, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be number')
+                    if isinstance(data__inputcheck__flagged, (int, float)) and (not isinstance(data__inputcheck__flagged, bool)):
+                        if data__inputcheck__flagged < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be bigger than or equal to 0')
+                        if data__inputcheck__flagged > 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.flagged must be smaller than or equal to 1')
+                if data__inputcheck_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.input_check must not contain ' + str(data__inputcheck_keys) + ' properties')
+        if 'metrics' in data_keys:
+            data_keys.remove('metrics')
+            data__metrics = data['metrics']
+            if not isinstance(data__metrics, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.metrics must be object')
+            data__metrics_is_dict = isinstance(data__metrics, dict)
+            if data__metrics_is_dict:
+                data__metrics_keys = set(data__metrics.keys())
+                for data__metrics_key in data__metrics_keys:
+                    if data__metrics_key not in []:
+                        data__metrics_value = data__metrics.get(data__metrics_key)
+                        data__metrics_value_any_of_count1 = 0
+                        if not data__metrics_value_any_of_count1:
+                            try:
+                                if not isinstance(data__metrics_value, str):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be string')
+                                if isinstance(data__metrics_value, str):
+                                    data__metrics_value_len = len(data__metrics_value)
+                                    if data__metrics_value_len > 200:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                data__metrics_value_any_of_count1 += 1
+                            except (InvalidError,):
+                                pass
+                        if not data__metrics_value_any_of_count1:
+                            try:
+                                if not isinstance(data__metrics_value, dict):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be object')
+                                data__metrics_value_is_dict = isinstance(data__metrics_value, dict)
+                                if data__metrics_value_is_dict:
+                                    data__metrics_value__missing_keys = set(['value', 'low', 'high', 'on']) - data__metrics_value.keys()
+                                    if data__metrics_value__missing_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__metrics_value__missing_keys)) + ' properties'))
+                                    data__metrics_value_keys = set(data__metrics_value.keys())
+                                    if 'value' in data__metrics_value_keys:
+                                        data__metrics_value_keys.remove('value')
+                                        data__metrics_value__value = data__metrics_value['value']
+                                        if not isinstance(data__metrics_value__value, (int, float, NoneType)) or isinstance(data__metrics_value__value, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.value'.format(**locals()) + ' must be number or null')
+                                    if 'low' in data__metrics_value_keys:
+                                        data__metrics_value_keys.remove('low')
+                                        data__metrics_value__low = data__metrics_value['low']
+                                        if not isinstance(data__metrics_value__low, (int, float, NoneType)) or isinstance(data__metrics_value__low, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.low'.format(**locals()) + ' must be number or null')
+                                    if 'high' in data__metrics_value_keys:
+                                        data__metrics_value_keys.remove('high')
+                                        data__metrics_value__high = data__metrics_value['high']
+                                        if not isinstance(data__metrics_value__high, (int, float, NoneType)) or isinstance(data__metrics_value__high, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.high'.format(**locals()) + ' must be number or null')
+                                    if 'on' in data__metrics_value_keys:
+                                        data__metrics_value_keys.remove('on')
+                                        data__metrics_value__on = data__metrics_value['on']
+                                        if not isinstance(data__metrics_value__on, str):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.on'.format(**locals()) + ' must be string')
+                                        if isinstance(data__metrics_value__on, str):
+                                            data__metrics_value__on_len = len(data__metrics_value__on)
+                                            if data__metrics_value__on_len > 200:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                    if data__metrics_value_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must not contain ' + str(data__metrics_value_keys) + ' properties')
+                                data__metrics_value_any_of_count1 += 1
+                            except (InvalidError,):
+                                pass
+                        if not data__metrics_value_any_of_count1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' cannot be validated by any definition')
+        if data_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
+def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, (list, tuple)):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be array')
+    data_is_list = isinstance(data, (list, tuple))
+    if data_is_list:
+        data_len = len(data)
+        if data_len < 15:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 15 items')
+        if data_len > 15:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 15 items')
+        for data_x, data_item in enumerate(data):
+            data_item_any_of_count2 = 0
+            if not data_item_any_of_count2:
+                try:
+                    if not isinstance(data_item, NoneType):
+                        raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be null')
+                    data_item_any_of_count2 += 1
+                except (InvalidError,):
+                    pass
+            if not data_item_any_of_count2:
+                try:
+                    if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+                    if isinstance(data_item, (int, float)) and (not isinstance(data_item, bool)):
+                        if data_item < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                        if data_item > 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                    data_item_any_of_count2 += 1
+                except (InvalidError,):
+                    pass
+            if not data_item_any_of_count2:
+                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' cannot be validated by any definition')
+    return data
+
+def validate___definitions_numbers(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, (list, tuple)):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be array')
+    data_is_list = isinstance(data, (list, tuple))
+    if data_is_list:
+        data_len = len(data)
+        if data_len < 15:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain at least 15 items')
+        if data_len > 15:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 15 items')
+        for data_x, data_item in enumerate(data):
+            if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+    return data
+
+def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, dict):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['tensor', 'shape', 'dtype', 'quantization']) - data.keys()
+        if data__missing_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+        data_keys = set(data.keys())
+        if 'tensor' in data_keys:
+            data_keys.remove('tensor')
+            data__tensor = data['tensor']
+            if not isinstance(data__tensor, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.tensor must be string')
+            if isinstance(data__tensor, str):
+                data__tensor_len = len(data__tensor)
+                if data__tensor_len > 400:
+                    raise InvalidError('' + (name_prefix or 'data') + '.tensor must be shorter than or equal to 400 characters')
+        if 'shape' in data_keys:
+            data_keys.remove('shape')
+            data__shape = data['shape']
+            if not isinstance(data__shape, (list, tuple)):
+                raise InvalidError('' + (name_prefix or 'data') + '.shape must be array')
+            data__shape_is_list = isinstance(data__shape, (list, tuple))
+            if data__shape_is_list:
+                data__shape_len = len(data__shape)
+                if data__shape_len < 2:
+                    raise InvalidError('' + (name_prefix or 'data') + '.shape must contain at least 2 items')
+                if data__shape_len > 4:
+                    raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
+                for data__shape_x, data__shape_item in enumerate(data__shape):
+                    if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be integer')
+                    if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
+                        if data__shape_item < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be bigger than or equal to 1')
+                        if data__shape_item > 1024:
+                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be smaller than or equal to 1024')
+        if 'dtype' in data_keys:
+            data_keys.remove('dtype')
+            data__dtype = data['dtype']
+            validate___definitions_dtype(data__dtype, custom_formats, (name_prefix or 'data') + '.dtype')
+        if 'quantization' in data_keys:
+            data_keys.remove('quantization')
+            data__quantization = data['quantization']
+            validate___definitions_quantization(data__quantization, custom_formats, (name_prefix or 'data') + '.quantization')
+        if data_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
+def validate___definitions_quantization(data, custom_formats={}, name_prefix=None) -> object:
+    data_any_of_count3 = 0
+    if not data_any_of_count3:
+        try:
+            if not isinstance(data, NoneType):
+                raise InvalidError('' + (name_prefix or 'data') + ' must be null')
+            data_any_of_count3 += 1
+        except (InvalidError,):
+            pass
+    if not data_any_of_count3:
+        try:
+            if not isinstance(data, dict):
+                raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+            data_is_dict = isinstance(data, dict)
+            if data_is_dict:
+                data__missing_keys = set(['scale', 'zero_point']) - data.keys()
+                if data__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+                data_keys = set(data.keys())
+                if 'scale' in data_keys:
+                    data_keys.remove('scale')
+                    data__scale = data['scale']
+                    if not isinstance(data__scale, (int, float)) or isinstance(data__scale, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.scale must be number')
+                    if isinstance(data__scale, (int, float)) and (not isinstance(data__scale, bool)):
+                        if data__scale <= 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.scale must be bigger than 0')
+                if 'zero_point' in data_keys:
+                    data_keys.remove('zero_point')
+                    data__zeropoint = data['zero_point']
+                    if not isinstance(data__zeropoint, int) and (not (isinstance(data__zeropoint, float) and data__zeropoint.is_integer())) or isinstance(data__zeropoint, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be integer')
+                    if isinstance(data__zeropoint, (int, float)) and (not isinstance(data__zeropoint, bool)):
+                        if data__zeropoint < -128:
+                            raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be bigger than or equal to -128')
+                        if data__zeropoint > 127:
+                            raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be smaller than or equal to 127')
+                if data_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+            data_any_of_count3 += 1
+        except (InvalidError,):
+            pass
+    if not data_any_of_count3:
+        raise InvalidError('' + (name_prefix or 'data') + ' cannot be validated by any definition')
+    return data
+
+def validate___definitions_dtype(data, custom_formats={}, name_prefix=None) -> object:
+    if not (isinstance(data, str) and data == 'int8' or (isinstance(data, str) and data == 'float32')):
+        raise InvalidError('' + (name_prefix or 'data') + " must be one of ['int8', 'float32']")
+    return data
+
+def validate___definitions_sha256(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, str):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be string')
+    if isinstance(data, str):
+        if not REGEX_PATTERNS['^[0-9a-f]{64}$'].search(data):
+            raise InvalidError('' + (name_prefix or 'data') + ' must match pattern ^[0-9a-f]{64}$')
+    return data

@@ -1,0 +1,119 @@
+"""Model files of version 1: read as what they would be today."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_app.backends.options import EDGETPU
+from edge_app.core.errors import ModelError
+from edge_app.model.model_file import ModelFile, read
+
+OLD = Path(__file__).parents[2] / "models" / "version-1.tflite"
+COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test"
+
+
+def stated() -> dict[str, Any]:
+    with zipfile.ZipFile(OLD) as file:
+        return json.loads(file.read("manifest.json"))
+
+
+def rewritten(tmp_path: Path, more: dict[str, bytes], **changes: Any) -> Path:
+    """The old file with a changed manifest and further members."""
+    with zipfile.ZipFile(OLD) as file:
+        parts = {name: file.read(name) for name in file.namelist()} | more
+    manifest = stated() | changes
+    parts["manifest.json"] = json.dumps(manifest).encode()
+    buffer = BytesIO(OLD.read_bytes()[: manifest["flatbuffer"]["bytes"]])
+    with zipfile.ZipFile(buffer, "a") as file:
+        for name, data in parts.items():
+            file.writestr(name, data)
+    path = tmp_path / "old.tflite"
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def without_labels(model: ModelFile) -> dict[str, Any]:
+    return {key: value for key, value in model.manifest.items() if key != "labels"}
+
+
+def test_the_manifest_is_todays(cnn28: Path) -> None:
+    old, new = read(OLD), read(cnn28)
+    assert stated()["schema_version"] == 1
+    assert without_labels(old) == without_labels(new)
+    assert [each[:2] for each in old.labels] == [each[:2] for each in new.labels]
+    assert old.labels.names[old.labels.normal or 0] == "No Finding"
+    assert old.head == "independent"
+
+
+def test_the_shipped_file_holds_the_same_network_to_the_byte(cnn28: Path) -> None:
+    old, new = read(OLD), read(cnn28)
+    assert old.flatbuffer == new.flatbuffer
+    assert old.check_weights == new.check_weights
+    assert old.golden.maps is not None
+    for before, after in zip(old.golden, new.golden, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_it_is_saved_as_version_2(tmp_path: Path) -> None:
+    new = read(OLD).save(tmp_path / "new.tflite")
+    with zipfile.ZipFile(new.path) as file:
+        assert json.loads(file.read("manifest.json"))["schema_version"] == 2
+    assert read(new.path).manifest == read(OLD).manifest
+
+
+def test_its_one_compiled_network_is_found_under_its_backends_name(tmp_path: Path) -> None:
+    import hashlib
+
+    account = {
+        "bytes": len(COMPILED),
+        "sha256": hashlib.sha256(COMPILED).hexdigest(),
+        "compiled_from": stated()["flatbuffer"]["sha256"],
+        "compiler": "16.0",
+        "operations": {EDGETPU: 10, "cpu": 1},
+        "memory": {"on_chip": 1, "on_chip_free": 2, "off_chip": 3},
+        "operators": [],
+    }
+    path = rewritten(tmp_path, {f"{EDGETPU}.tflite": COMPILED}, **{EDGETPU: account})
+    model = read(path)
+    assert model.compiled == {EDGETPU: COMPILED}
+    operations = {"accelerator": 10, "cpu": 1}
+    assert model.manifest["compiled"] == {EDGETPU: account | {"operations": operations}}
+    assert read(model.save().path).compiled == {EDGETPU: COMPILED}
+    with zipfile.ZipFile(path) as file:
+        assert f"compiled/{EDGETPU}.tflite" in file.namelist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"head": "independent"}, "head"),
+        ({"labels": stated()["labels"][:14]}, "15"),
+        ({"labels": [{"name": str(i), "kind": "finding"} for i in range(15)]}, "string"),
+        ({"labels": stated()["labels"][::-1]}, "labels.txt"),
+        ({"default_operating_point": "none"}, "default operating point"),
+    ],
+)
+def test_it_is_held_to_its_own_schema(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        read(rewritten(tmp_path, {}, **changes))
+
+
+def test_reading_a_model_imports_the_check_of_its_version_alone(cnn28: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from edge_app.model.model_file import read;"
+        "read(Path(sys.argv[1])); print(*(m for m in sys.modules if m.endswith('_generated')))"
+    )
+    for path, check in ((cnn28, "manifest_check_generated"), (OLD, "manifest_v1_check_generated")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == [f"edge_app.model.{check}"]
