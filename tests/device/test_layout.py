@@ -21,7 +21,6 @@ TOO_LONG = {
     "edge_app/cli/classify.py: classify",
     "edge_app/comparison/html.py: page",
     "edge_app/evaluation/report.py: build",
-    "edge_app/model/model_file.py: assemble",
     "tools/behaviour/cases.py: classify_cases",
     "tools/behaviour/cases.py: evaluate_cases",
     "tools/behaviour/dicoms.py: _dicoms",
