@@ -9,7 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edge_app.backends.options import EDGETPU_OPERATOR
+from edge_app.backends.edgetpu import OPERATOR
 from edge_app.model.model_file import SHIPPED, read
 
 CNN28 = read(SHIPPED / "cxr-cnn28.tflite").flatbuffer
@@ -82,7 +82,7 @@ def stand_in(flatbuffer: bytes = CNN28, on_cpu: int = 0) -> bytes:
     def change(model: Any) -> None:
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = OPERATORS.CUSTOM
-        code.customCode, code.version = EDGETPU_OPERATOR, 1
+        code.customCode, code.version = OPERATOR, 1
         model.operatorCodes.append(code)
         graph = model.subgraphs[0]
         rest = graph.operators[len(graph.operators) - on_cpu :]
