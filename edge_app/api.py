@@ -15,6 +15,7 @@ from edge_app.classifier import Findings as Scored
 from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.model.labels import NORMAL
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
 from edge_app.pipeline.reader import Given, read_given
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from edge_app.comparison.gates import GateResult
     from edge_app.evaluation.evaluate import Part
     from edge_app.evaluation.report import Report
-    from edge_app.model.labels import Labels
 
 LIMITS = Limits()
 Source = TypeVar("Source", bound=Given)
@@ -49,15 +49,14 @@ class Findings(Mapping[str, Finding]):
         image: what is known of the image: `format`, `width`, `height`, `bits`, `window`, …
     """
 
-    def __init__(self, scored: Scored, image: Radiograph, labels: Labels) -> None:
+    def __init__(self, scored: Scored, image: Radiograph) -> None:
         self.withheld: str | None = scored.withheld
         self.warnings: tuple[str, ...] = scored.warnings
         self.blank: bool = scored.blank
         self.image: dict[str, Any] = image.facts
         self._map = scored.map
         self._by_label = {finding.label: finding for finding in scored.findings}
-        self._channels = {name: channel for channel, name in enumerate(labels.names)}
-        self._normal = None if labels.normal is None else labels.names[labels.normal]
+        self._channels = {label: channel for channel, label in enumerate(self._by_label)}
 
     def __getitem__(self, label: str) -> Finding:
         """The finding of a label.
@@ -85,16 +84,16 @@ class Findings(Mapping[str, Finding]):
 
         None where the model has no normal label, or the findings are withheld.
         """
-        if self.withheld or self._normal is None:
-            return None
-        return 1 - self[self._normal].score
+        normal = next((each for each in self.values() if each.kind == NORMAL), None)
+        return None if normal is None else 1 - normal.score
 
     def heatmap(self, label: str) -> NDArray[np.float32]:
         """Where in the picture the evidence for a label lies.
 
         Returns:
-            h×w float32, the network's own cells (4×4 or 7×7 in the shipped models) over the whole
-            picture: logits, whose mean is the label's logit.
+            h×w float32, the network's own cells (4×4 or 7×7 in the shipped models) over what it
+            sees, which is the whole picture where that is stretched: logits, whose mean is the
+            label's logit.
 
         Raises:
             LabelError: there is no such label, or the findings are withheld; a KeyError too.
@@ -147,7 +146,7 @@ class Model:
         self._classifier = Classifier(self._file, operating_point, options, force=force)
         self._lock = threading.Lock()
         self.name: str = self._file.name
-        self.labels: tuple[str, ...] = self._file.labels.names
+        self.labels: tuple[str, ...] = self._classifier.labels.names
         self.operating_point: str = self._classifier.operating_point
         self.notes: tuple[str, ...] = self._classifier.choice.notes
 
@@ -204,8 +203,8 @@ class Model:
         """The shared classifier, or one that nobody else uses; a device serves one alone."""
         if self._classifier.exclusive or (workers == 1 and not own):
             return self._classifier
-        options = self._options._replace(workers=workers)
-        return Classifier(self._file, self.operating_point, options, force=self._force)
+        asked = self._options._replace(workers=workers)
+        return Classifier(self._file, self.operating_point, asked, force=self._force)
 
     def _read(self, image: Given, limits: Limits) -> Radiograph:
         return read_given(image, limits, self._file.input_spec.least, digest=False)
@@ -213,7 +212,7 @@ class Model:
     def _score(self, classifier: Classifier, source: object, image: Radiograph) -> Findings:
         shared = classifier is self._classifier
         with self._lock if shared else nullcontext():
-            return Findings(classifier.classify(image), image, self._file.labels)
+            return Findings(classifier.classify(image), image)
 
     def __repr__(self) -> str:
         return f"<Model {self.name}, operating point {self.operating_point!r}>"
@@ -233,7 +232,7 @@ def open_model(
 
     Args:
         name: a shipped model's name, or a model file.
-        backend: what computes; ``auto`` is the best that works here.
+        backend: what computes, as of ``--backend``; ``auto`` is the best that works here.
         threads: of the interpreter; the fastest number when it was tried here if None.
         operating_point: a name in the model's manifest; the model's default if None.
         force: score what does not look like a chest radiograph, too.
@@ -246,9 +245,8 @@ def open_model(
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads={threads}: give 1 or more, or None for the fastest number")
-    path = locate(os.fspath(name))
-    options, limits = BackendOptions(backend, threads), Limits(max_bytes, max_pixels)
-    return Model(path, operating_point, options, limits, force)
+    path, options = locate(os.fspath(name)), BackendOptions(backend, threads=threads)
+    return Model(path, operating_point, options, Limits(max_bytes, max_pixels), force)
 
 
 def evaluate(
@@ -293,8 +291,8 @@ def evaluate(
     if place.suffix != ".json":
         raise UsageError(f"out={place}: a report's name ends in .json")
     opened = model if isinstance(model, Model) else open_model(model)
-    indexed = load(Path(folder), opened.labels, None if labels is None else Path(labels))
-    wanted = part(indexed, split, limit)
+    labelled = load(Path(folder), opened.labels, None if labels is None else Path(labels))
+    wanted = part(labelled, split, limit)
     return opened._evaluate(wanted, place, retest, _at_once(workers))
 
 

@@ -116,9 +116,6 @@ class EdgeTpu(Delegate):
     def facts(self) -> dict[str, Any]:
         return {**super().facts(), "devices": [[d.kind, d.accessible] for d in devices()]}
 
-    def network(self, model: ModelFile) -> bytes:
-        return model.compiled.get(self.name, model.flatbuffer)
-
     def version(self, loaded: ctypes.CDLL) -> str:
         try:
             tell = loaded.edgetpu_version
@@ -149,7 +146,7 @@ class EdgeTpu(Delegate):
         if operations is None:
             return text
         return (
-            f"{text}: {operations['accelerator']} operations on the Edge TPU, "
+            f"{text}: {operations['accelerator']} operations on the {self.title}, "
             f"{operations['cpu']} on the CPU"
         )
 

@@ -185,7 +185,7 @@ class OpenVinoSession(Session):
         places = {name: i for i, port in enumerate(compiled.outputs) for name in port.names}
         known = {name: _tensor(compiled.outputs[i]) for name, i in places.items()}
         self._logits = places[check_output(model, "logits", known)]
-        self._map = places[check_output(model, "map", known)]
+        self._map = places[check_output(model, "map", known)] if model.has_map else None
         self._tensor = package.Tensor
         self._request = compiled.create_infer_request()
 
@@ -214,15 +214,17 @@ class OpenVinoSession(Session):
         try:
             self._request.set_input_tensor(self._tensor(tensor))
             self._request.infer()
-            logits, maps = (
-                self._request.get_output_tensor(place).data[0].copy()
-                for place in (self._logits, self._map)
-            )
+            logits = self._read(self._logits)
+            maps = None if self._map is None else self._read(self._map)
         except Exception as error:
             raise ModelError(
                 f"{self.model.path}: {self.where} fails while it computes: {_words(error)}"
             ) from None
         return RawOutputs(logits, maps)
+
+    def _read(self, place: int) -> NDArray[Any]:
+        answer: NDArray[Any] = self._request.get_output_tensor(place).data[0]
+        return answer.copy()
 
 
 def _tensor(port: Any) -> Tensor:

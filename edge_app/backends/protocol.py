@@ -78,10 +78,10 @@ class Failure(NamedTuple):
 
 
 class RawOutputs(NamedTuple):
-    """What the graph gave, in its own dtype: logits (15,) and map (h, w, 15)."""
+    """What the graph gave, in its own dtype: logits (L,) and map (h, w, L), if there is one."""
 
     logits: NDArray[Any]
-    map: NDArray[Any]
+    map: NDArray[Any] | None
 
 
 class Backend(Protocol):
@@ -155,7 +155,7 @@ class Backend(Protocol):
 
     def network(self, model: ModelFile) -> bytes:
         """The flatbuffer that it runs: the one compiled for it, if the model has one."""
-        return model.flatbuffer
+        return model.compiled.get(self.name, model.flatbuffer)
 
     def open(self, model: ModelFile, options: SessionOptions = ONE_THREAD) -> Session:
         """A model ready to run.
@@ -201,7 +201,7 @@ class Session(Protocol):
     threads: int
 
     def run(self, tensor: NDArray[Any]) -> RawOutputs:
-        """1×height×width×1 in the model's dtype → its outputs, copied.
+        """1×height×width×channels in the model's dtype → its outputs, copied.
 
         Raises:
             ModelError: it fails, e.g. because a device was unplugged.

@@ -55,7 +55,7 @@ def check_output(
         ModelError: it is not there, or another.
     """
     stated = model.manifest["outputs"][name]
-    tensor: str = stated["tensor"]
+    tensor = stated["tensor"]
     if tensor not in tensors:
         raise ModelError(f"{model.path}: has no output {tensor!r} for its {name}")
     _require(model, name, tensors[tensor], stated["shape"], stated)

@@ -66,7 +66,7 @@ class TfliteSession(Session):
         known = {detail["name"]: _tensor(detail) for detail in outputs}
         places = {detail["name"]: int(detail["index"]) for detail in outputs}
         self._logits = places[check_output(model, "logits", known)]
-        self._map = places[check_output(model, "map", known)]
+        self._map = places[check_output(model, "map", known)] if model.has_map else None
 
     def _load(self, make: Any, options: SessionOptions, versions: str) -> tuple[Any, str]:
         """The interpreter, or None and why; native code may raise anything.
@@ -106,8 +106,9 @@ class TfliteSession(Session):
             except (RuntimeError, ValueError) as error:
                 reason = _chain(error)
             else:
-                logits = self._interpreter.get_tensor(self._logits)[0]
-                return RawOutputs(logits, self._interpreter.get_tensor(self._map)[0])
+                read = self._interpreter.get_tensor
+                maps = None if self._map is None else read(self._map)[0]
+                return RawOutputs(read(self._logits)[0], maps)
         raise ModelError(f"{self.model.path}: {self.where} fails while it computes: {reason}")
 
 

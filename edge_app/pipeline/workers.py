@@ -59,7 +59,7 @@ class Workers(Generic[Source, Answer]):
         first = list(islice(todo, self.workers))
         self.idle.put(self.classifier)
         # A device serves one; images are decoded beside it all the same.
-        for _ in () if self.classifier.exclusive else first[1:]:
+        for _ in first[1:] if not self.classifier.exclusive else ():
             self.idle.put(self.classifier.another())
         pool = ThreadPoolExecutor(self.workers - 1)
         try:

@@ -18,7 +18,6 @@ SCRIPTS = ("benchmarks/peers",)
 
 LONGEST = 60
 TOO_LONG = {
-    "edge_app/cli/classify.py: classify",
     "edge_app/comparison/html.py: page",
     "tools/behaviour/cases.py: classify_cases",
     "tools/behaviour/cases.py: evaluate_cases",

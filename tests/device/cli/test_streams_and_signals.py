@@ -123,7 +123,7 @@ def test_progress_goes_to_a_terminal_on_standard_error_only(
 
 
 def test_without_a_runtime_the_way_out_is_named(picture: Path, cnn28: Path, tmp_path: Path) -> None:
-    for package in ("ai_edge_litert", "tflite_runtime"):
+    for package in ("ai_edge_litert", "tflite_runtime", "openvino"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text(
             "raise ImportError('not for this Python')\n"

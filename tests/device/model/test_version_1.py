@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_app.backends.edgetpu import EdgeTpu
 from edge_app.core.errors import ModelError
-from edge_app.model.manifest import COMPILED_OF_VERSION_1 as EDGETPU
 from edge_app.model.model_file import ModelFile, read
 
 OLD = Path(__file__).parents[2] / "models" / "version-1.tflite"
@@ -78,18 +78,18 @@ def test_its_one_compiled_network_is_found_under_its_backends_name(tmp_path: Pat
         "sha256": hashlib.sha256(COMPILED).hexdigest(),
         "compiled_from": stated()["flatbuffer"]["sha256"],
         "compiler": "16.0",
-        "operations": {EDGETPU: 10, "cpu": 1},
+        "operations": {EdgeTpu.name: 10, "cpu": 1},
         "memory": {"on_chip": 1, "on_chip_free": 2, "off_chip": 3},
         "operators": [],
     }
-    path = rewritten(tmp_path, {f"{EDGETPU}.tflite": COMPILED}, **{EDGETPU: account})
+    path = rewritten(tmp_path, {f"{EdgeTpu.name}.tflite": COMPILED}, **{EdgeTpu.name: account})
     model = read(path)
-    assert model.compiled == {EDGETPU: COMPILED}
+    assert model.compiled == {EdgeTpu.name: COMPILED}
     operations = {"accelerator": 10, "cpu": 1}
-    assert model.manifest["compiled"] == {EDGETPU: account | {"operations": operations}}
-    assert read(model.save().path).compiled == {EDGETPU: COMPILED}
+    assert model.manifest["compiled"] == {EdgeTpu.name: account | {"operations": operations}}
+    assert read(model.save().path).compiled == {EdgeTpu.name: COMPILED}
     with zipfile.ZipFile(path) as file:
-        assert f"compiled/{EDGETPU}.tflite" in file.namelist()
+        assert f"compiled/{EdgeTpu.name}.tflite" in file.namelist()
 
 
 @pytest.mark.parametrize(

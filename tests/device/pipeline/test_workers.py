@@ -171,7 +171,7 @@ def test_a_delegate_has_one_interpreter_however_many_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=4), force=True)
-    monkeypatch.setattr(classifier.session, "delegate", object())
+    monkeypatch.setattr(classifier.session.backend, "exclusive", True)
     inside = threading.Lock()
     run_one = classifier.session.run
 
@@ -204,7 +204,8 @@ def test_no_complaint_is_lost_while_a_delegate_computes(
             time.sleep(0.005)
             return run_one(tensor)
 
-    monkeypatch.setattr(classifier.session, "delegate", object())
+    monkeypatch.setattr(classifier.session.backend, "exclusive", True)
+    monkeypatch.setattr(classifier.session, "library", object())
     monkeypatch.setattr(classifier.session, "run", silenced)
     names = [f"{index:02d}" for index in range(40)]
     reading = Reading({name: None if int(name) % 2 else 100 for name in names})

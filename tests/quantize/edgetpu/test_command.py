@@ -230,8 +230,10 @@ def test_what_the_compiler_leaves_to_the_cpu_is_a_gate(
     assert "Operation version not supported" in outcome.out
     assert unchanged(model)
     assert start(model, "--allow-cpu").code == 0
-    stated = read(model).manifest["compiled"][EdgeTpu.name]
-    assert stated["operations"] == {"accelerator": 9, "cpu": 1}
+    assert read(model).manifest["compiled"][EdgeTpu.name]["operations"] == {
+        "accelerator": 9,
+        "cpu": 1,
+    }
 
 
 def test_operators_left_to_the_cpu_count_though_the_report_is_silent(
