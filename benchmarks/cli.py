@@ -61,7 +61,7 @@ def versions(
     seconds: Annotated[float, typer.Option(min=0, help="For the rounds.")] = 120,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
-    """`classify` of an earlier commit beside this one's, and what its options cost."""
+    """An earlier commit beside this checkout: classify, evaluate, import, the wheel's size."""
     from benchmarks.versions import compare, markdown
 
     _require(out)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
-from io import BytesIO
 from pathlib import Path
-from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks import environments
 from benchmarks.contest import environment
-from benchmarks.environments import OURS, PLACE, REPOSITORY, PeerError
+from benchmarks.environments import OURS
 from benchmarks.report import ratio_text
+from benchmarks.revision import commit, installed, wheel_bytes
+from benchmarks.scenarios import NOW, Process, Scenarios
 from edge_app.core import machine
 from edge_app.performance import conditions
 from edge_app.performance.interval import paired_ratio
@@ -28,17 +24,17 @@ from edge_app.performance.quantity import Quantity
 from edge_app.performance.tables import number
 
 KIND: Final = "edge-cxr versions"
-IMAGE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
-COPIES: Final = 30
 MIN_ROUNDS: Final = 5
-PLAIN: Final = "now"
-QUANTITIES: Final = {"wall": "s", "cpu": "s", "peak": "B"}
+QUANTITIES: Final = {"wall": "s", "cpu": "s", "peak": "B", "rate": "images/s"}
+
+Found = dict[str, dict[str, dict[str, Quantity]]]
+"""By scenario, who, and quantity."""
 
 
 def compare(
     revision: str, seconds: float, command: str, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Alternate `classify` of both versions, each with the model that it shipped as its default.
+    """Alternate both versions, each with the model that it shipped as its default.
 
     Args:
         revision: an earlier commit, as git names it.
@@ -49,38 +45,27 @@ def compare(
     Raises:
         PeerError, ProcessError: a version cannot be installed, or fails.
     """
-    before = _install(revision, say)
+    before = installed(revision, say)
     environments.make(OURS, say)
+    wheels = {revision: wheel_bytes(revision), NOW: wheel_bytes(None)}
     seen = conditions.observe()
     settings = conditions.settings()
-    found: dict[str, dict[str, dict[str, Quantity]]] = {}
-    partial = False
+    found: Found = {}
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        for _, _, line in _lines(before, revision, Path(folder), 0):
-            launch(line, environment())  # each tries its runtime, once
-        start, turn = time.monotonic(), 0
-        with suppress(KeyboardInterrupt):
-            partial = True
-            while turn < MIN_ROUNDS or time.monotonic() - start < seconds:
-                turn += 1
-                say(f"round {turn}")
-                for scenario, label, line in _lines(before, revision, Path(folder), turn):
-                    done = launch(line, environment())
-                    for name, unit in QUANTITIES.items():
-                        of = found.setdefault(scenario, {}).setdefault(label, {})
-                        of.setdefault(name, Quantity(unit)).add([done[name]])
-            partial = False
+        scenarios = Scenarios(Path(folder), revision, before)
+        partial = not _measure(scenarios, seconds, found, say)
     met = conditions.between(seen, conditions.observe())
     return {
         "kind": KIND,
-        "schema_version": 1,
+        "schema_version": 2,
         "command": command,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "partial": partial,
         "warnings": conditions.warnings(met, settings["governor"]),
         "machine": {**machine.identity(), **machine.capabilities(), **settings},
         "conditions": met,
-        "revision": _git("rev-parse", revision).decode().strip(),
+        "revision": commit(revision),
+        "wheels": wheels,
         "quantities": {
             scenario: {
                 label: {name: one.as_dict() for name, one in of.items()}
@@ -91,79 +76,74 @@ def compare(
     }
 
 
+def _measure(
+    scenarios: Scenarios, seconds: float, found: Found, say: Callable[[str], None]
+) -> bool:
+    """Round after round; whether nobody interrupted it."""
+    for process in scenarios.round(0):
+        launch(process.line, environment())  # each tries its runtime, once
+    start, turn = time.monotonic(), 0
+    with suppress(KeyboardInterrupt):
+        while turn < MIN_ROUNDS or time.monotonic() - start < seconds:
+            turn += 1
+            say(f"round {turn}")
+            _add(found, scenarios.round(turn))
+        return True
+    return False
+
+
+def _add(found: Found, processes: Iterable[Process]) -> None:
+    """Run a round's processes, and add what they took."""
+    few: dict[tuple[str, str], tuple[int, float]] = {}
+    for process in processes:
+        done = launch(process.line, environment())
+        key = process.scenario, process.label
+        if process.few:
+            few[key] = process.images, done["wall"]
+            continue
+        if key in few:
+            images, wall = few[key]
+            # What a process takes before and after its images is in both.
+            done["rate"] = (process.images - images) / max(done["wall"] - wall, 1e-9)
+        of = found.setdefault(process.scenario, {}).setdefault(process.label, {})
+        for name, unit in QUANTITIES.items():
+            if name in done:
+                of.setdefault(name, Quantity(unit)).add([done[name]])
+
+
 def markdown(result: dict[str, Any]) -> str:
-    """Medians, and each as a share of what the plain command takes now."""
+    """Medians, and each as a share of what the plain command takes now; the wheels' sizes."""
     lines = [
         "# Versions and options",
         "",
         f"Made by `{result['command']}` on {result['created']}; {result['machine']['cpu']}, "
         f"{result['machine']['cores']} cores. Whole processes in turn, each version with the "
-        "default model that it ships. In brackets: the ratio to `now`, with its 95 % interval.",
+        f"default model that it ships. In brackets: the ratio to `{NOW}`, with its 95 % interval. "
+        "Images a second: without what a process takes for a few images.",
     ]
     if result["partial"]:
         lines += ["", "**PARTIAL: it was interrupted.**"]
     lines += [f"- warning: {warning}" for warning in result["warnings"]]
-    lines += ["", "| scenario | who | wall | CPU | peak memory |", "|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| scenario | who | wall | CPU | peak memory | images a second |",
+        "|---|---|---|---|---|---|",
+    ]
     for scenario, of in result["quantities"].items():
         for label, measured in of.items():
-            cells = [_cell(measured[name], of[PLAIN][name]) for name in QUANTITIES]
+            cells = [_cell(measured.get(name), of[NOW].get(name)) for name in QUANTITIES]
             lines.append(f"| {scenario} | {label} | {' | '.join(cells)} |")
+    lines += ["", "| wheel, without models | bytes | ratio |", "|---|---|---|"]
+    now = result["wheels"][NOW]
+    lines += [f"| {who} | {size:,} | {size / now:.3f} |" for who, size in result["wheels"].items()]
     return "\n".join(lines) + "\n"
 
 
-def _cell(one: dict[str, Any], plain: dict[str, Any]) -> str:
+def _cell(one: dict[str, Any] | None, plain: dict[str, Any] | None) -> str:
+    if one is None or plain is None:
+        return ""
     value = number(one["value"], one["unit"])
     if one is plain:
         return value
     whole = min(len(one["runs"]), len(plain["runs"]))
     return f"{value} [{ratio_text(paired_ratio(one['runs'][:whole], plain['runs'][:whole]))}]"
-
-
-def _lines(
-    before: Path, revision: str, folder: Path, turn: int
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Scenario, label and command of each process of a round."""
-    now = OURS.command("edge-cxr")
-    versions = {revision: str(before / "bin" / "edge-cxr"), PLAIN: now}
-    many = folder / "many"
-    many.mkdir(exist_ok=True)
-    for index in range(COPIES):
-        with suppress(FileExistsError):
-            os.symlink(IMAGE, many / f"{index:03d}.png")
-    scenarios = {
-        "one 1024×1024 PNG": [str(IMAGE)],
-        f"{COPIES} such": ["--csv", *(str(path) for path in sorted(many.iterdir()))],
-    }
-    for scenario, images in scenarios.items():
-        for label, program in versions.items():
-            yield scenario, label, [program, "classify", *images]
-        maps = folder / f"maps-{turn}-{len(images)}"
-        maps.mkdir()
-        yield scenario, "now, --heatmap", [now, "classify", "--heatmap", str(maps), *images]
-
-
-def _install(revision: str, say: Callable[[str], None]) -> Path:
-    """An environment with that version, kept beside the peers'."""
-    commit = _git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
-    place = PLACE / f"at-{commit[:12]}"
-    if (place / "made").is_file():
-        return place
-    say(f"making {place}")
-    rmtree(place, ignore_errors=True)
-    with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        with tarfile.open(fileobj=BytesIO(_git("archive", commit))) as archive:
-            archive.extractall(folder, filter="data")
-        pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
-        for line in ([sys.executable, "-m", "venv", str(place)], [*pip, "install", "-q", folder]):
-            done = subprocess.run(line, capture_output=True, text=True)
-            if done.returncode:
-                raise PeerError(f"{revision}: cannot be installed: {done.stderr.strip()[-300:]}")
-    (place / "made").touch()
-    return place
-
-
-def _git(*arguments: str) -> bytes:
-    done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True)
-    if done.returncode:
-        raise PeerError(f"git {arguments[0]}: {done.stderr.decode().strip()[-300:]}")
-    return done.stdout

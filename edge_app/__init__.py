@@ -19,7 +19,8 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+"""What type checkers take for true; importing it from `typing` would take five milliseconds."""
 
 if TYPE_CHECKING:
     from edge_app.api import Compared, Findings, Model, compare, evaluate, open_model
@@ -74,15 +75,17 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # to which any other name is a mistake
 
-    home = "core.errors" if name.endswith("Error") else _HOMES.get(name, "api")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
-    return value
+    def __getattr__(name: str) -> object:
+        """A public name, imported when it is first asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        home = "core.errors" if name.endswith("Error") else _HOMES.get(name, "api")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+        return value
 
 
 def __dir__() -> list[str]:

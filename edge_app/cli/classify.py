@@ -38,11 +38,34 @@ if TYPE_CHECKING:
     from edge_app.pipeline.writers import Writer
 
 
+ImagesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
+]
+TopOption = Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")]
+RecursiveOption = Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")]
+JsonLinesOption = Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="One CSV row an image.")]
+FilmOption = Annotated[
+    bool, typer.Option("--film", help="They are photographs of films or screens.")
+]
+CameraOption = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Photograph a film with this camera.")
+]
+HeatmapOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Also draw where the top findings are seen, as PNG."),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
+]
+
+
 def classify(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input."),
-    ] = None,
+    images: ImagesArgument = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
     backend: BackendOption = None,
@@ -50,26 +73,15 @@ def classify(
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="JSON; one object a line for many.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One CSV row an image.")] = False,
-    film: Annotated[
-        bool, typer.Option("--film", help="They are photographs of films or screens.")
-    ] = False,
-    camera: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Photograph a film with this camera.")
-    ] = None,
-    heatmap: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Also draw where the top findings are seen, as PNG."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
-    ] = False,
+    top: TopOption = None,
+    recursive: RecursiveOption = False,
+    json: JsonLinesOption = False,
+    csv: CsvOption = False,
+    film: FilmOption = False,
+    camera: CameraOption = None,
+    heatmap: HeatmapOption = None,
+    overwrite: OverwriteOption = False,
+    force: ForceOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:

@@ -136,83 +136,96 @@ def build(
     """
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
-    point = operating_points[operating_point]
-    whole = np.ones((1, len(targets)))
-    values = _all_metrics(targets, scores, point["thresholds"], whole, labels.findings)
-    weights = patient_weights(evaluated.patients, resamples, seed=0)
-    several = len(np.unique(evaluated.patients)) > 1
-    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(labels.findings)))
-    chunks = [
-        _all_metrics(
-            targets, scores, point["thresholds"], weights[start : start + step], labels.findings
-        )
-        for start in range(0, resamples if several else 0, step)
-    ]
-
-    def with_intervals(group: int | str) -> dict[str, Any]:
-        metrics: dict[str, Any] = {}
-        for name, value in values[group].items():
-            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
-            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
-            metrics[name] = {"value": _plain(value[0]), "low": _plain(low), "high": _plain(high)}
-        return metrics
-
-    rows = []
-    for channel, label in enumerate(labels):
-        threshold = point["thresholds"][channel]
-        rows.append(
-            {
-                "label": label.name,
-                "kind": label.kind,
-                "support": int(targets[:, channel].sum()),
-                "threshold": threshold,
-                "confusion": _confusion(targets[:, channel], scores[:, channel], threshold),
-                **with_intervals(channel),
-            }
-        )
+    thresholds = operating_points[operating_point]["thresholds"]
+    patients = len(np.unique(evaluated.patients))
+    samples = resamples if patients > 1 else 0
+    weights = patient_weights(evaluated.patients, samples, seed=0)
+    metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings)
     content = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
         "edge_cxr": __version__,
         "disclaimer": DISCLAIMER,
         "model": model,
-        "dataset": {
-            **dataset,
-            "images": len(targets),
-            "patients": len(np.unique(evaluated.patients)),
-        },
+        "dataset": {**dataset, "images": len(targets), "patients": patients},
         "runtime": runtime,
-        "bootstrap": {"unit": "patient", "resamples": resamples if several else 0, "level": 0.95},
+        "bootstrap": {"unit": "patient", "resamples": samples, "level": 0.95},
         "head": head,
         "calibration": calibration,
         "operating_point": operating_point,
-        "labels": rows,
-        "macro": {
-            "over": labels.computable_findings,
-            **with_intervals("macro"),
-        },
-        "micro": {
-            "over": f"{labels.all_findings}; {AT_A_THRESHOLD}",
-            **with_intervals("micro"),
-        },
+        "labels": [
+            {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
+            for i, label in enumerate(labels)
+        ],
+        "macro": {"over": labels.computable_findings, **metrics["macro"]},
+        "micro": {"over": f"{labels.all_findings}; {AT_A_THRESHOLD}", **metrics["micro"]},
         "operating_points": {
-            name: _achieved(targets, scores, given, labels)
-            for name, given in operating_points.items()
+            name: _achieved(targets, scores, point, labels)
+            for name, point in operating_points.items()
         },
         "retest": {
-            key: {
-                "logit_rms": _plain(logit_rms(evaluated.logits, logits)),
-                "decisions_kept": {
-                    name: decisions_kept(
-                        scores, calibrated(logits, calibration, head), given["thresholds"]
-                    )
-                    for name, given in operating_points.items()
-                },
-            }
+            key: _again(evaluated.logits, logits, calibration, head, operating_points)
             for key, logits in evaluated.retest.items()
         },
     }
     return Report(content, evaluated)
+
+
+def _borne(
+    label: Label, targets: NDArray[np.bool_], scores: Floats, threshold: float | None
+) -> dict[str, Any]:
+    """Who bears a label, and what is decided at its threshold."""
+    return {
+        "label": label.name,
+        "kind": label.kind,
+        "support": int(targets.sum()),
+        "threshold": threshold,
+        "confusion": _confusion(targets, scores, threshold),
+    }
+
+
+def _with_intervals(
+    targets: NDArray[np.bool_],
+    scores: Floats,
+    thresholds: list[float | None],
+    weights: Floats,
+    findings: tuple[int, ...],
+) -> dict[int | str, dict[str, Any]]:
+    """Every metric, with its interval, of every label by its channel, of macro and of micro."""
+    whole = np.ones((1, len(targets)))
+    values = _all_metrics(targets, scores, thresholds, whole, findings)
+    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(findings)))
+    chunks = [
+        _all_metrics(targets, scores, thresholds, weights[start : start + step], findings)
+        for start in range(0, len(weights), step)
+    ]
+    found: dict[int | str, dict[str, Any]] = {}
+    for group, metrics in values.items():
+        found[group] = {}
+        for name, value in metrics.items():
+            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
+            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
+            ends = {"low": _plain(low), "high": _plain(high)}
+            found[group][name] = {"value": _plain(value[0]), **ends}
+    return found
+
+
+def _again(
+    logits: NDArray[np.float32],
+    changed: NDArray[np.float32],
+    calibration: Mapping[str, Any],
+    head: Head,
+    operating_points: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How far a model agrees with itself: its logits, and those on changed images."""
+    scores, others = (calibrated(each, calibration, head) for each in (logits, changed))
+    return {
+        "logit_rms": _plain(logit_rms(logits, changed)),
+        "decisions_kept": {
+            name: decisions_kept(scores, others, point["thresholds"])
+            for name, point in operating_points.items()
+        },
+    }
 
 
 def _plain(value: float) -> float | None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import versions
 from benchmarks.environments import PeerError
+from benchmarks.scenarios import Process, Scenarios
+from edge_app.evaluation.evaluate import part
+from edge_app.evaluation.labelled import load
 from tests.device.performance.results import MACHINE, quantity
 
 
@@ -13,6 +18,7 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
     plain = {"wall": quantity([0.2, 0.21, 0.19]), "cpu": quantity([0.1, 0.1, 0.1])}
     slower = {"wall": quantity([0.4, 0.42, 0.38]), "cpu": quantity([0.1, 0.1, 0.1])}
     peak = {"peak": quantity([1e6, 1e6], "B")}
+    rate = {"rate": quantity([100.0, 101.0, 99.0], "images/s")}
     told = versions.markdown(
         {
             "command": "python -m benchmarks versions HEAD~1",
@@ -20,7 +26,10 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
             "machine": MACHINE,
             "partial": True,
             "warnings": ["the machine was busy"],
-            "quantities": {"one": {"HEAD~1": {**slower, **peak}, "now": {**plain, **peak}}},
+            "wheels": {"HEAD~1": 95_000, "now": 100_000},
+            "quantities": {
+                "one": {"HEAD~1": {**slower, **peak}, "now": {**plain, **peak, **rate}},
+            },
         }
     )
     before, now = (
@@ -29,6 +38,8 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
     assert "[2.00 (" in before
     assert "[1.00 (1.00 to 1.00)]" in before
     assert "[" not in now
+    assert "/s |" in now
+    assert "| HEAD~1 | 95,000 | 0.950 |" in told
     assert "PARTIAL" in told
     assert "the machine was busy" in told
 
@@ -36,3 +47,28 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
 def test_a_commit_that_is_not_there_is_said_before_anything_is_installed() -> None:
     with pytest.raises(PeerError, match="git rev-parse"):
         versions.compare("no-such-commit", 0, "", pytest.fail)
+
+
+def test_a_round_has_both_versions_of_everything(tmp_path: Path) -> None:
+    scenarios = Scenarios(tmp_path, "HEAD~1", tmp_path / "before")
+    processes = list(scenarios.round(1))
+    for scenario in {process.scenario for process in processes}:
+        labels = {process.label for process in processes if process.scenario == scenario}
+        assert {"HEAD~1", "now"} <= labels
+    many = [process for process in processes if process.scenario.startswith("evaluate")]
+    assert [process.few for process in many] == [True] * 3 + [False] * 3
+    assert part(load(Path(many[-1].line[2])), None).split == "all"
+
+
+def test_images_a_second_leave_out_what_a_process_takes_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walls = {"few": 1.4, "many": 7.4}
+    monkeypatch.setattr(
+        versions, "launch", lambda line, _: {"wall": walls[line[0]], "cpu": 1.0, "peak": 1}
+    )
+    found: versions.Found = {}
+    both = [Process("s", "now", ["few"], 4, True), Process("s", "now", ["many"], 64)]
+    versions._add(found, both)
+    assert found["s"]["now"]["rate"].as_dict()["value"] == pytest.approx(10)
+    assert found["s"]["now"]["wall"].as_dict()["value"] == pytest.approx(7.4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import io
 import subprocess
 import sys
@@ -248,3 +249,15 @@ def test_pictures_of_the_networks_own_size_are_not_changed_by_it(model: edge_app
     before = pixels.copy()
     model.classify(pixels)
     np.testing.assert_array_equal(pixels, before)
+
+
+def test_the_readme_shows_what_runs(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (repository / "README.md").read_text("utf-8")
+    section = text[text.index("### From Python") : text.index("### What is no chest")]
+    monkeypatch.chdir(repository)
+    shown = doctest.DocTestParser().get_doctest(section, {}, "README", "README.md", 0)
+    ran = doctest.DocTestRunner().run(shown)
+    assert ran.attempted == 8
+    assert ran.failed == 0, capsys.readouterr().out

@@ -18,9 +18,7 @@ SCRIPTS = ("benchmarks/peers",)
 
 LONGEST = 60
 TOO_LONG = {
-    "edge_app/cli/classify.py: classify",
     "edge_app/comparison/html.py: page",
-    "edge_app/evaluation/report.py: build",
     "tools/behaviour/cases.py: classify_cases",
     "tools/behaviour/cases.py: evaluate_cases",
     "tools/behaviour/dicoms.py: _dicoms",

@@ -145,6 +145,46 @@ def test_a_retest_is_measured_when_asked_for(start: Run, folder: Path, tmp_path:
     assert "noise of one gray level" in done.stdout
 
 
+def test_any_number_of_workers_writes_the_same_report(
+    start: Run, slow_folder: Path, tmp_path: Path
+) -> None:
+    made = []
+    for workers in (1, 2, 5):
+        place = tmp_path / str(workers)
+        place.mkdir()
+        arguments = ("--retest", "--threads", 1, "--workers", workers, "--out", "r.json")
+        done = start(slow_folder, *arguments, cwd=place)
+        assert done.returncode == 0, done.stderr
+        made.append((done.stdout, done.stderr, files_of(place)))
+    assert made[0] == made[1] == made[2]
+
+
+def test_each_worker_has_one_thread_and_the_report_says_so(
+    start: Run, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "r.json"
+    start(folder, "--out", out, "--workers", 2)
+    runtime = content_of(out)["runtime"]
+    assert runtime["threads"] == 1
+    assert runtime["why"]["threads"] == "one for each worker"
+
+
+def test_left_out_images_are_named_in_their_order_by_several_workers(
+    start: Run, tmp_path: Path
+) -> None:
+    lines = ["image,labels,patient", *(f"{i}.png,Mass,{i}" for i in range(30))]
+    data = plain(tmp_path / "data", lines, count=30)
+    for index in range(0, 30, 4):
+        (data / f"{index}.png").write_bytes(b"not a picture")
+    said = []
+    for workers in (1, 3):
+        done = start(data, "--out", tmp_path / f"{workers}.json", "--workers", workers)
+        assert done.returncode == 3
+        said.append(done.stderr.replace(f"{workers}.json", "").replace(f"{workers}.npz", ""))
+    assert said[0] == said[1]
+    assert content_of(tmp_path / "1.json")["dataset"] == content_of(tmp_path / "3.json")["dataset"]
+
+
 # --- labels that allow less ------------------------------------------------------------------
 
 
@@ -442,6 +482,16 @@ def test_changed_labels_are_another_data_set(
     done = start(data, "--out", out)
     assert done.returncode == 4
     assert "was begun with another data set" in done.stderr
+
+
+def test_another_number_of_workers_goes_on(
+    folder: Path, cnn28: Path, tmp_path: Path, start: Run
+) -> None:
+    out = tmp_path / "r.json"
+    begun(folder, cnn28, out, workers=1)
+    done = start(folder, "--out", out, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "going on: 10 of 25 images are answered already" in done.stderr
 
 
 def test_a_picture_that_changed_meanwhile_is_answered_anew(

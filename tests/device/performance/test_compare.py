@@ -340,3 +340,17 @@ def test_a_comparison_measures_and_draws_nothing(run: Run, written: Any, option:
     done = run("benchmark", "--compare", written("a.json", measured(1)), *option)
     assert done.returncode == 2
     assert "no other option" in done.stderr
+
+
+def test_a_result_of_before_the_input_check_was_a_stage_is_compared_without_the_last_one() -> None:
+    before, after = measured(1), measured(2, {"finish": 0.2})
+    del before["cells"][0]["quantities"]["check"]
+    for pair in ((before, after), (after, before)):
+        comparison = compare(*pair)
+        compared = {each.quantity for each in comparison.differences}
+        assert {"invoke", "total"} <= compared
+        assert compared.isdisjoint({"check", "finish"})
+        assert any("input check" in note for note in comparison.notes)
+    both = compare(after, after)
+    assert {"check", "finish"} <= {each.quantity for each in both.differences}
+    assert not any("input check" in note for note in both.notes)

@@ -1,0 +1,96 @@
+"""An earlier commit of this checkout: installed, and packed as a wheel."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.environments import PLACE, REPOSITORY, PeerError
+
+PACKED = ("pyproject.toml", "README.md", "LICENSE", "edge_app")
+"""What of a checkout a wheel is made of."""
+
+
+def commit(revision: str) -> str:
+    """The full name of a commit.
+
+    Raises:
+        PeerError: there is none.
+    """
+    return _git("rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
+
+
+def installed(revision: str, say: Callable[[str], None]) -> Path:
+    """An environment with that version, kept beside the peers'.
+
+    Raises:
+        PeerError: there is no such commit, or it cannot be installed.
+    """
+    place = PLACE / f"at-{commit(revision)[:12]}"
+    if (place / "made").is_file():
+        return place
+    say(f"making {place}")
+    shutil.rmtree(place, ignore_errors=True)
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        _extract(revision, Path(folder))
+        _call([sys.executable, "-m", "venv", str(place)], revision)
+        pip = [str(place / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        _call([*pip, "install", "-q", folder], revision)
+    (place / "made").touch()
+    return place
+
+
+def wheel_bytes(revision: str | None) -> int:
+    """What the wheel takes without the models in it; None for this checkout as it lies there.
+
+    Raises:
+        PeerError: it cannot be made.
+    """
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        source, target = Path(folder, "source"), Path(folder, "wheel")
+        source.mkdir()
+        if revision is None:
+            _copy(source)
+        else:
+            _extract(revision, source)
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q"]
+        _call([*pip, "--no-deps", "-w", str(target), str(source)], revision or "this checkout")
+        (wheel,) = target.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            members = archive.infolist()
+        models = sum(each.compress_size for each in members if each.filename.endswith(".tflite"))
+        return wheel.stat().st_size - models
+
+
+def _copy(target: Path) -> None:
+    for name in PACKED:
+        if (REPOSITORY / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(REPOSITORY / name, target / name, ignore=ignored)
+        else:
+            shutil.copy(REPOSITORY / name, target)
+
+
+def _extract(revision: str, target: Path) -> None:
+    with tarfile.open(fileobj=BytesIO(_git("archive", commit(revision)))) as archive:
+        archive.extractall(target, filter="data")
+
+
+def _call(line: list[str], revision: str) -> None:
+    done = subprocess.run(line, capture_output=True, text=True)
+    if done.returncode:
+        raise PeerError(f"{revision}: cannot be installed: {done.stderr.strip()[-300:]}")
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True)
+    if done.returncode:
+        raise PeerError(f"git {arguments[0]}: {done.stderr.decode().strip()[-300:]}")
+    return done.stdout
