@@ -28,7 +28,8 @@ def test_what_another_runtime_rounds_otherwise_is_counted(small_nih: Path, tmp_p
     start = tmp_path / "python.py"
     start.write_text(
         "import runpy, sys\n"
-        "from edge_app.backends.protocol import RawOutputs, Session\n"
+        "from edge_app.backends.protocol import RawOutputs\n"
+        "from edge_app.backends.tflite_session import TfliteSession as Session\n"
         "honest = Session.run\n"
         "def run(self, tensor):\n"
         "    raw = honest(self, tensor)\n"
