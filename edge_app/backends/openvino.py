@@ -149,11 +149,12 @@ class OpenVino(Backend):
 
     def settings(self, threads: int) -> dict[str, Any]:
         """Of a compiled network: exact rather than fast, and beside others of its kind."""
-        shared = {"EXECUTION_MODE_HINT": "ACCURACY", "NUM_STREAMS": 1}
+        exact = {"EXECUTION_MODE_HINT": "ACCURACY"}
         if self.device != PROCESSOR:
-            return {"EXECUTION_MODE_HINT": "ACCURACY"}
+            return exact
         # Pinned to cores, several workers' threads would all be pinned to the first ones.
-        return {**shared, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+        own = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+        return {**exact, **own}
 
 
 class OpenVinoSession(Session):

@@ -10,17 +10,13 @@ import pytest
 
 from edge_app.backends import registry
 from edge_app.backends.choice import choose, open_session
-from edge_app.backends.interpreters import find_interpreter
+from edge_app.backends.openvino import OpenVino
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.package import Package
 from edge_app.core.errors import RuntimeUnavailableError, UsageError
 from edge_app.model.model_file import read
 
-from ..conftest import Run
-
 pytestmark = pytest.mark.usefixtures("cache")
-
-REAL = find_interpreter()
 
 
 def found(option: str) -> list[str]:
@@ -86,7 +82,8 @@ def test_a_path_that_names_the_edge_tpus_library_is_known_as_one() -> None:
 def test_the_last_resort_is_taken_where_nothing_else_is_there_and_that_is_said(
     cnn28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("openvino", reason="pip install 'edge-cxr[openvino]'")
+    if not OpenVino().installed:
+        pytest.skip("OpenVINO is not installed: pip install 'edge-cxr[openvino]'")
     real = Package.folder.func  # type: ignore[attr-defined]
     here = property(lambda package: real(package) if package.name == "openvino" else None)
     monkeypatch.setattr(Package, "folder", here)
@@ -114,32 +111,6 @@ def test_where_nothing_is_installed_the_way_to_get_it_is_told(
     with pytest.raises(RuntimeUnavailableError) as raised:
         choose(read(cnn28), BackendOptions(option))
     assert str(raised.value).startswith(words)
-
-
-@pytest.mark.parametrize(
-    ("options", "became"),
-    [
-        (("--runtime", REAL.name), f"auto:{REAL.name}"),
-        (("--delegate", "cpu"), "cpu"),
-        (("--runtime", REAL.name, "--delegate", "cpu"), REAL.name),
-        (("--runtime", "auto", "--delegate", "auto"), "auto"),
-    ],
-)
-def test_the_older_options_say_what_they_became_and_answer_the_same(
-    run: Run, picture: Path, options: tuple[str, ...], became: str
-) -> None:
-    old = run("classify", "--json", *options, picture)
-    new = run("classify", "--json", "--backend", became, picture)
-    assert (old.returncode, new.returncode, new.stderr) == (0, 0, "")
-    assert old.stdout == new.stdout
-    assert old.stderr == f"edge-cxr: {' '.join(options)} is now --backend {became}\n"
-
-
-def test_older_and_newer_option_together_are_wrong_usage(run: Run, picture: Path) -> None:
-    done = run("classify", "--backend", "cpu", "--runtime", REAL.name, picture)
-    assert done.returncode == 2
-    assert "--backend says what --runtime and --delegate said" in done.stderr
-    assert "--runtime" not in run("classify", "--help").stdout
 
 
 def test_an_accelerators_name_stands_in_its_own_files_alone(repository: Path) -> None:
