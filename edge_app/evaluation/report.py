@@ -164,12 +164,7 @@ def build(
             for name, point in operating_points.items()
         },
         "retest": {
-            key: {
-                "logit_rms": _plain(logit_rms(evaluated.logits, logits)),
-                "decisions_kept": _all_kept(
-                    scores, calibrated(logits, calibration, head), operating_points
-                ),
-            }
+            key: _again(evaluated.logits, logits, calibration, head, operating_points)
             for key, logits in evaluated.retest.items()
         },
     }
@@ -215,13 +210,21 @@ def _with_intervals(
     return found
 
 
-def _all_kept(
-    scores: Floats, changed: Floats, operating_points: Mapping[str, Any]
-) -> dict[str, float | None]:
-    """`decisions_kept` at each operating point."""
+def _again(
+    logits: NDArray[np.float32],
+    changed: NDArray[np.float32],
+    calibration: Mapping[str, Any],
+    head: Head,
+    operating_points: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How far a model agrees with itself: its logits, and those on changed images."""
+    scores, others = (calibrated(each, calibration, head) for each in (logits, changed))
     return {
-        name: decisions_kept(scores, changed, point["thresholds"])
-        for name, point in operating_points.items()
+        "logit_rms": _plain(logit_rms(logits, changed)),
+        "decisions_kept": {
+            name: decisions_kept(scores, others, point["thresholds"])
+            for name, point in operating_points.items()
+        },
     }
 
 
