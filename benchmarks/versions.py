@@ -133,9 +133,10 @@ def markdown(result: dict[str, Any]) -> str:
         for label, measured in of.items():
             cells = [_cell(measured.get(name), of[NOW].get(name)) for name in QUANTITIES]
             lines.append(f"| {scenario} | {label} | {' | '.join(cells)} |")
-    lines += ["", "| wheel, without models | bytes | ratio |", "|---|---|---|"]
-    now = result["wheels"][NOW]
-    lines += [f"| {who} | {size:,} | {size / now:.3f} |" for who, size in result["wheels"].items()]
+    wheels = result.get("wheels", {})  # earlier results have none
+    if wheels:
+        lines += ["", "| wheel, without models | bytes | ratio |", "|---|---|---|"]
+    lines += [f"| {who} | {size:,} | {size / wheels[NOW]:.3f} |" for who, size in wheels.items()]
     return "\n".join(lines) + "\n"
 
 

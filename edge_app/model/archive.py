@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zipfile
 import zlib
@@ -20,10 +19,7 @@ GOLDEN_MAP: Final = "golden/map.bin"
 CHECK: Final = "input_check.bin"
 
 REQUIRED: Final = frozenset((MANIFEST, LABELS, GOLDEN_INPUT, GOLDEN_LOGITS))
-BACKEND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-"""A backend's name."""
-COMPILED: Final = re.compile(rf"compiled/({BACKEND.pattern})\.tflite")
-"""The member with a network compiled for that backend."""
+BACKEND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_MEMBER_BYTES: Final = 16 << 20
@@ -41,7 +37,19 @@ HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN D
 
 
 def compiled_member(backend: str) -> str:
+    """The member with the network compiled for a backend."""
     return f"compiled/{backend}.tflite"
+
+
+def is_backend(name: str) -> bool:
+    """Whether a backend may have this name."""
+    return 0 < len(name) <= 32 and set(name) <= BACKEND_LETTERS and not name.startswith("-")
+
+
+def backend_of(member: str) -> str | None:
+    """Whose compiled network a member is; None where it is none."""
+    backend = member.removeprefix("compiled/").removesuffix(".tflite")
+    return backend if is_backend(backend) and member == compiled_member(backend) else None
 
 
 def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
@@ -64,7 +72,7 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
         raise ModelError(f"its ZIP is damaged: {error}") from None
     names = archive.namelist()
     known = {*REQUIRED, GOLDEN_MAP, CHECK, old_member}
-    strange = sorted(name for name in set(names) - known if not COMPILED.fullmatch(name))
+    strange = sorted(name for name in set(names) - known if backend_of(name) is None)
     if strange:
         raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
     if REQUIRED - set(names) or len(names) != len(set(names)) or len(names) > MAX_MEMBERS:

@@ -165,7 +165,7 @@ def _check_numbers(stated: Manifest) -> None:
 
 def _check_compiled(stated: Manifest) -> None:
     for backend, part in stated.get("compiled", {}).items():
-        if not archive.BACKEND.fullmatch(backend):
+        if not archive.is_backend(backend):
             raise _bad(f"{backend!r} is no backend's name")
         if part["compiled_from"] != stated["flatbuffer"]["sha256"]:
             raise ModelError(

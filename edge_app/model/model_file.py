@@ -248,9 +248,9 @@ def _compiled(manifest: Manifest, members: dict[str, bytes]) -> dict[str, bytes]
     old = members.get(manifests.MEMBER_OF_VERSION_1)
     found = {} if old is None else {manifests.COMPILED_OF_VERSION_1: old}
     for name, data in members.items():
-        match = archive.COMPILED.fullmatch(name)
-        if match:
-            found[match[1]] = data
+        backend = archive.backend_of(name)
+        if backend:
+            found[backend] = data
     stated = manifest.get("compiled", {})
     for backend in sorted({*stated, *found}):
         if backend not in stated:

@@ -87,7 +87,7 @@ class Check:
         return {
             "source": SOURCE,
             "passed": self.passed,
-            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+            "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
             "parameters": {
                 "bytes": self.parameter_bytes,
                 "on_chip_limit": ON_CHIP_BYTES,

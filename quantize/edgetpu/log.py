@@ -51,7 +51,7 @@ class CompilerReport:
         """As in the manifest."""
         return {
             "compiler": self.version,
-            "operations": {"edgetpu": self.mapped, "cpu": self.on_cpu},
+            "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
             "memory": self.memory,
             "operators": [
                 {"operator": name, "count": count, "status": status}

@@ -28,14 +28,15 @@ def test_what_another_runtime_rounds_otherwise_is_counted(small_nih: Path, tmp_p
     start = tmp_path / "python.py"
     start.write_text(
         "import runpy, sys\n"
-        "from edge_app.backends.protocol import RawOutputs, Session\n"
-        "honest = Session.run\n"
+        "from edge_app.backends.protocol import RawOutputs\n"
+        "from edge_app.backends.tflite_session import TfliteSession\n"
+        "honest = TfliteSession.run\n"
         "def run(self, tensor):\n"
         "    raw = honest(self, tensor)\n"
         "    logits = raw.logits.copy()\n"
         "    logits[0] += 3\n"
         "    return RawOutputs(logits, raw.map)\n"
-        "Session.run = run\n"
+        "TfliteSession.run = run\n"
         "sys.argv = sys.argv[2:]\n"
         "runpy.run_module('edge_app', run_name='__main__', alter_sys=True)\n"
     )
