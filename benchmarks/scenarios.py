@@ -14,7 +14,7 @@ NOW: Final = "now"
 EMPTY: Final = "an empty package"
 FEW: Final = 4
 MANY: Final = 64
-EVALUATED: Final = 160
+EVALUATED: Final = 400
 
 FINDINGS: Final = ("Effusion", "Mass", "No Finding", "Edema|Nodule")
 

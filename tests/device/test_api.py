@@ -261,3 +261,21 @@ def test_the_readme_shows_what_runs(
     ran = doctest.DocTestRunner().run(shown)
     assert ran.attempted == 8
     assert ran.failed == 0, capsys.readouterr().out
+
+
+def test_a_model_of_other_labels_answers_by_them(repository: Path, phantom: np.ndarray) -> None:
+    models = repository / "tests" / "models"
+    one = edge_app.open_model(models / "one-label.tflite", force=True)
+    findings = one.classify(phantom)
+    assert tuple(findings) == one.labels
+    assert findings.overall is None  # it has no normal label
+    exclusive = edge_app.open_model(models / "three-exclusive.tflite", force=True)
+    findings = exclusive.classify(phantom)
+    assert sum(scores(findings)) == pytest.approx(1)
+    (normal,) = [each for each in findings.values() if each.kind == "normal"]
+    assert findings.overall == 1 - normal.score
+    many = edge_app.open_model(models / "forty-labels.tflite", force=True)
+    findings = many.classify(phantom)
+    assert len(findings) == 40
+    with pytest.raises(edge_app.ModelError, match="no map"):
+        findings.heatmap(many.labels[0])
