@@ -19,6 +19,8 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
+from edge_app.core.about import DISCLAIMER, __version__
+
 TYPE_CHECKING = False
 """What type checkers take for true; importing it from `typing` would take five milliseconds."""
 
@@ -39,10 +41,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from edge_app.evaluation.report import Report
-
-__version__ = "0.1.0"
-
-DISCLAIMER = "Research software, not a medical device: a score is not a diagnosis."
 
 __all__ = [
     "DISCLAIMER",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
 from edge_app.images.perturb import PERTURBATIONS

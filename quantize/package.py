@@ -13,8 +13,8 @@ from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.protocol import Backend
 from edge_app.evaluation.report import Report
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.model.assembly import assemble
-from edge_app.model.model_file import Golden, ModelFile
+from edge_app.model.golden import Golden
+from edge_app.model.model_file import ModelFile, assemble
 from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT

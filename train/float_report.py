@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import classification_report
 
-from edge_app import DISCLAIMER
 from edge_app.core import machine
+from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation import report, report_text
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS

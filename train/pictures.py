@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.calibration import calibrated
 from train.cache import Cached

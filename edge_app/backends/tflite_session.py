@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,22 @@ from edge_app.backends.protocol import (
     SessionOptions,
 )
 from edge_app.backends.tensors import Tensor, check_input, check_output
-from edge_app.backends.tflite_interpreter import Interpreter
 from edge_app.core import native_stderr
 from edge_app.core.errors import BackendError, ModelError
 from edge_app.model.model_file import ModelFile
+
+
+class Package(Protocol):
+    """What a session needs of the package that brings the interpreter; see `Interpreter`."""
+
+    distribution: ClassVar[str]
+
+    @property
+    def interpreter(self) -> Any: ...
+
+    def load_delegate(self, library: Path) -> Any: ...
+
+    def misfit(self, reason: str) -> str | None: ...
 
 
 class TfliteSession(Session):
@@ -46,7 +58,7 @@ class TfliteSession(Session):
         self,
         model: ModelFile,
         backend: Backend,
-        interpreter: Interpreter,
+        interpreter: Package,
         options: SessionOptions,
         library: Path | None = None,
         versions: str = "",

@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from edge_app import __version__
 from edge_app.backends.fault import LASTING, Fault
 from edge_app.backends.protocol import Backend
+from edge_app.core.about import __version__
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.core.resources import cores
 from edge_app.model.model_file import ModelFile

@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from edge_app import DISCLAIMER, __version__
+from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.console import complain
 from edge_app.core.errors import (
     EXIT_DONE,

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge_app import DISCLAIMER, __version__
 from edge_app.comparison.pairing import Answers, Bools, Pair, decisions, pair
+from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app import DISCLAIMER
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import YARDSTICK, GateResult
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
+from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import OutputError
 from edge_app.core.files import write_whole
 from edge_app.core.svg import element, escape

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_app import DISCLAIMER
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import GateResult
+from edge_app.core.about import DISCLAIMER
 from edge_app.images.perturb import WORDS
 
 CHANGES_SHOWN: Final = 5

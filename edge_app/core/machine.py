@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app import __version__
+from edge_app.core.about import __version__
 
 CPU_FEATURES: Final = ("avx2", "avx512_vnni", "avx_vnni", "asimd", "asimddp", "i8mm", "sve")
 """Instruction sets that decide how fast int8 kernels are; `asimddp` is Arm's dot product."""

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import DISCLAIMER, __version__
 from edge_app.core import strict_json
+from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.evaluation.metrics import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.images.perturb import WORDS
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app import DISCLAIMER
 from edge_app.classifier import Finding, Findings
+from edge_app.core.about import DISCLAIMER
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import evidence, peak, shown
 from edge_app.model.preprocess import WHOLE, Box

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_app import DISCLAIMER
 from edge_app.backends.choice import open_session
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.registry import all_backends
+from edge_app.core.about import DISCLAIMER
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text

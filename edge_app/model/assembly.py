@@ -1,71 +1,20 @@
-"""The parts of a model → one model file."""
+"""The parts of a model → the manifest that fits them, and the bytes of the model file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, TypedDict
+from typing import Any
 
 import numpy as np
 
-from edge_app.core.files import write_whole
 from edge_app.model import archive
 from edge_app.model import manifest as manifests
-from edge_app.model.model_file import Golden, ModelFile, parse
-
-NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+from edge_app.model.golden import Golden
 
 
-class Parts(TypedDict, total=False):
-    """What a model can be given anew; see `assemble`."""
-
-    path: Path
-    flatbuffer: bytes
-    manifest: Mapping[str, Any]
-    golden: Golden
-    compiled: Mapping[str, bytes]
-    check_weights: bytes | None
-
-
-def assemble(
-    path: Path,
-    flatbuffer: bytes,
-    manifest: Mapping[str, Any],
-    golden: Golden,
-    compiled: Mapping[str, bytes] = NOTHING,
-    check_weights: bytes | None = None,
-) -> ModelFile:
-    """A model of these parts, as `read` would find it; nothing is written.
-
-    Args:
-        path: where it is going to be.
-        flatbuffer: a `.tflite` without anything appended.
-        manifest: as in the schema. The version, all sizes and digests, and what a network was
-            compiled from where that is not stated, are filled in.
-        golden: in the dtypes of the model's input and outputs.
-        compiled: `flatbuffer` compiled for accelerators, by backend, as far as the manifest tells.
-        check_weights: see `Weights.to_bytes`, if the manifest tells of an input check.
-
-    Raises:
-        ModelError: the parts do not make a model file that `read` would accept.
-    """
-    stated = _restated(flatbuffer, manifest, compiled, check_weights)
-    manifests.check(stated)
-    return parse(path, _whole(flatbuffer, stated, golden, compiled, check_weights))
-
-
-def save(model: ModelFile, path: Path) -> ModelFile:
-    """Write a model file; see `ModelFile.save`."""
-    manifests.check(model.manifest)  # of version 1, it was held to that version's schema
-    parts = (model.flatbuffer, model.manifest, model.golden, model.compiled, model.check_weights)
-    write_whole(path, _whole(*parts))
-    return model._replace(path=path)
-
-
-def _restated(
+def restated(
     flatbuffer: bytes,
     manifest: Mapping[str, Any],
     compiled: Mapping[str, bytes],
@@ -95,7 +44,7 @@ def _restated(
     return stated
 
 
-def _whole(
+def whole(
     flatbuffer: bytes,
     manifest: Mapping[str, Any],
     golden: Golden,

@@ -18,15 +18,16 @@ from functools import partial
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ModelError
-from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.model import archive
 from edge_app.model import manifest as manifests
+from edge_app.model.golden import Golden
 from edge_app.model.input_check import InputCheck, Weights
 from edge_app.model.labels import Labels
 from edge_app.model.preprocess import InputSpec, ToTensor
@@ -34,7 +35,6 @@ from edge_app.model.preprocess import InputSpec, ToTensor
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from edge_app.model.assembly import Parts
     from edge_app.model.manifest_types import Head, Manifest, Quantization
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
@@ -42,18 +42,18 @@ MAX_FILE_BYTES: Final = 64 << 20
 TFLITE_IDENTIFIER: Final = b"TFL3"
 
 
-class Golden(NamedTuple):
-    """K input tensors and what the reference run answered, in the model's own dtypes.
+NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
-    Attributes:
-        inputs: K×height×width×channels.
-        logits: K×L, of the model's L labels.
-        maps: K×h×w×L; None where the model has no map.
-    """
 
-    inputs: NDArray[Any]
-    logits: NDArray[Any]
-    maps: NDArray[Any] | None
+class Parts(TypedDict, total=False):
+    """What a model can be given anew; see `assemble`."""
+
+    path: Path
+    flatbuffer: bytes
+    manifest: Mapping[str, Any]
+    golden: Golden
+    compiled: Mapping[str, bytes]
+    check_weights: bytes | None
 
 
 class ModelFile(NamedTuple):
@@ -160,8 +160,6 @@ class ModelFile(NamedTuple):
         Raises:
             ModelError: the parts do not make a model file.
         """
-        from edge_app.model.assembly import assemble
-
         return assemble(**{**self._asdict(), **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
@@ -177,9 +175,17 @@ class ModelFile(NamedTuple):
             ModelError: version 2 has no such model, e.g. with an input of 8x8 pixels.
             OSError: it cannot be written.
         """
-        from edge_app.model.assembly import save
+        from edge_app.model import assembly
 
-        return save(self, path or self.path)
+        manifests.check(self.manifest)  # of version 1, it was held to that version's schema
+        place = path or self.path
+        write_whole(
+            place,
+            assembly.whole(
+                self.flatbuffer, self.manifest, self.golden, self.compiled, self.check_weights
+            ),
+        )
+        return self._replace(path=place)
 
 
 def dequantize(values: NDArray[Any], quantization: Quantization | None) -> NDArray[np.float32]:
@@ -199,6 +205,35 @@ def locate(name: str) -> Path:
 def shipped_models() -> list[Path]:
     """The model files that came with the package, by name."""
     return sorted(SHIPPED.glob("*.tflite"))
+
+
+def assemble(
+    path: Path,
+    flatbuffer: bytes,
+    manifest: Mapping[str, Any],
+    golden: Golden,
+    compiled: Mapping[str, bytes] = NOTHING,
+    check_weights: bytes | None = None,
+) -> ModelFile:
+    """A model of these parts, as `read` would find it; nothing is written.
+
+    Args:
+        path: where it is going to be.
+        flatbuffer: a `.tflite` without anything appended.
+        manifest: as in the schema. The version, all sizes and digests, and what a network was
+            compiled from where that is not stated, are filled in.
+        golden: in the dtypes of the model's input and outputs.
+        compiled: `flatbuffer` compiled for accelerators, by backend, as far as the manifest tells.
+        check_weights: see `Weights.to_bytes`, if the manifest tells of an input check.
+
+    Raises:
+        ModelError: the parts do not make a model file that `read` would accept.
+    """
+    from edge_app.model import assembly
+
+    stated = assembly.restated(flatbuffer, manifest, compiled, check_weights)
+    manifests.check(stated)
+    return parse(path, assembly.whole(flatbuffer, stated, golden, compiled, check_weights))
 
 
 def read(path: Path) -> ModelFile:

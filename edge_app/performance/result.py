@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app import __version__
 from edge_app.backends import registry
 from edge_app.core import machine, strict_json
+from edge_app.core.about import __version__
 from edge_app.core.errors import EdgeCxrError, InvalidError, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.model_file import locate

@@ -49,7 +49,8 @@ def timed(classifier: Classifier, path: str) -> dict[str, int]:
         ImageError: it cannot be read any more; names it.
     """
     from edge_app.pipeline.reader import read_source
-    from edge_app.pipeline.route import classified, score_all
+    from edge_app.pipeline.route import score_all
+    from edge_app.pipeline.scorers import classified
 
     clock, begun = time.perf_counter_ns, dict[str, int]()
 

@@ -12,7 +12,8 @@ from edge_app.core.plain_text import printable
 from edge_app.images.radiograph import Limits
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.reader import Reader, read_source
-from edge_app.pipeline.route import Classified, classified, classified_only, score_all
+from edge_app.pipeline.route import score_all
+from edge_app.pipeline.scorers import Classified, classified, classified_only
 from edge_app.pipeline.tally import Tally
 from edge_app.pipeline.writers import Writer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Finding, Findings

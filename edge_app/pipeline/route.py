@@ -5,34 +5,17 @@ Command line, evaluation, benchmark, Python and whatever comes next go this way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
-from edge_app.classifier import Classifier, Findings
+from edge_app.classifier import Classifier
 from edge_app.core.errors import ImageError
-from edge_app.core.steps import Watch, unwatched
-from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.radiograph import Limits
 from edge_app.pipeline.reader import Reader, attempted
+from edge_app.pipeline.scorers import Scorer
 
 Source = TypeVar("Source")
 Answer = TypeVar("Answer")
-
-Scorer = Callable[[Classifier, Source, Radiograph], Answer]
-"""Makes an answer of a source's picture, with a classifier that nobody else uses meanwhile."""
-
-Classified = tuple[Radiograph, Findings]
-
-
-def classified(
-    classifier: Classifier, source: object, image: Radiograph, watch: Watch = unwatched
-) -> Classified:
-    """A picture and its findings: the scorer where the picture is needed afterwards."""
-    return image, classifier.classify(image, watch)
-
-
-def classified_only(classifier: Classifier, source: object, image: Radiograph) -> Classified:
-    """What is known of a picture, without its pixels, and its findings."""
-    return image.without_picture(), classifier.classify(image)
 
 
 def score_all(

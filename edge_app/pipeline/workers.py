@@ -14,7 +14,7 @@ from edge_app.core.errors import ImageError, ImageTooLargeError
 from edge_app.core.resources import memory
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.pipeline.reader import Reader, attempted, is_stream
-from edge_app.pipeline.route import Scorer
+from edge_app.pipeline.scorers import Scorer
 
 Source = TypeVar("Source")
 Answer = TypeVar("Answer")

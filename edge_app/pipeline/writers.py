@@ -10,7 +10,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.images.radiograph import Radiograph
 from edge_app.pipeline.json_answer import answered, origin, refused

@@ -28,7 +28,8 @@ from edge_app.images.array import from_array
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
 from edge_app.pipeline.reader import ready
-from edge_app.pipeline.route import classified_only, score_all, unbroken
+from edge_app.pipeline.route import score_all, unbroken
+from edge_app.pipeline.scorers import classified_only
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndRunInputs
 from quantize.studies.result import Result

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge_app import DISCLAIMER
+from edge_app.core.about import DISCLAIMER
 from edge_app.core.files import write_whole
 from quantize.card import markdown_table
 from quantize.errors import ConversionError

@@ -18,9 +18,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.model.assembly import assemble
+from edge_app.model.golden import Golden
 from edge_app.model.labels import NORMAL, Code, Label, Labels
-from edge_app.model.model_file import Golden
+from edge_app.model.model_file import assemble
 from edge_app.model.preprocess import InputSpec, ToTensor
 
 HERE = Path(__file__).parent

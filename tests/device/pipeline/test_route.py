@@ -18,7 +18,8 @@ from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.model_file import read
 from edge_app.performance.stages import timed
 from edge_app.pipeline.reader import is_stream, read_source, ready
-from edge_app.pipeline.route import classified, classified_only, score_all, unbroken
+from edge_app.pipeline.route import score_all, unbroken
+from edge_app.pipeline.scorers import classified, classified_only
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -122,4 +123,4 @@ def test_there_is_no_second_way_from_an_image_to_findings() -> None:
     golden = ("edge_app/backends/", "quantize/", "edge_app/inspection/", "edge_app/model/")
     on_images = {place for place in running if not place.startswith(golden)}
     assert on_images == {"edge_app/classifier.py"}
-    assert classifying == {"edge_app/pipeline/route.py", "edge_app/api.py"}
+    assert classifying == {"edge_app/pipeline/scorers.py", "edge_app/api.py"}
