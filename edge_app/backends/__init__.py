@@ -1,1 +1,1 @@
-"""What computes: one file per interpreter and per delegate, tried before they are trusted."""
+"""What computes: one file a backend behind one protocol, tried before it is trusted."""

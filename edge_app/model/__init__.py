@@ -1,1 +1,1 @@
-"""A radiograph and a model file → scores."""
+"""The model file: manifest, reading and writing, preprocessing, calibration, input check."""
