@@ -14,11 +14,7 @@ from typing import Final
 
 SCHEMAS: Final = tuple(
     Path(__file__).resolve().parents[1] / "edge_app" / name
-    for name in (
-        "model/manifest.schema.json",
-        "model/manifest_v1.schema.json",
-        "performance/benchmark.schema.json",
-    )
+    for name in ("model/manifest.schema.json", "performance/benchmark.schema.json")
 )
 
 HEADER: Final = '''\

@@ -25,6 +25,8 @@ SCHEMA_VERSION: Final = 2
 COMPILED_OF_VERSION_1: Final = "edgetpu"
 """The one backend that version 1 held a compiled network for, as its manifest called it."""
 MEMBER_OF_VERSION_1: Final = f"{COMPILED_OF_VERSION_1}.tflite"
+LABELS_OF_VERSION_1: Final = 15
+NEW_IN_VERSION_2: Final = frozenset({"head", "compiled", "reference"})
 
 
 def parse(data: bytes) -> Manifest:
@@ -40,34 +42,35 @@ def parse(data: bytes) -> Manifest:
     version = stated.get("schema_version") if isinstance(stated, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ModelError(f"its manifest has version {version}: update edge-cxr to use it")
-    if version == 1:
-        from edge_app.model import manifest_v1_check_generated as check_of_version_1
-
-        _hold_to_schema(check_of_version_1, stated)
-        stated = upgraded(stated)
-        check_details(stated)
-    else:
-        check(stated)
-    return cast("Manifest", stated)
+    manifest = upgraded(stated) if version == 1 else stated
+    check(manifest)
+    return cast("Manifest", manifest)
 
 
 def upgraded(stated: dict[str, Any]) -> dict[str, Any]:
-    """A valid manifest of version 1 as one of version 2."""
-    labels = [
-        {"name": name, "kind": NORMAL if name == NORMAL_OF_VERSION_1 else FINDING}
-        for name in stated["labels"]
+    """A manifest of version 1 as one of version 2, which is still to be checked.
+
+    Raises:
+        ModelError: what changed between the versions is not as version 1 had it.
+    """
+    newer = stated | {"head": "independent", "schema_version": SCHEMA_VERSION}
+    unknown = sorted(NEW_IN_VERSION_2 & stated.keys())
+    if unknown:
+        raise _bad(f"version 1 has no {unknown[0]!r}")
+    names = stated.get("labels")
+    if not isinstance(names, list) or len(names) != LABELS_OF_VERSION_1:
+        raise _bad(f"version 1 has a list of {LABELS_OF_VERSION_1} labels")
+    newer["labels"] = [
+        {"name": name, "kind": NORMAL if name == NORMAL_OF_VERSION_1 else FINDING} for name in names
     ]
-    newer: dict[str, Any] = {}
-    for key, value in stated.items():
-        if key == COMPILED_OF_VERSION_1:
-            count = dict(value["operations"])
-            operations = {"accelerator": count[COMPILED_OF_VERSION_1], "cpu": count["cpu"]}
-            newer["compiled"] = {COMPILED_OF_VERSION_1: {**value, "operations": operations}}
-        elif key == "labels":
-            newer |= {"labels": labels, "head": "independent"}
-        else:
-            newer[key] = value
-    return newer | {"schema_version": SCHEMA_VERSION}
+    if COMPILED_OF_VERSION_1 in stated:
+        part = newer.pop(COMPILED_OF_VERSION_1)
+        count = part.get("operations") if isinstance(part, dict) else None
+        if not isinstance(count, dict) or count.keys() != {COMPILED_OF_VERSION_1, "cpu"}:
+            raise _bad(f"its {COMPILED_OF_VERSION_1} does not say how many operations run where")
+        operations = {"accelerator": count[COMPILED_OF_VERSION_1], "cpu": count["cpu"]}
+        newer["compiled"] = {COMPILED_OF_VERSION_1: part | {"operations": operations}}
+    return newer
 
 
 def check(manifest: Any) -> None:
@@ -78,24 +81,14 @@ def check(manifest: Any) -> None:
     """
     from edge_app.model import manifest_check_generated
 
-    _hold_to_schema(manifest_check_generated, manifest)
-    check_details(manifest)
-
-
-def _hold_to_schema(generated: Any, manifest: Any) -> None:
     try:
-        generated.validate(manifest)
+        manifest_check_generated.validate(manifest)
     except InvalidError as error:
         raise ModelError(f"bad manifest: {str(error)[:200]}") from None
+    _check_details(manifest)
 
 
-def check_details(manifest: Any) -> None:
-    """Hold a manifest to what a schema cannot say.
-
-    Raises:
-        ModelError: as `check`.
-    """
-    stated: Manifest = manifest
+def _check_details(stated: Manifest) -> None:
     _check_labels(stated)
     _check_tensors(stated)
     _check_numbers(stated)

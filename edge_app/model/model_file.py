@@ -172,12 +172,12 @@ class ModelFile(NamedTuple):
             The model at that path.
 
         Raises:
-            ModelError: version 2 has no such model, e.g. with an input of 8x8 pixels.
+            ModelError: its manifest is not as version 2 wants it.
             OSError: it cannot be written.
         """
         from edge_app.model import assembly
 
-        manifests.check(self.manifest)  # of version 1, it was held to that version's schema
+        manifests.check(self.manifest)
         place = path or self.path
         write_whole(
             place,

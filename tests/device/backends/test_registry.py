@@ -119,7 +119,6 @@ def test_an_accelerators_name_stands_in_its_own_files_alone(repository: Path) ->
     allowed: dict[str, Callable[[str], bool]] = {
         "edge_app/backends/registry.py": lambda line: '"edgetpu.EdgeTpu"' in line,
         "edge_app/model/manifest.py": lambda line: line.startswith("COMPILED_OF_VERSION_1"),
-        "edge_app/model/manifest_v1_check_generated.py": lambda line: True,
         "quantize/cli.py": lambda line: True,  # the registration of its compiler's command
     }
     met = []
