@@ -85,7 +85,7 @@ def report(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> 
 
 @app.command()
 def table(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> None:
-    """Print the README's table."""
+    """Print the table of docs/benchmark.md."""
     from benchmarks.report import readme_table
 
     print(readme_table(_read(result)), end="")

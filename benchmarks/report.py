@@ -57,7 +57,7 @@ def markdown(result: Result) -> str:
 
 
 def readme_table(result: Result) -> str:
-    """The README's table: the scenarios a user meets, and the ratios."""
+    """The table of docs/benchmark.md: the scenarios a user meets, and the ratios."""
     return "\n".join(_contest(result, ("cold start", "SingleStream"))) + "\n"
 
 

@@ -290,7 +290,7 @@ def as_json(rows: Sequence[Row], source: str) -> str:
 
 
 def as_markdown(rows: Sequence[Row], source: str) -> str:
-    """The matrix as the README has it."""
+    """The matrix as docs/boards.md has it."""
     head = ("board", "Python", "runtime", "installed from", "golden vectors off",
             *(f"{model}, {seen.images} images" for model, seen in rows[0].scores.items()),
             "on disk", "peak memory")  # fmt: skip

@@ -53,7 +53,7 @@ class Comparison:
     """What differs, and what it was computed from.
 
     Attributes:
-        content: plain JSON-able; its keys are in the README. Null stands for "not computable".
+        content: plain JSON-able; its keys are in docs/compare.md. Null stands for "not computable".
         pair: the reports' answers in the same order.
     """
 

@@ -22,7 +22,7 @@ MAX_STEPS = 16
 
 @pytest.fixture(scope="module")
 def rows(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    """The matrix, printed as the README has it."""
+    """The matrix, printed as docs/boards.md has it."""
     work = tmp_path_factory.mktemp("matrix")
     given = Path(os.environ.get("EDGE_CXR_DATA") or DATA)
     folder, of = verification.images(given, work, max(COUNTS.values()))

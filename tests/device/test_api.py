@@ -251,15 +251,19 @@ def test_pictures_of_the_networks_own_size_are_not_changed_by_it(model: edge_app
     np.testing.assert_array_equal(pixels, before)
 
 
-def test_the_readme_shows_what_runs(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("page", "lines"), [("README.md", 5), ("docs/python.md", 8)])
+def test_the_manual_shows_what_runs(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    page: str,
+    lines: int,
 ) -> None:
-    text = (repository / "README.md").read_text("utf-8")
-    section = text[text.index("### From Python") : text.index("### What is no chest")]
     monkeypatch.chdir(repository)
-    shown = doctest.DocTestParser().get_doctest(section, {}, "README", "README.md", 0)
+    text = (repository / page).read_text("utf-8")
+    shown = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
     ran = doctest.DocTestRunner().run(shown)
-    assert ran.attempted == 8
+    assert ran.attempted == lines
     assert ran.failed == 0, capsys.readouterr().out
 
 

@@ -264,7 +264,7 @@ def sink_steps(ask: tuple[str, ...]) -> Iterator[Step]:
 
 
 def environment_steps(ask: tuple[str, ...]) -> Iterator[Step]:
-    """The variables that README names, set to what helps and what does not."""
+    """The variables that the manual names, set to what helps and what does not."""
     settings: tuple[tuple[tuple[str, str], ...], ...] = (
         (("XDG_CACHE_HOME", "cold"),),
         (("XDG_CACHE_HOME", "{folder}/cold"),),
