@@ -26,7 +26,6 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from edge_app.api import Compared, Findings, Model, compare, evaluate, open_model
-    from edge_app.classifier import Finding
     from edge_app.comparison.gates import GateResult
     from edge_app.core.errors import (
         DatasetError,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from edge_app.evaluation.report import Report
+    from edge_app.model.decisions import Finding
 
 __all__ = [
     "DISCLAIMER",

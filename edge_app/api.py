@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from edge_app.backends.options import AUTO, BackendOptions
-from edge_app.classifier import Classifier, Finding
+from edge_app.classifier import Classifier
 from edge_app.classifier import Findings as Scored
 from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.model.labels import NORMAL
+from edge_app.model.decisions import Finding
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
 from edge_app.pipeline.reader import Given, read_given
@@ -37,9 +37,10 @@ Source = TypeVar("Source", bound=Given)
 class Findings(Mapping[str, Finding]):
     """The answer for one radiograph: a mapping from each label to its finding, in label order.
 
-    A finding has `label`, `score` (calibrated probability, 0 to 1), `logit`, `threshold` (of the
-    operating point, on the score; None without one) and `above` (score ≥ threshold; None without
-    a threshold). Where the findings are withheld the mapping is empty.
+    A finding has `label`, `score` (calibrated probability, 0 to 1), `usually` (the share of images
+    that bear the label where the model was calibrated), `percentile` (share of normal images that
+    score lower), `logit`, `threshold` (on the score) and `above`, which is True of no finding
+    unless the image is flagged. Where the findings are withheld the mapping is empty.
 
     Attributes:
         withheld: why there are no findings, such as that this is no chest radiograph; None where
@@ -54,7 +55,7 @@ class Findings(Mapping[str, Finding]):
         self.warnings: tuple[str, ...] = scored.warnings
         self.blank: bool = scored.blank
         self.image: dict[str, Any] = image.facts
-        self._map = scored.map
+        self._map, self._overall, self._ranked = scored.map, scored.overall, tuple(scored.ranked)
         self._by_label = {finding.label: finding for finding in scored.findings}
         self._channels = {label: channel for channel, label in enumerate(self._by_label)}
 
@@ -80,12 +81,32 @@ class Findings(Mapping[str, Finding]):
 
     @property
     def overall(self) -> float | None:
-        """That something is found at all, 0 to 1: 1 - the score of the model's normal label.
+        """The probability that the image is not normal, 0 to 1.
 
-        None where the model has no normal label, or the findings are withheld.
+        None where the model's labels say nothing of that, or the findings are withheld.
         """
-        normal = next((each for each in self.values() if each.kind == NORMAL), None)
-        return None if normal is None else 1 - normal.score
+        return None if self._overall is None else self._overall.probability
+
+    @property
+    def flagged(self) -> bool | None:
+        """Whether `overall` reaches the threshold of the operating point.
+
+        None where that decides label by label, or there is no `overall`.
+        """
+        return None if self._overall is None else self._overall.flagged
+
+    @property
+    def percentile(self) -> float | None:
+        """At least this share, 0 to 1, of the model's normal reference images scores lower.
+
+        None where the model has no reference, or there is no `overall`.
+        """
+        return None if self._overall is None else self._overall.percentile
+
+    @property
+    def ranked(self) -> tuple[Finding, ...]:
+        """The findings, the most probable first; the normal label is not among them."""
+        return self._ranked
 
     def heatmap(self, label: str) -> NDArray[np.float32]:
         """Where in the picture the evidence for a label lies.
@@ -117,8 +138,12 @@ class Findings(Mapping[str, Finding]):
     def __repr__(self) -> str:
         if self.withheld:
             return f"<Findings withheld: {self.withheld}>"
-        above = [finding.label for finding in self.values() if finding.above]
-        return f"<Findings above their thresholds: {', '.join(above) or 'none'}>"
+        if self.flagged is None:
+            above = [finding.label for finding in self.values() if finding.above]
+            return f"<Findings above their thresholds: {', '.join(above) or 'none'}>"
+        state = "flagged" if self.flagged else "not flagged"
+        first = ", ".join(f"{each.label} {each.score:.1%}" for each in self.ranked[:3])
+        return f"<Findings, {state}, overall {self.overall:.1%}: {first}, …>"
 
 
 class Model:
@@ -147,7 +172,7 @@ class Model:
         self._lock = threading.Lock()
         self.name: str = self._file.name
         self.labels: tuple[str, ...] = self._classifier.labels.names
-        self.operating_point: str = self._classifier.operating_point
+        self.operating_point: str = self._classifier.points.name
         self.notes: tuple[str, ...] = self._classifier.choice.notes
 
     def classify(self, image: Given) -> Findings:

@@ -11,37 +11,20 @@ from numpy.typing import NDArray
 from edge_app.backends.choice import open_session
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import RawOutputs
-from edge_app.core.errors import ModelError, UsageError
+from edge_app.core.errors import ModelError
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
+from edge_app.model.decisions import Decisions, Finding
 from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
-from edge_app.model.labels import FINDING, Kind
+from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
+from edge_app.model.operating_points import chosen
+from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
-
-
-class Finding(NamedTuple):
-    """One label's answer.
-
-    Attributes:
-        label: the name of one of the model's labels.
-        logit: the network's output.
-        score: calibrated probability, 0 to 1.
-        threshold: of the operating point, on the score; None where it was not computable.
-        above: score ≥ threshold; None without a threshold.
-        kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
-    """
-
-    label: str
-    logit: float
-    score: float
-    threshold: float | None
-    above: bool | None
-    kind: Kind = FINDING
 
 
 class Findings(NamedTuple):
@@ -55,6 +38,8 @@ class Findings(NamedTuple):
         blank: the picture is (nearly) constant: its scores are not to be believed.
         check: what the input check made of the picture; None where the model has none.
         heatmap: file, size and peaks of the heatmap, for JSON; None where none was drawn.
+        overall: what is said of the radiograph as a whole; None where the model's labels say
+            nothing of that, or the findings are withheld.
     """
 
     findings: tuple[Finding, ...]
@@ -63,6 +48,16 @@ class Findings(NamedTuple):
     blank: bool
     check: InputCheckResult | None = None
     heatmap: dict[str, object] | None = None
+    overall: Overall | None = None
+
+    @property
+    def ranked(self) -> list[Finding]:
+        """The findings, the most probable first; the normal label is not among them."""
+        return sorted(
+            (each for each in self.findings if each.kind == FINDING),
+            key=lambda finding: finding.score,
+            reverse=True,
+        )
 
     @property
     def withheld(self) -> str | None:
@@ -75,7 +70,7 @@ class Classifier:
 
     Args:
         model: see `model_file.read`.
-        operating_point: a name in the manifest; its default if None.
+        operating_point: see `operating_points.chosen`.
         asked: which backend, how many threads; what works best here if not said.
         force: score what the input check flags, too.
 
@@ -84,6 +79,7 @@ class Classifier:
         spec: what its network wants to see.
         session: what computes.
         choice: why that.
+        points: which thresholds decide.
 
     Raises:
         ModelError, RuntimeUnavailableError, UsageError: see the messages.
@@ -97,16 +93,10 @@ class Classifier:
         *,
         force: bool = False,
     ) -> None:
-        points = model.manifest["operating_points"]
         self.model, self.labels, self.spec = model, model.labels, model.input_spec
         self._to_tensor = model.to_tensor
-        self.operating_point = operating_point or model.manifest["default_operating_point"]
-        if self.operating_point not in points:
-            raise UsageError(
-                f"{model.name} has no operating point {operating_point!r}; it has: "
-                + ", ".join(points)
-            )
-        self.thresholds: list[float | None] = points[self.operating_point]["thresholds"]
+        self.points = chosen(model.manifest, operating_point)
+        self._decisions = Decisions(model.manifest, self.labels, self.points)
         self.asked = asked or BackendOptions()
         self.check, self.force = model.input_check, force
         self.session, self.choice = open_session(model, self.asked)
@@ -117,6 +107,14 @@ class Classifier:
         self._calibration = {
             name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
         }
+
+    @property
+    def promise(self) -> str | None:
+        """What the image-level operating point promises; None where labels are decided alone."""
+        overall = self.model.manifest.get("overall")
+        if overall is None or self.points.image is None:
+            return None
+        return overall["operating_points"][self.points.image]["rule"]
 
     @property
     def exclusive(self) -> bool:
@@ -171,11 +169,7 @@ class Classifier:
         """What the network, and the input check, said of an image → scores, decisions, warnings."""
         logits, activation = self._real(raw)
         scores = calibrated(logits, self._calibration, self.model.head)
-        rows = zip(self.labels, logits.tolist(), scores.tolist(), self.thresholds, strict=True)
-        findings = tuple(
-            Finding(label.name, logit, score, at, None if at is None else score >= at, label.kind)
-            for label, logit, score, at in rows
-        )
+        findings, overall = self._decisions.of(logits, scores)
         warnings = list(image.warnings)
         changed = _aspect_changed(image.facts["width"], image.facts["height"], self.spec)
         if changed:
@@ -185,7 +179,7 @@ class Classifier:
             warnings.append(f"{check.reason}; its scores mean little")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
-        return Findings(findings, activation, tuple(warnings), blank, check)
+        return Findings(findings, activation, tuple(warnings), blank, check, overall=overall)
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         logits = self._real_logits(raw.logits)
@@ -203,7 +197,8 @@ class Classifier:
                 "sha256": self.model.sha256,
                 "dtype": self.model.manifest["input"]["dtype"],
             },
-            "operating_point": self.operating_point,
+            "operating_point": self.points.name,
+            "label_operating_point": self.points.label,
             "preprocessing": self.spec.as_dict(),
             "runtime": {**self.session.as_dict(), **self.choice.as_dict()},
         }

@@ -97,6 +97,22 @@ def card(
     write_card(shipped, reports, read_data(data, shipped.input_spec.height, cache, limit))
 
 
+@app.command("image-level")
+def image_level(
+    model: Annotated[Path, typer.Argument(help="A model file; it is written anew.")],
+    validation: Annotated[Path, typer.Argument(help="Report that its calibration is from.")],
+    test: Annotated[Path, typer.Argument(help="Its own report on test images.")],
+) -> None:
+    """Fit how a model scores and flags images as a whole, and write it into the model file."""
+    from edge_app.evaluation.report import read as read_report
+    from edge_app.model.model_file import read
+    from quantize.image_level import scored_as_a_whole
+
+    written = scored_as_a_whole(read(model), read_report(validation), read_report(test)).save()
+    for name, point in written.manifest["overall"]["operating_points"].items():
+        console.print(f"{name}: {point}", highlight=False)
+
+
 @app.command()
 def edgetpu(
     model: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -18,6 +19,7 @@ from edge_app.model.model_file import ModelFile, assemble
 from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
+from train.image_level import reached
 from train.labels import LABELS, NIH
 from train.run import FinishedRun
 
@@ -119,6 +121,7 @@ def package(
         "calibration": run.calibration,
         "operating_points": run.operating_points,
         "default_operating_point": DEFAULT_POINT,
+        **run.image_level,
         "golden": {
             "count": len(GOLDEN_SEEDS),
             "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
@@ -176,5 +179,27 @@ def with_evidence(
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
     quantization = {**draft.manifest["quantization"], "gates": gates}
-    manifest = {**draft.manifest, "metrics": metrics, "quantization": quantization}
-    return draft.replace(manifest=manifest).save(path)
+    stated = {**draft.manifest, "metrics": metrics, "quantization": quantization}
+    return with_test(draft, stated, reports[""]).save(path)
+
+
+def with_test(model: ModelFile, stated: Mapping[str, Any], report: Report) -> ModelFile:
+    """A model whose manifest also says what its image-level points reach on a report's images.
+
+    Args:
+        model: the network.
+        stated: its manifest.
+        report: of this network, on images that chose nothing.
+    """
+    if "overall" not in stated:
+        return model.replace(manifest=stated)
+    answers, dataset = report.evaluated, report.content["dataset"]
+    overall = reached(
+        stated["overall"],
+        answers.targets,
+        report.calibrated(answers.logits),
+        model.labels,
+        answers.patients,
+        f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients",
+    )
+    return model.replace(manifest={**stated, "overall": overall})

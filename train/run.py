@@ -17,7 +17,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,13 @@ from rich.console import Console
 from edge_app.core.files import write_whole
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated, Report
+from edge_app.model.calibration import calibrated
 from train import pictures
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
 from train.errors import RunError
 from train.fit import build, fit, trained_part
+from train.image_level import image_level
 from train.labels import NIH
 from train.predict import logits_only, predict
 from train.recipes import Recipe
@@ -197,7 +199,9 @@ def _decide(model: keras.Model, validation: Cached, run: Path) -> None:
     where = f"validation, {len(validation)} images of {patients} patients"
     calibration = platt(validation.targets, logits, where)
     points = operating_points(validation.targets, logits, calibration, where)
-    decided = {"calibration": calibration, "operating_points": points}
+    scores = calibrated(logits, calibration)
+    whole = image_level(validation.targets, scores, NIH, "independent", where)
+    decided = {"calibration": calibration, "operating_points": points, "image_level": whole}
     write_whole(run / "calibration.json", (json.dumps(decided, indent=1) + "\n").encode())
 
 
@@ -218,7 +222,11 @@ def read_config(path: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A trained network with what was decided on validation."""
+    """A trained network with what was decided on validation.
+
+    Attributes:
+        image_level: see `image_level.image_level`; nothing in runs of an earlier version.
+    """
 
     folder: Path
     recipe: Recipe
@@ -226,6 +234,7 @@ class FinishedRun:
     model: keras.Model
     calibration: dict[str, Any]
     operating_points: dict[str, Any]
+    image_level: dict[str, Any] = field(default_factory=dict)
 
 
 def open_run(folder: Path) -> FinishedRun:

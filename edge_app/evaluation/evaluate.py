@@ -117,7 +117,7 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
         runtime=runtime_facts(classifier),
         calibration=manifest["calibration"],
         operating_points=manifest["operating_points"],
-        operating_point=classifier.operating_point,
+        operating_point=classifier.points.label,
     )
 
 
@@ -249,7 +249,7 @@ def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, An
         "schema_version": JOURNAL_VERSION,
         "model": model_facts(classifier),
         "data set": listed.hexdigest(),
-        "operating point": classifier.operating_point,
+        "operating point": classifier.points.label,
         "runtime": _who_answers(classifier),
         "retest": retest,
     }

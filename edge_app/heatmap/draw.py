@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.classifier import Finding, Findings
+from edge_app.classifier import Findings
 from edge_app.core.about import DISCLAIMER
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import evidence, peak, shown
+from edge_app.model.decisions import Finding
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.classifier import Finding, Findings
+from edge_app.classifier import Findings
+from edge_app.model.decisions import Finding
 from edge_app.model.labels import FINDING
 from edge_app.model.preprocess import WHOLE, Box
 

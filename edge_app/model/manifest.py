@@ -14,11 +14,12 @@ from edge_app.core import strict_json
 from edge_app.core.errors import InvalidError, ModelError
 from edge_app.model import archive
 from edge_app.model.input_check import KINDS
-from edge_app.model.labels import FINDING, NORMAL, NORMAL_OF_VERSION_1
+from edge_app.model.labels import FINDING, NORMAL, NORMAL_OF_VERSION_1, Labels
+from edge_app.model.overall import method_of
 from edge_app.model.preprocess import STRETCH
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Affine, Manifest, Reference
+    from edge_app.model.manifest_types import Affine, Head, Manifest, OverallFacts, Reference
 
 SCHEMA_VERSION: Final = 2
 
@@ -26,7 +27,7 @@ COMPILED_OF_VERSION_1: Final = "edgetpu"
 """The one backend that version 1 held a compiled network for, as its manifest called it."""
 MEMBER_OF_VERSION_1: Final = f"{COMPILED_OF_VERSION_1}.tflite"
 LABELS_OF_VERSION_1: Final = 15
-NEW_IN_VERSION_2: Final = frozenset({"head", "compiled", "reference"})
+NEW_IN_VERSION_2: Final = frozenset({"head", "compiled", "reference", "overall", "prevalence"})
 
 
 def parse(data: bytes) -> Manifest:
@@ -97,6 +98,10 @@ def _check_details(stated: Manifest) -> None:
         _check_input_check(stated)
     if "reference" in stated:
         _check_reference(stated["reference"], len(stated["labels"]))
+    if "overall" in stated:
+        _check_overall(stated["overall"], Labels.of(stated["labels"]), stated["head"])
+    if len(stated.get("prevalence", stated["labels"])) != len(stated["labels"]):
+        raise _bad("its prevalence is not for its labels")
 
 
 def _bad(what: str) -> ModelError:
@@ -174,6 +179,15 @@ def _check_input_check(stated: Manifest) -> None:
         raise _bad("an input check needs a square input that pictures are stretched to")
     if given["height"] % check["grid"]:
         raise _bad("its input check's grid does not divide the input's side")
+
+
+def _check_overall(overall: OverallFacts, labels: Labels, head: Head) -> None:
+    if overall["default_operating_point"] not in overall["operating_points"]:
+        raise _bad("its default image-level operating point is not among its points")
+    if not np.isfinite([overall["slope"], overall["intercept"]]).all():
+        raise _bad("its overall score is not finite")
+    if overall["method"] != method_of(labels, head):
+        raise _bad(f"its labels make no overall score by {overall['method']!r}")
 
 
 def _check_reference(reference: Reference, channels: int) -> None:

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "19fa382d843c543fef13bf4c568985181a72677d30d723834504d1f13b955ccd"
+SCHEMA_SHA256 = "62308cb22b76d569ccb18d187b78cca397ccecd4db9bd481befa2510ef4532e7"
 
 VERSION = '2.22.3'
 import re
@@ -850,6 +850,187 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     validate___definitions_quantiles(data__reference__overall, custom_formats, (name_prefix or 'data') + '.reference.overall')
                 if data__reference_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.reference must not contain ' + str(data__reference_keys) + ' properties')
+        if 'prevalence' in data_keys:
+            data_keys.remove('prevalence')
+            data__prevalence = data['prevalence']
+            if not isinstance(data__prevalence, (list, tuple)):
+                raise InvalidError('' + (name_prefix or 'data') + '.prevalence must be array')
+            data__prevalence_is_list = isinstance(data__prevalence, (list, tuple))
+            if data__prevalence_is_list:
+                data__prevalence_len = len(data__prevalence)
+                if data__prevalence_len < 1:
+                    raise InvalidError('' + (name_prefix or 'data') + '.prevalence must contain at least 1 items')
+                if data__prevalence_len > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.prevalence must contain less than or equal to 64 items')
+                for data__prevalence_x, data__prevalence_item in enumerate(data__prevalence):
+                    if not isinstance(data__prevalence_item, (int, float)) or isinstance(data__prevalence_item, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be number')
+                    if isinstance(data__prevalence_item, (int, float)) and (not isinstance(data__prevalence_item, bool)):
+                        if data__prevalence_item < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                        if data__prevalence_item > 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+        if 'overall' in data_keys:
+            data_keys.remove('overall')
+            data__overall = data['overall']
+            if not isinstance(data__overall, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.overall must be object')
+            data__overall_is_dict = isinstance(data__overall, dict)
+            if data__overall_is_dict:
+                data__overall__missing_keys = set(['method', 'slope', 'intercept', 'usually', 'fitted_on', 'operating_points', 'default_operating_point']) - data__overall.keys()
+                if data__overall__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.overall must contain ' + (str(sorted(data__overall__missing_keys)) + ' properties'))
+                data__overall_keys = set(data__overall.keys())
+                if 'method' in data__overall_keys:
+                    data__overall_keys.remove('method')
+                    data__overall__method = data__overall['method']
+                    if not (isinstance(data__overall__method, str) and data__overall__method == 'normal' or (isinstance(data__overall__method, str) and data__overall__method == 'noisy-or')):
+                        raise InvalidError('' + (name_prefix or 'data') + ".overall.method must be one of ['normal', 'noisy-or']")
+                if 'slope' in data__overall_keys:
+                    data__overall_keys.remove('slope')
+                    data__overall__slope = data__overall['slope']
+                    if not isinstance(data__overall__slope, (int, float)) or isinstance(data__overall__slope, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.slope must be number')
+                    if isinstance(data__overall__slope, (int, float)) and (not isinstance(data__overall__slope, bool)):
+                        if data__overall__slope > 1000000.0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.slope must be smaller than or equal to 1000000.0')
+                        if data__overall__slope <= 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.slope must be bigger than 0')
+                if 'intercept' in data__overall_keys:
+                    data__overall_keys.remove('intercept')
+                    data__overall__intercept = data__overall['intercept']
+                    if not isinstance(data__overall__intercept, (int, float)) or isinstance(data__overall__intercept, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.intercept must be number')
+                    if isinstance(data__overall__intercept, (int, float)) and (not isinstance(data__overall__intercept, bool)):
+                        if data__overall__intercept < -1000000.0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.intercept must be bigger than or equal to -1000000.0')
+                        if data__overall__intercept > 1000000.0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.intercept must be smaller than or equal to 1000000.0')
+                if 'usually' in data__overall_keys:
+                    data__overall_keys.remove('usually')
+                    data__overall__usually = data__overall['usually']
+                    if not isinstance(data__overall__usually, (int, float)) or isinstance(data__overall__usually, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.usually must be number')
+                    if isinstance(data__overall__usually, (int, float)) and (not isinstance(data__overall__usually, bool)):
+                        if data__overall__usually < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.usually must be bigger than or equal to 0')
+                        if data__overall__usually > 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.usually must be smaller than or equal to 1')
+                if 'fitted_on' in data__overall_keys:
+                    data__overall_keys.remove('fitted_on')
+                    data__overall__fittedon = data__overall['fitted_on']
+                    if not isinstance(data__overall__fittedon, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.fitted_on must be string')
+                    if isinstance(data__overall__fittedon, str):
+                        data__overall__fittedon_len = len(data__overall__fittedon)
+                        if data__overall__fittedon_len > 200:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.fitted_on must be shorter than or equal to 200 characters')
+                if 'operating_points' in data__overall_keys:
+                    data__overall_keys.remove('operating_points')
+                    data__overall__operatingpoints = data__overall['operating_points']
+                    if not isinstance(data__overall__operatingpoints, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points must be object')
+                    data__overall__operatingpoints_is_dict = isinstance(data__overall__operatingpoints, dict)
+                    if data__overall__operatingpoints_is_dict:
+                        data__overall__operatingpoints_len = len(data__overall__operatingpoints)
+                        if data__overall__operatingpoints_len < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points must contain at least 1 properties')
+                        if data__overall__operatingpoints_len > 16:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points must contain less than or equal to 16 properties')
+                        data__overall__operatingpoints_keys = set(data__overall__operatingpoints.keys())
+                        for data__overall__operatingpoints_key in data__overall__operatingpoints_keys:
+                            if data__overall__operatingpoints_key not in []:
+                                data__overall__operatingpoints_value = data__overall__operatingpoints.get(data__overall__operatingpoints_key)
+                                if not isinstance(data__overall__operatingpoints_value, dict):
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must be object')
+                                data__overall__operatingpoints_value_is_dict = isinstance(data__overall__operatingpoints_value, dict)
+                                if data__overall__operatingpoints_value_is_dict:
+                                    data__overall__operatingpoints_value__missing_keys = set(['rule', 'threshold', 'sensitivity', 'specificity']) - data__overall__operatingpoints_value.keys()
+                                    if data__overall__operatingpoints_value__missing_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__missing_keys)) + ' properties'))
+                                    data__overall__operatingpoints_value_keys = set(data__overall__operatingpoints_value.keys())
+                                    if 'rule' in data__overall__operatingpoints_value_keys:
+                                        data__overall__operatingpoints_value_keys.remove('rule')
+                                        data__overall__operatingpoints_value__rule = data__overall__operatingpoints_value['rule']
+                                        if not isinstance(data__overall__operatingpoints_value__rule, str):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.rule'.format(**locals()) + ' must be string')
+                                        if isinstance(data__overall__operatingpoints_value__rule, str):
+                                            data__overall__operatingpoints_value__rule_len = len(data__overall__operatingpoints_value__rule)
+                                            if data__overall__operatingpoints_value__rule_len > 200:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.rule'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                    if 'threshold' in data__overall__operatingpoints_value_keys:
+                                        data__overall__operatingpoints_value_keys.remove('threshold')
+                                        data__overall__operatingpoints_value__threshold = data__overall__operatingpoints_value['threshold']
+                                        if not isinstance(data__overall__operatingpoints_value__threshold, (int, float)) or isinstance(data__overall__operatingpoints_value__threshold, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be number')
+                                        if isinstance(data__overall__operatingpoints_value__threshold, (int, float)) and (not isinstance(data__overall__operatingpoints_value__threshold, bool)):
+                                            if data__overall__operatingpoints_value__threshold < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be bigger than or equal to 0')
+                                            if data__overall__operatingpoints_value__threshold > 1:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be smaller than or equal to 1')
+                                    if 'sensitivity' in data__overall__operatingpoints_value_keys:
+                                        data__overall__operatingpoints_value_keys.remove('sensitivity')
+                                        data__overall__operatingpoints_value__sensitivity = data__overall__operatingpoints_value['sensitivity']
+                                        if not isinstance(data__overall__operatingpoints_value__sensitivity, (int, float)) or isinstance(data__overall__operatingpoints_value__sensitivity, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be number')
+                                        if isinstance(data__overall__operatingpoints_value__sensitivity, (int, float)) and (not isinstance(data__overall__operatingpoints_value__sensitivity, bool)):
+                                            if data__overall__operatingpoints_value__sensitivity < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be bigger than or equal to 0')
+                                            if data__overall__operatingpoints_value__sensitivity > 1:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be smaller than or equal to 1')
+                                    if 'specificity' in data__overall__operatingpoints_value_keys:
+                                        data__overall__operatingpoints_value_keys.remove('specificity')
+                                        data__overall__operatingpoints_value__specificity = data__overall__operatingpoints_value['specificity']
+                                        if not isinstance(data__overall__operatingpoints_value__specificity, (int, float)) or isinstance(data__overall__operatingpoints_value__specificity, bool):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be number')
+                                        if isinstance(data__overall__operatingpoints_value__specificity, (int, float)) and (not isinstance(data__overall__operatingpoints_value__specificity, bool)):
+                                            if data__overall__operatingpoints_value__specificity < 0:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be bigger than or equal to 0')
+                                            if data__overall__operatingpoints_value__specificity > 1:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be smaller than or equal to 1')
+                                    if 'test' in data__overall__operatingpoints_value_keys:
+                                        data__overall__operatingpoints_value_keys.remove('test')
+                                        data__overall__operatingpoints_value__test = data__overall__operatingpoints_value['test']
+                                        if not isinstance(data__overall__operatingpoints_value__test, dict):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must be object')
+                                        data__overall__operatingpoints_value__test_is_dict = isinstance(data__overall__operatingpoints_value__test, dict)
+                                        if data__overall__operatingpoints_value__test_is_dict:
+                                            data__overall__operatingpoints_value__test__missing_keys = set(['sensitivity', 'specificity', 'on']) - data__overall__operatingpoints_value__test.keys()
+                                            if data__overall__operatingpoints_value__test__missing_keys:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__test__missing_keys)) + ' properties'))
+                                            data__overall__operatingpoints_value__test_keys = set(data__overall__operatingpoints_value__test.keys())
+                                            if 'sensitivity' in data__overall__operatingpoints_value__test_keys:
+                                                data__overall__operatingpoints_value__test_keys.remove('sensitivity')
+                                                data__overall__operatingpoints_value__test__sensitivity = data__overall__operatingpoints_value__test['sensitivity']
+                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__sensitivity, custom_formats, (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.sensitivity'.format(**locals()))
+                                            if 'specificity' in data__overall__operatingpoints_value__test_keys:
+                                                data__overall__operatingpoints_value__test_keys.remove('specificity')
+                                                data__overall__operatingpoints_value__test__specificity = data__overall__operatingpoints_value__test['specificity']
+                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__specificity, custom_formats, (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.specificity'.format(**locals()))
+                                            if 'on' in data__overall__operatingpoints_value__test_keys:
+                                                data__overall__operatingpoints_value__test_keys.remove('on')
+                                                data__overall__operatingpoints_value__test__on = data__overall__operatingpoints_value__test['on']
+                                                if not isinstance(data__overall__operatingpoints_value__test__on, str):
+                                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.on'.format(**locals()) + ' must be string')
+                                                if isinstance(data__overall__operatingpoints_value__test__on, str):
+                                                    data__overall__operatingpoints_value__test__on_len = len(data__overall__operatingpoints_value__test__on)
+                                                    if data__overall__operatingpoints_value__test__on_len > 200:
+                                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                            if data__overall__operatingpoints_value__test_keys:
+                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must not contain ' + str(data__overall__operatingpoints_value__test_keys) + ' properties')
+                                    if data__overall__operatingpoints_value_keys:
+                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must not contain ' + str(data__overall__operatingpoints_value_keys) + ' properties')
+                if 'default_operating_point' in data__overall_keys:
+                    data__overall_keys.remove('default_operating_point')
+                    data__overall__defaultoperatingpoint = data__overall['default_operating_point']
+                    if not isinstance(data__overall__defaultoperatingpoint, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.default_operating_point must be string')
+                    if isinstance(data__overall__defaultoperatingpoint, str):
+                        data__overall__defaultoperatingpoint_len = len(data__overall__defaultoperatingpoint)
+                        if data__overall__defaultoperatingpoint_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.default_operating_point must be shorter than or equal to 64 characters')
+                if data__overall_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.overall must not contain ' + str(data__overall_keys) + ' properties')
         if 'metrics' in data_keys:
             data_keys.remove('metrics')
             data__metrics = data['metrics']
@@ -914,6 +1095,34 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 pass
                         if not data__metrics_value_any_of_count3:
                             raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' cannot be validated by any definition')
+        if data_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
+def validate___definitions_estimate(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, dict):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['value', 'low', 'high']) - data.keys()
+        if data__missing_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+        data_keys = set(data.keys())
+        if 'value' in data_keys:
+            data_keys.remove('value')
+            data__value = data['value']
+            if not isinstance(data__value, (int, float, NoneType)) or isinstance(data__value, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.value must be number or null')
+        if 'low' in data_keys:
+            data_keys.remove('low')
+            data__low = data['low']
+            if not isinstance(data__low, (int, float, NoneType)) or isinstance(data__low, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.low must be number or null')
+        if 'high' in data_keys:
+            data_keys.remove('high')
+            data__high = data['high']
+            if not isinstance(data__high, (int, float, NoneType)) or isinstance(data__high, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.high must be number or null')
         if data_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data

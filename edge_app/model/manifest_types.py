@@ -159,11 +159,57 @@ class Reference(TypedDict):
     overall: list[float]
 
 
-class Metric(TypedDict):
+class Estimate(TypedDict):
+    """A value with its 95 % interval."""
+
     value: float | None
     low: float | None
     high: float | None
+
+
+class Metric(Estimate):
     on: str
+
+
+class Achieved(TypedDict):
+    """What an image-level threshold reaches on other images than it was fitted on."""
+
+    sensitivity: Estimate
+    specificity: Estimate
+    on: str
+
+
+class _OverallPoint(TypedDict):
+    rule: str
+    threshold: float
+    sensitivity: float
+    specificity: float
+
+
+class OverallPoint(_OverallPoint, total=False):
+    """An image is flagged where its probability reaches `threshold`.
+
+    `rule` says what that promises; `sensitivity` is the share of images that are not normal which
+    are flagged, `specificity` that of normal ones which are not, where it was fitted.
+    """
+
+    test: Achieved
+
+
+class OverallFacts(TypedDict):
+    """How images are scored as a whole; see `model.overall`.
+
+    The log-odds of `method` times `slope` plus `intercept` are those that an image is not normal;
+    `usually` is the share of such images where this was fitted.
+    """
+
+    method: Literal["normal", "noisy-or"]
+    slope: float
+    intercept: float
+    usually: float
+    fitted_on: str
+    operating_points: dict[str, OverallPoint]
+    default_operating_point: str
 
 
 class _Manifest(TypedDict):
@@ -188,9 +234,11 @@ class _Manifest(TypedDict):
 
 
 class Manifest(_Manifest, total=False):
-    """What a model file says of itself."""
+    """What a model file says of itself; `prevalence` is each label's share where it was fitted."""
 
     spans: Affine
     compiled: dict[str, CompiledFacts]
     input_check: InputCheckFacts
     reference: Reference
+    overall: OverallFacts
+    prevalence: list[float]

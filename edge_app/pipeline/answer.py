@@ -8,10 +8,25 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
+class OverallAnswer(TypedDict):
+    """The image as a whole: the probability that it is not normal; null is what is not known."""
+
+    probability: float
+    usually: float | None
+    percentile: float | None
+    threshold: float | None
+    flagged: bool | None
+
+
 class FindingAnswer(TypedDict):
-    """One label: its calibrated probability, logit, threshold and decision (null: no threshold)."""
+    """One label; `score` is its probability by its older name. Null is what is not known."""
 
     label: str
+    kind: str
+    rank: int | None
+    probability: float
+    prevalence: float | None
+    percentile: float | None
     score: float
     logit: float
     threshold: float | None
@@ -63,6 +78,7 @@ class Origin(TypedDict):
 
     model: ModelAnswer
     operating_point: str
+    label_operating_point: str
     preprocessing: dict[str, Any]
     runtime: dict[str, Any]
     disclaimer: str
@@ -78,6 +94,7 @@ class Answer(WithHeatmap, Origin):
     """An image that was read; without findings where they are withheld."""
 
     file: str
+    overall: OverallAnswer | None
     findings: list[FindingAnswer]
     input_check: InputCheckAnswer | None
     blank: bool

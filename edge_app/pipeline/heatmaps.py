@@ -55,7 +55,7 @@ class HeatmapWriter:
                 "leave --heatmap out, or take a model that has one"
             )
         self._spec = classifier.spec
-        self._by = f"{model.name}, {kind}, operating point '{classifier.operating_point}'"
+        self._by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, cast
 from edge_app.core.about import DISCLAIMER
 
 if TYPE_CHECKING:
-    from edge_app.classifier import Classifier, Finding, Findings
+    from edge_app.classifier import Classifier, Findings
     from edge_app.core.errors import EdgeCxrError
     from edge_app.images.radiograph import Radiograph
-    from edge_app.pipeline.answer import Answer, FindingAnswer, Origin, Refusal
+    from edge_app.model.decisions import Finding
+    from edge_app.model.overall import Overall
+    from edge_app.pipeline.answer import Answer, FindingAnswer, Origin, OverallAnswer, Refusal
 
 
 def origin(classifier: Classifier) -> Origin:
@@ -28,14 +30,14 @@ def answered(
         image: its facts are told.
         findings: its answer.
         by: see `origin`.
-        top: only so many findings, those above their threshold first, then by score.
+        top: only so many findings, the most probable.
     """
-    ranked = list(findings.findings)
-    if top is not None:
-        ranked = sorted(ranked, key=lambda f: (not f.above, -f.score))[:top]
+    rank = {finding.label: place for place, finding in enumerate(findings.ranked, 1)}
+    told = list(findings.findings) if top is None else findings.ranked[:top]
     answer = {
         "file": name,
-        "findings": [_finding(each) for each in ranked],
+        "overall": _overall(findings.overall) if findings.overall else None,
+        "findings": [_finding(each, rank.get(each.label)) for each in told],
         "input_check": findings.check.as_dict() if findings.check else None,
         **({"heatmap": findings.heatmap} if findings.heatmap else {}),
         "blank": findings.blank,
@@ -51,9 +53,24 @@ def refused(name: str, error: EdgeCxrError, by: Origin) -> Refusal:
     return {"file": name, "error": {"kind": error.kind, "message": str(error)}, **by}
 
 
-def _finding(finding: Finding) -> FindingAnswer:
+def _overall(overall: Overall) -> OverallAnswer:
+    return {
+        "probability": round(overall.probability, 6),
+        "usually": overall.usually,
+        "percentile": overall.percentile,
+        "threshold": overall.threshold,
+        "flagged": overall.flagged,
+    }
+
+
+def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
     return {
         "label": finding.label,
+        "kind": finding.kind,
+        "rank": rank,
+        "probability": round(finding.score, 6),
+        "prevalence": finding.usually,
+        "percentile": finding.percentile,
         "score": round(finding.score, 6),
         "logit": round(finding.logit, 6),
         "threshold": finding.threshold,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Protocol, TextIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
@@ -17,6 +18,8 @@ from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
+    from edge_app.model.decisions import Finding
+    from edge_app.model.overall import Overall
     from edge_app.pipeline.answer import Answer, Refusal
 
 
@@ -37,13 +40,14 @@ class Writer(Protocol):
 
 
 class TableWriter:
-    """Readable columns: labels above their threshold first, then by score."""
+    """Readable lines: the image as a whole first, then its findings, the most probable first."""
 
     needs_picture = False
 
     def __init__(self, classifier: Classifier, top: int | None, out: TextIO) -> None:
         self.classifier, self.top, self.out = classifier, top, out
         self.width = max(19, *(len(name) for name in classifier.labels.names))
+        self.by_label = classifier.points.image is None
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
@@ -53,41 +57,71 @@ class TableWriter:
             lines += [f"  findings withheld: {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
-        lines += [f"  {'finding':<{self.width}} score  threshold"]
-        ranked = sorted(findings.findings, key=lambda f: (not f.above, -f.score))
-        for finding in ranked[: self.top]:
-            threshold = "none" if finding.threshold is None else f"{finding.threshold:.3f}"
-            mark = "  above" if finding.above else ""
-            lines.append(
-                f"  {finding.label:<{self.width}} {finding.score:.3f}  {threshold:>9}{mark}"
-            )
+        if findings.overall:
+            lines.append(f"  {overall_text(findings.overall)}")
+        rows = self._by_threshold if self.by_label else self._by_probability
+        lines += [f"  {line}" for line in rows(findings.ranked)]
         if findings.heatmap:
             lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
+
+    def _by_probability(self, ranked: list[Finding]) -> Iterator[str]:
+        yield f"{'finding':<{self.width}} probability  usually  of normal images score lower"
+        for each in ranked[: self.top]:
+            usually = "" if each.usually is None else percent(each.usually)
+            lower = "" if each.percentile is None else percent(each.percentile)
+            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>9}"
+            yield row.rstrip()
+
+    def _by_threshold(self, ranked: list[Finding]) -> Iterator[str]:
+        yield f"{'finding':<{self.width}} probability  threshold"
+        for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
+            threshold = "none" if each.threshold is None else percent(each.threshold)
+            mark = "  above" if each.above else ""
+            yield f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}{mark}"
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         pass  # standard error has it
 
     def close(self) -> None:
-        model = self.classifier.model
+        model, point = self.classifier.model, self.classifier.points
+        rule = f": {self.classifier.promise}" if self.classifier.promise else ""
         self.out.write(
             f"{model.name}, {model.manifest['input']['dtype']}; "
-            f"thresholds of the operating point '{self.classifier.operating_point}'\n{DISCLAIMER}\n"
+            f"operating point '{point.name}'{rule}\n{DISCLAIMER}\n"
         )
 
 
+def percent(share: float) -> str:
+    """A share as people read it: ``8.1 %``."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
+def overall_text(overall: Overall) -> str:
+    """What is said of an image as a whole, in one line."""
+    state = {True: "flagged: ", False: "not flagged: ", None: ""}[overall.flagged]
+    usually = "" if overall.usually is None else f" (usually {percent(overall.usually)})"
+    lower = (
+        ""
+        if overall.percentile is None
+        else f"; at least {percent(overall.percentile)} of normal images score lower"
+    )
+    return f"{state}{percent(overall.probability)} probable that it is not normal{usually}{lower}"
+
+
 class CsvWriter:
-    """One row an image: its scores, the labels at or above their thresholds, warnings, error."""
+    """One row an image: the whole, its scores, the labels above, warnings, error."""
 
     needs_picture = False
 
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
         self.rows = csv.writer(out, lineterminator="\n")
-        self.model, self.point = classifier.model, classifier.operating_point
-        self.blank = [""] * len(classifier.labels)
+        self.model, self.point = classifier.model, classifier.points.name
+        self.blank = [""] * (len(OVERALL_COLUMNS) + len(classifier.labels))
         self.rows.writerow(
             [
                 "file",
+                *OVERALL_COLUMNS,
                 *classifier.labels.names,
                 "above",
                 "operating_point",
@@ -99,12 +133,13 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings] or self.blank
+        scores = [f"{finding.score:.6f}" for finding in findings.findings]
+        whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
         above = "|".join(finding.label for finding in findings.findings if finding.above)
         warnings = "; ".join(findings.warnings)
         self.rows.writerow(
             [
-                *(name, *scores, above, self.point, self.model.sha256, warnings),
+                *(name, *whole, above, self.point, self.model.sha256, warnings),
                 *(findings.withheld or "", DISCLAIMER),
             ]
         )
@@ -116,6 +151,17 @@ class CsvWriter:
 
     def close(self) -> None:
         pass
+
+
+OVERALL_COLUMNS: Final = ("overall", "percentile", "flagged")
+
+
+def _overall_cells(overall: Overall | None) -> list[str]:
+    if overall is None:
+        return [""] * len(OVERALL_COLUMNS)
+    percentile = "" if overall.percentile is None else f"{overall.percentile:.3f}"
+    flagged = "" if overall.flagged is None else str(overall.flagged).lower()
+    return [f"{overall.probability:.6f}", percentile, flagged]
 
 
 class JsonWriter:

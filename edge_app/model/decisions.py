@@ -1,0 +1,107 @@
+"""A model's scores of one radiograph → what is said of it: as a whole, and label by label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.model.labels import FINDING, Kind, Labels
+from edge_app.model.overall import Overall, OverallScore, Percentiles
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
+    from edge_app.model.operating_points import OperatingPoints
+
+
+class Finding(NamedTuple):
+    """One label's answer.
+
+    Attributes:
+        label: the name of one of the model's labels.
+        logit: the network's output.
+        score: calibrated probability, 0 to 1.
+        threshold: of the label's operating point, on the score; None where it was not computable.
+        above: score ≥ threshold; None without a threshold. No finding is above in an image that is
+            not flagged, and the normal label is not where a finding is, or the image is flagged.
+        kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
+        usually: the share of images that bear the label where the model was calibrated; None if
+            the model does not tell.
+        percentile: share of the model's normal reference images that score lower; None without.
+    """
+
+    label: str
+    logit: float
+    score: float
+    threshold: float | None
+    above: bool | None
+    kind: Kind = FINDING
+    usually: float | None = None
+    percentile: float | None = None
+
+
+class Decisions:
+    """What a model's operating points make of its scores.
+
+    Args:
+        manifest: the model's.
+        labels: the model's.
+        points: which thresholds decide.
+    """
+
+    def __init__(self, manifest: Manifest, labels: Labels, points: OperatingPoints) -> None:
+        thresholds = manifest["operating_points"][points.label]["thresholds"]
+        usually: list[Any] = manifest.get("prevalence") or [None] * len(labels)
+        self._labels = list(zip(labels, thresholds, usually, strict=True))
+        self._percentiles = Percentiles(manifest["reference"]) if "reference" in manifest else None
+        self._overall = OverallScore.of(manifest, labels)
+        facts = manifest.get("overall")
+        self._usually = facts["usually"] if facts else None
+        self._threshold = (
+            facts["operating_points"][points.image]["threshold"] if facts and points.image else None
+        )
+
+    def of(
+        self, logits: NDArray[np.float32], scores: NDArray[np.float64]
+    ) -> tuple[tuple[Finding, ...], Overall | None]:
+        """Logits and calibrated scores (L,) of an image → a finding a label, and the image's own.
+
+        An image is never called normal and a finding in it present. Where the image as a whole is
+        decided on, no finding is above its threshold unless it is flagged, and the normal label
+        never is if it is; otherwise the normal label is not where a finding is.
+        """
+        overall = self.overall(scores)
+        flagged = overall.flagged if overall else None
+        percentiles: list[Any] = [None] * len(scores)
+        if self._percentiles:
+            percentiles = self._percentiles.of_labels(scores).tolist()
+        found, normal = False, None
+        findings = []
+        rows = zip(self._labels, logits.tolist(), scores.tolist(), percentiles, strict=True)
+        for channel, ((label, threshold, usually), logit, score, percentile) in enumerate(rows):
+            above = None if threshold is None else score >= threshold
+            if label.kind != FINDING:
+                normal = channel
+            elif above:
+                above = flagged is not False
+                found = found or above
+            findings.append(
+                Finding(label.name, logit, score, threshold, above, label.kind, usually, percentile)
+            )
+        if normal is not None and (flagged or found):
+            findings[normal] = findings[normal]._replace(above=False)
+        return tuple(findings), overall
+
+    def overall(self, scores: NDArray[np.float64]) -> Overall | None:
+        """What is said of the image as a whole; None where the labels say nothing of that."""
+        if self._overall is None:
+            return None
+        probability = float(self._overall.probability(scores))
+        return Overall(
+            probability,
+            self._usually,
+            self._percentiles.of_overall(probability) if self._percentiles else None,
+            self._threshold,
+            None if self._threshold is None else probability >= self._threshold,
+        )

@@ -1,0 +1,110 @@
+"""One score for the whole radiograph: how probable it is that something is found in it at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.model.labels import Labels
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head, Manifest, OverallFacts, Reference
+
+Method = Literal["normal", "noisy-or"]
+NORMAL: Final = "normal"
+NOISY_OR: Final = "noisy-or"
+METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
+
+SMALLEST: Final = 1e-12
+"""Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
+
+
+class Overall(NamedTuple):
+    """What is said of a radiograph as a whole.
+
+    Attributes:
+        probability: that it is not normal, 0 to 1.
+        usually: the share of images that are not normal where this was fitted; None if unknown.
+        percentile: share of the reference's normal images with a lower probability; None where
+            the model has no reference.
+        threshold: of the operating point, on the probability; None where the model has none, or
+            decides label by label.
+        flagged: probability ≥ threshold; None without a threshold.
+    """
+
+    probability: float
+    usually: float | None
+    percentile: float | None
+    threshold: float | None
+    flagged: bool | None
+
+
+def method_of(labels: Labels, head: Head) -> Method | None:
+    """How a model's labels are made one score; None where they say nothing of that.
+
+    By its normal label where it has one; else by the findings as if they were independent (noisy
+    or: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2). Exclusive
+    labels without a normal one always add up to 1.
+    """
+    if labels.normal is not None:
+        return NORMAL
+    return NOISY_OR if head == "independent" else None
+
+
+def log_odds(scores: NDArray[np.float64], labels: Labels, method: Method) -> NDArray[np.float64]:
+    """Calibrated scores (…, L) → log-odds (…) that an image is not normal, not yet calibrated."""
+    if method == NORMAL and labels.normal is not None:
+        normal = np.clip(scores[..., labels.normal], SMALLEST, 1 - SMALLEST)
+        odds: NDArray[np.float64] = np.log1p(-normal) - np.log(normal)
+        return odds
+    absent = np.clip(scores[..., labels.findings], 0, 1 - SMALLEST)
+    none = np.minimum(np.log1p(-absent).sum(axis=-1), -SMALLEST)
+    any_of_them: NDArray[np.float64] = np.log(-np.expm1(none)) - none
+    return any_of_them
+
+
+class OverallScore:
+    """How a model scores an image as a whole.
+
+    Attributes:
+        method: one of `METHODS`.
+        facts: what the manifest states of it; None where it states nothing: then the probability
+            is what the labels' calibrated scores say, and no image is flagged.
+    """
+
+    def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
+        self.labels, self.method, self.facts = labels, method, facts
+        self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
+
+    @classmethod
+    def of(cls, manifest: Manifest, labels: Labels) -> OverallScore | None:
+        """As a manifest states it, or as its labels allow; None where they allow none."""
+        facts = manifest.get("overall")
+        method = facts["method"] if facts else method_of(labels, manifest["head"])
+        return cls(labels, method, facts) if method else None
+
+    def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrated scores (…, L) → the probability (…) that an image is not normal."""
+        odds = self.slope * log_odds(scores, self.labels, self.method) + self.intercept
+        probability: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
+        return probability
+
+
+class Percentiles:
+    """Where scores lie among those of the normal images that a model's manifest refers to."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._shares = np.array([0.0, *reference["shares"]])
+        self._labels = np.array(reference["labels"], np.float64)
+        self._overall = np.array(reference["overall"], np.float64)
+
+    def of_labels(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores (L,) → for each label, the share of normal images that score lower: at least."""
+        below = (self._labels < scores[:, np.newaxis]).sum(axis=1)
+        return cast("NDArray[np.float64]", self._shares[below])
+
+    def of_overall(self, probability: float) -> float:
+        """The same of the probability that an image is not normal."""
+        return float(self._shares[int((self._overall < probability).sum())])

@@ -1,0 +1,33 @@
+"""A model file that scores and flags images as a whole, from reports that are there already."""
+
+from __future__ import annotations
+
+from edge_app.core.errors import UsageError
+from edge_app.evaluation.report import Report
+from edge_app.model.model_file import ModelFile
+from quantize.package import with_test
+from train.image_level import image_level
+
+
+def scored_as_a_whole(model: ModelFile, validation: Report, test: Report) -> ModelFile:
+    """The model with `overall`, `reference` and `prevalence` in its manifest; not yet written.
+
+    Args:
+        model: the network.
+        validation: what it is fitted on: of the network whose calibration the model has.
+        test: of this network, on images that chose nothing.
+
+    Raises:
+        UsageError: the reports are not of this model, or hold too few images.
+    """
+    if validation.content["calibration"] != model.manifest["calibration"]:
+        raise UsageError("the validation report has another calibration than the model file")
+    if test.content["model"]["sha256"] != model.sha256:
+        raise UsageError("the test report is of another network than the model file's")
+    answers, dataset = validation.evaluated, validation.content["dataset"]
+    where = f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients"
+    scores = validation.calibrated(answers.logits)
+    facts = image_level(answers.targets, scores, model.labels, model.head, where)
+    if "overall" not in facts:
+        raise UsageError("the validation report cannot tell normal images from others")
+    return with_test(model, {**model.manifest, **facts}, test)

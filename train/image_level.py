@@ -1,0 +1,186 @@
+"""Validation scores → how a model scores, and flags, images as a whole, for the manifest."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.model.labels import Labels
+from edge_app.model.overall import Method, OverallScore, log_odds, method_of
+
+Floats = NDArray[np.float64]
+
+MIN_IMAGES: Final = 10
+"""Fewer normal images, or fewer that are not, and nothing is fitted honestly."""
+
+SHARES: Final = tuple(
+    round(float(share), 3)
+    for share in (*np.arange(0.02, 0.9, 0.04), *np.arange(0.9, 0.995, 0.01), 0.995, 1.0)
+)
+"""Of normal images, for percentiles; finer where images are flagged."""
+
+FALSE_ALARMS: Final = {
+    "one-in-ten": ("1 in 10 normal validation images is flagged", 0.10),
+    "one-in-four": ("1 in 4 normal validation images is flagged", 0.25),
+}
+SCREENING: Final = "screening"
+SENSITIVITY: Final = 0.90
+DEFAULT_POINT: Final = "one-in-ten"
+RESAMPLES: Final = 2000
+
+
+def not_normal(targets: NDArray[np.uint8], labels: Labels) -> NDArray[np.bool_]:
+    """Which images (N) bear a finding, by their targets (N×L)."""
+    return np.asarray(targets[:, labels.findings].any(axis=1))
+
+
+def overall(
+    targets: NDArray[np.uint8], scores: Floats, labels: Labels, method: Method, where: str
+) -> dict[str, Any] | None:
+    """The manifest's `overall`; None where there are too few images of either kind.
+
+    Args:
+        targets: N×L, of images that trained nothing.
+        scores: N×L, calibrated.
+        labels: the model's.
+        method: how the labels' scores become one.
+        where: names those images.
+    """
+    truth = not_normal(targets, labels)
+    if not MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES:
+        return None
+    odds = log_odds(scores, labels, method)
+    fitted = LogisticRegression(C=1e4).fit(odds[:, np.newaxis], truth)
+    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 0:  # it ranks the wrong way round: nothing is to be flagged by it
+        return None
+    probability = 1 / (1 + np.exp(-(slope * odds + intercept)))
+    normal, abnormal = probability[~truth], probability[truth]
+    points = {
+        name: _point(rule, _flagging(normal, share), normal, abnormal)
+        for name, (rule, share) in FALSE_ALARMS.items()
+    }
+    lowest = float(np.quantile(abnormal, 1 - SENSITIVITY, method="lower"))
+    rule = f"{SENSITIVITY:.0%} of validation images that are not normal are flagged".replace(
+        "%", " %"
+    )
+    points[SCREENING] = _point(rule, lowest, normal, abnormal)
+    return {
+        "method": method,
+        "slope": slope,
+        "intercept": intercept,
+        "usually": round(float(truth.mean()), 4),
+        "fitted_on": where,
+        "operating_points": points,
+        "default_operating_point": DEFAULT_POINT,
+    }
+
+
+def _flagging(normal: Floats, share: float) -> float:
+    """The lowest threshold that flags at most this share of normal images."""
+    at = float(np.quantile(normal, 1 - share, method="lower"))
+    return float(np.nextafter(at, 1))
+
+
+def _point(rule: str, threshold: float, normal: Floats, abnormal: Floats) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "threshold": threshold,
+        "sensitivity": round(float((abnormal >= threshold).mean()), 4),
+        "specificity": round(float((normal < threshold).mean()), 4),
+    }
+
+
+def reference(scores: Floats, probability: Floats, images: str) -> dict[str, Any]:
+    """The manifest's `reference`: quantiles of normal images' scores.
+
+    Args:
+        scores: N×L, calibrated.
+        probability: N, that an image is not normal.
+        images: says which images these are.
+    """
+    quantiles = np.quantile(np.column_stack([scores, probability]), SHARES, axis=0, method="higher")
+    columns = np.round(quantiles.T, 5).tolist()
+    return {
+        "images": images,
+        "shares": list(SHARES),
+        "labels": columns[:-1],
+        "overall": columns[-1],
+    }
+
+
+def image_level(
+    targets: NDArray[np.uint8], scores: Floats, labels: Labels, head: Any, where: str
+) -> dict[str, Any]:
+    """What a manifest says of images as a whole: `prevalence`, and `overall` and `reference`.
+
+    The latter two where the labels, and enough images, allow them.
+
+    Args:
+        targets, scores, labels, where: as of `overall`.
+        head: the model's.
+    """
+    facts: dict[str, Any] = {"prevalence": np.round(targets.mean(axis=0), 4).tolist()}
+    method = method_of(labels, head)
+    fitted = overall(targets, scores, labels, method, where) if method else None
+    if method and fitted:
+        probability = OverallScore(labels, method, fitted).probability(scores)  # type: ignore[arg-type]
+        normal = ~not_normal(targets, labels)
+        images = f"{int(normal.sum())} normal images of {where}"
+        facts["overall"] = fitted
+        facts["reference"] = reference(scores[normal], probability[normal], images)
+    return facts
+
+
+def reached(
+    facts: dict[str, Any],
+    targets: NDArray[np.uint8],
+    scores: Floats,
+    labels: Labels,
+    patients: NDArray[np.str_],
+    where: str,
+) -> dict[str, Any]:
+    """`overall` with what its points reach on images that chose nothing.
+
+    Intervals are over patients (see `metrics.weight_chunks`).
+
+    Args:
+        facts: see `overall`.
+        targets, scores, labels: as there, of these images.
+        patients: N.
+        where: names these images.
+    """
+    method: Method = facts["method"]
+    probability = OverallScore(labels, method, facts).probability(scores)  # type: ignore[arg-type]
+    truth = not_normal(targets, labels)
+    weights = patient_weights(patients, RESAMPLES, seed=0)
+    points = {}
+    for name, point in facts["operating_points"].items():
+        flagged = probability >= point["threshold"]
+        points[name] = point | {
+            "test": {
+                "sensitivity": _share(flagged[truth], weights[:, truth]),
+                "specificity": _share(~flagged[~truth], weights[:, ~truth]),
+                "on": where,
+            }
+        }
+    return facts | {"operating_points": points}
+
+
+def _share(hits: NDArray[np.bool_], weights: Floats) -> dict[str, float | None]:
+    with np.errstate(invalid="ignore"):
+        drawn = weights @ hits / weights.sum(axis=1)
+    low, high = interval(drawn)
+    values = {"value": hits.mean() if len(hits) else np.nan, "low": low, "high": high}
+    return {key: round(float(v), 4) if np.isfinite(v) else None for key, v in values.items()}
+
+
+def ranking(truth: NDArray[np.bool_], odds: Floats, patients: NDArray[np.str_]) -> Floats:
+    """AUROC of normal against not normal, and the ends of its 95 % interval over patients."""
+    weights = patient_weights(patients, RESAMPLES, seed=0)
+    value = auroc(truth, odds, np.ones((1, len(truth))))[0]
+    return np.array([value, *interval(auroc(truth, odds, weights))])
