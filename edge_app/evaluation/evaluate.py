@@ -118,6 +118,7 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
         calibration=manifest["calibration"],
         operating_points=manifest["operating_points"],
         operating_point=classifier.points.label,
+        overall=manifest.get("overall"),
     )
 
 
