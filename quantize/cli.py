@@ -102,13 +102,19 @@ def image_level(
     model: Annotated[Path, typer.Argument(help="A model file; it is written anew.")],
     validation: Annotated[Path, typer.Argument(help="Report that its calibration is from.")],
     test: Annotated[Path, typer.Argument(help="Its own report on test images.")],
+    others: Annotated[
+        list[Path] | None, typer.Argument(help="Further reports to add it to.")
+    ] = None,
 ) -> None:
-    """Fit how a model scores and flags images as a whole, and write it into the model file."""
+    """Fit how a model scores and flags images as a whole; write it into model file and reports."""
     from edge_app.evaluation.report import read as read_report
+    from edge_app.evaluation.report import write as write_report
     from edge_app.model.model_file import read
-    from quantize.image_level import scored_as_a_whole
+    from quantize.image_level import scored_as_a_whole, with_overall
 
     written = scored_as_a_whole(read(model), read_report(validation), read_report(test)).save()
+    for path in (validation, test, *(others or ())):
+        write_report(with_overall(read_report(path), written), path)
     for name, point in written.manifest["overall"]["operating_points"].items():
         console.print(f"{name}: {point}", highlight=False)
 

@@ -93,7 +93,7 @@ def test_findings_are_a_mapping_by_label(model: edge_app.Model, picture: Path) -
     assert effusion.above is (findings.flagged and effusion.score >= effusion.threshold)
     assert effusion.usually is not None
     assert findings.overall == pytest.approx(1 - findings["No Finding"].score, abs=0.02)
-    assert [each.label for each in findings.ranked][0] == max(
+    assert findings.ranked[0].label == max(
         set(findings) - {"No Finding"}, key=lambda label: findings[label].score
     )
     assert findings.withheld is None

@@ -31,10 +31,8 @@ IMAGE_LEVEL = {
 
 
 def manifest(thresholds: list[float | None], whole: bool = True) -> Manifest:
-    points = {
-        name: {"rule": "", "fitted_on": "", "thresholds": thresholds}
-        for name in ("low", "screening")
-    }
+    point = {"rule": "", "fitted_on": "", "thresholds": thresholds}
+    points = dict.fromkeys(("low", "screening"), point)
     stated: dict[str, Any] = {
         "name": "m",
         "head": "independent",
