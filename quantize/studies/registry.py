@@ -14,11 +14,13 @@ from quantize.studies.inputs import (
     open_bench,
     open_model,
     open_model_and_folder,
+    open_model_and_reports,
     open_model_and_run,
 )
 from quantize.studies.layers import layers
 from quantize.studies.localisation import localisation_study
 from quantize.studies.outputs import outputs
+from quantize.studies.overall import overall_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
@@ -80,6 +82,10 @@ STUDIES: Final = (
     Study(
         "localise", open_model_and_run, localisation_study,
         "Do the maps point where radiologists drew boxes? Beside the float ones and the centre.",
+    ),
+    Study(
+        "overall", open_model_and_reports, overall_study,
+        "One score of the whole image: the ways to make it of the labels, side by side.",
     ),
     Study(
         "film", open_model, film_study,
