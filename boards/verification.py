@@ -184,7 +184,7 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
         if place.kit not in kits:
             target = kit.find(place.kit)
             pythons = (place.python,) if place.board is None else ()
-            kits[place.kit] = kit.build(target, work / "kits", cache, pythons, own)
+            kits[place.kit] = kit.build(target, work / "kits", cache, pythons, wheel=own)
         archive, options = kits[place.kit], ("--python", str(python))
         return Ready(place, folder, lambda: install.from_kit(archive, environment, folder, options))
     machine = place.board.processor.machine if place.board else platform.machine()

@@ -22,10 +22,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from boards.errors import BoardsError, DownloadError
+from edge_app.core.errors import UsageError
+from edge_app.model.model_file import read
 
 TIME: Final = 315_532_800
 """1980-01-01, of every file that is made here: the same sources make the same bytes."""
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
+SHIPPED: Final = Path("edge_app", "model", "shipped")
+"""Where the wheel has its models."""
+
 GLIBC: Final = range(17, 37)
 """Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
 
@@ -72,24 +77,46 @@ class Target:
         return ["--only-binary", ":all:", *chosen]
 
 
-def build(into: Path) -> Path:
+def build(into: Path, models: Sequence[Path] = ()) -> Path:
     """The device wheel of this checkout, built from a copy: a build leaves folders behind.
 
+    Args:
+        into: the folder.
+        models: model files to ship in it as well, each under its own name. One with the name of a
+            shipped model takes its place.
+
     Raises:
-        BoardsError: it cannot be built.
+        ModelError: one of the models is no model file.
+        UsageError: two of the models have one name.
+        BoardsError: the wheel cannot be built.
     """
+    by_name = _by_name(models)
     source = into / "source"
     source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "edge_app", source / "edge_app", ignore=unwanted)
+    for name, model in by_name.items():
+        shutil.copyfile(model, source / SHIPPED / f"{name}.tflite")
     done = _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(source))
     shutil.rmtree(source)
     if done.returncode:
         raise BoardsError(f"the wheel cannot be built: {_reason(done.stderr)}")
     (wheel,) = into.glob("*.whl")
     return wheel
+
+
+def _by_name(models: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in models:
+        name = read(path).name
+        if name in found:
+            raise UsageError(
+                f"{found[name]} and {path} are both models named {name!r}: leave out one"
+            )
+        found[name] = path
+    return found
 
 
 def gather(
