@@ -1,4 +1,4 @@
-"""The offline kit: one archive with all that a board needs, its digests and its installer."""
+"""The offline kit: one archive with all wheels that a board needs, digests and an installer."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def _glibc(wheel: str) -> int:
-    """The oldest glibc 2.x that a wheel runs with, from its name; 0 if it does not ask."""
+    """The oldest glibc 2.x that a wheel runs with, from its name; 0: any."""
     wanted = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
     return min(wanted, default=17 if "manylinux2014" in wheel else 0)
 

@@ -1,8 +1,8 @@
 """The device wheel, and the wheels it needs on another machine and Python than this one.
 
-pip picks files for another platform, but decides by *this* one which requirements apply there. So
-each wheel's requirements are read here, with the markers of the machine it is for, and pip only
-fetches what it is told.
+pip can download for another platform, but evaluates requirements for *this* one. So the
+requirements of each wheel are evaluated here, with the markers of the target, and pip only
+downloads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edge_app.core.errors import UsageError
 from edge_app.model.model_file import read
 
 TIME: Final = 315_532_800
-"""1980-01-01, of every file that is made here: the same sources make the same bytes."""
+"""Modification time of every file that is made here, 1980-01-01: builds are reproducible."""
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 SHIPPED: Final = Path("edge_app", "model", "shipped")
 """Where the wheel has its models."""
@@ -45,7 +45,7 @@ class Target:
     Attributes:
         machine: as `uname -m`.
         python: `major.minor`.
-        tflite: the older runtime where the newer would be taken.
+        tflite: take the older runtime even where the newer one exists.
     """
 
     machine: str
@@ -133,7 +133,7 @@ def gather(
         target: what it is to run on.
         into: holds no wheels yet.
         folders: with wheels that no index has.
-        extras: of `wheel`, that are wanted too.
+        extras: of `wheel`, to include.
 
     Raises:
         DownloadError: no wheel of something exists for the target, or two of them disagree.
@@ -172,7 +172,7 @@ def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
 def requirements(
     wheels: Iterable[Path], target: Target, extras: Sequence[str] = ()
 ) -> Requirements:
-    """What these wheels ask for on `target`, several demands on one project joined."""
+    """What these wheels require on `target`; several specifiers of one project are combined."""
     environments = [target.marker_environment | {"extra": extra} for extra in ("", *extras)]
     joined: Requirements = {}
     for wheel in wheels:
@@ -207,13 +207,13 @@ def requires(wheel: Path) -> Sequence[str]:
 
 
 def install(wheels: Sequence[Path], target: Target, into: Path) -> None:
-    """Unpack wheels of another machine into a folder that becomes its PYTHONPATH.
+    """Unpack wheels of another machine into a folder that it gets as PYTHONPATH.
 
     Raises:
         BoardsError: pip refuses one.
     """
     options = ["--no-index", "--no-deps", "--no-compile", "--target", str(into)]
-    # pip would ask this Python's version of wheels that are for another.
+    # Wheels for another Python would be refused by this one's version.
     options += ["--ignore-requires-python", *target.pip_options]
     done = _pip("install", *options, *map(str, wheels))
     if done.returncode:

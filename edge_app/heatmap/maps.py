@@ -1,4 +1,4 @@
-"""The class-activation map of the network, enlarged to the radiograph: where it peaks, how far.
+"""The class-activation map of the network, enlarged to the radiograph, and its peak.
 
 A cell of the map is the evidence, in logits, that a part of the picture adds: the map's mean is the
 logit (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016). What is
@@ -17,10 +17,10 @@ from edge_app.model.labels import FINDING
 from edge_app.model.preprocess import WHOLE, Box
 
 SHOWN: Final = 3
-"""Findings that a heatmap shows at most."""
+"""The largest number of findings in one heatmap."""
 
 GRID: Final = 128
-"""Cells a side among which the peak is looked for."""
+"""Cells on each side of the grid on which the peak is looked for."""
 
 FLAT: Final = 1e-6
 """Logits above the mean below which a map has no peak."""
@@ -79,7 +79,7 @@ def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, in
 def peak(cells: NDArray[np.floating[Any]], seen: Box = WHOLE) -> tuple[float, float] | None:
     """Where the evidence is highest, as shares of the picture's width and height; None if nowhere.
 
-    It lies between the centres of the outer cells: what is beyond them is not told apart.
+    It lies between the centres of the outer cells, because the map says nothing beyond them.
 
     Args:
         cells: h×w, over what the network sees.
@@ -98,7 +98,7 @@ def peak(cells: NDArray[np.floating[Any]], seen: Box = WHOLE) -> tuple[float, fl
 
 
 def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
-    """Along one side of the grid, the part between the outer cells' centres, and in the picture."""
+    """Along one side of the grid, what is between the outer cells' centres and in the picture."""
     margin, length = GRID // (2 * cells), last - first
     begin = max(margin, round(-first / length * GRID))
     end = min(GRID - margin, round((1 - first) / length * GRID))
@@ -108,8 +108,8 @@ def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
 def shown(findings: Findings) -> list[Finding]:
     """What a heatmap shows: the findings furthest above their thresholds, else the nearest to it.
 
-    As a ratio: a rare finding's score is low, and so is its threshold. The normal label has no
-    place in a picture.
+    Distance is the ratio of score and threshold, because a rare finding has a low score and a low
+    threshold. The normal label is left out: it has no place in the picture.
     """
     ranked = sorted(
         (f for f in findings.findings if f.kind == FINDING),

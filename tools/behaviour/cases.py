@@ -74,7 +74,7 @@ SINGLES: Final = (
     *("empty.png", "foreign.txt", "folder.png", "pipe.png", "link-loop.png", "no-such-file.png"),
     *("name\nof two lines.png", "name\x1b[31mred.png", os.fsdecode(b"name\x80\xff.png")),
 )
-"""Of the drawn files: those that are also classified alone, as table and as JSON."""
+"""The drawn files that are also classified one by one, as table and as JSON."""
 
 COMMANDS: Final = (
     *((), ("classify",), ("evaluate",), ("compare",), ("benchmark",), ("doctor",)),
@@ -95,7 +95,7 @@ def help_cases() -> Iterator[Case]:
 
 
 def single_cases(files: Path) -> Iterator[Case]:
-    """Each of `SINGLES` as a person and as a program would have it."""
+    """Each of `SINGLES` as a table and as JSON."""
     for model in MODELS:
         for name in SINGLES:
             if "dicom-" in name and not (files / "files" / name).exists():
@@ -264,7 +264,7 @@ def sink_steps(ask: tuple[str, ...]) -> Iterator[Step]:
 
 
 def environment_steps(ask: tuple[str, ...]) -> Iterator[Step]:
-    """The variables that README names, set to what helps and what does not."""
+    """The environment variables of the README, with good and bad values."""
     settings: tuple[tuple[tuple[str, str], ...], ...] = (
         (("XDG_CACHE_HOME", "cold"),),
         (("XDG_CACHE_HOME", "{folder}/cold"),),
@@ -427,7 +427,7 @@ def evaluate_cases(subset: Path | None) -> Iterator[Case]:
 
 
 def again_steps(ask: tuple[str, ...]) -> Iterator[Step]:
-    """Going on with a journal, and refusing one that is of something else."""
+    """Resuming with a journal, and refusing a journal of another evaluation."""
     out = ("clean", "--limit", "20", "--out", "a.json")
     yield evaluate(*ask, *out, before=partial(occupy, "a.json"))
     yield evaluate("-m", LITE, *out)
@@ -512,7 +512,7 @@ def compare_cases() -> Iterator[Case]:
 
 
 def page_steps() -> Iterator[Step]:
-    """Pages where something is in the way, or was before."""
+    """Pages written where a file or folder exists already."""
     pair = ("made/lite.json", "made/cnn.json")
     yield compare(*pair, "--html", "page.html", before=partial(occupy, "page.html"))
     yield compare(*pair, "--html", "page.html", before=partial(make_room, "page.html"))
@@ -585,7 +585,7 @@ def machine_cases() -> Iterator[Case]:
 
 
 def all_cases(files: Path, subset: Path | None) -> list[Case]:
-    """The long ones first, so that none of them is left alone at the end."""
+    """Long cases first, so that none of them runs alone at the end."""
     return [
         *(*machine_cases(), *folder_cases(), *evaluate_cases(subset), *compare_cases()),
         *(*model_cases(files), *classify_cases(), *single_cases(files), *help_cases()),

@@ -67,19 +67,19 @@ def findings(**scores: tuple[float, float | None]) -> Findings:
 
 
 def test_what_is_furthest_above_its_threshold_is_shown() -> None:
-    given = findings(
+    scored = findings(
         Mass=(0.2, 0.1),
         Hernia=(0.03, 0.01),
         Edema=(0.6, 0.5),
         Nodule=(0.9, 0.8),
         No_Finding=(0.9, 0.1),
     )
-    assert [f.label for f in shown(given)] == ["Hernia", "Mass", "Edema"]
+    assert [f.label for f in shown(scored)] == ["Hernia", "Mass", "Edema"]
 
 
 def test_with_none_above_the_nearest_is_shown() -> None:
-    given = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
-    assert [f.label for f in shown(given)] == ["Mass"]
+    scored = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
+    assert [f.label for f in shown(scored)] == ["Mass"]
 
 
 def test_colours_run_through_their_table_and_grow_lighter() -> None:
