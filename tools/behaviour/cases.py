@@ -214,23 +214,7 @@ def classify_cases() -> Iterator[Case]:
     )
     yield Case("stdin", tuple(stdin_steps(ask)))
     yield Case("sinks", tuple(sink_steps(ask)))
-    yield Case(
-        "usage-classify",
-        tuple(
-            classify(*each)
-            for each in (
-                *(("-m", "unheard-of", good), ("-m", "", good), ("-m", "no/such.tflite", good)),
-                *(("--runtime", "unheard-of", good), ("--runtime", "tflite", good)),
-                *(("--runtime", "litert", "--json", *ask, good), ("--runtime", "LITERT", good)),
-                *(("--delegate", "unheard-of", good), ("--delegate", "edgetpu", good)),
-                *(("--delegate", "cpu", "--json", *ask, good), ("--delegate", "folder", good)),
-                *(("--delegate", "files/foreign.txt", good), ("--delegate", "no/such.so", good)),
-                *(("--json", "--csv", good), (), ("--workers", "0", good)),
-                *(("--workers", "65", good), ("--threads", "0", good), ("--threads", "65", good)),
-                *(("--threads", "two", good), ("--recursive",), ("--camera", "x")),
-            )
-        ),
-    )
+    yield Case("usage-classify", tuple(classify(*each) for each in misused_options(ask, good)))
     yield Case(
         "threads-by-themselves",
         (
@@ -242,6 +226,21 @@ def classify_cases() -> Iterator[Case]:
         ),
     )
     yield Case("environment", tuple(environment_steps(ask)))
+
+
+def misused_options(ask: tuple[str, ...], good: str) -> tuple[tuple[str, ...], ...]:
+    """Arguments of `classify`, most of them wrong."""
+    return (
+        *(("-m", "unheard-of", good), ("-m", "", good), ("-m", "no/such.tflite", good)),
+        *(("--runtime", "unheard-of", good), ("--runtime", "tflite", good)),
+        *(("--runtime", "litert", "--json", *ask, good), ("--runtime", "LITERT", good)),
+        *(("--delegate", "unheard-of", good), ("--delegate", "edgetpu", good)),
+        *(("--delegate", "cpu", "--json", *ask, good), ("--delegate", "folder", good)),
+        *(("--delegate", "files/foreign.txt", good), ("--delegate", "no/such.so", good)),
+        *(("--json", "--csv", good), (), ("--workers", "0", good)),
+        *(("--workers", "65", good), ("--threads", "0", good), ("--threads", "65", good)),
+        *(("--threads", "two", good), ("--recursive",), ("--camera", "x")),
+    )
 
 
 def stdin_steps(ask: tuple[str, ...]) -> Iterator[Step]:
@@ -357,6 +356,13 @@ def spoil(name: str, folder: Path) -> None:
 
 
 def evaluate_cases(subset: Path | None) -> Iterator[Case]:
+    yield from _evaluations_by_model()
+    yield from _evaluation_options(("-m", CNN))
+    if subset:
+        yield from _evaluations_of_the_subset()
+
+
+def _evaluations_by_model() -> Iterator[Case]:
     for model in MODELS:
         ask = ("-m", model)
         yield Case(f"evaluate-{model}-clean", (evaluate(*ask, "--json", "clean"),))
@@ -372,7 +378,9 @@ def evaluate_cases(subset: Path | None) -> Iterator[Case]:
             f"evaluate-{model}-retest",
             (evaluate(*ask, "--retest", "--limit", "12", "--json", "clean"),),
         )
-    ask = ("-m", CNN)
+
+
+def _evaluation_options(ask: tuple[str, ...]) -> Iterator[Case]:
     yield Case(
         "evaluate-splits",
         tuple(
@@ -414,16 +422,19 @@ def evaluate_cases(subset: Path | None) -> Iterator[Case]:
             for name in label_files()
         ),
     )
-    if subset:
-        for model in MODELS:
-            yield Case(
-                f"nih-{model}",
-                (
-                    evaluate("-m", model, "nih", "--limit", "60"),
-                    evaluate("-m", model, "nih", "--limit", "40", "--split", "validation"),
-                ),
-            )
-        yield Case("nih-retest", (evaluate(*ask, "nih", "--limit", "20", "--retest", "--json"),))
+
+
+def _evaluations_of_the_subset() -> Iterator[Case]:
+    for model in MODELS:
+        yield Case(
+            f"nih-{model}",
+            (
+                evaluate("-m", model, "nih", "--limit", "60"),
+                evaluate("-m", model, "nih", "--limit", "40", "--split", "validation"),
+            ),
+        )
+    retest = evaluate("-m", CNN, "nih", "--limit", "20", "--retest", "--json")
+    yield Case("nih-retest", (retest,))
 
 
 def again_steps(ask: tuple[str, ...]) -> Iterator[Step]:
