@@ -52,7 +52,7 @@ def int8(
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
-    """Quantize to int8, write the model file, evaluate it beside the float network."""
+    """Quantize to int8, write the model file, compare it with the float network."""
     from quantize.pipeline import quantize_run
     from train.run import open_run
 
@@ -73,7 +73,7 @@ def int8(
 
 
 def _require_gates(model: ModelFile) -> None:
-    """End with exit code 5 where a model is not to be shipped; the file tells why."""
+    """End with exit code 5 where a gate of the model's manifest is not met."""
     gates = model.manifest["quantization"]["gates"]
     broken = [name for name, gate in gates["gates"].items() if not gate["passed"]]
     if broken:
@@ -132,7 +132,7 @@ def edgetpu(
         int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
     ] = 600,
 ) -> None:
-    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    """Compile for the Edge TPU of a Coral; the model file then holds both networks."""
     from edge_app.model.model_file import locate
     from quantize.edgetpu.command import Request, run
 
@@ -160,7 +160,7 @@ def reproduce(
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = CACHE,
 ) -> None:
-    """Make a shipped model from the data: hours; the same command goes on where it stopped."""
+    """Make a shipped model from the data: hours; after a stop the same command resumes."""
     from quantize.reproduce import reproduce as make
 
     if name not in TEACHERS:

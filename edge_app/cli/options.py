@@ -1,4 +1,4 @@
-"""Options that several commands share, and the classifier that they lead to."""
+"""Options that several commands share, and the classifier that is opened with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def open_classifier(
     model: str, operating_point: str | None, options: BackendOptions, *, force: bool = False
 ) -> Classifier:
-    """Ready to answer; what was hoped for and is not used is said."""
+    """The classifier; standard error says which preferred backend is not used, and why."""
     from edge_app.classifier import Classifier
     from edge_app.core.console import complain
     from edge_app.model.model_file import locate, read

@@ -263,7 +263,7 @@ def _who_answers(classifier: Classifier) -> dict[str, Any]:
     """
     facts = runtime_facts(classifier)
     known = {key: value for key, value in facts.items() if key not in classifier.choice.as_dict()}
-    return {**known, "threads": classifier.asked.threads}
+    return {**known, "threads": classifier.options.threads}
 
 
 Outcome = tuple[LabelledImage, Answer | ImageError]

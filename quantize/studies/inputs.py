@@ -1,4 +1,4 @@
-"""What studies start from, opened from what the command line names.
+"""The inputs of studies, opened from the values of the command line.
 
 Each `open_…` function has the arguments and options of one kind of study; `registry.py` says
 which study takes which.
@@ -35,10 +35,10 @@ from train.options import (
 from train.run import FinishedRun, open_run
 
 FOLDER: Final = "quantization"
-"""Below a run folder: what studies of its network write."""
+"""The folder of a run for the results of studies of its network."""
 
 REPORTS: Final = Path("reports")
-"""Above the folders of studies of a model file, one by the model's name."""
+"""The folder for results of studies of model files, with a folder for each model."""
 
 RunOutOption = Annotated[
     Path | None, typer.Option(help=f"Folder for what is written; default: RUN/{FOLDER}.")

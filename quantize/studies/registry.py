@@ -65,11 +65,11 @@ STUDIES: Final = (
     ),
     Study(
         "outputs", open_bench, outputs,
-        "What an int8 sigmoid output does to rare labels, beside int8 logits.",
+        "What an int8 sigmoid output does to rare labels, compared with int8 logits.",
     ),
     Study(
         "sabotage", open_bench, sabotage,
-        "Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?",
+        "Convert with deliberate faults: is each caught by what is meant to catch it?",
     ),
     Study(
         "runtimes", open_model_and_folder, runtimes_study,
@@ -81,7 +81,7 @@ STUDIES: Final = (
     ),
     Study(
         "localise", open_model_and_run, localisation_study,
-        "Do the maps point where radiologists drew boxes? Beside the float ones and the centre.",
+        "Do the maps point where radiologists drew boxes? With float maps and the centre.",
     ),
     Study(
         "overall", open_model_and_reports, overall_study,
@@ -89,6 +89,6 @@ STUDIES: Final = (
     ),
     Study(
         "film", open_model, film_study,
-        "How far scores move through a synthetic photograph of the film, rectified and not.",
+        "How much scores change in a synthetic photograph of the film, rectified and not.",
     ),
 )  # fmt: skip

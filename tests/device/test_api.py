@@ -152,8 +152,8 @@ def test_many_are_answered_in_order_and_faults_are_answers(
         images: list[Given] = []
         for _ in range(5):
             images += [picture, b"broken", phantom, io.BytesIO(picture.read_bytes())]
-        given, answers = zip(*model.classify_all(images, workers=workers), strict=True)
-        assert all(one is other for one, other in zip(given, images, strict=True))
+        sources, answers = zip(*model.classify_all(images, workers=workers), strict=True)
+        assert all(one is other for one, other in zip(sources, images, strict=True))
         kinds = [type(answer) for answer in answers]
         assert kinds == [edge_app.Findings, edge_app.ImageError, *[edge_app.Findings] * 2] * 5
     with pytest.raises(edge_app.UsageError, match="workers=0"):
