@@ -28,7 +28,7 @@ from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
-from edge_app.model.operating_points import PER_LABEL
+from edge_app.model.operating_points import per_label
 from edge_app.model.shipped import DEFAULT_MODEL
 
 Item = TypeVar("Item")
@@ -74,9 +74,7 @@ def evaluate(
         raise UsageError(f"--out {out}: a report's name ends in .json")
     workers = workers or cores()
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
-    # All image-level points are in the report: what can be chosen is the labels' thresholds.
-    by_label = operating_point and PER_LABEL + operating_point.removeprefix(PER_LABEL)
-    classifier = open_classifier(model, by_label, options)
+    classifier = open_classifier(model, per_label(operating_point), options)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     try:
