@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
 
 Facts = dict[str, Any]
 """Of a machine, a runtime or a data set: they grow with what there is to tell."""
@@ -51,8 +54,15 @@ class BootstrapDocument(TypedDict):
     level: float
 
 
-class ReportDocument(TypedDict):
-    """A report.
+class StoredScores(TypedDict):
+    """The file of raw scores next to a report."""
+
+    file: str
+    sha256: str
+
+
+class _ReportDocument(TypedDict):
+    """What every report holds.
 
     Attributes:
         head: ``independent`` or ``exclusive``, as the model's.
@@ -72,7 +82,7 @@ class ReportDocument(TypedDict):
     dataset: Facts
     runtime: Facts
     bootstrap: BootstrapDocument
-    head: str
+    head: Head
     calibration: Facts
     operating_point: str
     labels: list[Facts]
@@ -80,3 +90,9 @@ class ReportDocument(TypedDict):
     micro: Facts
     operating_points: dict[str, list[AchievedAtPoint]]
     retest: dict[str, RetestDocument]
+
+
+class ReportDocument(_ReportDocument, total=False):
+    """A report; `scores` is there once it is written."""
+
+    scores: StoredScores
