@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
@@ -14,6 +14,10 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import OutputError
 from edge_app.core.files import write_whole
 from edge_app.core.svg import element, escape
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import ComparisonDocument
+    from edge_app.evaluation.document import Facts
 
 STYLE: Final = Path(__file__).with_name("page.css")
 # No script, no network: a page that somebody else's report made must not be able to call home.
@@ -126,7 +130,7 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], kind: str = ""
     return element("div", table, kind=f"wide {kind}".strip())
 
 
-def _header(content: dict[str, Any], verdicts: Sequence[GateResult], title: str) -> str:
+def _header(content: ComparisonDocument, verdicts: Sequence[GateResult], title: str) -> str:
     broken = [verdict for verdict in verdicts if not verdict.passed]
     data = content["dataset"]
     sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
@@ -154,7 +158,7 @@ def _broken(verdict: GateResult) -> str:
     return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
 
 
-def _key_figures(content: dict[str, Any]) -> str:
+def _key_figures(content: ComparisonDocument) -> str:
     macro = content["macro"]["auroc"]
     point = content["operating_points"][content["operating_point"]]
     own = point["retest"].get(YARDSTICK)
@@ -204,7 +208,7 @@ def _gates(verdicts: Iterable[GateResult]) -> str:
     return _table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
 
 
-def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
+def _forest(content: ComparisonDocument, verdicts: Iterable[GateResult]) -> str:
     limits = {verdict.gate: verdict.limit for verdict in verdicts}
     labels, macro = content["labels"], content["macro"]
     everywhere = (limits["macro_auroc"], limits["label_auroc"])
@@ -230,7 +234,7 @@ def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
     return _table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
 
 
-def _metrics(content: dict[str, Any]) -> str:
+def _metrics(content: ComparisonDocument) -> str:
     rows = [
         [
             escape(row.get("label", "Macro, findings")),
@@ -246,7 +250,7 @@ def _metrics(content: dict[str, Any]) -> str:
     return _table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
 
 
-def _points(content: dict[str, Any]) -> str:
+def _points(content: ComparisonDocument) -> str:
     rows = []
     for name, point in content["operating_points"].items():
         agreement, noise = point["agreement"], point["retest"].get(YARDSTICK)
@@ -275,7 +279,7 @@ def _points(content: dict[str, Any]) -> str:
     )
 
 
-def _resolution(labels: Iterable[dict[str, Any]]) -> str:
+def _resolution(labels: Iterable[Facts]) -> str:
     rows = []
     for row in labels:
         one, other = (row["resolution"][role] for role in ROLES)
@@ -297,7 +301,7 @@ def _count(value: int | None) -> str:
     return "none" if value is None else str(value)
 
 
-def _changes(content: dict[str, Any]) -> str:
+def _changes(content: ComparisonDocument) -> str:
     rows = [
         [
             escape(row["image"]),
@@ -314,7 +318,7 @@ def _changes(content: dict[str, Any]) -> str:
     return _table(columns, rows, "changes")
 
 
-def _provenance(content: dict[str, Any]) -> str:
+def _provenance(content: ComparisonDocument) -> str:
     rows = [("data", content["dataset"]), ("bootstrap", content["bootstrap"])]
     facts = [(name, *item) for name, part in rows for item in _flat(part)]
     for role in ROLES:
@@ -329,7 +333,7 @@ def _provenance(content: dict[str, Any]) -> str:
     return _table(("", "Fact", "Value"), cells, "facts") + made
 
 
-def _flat(part: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _flat(part: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested facts as lines, in their order."""
     lines: list[tuple[str, str]] = []
     for key, value in part.items():
