@@ -66,7 +66,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         raise ImageError(f"is DICOM: {EXTRA}")
     try:
         with _quietly():
-            file = _parsed(data, limits)
+            file = parse(data, limits)
             notes: list[str] = []
             form = require_radiograph(file, notes)
             require_pixels(*_size(file.header), limits)
@@ -75,16 +75,6 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     except ImportError as error:
         raise ImageError(not_loaded(error)) from None
-
-
-def _parsed(data: bytes, limits: Limits) -> DicomFile:
-    try:
-        return parse(data, limits)
-    except (ImageError, MemoryError, ImportError):
-        raise
-    # pydicom raises almost anything on a broken file; its words are a programmer's.
-    except Exception:
-        damaged("its elements cannot be told apart")
 
 
 @contextmanager

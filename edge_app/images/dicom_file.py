@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_app.core.errors import ImageError
-from edge_app.images.dicom_values import Metered, Values, damaged
+from edge_app.images.dicom_values import Metered, Values, damaged, parsing
 from edge_app.images.radiograph import Limits
 
 if TYPE_CHECKING:
@@ -114,6 +114,14 @@ def _encoding(data: bytes, at: int) -> Encoding:
     return Encoding(data[at + 4 : at + 6].decode("latin-1") not in REPRESENTATIONS, little_endian)
 
 
+def _next_encoding(file: BytesIO) -> Encoding:
+    """How the next element is written; it is not yet read."""
+    start = file.tell()
+    beginning = file.read(6)
+    file.seek(start)
+    return _encoding(beginning, 0)
+
+
 def _element(data: bytes, at: int) -> tuple[int, int] | None:
     """The tag of the element at `at`, and where it ends; None where there can be none."""
     implicit, little_endian = _encoding(data, at)
@@ -142,17 +150,19 @@ class _Inflated(Metered):
 
     def read(self, size: int | None = -1, /) -> bytes:
         at = self.tell()
-        self._inflate(at + (self._most if size is None or size < 0 else size))
-        self.seek(at)
-        return super().read(size)
-
-    def _inflate(self, end: int) -> None:
-        wanted = min(end, self._most)
+        end = at + (self._most if size is None or size < 0 else size)
+        if end > self._most and size and size > 0:
+            raise ImageError(
+                f"is a deflated DICOM file of more than {self._most} bytes: raise --max-pixels "
+                "if it is really a radiograph"
+            )
         self.seek(self._size)
-        while self._size < wanted and self._rest and not self._inflater.eof:
-            part = self._inflater.decompress(self._rest, wanted - self._size)
+        while self._size < end and self._rest and not self._inflater.eof:
+            part = self._inflater.decompress(self._rest, end - self._size)
             self._rest = self._inflater.unconsumed_tail
             self._size += self.write(part)
+        self.seek(at)
+        return super().read(size)
 
 
 def parse(data: bytes, limits: Limits) -> DicomFile:
@@ -162,17 +172,17 @@ def parse(data: bytes, limits: Limits) -> DicomFile:
         ImageError: a transfer syntax that is not read, floating-point pixels, pixels without end,
             or too much of anything.
     """
-    file: BytesIO = Metered(data)
+    file = Metered(data)
     file.seek(_start(data))
-    declared = _transfer_syntax(file)
+    with parsing(file):
+        declared = _transfer_syntax(file)
     start = file.tell()
     if declared and declared.is_deflated:
         file, start = _Inflated(data[start:], 2 * limits.max_pixels + MAX_HEADER_BYTES), 0
-    beginning = file.read(6)
-    file.seek(start)
-    # The bytes know better: what says explicit VR and is implicit, or the other way round, is read.
-    encoding = _encoding(beginning, 0)
-    elements, length = _data_set(file, encoding)
+    with parsing(file):
+        # The bytes know better: what says explicit VR and is implicit is read, too.
+        encoding = _next_encoding(file)
+        elements, length = _data_set(file, encoding)
     header = Values(elements)
     return DicomFile(
         header,
@@ -195,10 +205,7 @@ def _transfer_syntax(file: BytesIO) -> UID | None:
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
-    start = file.tell()
-    beginning = file.read(6)
-    file.seek(start)
-    encoding = _encoding(beginning, 0)
+    encoding = _next_encoding(file)
     meta = read_dataset(file, *encoding, stop_when=lambda tag, _vr, _length: tag >> 16 != META)
     syntax = UID(Values(meta).text("TransferSyntaxUID"))
     if not syntax:

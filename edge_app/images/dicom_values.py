@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -151,7 +153,9 @@ class Values:
         items = getattr(element, "value", None) or ()
         if isinstance(items, bytes):
             form = element.is_implicit_VR, element.is_little_endian, len(items), "iso8859"
-            items = read_sequence(Metered(items), *form)
+            file = Metered(items)
+            with parsing(file):
+                items = read_sequence(file, *form)
         return [Values(item) for item in items if isinstance(item, Dataset)]
 
 
@@ -165,9 +169,24 @@ class Metered(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += size is not None and 0 <= size <= 8
+        self.require_few()
+        return super().read(size)
+
+    def require_few(self) -> None:
         if self.reads > MAX_ELEMENTS:
             raise ImageError(f"is DICOM of more than {MAX_ELEMENTS} elements")
-        return super().read(size)
+
+
+@contextmanager
+def parsing(file: Metered) -> Iterator[None]:
+    """pydicom raises almost anything on a broken file, and its words are a programmer's."""
+    try:
+        yield
+    except (ImageError, MemoryError, ImportError):
+        raise
+    except Exception:
+        file.require_few()  # pydicom turns this very refusal into an error of its own
+        damaged("its elements cannot be told apart")
 
 
 def _number(text: str) -> float | None:
