@@ -47,7 +47,7 @@ FEWEST_GRAYS = 8
 ONE_GRAY = 0.99
 """Share of the pixels that a window may paint in one gray."""
 
-LOOKED_AT = 1 << 18
+LOOKED_AT = 1 << 16
 """Pixels that are looked at to see whether a window shows them."""
 
 SHAPE_OF = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}
@@ -114,7 +114,7 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
         _require_grays(samples, grays, padding, voi, modality)
     else:
         if counts is None:
-            counts = histogram(samples.words, form.allocated)
+            counts = histogram(samples.words, form.reach)
         grays, window = grays_in_use(modality.levels, counts, notes)
     photometric = photometric_interpretation(header)
     inverted = photometric == "MONOCHROME1"
@@ -232,7 +232,7 @@ def _compare_bits(found: Table, notes: list[str]) -> None:
 
 def _counted(samples: Samples, padding: Padding, notes: list[str]) -> NDArray[np.int64]:
     """How many pixels have each word, without padding."""
-    counts = histogram(samples.words, samples.form.allocated)
+    counts = histogram(samples.words, samples.form.reach)
     padding.tell(samples.form, counts, notes)
     counts[padding.words] = 0
     return counts

@@ -229,9 +229,9 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
     from pydicom.datadict import dictionary_has_tag, tag_for_keyword
     from pydicom.filereader import read_dataset
 
-    wanted = [tag for tag in map(tag_for_keyword, KEYWORDS) if tag is not None]
+    wanted = {int(tag) for tag in map(tag_for_keyword, KEYWORDS) if tag is not None}
     for group in OVERLAYS:
-        wanted += [group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION]
+        wanted |= {group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION}
     pixel_length: int | None = None
 
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
@@ -245,13 +245,13 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
             raise ImageError("holds floating-point pixels: export it as 16-bit integers")
         if tag == PIXEL_DATA:
             pixel_length = length
-        elif length != UNDEFINED_LENGTH and tag in wanted:
+        elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in wanted:
             most = MAX_LUT_BYTES if tag in LUT_SEQUENCES else MAX_VALUE_BYTES
             if length > most:
                 damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
         return tag > PIXEL_DATA
 
-    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=wanted)
+    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(wanted))
     if pixel_length is not None and "PixelData" not in elements:
         raise ImageError("is a truncated DICOM file: its pixel data has no end")
     return elements, pixel_length or 0
@@ -261,6 +261,8 @@ def _overlay_bits(header: Values) -> int:
     """The bits of each sample in which an overlay stands (retired: PS3.5 8.1.2, PS3.3 C.9.2)."""
     bits = 0
     for group in OVERLAYS:
+        if not header.has(group + OVERLAY_BIT_POSITION):
+            continue
         allocated, position = (
             (header.numbers(group + element) or [None])[0]
             for element in (OVERLAY_BITS_ALLOCATED, OVERLAY_BIT_POSITION)

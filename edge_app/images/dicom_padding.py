@@ -23,7 +23,7 @@ class Padding(NamedTuple):
     """Which words are padding.
 
     Attributes:
-        words: for each of the 2**allocated words, whether it is.
+        words: for each of the 2**reach words, whether it is.
         values: Pixel Padding Value and Pixel Padding Range Limit as stored values, the lower one
             first; they are the same where there is no range.
     """
@@ -70,8 +70,8 @@ def find_padding(header: Values, form: Form) -> Padding | None:
     values = form.values()
     words = (low <= values) & (values <= high) & ~_strays(form)
     # Padding may be a value that Bits Stored cannot hold, and then fills the whole word.
-    for word in ends:
-        words[word & ((1 << form.allocated) - 1)] = True
+    for word in (end & ((1 << form.allocated) - 1) for end in ends):
+        words[word : word + 1] = True
     return Padding(words, (low, high))
 
 

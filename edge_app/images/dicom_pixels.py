@@ -66,6 +66,7 @@ class Form(NamedTuple):
         high: the highest one of them.
         signed: whether samples are in two's complement.
         overlay_bits: bits of the word that hold an overlay.
+        used: the lowest bits of the word that any pixel uses; tables need be no longer.
     """
 
     allocated: int
@@ -73,6 +74,12 @@ class Form(NamedTuple):
     high: int
     signed: bool
     overlay_bits: int = 0
+    used: int = 16
+
+    @property
+    def reach(self) -> int:
+        """Bits of the words that a table of them has."""
+        return min(self.allocated, self.used)
 
     @property
     def lowest(self) -> int:
@@ -93,14 +100,14 @@ class Form(NamedTuple):
         return ((1 << self.stored) - 1) << self.shift
 
     def values(self) -> NDArray[np.int32]:
-        """The value that each of the 2**allocated words stands for."""
-        words = np.arange(1 << self.allocated, dtype=np.int32)
+        """The value that each of the 2**reach words stands for."""
+        words = np.arange(1 << self.reach, dtype=np.int32)
         values = (words & self.mask) >> self.shift
         return values - ((values > self.highest).astype(np.int32) << self.stored)
 
     def unused(self) -> NDArray[np.int32]:
         """What each word holds in the bits that belong neither to a sample nor to an overlay."""
-        words = np.arange(1 << self.allocated, dtype=np.int32)
+        words = np.arange(1 << self.reach, dtype=np.int32)
         return words & ~(self.mask | self.overlay_bits)
 
     @property
@@ -130,6 +137,12 @@ def read_samples(file: DicomFile, form: Form) -> Samples:
     Raises:
         ImageError: they are damaged, or a codec is not installed.
     """
+    words, form, decoded = _read(file, form)
+    used = int(np.bitwise_or.reduce(words, axis=None)).bit_length()
+    return Samples(words, form._replace(used=max(used, form.high + 1)), decoded)
+
+
+def _read(file: DicomFile, form: Form) -> Samples:
     header = file.header
     rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
     if not file.encapsulated:
@@ -311,7 +324,7 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
 
     Args:
         samples: of the picture.
-        padding: which of the 2**allocated words are padding; None where none is declared.
+        padding: which of the 2**reach words are padding; None where none is declared.
 
     Raises:
         ImageError: there are such samples.
@@ -323,7 +336,7 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
         if cut_signs and bits_in_use >> form.high & 1:
             _require_signs(words, form)
         return
-    used = histogram(words, form.allocated) > 0
+    used = histogram(words, form.reach) > 0
     if padding is not None:
         used &= ~padding
     unused, negative = form.unused(), form.values() < 0

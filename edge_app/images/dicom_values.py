@@ -58,9 +58,9 @@ class Values:
     def __init__(self, elements: Dataset) -> None:
         self._elements = elements
 
-    def has(self, keyword: str) -> bool:
+    def has(self, attribute: str | int) -> bool:
         """Whether there is such an element, with or without a value."""
-        return keyword in self._elements
+        return attribute in self._elements
 
     def data(self, attribute: str | int) -> tuple[bytes, str, bool]:
         """An element's bytes, its value representation, and whether they are little-endian.
