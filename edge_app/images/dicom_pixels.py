@@ -51,9 +51,6 @@ NO_COMPLAINT = b"Unsupported JPEG data precision"
 GRAY_TOLERANCE = 8 / 256
 """Share of the range by which the components of a gray picture may differ: JPEG's chroma noise."""
 
-WRAP_RATIO = 2
-"""How much rougher a picture gets where the wrong bit is taken for its sign."""
-
 SAMPLE_PIXELS = 1 << 20
 
 
@@ -370,7 +367,7 @@ def _require_signs(words: NDArray[Any], form: Form) -> None:
     signed = form.values()[rows]
     unsigned = (rows.astype(np.int32) & form.mask) >> form.shift
     steps = [int(np.abs(np.diff(picture)).sum()) for picture in (signed, unsigned)]
-    if steps[0] > WRAP_RATIO * steps[1]:
+    if steps[0] > steps[1]:
         _refuse_beyond(form)
 
 

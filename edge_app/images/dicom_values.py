@@ -20,7 +20,7 @@ from edge_app.core.errors import ImageError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
+BINARY = {"US": "H", "OW": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 """Value representations that are numbers in binary (PS3.5 6.2); all others here are text."""
 
 EITHER_SIGN = "US or SS"
@@ -83,7 +83,9 @@ class Values:
 
     def _raw(self, attribute: str | int) -> Any:
         """An element as pydicom parsed it, not converted; None where it is absent."""
-        return self._elements.get_item(attribute) if attribute in self._elements else None
+        if attribute not in self._elements:
+            return None
+        return self._elements.get_item(attribute, keep_deferred=True)
 
     def texts(self, attribute: str | int) -> list[str]:
         """An element's values as text, without the spaces and zeros around them."""

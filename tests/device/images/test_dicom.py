@@ -614,7 +614,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "window of a million values": (window_of_a_million_values, "2000000 bytes"),
     "many fragments": (many_fragments, "more than 50000 elements"),
     "offset table of a million": (offset_table_of_a_million, "(48, 65)"),
-    "deflated pixels without end": (deflated_pixels_without_end, "is a deflated DICOM file of more than"),
+    "deflated pixels without end": (
+        deflated_pixels_without_end,
+        "is a deflated DICOM file of more than",
+    ),
 }
 
 
