@@ -333,6 +333,10 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
         if cut_signs and bits_in_use >> form.high & 1:
             _require_signs(words, form)
         return
+    if form.signed and not form.shift and form.allocated == 8 * words.itemsize:
+        signed = words.view(f"i{words.itemsize}")
+        if form.lowest <= signed.min() and signed.max() <= form.highest:
+            return
     used = histogram(words, form.reach) > 0
     if padding is not None:
         used &= ~padding

@@ -86,8 +86,7 @@ class Written:
             numbers = np.ravel(value)
             data = struct.pack(f"{self.order}{len(numbers)}{NUMBERS[vr]}", *numbers.tolist())
         elif vr == "SQ":
-            data = b"".join(self.element(0xFFFEE000, "", item) for item in value)
-            return data
+            data = b"".join(self.item(0xFFFEE000, item) for item in value)
         else:
             data = "\\".join(map(str, np.ravel(value).tolist())).encode()
         return data + (b"\0" if vr in ("UI", "OB", "OW", "UN") else b" ") * (len(data) % 2)

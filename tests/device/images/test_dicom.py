@@ -253,11 +253,11 @@ def test_any_size_gives_rows_by_columns_in_monotone_grays(
 ) -> None:
     bits, stored = case
     data = dicom(stored, bits, PhotometricInterpretation=photometric, **grayscale)
-    try:
-        pixels = read(data).pixels
-    except ImageError as error:
-        assert "its window shows one gray" in str(error)
+    image = attempt(data)
+    if image is None:
+        assert "its window shows one gray" in refusal(data)
         return
+    pixels = image.pixels
     assert pixels.shape == stored.shape
     steps = np.diff(pixels.flat[np.argsort(stored, axis=None)].astype(int))
     assert (steps <= 0 if photometric == "MONOCHROME1" else steps >= 0).all()

@@ -1,4 +1,4 @@
-"""DICOM without its preamble, its header or a name for its encoding, and with padding at its end."""
+"""DICOM without its preamble, its header or its transfer syntax, and with padding at its end."""
 
 from __future__ import annotations
 
