@@ -71,10 +71,14 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
             form = require_radiograph(file, notes)
             require_pixels(*_size(file.header), limits)
             return _shown(file, read_samples(file, form), notes)
+    except ImageError:
+        raise
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     except ImportError as error:
         raise ImageError(not_loaded(error)) from None
+    except Exception:  # foreseen by nobody, and in a programmer's words
+        damaged("its elements do not fit together")
 
 
 @contextmanager
@@ -142,7 +146,8 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
 def _compare_shape(header: Values, photometric: str, notes: list[str]) -> None:
     """A note where Presentation LUT Shape contradicts Photometric Interpretation.
 
-    Weasis then follows the one, cornerstone the other.
+    dcmtk and Weasis then follow the shape, cornerstone the Photometric Interpretation; what comes
+    out the wrong way round is a matter of the input check.
     """
     shape = header.text("PresentationLUTShape")
     if shape in SHAPE_OF.values() and shape != SHAPE_OF[photometric]:
@@ -178,7 +183,10 @@ def _modality(header: Values, form: Form) -> Modality:
         round(zero) if intercept and abs(zero) < 1 << 16 else None,
         descending=slope < 0,
     )
-    return Modality(stored * slope + intercept, levels)
+    values = stored * slope + intercept
+    if not np.isfinite(values).all():
+        damaged(f"its Rescale Slope {slope:g} and Intercept {intercept:g} are no scale")
+    return Modality(values, levels)
 
 
 class Voi(NamedTuple):

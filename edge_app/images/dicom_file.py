@@ -97,15 +97,11 @@ def is_dicom(data: bytes) -> bool:
     """Whether a file is DICOM: by its prefix or, without one, by its first two elements."""
     if data[PREAMBLE : PREAMBLE + 4] == PREFIX or data.startswith(PREFIX):
         return True
-    at, previous = 0, -1
-    for _ in range(2):
-        found = _element(data, at)
-        if not found or found[0] <= previous or found[0] >> 16 not in (META, IDENTIFICATION):
-            return False
-        previous, at = found
-        if at == len(data):
-            return True
-    return True
+    first = _element(data, 0)
+    if not first or first[0] >> 16 not in (META, IDENTIFICATION):
+        return False
+    second = _element(data, first[1])
+    return first[1] == len(data) or bool(second and first[0] < second[0] <= PIXEL_DATA)
 
 
 def _encoding(data: bytes, at: int) -> Encoding:

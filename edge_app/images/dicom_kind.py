@@ -57,10 +57,10 @@ REQUIRED = (
 
 
 def photometric_interpretation(header: Values) -> str:
-    """Its letters and digits alone, as dcmtk reads it: MONOCHROME1, MONOCHROME2, RGB, …"""
-    return re.sub(r"[^A-Z0-9 ]", "", header.text("PhotometricInterpretation")).replace(
-        "MONOCHROME ", "MONOCHROME"
-    )
+    """MONOCHROME1 or MONOCHROME2 in whatever spelling, as dcmtk reads them; others as written."""
+    text = header.text("PhotometricInterpretation")
+    plain = re.sub(r"[^A-Z0-9]", "", text)
+    return plain if plain in ("MONOCHROME1", "MONOCHROME2") else text
 
 
 def sop_class(header: Values) -> str:
