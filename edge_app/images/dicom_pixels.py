@@ -36,12 +36,12 @@ READ = (
 RLE = "1.2.840.10008.1.2.5"
 
 GDCM = {
-    EXTENDED: "1.2.840.10008.1.2.4.51",
-    LOSSLESS: "1.2.840.10008.1.2.4.57",
-    LS: "1.2.840.10008.1.2.4.80",
-    None: "1.2.840.10008.1.2.4.90",
+    EXTENDED: ("JPEG Extended", "1.2.840.10008.1.2.4.51"),
+    LOSSLESS: ("JPEG Lossless", "1.2.840.10008.1.2.4.57"),
+    LS: ("JPEG-LS", "1.2.840.10008.1.2.4.80"),
+    None: ("JPEG 2000", "1.2.840.10008.1.2.4.90"),
 }
-"""What gdcm calls a codestream that begins its frame with this marker; None is JPEG 2000."""
+"""What a codestream is that begins its frame with this marker, and what gdcm calls it."""
 
 CODEC_SECONDS = 120
 
@@ -245,9 +245,9 @@ def _gray(samples: NDArray[Any], bits: int) -> NDArray[Any]:
 
 def _by_gdcm(frame: Frame) -> NDArray[Any]:
     """Decode in a process of its own: a damaged frame makes gdcm crash, not complain."""
-    syntax = GDCM[frame.marker]
+    name, syntax = GDCM[frame.marker]
     if importlib.util.find_spec("gdcm") is None:
-        raise ImageError(f"is compressed as {_NAMES[syntax]}: {EXTRA}")
+        raise ImageError(f"is compressed as {name}: {EXTRA}")
     allocated = 8 if frame.bits <= 8 else 16
     photometric = "RGB" if frame.components == 3 else "MONOCHROME2"
     shape = frame.columns, frame.rows, frame.components
@@ -264,26 +264,16 @@ def _by_gdcm(frame: Frame) -> NDArray[Any]:
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        raise ImageError(
-            f"took more than {CODEC_SECONDS} s to decode as {_NAMES[syntax]}"
-        ) from None
+        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {name}") from None
     size = frame.rows * frame.columns * frame.components * allocated // 8
     complaints = [
         said for said in done.stderr.splitlines() if said and not said.startswith(NO_COMPLAINT)
     ]
     if done.returncode or complaints or len(done.stdout) != size:
-        raise ImageError(f"its {_NAMES[syntax]} pixels are damaged or truncated")
+        raise ImageError(f"its {name} pixels are damaged or truncated")
     samples = np.frombuffer(done.stdout, f"<u{allocated // 8}")
     shape = (frame.rows, frame.columns, *((3,) if frame.components == 3 else ()))
     return samples.reshape(shape)
-
-
-_NAMES = {
-    GDCM[EXTENDED]: "JPEG Extended",
-    GDCM[LOSSLESS]: "JPEG Lossless",
-    GDCM[LS]: "JPEG-LS",
-    GDCM[None]: "JPEG 2000",
-}
 
 
 def _gdcm_main() -> None:

@@ -53,7 +53,8 @@ def by_pydicom(data: bytes, plugin: str = "") -> NDArray[np.uint8]:
     """What its grayscale functions make of a file, as 8 bits."""
     dataset = pydicom.dcmread(io.BytesIO(data))
     stored = pixel_array(dataset, decoding_plugin=plugin)
-    values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
+    with np.errstate(over="ignore"):  # in its sigmoid
+        values = apply_voi_lut(apply_modality_lut(stored, dataset), dataset)
     low, high = float(values.min()), float(values.max())
     if "VOILUTSequence" in dataset:
         low, high = 0, (1 << dataset.VOILUTSequence[0].LUTDescriptor[2]) - 1

@@ -336,7 +336,7 @@ ANY_VALUE = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -360,7 +360,7 @@ def test_no_value_brings_a_word_of_python_to_the_user(values: dict[str, Any]) ->
         assert not any(word in told for word in PYTHON)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.binary(max_size=10), st.binary(max_size=20), st.sampled_from(["US", "SS", "OW", "UN"]))
 def test_no_table_does(descriptor: bytes, entries: bytes, vr: str) -> None:
     item = Written().table(descriptor, entries, vr=vr, data_vr=vr)
@@ -368,7 +368,7 @@ def test_no_table_does(descriptor: bytes, entries: bytes, vr: str) -> None:
         attempt(written(TWELVE[:20, :30], 12, **{keyword: [item]}))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.binary(max_size=400), st.sampled_from([JPEG_BASELINE, JPEG_2000, "1.2.840.10008.1.2.5"]))
 def test_no_codestream_does(pixels: bytes, syntax: str) -> None:
     body = written(TWELVE[:8, :8], 12, syntax, PixelData=("OB", pixels, 0xFFFFFFFF))
