@@ -146,8 +146,8 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
 def _compare_shape(header: Values, photometric: str, notes: list[str]) -> None:
     """A note where Presentation LUT Shape contradicts Photometric Interpretation.
 
-    dcmtk and Weasis then follow the shape, cornerstone the Photometric Interpretation; what comes
-    out the wrong way round is a matter of the input check.
+    dcmtk and Weasis then follow the shape, Orthanc's viewer the Photometric Interpretation; what
+    comes out the wrong way round is a matter of the input check.
     """
     shape = header.text("PresentationLUTShape")
     if shape in SHAPE_OF.values() and shape != SHAPE_OF[photometric]:
@@ -170,8 +170,8 @@ def _modality(header: Values, form: Form) -> Modality:
     items = tables(header.items("ModalityLUTSequence"))
     if items:
         found = table(items[0], "Modality LUT", form.lowest, form.highest, form.signed)
-        values = found.at(stored)
-        return Modality(values, Levels(values.astype(np.int32), Range(0, found.bits)))
+        entries = found.at(stored)
+        return Modality(entries, Levels(entries.astype(np.int32), Range(0, found.bits)))
     slope, intercept = header.number("RescaleSlope", 1), header.number("RescaleIntercept", 0)
     if slope == 0:
         damaged("its rescale slope is 0")

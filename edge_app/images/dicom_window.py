@@ -16,6 +16,9 @@ from edge_app.images.windowing import BIT_DEPTHS, LOW_CONTRAST, middle
 
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
+DISGUISED_BITS = 16
+"""Bits Stored of unsigned levels that may be signed ones with half of their range added."""
+
 FEWEST_VALUES = 16
 """Different values that a picture has beside those that stand apart from it."""
 
@@ -126,11 +129,9 @@ def grays_in_use(
     present = np.flatnonzero(per_level) + first
     core = _without_ends_apart(present, levels.container)
     low, high = int(core[0]), int(core[-1])
-    window = usual_range(low, high, levels)
-    if len(core) < len(present) and window != usual_range(
-        int(present[0]), int(present[-1]), levels
-    ):
-        ends = " and ".join(str(end) for end in sorted(set(present.tolist()) - set(core.tolist())))
+    window = usual_range(low, high, levels, halved=len(core) < len(present))
+    if window != usual_range(int(present[0]), int(present[-1]), levels):
+        ends = " and ".join(str(end) for end in sorted({*present.tolist()} - {*core.tolist()}))
         notes.append(f"has pixels of {ends} that stand apart from {low}..{high}: not windowed to")
     if window.bits < bits:
         to_what = "them" if window.first == first else str(window)
@@ -149,24 +150,29 @@ def grays_in_use(
     return (255 - grays if levels.descending else grays), text
 
 
-def usual_range(low: int, high: int, levels: Levels) -> Range:
+def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) -> Range:
     """The smallest usual range of levels that holds those from `low` to `high`.
 
     Usual ranges have as many bits as detectors store. They begin where the file's own do, or where
-    the modality value is 0; those of signed levels at 0, or half of them are negative; and a few
-    high levels of an unsigned file, from half of its range on, are signed ones in disguise.
+    the modality value is 0; those of signed levels at 0, or half of them are negative. Levels of
+    16 unsigned bits that are all in the upper half of their range are signed ones in disguise.
+
+    Args:
+        low, high: of the pixels.
+        levels: what there can be.
+        halved: whether a range of one bit less than the file's own is a usual one, too.
     """
     container, zero = levels.container, levels.zero
     half = container.first + (1 << container.bits - 1)
     for bits in sorted({*BIT_DEPTHS, container.bits - 1, container.bits}):
         size = 1 << bits
-        usual = bits in BIT_DEPTHS or bits == container.bits
+        usual = bits in BIT_DEPTHS or bits >= container.bits - halved
         firsts = [container.first] if usual else []
         if zero is not None and usual:
             firsts.append(zero - size + 1 if levels.descending else zero)
         if levels.signed:
             firsts = [half, *firsts[1:], *([half - size // 2] if usual else ()), *firsts[:1]]
-        elif bits <= container.bits - 2:
+        elif container.bits == DISGUISED_BITS:
             firsts.append(half)
         for first in firsts:
             if first <= low and high < first + size:

@@ -169,7 +169,7 @@ def test_signed_pixels_about_an_odd_place_are_stretched_and_told(offset: int) ->
         assert np.ptp(np.percentile(image.pixels, (1, 99))) > 200
 
 
-@pytest.mark.parametrize("used", [14, 12, 10])
+@pytest.mark.parametrize("used", [15, 14, 12, 10])
 def test_signed_pixels_moved_into_unsigned_ones(used: int) -> None:
     stored = (WIDE << (used - 8)) + np.uint16(32_768)
     (warning,) = shown(written(stored, 16))
@@ -179,12 +179,14 @@ def test_signed_pixels_moved_into_unsigned_ones(used: int) -> None:
 @pytest.mark.parametrize(
     ("marker", "kind"), [(65_535, np.uint16), (32_767, np.int16), (-32_768, np.int16)]
 )
-@pytest.mark.parametrize("used", [14, 12])
+@pytest.mark.parametrize("used", [15, 14, 12])
 def test_markers_at_the_end_of_the_range_do_not_count(
     used: int, marker: int, kind: type[np.integer[Any]]
 ) -> None:
     stored = (WIDE << (used - 8)).astype(kind)
     stored[1:4, 1:6] = marker
+    if used == 15 and marker == 32_767:
+        return  # the end of its own range
     image = read(written(stored, 16))
     expected = PICTURE.copy()
     expected[1:4, 1:6] = 255 if marker > 0 else 0
