@@ -44,6 +44,9 @@ from edge_app.images.windowing import histogram
 FEWEST_GRAYS = 8
 """Gray levels between darkest and brightest pixel below which a picture shows nothing."""
 
+FEW_GRAYS = 32
+"""Gray levels below which a window leaves little of a picture."""
+
 ONE_GRAY = 0.99
 """Share of the pixels that a window may paint in one gray."""
 
@@ -115,7 +118,7 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
         # 256 equal parts of the display range: 8-bit pictures stored wider come back exactly.
         grays = np.clip(np.floor(voi.shares * 256), 0, 255).astype(np.uint8)
         window = voi.name
-        _require_grays(samples, grays, padding, voi, modality)
+        _require_grays(samples, grays, padding, voi, modality, notes)
     else:
         if counts is None:
             counts = histogram(samples.words, form.reach)
@@ -252,8 +255,9 @@ def _require_grays(
     padding: Padding | None,
     voi: Voi,
     modality: Modality,
+    notes: list[str],
 ) -> None:
-    """Refuse a window or VOI LUT that lies outside of the picture.
+    """Refuse a window or VOI LUT that lies outside of the picture; a note where it is too wide.
 
     Raises:
         ImageError: it paints nearly all of a picture that has contrast in one gray.
@@ -266,12 +270,15 @@ def _require_grays(
         return
     shown = np.bincount(grays[words], minlength=256)
     used = np.flatnonzero(shown)
-    if shown.max() <= ONE_GRAY * len(words) and used[-1] - used[0] >= FEWEST_GRAYS:
-        return
+    grays_apart = int(used[-1] - used[0])
+    one_gray = shown.max() > ONE_GRAY * len(words) or grays_apart < FEWEST_GRAYS
     values = modality.values[words]
     low, high = float(values.min()), float(values.max())
-    if high - low >= FEWEST_GRAYS:
+    reach = f"{voi.name}, of values from {low:g} to {high:g}"
+    if one_gray and high - low >= FEWEST_GRAYS:
         raise ImageError(
-            f"its {voi.kind} shows one gray: {voi.name}, of values from {low:g} to {high:g}: "
+            f"its {voi.kind} shows one gray: {reach}: "
             "export it with a window that shows the picture"
         )
+    if grays_apart < FEW_GRAYS <= high - low:
+        notes.append(f"shows no more than {grays_apart + 1} grays by its {voi.kind}: {reach}")

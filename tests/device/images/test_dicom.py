@@ -202,11 +202,11 @@ def test_lut_data_in_big_endian_words() -> None:
 
 def test_a_voi_lut_is_held_at_its_ends() -> None:
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    data = dicom(ramp, 8, VOILUTSequence=[lut([10, 20, 30], 100, 8), lut([0], 0, 8)])
+    data = dicom(ramp, 8, VOILUTSequence=[lut([10, 80, 150], 100, 8), lut([0], 0, 8)])
     image = read(data)
     assert (image.pixels.ravel()[:101] == 10).all()
-    assert image.pixels.ravel()[101] == 20
-    assert (image.pixels.ravel()[102:] == 30).all()
+    assert image.pixels.ravel()[101] == 80
+    assert (image.pixels.ravel()[102:] == 150).all()
     assert image.warnings == ("offers 2 windows: the first was used",)
 
 

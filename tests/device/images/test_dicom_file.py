@@ -74,6 +74,18 @@ def test_a_meta_header_without_transfer_syntax(named: str | None, syntax: str) -
     assert names[syntax] in image.facts["transfer_syntax"]
 
 
+@pytest.mark.parametrize("meta_syntax", [IMPLICIT, BIG_ENDIAN])
+def test_a_meta_header_in_another_encoding(meta_syntax: str) -> None:
+    syntax = Written(meta_syntax).element(0x00020010, "UI", EXPLICIT)
+    shows_the_picture(PREAMBLE + syntax + data_set(TWELVE, 12))
+
+
+@pytest.mark.parametrize("length", [0, 4, 1000])
+def test_a_wrong_length_of_the_meta_header(length: int) -> None:
+    body = meta(EXPLICIT)[12:] + data_set(TWELVE, 12)
+    shows_the_picture(PREAMBLE + Written().element(0x00020000, "UL", length) + body)
+
+
 @pytest.mark.parametrize(("named", "real"), [(EXPLICIT, IMPLICIT), (IMPLICIT, EXPLICIT)])
 def test_the_bytes_know_better_than_the_meta_header(named: str, real: str) -> None:
     shows_the_picture(part10(data_set(TWELVE, 12, real), named))

@@ -98,6 +98,15 @@ def test_a_window_outside_of_the_picture_is_told(center: str, width: str, photom
     assert line.startswith(f"{expected}from 12000 to 37500")
 
 
+def test_a_window_that_is_far_too_wide_is_told() -> None:
+    image = read(written(TWELVE, 16, WindowCenter="32768", WindowWidth="65536"))
+    (warning,) = image.warnings
+    assert warning == (
+        "shows no more than 16 grays by its window: center 32768, width 65536, LINEAR, "
+        "of values from 0 to 4080"
+    )
+
+
 def test_letters_do_not_hide_that_a_window_lies_outside() -> None:
     stored = WIDE * 100 + 12_000
     stored[0, :10] = 3000
