@@ -29,6 +29,8 @@ from .mutations import Mutant, mutant
 BATCH: Final = 500
 SECONDS: Final = 20
 MEGABYTES: Final = 600
+OURS: Final = "edge-cxr: "
+"""Begins every line that the command itself says on standard error."""
 
 
 class Outcome(NamedTuple):
@@ -121,18 +123,38 @@ def _one_run(folder: str, names: Sequence[str]) -> Iterator[tuple[str, Outcome]]
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
         told = errors.read().decode("utf-8", "backslashreplace").splitlines()
-    stray = [number for number, line in enumerate(told) if not line.startswith("edge-cxr: ")]
+    stray = next((i for i, line in enumerate(told) if not line.startswith(OURS)), None)
     if fault:
         fault += f" (exit code {process.returncode}): {told[-1] if told else 'nothing said'}"
     elif usage.ru_maxrss >> 10 > MEGABYTES:  # what it started counts: a codec has its own process
         fault = f"or one before it makes a codec take {usage.ru_maxrss >> 10} MB"
-    elif stray:
-        fault = f"prints, it or one before it: {told[stray[0]]}"
-        name = next((n for n in names if f"/{n}: " in "".join(told[stray[0] + 1 :][:1])), name)
+    elif stray is not None:
+        fault = f"prints: {told[stray]}"
+        name = _printer(folder, names, told, stray)
     elif process.returncode not in (0, 3):
         fault = f"exit code {process.returncode}"
     if fault:
         yield name, Outcome("none", fault[:400])
+
+
+def _printer(folder: str, names: Sequence[str], told: Sequence[str], stray: int) -> str:
+    """The file that a line of others on standard error is about.
+
+    It lies between two that the command itself complained of; alone, it prints again.
+    """
+    places = {f"{OURS}{folder}/{name}: ": place for place, name in enumerate(names)}
+
+    def place(line: str) -> int | None:
+        return next((at for start, at in places.items() if line.startswith(start)), None)
+
+    before = [at for at in map(place, told[:stray]) if at is not None]
+    after = [at for at in map(place, told[stray:]) if at is not None]
+    between = names[(before[-1] + 1 if before else 0) : (after[0] + 1 if after else None)]
+    for name in between if len(names) > 1 else ():
+        alone = {name: Path(folder, name).read_bytes()}
+        if any(outcome.fault for _, outcome in answered(alone)):
+            return name
+    return between[-1] if between else names[-1]
 
 
 def _megabytes(process: int, before: int) -> int:
