@@ -213,7 +213,7 @@ def in_black(picture: Picture) -> Picture:
 def padded(
     stored: Samples, outside: NDArray[np.bool_], made: Any, last: int | None = None
 ) -> bytes:
-    """With `stored` as pixels, padded by the lowest value of its type, or by 0 to `last` in turn.
+    """`stored` as pixels, padded by the lowest value of its type, or by those from it to `last`.
 
     Args:
         stored: H×W.
@@ -233,15 +233,16 @@ def padded(
     return written(made)
 
 
-def padded_signed(picture: Picture) -> bytes:
+def padded_signed(picture: Picture, last: int | None = None) -> bytes:
     stored = deep(picture, 12).astype(np.int16)
-    return padded(stored, margins(picture), dataset(stored, 16))
+    return padded(stored, margins(picture), dataset(stored, 16), last)
 
 
-def padded_inverted(picture: Picture, last: int | None = None) -> bytes:
+def padded_inverted(picture: Picture) -> bytes:
+    """Padding that would be white: its value is not at the dark end, where the standard has it."""
     stored = 4095 - deep(picture, 12)
     made = dataset(stored, 12, PhotometricInterpretation="MONOCHROME1", **WINDOW)
-    return padded(stored, margins(picture), made, last)
+    return padded(stored, margins(picture), made)
 
 
 def in_syntax(picture: Picture, syntax: str) -> bytes:
@@ -415,8 +416,8 @@ FORMS: Final = (
         exact=False,
     ),
     Form("padding -32768, signed 16 bits", padded_signed, seen=in_black),
+    Form("padding -32768 to -32763", partial(padded_signed, last=-32763), seen=in_black),
     Form("padding 0, MONOCHROME1", padded_inverted, seen=in_black),
-    Form("padding 0 to 5, MONOCHROME1", partial(padded_inverted, last=5), seen=in_black),
     Form("VOI LUT of 12 bits", partial(voi_lut, bits=12, called=12)),
     Form("VOI LUT of 16 bits", partial(voi_lut, bits=16, called=16)),
     Form("VOI LUT of 12 bits called 16", partial(voi_lut, bits=12, called=16)),

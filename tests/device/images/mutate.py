@@ -39,10 +39,12 @@ class Outcome(NamedTuple):
     Attributes:
         kind: of the answer, in words that are the same for all of its kind.
         fault: what is wrong with the answer, or with there being none; None where nothing is.
+        megabytes: the most that the command has held until then.
     """
 
     kind: str
     fault: str | None = None
+    megabytes: int = 0
 
 
 def judged(line: str) -> Outcome:
@@ -117,7 +119,7 @@ def _one_run(folder: str, names: Sequence[str]) -> Iterator[tuple[str, Outcome]]
             if fault:
                 process.kill()
                 break
-            yield name, judged(line.decode("utf-8", "backslashreplace"))
+            yield name, judged(line.decode("utf-8", "backslashreplace"))._replace(megabytes=peak)
         process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -174,20 +176,21 @@ class Fault(NamedTuple):
     what: str
 
 
-def run(seed: int, number: int) -> tuple[Counter[str], list[Fault]]:
-    """What became of so many damaged files: how many of each kind, and the faults."""
+def run(seed: int, number: int) -> tuple[Counter[str], list[Fault], int]:
+    """So many damaged files: how many answers of each kind, the faults, and megabytes at most."""
     files = corpus()
     kinds: Counter[str] = Counter()
-    faults = []
+    faults, peak = [], 0
     for start in range(0, number, BATCH):
         some = [mutant(seed, i, sorted(files)) for i in range(start, min(start + BATCH, number))]
         by_name = {f"{each.number:06d}": each for each in some}
         data = {name: each.data(files) for name, each in by_name.items()}
         for name, outcome in answered(data):
             kinds[outcome.kind] += 1
+            peak = max(peak, outcome.megabytes)
             if outcome.fault:
                 faults.append(Fault(by_name[name], outcome.fault))
-    return kinds, faults
+    return kinds, faults, peak
 
 
 def least(fault: Fault, files: dict[str, bytes]) -> Fault:
@@ -224,10 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
     asked = parser.parse_args(arguments)
-    kinds, faults = run(asked.seed, asked.number)
+    kinds, faults, peak = run(asked.seed, asked.number)
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}")
-    print(f"{sum(kinds.values())} answers, {len(faults)} faults")
+    print(f"{sum(kinds.values())} answers, {len(faults)} faults; {peak} MB at most")
     for fault in faults[:20]:
         print(f"{fault.mutant} {fault.what}")
     if asked.keep and faults:
