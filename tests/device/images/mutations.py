@@ -362,7 +362,13 @@ def dicom_value(random: Random, data: bytes) -> bytes:
 
 
 def dicom_vr(random: Random, data: bytes) -> bytes:
-    return _with_element(random, data, lambda each: each._replace(vr=random.choice(VRS)))
+    """Another VR, with the value as it is or with next to none."""
+
+    def change(element: Element) -> Element:
+        value = random.choice((element.value, element.value, b"", b" "))
+        return element._replace(vr=random.choice(VRS), value=value)
+
+    return _with_element(random, data, change)
 
 
 def dicom_length(random: Random, data: bytes) -> bytes:
