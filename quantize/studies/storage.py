@@ -26,6 +26,7 @@ Samples = NDArray[Any]
 
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
 IMPLICIT: Final = "1.2.840.10008.1.2"
+DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 JPEG_2000: Final = "1.2.840.10008.1.2.4.90"
 RLE: Final = "1.2.840.10008.1.2.5"
@@ -401,6 +402,7 @@ FORMS: Final = (
     Form("DICOM, 16 bits", partial(unsigned, bits=16)),
     Form("DICOM, implicit VR", partial(in_syntax, syntax=IMPLICIT)),
     Form("DICOM, big endian", partial(in_syntax, syntax=BIG_ENDIAN)),
+    Form("DICOM, deflated", partial(in_syntax, syntax=DEFLATED)),
     Form("DICOM without preamble", without_preamble),
     Form("MONOCHROME1, 12 bits", inverted),
     Form("MONOCHROME1, 12 bits, window", partial(inverted, **WINDOW)),

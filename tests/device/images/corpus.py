@@ -23,9 +23,11 @@ WINDOW: Final = {"WindowCenter": 2048, "WindowWidth": 4096}
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
+DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 GDCM: Final = (
     *("JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "JPEGLSLossless", "JPEG2000Lossless"),
+    "JPEGExtendedProcess2_4",
 )
 
 
@@ -104,6 +106,7 @@ def _dicoms() -> Iterator[tuple[str, bytes]]:
     yield "voi-lut-implicit.dcm", dicom(TWELVE, 12, IMPLICIT, VOILUTSequence=[_table(4)])
     yield "modality-lut.dcm", _modality_lut()
     yield "sigmoid.dcm", dicom(TWELVE, 12, **WINDOW, VOILUTFunction="SIGMOID")
+    yield "deflated.dcm", dicom(TWELVE, 12, DEFLATED, **WINDOW)
     body = dicom(TWELVE, 12, IMPLICIT, **WINDOW)
     yield "no-preamble.dcm", body[body.index(b"\x08\0\x16\0") :]
 
