@@ -27,7 +27,6 @@ DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 GDCM: Final = (
     *("JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "JPEGLSLossless", "JPEG2000Lossless"),
-    "JPEGExtendedProcess2_4",
 )
 
 
