@@ -69,8 +69,13 @@ def plain(picture: Picture) -> bytes:
 
 
 def deep(picture: Picture, bits: int) -> NDArray[np.uint16]:
-    """The same in so many bits, 9 to 16: each gray level becomes the middle of its share."""
-    return (picture.astype(np.uint16) << (bits - 8)) + np.uint16(1 << (bits - 9))
+    """The same in so many bits, 9 to 16, the further ones filled with noise as a detector's are.
+
+    The upper 8 of the bits are the picture, so that no gray level changes.
+    """
+    further = bits - 8
+    noise = np.random.default_rng(0).integers(0, 1 << further, picture.shape, np.uint16)
+    return (picture.astype(np.uint16) << further) + noise
 
 
 # DICOM
@@ -322,6 +327,11 @@ def deep_png(picture: Picture, bits: int, first: int = 0) -> bytes:
     return encoded(deep(picture, bits) + np.uint16(first), "PNG", compress_level=1)
 
 
+def widened_png(picture: Picture, factor: int) -> bytes:
+    """8 bits in 16, as programs write them that know no detector."""
+    return encoded(picture.astype(np.uint16) * np.uint16(factor), "PNG", compress_level=1)
+
+
 def corner(picture: Picture) -> NDArray[np.bool_]:
     """Where a marker is burned in."""
     marked = np.zeros(picture.shape, bool)
@@ -376,22 +386,17 @@ def tiff(*pages: Page) -> bytes:
     return bytes(out)
 
 
-def wide(picture: Picture) -> NDArray[np.uint16]:
-    """All of 16 bits."""
-    return picture.astype(np.uint16) * np.uint16(257)
-
-
 def white_is_zero(picture: Picture) -> bytes:
-    return tiff(Page(65_535 - wide(picture), {262: [0]}))
+    return tiff(Page(65_535 - deep(picture, 16), {262: [0]}))
 
 
 def planar(picture: Picture) -> bytes:
-    return tiff(Page(np.stack([wide(picture)] * 3)))
+    return tiff(Page(np.stack([deep(picture, 16)] * 3)))
 
 
 def thumbnail_first(picture: Picture) -> bytes:
     """The first page says by NewSubfileType that it is a reduced copy of another."""
-    return tiff(Page(np.ascontiguousarray(picture[::4, ::4]), {254: [1]}), Page(wide(picture)))
+    return tiff(Page(np.ascontiguousarray(picture[::4, ::4]), {254: [1]}), Page(deep(picture, 16)))
 
 
 FORMS: Final = (
@@ -433,7 +438,10 @@ FORMS: Final = (
     Form("JPEG 2000 Lossless", jpeg_2000),
     Form("JPEG Lossless", partial(by_gdcm, syntax="JPEGLosslessProcess14_1")),
     Form("JPEG-LS Lossless", partial(by_gdcm, syntax="JPEGLSLossless")),
-    Form("PNG, 16 bits", lambda picture: encoded(wide(picture), "PNG")),
+    Form("PNG, 8 bits twice in 16", partial(widened_png, factor=257)),
+    Form("PNG, 8 bits times 16", partial(widened_png, factor=16)),
+    Form("PNG, 8 of 16 bits", partial(widened_png, factor=1)),
+    Form("PNG, 16 bits", partial(deep_png, bits=16)),
     Form("PNG, 12 of 16 bits", partial(deep_png, bits=12)),
     Form("PNG, 13 of 16 bits", partial(deep_png, bits=13), exact=False),
     Form("PNG, 14 of 16 bits", partial(deep_png, bits=14)),
@@ -450,7 +458,7 @@ FORMS: Final = (
         for bits in (12, 13, 14, 15)
     ),
     Form("TIFF, 8 bits", lambda picture: tiff(Page(picture))),
-    Form("TIFF, 16 bits", lambda picture: tiff(Page(wide(picture)))),
+    Form("TIFF, 16 bits", lambda picture: tiff(Page(deep(picture, 16)))),
     Form("TIFF, 16 bits, white is zero", white_is_zero),
     Form("TIFF, 16 bits, colour in planes", planar),
     Form("TIFF, thumbnail first", thumbnail_first),

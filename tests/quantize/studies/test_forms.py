@@ -25,12 +25,12 @@ from quantize.studies.storage import (
     Form,
     Page,
     Picture,
+    deep,
     encoded,
     plain,
     tiff,
     unsigned,
     voi_lut,
-    wide,
 )
 from train.cache import Cached
 
@@ -117,16 +117,15 @@ def test_every_form_comes_back_as_its_picture_or_with_a_word(form: Form) -> None
 
 def test_other_readers_see_the_same_in_the_forms_that_nobody_doubts() -> None:
     """Pillow reads the TIFFs, pydicom the tables."""
-    page = Page(np.stack([wide(PICTURE)] * 3))
+    page = Page(np.stack([deep(PICTURE, 16)] * 3))
     with Image.open(io.BytesIO(tiff(Page(PICTURE), page))) as image:
         np.testing.assert_array_equal(np.asarray(image), PICTURE)
         assert image.n_frames == 2
     whole = dcmread(io.BytesIO(voi_lut(PICTURE, bits=16, called=16)))
     shown = apply_voi_lut(pixel_array(whole), whole)
     np.testing.assert_array_equal(shown >> 8, PICTURE)
-    deep = encoded(wide(PICTURE), "PNG")
-    with Image.open(io.BytesIO(deep)) as image:
-        np.testing.assert_array_equal(np.asarray(image), wide(PICTURE))
+    with Image.open(io.BytesIO(encoded(deep(PICTURE, 16), "PNG"))) as image:
+        np.testing.assert_array_equal(np.asarray(image), deep(PICTURE, 16))
 
 
 def test_no_two_forms_share_a_name_or_a_file() -> None:
