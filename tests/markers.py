@@ -61,7 +61,7 @@ SLOW: Final = (
     "tests/device/cli/test_doctor.py",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",
-    "tests/device/images/test_mutations.py::test_every_damaged_file_is_answered_in_words",
+    "tests/device/images/test_mutations.py",
     "tests/device/inspection/test_doctor.py",
     "tests/device/performance/test_benchmark.py",
     "tests/device/performance/test_compare.py::"

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,10 @@ from ..messages import python_in
 from .corpus import corpus
 from .mutations import Mutant, mutant
 
+COMMAND: Final = (
+    *(sys.executable, "-m", "edge_app", "classify", "--json"),
+    *("--model", "cxr-cnn28", "--workers", "1"),
+)
 BATCH: Final = 500
 SECONDS: Final = 20
 MEGABYTES: Final = 600
@@ -99,26 +104,23 @@ def answered(files: dict[str, bytes]) -> Iterator[tuple[str, Outcome]]:
 
 def _one_run(folder: str, names: Sequence[str]) -> Iterator[tuple[str, Outcome]]:
     """Up to the file that ends the command, if there is one."""
-    command = [sys.executable, "-m", "edge_app", "classify", "--model", "cxr-cnn28", "--json"]
     fault, peak, name = "", 0, names[0]
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [*command, "--workers", "1", folder], stdout=subprocess.PIPE, stderr=errors
-        )
+        process = subprocess.Popen([*COMMAND, folder], stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
-        for name in names:
-            ready, _, _ = select.select([process.stdout], [], [], SECONDS)
-            line = process.stdout.readline() if ready else b""
+        for name, line in zip(names, _lines(process.stdout.fileno()), strict=False):
             peak = _megabytes(process.pid, peak)
-            if not ready:
+            if line is None:
                 fault = f"takes more than {SECONDS} s"
             elif not line:
                 fault = "ends the command"
             elif peak > MEGABYTES:
                 fault = f"makes the command take {peak} MB"
             if fault:
-                process.kill()
+                if line != b"":  # `process.kill` would take the status
+                    os.kill(process.pid, signal.SIGKILL)
                 break
+            assert line is not None
             yield name, judged(line.decode("utf-8", "backslashreplace"))._replace(megabytes=peak)
         process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)
@@ -137,6 +139,18 @@ def _one_run(folder: str, names: Sequence[str]) -> Iterator[tuple[str, Outcome]]
         fault = f"exit code {process.returncode}"
     if fault:
         yield name, Outcome("none", fault[:400])
+
+
+def _lines(pipe: int) -> Iterator[bytes | None]:
+    """Lines from a pipe; an empty one at its end, None where none comes for too long."""
+    pending = b""
+    while select.select([pipe], [], [], SECONDS)[0]:
+        data = os.read(pipe, 1 << 16)
+        if not data:
+            yield b""
+        *lines, pending = (pending + data).split(b"\n")
+        yield from lines
+    yield None
 
 
 def _printer(folder: str, names: Sequence[str], told: Sequence[str], stray: int) -> str:

@@ -13,6 +13,7 @@ from .mutations import OF_FORMAT, Mutant, mutant
 pytest.importorskip("pydicom", reason="the dicom extra is not installed")
 pytest.importorskip("gdcm", reason="python-gdcm is not installed")
 
+from . import mutate
 from .corpus import corpus
 from .mutate import answered, judged
 
@@ -74,6 +75,44 @@ def test_every_format_is_among_the_damaged(files: dict[str, bytes]) -> None:
 def test_what_is_no_answer_is_a_fault(line: str, expected: str) -> None:
     fault = judged(line).fault
     assert fault is not None
+    assert expected in fault
+
+
+STAND_IN = """
+import os, sys
+for name in sorted(os.listdir(sys.argv[1])):
+    exec(open(os.path.join(sys.argv[1], name)).read())
+"""
+GOOD = """print('{"findings": [1], "warnings": []}', flush=True)"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        (GOOD, None),
+        ("os.abort()", "ends the command (exit code -6)"),
+        ("sys.exit('out of words')", "ends the command (exit code 1): out of words"),
+        ("import time; time.sleep(60)", "takes more than 5 s"),
+        (f"import time; time.sleep(0.3); held = b'1' * (700 << 20); {GOOD}", "take 7"),
+        (f"sys.stderr.write('a codec speaks'); {GOOD}", "prints: a codec speaks"),
+        ("print('KeyError', flush=True)", "is no JSON: KeyError"),
+    ],
+)
+def test_a_command_that_fails_is_told_with_its_file_and_goes_on(
+    what: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that does what stands in each file takes the command's place."""
+    monkeypatch.setattr(mutate, "COMMAND", (sys.executable, "-c", STAND_IN))
+    monkeypatch.setattr(mutate, "SECONDS", 5 if "60" in what else 60)
+    told = list(answered({"a": GOOD.encode(), "b": what.encode(), "c": GOOD.encode()}))
+    faults = [(name, outcome.fault) for name, outcome in told if outcome.fault]
+    assert {name for name, _ in told} == {"a", "b", "c"}
+    if expected is None:
+        assert faults == []
+        return
+    [(name, fault)] = faults
+    assert name == "b"
     assert expected in fault
 
 
