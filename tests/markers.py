@@ -62,6 +62,7 @@ SLOW: Final = (
     "tests/device/evaluation/test_evaluate.py::test_any_number_of_workers_writes_the_same_report",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",
+    "tests/device/images/test_mutations.py",
     "tests/device/inspection/test_doctor.py",
     "tests/device/model/test_shrunk.py::test_a_synthetic_radiograph_keeps_its_scores",
     "tests/device/performance/test_benchmark.py",
