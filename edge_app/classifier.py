@@ -198,6 +198,7 @@ class Classifier:
             "model": {
                 "name": self.model.name,
                 "sha256": self.model.sha256,
+                "digest": self.model.digest,
                 "dtype": self.model.manifest["input"]["dtype"],
             },
             "operating_point": self.points.name,

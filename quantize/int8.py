@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
-from edge_app.model.model_file import dequantize
+from edge_app.model.outputs import dequantize
 from edge_app.model.preprocess import quantized
 from quantize.convert import calibration_rows, to_int8
 from quantize.package import tensors

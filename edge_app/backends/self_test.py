@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_app.backends.protocol import Session
 from edge_app.core.errors import ModelError
+from edge_app.model.golden import check_answers
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,17 @@ def measure(session: Session, count: int | None = None) -> SelfTest:
 
 
 def self_test(session: Session) -> SelfTest:
-    """Run every golden vector.
+    """Run every golden vector, and hold what is made of the golden outputs to what it should be.
 
     Raises:
-        ModelError: an output is further off than the manifest allows.
+        ModelError: an output is further off than the manifest allows, or a score or a decision is
+            not the one that the model was saved with.
     """
     result = measure(session)
     if not result.passed:
         raise ModelError(f"{session.model.path}: {result.failure(session.where)}")
+    try:
+        check_answers(session.model.manifest, session.model.golden)
+    except ModelError as error:
+        raise ModelError(f"{session.model.path}: {error}") from None
     return result

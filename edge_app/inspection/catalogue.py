@@ -23,6 +23,8 @@ from edge_app.model.model_file import ModelFile, read
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Input, Output
 
+AS_SAVED = "all parts, scores and decisions as they were saved"
+AS_STATED = "network and tensors as stated; nothing covers the manifest: save the model file anew"
 EXCLUSIVE = "exclusive: just one of the labels applies, and their scores add up to 1"
 
 
@@ -87,6 +89,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("created", manifest["created"]),
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
+        ("digest", f"{model.digest or 'none'}, over all parts"),
         *_compiled(model),
         *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
@@ -161,7 +164,7 @@ def verify(paths: Sequence[Path], options: BackendOptions, as_json: bool) -> int
             complain(answer["error"])
         elif not as_json:
             print(
-                f"{answer['name']}: digest, manifest and tensors as stated; {answer['vectors']} "
+                f"{answer['name']}: {answer['parts']}; {answer['vectors']} "
                 f"golden vectors off by at most {answer['off']:g} {answer['unit']} "
                 f"(allowed {answer['tolerance']:g}) with {answer['runtime']}"
             )
@@ -191,6 +194,8 @@ def verified(path: Path, options: BackendOptions, again: bool = False) -> dict[s
         "ok": True,
         "name": model.name,
         "sha256": model.sha256,
+        "digest": model.digest,
+        "parts": AS_SAVED if model.digest else AS_STATED,
         "vectors": len(model.golden.inputs),
         "off": max(result.logits, result.map),
         "unit": result.unit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zipfile
 import zlib
@@ -16,7 +17,11 @@ LABELS: Final = "labels.txt"
 GOLDEN_INPUT: Final = "golden/input.bin"
 GOLDEN_LOGITS: Final = "golden/logits.bin"
 GOLDEN_MAP: Final = "golden/map.bin"
+GOLDEN_ANSWERS: Final = "golden/answers.json"
 CHECK: Final = "input_check.bin"
+SUMS: Final = "SHA256SUMS"
+FLATBUFFER: Final = "flatbuffer"
+"""Stands in `SUMS` for the bytes in front of the ZIP."""
 
 REQUIRED: Final = frozenset((MANIFEST, LABELS, GOLDEN_INPUT, GOLDEN_LOGITS))
 BACKEND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -71,7 +76,7 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
     except BROKEN_ZIP as error:
         raise ModelError(f"its ZIP is damaged: {error}") from None
     names = archive.namelist()
-    known = {*REQUIRED, GOLDEN_MAP, CHECK, old_member}
+    known = {*REQUIRED, GOLDEN_MAP, GOLDEN_ANSWERS, CHECK, SUMS, old_member}
     strange = sorted(name for name in set(names) - known if backend_of(name) is None)
     if strange:
         raise ModelError(f"its ZIP holds a member that does not belong there: {strange[0]!r}")
@@ -79,6 +84,33 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
         absent = sorted(REQUIRED - set(names)) or ["a second member of one name"]
         raise not_whole(absent[0])
     return {info.filename: _member(archive, info) for info in archive.infolist()}
+
+
+def sums(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
+    """The digests of all that makes a model file, in the form of `sha256sum`."""
+    parts = {FLATBUFFER: flatbuffer, **members}
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in parts.items())
+    return "".join(sorted(lines)).encode()
+
+
+def check_sums(flatbuffer: bytes, members: Mapping[str, bytes]) -> None:
+    """Hold a model file to its digests, if it has any: files of earlier versions have none.
+
+    Raises:
+        ModelError: a part is not what the file was saved with.
+    """
+    if SUMS not in members:
+        return
+    others = {name: data for name, data in members.items() if name != SUMS}
+    stated, found = members[SUMS], sums(flatbuffer, others)
+    if stated == found:
+        return
+    there = set(stated.decode("utf-8", "replace").splitlines())
+    odd = [line.partition("  ")[2] for line in found.decode().splitlines() if line not in there]
+    what = odd[0] if odd else SUMS
+    raise ModelError(
+        f"{what} is not what the model was saved with: damaged or edited, copy the file again"
+    )
 
 
 def not_whole(what: str) -> ModelError:

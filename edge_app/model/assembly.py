@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from edge_app.model import archive
 from edge_app.model import manifest as manifests
-from edge_app.model.golden import Golden
+from edge_app.model.golden import Golden, answers
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
 
 
 def restated(
@@ -65,4 +68,7 @@ def whole(
     members |= {archive.compiled_member(name): data for name, data in compiled.items()}
     if check_weights is not None:
         members[archive.CHECK] = check_weights
+    told = [answer.as_dict() for answer in answers(cast("Manifest", manifest), golden)]
+    members[archive.GOLDEN_ANSWERS] = json.dumps(told, indent=1).encode()
+    members[archive.SUMS] = archive.sums(flatbuffer, members)
     return archive.append(flatbuffer, members)

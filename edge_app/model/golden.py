@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from numpy.typing import NDArray
+
+from edge_app.core import strict_json
+from edge_app.core.errors import ModelError
+from edge_app.model.calibration import calibrated
+from edge_app.model.decisions import Decisions
+from edge_app.model.labels import Labels
+from edge_app.model.operating_points import chosen
+from edge_app.model.outputs import real
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
+
+DIGITS: Final = 9
+"""Of a stored probability: fewer than two processors' exponential functions differ in."""
 
 
 class Golden(NamedTuple):
@@ -14,8 +28,101 @@ class Golden(NamedTuple):
         inputs: K×height×width×channels.
         logits: K×L, of the model's L labels.
         maps: K×h×w×L; None where the model has no map.
+        answers: what was said of the logits; None in files of earlier versions.
     """
 
     inputs: NDArray[Any]
     logits: NDArray[Any]
     maps: NDArray[Any] | None
+    answers: tuple[GoldenAnswer, ...] | None = None
+
+
+class GoldenAnswer(NamedTuple):
+    """The end of the way: what is said of a golden vector at the default operating points.
+
+    Attributes:
+        scores: L probabilities.
+        above: L decisions; None without a threshold.
+        overall: the probability that the image is not normal; None where the labels do not tell.
+        flagged: the decision on it; None without a threshold.
+    """
+
+    scores: tuple[float, ...]
+    above: tuple[bool | None, ...]
+    overall: float | None
+    flagged: bool | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**self._asdict()}
+
+    def differs(self, other: GoldenAnswer) -> bool:
+        """Whether another answer says something else."""
+        pairs = zip(
+            (*self.scores, self.overall or 0.0), (*other.scores, other.overall or 0.0), strict=True
+        )
+        return (
+            self._replace(scores=(), overall=None) != other._replace(scores=(), overall=None)
+            or (self.overall is None) != (other.overall is None)
+            or any(abs(one - another) > 10**-DIGITS for one, another in pairs)
+        )
+
+
+def answers(manifest: Manifest, golden: Golden) -> tuple[GoldenAnswer, ...]:
+    """What a manifest makes of the golden logits.
+
+    Raises:
+        ModelError: they are of other labels.
+    """
+    labels = Labels.of(manifest["labels"])
+    if golden.logits.shape[1:] != (len(labels),):
+        raise ModelError(f"its golden logits are not of its {len(labels)} labels")
+    decisions = Decisions(manifest, labels, chosen(manifest, None))
+    found = []
+    for logits in real(manifest, "logits")(golden.logits):
+        scores = calibrated(logits, manifest["calibration"], manifest["head"])
+        findings, overall = decisions.of(logits, scores)
+        found.append(
+            GoldenAnswer(
+                tuple(round(each.score, DIGITS) for each in findings),
+                tuple(each.above for each in findings),
+                round(overall.probability, DIGITS) if overall else None,
+                overall.flagged if overall else None,
+            )
+        )
+    return tuple(found)
+
+
+def read_answers(data: bytes) -> tuple[GoldenAnswer, ...]:
+    """The answers in a model file's member.
+
+    Raises:
+        ModelError: it holds something else.
+    """
+    try:
+        rows = strict_json.parse(data)
+        return tuple(
+            GoldenAnswer(
+                tuple(float(score) for score in row["scores"]),
+                tuple(row["above"]),
+                None if row["overall"] is None else float(row["overall"]),
+                row["flagged"],
+            )
+            for row in rows
+        )
+    except (ValueError, KeyError, TypeError):
+        raise ModelError("the golden answers in its ZIP are damaged") from None
+
+
+def check_answers(manifest: Manifest, golden: Golden) -> None:
+    """Hold what is made of the golden logits here to what was made of them when it was saved.
+
+    Raises:
+        ModelError: a score or a decision is another.
+    """
+    if golden.answers is None:
+        return
+    found = answers(manifest, golden)
+    if len(found) != len(golden.answers) or any(
+        one.differs(stated) for one, stated in zip(found, golden.answers, strict=True)
+    ):
+        raise ModelError("its scores or decisions are not those that it was saved with")

@@ -102,6 +102,21 @@ def _check_details(stated: Manifest) -> None:
         _check_overall(stated["overall"], Labels.of(stated["labels"]), stated["head"])
     if len(stated.get("prevalence", stated["labels"])) != len(stated["labels"]):
         raise _bad("its prevalence is not for its labels")
+    _check_texts(stated)
+
+
+def _check_texts(part: object) -> None:
+    """No text of a manifest may steer a terminal that it is printed on."""
+    if isinstance(part, str):
+        if not part.replace("\n", "").isprintable():
+            raise _bad(f"{part[:40]!r} holds characters that cannot be printed")
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            _check_texts(key)
+            _check_texts(value)
+    elif isinstance(part, list):
+        for value in part:
+            _check_texts(value)
 
 
 def _bad(what: str) -> ModelError:

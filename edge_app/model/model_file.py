@@ -5,8 +5,9 @@ manifest. The ZIP holds ``manifest.json`` (see ``manifest.schema.json``), ``labe
 vectors: a few input tensors with the outputs that a reference run gave. It may hold
 ``compiled/BACKEND.tflite``: the same network compiled for an accelerator, with the same inputs and
 outputs, so that one file runs on either; and ``input_check.bin``, the weights of what tells
-radiographs from other pictures. The digests find corruption; they are no signature, and do not
-tell who made the file.
+radiographs from other pictures. ``golden/answers.json`` is what was said of the golden vectors, and
+``SHA256SUMS`` covers all parts. The digests find corruption; they are no signature, and do not tell
+who made the file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -27,15 +27,16 @@ from edge_app.core.errors import ModelError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.model import archive
 from edge_app.model import manifest as manifests
-from edge_app.model.golden import Golden
+from edge_app.model.golden import Golden, read_answers
 from edge_app.model.input_check import InputCheck, Weights
 from edge_app.model.labels import Labels
+from edge_app.model.outputs import real
 from edge_app.model.preprocess import InputSpec, ToTensor
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from edge_app.model.manifest_types import Head, Manifest, Quantization
+    from edge_app.model.manifest_types import Head, Manifest
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 MAX_FILE_BYTES: Final = 64 << 20
@@ -66,6 +67,8 @@ class ModelFile(NamedTuple):
         golden: what `self_test` compares with.
         compiled: the same network compiled for accelerators, by backend.
         check_weights: of the input check; None where the file holds none.
+        digest: SHA-256 over the digests of all parts, the manifest among them; None in files of
+            earlier versions, whose manifest nothing covers.
     """
 
     path: Path
@@ -74,6 +77,7 @@ class ModelFile(NamedTuple):
     golden: Golden
     compiled: Mapping[str, bytes] = MappingProxyType({})
     check_weights: bytes | None = None
+    digest: str | None = None
 
     @property
     def name(self) -> str:
@@ -131,12 +135,7 @@ class ModelFile(NamedTuple):
         Raises:
             KeyError: it has no such output.
         """
-        stated, spans = self.manifest["outputs"][output]["quantization"], self.manifest.get("spans")
-        if spans is None:
-            return partial(dequantize, quantization=stated)
-        slope = np.array(spans["slope"], np.float32)
-        intercept = np.array(spans["intercept"], np.float32)
-        return lambda values: dequantize(values, stated) * slope + intercept
+        return real(self.manifest, output)
 
     @property
     def logit_steps(self) -> NDArray[np.float64] | None:
@@ -160,7 +159,8 @@ class ModelFile(NamedTuple):
         Raises:
             ModelError: the parts do not make a model file.
         """
-        return assemble(**{**self._asdict(), **parts})
+        whole = {key: value for key, value in self._asdict().items() if key != "digest"}
+        return assemble(**{**whole, **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
         """Write the model file, whole or not at all, in version 2; an existing one is replaced.
@@ -186,14 +186,6 @@ class ModelFile(NamedTuple):
             ),
         )
         return self._replace(path=place)
-
-
-def dequantize(values: NDArray[Any], quantization: Quantization | None) -> NDArray[np.float32]:
-    """Stored integers → real values, scale · (stored - zero point); float32 passes."""
-    if quantization is None:
-        return values.astype(np.float32, copy=False)
-    offset = values.astype(np.float32) - np.float32(quantization["zero_point"])
-    return offset * np.float32(quantization["scale"])
 
 
 def locate(name: str) -> Path:
@@ -272,10 +264,14 @@ def parse(path: Path, data: bytes) -> ModelFile:
         raise ModelError("the flatbuffer's length is not the manifest's: truncated or changed")
     if hashlib.sha256(flatbuffer).hexdigest() != stated["sha256"]:
         raise ModelError("the flatbuffer's SHA-256 is not the manifest's: damaged, copy it again")
+    archive.check_sums(flatbuffer, members)
     names = members[archive.LABELS].decode("utf-8", "replace").splitlines()
     if names != [label["name"] for label in manifest["labels"]]:
         raise ModelError("labels.txt does not hold the manifest's labels in their order")
-    return ModelFile(path, flatbuffer, manifest, _golden(manifest, members), compiled, weights)
+    sums = members.get(archive.SUMS)
+    digest = None if sums is None else hashlib.sha256(sums).hexdigest()
+    golden = _golden(manifest, members)
+    return ModelFile(path, flatbuffer, manifest, golden, compiled, weights, digest)
 
 
 def _compiled(manifest: Manifest, members: dict[str, bytes]) -> dict[str, bytes]:
@@ -336,8 +332,11 @@ def _golden(manifest: Manifest, members: dict[str, bytes]) -> Golden:
 
     inputs = tensors(archive.GOLDEN_INPUT, [given["height"], given["width"], given["channels"]])
     logits = tensors(archive.GOLDEN_LOGITS, outputs["logits"]["shape"][1:])
+    told = members.get(archive.GOLDEN_ANSWERS)
+    answers = None if told is None else read_answers(told)
     if "map" in outputs:
-        return Golden(inputs, logits, tensors(archive.GOLDEN_MAP, outputs["map"]["shape"][1:]))
+        maps = tensors(archive.GOLDEN_MAP, outputs["map"]["shape"][1:])
+        return Golden(inputs, logits, maps, answers)
     if archive.GOLDEN_MAP in members:
         raise ModelError(f"{archive.GOLDEN_MAP} is of a map, and its manifest states none")
-    return Golden(inputs, logits, None)
+    return Golden(inputs, logits, None, answers)

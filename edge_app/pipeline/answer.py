@@ -66,10 +66,11 @@ class HeatmapAnswer(TypedDict):
 
 
 class ModelAnswer(TypedDict):
-    """Whose answer it is; the digest is that of the network."""
+    """Whose answer it is: digests of the network, and of all parts of the model file."""
 
     name: str
     sha256: str
+    digest: str | None
     dtype: str
 
 

@@ -16,8 +16,10 @@ from edge_app.classifier import Classifier
 from edge_app.core.errors import ImageError
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.model_file import ModelFile
+from edge_app.model.operating_points import per_label
 from edge_app.pipeline.reader import read_given
 from edge_app.pipeline.route import score_all, unbroken
+from edge_app.pipeline.scorers import classified
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from quantize.studies.storage import FORMS, Form, Picture, plain
@@ -46,7 +48,7 @@ class Seen(NamedTuple):
 
 def seen(classifier: Classifier, source: object, image: Radiograph) -> Seen:
     """The scorer of the study."""
-    findings = classifier.classify(image)
+    _, findings = classified(classifier, source, image)
     resized = classifier.resized(image.picture)
     return Seen(resized, tuple(each.above for each in findings.findings), findings.warnings)
 
@@ -121,7 +123,8 @@ def forms(
         console: for progress.
         registered: the forms.
     """
-    classifier = Classifier(model)
+    # Each label's own decision: an image-level point would hide most of them.
+    classifier = Classifier(model, per_label(model.manifest["default_operating_point"]))
     places = np.unique(np.linspace(0, len(cached) - 1, min(images, len(cached))).astype(int))
     pictures = [np.asarray(cached.images[cached.rows[place]]) for place in places]
     references: dict[Callable[[Picture], Picture], list[Seen]] = {}

@@ -49,7 +49,13 @@ def test_json_of_one_image_holds_what_a_result_needs_to_be_trusted(
     answer = json.loads(run("classify", "--json", picture).stdout)
     model = read(cnn28)
     assert [label for label, _ in scores(answer)] == list(LABELS)
-    assert answer["model"] == {"name": model.name, "sha256": model.sha256, "dtype": "int8"}
+    assert model.digest is not None
+    assert answer["model"] == {
+        "name": model.name,
+        "sha256": model.sha256,
+        "digest": model.digest,
+        "dtype": "int8",
+    }
     assert answer["preprocessing"]["height"] == 28
     assert answer["operating_point"] == "one-in-ten"
     assert answer["label_operating_point"] == "balanced"
