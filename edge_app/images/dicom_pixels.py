@@ -175,10 +175,13 @@ def _native(file: DicomFile, rows: int, columns: int, allocated: int) -> NDArray
             f"its pixel data has {len(file.pixels)} bytes, the {columns}x{rows} pixels of "
             f"{allocated} bits that it declares take {needed}"
         )
-    words = np.frombuffer(file.pixels, f"{'<' if file.little_endian else '>'}u{size}")
     if size == 1 and not file.little_endian and file.header.data("PixelData")[1] == "OW":
-        words = words[: len(words) & ~1].reshape(-1, 2)[:, ::-1].reshape(-1)
-    words = words[: rows * columns].reshape(rows, columns)
+        pairs = np.frombuffer(file.pixels[: len(file.pixels) & ~1], np.uint8).reshape(-1, 2)
+        words = pairs[:, ::-1].reshape(-1)[: rows * columns]
+    else:
+        order = "<" if file.little_endian else ">"
+        words = np.frombuffer(file.pixels, f"{order}u{size}", count=rows * columns)
+    words = words.reshape(rows, columns)
     return words.astype(words.dtype.newbyteorder("="), copy=False)
 
 

@@ -129,15 +129,19 @@ def grays_in_use(
     present = np.flatnonzero(per_level) + first
     core = _without_ends_apart(present, levels.container)
     low, high = int(core[0]), int(core[-1])
+    per_level[: low - first] = per_level[high - first + 1 :] = 0
+    darkest, brightest = (level + first for level in middle(per_level.astype(np.int64)))
+    if levels.signed and low < 0 <= darkest:
+        low = 0  # a little noise below what would be unsigned
     window = usual_range(low, high, levels, halved=len(core) < len(present))
-    if window != usual_range(int(present[0]), int(present[-1]), levels):
+    if len(core) < len(present) and window != usual_range(
+        int(present[0]), int(present[-1]), levels
+    ):
         ends = " and ".join(str(end) for end in sorted({*present.tolist()} - {*core.tolist()}))
         notes.append(f"has pixels of {ends} that stand apart from {low}..{high}: not windowed to")
     if window.bits < bits:
         to_what = "them" if window.first == first else str(window)
         notes.append(f"uses {window.bits} of its {bits} bits: windowed to {to_what}")
-    per_level[: low - first] = per_level[high - first + 1 :] = 0
-    darkest, brightest = (level + first for level in middle(per_level.astype(np.int64)))
     if _lacks_contrast(darkest, brightest, window, levels):
         text = f"{darkest}..{brightest} (narrowed: low contrast)"
         notes.append(f"has little contrast at {window.bits} bits: windowed to {text}")

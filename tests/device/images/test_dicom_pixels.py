@@ -16,6 +16,7 @@ from PIL import Image
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
     ATTRIBUTES,
+    BIG_ENDIAN,
     EXPLICIT,
     JPEG_2000,
     JPEG_BASELINE,
@@ -110,6 +111,21 @@ def test_pixel_data_of_another_size_than_declared() -> None:
     assert "its pixel data has 6240 bytes, the 65x48 pixels of 8 bits" in refusal(
         bytes_called_words
     )
+
+
+def test_an_odd_number_of_bytes() -> None:
+    tag_and_representation = struct.pack("<HH2sH", 0x7FE0, 0x0010, b"OW", 0)
+    head, longer = (
+        tag_and_representation + struct.pack("<I", TWELVE.nbytes + more) for more in (0, 1)
+    )
+    assert near(written(TWELVE, 12).replace(head, longer) + b"\0") == ()
+
+
+def test_8_bits_in_big_endian_words() -> None:
+    """PS3.5 A.3: two samples of 8 bits to a word, the first one in its lower byte."""
+    swapped = np.pad(PICTURE.ravel(), (0, PICTURE.size % 2)).reshape(-1, 2)[:, ::-1].tobytes()
+    assert near(written(PICTURE, 8, BIG_ENDIAN, PixelData=swapped)) == ()
+    assert near(written(PICTURE, 8, BIG_ENDIAN, PixelData=("OB", PICTURE.tobytes()))) == ()
 
 
 @pytest.mark.parametrize("value", [b"", None])

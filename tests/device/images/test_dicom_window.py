@@ -149,6 +149,12 @@ def test_signed_pixels_about_0(bits: int, used: int) -> None:
     assert warnings == (() if used == bits else (told,))
 
 
+def test_a_little_noise_below_0_does_not_make_a_picture_signed() -> None:
+    stored = TWELVE.astype(np.int16)
+    stored[0, 0], stored[-1, 0] = -3, -20  # where the picture is black
+    assert shown(written(stored, 16)) == ("uses 12 of its 16 bits: windowed to 0..4095",)
+
+
 @pytest.mark.parametrize("bits", [13, 16])
 @pytest.mark.parametrize(("slope", "intercept"), [("1", "1024"), ("2", "2048"), ("0.5", "512")])
 def test_the_intercept_tells_where_the_range_begins(slope: str, intercept: str, bits: int) -> None:
