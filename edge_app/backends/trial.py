@@ -134,29 +134,43 @@ def _child(request: dict[str, Any], seconds: int) -> Outcome:
 def _listen(
     process: subprocess.Popen[bytes], results: int, errors: int, seconds: int
 ) -> tuple[bytes, bytes, bool]:
-    """Results and standard error, both bounded, and whether the child ended by itself.
-
-    The time limit is of one step; until the first step the child gets at least `SECONDS`, because
-    nothing of the backend runs yet.
-    """
+    """Results and standard error, both bounded, and whether the child ended by itself."""
     streams = {results: b"", errors: b""}
-    deadline = time.monotonic() + max(seconds, SECONDS)
+    deadline = time.monotonic() + _limit_of_step(b"", seconds)
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             selector.register(stream, selectors.EVENT_READ)
         while True:
-            ended = process.poll() is not None
+            ended = _has_ended(process)
             ready = selector.select(0 if ended else 0.02)
             for key, _ in ready:
                 chunk = os.read(key.fd, 1 << 16)
                 if not chunk:
                     selector.unregister(key.fd)
-                elif key.fd == results:
-                    deadline = time.monotonic() + seconds
                 kept = streams[key.fd] + chunk
                 streams[key.fd] = kept[:MAX_RESULTS] if key.fd == results else kept[-MAX_SAID:]
+                if chunk and key.fd == results:
+                    deadline = time.monotonic() + _limit_of_step(streams[results], seconds)
             if time.monotonic() > deadline or (ended and not ready):
                 return streams[results], streams[errors], ended
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a child has ended. It is not reaped yet, so its process group is still its own."""
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # where SIGCHLD is ignored, the system reaps it
+        return True
+
+
+def _limit_of_step(said: bytes, seconds: int) -> int:
+    """The time limit of the step that began last, in seconds.
+
+    A short limit is the backend's alone: reading the model file takes long on a busy machine, and
+    a backend that could not be tried for this reason would be used untried.
+    """
+    steps = [message["stage"] for message in _messages(said) if "stage" in message]
+    return max(seconds, SECONDS) if not steps or steps[-1] in UNBLAMED else seconds
 
 
 def _messages(said: bytes) -> Iterator[dict[str, Any]]:

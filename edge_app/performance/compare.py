@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from edge_app.backends.protocol import UNNAMED
 from edge_app.core.errors import ReportError
+from edge_app.performance.document import BenchmarkDocument, CellDocument, Facts, Runs
 from edge_app.performance.interval import LEVEL, Interval, adjusted_ratio, of_runs, ratio
-from edge_app.performance.result import Result
 from edge_app.performance.stages import YARDSTICKS
 
 MARGIN: Final = 1.03
@@ -20,7 +20,7 @@ differ by as much, because rooms warm up and hypervisors move machines."""
 BYTES_MARGIN: Final = 1.01
 """Ratio up to which files of the same pictures may differ in size, as by another zlib."""
 
-STATISTICS: Final = {"median": "runs", "p10": "runs_p10"}
+STATISTICS: Final[dict[str, Runs]] = {"median": "runs", "p10": "runs_p10"}
 """The statistics of each process that are compared, and their fields. The 10th percentile varies
 less; the median alone shows what became slower for some images or moments only."""
 
@@ -78,7 +78,7 @@ class Comparison:
         return [each for each in self.differences if each.verdict == SLOWER]
 
 
-def compare(before: Result, after: Result) -> Comparison:
+def compare(before: BenchmarkDocument, after: BenchmarkDocument) -> Comparison:
     """What `after` does differently.
 
     Raises:
@@ -108,7 +108,7 @@ def compare(before: Result, after: Result) -> Comparison:
     return Comparison(same, differences, tuple(notes))
 
 
-def _check_moved(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> bool:
+def _check_moved(pairs: Sequence[tuple[CellDocument, CellDocument]]) -> bool:
     """Whether one result is of a version that judged pictures after the network."""
     return any(
         ("check" in a["quantities"]) != ("check" in b["quantities"])
@@ -118,7 +118,7 @@ def _check_moved(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> bool
 
 
 def _difference(
-    a: dict[str, Any], b: dict[str, Any], name: str, level: float, same: bool
+    a: CellDocument, b: CellDocument, name: str, level: float, same: bool
 ) -> Difference:
     one, other = a["quantities"][name], b["quantities"][name]
     found = []
@@ -139,7 +139,7 @@ def _difference(
 
 
 def _adjusted(
-    a: dict[str, Any], b: dict[str, Any], name: str, runs: str, level: float
+    a: CellDocument, b: CellDocument, name: str, runs: Runs, level: float
 ) -> tuple[Interval, float]:
     """The ratio adjusted to equal speed of the machine, and the part of that speed left in it."""
     one, other = a["quantities"][name], b["quantities"][name]
@@ -168,7 +168,7 @@ Paces = list[tuple[list[float], list[float]]]
 """For each yardstick: one number a run before, and one number a run after."""
 
 
-def _paces(a: dict[str, Any], b: dict[str, Any], runs: str) -> Paces:
+def _paces(a: CellDocument, b: CellDocument, runs: Runs) -> Paces:
     """Those of the yardsticks that both results have."""
     one, other = a["quantities"], b["quantities"]
     return [
@@ -198,14 +198,14 @@ def _verdict(between: Interval, unit: str, left: float) -> str:
     return SAME if low >= 1 / MARGIN and high <= MARGIN else UNCLEAR
 
 
-def _require_same_units(shared: Sequence[tuple[dict[str, Any], dict[str, Any], str]]) -> None:
+def _require_same_units(shared: Sequence[tuple[CellDocument, CellDocument, str]]) -> None:
     for a, b, name in shared:
         units = [cell["quantities"][name]["unit"] for cell in (a, b)]
         if units[0] != units[1]:
             raise ReportError(f"they state {name} in {units[0]} and in {units[1]}: one is damaged")
 
 
-def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
+def _require_same_images(one: Facts, other: Facts) -> None:
     larger, smaller = max(one["bytes"], other["bytes"]), min(one["bytes"], other["bytes"])
     if (one["pixels_sha256"], one["kinds"]) != (other["pixels_sha256"], other["kinds"]):
         raise ReportError(
@@ -220,7 +220,9 @@ def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
         )
 
 
-def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _pairs(
+    before: BenchmarkDocument, after: BenchmarkDocument
+) -> list[tuple[CellDocument, CellDocument]]:
     """Combinations that both have."""
     for result in (before, after):
         keys = [_key(cell) for cell in result["cells"]]
@@ -238,19 +240,21 @@ def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str
     )
 
 
-def _key(cell: dict[str, Any]) -> tuple[str, ...]:
+def _key(cell: CellDocument) -> tuple[str, ...]:
     runtime = cell["runtime"]
     # A library without a name of its own is known by its file.
     names = ("name", "library" if runtime["delegate"] == UNNAMED else "delegate", "threads")
     return (cell["model"]["sha256"], *(str(runtime[name]) for name in names))
 
 
-def _same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def _same_machine(one: Facts, other: Facts) -> bool:
     names = ("machine", "cpu", "board", "cores", "features", "memory_mib")
     return all(one[name] == other[name] for name in names)
 
 
-def _notes(before: Result, after: Result, same: bool, machines: Sequence[Paces]) -> list[str]:
+def _notes(
+    before: BenchmarkDocument, after: BenchmarkDocument, same: bool, machines: Sequence[Paces]
+) -> list[str]:
     notes = []
     if not same:
         notes.append("these are different machines: ratios only, nothing is called slower")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_app.core.resources import cores
+from edge_app.performance.document import Conditions
 
 THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 """Of a Raspberry Pi: the number that `vcgencmd get_throttled` shows."""
@@ -74,7 +75,7 @@ def settings(root: Path = Path("/")) -> dict[str, Any]:
     }
 
 
-def between(before: Moment, after: Moment) -> dict[str, Any]:
+def between(before: Moment, after: Moment) -> Conditions:
     """What happened between two moments, for JSON.
 
     `others` is the average number of cores that other programs used, `stolen` the number that a
@@ -96,7 +97,7 @@ def between(before: Moment, after: Moment) -> dict[str, Any]:
     }
 
 
-def warnings(conditions: dict[str, Any], governor: str | None) -> list[str]:
+def warnings(conditions: Conditions, governor: str | None) -> list[str]:
     """Reasons to distrust the numbers, one line each.
 
     Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edge_app.core.errors import OutputError
 from edge_app.core.files import write_whole
 from edge_app.core.svg import Axis, element, line, text, ticks
-from edge_app.performance.result import Result
+from edge_app.performance.document import BenchmarkDocument, CellDocument, QuantityDocument
 from edge_app.performance.stages import STAGES
 from edge_app.performance.tables import heading, number
 
@@ -21,10 +21,10 @@ BAR: Final = 16
 
 STYLE: Final = Path(__file__).with_name("plot.css")
 
-Cells = list[dict[str, Any]]
+Cells = list[CellDocument]
 
 
-def picture(result: Result) -> str:
+def picture(result: BenchmarkDocument) -> str:
     """A standalone SVG."""
     body, at = [element("style", "\n" + STYLE.read_text("utf-8"))], 28
     for words in heading(result):
@@ -97,7 +97,7 @@ def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
     return body, end + 24
 
 
-def far_end(quantity: dict[str, Any]) -> float:
+def far_end(quantity: QuantityDocument) -> float:
     """The upper end of its interval, cut off where the interval is too wide to draw."""
     return float(min(quantity["high"] or quantity["value"], 1.5 * quantity["value"]))
 
@@ -120,7 +120,7 @@ def _bar(x: float, y: float, width: float, kind: str) -> str:
     return element("rect", x=float(x), y=y, width=float(max(width, 0.1)), height=BAR, kind=kind)
 
 
-def write_picture(result: Result, path: Path) -> None:
+def write_picture(result: BenchmarkDocument, path: Path) -> None:
     """Write `picture` to a file.
 
     Raises:

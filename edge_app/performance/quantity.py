@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
+from edge_app.performance.document import QuantityDocument
 from edge_app.performance.interval import Interval, of_runs
 
 QUIET: Final = 0.1
 """Other programs only ever add to a time, so the 10th percentile of a process' samples varies less
 than their median (Chen & Revels, *Robust benchmarking in noisy environments*, 2016, argue for the
 minimum)."""
-
-PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
 @dataclass
@@ -46,7 +45,7 @@ class Quantity:
     def interval(self) -> Interval:
         return of_runs(self.runs)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> QuantityDocument:
         """For JSON: `value` with its interval from the runs, the rest from all samples.
 
         `spread` is the median absolute deviation, relative to the median.
@@ -54,18 +53,22 @@ class Quantity:
         ordered, estimate = sorted(self.samples), self.interval
         middle = percentile(ordered, 0.5)
         away = sorted(abs(sample - middle) for sample in ordered)
-        return {
+        document: QuantityDocument = {
             "unit": self.unit,
             "value": _short(estimate.value),
             "low": None if estimate.low is None else _short(estimate.low),
             "high": None if estimate.high is None else _short(estimate.high),
             "runs": [_short(run) for run in self.runs],
-            **({"runs_p10": [_short(run) for run in self.quiet]} if self.quiet else {}),
             "count": len(ordered),
             "min": _short(ordered[0]),
-            **{name: _short(percentile(ordered, p)) for name, p in PERCENTILES.items()},
+            "p50": _short(middle),
+            "p90": _short(percentile(ordered, 0.9)),
+            "p99": _short(percentile(ordered, 0.99)),
             "spread": round(percentile(away, 0.5) / middle, 4),
         }
+        if self.quiet:
+            document["runs_p10"] = [_short(run) for run in self.quiet]
+        return document
 
 
 def percentile(ordered: list[float], share: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 from edge_app.backends import registry
 from edge_app.core import machine, strict_json
@@ -20,6 +20,7 @@ from edge_app.performance import benchmark_check_generated as benchmark_check
 from edge_app.performance import conditions
 from edge_app.performance import rounds as suite
 from edge_app.performance.combinations import Matrix
+from edge_app.performance.document import BenchmarkDocument, CellDocument, Conditions
 from edge_app.performance.images import ImageSet
 from edge_app.performance.rounds import INTERRUPTED, Measured
 
@@ -40,9 +41,6 @@ SLOWED: Final = 1.05
 LARGEST: Final = 1e18
 """The largest number in a result, in bytes or seconds; its inverse is the smallest but for 0."""
 
-Result = dict[str, Any]
-"""As `benchmark.schema.json` says."""
-
 
 class NothingMeasuredError(EdgeCxrError):
     """Interrupted before any process had answered."""
@@ -59,7 +57,7 @@ def measure(
     precision: float,
     command: Sequence[str],
     progress: Callable[[str], None] = lambda line: None,
-) -> Result:
+) -> BenchmarkDocument:
     """Run the benchmark and collect its result.
 
     Raises:
@@ -110,7 +108,7 @@ def measure(
     }
 
 
-def _cell(measured: Measured) -> dict[str, Any]:
+def _cell(measured: Measured) -> CellDocument:
     path = locate(measured.cell.model)
     return {
         "label": measured.cell.label,
@@ -132,7 +130,7 @@ def _emulation(board: str | None) -> list[str]:
 
 
 def _warnings(
-    measured: Sequence[Measured], met: dict[str, Any], governor: str | None, ended: str
+    measured: Sequence[Measured], met: Conditions, governor: str | None, ended: str
 ) -> list[str]:
     said = conditions.warnings(met, governor)
     slower = suite.drift(measured)
@@ -148,12 +146,12 @@ def _warnings(
     return said
 
 
-def not_measured(result: Result) -> list[str]:
+def not_measured(result: BenchmarkDocument) -> list[str]:
     """A line for each combination that could not be measured."""
     return [f"not measured: {each['label']}: {each['reason']}" for each in result["not_measured"]]
 
 
-def load(path: Path) -> Result:
+def load(path: Path) -> BenchmarkDocument:
     """Read a result that `edge-cxr benchmark --json` printed.
 
     Raises:
@@ -178,7 +176,7 @@ def load(path: Path) -> Result:
         benchmark_check.validate(content)
     except InvalidError as error:
         raise ReportError(f"{path}: is damaged: {str(error)[:200]}") from None
-    return content
+    return cast("BenchmarkDocument", content)
 
 
 def _bounded(kind: Callable[[str], float], digits: str) -> float:

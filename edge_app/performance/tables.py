@@ -10,8 +10,9 @@ from rich.text import Text
 
 from edge_app.core.plain_text import plain
 from edge_app.performance.compare import Comparison
+from edge_app.performance.document import BenchmarkDocument, CellDocument
 from edge_app.performance.interval import Interval
-from edge_app.performance.result import Result, not_measured
+from edge_app.performance.result import not_measured
 from edge_app.performance.rounds import BUDGET, INTERRUPTED, PRECISE
 from edge_app.performance.stages import STAGES
 
@@ -63,7 +64,7 @@ def _digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def print_result(result: Result) -> None:
+def print_result(result: BenchmarkDocument) -> None:
     """Machine, warnings, and a table for each combination."""
     console = _console()
     for line in heading(result):
@@ -77,7 +78,7 @@ def print_result(result: Result) -> None:
         console.print(Text(plain(line)))
 
 
-def heading(result: Result) -> list[str]:
+def heading(result: BenchmarkDocument) -> list[str]:
     """Machine, images, and how it ended."""
     machine, images, settings = result["machine"], result["images"], result["settings"]
     board = f"{machine['board']}, " if machine["board"] else ""
@@ -93,7 +94,7 @@ def heading(result: Result) -> list[str]:
     ]
 
 
-def _table(cell: dict[str, Any]) -> Table:
+def _table(cell: CellDocument) -> Table:
     model, runtime, quantities = cell["model"], cell["runtime"], cell["quantities"]
     delegate = runtime["library"] or runtime["delegate"]
     title = (
@@ -132,7 +133,9 @@ def _interval(value: float, low: float | None, high: float | None) -> str:
 
 
 def print_comparison(
-    names: tuple[str, str], results: tuple[Result, Result], comparison: Comparison
+    names: tuple[str, str],
+    results: tuple[BenchmarkDocument, BenchmarkDocument],
+    comparison: Comparison,
 ) -> None:
     """Notes, then a line for each quantity of each combination."""
     console = _console()

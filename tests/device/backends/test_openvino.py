@@ -39,7 +39,7 @@ HANGS = "import time; time.sleep(1000)\n"
 
 def misbehaving(method: str, code: str) -> str:
     """A working package whose method does something else."""
-    return WORKS + f"\ndef instead(self, *given):\n    {code}\n{method} = instead\n"
+    return WORKS + f"\ndef instead(self, *arguments):\n    {code}\n{method} = instead\n"
 
 
 FAULTS = [
@@ -82,7 +82,7 @@ def test_asked_for_it_is_named_and_nothing_is_answered(
         monkeypatch.setenv(SECONDS_VARIABLE, "3")
     replace_runtimes(openvino=code)
     done = run("classify", "--backend", "openvino", picture)
-    assert done.returncode == 4
+    assert done.returncode == 4, done
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert re.search(words, done.stderr)
@@ -94,7 +94,7 @@ def test_doctor_names_it_and_is_ready_without_it(
 ) -> None:
     replace_runtimes(openvino=code)
     done = run("doctor", "--json")
-    assert done.returncode == 0
+    assert done.returncode == 0, done
     found = {each["package"]: each["fault"] for each in json.loads(done.stdout)["runtimes"]}
     fault = found.pop("openvino")
     assert fault["kind"] == kind
@@ -150,7 +150,7 @@ def test_it_stands_in_where_no_interpreter_works(
     code = "import os, sys\n" + hidden + WORKS
     replace_runtimes(ai_edge_litert=fails, tflite_runtime=fails, openvino=code)
     done = run("classify", "--json", picture)
-    assert done.returncode == 0
+    assert done.returncode == 0, done
     assert "libatomic.so.1: cannot open; answering with openvino" in done.stderr
     assert json.loads(done.stdout)["runtime"]["name"] == "openvino"
 

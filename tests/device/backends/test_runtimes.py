@@ -15,6 +15,7 @@ from edge_app.backends import trial
 from edge_app.backends.choice import open_session
 from edge_app.backends.interpreters import INTERPRETERS, find_interpreter
 from edge_app.backends.options import BackendOptions
+from edge_app.backends.protocol import FILE, IMPORT, RUN
 from edge_app.backends.tflite_runtime import TfliteRuntime
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.model.model_file import read
@@ -185,3 +186,14 @@ def test_the_current_folders_files_are_not_run_by_a_trial(
     )
     assert done.returncode == 0, done.stderr
     assert not marker.exists()
+
+
+def test_a_short_time_limit_is_the_backends_alone() -> None:
+    """Without it a busy machine would not get as far as the backend, and use it untried."""
+
+    def limit_after(*steps: str) -> int:
+        said = "".join(json.dumps({"stage": step, "doing": "…"}) + "\n" for step in steps)
+        return trial._limit_of_step(said.encode(), seconds=3)
+
+    assert limit_after() == limit_after(FILE) == trial.SECONDS
+    assert limit_after(FILE, IMPORT) == limit_after(FILE, IMPORT, RUN) == 3

@@ -19,7 +19,6 @@ from edge_app.evaluation import report
 from edge_app.evaluation.report import (
     Evaluated,
     Report,
-    build,
     dataset_digest,
     decisions_kept,
     logit_rms,
@@ -30,6 +29,8 @@ from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.manifest_types import Head
 from train.labels import LABELS, NIH
+
+from ..reports import report as report_of
 
 COUNT = 240
 
@@ -56,17 +57,8 @@ def make(answers: Evaluated, **changes: Any) -> Report:
         "sensitivity": [0.5] * count,
         "specificity": [0.5] * count,
     }
-    facts: dict[str, Any] = {
-        "labels": NIH,
-        "model": {"name": "m", "format": "int8", "sha256": "0" * 64},
-        "dataset": {"name": "d", "split": "test", "digest": "1" * 64},
-        "runtime": {"name": "litert", "version": "0"},
-        "calibration": {"slope": [1.0] * count, "intercept": [0.0] * count},
-        "operating_points": {"balanced": point},
-        "operating_point": "balanced",
-        "resamples": 200,
-    }
-    return build(answers, **(facts | changes))
+    facts = {"operating_points": {"balanced": point}, "resamples": 200}
+    return report_of(answers, **(facts | changes))
 
 
 def row(made: Report, label: str) -> dict[str, Any]:
