@@ -17,7 +17,7 @@ import numpy as np
 from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.windowing import windowed
+from edge_app.images.sample_range import windowed
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
