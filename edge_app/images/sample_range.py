@@ -91,7 +91,10 @@ class Histogram(NamedTuple):
 
 
 def windowed(
-    values: NDArray[np.uint16], facts: dict[str, Any], notes: list[str]
+    values: NDArray[np.uint16],
+    facts: dict[str, Any],
+    notes: list[str],
+    counted: NDArray[np.uint16] | None = None,
 ) -> NDArray[np.uint8]:
     """Show the samples of a 16-bit picture, H×W, as 8 bits.
 
@@ -99,9 +102,13 @@ def windowed(
     upper 8 bits. Where the middle 99 % of the pixels use less than an eighth of the range, it is
     narrowed to them.
 
-    `facts` get `bits` and `window`; `notes` a line for all that is not shown as it is stored.
+    Args:
+        values: the samples.
+        facts: get `bits` and `window`.
+        notes: get a line for all that is not shown as it is stored.
+        counted: the samples that tell the range, if it is not told by `values` alone.
     """
-    histogram = histogram_of(values)
+    histogram = histogram_of(values if counted is None else counted)
     chosen = range_of(histogram)
     low, high = _middle(histogram.between(chosen.start, chosen.end))
     narrowed = not chosen.exact and chosen.bits > 8 and 0 < high - low < _little(chosen.bits)
@@ -125,22 +132,29 @@ def histogram_of(values: NDArray[np.uint16]) -> Histogram:
     return Histogram(occupied, counts[occupied])
 
 
-def range_of(histogram: Histogram) -> Range:
-    """The smallest range that holds the picture; what lies outside of it was painted over it."""
-    full = best = _range(histogram.values)
+def range_of(histogram: Histogram, *, whole: bool = True) -> Range:
+    """The smallest range that holds the picture; what lies outside of it was painted over it.
+
+    Args:
+        histogram: of all its pixels.
+        whole: False where samples have lost their lower bits, which then tell no step.
+    """
+    full = best = _range(histogram.values, whole)
     for values in _without_extremes(histogram):
-        tried = _range(values)
+        if best.exact:
+            break
+        tried = _range(values, whole)
         if tried.bits < best.bits and _outside_is_painted(histogram, tried, full.bits):
             best = tried
     return best
 
 
-def _range(values: NDArray[np.int64]) -> Range:
+def _range(values: NDArray[np.int64], whole: bool) -> Range:
     """The smallest range that holds all these values."""
     low, high = int(values[0]), int(values[-1])
     if low == high:
         return Range(0, _depth(high))
-    step = _step_bits(values)
+    step = _step_bits(values) if whole else 0
     if step and high - (low >> 8 + step << 8 + step) < 1 << 8 + step:
         return Range(low >> 8 + step << 8 + step, 8 + step, exact=True)
     bits = _depth(low ^ high)
