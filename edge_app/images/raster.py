@@ -139,6 +139,7 @@ def _require_readable(page: tiff.Page, data: bytes, limits: Limits) -> None:
     tiff.require_pieces(page, data)
     if page.format == tiff.FLOAT:
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
+    tiff.require_sound(page, data)
     if tiff_samples.is_unread(page):
         raise ImageError(f"is a TIFF of a kind that is not read: {page}: save it as 16-bit gray")
 

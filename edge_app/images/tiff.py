@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError
+from edge_app.images.png import deflate
 
 NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -67,6 +68,15 @@ COMMON_COMPRESSIONS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946)
 
 MAX_ENTRIES: Final = 100_000
 MAX_PAGES: Final = 200
+MAX_NUMBERS: Final = 2_000_000
+"""In all directories together, of `TAGS`."""
+
+AT_ONCE: Final = 1 << 18
+"""Bytes inflated at once."""
+
+SURPLUS: Final = 16
+"""Bytes a sample at most: 8, and as many again for tiles that reach over the edge."""
+
 THUMBNAIL: Final = 256
 """Pixels that neither side of a thumbnail exceeds."""
 
@@ -222,7 +232,7 @@ class _Reader:
         self.data = data
         self.order = "<" if data[:2] == b"II" else ">"
         self.is_big = data[2:4] in (b"+\0", b"\0+")
-        self.entries_left = MAX_ENTRIES
+        self.entries_left, self.numbers_left = MAX_ENTRIES, MAX_NUMBERS
         at, kind = (8, "Q") if self.is_big else (4, "I")
         self.first = self._number(kind, at) or 0
 
@@ -264,6 +274,9 @@ class _Reader:
             at = self._number(word, at) or 0
         if at + size > len(self.data):
             return ()
+        self.numbers_left -= count
+        if self.numbers_left < 0:
+            raise ImageError(f"is a TIFF of more than {MAX_NUMBERS} numbers in its directories")
         return struct.unpack_from(f"{self.order}{count}{kind}", self.data, at)
 
 
@@ -282,6 +295,45 @@ def require_pieces(page: Page, data: bytes) -> None:
         raise ImageError(
             f"is damaged or truncated: {beyond} of its {len(offsets)} {kind} end beyond the file"
         )
+
+
+def require_sound(page: Page, data: bytes) -> None:
+    """Refuse a page whose deflated strips or tiles do not match their checksums.
+
+    Pillow's decoder passes over some of that; no other compression of a TIFF has checksums.
+
+    Raises:
+        ImageError: how many are damaged.
+    """
+    if page.value(COMPRESSION, 1) not in COMPRESSIONS["Deflate"]:
+        return
+    pieces = list(zip(*page.pieces, strict=False))
+    if sum(size for _, size in pieces) > len(data):
+        return  # they overlap, so that checking each could take long
+    budget = _Budget(SURPLUS * page.value(WIDTH) * page.value(HEIGHT) * page.samples + AT_ONCE)
+    damaged = sum(not _inflates(memoryview(data)[at : at + size], budget) for at, size in pieces)
+    if damaged:
+        kind = "tiles" if page.is_tiled else "strips"
+        raise ImageError(f"is damaged: {damaged} of its {len(pieces)} deflated {kind} are broken")
+
+
+class _Budget:
+    """Bytes that may still be inflated."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
+def _inflates(content: memoryview, budget: _Budget) -> bool:
+    stream = deflate.decompressobj()
+    pending: bytes | memoryview = content
+    try:
+        while pending and not stream.eof and budget.left > 0:
+            budget.left -= len(stream.decompress(pending, AT_ONCE))
+            pending = stream.unconsumed_tail
+    except deflate.error:
+        return False
+    return True
 
 
 def starting_at(page: Page, data: bytes) -> bytes:

@@ -406,3 +406,37 @@ def test_what_tifffile_writes_is_read_as_it_is(
                 byteorder=order,
             )
             np.testing.assert_array_equal(read(file.getvalue()).pixels, PICTURE)
+
+
+# Damage and bombs
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_damaged_deflated_strip_is_refused(seed: int) -> None:
+    """Pillow's decoder lets some of these pass without a word."""
+    data = bytearray(strips_of(PICTURE[..., None], {262: 1}, "<", True, False, False))
+    generator = np.random.default_rng(seed)
+    start = data.index(b"\x78\x9c") + 10
+    at = int(generator.integers(start, len(data) - 40))
+    if seed % 2:
+        data[at : at + 20] = bytes(20)
+    else:
+        data[at] ^= 1 << int(generator.integers(8))
+    assert "damaged" in refusal(bytes(data))
+
+
+def test_strips_that_all_lie_in_one_place_take_no_longer() -> None:
+    packed = zlib.compress(bytes(64 << 20))
+    count = 40_000
+    tags: Tags = {256: 8, 257: count, 258: 8, 259: 8, 262: 1, 277: 1, 278: 1}
+    tags |= {273: [0] * count, 279: [len(packed)] * count}
+    start = 8 + len(directory("<", 8, tags, 0))
+    tags[273] = [start] * count
+    head = b"II" + struct.pack("<HI", 42, 8)
+    read(head + directory("<", 8, tags, 0) + packed)
+
+
+def test_numbers_without_end_are_refused() -> None:
+    tags: Tags = {256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 277: 1, 273: [1] * 2_000_001}
+    head = b"II" + struct.pack("<HI", 42, 8)
+    assert "more than 2000000 numbers" in refusal(head + directory("<", 8, tags, 0))
