@@ -45,6 +45,10 @@ MARGIN: Final = 1 << 20
 ZLIB_HEADER: Final = b"\x78\x01"
 
 
+DAMAGED: Final[type[Exception]] = deflate.error
+"""What the inflater raises."""
+
+
 class Chunk(NamedTuple):
     """Where in the file a chunk's content is."""
 
@@ -134,6 +138,20 @@ def _inflated(pieces: Iterator[memoryview], enough: int) -> Iterator[bytes]:
             raise ImageError("is damaged: its pixel data are longer deflated than inflated")
         if content:
             yield content
+
+
+def inflated_size(content: memoryview, enough: int) -> int | None:
+    """Bytes that a zlib stream holds, counted until there are `enough`; None if it is damaged."""
+    stream = deflate.decompressobj()
+    pending: bytes | memoryview = content
+    size = 0
+    try:
+        while pending and not stream.eof and size < enough:
+            size += len(stream.decompress(pending, INFLATED))
+            pending = stream.unconsumed_tail
+    except DAMAGED:
+        return None
+    return size
 
 
 def _stored(contents: Iterable[bytes]) -> Iterator[bytes | memoryview]:

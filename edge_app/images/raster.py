@@ -65,6 +65,8 @@ def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiogra
         return _decoded(data, limits, min_side)
     except ImageError:
         raise
+    except _UnidentifiedError:
+        raise ImageError(_unidentified(data)) from None
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     except ImportError as error:
@@ -125,7 +127,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     except OSError:
         if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
             raise
-    except UnidentifiedError:
+    except _UnidentifiedError:
         pass
     raise ImageError(f"{_unidentified(data)}: {page}")
 
@@ -161,7 +163,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     return image
 
 
-class UnidentifiedError(ImageError):
+class _UnidentifiedError(Exception):
     """It is no image of `FORMATS`, or of a kind that Pillow does not know."""
 
 
@@ -169,7 +171,7 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
     """`Image.open`, with no more modules imported than the commonest two formats need.
 
     Raises:
-        UnidentifiedError: it is none of `FORMATS`.
+        _UnidentifiedError: it is none of `FORMATS`.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -188,7 +190,7 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
             return image
         return factory(BytesIO(data), "")
     except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error):
-        raise UnidentifiedError(_unidentified(data)) from None
+        raise _UnidentifiedError from None
 
 
 def _kind(data: bytes) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError
-from edge_app.images.png import deflate
+from edge_app.images.png import inflated_size
 
 NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -70,9 +70,6 @@ MAX_ENTRIES: Final = 100_000
 MAX_PAGES: Final = 200
 MAX_NUMBERS: Final = 2_000_000
 """In all directories together, of `TAGS`."""
-
-AT_ONCE: Final = 1 << 18
-"""Bytes inflated at once."""
 
 SURPLUS: Final = 16
 """Bytes a sample at most: 8, and as many again for tiles that reach over the edge."""
@@ -310,30 +307,15 @@ def require_sound(page: Page, data: bytes) -> None:
     pieces = list(zip(*page.pieces, strict=False))
     if sum(size for _, size in pieces) > len(data):
         return  # they overlap, so that checking each could take long
-    budget = _Budget(SURPLUS * page.value(WIDTH) * page.value(HEIGHT) * page.samples + AT_ONCE)
-    damaged = sum(not _inflates(memoryview(data)[at : at + size], budget) for at, size in pieces)
+    left = SURPLUS * page.value(WIDTH) * page.value(HEIGHT) * page.samples
+    damaged = 0
+    for at, size in pieces:
+        inflated = inflated_size(memoryview(data)[at : at + size], left)
+        damaged += inflated is None
+        left -= inflated or 0
     if damaged:
         kind = "tiles" if page.is_tiled else "strips"
         raise ImageError(f"is damaged: {damaged} of its {len(pieces)} deflated {kind} are broken")
-
-
-class _Budget:
-    """Bytes that may still be inflated."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-
-def _inflates(content: memoryview, budget: _Budget) -> bool:
-    stream = deflate.decompressobj()
-    pending: bytes | memoryview = content
-    try:
-        while pending and not stream.eof and budget.left > 0:
-            budget.left -= len(stream.decompress(pending, AT_ONCE))
-            pending = stream.unconsumed_tail
-    except deflate.error:
-        return False
-    return True
 
 
 def starting_at(page: Page, data: bytes) -> bytes:

@@ -87,7 +87,7 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
         pixels=pixels,
         identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
         problems=problems,
-        notes=columns.notes + _about_numbers(path, labels[~unlabelled]),
+        notes=columns.notes + _about_numbers(labels[~unlabelled]),
     )
 
 
@@ -131,24 +131,18 @@ def _plain(heading: str) -> str:
     return re.sub(r"[\s_\-\ufeff\"'.]", "", heading).lower()
 
 
-def _about_numbers(path: Path, labels: pd.Series) -> list[str]:
-    """What to say where labels are numbers, which could be places in anybody's list.
-
-    Raises:
-        DatasetError: they are 0 and 1 only: a yes or no, and no finding of this list.
-    """
+def _about_numbers(labels: pd.Series) -> list[str]:
+    """What to say where labels are numbers, which could be places in anybody's list."""
     numbers = {int(label) for label in labels.str.strip() if label.strip().isdigit()}
-    if numbers == {0, 1}:
-        raise DatasetError(
-            f"{path}: its labels are 0 and 1 only, which looks like no and yes, not like "
-            f"{LABELS[0]} and {LABELS[1]}: write the labels' names"
-        )
     if not numbers:
         return []
-    return [
+    notes = [
         f"numbers are taken as places in this project's list of labels: 0 is {LABELS[0]}, 1 is "
         f"{LABELS[1]} … {len(LABELS) - 1} is {LABELS[-1]}"
     ]
+    if numbers == {0, 1}:
+        notes.append("its labels are 0 and 1 only: if that means no and yes, write labels' names")
+    return notes
 
 
 def _names(label: str) -> list[str]:
