@@ -26,7 +26,7 @@ from edge_app.model.preprocess import InputSpec, resize
 from train.datasets.dataset import Dataset
 from train.errors import DatasetError
 
-DECODING_VERSION = 2
+DECODING_VERSION = 3
 """Raised whenever `edge_app` decodes or resizes to other bytes than before."""
 
 MAX_UNREADABLE = 0.01

@@ -52,6 +52,8 @@ def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> C
     """
     dataset = load(data, limit=limit)
     cached, problems = open_cache(dataset, InputSpec.square(side), cache, console)
+    for note in dataset.notes:
+        console.print(f"{data}: {note}", highlight=False, markup=False)
     for image, reason in problems[:10]:
         console.print(f"left out: {image}: {reason}", highlight=False)
     console.print(f"{dataset.name}: {len(cached)} images, {len(problems)} left out")

@@ -51,6 +51,7 @@ class Part:
         images: in the order of their list.
         left_out: ``(image, reason)`` of those that belong to it and cannot be.
         tells_patients: whether it is known whose the images are.
+        notes: what a person should know of the folder.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Part:
     images: list[LabelledImage]
     left_out: list[tuple[str, str]]
     tells_patients: bool
+    notes: Sequence[str] = ()
 
 
 def part(labelled: Labelled, split: str | None, limit: int | None = None) -> Part:
@@ -82,7 +84,9 @@ def part(labelled: Labelled, split: str | None, limit: int | None = None) -> Par
     if not images:
         why = f"; first left out: {left_out[0][0]}, {left_out[0][1]}" if left_out else ""
         raise DatasetError(f"{labelled.name}: no labelled {split} image in it{why}")
-    return Part(labelled.name, split, images[:limit], left_out, labelled.tells_patients)
+    return Part(
+        labelled.name, split, images[:limit], left_out, labelled.tells_patients, labelled.notes
+    )
 
 
 def model_facts(classifier: Classifier) -> dict[str, Any]:
@@ -282,6 +286,8 @@ def _complete(
 ) -> list[tuple[str, str]]:
     """Add what is not known yet to `known` and the journal; name and reason of the left out."""
     left_out = list(wanted.left_out)
+    for note in wanted.notes:
+        say(printable(note))
     _name(left_out[:NAMED], say)
     with interruptible() as interrupted:
         todo = [image for image in wanted.images if image.name not in known]
@@ -379,7 +385,7 @@ def _report(
         np.stack([each.logits for each in given]),
         {key: np.stack([each.retest[key] for each in given]) for key in keys},
     )
-    notes = []
+    notes = [printable(note) for note in wanted.notes]
     if not wanted.tells_patients:
         notes.append(
             "the labels tell no patients: each image counts as one, so intervals are too narrow"

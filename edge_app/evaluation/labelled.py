@@ -1,16 +1,17 @@
 """A folder of labelled radiographs: who is in them, what they bear, which split.
 
 Two kinds of CSV are read, told apart by their header: the NIH release's (``Image Index``,
-``Finding Labels``, ``Patient ID``; images anywhere below ``images*/``; official lists beside it)
-and a plain one of ``image``, ``labels`` and, if known, ``patient``, whose images are named
-relative to the folder. Labels are joined by ``|``; an image that bears none of them says ``none``.
-Workstation and device both read them here.
+``Finding Labels``, ``Patient ID``) and a plain one of ``image``, ``labels`` and, if known,
+``patient``. Images are named relative to the folder, or lie anywhere below ``images*/``; official
+lists lie beside the CSV. Labels are joined by ``|``; an image that bears none of them says
+``none``. Workstation and device both read them here.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,10 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.evaluation.image_files import ImageFiles
+from edge_app.evaluation.official_lists import OfficialLists, decoded, read_lists
 from edge_app.evaluation.splits import Split, assign
+from edge_app.model.labels import NORMAL_OF_VERSION_1
 
 MAX_CSV_BYTES: Final = 32 << 20
 MAX_IMAGES: Final = 250_000
@@ -35,7 +39,10 @@ COLUMNS: Final = {
     "sex": ("patient gender", "patient sex"),
     "view": ("view position",),
 }
-"""What is known of an image, and the headings it stands under, in lower case."""
+"""What is known of an image, and the headings it stands under.
+
+Spaces, underscores, hyphens and the case of letters do not count in a heading.
+"""
 
 ABOUT: Final = ("age", "sex", "view")
 
@@ -85,6 +92,7 @@ class Labelled:
         name: the layout and the folder, for people.
         tells_patients: whether the CSV does.
         has_test_list: whether an official list says which images are test.
+        notes: one line each, of what a person should know before they trust the splits.
     """
 
     name: str
@@ -92,6 +100,7 @@ class Labelled:
     left_out: list[LeftOut]
     tells_patients: bool
     has_test_list: bool
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -122,17 +131,16 @@ def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labe
     if not folder.is_dir():
         raise DatasetError(f"{folder}: is no folder")
     path = labels or find_labels(folder)
-    header, rows = _read(path)
-    nih = "image index" in header
+    nih, rows = _read(path)
     rows = _distinct(path, rows)
-    files = _nih_files(folder) if nih else {row.name: folder / row.name for row in rows}
-    tested, listed = _read_list(folder / "test_list.txt"), _read_list(folder / "train_val_list.txt")
-    splits = _splits(folder, rows, tested, listed)
+    image_names = [row.name for row in rows]
+    files = ImageFiles(folder)
+    found = files.of(image_names)
+    lists = read_lists(folder, image_names)
     images, left_out = [], []
-    for row, split in zip(rows, splits, strict=True):
-        targets = _targets(path, row, names)
-        file = files.get(row.name)
-        if file is None or not file.is_file():
+    for row, split in zip(rows, _splits(folder, rows, lists), strict=True):
+        targets, file = _targets(path, row, names), found.get(row.name)
+        if file is None:
             left_out.append(LeftOut(row.name, "missing", split))
         elif targets is None:
             left_out.append(LeftOut(row.name, "unlabelled", split))
@@ -141,16 +149,24 @@ def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labe
         else:
             about = {str(key): row.cells[key] for key in ABOUT if key in row.cells}
             images.append(LabelledImage(row.name, file, row.patient, targets, split, about))
-    strange = files.keys() - {row.name for row in rows}
-    left_out += [LeftOut(name, "not in the CSV", None) for name in sorted(strange)]
+    if nih:
+        left_out += [LeftOut(name, "not in the CSV", None) for name in files.strange(found)]
     layout = "NIH ChestX-ray14 layout" if nih else "labelled folder"
     return Labelled(
         name=f"{layout}, {folder.resolve().name}",
         images=images,
         left_out=left_out,
         tells_patients=any("patient" in row.cells for row in rows),
-        has_test_list=tested is not None,
+        has_test_list=lists.test is not None,
+        notes=lists.notes + _doubles(files),
     )
+
+
+def _doubles(files: ImageFiles) -> list[str]:
+    if not files.doubles:
+        return []
+    count, first = len(files.doubles), files.doubles[0]
+    return [f"{count} images are in several folders, first {first}: the last one was taken"]
 
 
 def find_labels(folder: Path) -> Path:
@@ -159,25 +175,26 @@ def find_labels(folder: Path) -> Path:
     Raises:
         DatasetError: none of them is there.
     """
-    for pattern in ("Data_Entry_2017*.csv", "labels.csv"):
-        found = sorted(folder.glob(pattern))
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
+    for pattern in (r"data_entry_2017.*", r"labels\.csv"):
+        found = [path for path in tables if re.fullmatch(pattern, path.name.lower())]
         if found:
             return found[-1]
-    found = sorted(folder.glob("*.csv"))
-    if len(found) != 1:
-        how_many = "several .csv files" if found else "no .csv file"
+    if len(tables) != 1:
+        how_many = "several .csv files" if tables else "no .csv file"
         raise DatasetError(
             f"{folder}: {how_many} in it, and neither Data_Entry_2017*.csv nor labels.csv: "
             "which images bear which labels?"
         )
-    return found[0]
+    return tables[0]
 
 
 def encode(borne: Sequence[str], names: Sequence[str], where: str) -> NDArray[np.uint8]:
     """The labels that an image bears → 0 or 1 for each of all `names`.
 
     Raises:
-        DatasetError: one is no label; the message begins with `where`.
+        DatasetError: one is no label, or one says that there is no finding beside others; the
+            message begins with `where`.
     """
     row = np.zeros(len(names), np.uint8)
     if list(borne) == [NONE] and NONE not in names:
@@ -186,6 +203,8 @@ def encode(borne: Sequence[str], names: Sequence[str], where: str) -> NDArray[np
         if name not in names:
             raise DatasetError(f"{where}: {name!r} is not one of the labels {', '.join(names)}")
         row[names.index(name)] = 1
+    if NORMAL_OF_VERSION_1 in borne and row.sum() > 1:
+        raise DatasetError(f"{where}: bears {NORMAL_OF_VERSION_1!r} and a finding at once")
     return row
 
 
@@ -196,39 +215,67 @@ def _targets(path: Path, row: _Row, names: Sequence[str]) -> NDArray[np.uint8] |
     return encode(borne, names, f"{path}, line {row.line}: {row.name}")
 
 
-def _read(path: Path) -> tuple[list[str], list[_Row]]:
-    """The headings, in lower case, and the rows of a CSV, their cells by `COLUMNS`."""
+def _read(path: Path) -> tuple[bool, list[_Row]]:
+    """Whether a CSV has the NIH release's headings, and its rows, their cells by `COLUMNS`."""
     try:
         data = read_bounded(path, MAX_CSV_BYTES)
     except UnreadableError as error:
         raise DatasetError(f"{path}: {error}") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DatasetError(f"{path}, line {line}: is not UTF-8 text") from None
+    text = decoded(data)
+    if text is None:
+        line = _line_of_no_text(data)
+        raise DatasetError(f"{path}, line {line}: is not UTF-8 text")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
+        header = next(reader, [])
         columns = _columns(path, header)
         rows = list(_rows(path, reader, len(header), columns))
     except csv.Error as error:
-        raise DatasetError(f"{path}, line {reader.line_num}: is no CSV: {error}") from None
-    return header, rows
+        fault = next((said for key, said in CSV_FAULTS.items() if key in str(error)), QUOTES)
+        raise DatasetError(f"{path}, line {reader.line_num}: is no CSV: {fault}") from None
+    return _plain(header[columns["image"]]) == "imageindex", rows
+
+
+CSV_FAULTS: Final = {
+    "unexpected end": "unexpected end of data within quotes",
+    "field larger": f"field larger than {csv.field_size_limit()} letters",
+    "new-line": "line ends of several kinds",
+}
+"""By what Python says of them."""
+
+QUOTES: Final = "a quote within a cell is not doubled"
+
+
+def _line_of_no_text(data: bytes) -> int:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
+
+
+def _plain(heading: str) -> str:
+    """A heading without what people change in it: case, spaces, underscores, byte order marks."""
+    return re.sub(r"[\s_\-\ufeff\"']", "", heading).lower()
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
     """Where in a row each of `COLUMNS` stands."""
     columns = {}
+    plain = [_plain(cell) for cell in header]
     for key, headings in COLUMNS.items():
-        places = [place for place, cell in enumerate(header) if cell in headings]
+        wanted = {_plain(heading) for heading in headings}
+        places = [place for place, cell in enumerate(plain) if cell in wanted]
         if len(places) > 1:
             raise DatasetError(f"{path}, line 1: has two columns for the {key}")
         if places:
             columns[key] = places[0]
         elif key in ("image", "findings"):
-            wanted = " or ".join(repr(heading) for heading in headings)
-            raise DatasetError(f"{path}, line 1: no column {wanted}, in any case of letters")
+            names = " or ".join(repr(heading) for heading in headings)
+            there = ", ".join(cell.strip()[:40] for cell in header[:12])
+            raise DatasetError(
+                f"{path}, line 1: no column {names}, in any case of letters; there are: {there}"
+            )
     return columns
 
 
@@ -263,14 +310,17 @@ def _distinct(path: Path, rows: list[_Row]) -> list[_Row]:
     return list(seen.values())
 
 
-def _splits(
-    folder: Path, rows: list[_Row], tested: set[str] | None, listed: set[str] | None
-) -> list[Split | None]:
+def _splits(folder: Path, rows: list[_Row], lists: OfficialLists) -> list[Split | None]:
     """The split of each row; None where official lists name it in neither."""
-    if tested is None:
+    if lists.test is None and lists.train is None:
         return [*assign([row.patient for row in rows], None)]
-    official = {row.name for row in rows} if listed is None else tested | listed
-    inside = [row for row in rows if row.name in official]
+    tested = lists.test or set()
+    if lists.train is not None and tested & lists.train:
+        both = len(tested & lists.train)
+        raise DatasetError(f"{folder}: {both} images are in both official lists")
+    inside = [
+        row for row in rows if lists.train is None or row.name in lists.train or row.name in tested
+    ]
     is_test = [row.name in tested for row in inside]
     splits = assign([row.patient for row in inside], is_test)
     testing = {row.patient for row, test in zip(inside, is_test, strict=True) if test}
@@ -279,17 +329,3 @@ def _splits(
         raise DatasetError(f"{folder}: {len(testing & others)} patients are in both official lists")
     found = {row.name: split for row, split in zip(inside, splits, strict=True)}
     return [found.get(row.name) for row in rows]
-
-
-def _nih_files(folder: Path) -> dict[str, Path]:
-    # The full release spreads its images over images_001/images … images_012/images.
-    return {path.name: path for path in sorted(folder.glob("images*/**/*.png")) if path.is_file()}
-
-
-def _read_list(path: Path) -> set[str] | None:
-    if not path.exists():
-        return None
-    try:
-        return set(read_bounded(path, MAX_CSV_BYTES).decode().split())
-    except (UnreadableError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: {error}") from None

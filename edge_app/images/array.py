@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.core.errors import ImageError
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.windowing import windowed
+from edge_app.images.sample_range import windowed
 
 
 def from_array(pixels: object, limits: Limits | None = None) -> Radiograph:

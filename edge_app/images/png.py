@@ -45,6 +45,10 @@ MARGIN: Final = 1 << 20
 ZLIB_HEADER: Final = b"\x78\x01"
 
 
+DAMAGED: Final[type[Exception]] = deflate.error
+"""What the inflater raises."""
+
+
 class Chunk(NamedTuple):
     """Where in the file a chunk's content is."""
 
@@ -94,11 +98,11 @@ def inflated(data: bytes) -> IO[bytes]:
         last += 1
     run = found[first : last + 1]
     head, tail = data[: run[0].start - 8], data[run[-1].end + 4 :]
-    contents = _inflated(_pieces(data, run), _most(data, found[0]))
+    contents = _inflated(_pieces(data, run), _enough(data, found[0]))
     return cast("IO[bytes]", _Stream(chain((head,), _stored(contents), (tail,))))
 
 
-def _most(data: bytes, header: Chunk) -> int:
+def _enough(data: bytes, header: Chunk) -> int:
     """More bytes than the rows of a picture of this header can have, of whatever kind it is."""
     width, height = struct.unpack_from(">II", data, header.start)
     return int((height + 8) * (8 * width + 16))
@@ -111,29 +115,43 @@ def _pieces(data: bytes, run: Iterable[Chunk]) -> Iterator[memoryview]:
             yield view[at : min(at + PIECE, end)]
 
 
-def _inflated(pieces: Iterator[memoryview], most: int) -> Iterator[bytes]:
-    """At least `most` bytes if there are so many, at most `INFLATED` at once.
+def _inflated(pieces: Iterator[memoryview], enough: int) -> Iterator[bytes]:
+    """At least `enough` bytes if there are so many, at most `INFLATED` at once.
 
     Raises:
         ImageError: it is longer deflated than inflated: empty blocks, which would take ISA-L long.
     """
     stream = deflate.decompressobj()
     pending: bytes | memoryview = b""
-    taken = given = 0
-    while given < most and not stream.eof:
+    bytes_in = bytes_out = 0
+    while bytes_out < enough and not stream.eof:
         if not pending:
             pending = next(pieces, b"")
-            taken += len(pending)
+            bytes_in += len(pending)
         content = stream.decompress(pending, INFLATED)
         if not pending and not content:
             return
         pending = stream.unconsumed_tail
-        given += len(content)
+        bytes_out += len(content)
         # The codes that deflate has without a table make a byte 9 bits long at most.
-        if taken > given * 5 / 4 + MARGIN:
+        if bytes_in > bytes_out * 5 / 4 + MARGIN:
             raise ImageError("is damaged: its pixel data are longer deflated than inflated")
         if content:
             yield content
+
+
+def inflated_size(content: memoryview, enough: int) -> int | None:
+    """Bytes that a zlib stream holds, counted until there are `enough`; None if it is damaged."""
+    stream = deflate.decompressobj()
+    pending: bytes | memoryview = content
+    size = 0
+    try:
+        while pending and not stream.eof and size < enough:
+            size += len(stream.decompress(pending, INFLATED))
+            pending = stream.unconsumed_tail
+    except DAMAGED:
+        return None
+    return size
 
 
 def _stored(contents: Iterable[bytes]) -> Iterator[bytes | memoryview]:

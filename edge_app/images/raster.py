@@ -17,18 +17,20 @@ import numpy as np
 from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.windowing import windowed
+from edge_app.images.sample_range import histogram_of, range_of, windowed
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image, ImageFile
+
+    from edge_app.images import tiff
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
-TIFF_TILE_WIDTH = 322
-TIFF_TILE_LENGTH = 323
 WHITE_IS_ZERO = 0
+DEEP_BITS = 16
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -44,13 +46,13 @@ SIGNATURES = {
 }
 
 
-def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
+def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiograph:
     """Decode a PNG, JPEG, TIFF, BMP or WebP to 8-bit grayscale.
 
     Args:
         data: of the file.
         limits: what is refused by its declared size.
-        least: shrink a JPEG to 1/2, 1/4 or 1/8 while it is decoded, as far as both sides keep so
+        min_side: shrink a JPEG to 1/2, 1/4 or 1/8 while it is decoded, as far as both sides keep so
             many pixels and are divided without rest, so that nothing is shifted. `facts` tell the
             file's own size, and `shrunk` by how much it was.
 
@@ -59,71 +61,127 @@ def decode(data: bytes, limits: Limits, least: int | None = None) -> Radiograph:
     """
     # Pillow warns on standard error about files that are refused, or read, here in one line.
     warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
-    notes: list[str] = []
     try:
-        image = _open(data, limits)
-        if getattr(image, "is_animated", False):  # counting them all would take hours
-            notes.append("has more than one page or frame: only the first was read")
-        facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
-        shrunk = _shrink(image, least) if least else 1
-        deep_colour = _is_deep_colour(image)
-        image.load()
-        picture = _grayscale(_upright(image, facts, notes), facts, notes)
-        if deep_colour:
-            facts.update(bits=16, window="0..65535")
-            _require_full_range(picture)
+        return _decoded(data, limits, min_side)
     except ImageError:
         raise
+    except _UnidentifiedError:
+        raise ImageError(_unidentified(data)) from None
     except MemoryError:
         raise ImageError("does not fit into memory: lower --max-pixels") from None
     except ImportError as error:
         raise ImageError(not_loaded(error)) from None
     # A decoder given a broken file raises almost anything (struct.error, KeyError, zlib.error …);
     # all of it means the same to whoever has the file.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"is damaged or truncated: {reason[:120]}") from None
-    facts["width"], facts["height"] = (side * shrunk for side in picture.size)
+    except Exception:
+        raise ImageError("is damaged or truncated: its pixels cannot be decoded") from None
+
+
+def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
+    if _kind(data) == "TIFF":
+        return _tiff(data, limits)
+    notes: list[str] = []
+    image = _open(data, limits)
+    if getattr(image, "is_animated", False):
+        notes.append("has more than one page or frame: only the first was read")
+    shrunk = _shrink(image, min_side) if min_side else 1
+    radiograph = _loaded(image, notes)
     if shrunk > 1:
-        facts["shrunk"] = shrunk
+        radiograph.facts["shrunk"] = shrunk
+        for side in ("width", "height"):
+            radiograph.facts[side] *= shrunk
+    return radiograph
+
+
+def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
+    """The pixels decoded."""
+    facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
+    deep_colour = _is_deep_colour(image)
+    image.load()
+    picture = _grayscale(_upright(image, facts, notes), facts, notes)
+    if deep_colour:
+        facts.update(bits=16, window="0..65535")
+        _require_full_range(picture, notes)
+    facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _tiff(data: bytes, limits: Limits) -> Radiograph:
+    """The page of a TIFF that holds its picture, decoded whole or sample by sample."""
+    from edge_app.images import tiff, tiff_samples
+
+    found = tiff.pages(data)
+    number, note = tiff.full_size(found)
+    notes = [note] if note else []
+    page = found[number]
+    _require_readable(page, data, limits)
+    if number:
+        data = tiff.starting_at(page, data)
+    if tiff_samples.is_needed(page):
+        facts: dict[str, Any] = {"format": "TIFF", "exif_orientation": 1}
+        pixels = tiff_samples.decode(page, data, _plane, facts, notes)
+        facts["height"], facts["width"] = pixels.shape
+        return Radiograph(pixels, facts, tuple(notes))
+    try:
+        return _loaded(_open(data, limits), notes)
+    except OSError:
+        if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
+            raise
+    except _UnidentifiedError:
+        pass
+    raise ImageError(f"{_unidentified(data)}: {page}")
+
+
+def _require_readable(page: tiff.Page, data: bytes, limits: Limits) -> None:
+    from edge_app.images import tiff, tiff_samples
+
+    require_pixels(*page.size, limits)
+    if page.is_tiled:  # one tile is decoded whole, however small the picture is
+        require_pixels(page.value(tiff.TILE_WIDTH), page.value(tiff.TILE_HEIGHT), limits)
+    tiff.require_pieces(page, data)
+    if page.format == tiff.FLOAT:
+        raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
+    tiff.require_sound(page, data)
+    if tiff_samples.is_unread(page):
+        raise ImageError(f"is a TIFF of a kind that is not read: {page}: save it as 16-bit gray")
+
+
+def _plane(data: bytes) -> NDArray[Any]:
+    """A gray TIFF's samples, height×width, as they are stored."""
+    return np.asarray(_identified(data))
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """The image with its header read and found harmless, nothing decoded yet."""
-    from PIL import Image, UnidentifiedImageError
-
-    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked below, before decoding
     if data.startswith(b"MM\0*"):
         _read_big_endian_white_is_zero()
-    try:
-        image = _identified(data)
-        require_pixels(*image.size, limits)
-    except UnidentifiedImageError:
-        raise ImageError(_unidentified(data)) from None
+    image = _identified(data)
+    require_pixels(*image.size, limits)
     if image.format in ("JPEG", "MPO"):
         for _ in jpeg.segments(data):
             pass
-    tags = getattr(image, "tag_v2", {})
-    if TIFF_TILE_WIDTH in tags:  # one tile is decoded whole, however small the picture is
-        require_pixels(tags[TIFF_TILE_WIDTH], tags.get(TIFF_TILE_LENGTH, 0), limits)
     return image
+
+
+class _UnidentifiedError(Exception):
+    """It is no image of `FORMATS`, or of a kind that Pillow does not know."""
 
 
 def _identified(data: bytes) -> ImageFile.ImageFile:
     """`Image.open`, with no more modules imported than the commonest two formats need.
 
     Raises:
-        UnidentifiedImageError: it is none of `FORMATS`.
+        _UnidentifiedError: it is none of `FORMATS`.
     """
     from PIL import Image, UnidentifiedImageError
 
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked by the declared size
     name = _kind(data)
-    if name not in PLUGINS:
-        return Image.open(BytesIO(data), formats=FORMATS)
-    import_module(f"PIL.{PLUGINS[name]}")
-    factory, _ = Image.OPEN[name]
     try:
+        if name not in PLUGINS:
+            return Image.open(BytesIO(data), formats=FORMATS)
+        import_module(f"PIL.{PLUGINS[name]}")
+        factory, _ = Image.OPEN[name]
         if name == "PNG":
             from edge_app.images import png
 
@@ -131,8 +189,8 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
             image.decodermaxblock = png.AT_ONCE
             return image
         return factory(BytesIO(data), "")
-    except (SyntaxError, IndexError, TypeError, struct.error):
-        raise UnidentifiedImageError from None
+    except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error):
+        raise _UnidentifiedError from None
 
 
 def _kind(data: bytes) -> str | None:
@@ -140,13 +198,13 @@ def _kind(data: bytes) -> str | None:
     return next((name for sign, name in SIGNATURES.items() if data.startswith(sign)), None)
 
 
-def _shrink(image: Image.Image, least: int) -> int:
+def _shrink(image: Image.Image, min_side: int) -> int:
     """Have the decoder of a JPEG average its blocks; answers by how much each side shrinks."""
     if image.format != "JPEG":
         return 1
     width, height = image.size
     for scale in (8, 4, 2):
-        if width % scale == height % scale == 0 and min(width, height) >= scale * least:
+        if width % scale == height % scale == 0 and min(width, height) >= scale * min_side:
             image.draft(None, (width // scale, height // scale))
             return scale
     return 1
@@ -190,20 +248,28 @@ def _is_deep_colour(image: Image.Image) -> bool:
     return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in tiles)
 
 
-def _require_full_range(picture: Image.Image) -> None:
-    # Pillow keeps the upper byte of 16-bit colour, too few grays of a 14-bit picture stored so.
-    if np.asarray(picture).max() < 1 << 6:
+def _require_full_range(picture: Image.Image, notes: list[str]) -> None:
+    """Refuse 16-bit colour of few bits: Pillow keeps the upper byte, and with it too few grays."""
+    upper = np.asarray(picture).astype(np.uint16) * np.uint16(256)
+    bits = range_of(histogram_of(upper), whole=False).bits
+    if bits < DEEP_BITS - 1:
         raise ImageError("is 16-bit colour with 14 bits or fewer in use: save it as 16-bit gray")
+    if bits < DEEP_BITS:
+        notes.append("is 16-bit colour with perhaps 15 bits in use: save it as 16-bit gray")
 
 
 def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
     """Any mode Pillow decodes → L; deep samples are windowed, never cut to a byte."""
+    from PIL import Image
+
     if image.mode.startswith("I"):
         return _deep(image, facts, notes)
     if image.mode == "F":
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
     facts.update(bits=8, window="0..255", inverted=False)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode == "La":  # multiplied by its opacity already, which lays it on black
+        image = Image.fromarray(np.asarray(image)[:, :, 0])
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
         image = _opaque(image, notes)
     if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         image = image.convert("RGB")

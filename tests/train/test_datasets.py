@@ -18,6 +18,7 @@ from PIL import Image
 from edge_app.core.errors import ImageError
 from train.datasets import registry
 from train.datasets.dataset import Dataset
+from train.datasets.demographics import age_in_years, with_plain_demographics
 from train.datasets.registry import Form, load
 from train.errors import DatasetError
 from train.labels import LABELS
@@ -476,3 +477,128 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"labelled folder, ChestMNIST \.npz, or CSV"):
         load(tmp_path / "x.parquet")
+
+
+# --- a pixel CSV of other people ------------------------------------------------------------
+
+
+def pixel_csv(path: Path, header: list[str], label: int, labels: list[object]) -> np.ndarray:
+    """Random pictures whose first pixel is black, under these headings; the pictures."""
+    pixels = np.random.default_rng(4).integers(1, 256, (len(labels), 784))
+    pixels[:, 0] = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        for name, row in zip(labels, pixels.tolist(), strict=True):
+            writer.writerow([*row[:label], name, *row[label:]])
+    return pixels
+
+
+PIXELS = [f"pixel{i}" for i in range(784)]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("label", "Label", "LABEL", " label", "label ", "labels", "class", "Class", "target"),
+        *("Target", "\ufefflabel", "Finding Labels", "y", "diagnosis", "condition"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 400, 784])
+def test_the_label_column_is_found_by_its_name(tmp_path: Path, heading: str, place: int) -> None:
+    header = [*PIXELS[:place], heading, *PIXELS[place:]]
+    labels: list[object] = [k % 14 for k in range(28)]
+    pixels = pixel_csv(tmp_path / "x.csv", header, place, labels)
+    dataset = load(tmp_path / "x.csv")
+    rows = [int(name.removeprefix("row_")) for name in dataset.table["image"]]
+    assert [set(np.flatnonzero(row)) for row in dataset.targets] == [{k % 14} for k in rows]
+    for (_, image, _), row in zip(dataset.pixels(), rows, strict=True):
+        np.testing.assert_array_equal(image, pixels[row].reshape(28, 28))
+    assert "0 is Atelectasis" in dataset.notes[-1]
+    assert (len(dataset.notes) == 2) == (heading.strip(" \ufeff").lower() != "label")
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ([*PIXELS[:-1], "label", "Class"], r"'label' or 'Class'.*'pixel0', 'pixel1' … 'Class'"),
+        ([f"pixel{i}" for i in range(785)], "which column holds the labels"),
+        ([*PIXELS[:-2], "age", "sex", "view"], "'age' or 'sex' or 'view'"),
+    ],
+)
+def test_a_label_column_that_cannot_be_told_is_refused_with_the_columns(
+    tmp_path: Path, header: list[str], words: str
+) -> None:
+    pixel_csv(tmp_path / "x.csv", header, 784, [3, 4])
+    with pytest.raises(DatasetError, match=words):
+        load(tmp_path / "x.csv")
+
+
+def test_pixels_in_another_order_are_put_in_that_of_their_numbers(tmp_path: Path) -> None:
+    order = sorted(range(784), key=str)  # as a spreadsheet sorts them
+    pixels = pixel_csv(tmp_path / "x.csv", [*(PIXELS[i] for i in order), "label"], 784, [3, 4])
+    dataset = load(tmp_path / "x.csv")
+    _, image, _ = next(dataset.pixels())
+    expected = np.empty(784, np.uint8)
+    expected[order] = pixels[int(dataset.table["image"][0].removeprefix("row_"))]
+    np.testing.assert_array_equal(image, expected.reshape(28, 28))
+    assert any("order of their columns' numbers" in note for note in dataset.notes)
+
+
+def test_no_and_yes_as_numbers_are_told(tmp_path: Path) -> None:
+    pixel_csv(tmp_path / "x.csv", [*PIXELS, "label"], 784, [0, 1, 1, 0])
+    assert "if that means no and yes" in load(tmp_path / "x.csv").notes[-1]
+
+
+def test_a_finding_beside_no_finding_is_refused(
+    tmp_path: Path, make_nih: Callable[..., Path], make_pixel_csv: Callable[..., Path]
+) -> None:
+    rows = [("1_0.png", "Mass|No Finding", 1), ("2_0.png", "Mass", 2)]
+    with pytest.raises(DatasetError, match=r"line 2: 1_0\.png: bears 'No Finding' and a finding"):
+        load(make_nih(tmp_path / "nih", rows))
+    with pytest.raises(DatasetError, match="row_000001: bears 'No Finding'"):
+        load(make_pixel_csv(tmp_path / "x.csv", ["Mass", "No Finding|Edema"]))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff", b"a\n", b'"'])
+def test_no_fault_of_a_csv_is_told_in_pandas_words(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(DatasetError) as caught:
+        load(tmp_path / "x.csv")
+    for word in ("codec", "parse", "C error", "tokeniz", "EOF", "None"):
+        assert word not in str(caught.value)
+
+
+# --- ages, sexes, views ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "years"),
+    [
+        *(("58", 58), ("058Y", 58), (" 58 ", 58), ("58y", 58), ("58 years", 58), ("58.0", 58)),
+        *(("018M", 1.5), ("052W", 52 * 7 / 365.25), ("010D", 10 / 365.25)),
+    ],
+)
+def test_an_age_is_in_years_however_it_is_written(written: str, years: float) -> None:
+    assert age_in_years(written) == pytest.approx(years)
+
+
+@pytest.mark.parametrize("written", ["", "unknown", "-3", "Y", "58X", "1900Y"])
+def test_what_is_no_age_is_none(written: str) -> None:
+    assert np.isnan(age_in_years(written))
+
+
+def test_unknown_ages_are_counted_and_known_ones_kept() -> None:
+    table, notes = with_plain_demographics(
+        pd.DataFrame(
+            {
+                "age": ["058Y", "", "old"],
+                "sex": ["Male", "f", "O"],
+                "view": ["pa ", "AP", ""],
+            }
+        )
+    )
+    assert table["age"].tolist()[0] == 58
+    assert table["sex"].tolist() == ["M", "F", "O"]
+    assert table["view"].tolist() == ["PA", "AP", ""]
+    assert notes == ["1 of 3 ages are not known, first 'old': these images are in no age band"]

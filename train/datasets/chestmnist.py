@@ -46,6 +46,9 @@ PARTS: Final[tuple[tuple[Split, str], ...]] = (
 """Our names of the splits, and the file's."""
 
 
+DAMAGED: Final = "is damaged, or no .npz of plain arrays (Python objects in it are not loaded)"
+
+
 def read_chestmnist(path: Path, limit: int | None) -> Dataset:
     """Index a ChestMNIST file of any size of image.
 
@@ -60,8 +63,10 @@ def read_chestmnist(path: Path, limit: int | None) -> Dataset:
                 raise DatasetError(f"{path}: no {min(needed - known)} in it; not a ChestMNIST file")
             labels = {split: arrays[f"{key}_labels"] for split, key in PARTS}
             lengths = {split: _length(path, archive, f"{key}_images") for split, key in PARTS}
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise DatasetError(f"{path}: {error}") from None
+    except OSError as error:
+        raise DatasetError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    except (zipfile.BadZipFile, ValueError):
+        raise DatasetError(f"{path}: {DAMAGED}") from None
     rows, targets, takes = [], [], []
     order = [LABELS.index(name) for name in CHESTMNIST_LABELS]
     for split, key in PARTS:
@@ -83,7 +88,7 @@ def read_chestmnist(path: Path, limit: int | None) -> Dataset:
         targets.append(encoded)
         takes.append((f"{key}_images", count))
 
-    def pixels(least: int | None = None) -> Iterator[Pixels]:
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         images = (image for member, count in takes for image in islice(_rows(path, member), count))
         for index, image in enumerate(images):
             yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
@@ -126,5 +131,5 @@ def _rows(path: Path, member: str) -> Iterator[NDArray[np.uint8]]:
             for _ in range(count):
                 row = file.read(height * width)
                 yield np.frombuffer(row, np.uint8).reshape(height, width)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise DatasetError(f"{path}: {member}: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError):
+        raise DatasetError(f"{path}: {member}: {DAMAGED}") from None

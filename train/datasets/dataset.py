@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 
 
 class Decode(Protocol):
-    def __call__(self, least: int | None = None) -> Iterator[Pixels]: ...
+    def __call__(self, min_side: int | None = None) -> Iterator[Pixels]: ...
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,10 @@ class Dataset:
         table: N rows with columns `image`, `patient`, `split`, and what else is known (`age`,
             `sex`, `view`); unlabelled and missing images are not among them.
         targets: N×15, uint8, 0 or 1, in the order of `LABELS`.
-        pixels: yields each image once, in the order of the table; `least` is as for `read_image`.
+        pixels: yields each image once, in the order of the table; `min_side` is what each side
+            keeps at least where a decoder can shrink the picture on its way.
         problems: what was left out, as ``(image, reason)``.
+        notes: one line each, of what a person should know before they trust the data.
         identity: what the cache is keyed by; changes when the source does.
     """
 
@@ -43,6 +46,7 @@ class Dataset:
     pixels: Decode
     identity: str
     problems: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def first_of_each_split(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
@@ -62,4 +66,21 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(path, index_col=False, **options)
     except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        raise DatasetError(f"{path}: {str(error).strip()}") from None
+        raise DatasetError(f"{path}: {csv_fault(error)}") from None
+
+
+def csv_fault(error: Exception) -> str:
+    """What pandas found wrong with a CSV, in words that its user knows."""
+    if isinstance(error, OSError):
+        return (error.strerror or "cannot be read").lower()
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "is empty"
+    widths = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if widths:
+        expected, line, saw = widths.groups()
+        return f"line {line}: expected {expected} cells, saw {saw}"
+    if isinstance(error, pd.errors.ParserWarning):
+        return "its rows have more cells than its first line"
+    return "is no CSV, or a damaged one"

@@ -17,6 +17,7 @@ from edge_app.core.errors import ImageError
 from edge_app.evaluation.labelled import load
 from edge_app.images.read import read_image
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.datasets.demographics import with_plain_demographics
 from train.labels import LABELS
 
 WORKERS: Final = 4
@@ -34,8 +35,7 @@ def read_folder(root: Path, limit: int | None) -> Dataset:
         for each in labelled.images
     ]
     table = pd.DataFrame(rows, columns=None if rows else ["image", "patient", "split"])
-    if "age" in table:
-        table["age"] = pd.to_numeric(table["age"], errors="coerce")
+    table, notes = with_plain_demographics(table)
     table = first_of_each_split(table, limit)
     images = [labelled.images[row] for row in table.index]
     paths = [each.path for each in images]
@@ -47,15 +47,16 @@ def read_folder(root: Path, limit: int | None) -> Dataset:
         pixels=partial(_read_files, paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=[(each.name, each.reason) for each in labelled.left_out],
+        notes=labelled.notes + notes,
     )
 
 
-def _read_files(paths: Sequence[Path], least: int | None = None) -> Iterator[Pixels]:
+def _read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:
     """Decode in threads (Pillow releases the lock while it does), a bounded number ahead."""
 
     def read(index: int) -> Pixels:
         try:
-            image = read_image(paths[index], least=least)
+            image = read_image(paths[index], least=min_side)
         except ImageError as error:
             return index, error, ""
         return index, image.pixels, image.facts["sha256"]

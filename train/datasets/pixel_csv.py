@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,36 @@ from numpy.typing import NDArray
 from edge_app.core.errors import ImageError
 from edge_app.evaluation.labelled import encode
 from edge_app.evaluation.splits import assign
-from train.datasets.dataset import Dataset, Pixels, first_of_each_split, read_csv
+from train.datasets.dataset import Dataset, Pixels, csv_fault, first_of_each_split, read_csv
 from train.errors import DatasetError
 from train.labels import LABELS
 
 PIXEL_COLUMNS: Final = 28 * 28
+LABEL_HEADINGS: Final = frozenset(
+    (
+        *("label", "labels", "class", "classes", "target", "targets", "finding", "findings"),
+        *("findinglabel", "findinglabels", "diagnosis", "category", "y"),
+    )
+)
+"""Of the column of labels, in lower case and without spaces."""
+
+PIXEL_HEADING: Final = re.compile(r"(pixels?|px|pix|p|x)?\d+(x\d+)?")
+NUMBER: Final = re.compile(r"\d+")
 CSV_CHUNK: Final = 2_000
+
+
+class Columns(NamedTuple):
+    """Where in a row things stand.
+
+    Attributes:
+        label: of the label.
+        pixels: of the pixels, row by row of the picture.
+        notes: what a person should know of the choice.
+    """
+
+    label: int
+    pixels: list[int]
+    notes: list[str]
 
 
 def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
@@ -28,16 +53,8 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
     Raises:
         DatasetError: it has other columns, or a label that is not known.
     """
-    beginning = read_csv(path, header=None, nrows=2, dtype=str)
-    if beginning.shape[1] != PIXEL_COLUMNS + 1:
-        raise DatasetError(
-            f"{path}: {beginning.shape[1]} columns, not a label and {PIXEL_COLUMNS} pixels"
-        )
-    header = beginning.iloc[0].tolist()
-    column = "label" if "label" in header else header[0]
-    if set(_names(column)) <= set(LABELS):
-        raise DatasetError(f"{path}: the first line is a picture's, not the columns' names")
-    labels = read_csv(path, dtype={column: str}, usecols=[column])[column]
+    columns = read_columns(path)
+    labels = read_csv(path, usecols=[columns.label], dtype=str).iloc[:, 0]
     names = [f"row_{i:06d}" for i in range(len(labels))]
     unlabelled = labels.isna() | (labels.astype(str).str.strip() == "")
     problems = [(names[i], "unlabelled") for i in np.flatnonzero(unlabelled)]
@@ -48,19 +65,19 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
     rows = table["row"].tolist()
     targets = [encode(_names(labels[row]), LABELS, names[row]) for row in rows]
 
-    def pixels(least: int | None = None) -> Iterator[Pixels]:
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))
         index, row = next(wanted, (0, -1))
         start = 0
         try:
             for chunk in pd.read_csv(path, chunksize=CSV_CHUNK, low_memory=False):
-                values = chunk.drop(columns=column).to_numpy()
+                values = chunk.iloc[:, columns.pixels].to_numpy()
                 while start <= row < start + len(values):
                     yield _pixel_row(index, values[row - start])
                     index, row = next(wanted, (0, -1))
                 start += len(values)
         except ValueError as error:
-            raise DatasetError(f"{path}: {str(error).strip()}") from None
+            raise DatasetError(f"{path}: {csv_fault(error)}") from None
 
     status = path.stat()
     return Dataset(
@@ -70,7 +87,62 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
         pixels=pixels,
         identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
         problems=problems,
+        notes=columns.notes + _about_numbers(labels[~unlabelled]),
     )
+
+
+def read_columns(path: Path) -> Columns:
+    """Where a CSV's label and pixels stand, by the headings in its first line.
+
+    Raises:
+        DatasetError: there are other columns, none is surely the label, or there are no headings.
+    """
+    beginning = read_csv(path, header=None, nrows=2, dtype=str, keep_default_na=False)
+    header = [_plain(heading) for heading in beginning.iloc[0]]
+    if len(header) != PIXEL_COLUMNS + 1:
+        raise DatasetError(f"{path}: {len(header)} columns, not a label and {PIXEL_COLUMNS} pixels")
+    if len(set(header)) < len(header) // 2:
+        raise DatasetError(f"{path}: the first line is a picture's, not the columns' names")
+    named = [place for place, heading in enumerate(header) if heading in LABEL_HEADINGS]
+    unlike = [place for place, heading in enumerate(header) if not PIXEL_HEADING.fullmatch(heading)]
+    found = named or unlike
+    if len(found) != 1:
+        what = [str(beginning.iloc[0, place])[:30] for place in found[:5]]
+        shown = " or ".join(repr(each) for each in what) or "none of them has a name of its own"
+        ends = f"{beginning.iloc[0, 0]!r}, {beginning.iloc[0, 1]!r} … {beginning.iloc[0, -1]!r}"
+        raise DatasetError(
+            f"{path}: which column holds the labels? ({shown}; the columns are {ends}): name one "
+            "'label'"
+        )
+    label = found[0]
+    pixels = [place for place in range(len(header)) if place != label]
+    notes = []
+    if header[label] != "label":
+        notes.append(f"the labels are taken from the column {str(beginning.iloc[0, label])!r}")
+    numbers = [tuple(map(int, NUMBER.findall(header[place]))) for place in pixels]
+    if all(numbers) and len(set(numbers)) == len(pixels) and numbers != sorted(numbers):
+        pixels = [place for _, place in sorted(zip(numbers, pixels, strict=True))]
+        notes.append("the pixels are taken in the order of their columns' numbers")
+    return Columns(label, pixels, notes)
+
+
+def _plain(heading: str) -> str:
+    """A heading without what people change in it: case, spaces, underscores, byte order marks."""
+    return re.sub(r"[\s_\-\ufeff\"'.]", "", heading).lower()
+
+
+def _about_numbers(labels: pd.Series) -> list[str]:
+    """What to say where labels are numbers, which could be places in anybody's list."""
+    numbers = {int(label) for label in labels.str.strip() if label.strip().isdigit()}
+    if not numbers:
+        return []
+    notes = [
+        f"numbers are taken as places in this project's list of labels: 0 is {LABELS[0]}, 1 is "
+        f"{LABELS[1]} … {len(LABELS) - 1} is {LABELS[-1]}"
+    ]
+    if numbers == {0, 1}:
+        notes.append("its labels are 0 and 1 only: if that means no and yes, write labels' names")
+    return notes
 
 
 def _names(label: str) -> list[str]:

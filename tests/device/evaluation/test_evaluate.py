@@ -575,3 +575,15 @@ def test_real_images_get_the_logits_of_the_shipped_report(
         scale = classifier.model.manifest["outputs"]["logits"]["quantization"]["scale"]
         difference = np.abs(made.evaluated.logits - shipped.evaluated.logits[:200])
         assert difference.max() <= 4 * scale + 1e-6
+
+
+def test_what_the_lists_leave_open_is_said_and_stands_in_the_report(
+    start: Run, make_nih: Callable[..., Path], tmp_path: Path
+) -> None:
+    rows = [(f"{patient:08d}_000.png", "Mass", patient) for patient in range(1, 4)]
+    folder = make_nih(tmp_path / "nih", rows)
+    out = tmp_path / "report.json"
+    done = start(folder, "--out", out)
+    said = "3 images are named as in NIH's release, but neither test_list.txt nor"
+    assert said in done.stderr
+    assert any(said in note for note in content_of(out)["dataset"]["notes"])

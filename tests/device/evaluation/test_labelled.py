@@ -182,3 +182,45 @@ def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
     found = load(folder_of(tmp_path, text), ("Cavity", "Scar"))
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
     assert [(each.name, each.reason) for each in found.left_out] == [("c.png", "missing")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Image Index,Finding Labels,Patient ID",
+        "\ufeffImage Index,Finding Labels,Patient ID",
+        " image_index , FINDING LABELS,PatientId",
+        '"Image Index","Finding Labels","Patient ID"',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_headings_are_known_in_every_spelling(tmp_path: Path, header: str, encoding: str) -> None:
+    text = f"{header}\na.png,Mass,1\nb.png,Edema,2\n"
+    found = load(folder_of(tmp_path, text.encode(encoding)), LABELS)
+    assert findings(found) == {"a.png": {"Mass"}, "b.png": {"Edema"}}
+    assert [image.patient for image in found.images] == ["1", "2"]
+    assert found.name.startswith("NIH")
+
+
+def test_a_missing_heading_is_told_with_those_that_are_there(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="there are: picture, truth"):
+        load(folder_of(tmp_path, "picture,truth\na.png,Mass\n"), LABELS)
+
+
+def test_an_image_of_both_lists_is_refused(tmp_path: Path, make_nih: Callable[..., Path]) -> None:
+    rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2)]
+    folder = make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["1.png", "2.png"])
+    with pytest.raises(DatasetError, match="1 images are in both official lists"):
+        load(folder, LABELS)
+
+
+def test_with_the_training_list_alone_no_other_image_trains(
+    tmp_path: Path, make_nih: Callable[..., Path]
+) -> None:
+    rows = [(f"{patient}.png", "Mass", patient) for patient in range(1, 9)]
+    folder = make_nih(tmp_path / "nih", rows, listed=[f"{patient}.png" for patient in range(5, 9)])
+    found = load(folder, LABELS)
+    assert {image.name for image in found.images} == {"5.png", "6.png", "7.png", "8.png"}
+    assert all(image.split != "test" for image in found.images)
+    assert not found.has_test_list
+    assert any("no test_list.txt" in note for note in found.notes)

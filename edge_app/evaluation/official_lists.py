@@ -1,0 +1,154 @@
+"""The lists that say which images of a release train and which test, in the forms people have them.
+
+NIH's release has ``test_list.txt`` and ``train_val_list.txt``, a name a line; they are found under
+longer names too (``test_list_NIH.txt``), with a byte order mark, in UTF-16, with Windows line ends,
+with folders before the names, other letter case, or further cells behind them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from edge_app.core.errors import DatasetError
+from edge_app.core.files import UnreadableError, read_bounded
+
+MAX_BYTES: Final = 32 << 20
+NAMES: Final = {
+    "test": re.compile(r"test[ _-]?list.*\.txt"),
+    "train": re.compile(r"train[ _-]?val[ _-]?list.*\.txt"),
+}
+"""Of the two lists, in lower case."""
+
+NIH_NAME: Final = re.compile(r"\d{8}_\d{3}\.\w+")
+CELLS: Final = re.compile(r"[,;\t]")
+
+
+class OfficialLists(NamedTuple):
+    """What official lists say about the images of a folder.
+
+    Attributes:
+        test: names of images that are test; None without such a list.
+        train: names of images that train or validate; None without such a list.
+        notes: one line each, where a list does not fit the images.
+    """
+
+    test: set[str] | None
+    train: set[str] | None
+    notes: list[str]
+
+
+def read_lists(folder: Path, images: Sequence[str]) -> OfficialLists:
+    """The lists in a folder, as names among `images`.
+
+    Raises:
+        DatasetError: a list is there twice, is unreadable, or names none of the images.
+    """
+    notes: list[str] = []
+    test, train = (_read_list(folder, key, images, notes) for key in ("test", "train"))
+    if test is None and train is None:
+        named = sum(bool(NIH_NAME.fullmatch(PurePosixPath(image).name)) for image in images)
+        if named:
+            notes.append(
+                f"{named} images are named as in NIH's release, but neither test_list.txt nor "
+                "train_val_list.txt is there: official test patients may be trained on"
+            )
+    elif test is None:
+        notes.append("there is no test_list.txt beside the list of train and validation images")
+    if test is not None or train is not None:
+        listed = len((test or set()) | (train or set()))
+        if train is not None and listed < len(set(images)):
+            notes.append(f"{len(set(images)) - listed} images are in no official list")
+    return OfficialLists(test, train, notes)
+
+
+def _read_list(folder: Path, key: str, images: Sequence[str], notes: list[str]) -> set[str] | None:
+    found = sorted(path for path in folder.iterdir() if NAMES[key].fullmatch(path.name.lower()))
+    if not found:
+        return None
+    lines = [_lines(path) for path in found]
+    if any(set(each) != set(lines[0]) for each in lines):
+        names = " and ".join(path.name for path in found)
+        raise DatasetError(f"{folder}: {names} differ: which is the official list?")
+    return _matched(found[0], lines[0], images, notes)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        data = read_bounded(path, MAX_BYTES)
+    except UnreadableError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    text = decoded(data)
+    if text is None:
+        raise DatasetError(f"{path}: is not UTF-8 or UTF-16 text")
+    return [line.strip().strip("\"'") for line in text.splitlines() if line.strip()]
+
+
+def decoded(data: bytes) -> str | None:
+    """UTF-8 or UTF-16 text, with or without a byte order mark; None if it is neither."""
+    beginning = data[:32]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif len(beginning) > 1 and not any(beginning[1::2]):
+        encoding = "utf-16-le"
+    elif len(beginning) > 1 and not any(beginning[::2]):
+        encoding = "utf-16-be"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _matched(path: Path, lines: list[str], images: Sequence[str], notes: list[str]) -> set[str]:
+    """The images that the lines name."""
+    known = _Known(images)
+    named: set[str] = set()
+    strange: list[str] = []
+    for line in lines:
+        found = known.of(line)
+        named |= found
+        strange += [] if found else [line]
+    if lines and not named:
+        raise DatasetError(
+            f"{path}: names {len(lines)} images, first {lines[0][:80]!r}, and none of them is "
+            f"among the {len(set(images))} of the CSV"
+        )
+    if strange:
+        notes.append(
+            f"{path.name}: {len(strange)} of its {len(lines)} names, first {strange[0][:80]!r}, "
+            "are not in the CSV"
+        )
+    return named
+
+
+class _Known:
+    """Images by all that a list may call them."""
+
+    def __init__(self, images: Sequence[str]) -> None:
+        self._by_name = {image: image for image in images}
+        self._by_key: dict[str, str | None] = {}
+        for image in self._by_name:
+            path = PurePosixPath(image.casefold())
+            for key in {str(path), path.name, path.stem}:
+                # None where two images could be meant.
+                self._by_key[key] = None if key in self._by_key else image
+
+    def of(self, line: str) -> set[str]:
+        """The images that a line names: itself, its first cell, or each of its words."""
+        for cells in ([line], CELLS.split(line)[:1], line.split(), line.split()[:1]):
+            found = [self._one(cell) for cell in cells]
+            if found and all(found):
+                return {name for name in found if name}
+        return set()
+
+    def _one(self, cell: str) -> str | None:
+        cell = cell.strip().strip("\"'").replace("\\", "/")
+        if cell in self._by_name:
+            return cell
+        path = PurePosixPath(cell.casefold())
+        keys: Iterable[str] = (str(path), path.name, path.stem)
+        return next((found for key in keys if (found := self._by_key.get(key))), None)

@@ -1,0 +1,56 @@
+"""The files that a CSV's names lead to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_app.evaluation.image_files import ImageFiles
+
+NAME = "00000001_000.png"
+
+
+def files_of(folder: Path, *names: str) -> ImageFiles:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return ImageFiles(folder)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *(NAME, f"images/{NAME}", f"images_001/images/{NAME}", f"Images/{NAME}"),
+        *("images/00000001_000.PNG", "images/00000001_000.jpg", "00000001_000.JPEG"),
+    ],
+)
+def test_an_image_is_found_where_people_have_it(tmp_path: Path, place: str) -> None:
+    files = files_of(tmp_path, place, "images/00000002_000.png")
+    assert files.of([NAME]) == {NAME: tmp_path / place}
+    assert files.doubles == []
+
+
+def test_the_very_name_comes_first(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/00000001_000.jpg", f"images/{NAME}")
+    assert files.of([NAME]) == {NAME: tmp_path / "images" / NAME}
+
+
+def test_which_of_two_endings_is_not_guessed(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/00000001_000.jpg", "images/00000001_000.tif")
+    assert files.of([NAME]) == {}
+
+
+def test_a_path_is_taken_at_its_word(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "a/x.png", "images/x.png")
+    assert files.of(["a/x.png", "b/x.png"]) == {"a/x.png": tmp_path / "a/x.png"}
+
+
+def test_a_name_in_several_folders_is_told(tmp_path: Path) -> None:
+    files = files_of(tmp_path, f"images_001/images/{NAME}", f"images_002/images/{NAME}")
+    assert files.doubles == [NAME]
+
+
+def test_strangers_are_looked_for_among_images_only(tmp_path: Path) -> None:
+    files = files_of(tmp_path, f"images/{NAME}", "images/b.png", "curve.png", "images/readme.txt")
+    assert files.strange(files.of([NAME])) == ["b.png"]
