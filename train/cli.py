@@ -37,6 +37,11 @@ app = typer.Typer(
 )
 
 
+PrecisionOption = Annotated[
+    str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
+]
+
+
 @app.callback()
 def commands() -> None:
     """Train chest X-ray networks. Research software, not a medical device."""
@@ -63,6 +68,7 @@ def fit(
         list[Path] | None,
         typer.Option(help="A finished run or model file; can be repeated."),
     ] = None,
+    precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
@@ -90,7 +96,21 @@ def fit(
     if bool(teacher) != bool(chosen.distil):
         raise typer.BadParameter("--teacher and --set distil=... go together")
     cached = read_data(data, chosen.side, cache, limit)
-    train(chosen, cached, run, console, read_teachers(teacher or [], data, cache, limit, cached))
+    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    train(chosen, cached, run, console, teachers, _arithmetic(precision))
+
+
+def _arithmetic(precision: str) -> str:
+    """What `--precision` means on this machine.
+
+    Raises:
+        typer.BadParameter: it is none of the precisions.
+    """
+    from train import backend
+
+    if precision not in backend.PRECISIONS:
+        raise typer.BadParameter(f"{precision!r}; there are {', '.join(backend.PRECISIONS)}")
+    return backend.precision(precision)
 
 
 def _changed(recipe: Recipe, options: dict[str, Any], settings: list[str]) -> Recipe:
@@ -115,6 +135,7 @@ def refit(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
     ] = None,
+    precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
@@ -126,7 +147,7 @@ def refit(
     recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
     cached = read_data(data, recipe.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(validated, cached, run, console, teachers)
+    train_again(validated, cached, run, console, teachers, _arithmetic(precision))
 
 
 @app.command()

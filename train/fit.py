@@ -7,13 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
+from train.backend import computing_in, make_repeatable
 from train.batches import batches
 from train.cache import Cached
-from train.callbacks import Report, Validation
+from train.callbacks import Logs, Report, Scalars, Validation
 from train.errors import DatasetError, RunError
 from train.labels import LABELS
 from train.networks.parts import with_auxiliary
@@ -127,6 +127,7 @@ def fit(
     run: Path,
     console: Console,
     teachers: Teachers | None = None,
+    precision: str = "float32",
 ) -> None:
     """Train into the folder `run`, or go on from its last finished epoch.
 
@@ -135,27 +136,57 @@ def fit(
     loses at most the epoch it was in, and ends with the very weights it would have had. A run
     that has finished or stopped early is left alone.
 
+    Args:
+        recipe, train, validation, teachers: what decides the run.
+        run: its folder.
+        console: for progress.
+        precision: of the arithmetic, "float32" or "mixed_bfloat16"; the weights are float32.
+
     Raises:
         DatasetError: the images cannot be trained on or validated with.
     """
     require_trainable(recipe, train, validation)
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
-    backup = run / "backup"
-    first_epoch = finished_epochs(backup)
-    history = history_before(run / "history.csv", first_epoch)
-    if first_epoch >= recipe.epochs or epochs_since_best(history) >= recipe.patience:
-        console.print(f"Training is finished: {first_epoch} epochs")
-        return
-    if first_epoch:
-        console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
+    first = _next_epoch(recipe, run)
+    if first is None:
+        console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
+    elif first:
+        console.print(f"Going on after epoch {first} of {recipe.epochs}")
+    make_repeatable()
+    # Images of another size want another graph: a run stops there, and goes on.
+    for until in (recipe.early_epochs, recipe.epochs):
+        first = _next_epoch(recipe, run)
+        if first is not None and first < until:
+            with computing_in(precision):
+                model = trained_part(_started(recipe, goals, teachers), recipe)
+            _fit(model, train, goals, validation, recipe, range(first, until), run, console)
 
-    tf.config.experimental.enable_op_determinism()
-    model = trained_part(_started(recipe, goals, teachers), recipe)
+
+def _next_epoch(recipe: Recipe, run: Path) -> int | None:
+    """The first epoch, from 0, that `run` lacks; None if it has finished or stopped early."""
+    first = finished_epochs(run / "backup")
+    history = history_before(run / "history.csv", first)
+    over = first >= recipe.epochs or epochs_since_best(history) >= recipe.patience
+    return None if over else first
+
+
+def _fit(
+    model: keras.Model,
+    train: Cached,
+    goals: NDArray[np.float32],
+    validation: Cached | None,
+    recipe: Recipe,
+    epochs: range,
+    run: Path,
+    console: Console,
+) -> None:
+    """Train these epochs, all with images of one size; the weights are those of the last backup."""
     steps = len(train) // recipe.batch
+    history = history_before(run / "history.csv", epochs.start)
     model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
 
-    def exchange(epoch: int, logs: dict[str, float]) -> None:
+    def exchange(epoch: int, logs: Logs) -> None:
         if recipe.ema:
             exchange_average(model)
 
@@ -166,16 +197,16 @@ def fit(
         ),
         # From here to the second exchange the model holds the averaged weights.
         *_keeping(run / "kept.weights.h5", recipe, validation, history),
-        keras.callbacks.CSVLogger(str(run / "history.csv"), append=first_epoch > 0),
-        keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
-        Report(console, recipe.epochs, steps, first_epoch),
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=epochs.start > 0),
+        Scalars(run / "tensorboard"),
+        Report(console, recipe.epochs, steps, epochs.start),
         keras.callbacks.LambdaCallback(on_epoch_end=exchange),
-        Backup(backup),  # last: an epoch counts when all that it leaves is written
+        Backup(run / "backup"),  # last: an epoch counts when all that it leaves is written
     ]
     model.fit(
-        batches(train, goals, recipe, first_epoch),
+        batches(train, goals, recipe, epochs),
         steps_per_epoch=steps,
-        epochs=recipe.epochs,
+        epochs=epochs.stop,
         callbacks=callbacks,
         shuffle=False,  # `batches` has done it
         verbose=0,
