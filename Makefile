@@ -85,9 +85,9 @@ $(DEVICE)/installed: pyproject.toml
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
-	@echo "== making $(WORKSTATION): TensorFlow and the rest, about 2.5 GB; minutes the first time"
+	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, about 2.9 GB; minutes the first time"
 	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
-	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,test,lint]'
+	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,jax,test,lint]'
 	@touch $@
 
 clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -92,3 +93,15 @@ class Report(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.progress.stop()
+
+
+class Interruption(keras.callbacks.Callback):
+    """Ends training between two epochs when `go_on` says so."""
+
+    def __init__(self, go_on: Callable[[], bool]) -> None:
+        super().__init__()
+        self.go_on, self.happened = go_on, False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if not self.go_on():
+            self.happened = self.model.stop_training = True

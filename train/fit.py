@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +13,7 @@ from rich.console import Console
 from train.backend import computing_in, make_repeatable
 from train.batches import batches
 from train.cache import Cached
-from train.callbacks import Logs, Report, Scalars, Validation
+from train.callbacks import Interruption, Logs, Report, Scalars, Validation
 from train.errors import DatasetError, RunError
 from train.labels import LABELS
 from train.networks.parts import with_auxiliary
@@ -128,7 +128,8 @@ def fit(
     console: Console,
     teachers: Teachers | None = None,
     precision: str = "float32",
-) -> None:
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
     """Train into the folder `run`, or go on from its last finished epoch.
 
     Leaves `kept.weights.h5` (of the epoch with the best validation AUROC, or of the last one
@@ -141,6 +142,10 @@ def fit(
         run: its folder.
         console: for progress.
         precision: of the arithmetic, "float32" or "mixed_bfloat16"; the weights are float32.
+        go_on: asked when an epoch is safely written, whether there is time for another.
+
+    Returns:
+        Whether training came to its end.
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
@@ -160,7 +165,10 @@ def fit(
         if first is not None and first < until:
             with computing_in(precision):
                 model = trained_part(_started(recipe, goals, teachers), recipe)
-            _fit(model, train, goals, validation, recipe, range(first, until), run, console)
+            epochs = range(first, until)
+            if not _fit(model, train, goals, validation, recipe, epochs, run, console, go_on):
+                break
+    return _next_epoch(recipe, run) is None
 
 
 def _next_epoch(recipe: Recipe, run: Path) -> int | None:
@@ -180,8 +188,13 @@ def _fit(
     epochs: range,
     run: Path,
     console: Console,
-) -> None:
-    """Train these epochs, all with images of one size; the weights are those of the last backup."""
+    go_on: Callable[[], bool],
+) -> bool:
+    """Train these epochs, all with images of one size, from the last backup on.
+
+    Returns:
+        Whether `go_on` let them come to their end.
+    """
     steps = len(train) // recipe.batch
     history = history_before(run / "history.csv", epochs.start)
     model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
@@ -190,6 +203,7 @@ def _fit(
         if recipe.ema:
             exchange_average(model)
 
+    interruption = Interruption(go_on)
     callbacks: list[keras.callbacks.Callback] = [
         keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: place_dropout(model, epoch * steps),
@@ -201,7 +215,8 @@ def _fit(
         Scalars(run / "tensorboard"),
         Report(console, recipe.epochs, steps, epochs.start),
         keras.callbacks.LambdaCallback(on_epoch_end=exchange),
-        Backup(run / "backup"),  # last: an epoch counts when all that it leaves is written
+        Backup(run / "backup"),  # an epoch counts when all that it leaves is written
+        interruption,
     ]
     model.fit(
         batches(train, goals, recipe, epochs),
@@ -211,6 +226,7 @@ def _fit(
         shuffle=False,  # `batches` has done it
         verbose=0,
     )
+    return not interruption.happened
 
 
 def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None) -> keras.Model:

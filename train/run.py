@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -61,7 +61,8 @@ def train(
     console: Console,
     teachers: Teachers | None = None,
     precision: str = "float32",
-) -> None:
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
 
     Args:
@@ -69,7 +70,10 @@ def train(
         run: its folder.
         console: for progress.
         teachers: whose scores the recipe distils, if it does.
-        precision: of the arithmetic of training, see `fit.fit`.
+        precision, go_on: see `fit.fit`.
+
+    Returns:
+        Whether the run is finished, and not interrupted by `go_on`.
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
@@ -88,11 +92,19 @@ def train(
             facts["teachers"] = teachers.names
         _begin(run / "config.json", recipe, facts, precision)
         pictures.montage(training, run / "train.png")
-        fit(recipe, training, validation, run, console, teachers, precision)
-        pictures.training_curves(run / "history.csv", run / "curves.png")
-        model = _keep_network(recipe, run)
-        _decide(model, validation, run)
-    _point_on(run, console)
+        done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
+        if done:
+            keep_best(recipe, validation, run)
+    if done:
+        _point_on(run, console)
+    return done
+
+
+def keep_best(recipe: Recipe, validation: Cached, run: Path) -> None:
+    """Make of `kept.weights.h5` and `history.csv` all else that a finished run holds."""
+    pictures.training_curves(run / "history.csv", run / "curves.png")
+    model = _keep_network(recipe, run)
+    _decide(model, validation, run)
 
 
 def refit(

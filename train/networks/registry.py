@@ -11,9 +11,11 @@ from train.errors import RunError
 from train.networks.cnn28 import cnn28
 from train.networks.efficientnet_lite0 import (
     efficientnet_lite0,
+    imagenet_state,
     load_imagenet,
-    require_imagenet_packages,
+    require_imagenet_weights,
 )
+from train.networks.imagenet import State
 
 
 class Pretrained(NamedTuple):
@@ -22,10 +24,12 @@ class Pretrained(NamedTuple):
     Attributes:
         require: makes sure that they can be had, before anything long begins; raises RunError.
         load: writes them into a network that was just built; raises RunError.
+        state: the weights themselves, for `imagenet.save`; raises RunError.
     """
 
     require: Callable[[], None]
     load: Callable[[keras.Model], None]
+    state: Callable[[], State]
 
 
 class Network(NamedTuple):
@@ -46,7 +50,7 @@ class Network(NamedTuple):
 NETWORKS: Final[dict[str, Network]] = {
     "cnn28": Network(cnn28, 28),
     "efficientnet-lite0": Network(
-        efficientnet_lite0, 128, Pretrained(require_imagenet_packages, load_imagenet)
+        efficientnet_lite0, 128, Pretrained(require_imagenet_weights, load_imagenet, imagenet_state)
     ),
 }
 
