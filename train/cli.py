@@ -27,6 +27,7 @@ from train.options import (
     read_split,
     read_training_and_split,
 )
+from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from train.start import run_reporting_errors
 
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(parcel.app, name="parcel")
 
 PrecisionOption = Annotated[
     str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")

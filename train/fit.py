@@ -239,6 +239,30 @@ def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | No
     return network
 
 
+def begin_again(model: keras.Model, recipe: Recipe, images: int, epochs: int, backup: Path) -> None:
+    """Make a backup after so many epochs of weights alone, for a run whose own backup is lost.
+
+    It goes on where the schedule was; the average begins at the weights, the moments at zero.
+
+    Args:
+        model: `trained_part` with its weights.
+        recipe, images: of the run; how many it is trained on.
+        epochs: how many count as done.
+        backup: its folder.
+    """
+    steps = images // recipe.batch
+    model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(epochs * steps)
+    if recipe.ema:
+        averages = model.optimizer._model_variables_moving_average
+        for weight, average in zip(model.trainable_variables, averages, strict=True):
+            average.assign(weight)
+    writer = Backup(backup)
+    writer.set_model(model)
+    writer.on_epoch_end(epochs - 1)
+
+
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """AdamW with the recipe's schedule over epochs of so many steps."""
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))

@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +196,7 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) 
 
 def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
     """The kept weights as a network with both outputs, without what only training needs."""
-    model = build(recipe)
+    model = build(replace(recipe, imagenet=False))
     trained_part(model, recipe).load_weights(run / "kept.weights.h5")
     model.save(run / "model.keras")
     return model

@@ -118,7 +118,7 @@ def test_a_run_that_goes_from_one_backend_to_the_other_and_back_ends_as_if_it_ha
     both, whole = (pd.read_csv(run / "history.csv") for run in (travelled, stayed))
     assert both["epoch"].tolist() == list(range(EPOCHS))
     np.testing.assert_allclose(both["loss"], whole["loss"], rtol=2e-3)
-    np.testing.assert_allclose(both["val_auroc"], whole["val_auroc"], atol=0.02)
+    np.testing.assert_allclose(both["val_auroc"], whole["val_auroc"], atol=0.05)
     cached = read_data(small_nih, 28, tmp_path / "cache")
     one, other = (predict(logits_only(open_run(run).model), cached) for run in (travelled, stayed))
     assert np.abs(one - other).mean() < 0.05 * other.std()

@@ -91,7 +91,7 @@ def _error(errors: list[NDArray[np.float32]]) -> dict[str, float]:
 def _encoded(picture: NDArray[np.uint8], quality: int) -> bytes:
     file = io.BytesIO()
     options = {"lossless": True} if quality >= LOSSLESS else {"quality": quality}
-    Image.fromarray(picture).save(file, "WEBP", method=6, **options)
+    Image.fromarray(picture).save(file, "WEBP", method=4, **options)
     return file.getvalue()
 
 
