@@ -50,6 +50,7 @@ SLOW: Final = (
     "tests/quantize/test_reproduce.py",
     "tests/train/test_backends.py",
     "tests/train/test_cache.py::test_memory_is_flat_in_the_number_of_images",
+    "tests/train/parcel/test_journey.py",
     "tests/train/test_fit.py",
     "tests/train/test_float_report.py",
     "tests/train/test_input_check.py",

@@ -55,13 +55,10 @@ def _entry(row: dict[str, object], before: set[str]) -> Entry:
     assert isinstance(teachers, list)
     for setting in settings:
         recipe = recipe.with_setting(setting)
-    if (
-        row["name"] in before
-        or not set(teachers) <= before
-        or bool(teachers) != bool(recipe.distil)
-    ):
+    if row["name"] in before:
+        raise ValueError(f"{row['name']}: there is another of this name")
+    if not set(teachers) <= before or bool(teachers) != bool(recipe.distil):
         raise ValueError(
-            f"{row['name']}: its name is its own, its teachers stand before it, and it distils if "
-            "it has some"
+            f"{row['name']}: its teachers stand before it, and it distils where it has some"
         )
     return Entry(str(row["name"]), recipe, tuple(teachers))
