@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from train.backend import computing_in, make_repeatable
+from train.backend import computing_in, make_repeatable, stream
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Interruption, Logs, Report, Scalars, Validation
@@ -40,7 +40,10 @@ def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
     """
     keras.utils.set_random_seed(recipe.seed)
     side = None if any_size else recipe.side
-    model = NETWORKS[recipe.network].build(side, dropout=recipe.dropout, lowpass=recipe.lowpass)
+    more = {"enlarge": True} if recipe.enlarge else {}
+    model = NETWORKS[recipe.network].build(
+        side, dropout=recipe.dropout, lowpass=recipe.lowpass, **more
+    )
     if recipe.imagenet:
         pretrained(recipe.network).load(model)
     return model
@@ -219,7 +222,7 @@ def _fit(
         interruption,
     ]
     model.fit(
-        batches(train, goals, recipe, epochs),
+        stream(batches(train, goals, recipe, epochs)),
         steps_per_epoch=steps,
         epochs=epochs.stop,
         callbacks=callbacks,

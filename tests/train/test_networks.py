@@ -16,9 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.model.preprocess import SIZES, normalised
+from quantize.repairs.fold import fold
 from train.errors import RunError
 from train.networks import imagenet
-from train.networks.efficientnet_lite0 import load_imagenet
+from train.networks.efficientnet_lite import LITE0, LITE1, LITE2, Lite, enlarged
 from train.networks.imagenet import FOLDER_VARIABLE
 from train.networks.pytorch_file import MAGIC, read_state
 from train.networks.registry import NETWORKS, pretrained, require_imagenet
@@ -44,9 +45,35 @@ def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
     assert network.input_shape == (None, size, size, 1)
     logits, maps = (np.array(x) for x in network(normalised(gray_pictures(size, 3))))
     assert logits.shape == (3, 15)
-    assert maps.shape == {"cnn28": (3, 7, 7, 15), "efficientnet-lite0": (3, 4, 4, 15)}[network.name]
+    side = 7 if network.name == "cnn28" else 4
+    assert maps.shape == (3, side, side, 15)
     np.testing.assert_allclose(logits, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     assert np.ptp(maps, axis=(1, 2)).min() > 0  # the map tells places apart
+
+
+@pytest.mark.parametrize("lowpass", [False, True])
+def test_a_network_that_enlarges_sees_the_picture_twice_as_large(lowpass: bool) -> None:
+    """Its first convolution, against the usual one on a picture enlarged beforehand."""
+    size = 32
+    usual, enlarging = LITE0.build(2 * size), LITE0.build(size, enlarge=True, lowpass=lowpass)
+    assert enlarging.output_shape == [(None, 15), (None, 2, 2, 15)]
+    assert LITE0.build(size).output_shape == [(None, 15), (None, 1, 1, 15)]
+    if lowpass:
+        fold(enlarging)  # the filter and the first convolution are one, as int8 wants it
+        return
+    kernel = usual.get_layer("stem_conv").get_weights()[0]
+    enlarging.get_layer("stem_conv").set_weights([enlarged(kernel)])
+    image = normalised(gray_pictures(size))
+    twice = keras.ops.image.resize(image, (2 * size, 2 * size), "bilinear")
+    expected, found = (
+        np.array(keras.Model(model.input, model.get_layer("stem_conv").output)(seen))
+        for model, seen in ((usual, twice), (enlarging, image))
+    )
+    assert expected.shape == found.shape
+    inside = slice(1, -1)
+    np.testing.assert_allclose(
+        found[:, inside, inside], expected[:, inside, inside], rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -54,6 +81,13 @@ def test_efficientnet_is_built_for_every_size(size: int) -> None:
     network = NETWORKS["efficientnet-lite0"].build(size)
     side = -(-size // 32)  # five halvings, rounded up
     assert network.output_shape == [(None, 15), (None, side, side, 15)]
+
+
+PUBLISHED = {
+    "efficientnet-lite0": 4_652_008,
+    "efficientnet-lite1": 5_416_680,
+    "efficientnet-lite2": 6_092_072,
+}
 
 
 def test_parameters_are_as_many_as_published(network: keras.Model) -> None:
@@ -64,7 +98,7 @@ def test_parameters_are_as_many_as_published(network: keras.Model) -> None:
         scales = 2 * sum(outs for _, outs in pairs)
         assert trainable == convolutions + scales + 128 * 15 + 15
     else:
-        published = 4_652_008  # EfficientNet-Lite0 with its classifier of 1,000 classes
+        published = PUBLISHED[network.name]  # with the classifier of 1,000 classes
         classifier, our_head = 1280 * 1000 + 1000, 1280 * 15 + 15
         two_colours_of_the_stem = 2 * 3 * 3 * 32
         assert trainable == published - classifier - two_colours_of_the_stem + our_head
@@ -79,7 +113,8 @@ def activations(network: keras.Model) -> Iterator[tuple[str, str]]:
 
 def test_the_graph_is_one_that_int8_can_hold(network: keras.Model) -> None:
     rectifiers = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
-    assert len(rectifiers) == {"cnn28": 6, "efficientnet-lite0": 33}[network.name]
+    expected = {"cnn28": 6, "efficientnet-lite0": 33}.get(network.name, 43)
+    assert len(rectifiers) == expected
     assert all(layer.max_value == 6 and layer.negative_slope == 0 for layer in rectifiers)
     assert {function for _, function in activations(network)} == {"linear"}  # no sigmoid, no swish
     known = {
@@ -179,7 +214,7 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     expected = reference_features(torch_state, colour)
 
     network = NETWORKS["efficientnet-lite0"].build(size)
-    load_imagenet(network)
+    LITE0.load_imagenet(network)
     names = {layer.name for layer in network.layers}
     outputs = {"stem_relu": "stem_relu", "head_relu": "head_relu"}
     for index in range(16):
@@ -198,6 +233,24 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     # The response tells the two pictures apart, and is not one channel's doing.
     assert np.abs(features[0] - features[1]).max() > 0.1
     assert (features.max(axis=(0, 1, 2)) > 0).mean() > 0.1
+
+
+@pytest.mark.parametrize("lite", [LITE0, LITE1, LITE2])
+def test_imagenet_weights_fill_every_layer_of_the_body(lite: Lite) -> None:
+    pytest.importorskip(lite.source[0], reason="the 'imagenet' extra is not installed")
+    network = lite.build(64, enlarge=True)
+    before = {layer.name: layer.get_weights() for layer in network.layers}
+    lite.load_imagenet(network)
+    for layer in network.layers:
+        same = [
+            np.array_equal(*pair)
+            for pair in zip(layer.get_weights(), before[layer.name], strict=True)
+        ]
+        assert not any(same) or layer.name == "map", layer.name
+    features = keras.Model(network.input, network.get_layer("head_relu").output)
+    response = np.array(features(normalised(gray_pictures(64))))
+    assert np.isfinite(response).all()
+    assert (response.max(axis=(0, 1, 2)) > 0).mean() > 0.1
 
 
 def test_a_pytorch_file_is_read_without_pytorch(

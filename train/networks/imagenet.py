@@ -67,7 +67,9 @@ def save(network: str, state: State, folder: Path) -> Path:
     """Write the weights as `NETWORK.npz` into a folder."""
     path = folder / f"{network}.npz"
     small: dict[str, Any] = {
-        name: a.astype(np.float16) if a.ndim > 1 else a for name, a in state.items()
+        name: a.astype(np.float16) if a.ndim > 1 else a
+        for name, a in state.items()
+        if not name.startswith("_fc.")  # of the thousand classes
     }
     np.savez_compressed(path, **small)
     return path

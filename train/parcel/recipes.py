@@ -40,7 +40,7 @@ def read_list(path: Path) -> list[Entry]:
     try:
         for row in json.loads(path.read_text()):
             entries.append(_entry(row, {entry.name for entry in entries}))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: is no list of recipes: {error!r}") from None
     return entries
 
