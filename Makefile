@@ -83,13 +83,13 @@ $(CHECK)/installed: pyproject.toml
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,opencv,openvino,test,boards]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,opencv,openvino,test,oracles,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
-	@echo "== making $(WORKSTATION): TensorFlow and the rest, about 2.5 GB; minutes the first time"
+	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, about 2.9 GB; minutes the first time"
 	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
-	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,test,lint]'
+	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,jax,test,lint]'
 	@touch $@
 
 clean:

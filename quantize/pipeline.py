@@ -21,11 +21,12 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED as SHIPPED_REPAIR
 from quantize.repairs.registry import as_input, repaired
 from quantize.repairs.rounding import IMAGES
+from train.backend import versions
 from train.cache import Cached
 from train.errors import DatasetError
 from train.float_report import evaluate as evaluate_float
 from train.float_report import write_all
-from train.run import FinishedRun, dataset_facts, versions
+from train.run import FinishedRun, dataset_facts
 
 
 def quantize_run(

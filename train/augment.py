@@ -1,18 +1,21 @@
 """What happens to a radiograph between two machines, done to the training images at random.
 
 Geometry and contrast make few images more; resampling, JPEG and noise are what an operator's file
-has been through, and make a network steady against them. Every random number is drawn from
-(seed, step), so a run can be repeated and resumed.
+has been through, and make a network steady against them. What is drawn for an image is drawn by
+numpy from (seed, step), so a run can be repeated and resumed; what is computed for each pixel is
+`keras.ops`, so it runs where the network does, and on a GPU it is a fraction of a training step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from typing import Any, Final
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from edge_app.model.preprocess import MEAN, STD
 
@@ -55,89 +58,158 @@ class Augmentation:
 
 NONE = Augmentation(*([0.0] * 8))
 
+Draws = dict[str, NDArray[Any]]
+"""What was drawn for N images: a step that is off has no entry.
 
-def augment(images: tf.Tensor, strength: Augmentation, seed: tf.Tensor) -> tf.Tensor:
-    """(N, H, W, 1) uint8 → the same shape and dtype, changed at random.
+`transform` N×8, see `keras.ops.image.affine_transform`; `exponent`, `sigma` N×1×1×1 float32;
+`resampled`, `saved` N×1×1×1 bool; `steps` N×1×1×8×8 float32, JPEG's quantization table of each
+image; `noise` 2 uint32, the seed of what is drawn for each pixel.
+"""
 
-    Args:
-        images: gray levels 0..255.
-        strength: how much of what.
-        seed: two int64; the same seed gives the same images.
-    """
-    # One independent stream a draw; the order below fixes which.
-    streams = (tf.random.fold_in(seed, i) for i in count())
-    size = tf.shape(images)[0]
-    x = tf.cast(images, tf.float32)
-    x = _geometry(x, strength, size, streams)
+
+def draw(strength: Augmentation, count: int, side: int, rng: np.random.Generator) -> Draws:
+    """Draw what will be done to `count` square images of this `side`."""
+    each = (count, 1, 1, 1)
+    drawn: Draws = {"transform": _transforms(strength, count, side, rng)}
     if strength.gamma:
-        exponent = tf.exp(_normal((size, 1, 1, 1), strength.gamma, next(streams)))
-        x = 255.0 * tf.pow(tf.clip_by_value(x / 255.0, 0.0, 1.0), exponent)
+        drawn["exponent"] = np.exp(_normal(rng, each, strength.gamma)).astype(np.float32)
     if strength.resample:
-        side = images.shape[1]
-        small = tf.image.resize(x, (side // 2, side // 2), antialias=True)
-        chosen = _uniform((size, 1, 1, 1), next(streams)) < strength.resample
-        x = tf.where(chosen, tf.image.resize(small, (side, side)), x)
+        drawn["resampled"] = rng.random(each) < strength.resample
     if strength.jpeg:
-        x = _jpeg(x, strength.jpeg, size, streams)
+        drawn["saved"] = rng.random(each) < strength.jpeg
+        tables = np.stack([jpeg_table(quality) for quality in rng.integers(50, 96, count)])
+        drawn["steps"] = tables[:, np.newaxis, np.newaxis]
     if strength.noise:
-        sigma = strength.noise * _uniform((size, 1, 1, 1), next(streams))
-        x += sigma * tf.random.stateless_normal(tf.shape(x), next(streams))
-    return tf.cast(tf.round(tf.clip_by_value(x, 0.0, 255.0)), tf.uint8)
+        drawn["sigma"] = (strength.noise * rng.random(each)).astype(np.float32)
+        drawn["noise"] = rng.integers(0, 2**31, 2).astype(np.uint32)
+    return drawn
 
 
-def normalise(images: tf.Tensor) -> tf.Tensor:
-    """`preprocess.normalised` as a graph: uint8 → float32 [-1, 127/128], to the bit."""
-    return (tf.cast(images, tf.float32) - float(MEAN)) / float(STD)
+def augment(images: keras.KerasTensor, drawn: Draws) -> keras.KerasTensor:
+    """(N, side, side, 1) gray levels 0..255 → whole ones in float32, changed as `drawn`."""
+    side = int(images.shape[1])
+    x = ops.cast(images, "float32")
+    x = ops.image.affine_transform(
+        x, drawn["transform"], "bilinear", fill_mode="constant", data_format=LAST
+    )
+    if "exponent" in drawn:
+        x = 255.0 * ops.power(ops.clip(x / 255.0, 0.0, 1.0), drawn["exponent"])
+    if "resampled" in drawn:
+        small = ops.image.resize(x, (side // 2, side // 2), antialias=True, data_format=LAST)
+        restored = ops.image.resize(small, (side, side), data_format=LAST)
+        x = ops.where(drawn["resampled"], restored, x)
+    if "saved" in drawn:
+        x = ops.where(drawn["saved"], saved_as_jpeg(x, drawn["steps"]), x)
+    if "noise" in drawn:
+        normal = keras.random.normal(ops.shape(x), seed=_Seed(drawn["noise"]))
+        x = x + drawn["sigma"] * normal
+    return gray_levels(x)
 
 
-Shape = tuple[int | tf.Tensor, ...]
-Seeds = Iterator[tf.Tensor]
+LAST: Final = "channels_last"
 
 
-def _uniform(shape: Shape, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform(shape, seed)
+def gray_levels(x: keras.KerasTensor) -> keras.KerasTensor:
+    """The nearest whole numbers in 0..255."""
+    return ops.round(ops.clip(x, 0.0, 255.0))
 
 
-def _normal(shape: Shape, stddev: float, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_truncated_normal(shape, seed, stddev=stddev)
+def normalise(images: keras.KerasTensor) -> keras.KerasTensor:
+    """`preprocess.normalised` as operations: gray levels → float32 [-1, 127/128], to the bit."""
+    return (ops.cast(images, "float32") - float(MEAN)) / float(STD)
 
 
-def _geometry(x: tf.Tensor, strength: Augmentation, size: tf.Tensor, streams: Seeds) -> tf.Tensor:
-    """One projective transform, so that the image is interpolated only once."""
-    side = float(x.shape[1])
-    shape = (size,)
-    mirror = tf.where(_uniform(shape, next(streams)) < strength.flip, -1.0, 1.0)
-    angle = _normal(shape, strength.rotate * np.pi / 180, next(streams))
-    zoom = _normal(shape, strength.zoom, next(streams))
-    stretch = _normal(shape, strength.zoom / 4, next(streams))
-    shift_x = _normal(shape, strength.shift * side, next(streams))
-    shift_y = _normal(shape, strength.shift * side, next(streams))
-    scale_x, scale_y = tf.exp(zoom + stretch), tf.exp(zoom - stretch)
-    cos, sin = tf.cos(angle), tf.sin(angle)
+class _Seed(keras.random.SeedGenerator):
+    """A seed that is an argument of a traced function, where Keras' own is a variable or fixed."""
+
+    def __init__(self, value: keras.KerasTensor) -> None:
+        self.value = value
+
+    def next(self, ordered: bool = True) -> keras.KerasTensor:
+        return ops.convert_to_tensor(self.value)
+
+
+def _normal(
+    rng: np.random.Generator, shape: int | tuple[int, ...], stddev: float
+) -> NDArray[np.float64]:
+    """Normal numbers cut off at two standard deviations."""
+    return stddev * ndtri(rng.uniform(ndtr(-2.0), ndtr(2.0), shape))
+
+
+def _transforms(
+    strength: Augmentation, count: int, side: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """One transform an image, so that it is interpolated only once."""
+    mirror = np.where(rng.random(count) < strength.flip, -1.0, 1.0)
+    angle = _normal(rng, count, strength.rotate * np.pi / 180)
+    zoom = _normal(rng, count, strength.zoom)
+    stretch = _normal(rng, count, strength.zoom / 4)
+    shift_x = _normal(rng, count, strength.shift * side)
+    shift_y = _normal(rng, count, strength.shift * side)
+    scale_x, scale_y = np.exp(zoom + stretch), np.exp(zoom - stretch)
+    cos, sin = np.cos(angle), np.sin(angle)
     # output (u, v) is read at (a u + b v + c, d u + e v + f), about the centre
     a, b = mirror * cos / scale_x, -mirror * sin / scale_x
     d, e = sin / scale_y, cos / scale_y
     centre = (side - 1) / 2
     c = centre - (a + b) * centre + shift_x
     f = centre - (d + e) * centre + shift_y
-    zero = tf.zeros_like(a)
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=x,
-        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
-        output_shape=tf.constant([x.shape[1], x.shape[2]]),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
+    zero = np.zeros(count)
+    return np.stack([a, b, c, d, e, f, zero, zero], axis=1).astype(np.float32)
 
 
-def _jpeg(x: tf.Tensor, probability: float, size: tf.Tensor, streams: Seeds) -> tf.Tensor:
-    chosen = _uniform((size,), next(streams)) < probability
-    quality = tf.random.stateless_uniform((size,), next(streams), 50, 96, tf.int32)
+# --- JPEG -----------------------------------------------------------------------------------
 
-    def save(item: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        image, yes, level = item
-        return tf.cond(yes, lambda: tf.image.adjust_jpeg_quality(image, level), lambda: image)
+# ITU-T T.81 (1992), table K.1: luminance quantization; its scaling by quality is libjpeg's.
+LUMINANCE: Final = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+BLOCK: Final = 8
 
-    unit = tf.clip_by_value(x / 255.0, 0.0, 1.0)
-    return 255.0 * tf.map_fn(save, (unit, chosen, quality), fn_output_signature=tf.float32)
+
+def jpeg_table(quality: int) -> NDArray[np.float32]:
+    """libjpeg's 8×8 quantization table of gray images at a quality of 1 to 100."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return np.clip((LUMINANCE * scale + 50) // 100, 1, 255).astype(np.float32)
+
+
+def _dct() -> NDArray[np.float32]:
+    """The orthonormal 8×8 matrix of the discrete cosine transform (T.81, A.3.3)."""
+    frequency, place = np.arange(BLOCK)[:, np.newaxis], np.arange(BLOCK)
+    matrix = np.cos((2 * place + 1) * frequency * np.pi / (2 * BLOCK)) / 2
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
+
+
+DCT: Final = _dct()
+
+
+def saved_as_jpeg(x: keras.KerasTensor, steps: keras.KerasTensor) -> keras.KerasTensor:
+    """What a JPEG leaves of images: all of its loss is the rounding of 8×8 blocks' cosines.
+
+    Args:
+        x: (N, side, side, 1), gray levels.
+        steps: (N, 1, 1, 8, 8), the quantization tables.
+    """
+    side = int(x.shape[1])
+    blocks = -(-side // BLOCK)
+    x = gray_levels(x) - 128.0
+    if side % BLOCK:  # the last row and column again and again, as libjpeg does
+        places = np.minimum(np.arange(blocks * BLOCK), side - 1)
+        x = ops.take(ops.take(x, places, axis=1), places, axis=2)
+    x = ops.reshape(x, (-1, blocks, BLOCK, blocks, BLOCK))
+    x = ops.transpose(x, (0, 1, 3, 2, 4))
+    cosines = ops.matmul(ops.matmul(DCT, x), DCT.T)
+    cosines = ops.round(cosines / steps) * steps
+    x = ops.matmul(ops.matmul(DCT.T, cosines), DCT)
+    x = ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4)), (-1, blocks * BLOCK, blocks * BLOCK, 1))
+    return gray_levels(x[:, :side, :side] + 128.0)

@@ -1,26 +1,28 @@
-"""Cached images → endless augmented batches, the same ones whenever they are asked for."""
+"""Cached images → augmented batches, the same ones whenever they are asked for."""
 
 from __future__ import annotations
 
-from functools import partial, reduce
-from typing import Final
+from collections.abc import Iterator
+from functools import partial
 
+import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from numpy.typing import NDArray
 
-from train.augment import augment, normalise
+from train.augment import LAST, Draws, augment, draw, gray_levels, normalise
+from train.backend import compiled
 from train.cache import Cached
 from train.recipes import Recipe
 from train.targets import sampling_weights
 
-MIXING_STREAM: Final = 1_000  # far from those that augmentation draws from
+Batch = tuple[keras.KerasTensor, NDArray[np.float32]]
 
 
 def batches(
-    cached: Cached, goals: NDArray[np.float32], recipe: Recipe, first_epoch: int
-) -> tf.data.Dataset:
-    """Endless (images, goals) batches from `first_epoch` on.
+    cached: Cached, goals: NDArray[np.float32], recipe: Recipe, epochs: range
+) -> Iterator[Batch]:
+    """(images, goals) of these epochs, counted from 0.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run sees what the
     uninterrupted one would have seen. An incomplete last batch is dropped.
@@ -29,63 +31,49 @@ def batches(
         cached: M images.
         goals: M×K, see `targets.training_targets`.
         recipe: how they are drawn, augmented and mixed.
-        first_epoch: the first epoch to yield, from 0.
+        epochs: which to yield.
     """
     steps = len(cached) // recipe.batch
-    rows = tf.constant(np.arange(len(cached)))
-    log_weights = np.log(sampling_weights(recipe, cached.targets))[np.newaxis]
-
-    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-        seed = [recipe.seed, epoch]
-        if recipe.balance:
-            order = tf.random.stateless_categorical(log_weights, len(cached), seed)[0]
-        else:
-            order = tf.random.experimental.stateless_shuffle(rows, seed=seed)
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .batch(recipe.batch, drop_remainder=True)
-            .enumerate(epoch * steps)
-        )
-
-    def gather(indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        images = cached.images[cached.rows[indices]][..., np.newaxis]
-        return images, goals[indices]
-
-    def load(side: int, step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, targets = tf.numpy_function(gather, [indices], [tf.uint8, tf.float32])
-        images.set_shape((recipe.batch, recipe.side, recipe.side, 1))
-        targets.set_shape((recipe.batch, goals.shape[1]))
-        if side != recipe.side:
-            resized = tf.image.resize(images, (side, side), antialias=True)
-            images = tf.cast(tf.round(resized), tf.uint8)
-        seed = tf.stack([tf.constant(recipe.seed, tf.int64), step])
-        images = normalise(augment(images, recipe.augmentation, seed))
-        return mixed(images, targets, recipe.mixup, seed) if recipe.mixup else (images, targets)
-
-    def stage(start: int, stop: int) -> tf.data.Dataset:
-        side = recipe.side_of_epoch(start)
-        return (
-            tf.data.Dataset.range(start, stop)
-            .flat_map(epoch_batches)
-            .map(partial(load, side), num_parallel_calls=2, deterministic=True)
-        )
-
-    change = min(max(recipe.early_epochs, first_epoch), recipe.epochs)
-    stages = [(first_epoch, change), (change, recipe.epochs)]
-    early_or_late = [stage(start, stop) for start, stop in stages if start < stop]
-    return reduce(tf.data.Dataset.concatenate, early_or_late).prefetch(4)
+    prepare_at = {s: compiled(partial(prepare, s)) for s in (recipe.early_size, recipe.side)}
+    for epoch in epochs:
+        side = recipe.side_of_epoch(epoch)
+        order = _order(cached, recipe, epoch)
+        for step in range(steps):
+            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
+            rng = np.random.default_rng([recipe.seed, epoch * steps + step])
+            drawn = draw(recipe.augmentation, len(rows), side, rng)
+            targets = goals[rows]
+            if recipe.mixup:
+                share = mixing_shares(rng, recipe.mixup, len(rows))
+                drawn["share"] = share.reshape(-1, 1, 1, 1)
+                targets = mixed(targets, share.reshape(-1, 1))
+            yield prepare_at[side](cached.images[cached.rows[rows]], drawn), targets
 
 
-def mixed(
-    images: tf.Tensor, targets: tf.Tensor, alpha: float, seed: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Each image and its targets averaged with another's, by a share drawn from Beta(α, α)."""
-    size = tf.shape(images)[0]
-    stream = tf.random.fold_in(seed, MIXING_STREAM)
-    gammas = tf.random.stateless_gamma((2, size), stream, alpha)
-    # Both can come out as zero for a small alpha; then nothing is mixed.
-    share = tf.math.divide_no_nan(gammas[0], gammas[0] + gammas[1])
-    share = tf.maximum(share, 1 - share)
-    other = tf.reverse(images, [0]), tf.reverse(targets, [0])
-    s, t = tf.reshape(share, (-1, 1, 1, 1)), tf.reshape(share, (-1, 1))
-    return s * images + (1 - s) * other[0], t * targets + (1 - t) * other[1]
+def _order(cached: Cached, recipe: Recipe, epoch: int) -> NDArray[np.int64]:
+    """The images of an epoch as M places in `cached`."""
+    rng = np.random.default_rng([recipe.seed, epoch, 0])
+    if not recipe.balance:
+        return rng.permutation(len(cached))
+    return rng.choice(len(cached), len(cached), p=sampling_weights(recipe, cached.targets))
+
+
+def prepare(side: int, images: keras.KerasTensor, drawn: Draws) -> keras.KerasTensor:
+    """(N, H, W) uint8 → (N, side, side, 1) float32, what a network is trained on."""
+    x = images[..., None]
+    if side != images.shape[1]:
+        x = ops.cast(x, "float32")
+        x = gray_levels(ops.image.resize(x, (side, side), antialias=True, data_format=LAST))
+    x = normalise(augment(x, drawn))
+    return mixed(x, drawn["share"]) if "share" in drawn else x
+
+
+def mixing_shares(rng: np.random.Generator, alpha: float, count: int) -> NDArray[np.float32]:
+    """How much of itself each image keeps, from Beta(α, α): N of at least a half."""
+    share = rng.beta(alpha, alpha, count).astype(np.float32)
+    return np.maximum(share, 1 - share)
+
+
+def mixed(values: keras.KerasTensor, share: NDArray[np.float32]) -> keras.KerasTensor:
+    """Each image, or its targets, averaged with another's of the batch."""
+    return share * values + (1 - share) * values[::-1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +16,8 @@ from train.errors import RunError
 from train.labels import LABELS
 from train.predict import macro_auroc, predict
 
+Logs = dict[str, float]
+
 
 class Validation(keras.callbacks.Callback):
     """Adds `val_auroc`, the macro AUROC over the findings, to each epoch's logs."""
@@ -22,7 +26,7 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self.cached = cached
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         assert logs is not None
         logits = predict(self.model, self.cached)[:, : len(LABELS)]  # without auxiliary ones
         if not np.isfinite(logits).all():
@@ -30,6 +34,27 @@ class Validation(keras.callbacks.Callback):
                 "training has diverged: try a lower --set learning_rate=..., in a new --run"
             )
         logs["val_auroc"] = macro_auroc(self.cached.targets, logits)
+
+
+class Scalars(keras.callbacks.Callback):
+    """Each epoch's logs for TensorBoard; Keras' own callback needs TensorFlow for that."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        from tensorboard.summary import Writer  # a second, and never needed by `evaluate`
+
+        self.writer = Writer(str(self.folder))
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        for name, value in (logs or {}).items():
+            self.writer.add_scalar(f"epoch_{name}", float(value), epoch)
+        self.writer.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.writer.close()
 
 
 class Report(keras.callbacks.Callback):
@@ -49,16 +74,16 @@ class Report(keras.callbacks.Callback):
             disable=not console.is_terminal,
         )
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.started = time.monotonic()
         self.progress.start()
         self.task = self.progress.add_task("training", total=self.epochs * self.steps)
         self.progress.update(self.task, completed=self.first_epoch * self.steps)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.progress.advance(self.task)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         done, logs = epoch + 1 - self.first_epoch, logs or {}
         left = (time.monotonic() - self.started) / done * (self.epochs - epoch - 1)
         values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
@@ -66,5 +91,17 @@ class Report(keras.callbacks.Callback):
             f"epoch {epoch + 1}/{self.epochs}  {values}  {left / 60:.0f} min left", highlight=False
         )
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self.progress.stop()
+
+
+class Interruption(keras.callbacks.Callback):
+    """Ends training between two epochs when `go_on` says so."""
+
+    def __init__(self, go_on: Callable[[], bool]) -> None:
+        super().__init__()
+        self.go_on, self.happened = go_on, False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if not self.go_on():
+            self.happened = self.model.stop_training = True

@@ -27,6 +27,7 @@ from train.options import (
     read_split,
     read_training_and_split,
 )
+from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from train.start import run_reporting_errors
 
@@ -35,6 +36,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(parcel.app, name="parcel")
+
+PrecisionOption = Annotated[
+    str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
+]
 
 
 @app.callback()
@@ -63,6 +70,7 @@ def fit(
         list[Path] | None,
         typer.Option(help="A finished run or model file; can be repeated."),
     ] = None,
+    precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
@@ -90,7 +98,21 @@ def fit(
     if bool(teacher) != bool(chosen.distil):
         raise typer.BadParameter("--teacher and --set distil=... go together")
     cached = read_data(data, chosen.side, cache, limit)
-    train(chosen, cached, run, console, read_teachers(teacher or [], data, cache, limit, cached))
+    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    train(chosen, cached, run, console, teachers, _arithmetic(precision))
+
+
+def _arithmetic(precision: str) -> str:
+    """What `--precision` means on this machine.
+
+    Raises:
+        typer.BadParameter: it is none of the precisions.
+    """
+    from train import backend
+
+    if precision not in backend.PRECISIONS:
+        raise typer.BadParameter(f"{precision!r}; there are {', '.join(backend.PRECISIONS)}")
+    return backend.precision(precision)
 
 
 def _changed(recipe: Recipe, options: dict[str, Any], settings: list[str]) -> Recipe:
@@ -115,6 +137,7 @@ def refit(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
     ] = None,
+    precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
@@ -126,7 +149,7 @@ def refit(
     recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
     cached = read_data(data, recipe.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(validated, cached, run, console, teachers)
+    train_again(validated, cached, run, console, teachers, _arithmetic(precision))
 
 
 @app.command()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from rich.console import Console
 
+from train.backend import computing_in, make_repeatable, stream
 from train.batches import batches
 from train.cache import Cached
-from train.callbacks import Report, Validation
+from train.callbacks import Interruption, Logs, Report, Scalars, Validation
 from train.errors import DatasetError, RunError
 from train.labels import LABELS
 from train.networks.parts import with_auxiliary
@@ -40,7 +40,10 @@ def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
     """
     keras.utils.set_random_seed(recipe.seed)
     side = None if any_size else recipe.side
-    model = NETWORKS[recipe.network].build(side, dropout=recipe.dropout, lowpass=recipe.lowpass)
+    more = {"enlarge": True} if recipe.enlarge else {}
+    model = NETWORKS[recipe.network].build(
+        side, dropout=recipe.dropout, lowpass=recipe.lowpass, **more
+    )
     if recipe.imagenet:
         pretrained(recipe.network).load(model)
     return model
@@ -127,7 +130,9 @@ def fit(
     run: Path,
     console: Console,
     teachers: Teachers | None = None,
-) -> None:
+    precision: str = "float32",
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
     """Train into the folder `run`, or go on from its last finished epoch.
 
     Leaves `kept.weights.h5` (of the epoch with the best validation AUROC, or of the last one
@@ -135,30 +140,73 @@ def fit(
     loses at most the epoch it was in, and ends with the very weights it would have had. A run
     that has finished or stopped early is left alone.
 
+    Args:
+        recipe, train, validation, teachers: what decides the run.
+        run: its folder.
+        console: for progress.
+        precision: of the arithmetic, "float32" or "mixed_bfloat16"; the weights are float32.
+        go_on: asked when an epoch is safely written, whether there is time for another.
+
+    Returns:
+        Whether training came to its end.
+
     Raises:
         DatasetError: the images cannot be trained on or validated with.
     """
     require_trainable(recipe, train, validation)
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
-    backup = run / "backup"
-    first_epoch = finished_epochs(backup)
-    history = history_before(run / "history.csv", first_epoch)
-    if first_epoch >= recipe.epochs or epochs_since_best(history) >= recipe.patience:
-        console.print(f"Training is finished: {first_epoch} epochs")
-        return
-    if first_epoch:
-        console.print(f"Going on after epoch {first_epoch} of {recipe.epochs}")
+    first = _next_epoch(recipe, run)
+    if first is None:
+        console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
+    elif first:
+        console.print(f"Going on after epoch {first} of {recipe.epochs}")
+    make_repeatable()
+    # Images of another size want another graph: a run stops there, and goes on.
+    for until in (recipe.early_epochs, recipe.epochs):
+        first = _next_epoch(recipe, run)
+        if first is not None and first < until:
+            with computing_in(precision):
+                model = trained_part(_started(recipe, goals, teachers), recipe)
+            epochs = range(first, until)
+            if not _fit(model, train, goals, validation, recipe, epochs, run, console, go_on):
+                break
+    return _next_epoch(recipe, run) is None
 
-    tf.config.experimental.enable_op_determinism()
-    model = trained_part(_started(recipe, goals, teachers), recipe)
+
+def _next_epoch(recipe: Recipe, run: Path) -> int | None:
+    """The first epoch, from 0, that `run` lacks; None if it has finished or stopped early."""
+    first = finished_epochs(run / "backup")
+    history = history_before(run / "history.csv", first)
+    over = first >= recipe.epochs or epochs_since_best(history) >= recipe.patience
+    return None if over else first
+
+
+def _fit(
+    model: keras.Model,
+    train: Cached,
+    goals: NDArray[np.float32],
+    validation: Cached | None,
+    recipe: Recipe,
+    epochs: range,
+    run: Path,
+    console: Console,
+    go_on: Callable[[], bool],
+) -> bool:
+    """Train these epochs, all with images of one size, from the last backup on.
+
+    Returns:
+        Whether `go_on` let them come to their end.
+    """
     steps = len(train) // recipe.batch
+    history = history_before(run / "history.csv", epochs.start)
     model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
 
-    def exchange(epoch: int, logs: dict[str, float]) -> None:
+    def exchange(epoch: int, logs: Logs) -> None:
         if recipe.ema:
             exchange_average(model)
 
+    interruption = Interruption(go_on)
     callbacks: list[keras.callbacks.Callback] = [
         keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: place_dropout(model, epoch * steps),
@@ -166,20 +214,22 @@ def fit(
         ),
         # From here to the second exchange the model holds the averaged weights.
         *_keeping(run / "kept.weights.h5", recipe, validation, history),
-        keras.callbacks.CSVLogger(str(run / "history.csv"), append=first_epoch > 0),
-        keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
-        Report(console, recipe.epochs, steps, first_epoch),
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=epochs.start > 0),
+        Scalars(run / "tensorboard"),
+        Report(console, recipe.epochs, steps, epochs.start),
         keras.callbacks.LambdaCallback(on_epoch_end=exchange),
-        Backup(backup),  # last: an epoch counts when all that it leaves is written
+        Backup(run / "backup"),  # an epoch counts when all that it leaves is written
+        interruption,
     ]
     model.fit(
-        batches(train, goals, recipe, first_epoch),
+        stream(batches(train, goals, recipe, epochs)),
         steps_per_epoch=steps,
-        epochs=recipe.epochs,
+        epochs=epochs.stop,
         callbacks=callbacks,
         shuffle=False,  # `batches` has done it
         verbose=0,
     )
+    return not interruption.happened
 
 
 def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None) -> keras.Model:
@@ -190,6 +240,30 @@ def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | No
     else:
         start_at_prevalence(network, goals)
     return network
+
+
+def begin_again(model: keras.Model, recipe: Recipe, images: int, epochs: int, backup: Path) -> None:
+    """Make a backup after so many epochs of weights alone, for a run whose own backup is lost.
+
+    It goes on where the schedule was; the average begins at the weights, the moments at zero.
+
+    Args:
+        model: `trained_part` with its weights.
+        recipe, images: of the run; how many it is trained on.
+        epochs: how many count as done.
+        backup: its folder.
+    """
+    steps = images // recipe.batch
+    model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
+    model.optimizer.build(model.trainable_variables)
+    model.optimizer.iterations.assign(epochs * steps)
+    if recipe.ema:
+        averages = model.optimizer._model_variables_moving_average
+        for weight, average in zip(model.trainable_variables, averages, strict=True):
+            average.assign(weight)
+    writer = Backup(backup)
+    writer.set_model(model)
+    writer.on_epoch_end(epochs - 1)
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:

@@ -17,10 +17,11 @@ from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from train import pictures
+from train.backend import versions
 from train.cache import Cached
 from train.labels import LABELS
 from train.predict import logits_only, predict
-from train.run import FinishedRun, build_report, versions
+from train.run import FinishedRun, build_report
 
 if TYPE_CHECKING:
     from edge_app.evaluation.document import ReportDocument

@@ -16,7 +16,7 @@ class Recipe:
     Attributes:
         network: a name in `networks.NETWORKS`.
         size: side of the square input, pixels; 0 for the network's own.
-        imagenet: start from ImageNet weights (efficientnet-lite0 only).
+        imagenet: start from ImageNet weights, where there are any.
         early_epochs: how many of the first epochs see images of `early_size` instead, as the
             cheap part of the training (progressive resizing: Tan & Le, EfficientNetV2, ICML 2021).
         early_size: side of those, pixels.
@@ -28,6 +28,7 @@ class Recipe:
         dropout: of feature channels before the map.
         smoothing: label smoothing towards 0.5.
         lowpass: the network begins with a fixed 3×3 binomial filter.
+        enlarge: the network sees the picture twice as large (efficientnet-lite0 to 2).
         mixup: both parameters of the Beta distribution that pairs of images are mixed by
             (Zhang et al., ICLR 2018); 0 for none.
         balance: images are drawn in proportion to their rarest label's frequency to the power
@@ -54,6 +55,7 @@ class Recipe:
     dropout: float = 0.3
     smoothing: float = 0.0
     lowpass: bool = False
+    enlarge: bool = False
     mixup: float = 0.0
     balance: float = 0.0
     auxiliary: float = 0.0
@@ -85,6 +87,8 @@ class Recipe:
             raise ValueError("early_epochs is 0 to epochs, and early_size at least 28")
         if self.continued and not self.distil:
             raise ValueError("a run that is continued from a teacher distils it: set distil")
+        if self.enlarge and not NETWORKS[self.network].can_enlarge:
+            raise ValueError(f"{self.network} cannot enlarge: set enlarge=false")
         if self.dropout == 1 or self.ema == 1 or self.patients == 0:
             raise ValueError("dropout and ema are less than 1, and patients more than 0")
 

@@ -13,12 +13,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.model.calibration import calibrated
 from train import pictures
+from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
 from train.errors import RunError
@@ -41,14 +40,6 @@ from train.labels import NIH
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.teachers import Teachers
-
-PACKAGES = ("tensorflow", "keras", "numpy", "Pillow", "scikit-learn")
-
-
-def versions(*more: str) -> dict[str, str]:
-    """The packages that decided the numbers."""
-    named = {name: version(name) for name in (*PACKAGES, *more)}
-    return {"python": platform.python_version(), **named}
 
 
 def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
@@ -71,7 +62,9 @@ def train(
     run: Path,
     console: Console,
     teachers: Teachers | None = None,
-) -> None:
+    precision: str = "float32",
+    go_on: Callable[[], bool] = lambda: True,
+) -> bool:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
 
     Args:
@@ -79,6 +72,10 @@ def train(
         run: its folder.
         console: for progress.
         teachers: whose scores the recipe distils, if it does.
+        precision, go_on: see `fit.fit`.
+
+    Returns:
+        Whether the run is finished, and not interrupted by `go_on`.
 
     Raises:
         DatasetError: the images cannot be trained on or validated with.
@@ -95,13 +92,21 @@ def train(
         }
         if teachers:
             facts["teachers"] = teachers.names
-        _begin(run / "config.json", recipe, facts)
+        _begin(run / "config.json", recipe, facts, precision)
         pictures.montage(training, run / "train.png")
-        fit(recipe, training, validation, run, console, teachers)
-        pictures.training_curves(run / "history.csv", run / "curves.png")
-        model = _keep_network(recipe, run)
-        _decide(model, validation, run)
-    _point_on(run, console)
+        done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
+        if done:
+            keep_best(recipe, validation, run)
+    if done:
+        _point_on(run, console)
+    return done
+
+
+def keep_best(recipe: Recipe, validation: Cached, run: Path) -> None:
+    """Make of `kept.weights.h5` and `history.csv` all else that a finished run holds."""
+    pictures.training_curves(run / "history.csv", run / "curves.png")
+    model = _keep_network(recipe, run)
+    _decide(model, validation, run)
 
 
 def refit(
@@ -110,6 +115,7 @@ def refit(
     run: Path,
     console: Console,
     teachers: Teachers | None = None,
+    precision: str = "float32",
 ) -> None:
     """Train a run's recipe once more, on its validation patients as well.
 
@@ -123,6 +129,7 @@ def refit(
         run: the new run's folder.
         console: for progress.
         teachers: the same that `validated` had.
+        precision: of the arithmetic of training, see `fit.fit`.
 
     Raises:
         DatasetError: the images cannot be trained on.
@@ -143,8 +150,8 @@ def refit(
             "train": dataset_facts(training, FINAL_SPLIT),
             "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
         }
-        _begin(run / "config.json", recipe, facts)
-        fit(recipe, training, None, run, console, teachers)
+        _begin(run / "config.json", recipe, facts, precision)
+        fit(recipe, training, None, run, console, teachers, precision)
         _keep_network(recipe, run)
         _require_finished(validated)
         shutil.copyfile(validated / "calibration.json", run / "calibration.json")
@@ -167,10 +174,15 @@ def _alone(run: Path) -> Iterator[None]:
         yield
 
 
-def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
+def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) -> None:
     """Write what the run is made of; or refuse to go on with it as something else."""
     if not config.exists():
-        content = {"recipe": asdict(recipe), "dataset": facts, "packages": versions()}
+        content = {
+            "recipe": asdict(recipe),
+            "dataset": facts,
+            "packages": versions(),
+            "precision": precision,
+        }
         write_whole(config, (json.dumps(content, indent=2) + "\n").encode())
         return
     before = read_config(config)
@@ -186,7 +198,7 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
 
 def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
     """The kept weights as a network with both outputs, without what only training needs."""
-    model = build(recipe)
+    model = build(replace(recipe, imagenet=False))
     trained_part(model, recipe).load_weights(run / "kept.weights.h5")
     model.save(run / "model.keras")
     return model

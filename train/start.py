@@ -1,27 +1,53 @@
-"""How a command of the workstation starts and ends: TensorFlow loads quietly, errors are lines."""
+"""How a command of the workstation starts and ends: its backend loads quietly, errors are lines."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
-from typing import NoReturn
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, NoReturn
 
 from edge_app.core import native_stderr
 from edge_app.core.errors import EXIT_MODEL, EdgeCxrError
 
+EXTRAS: Final = {"tensorflow": "workstation", "jax": "jax"}
+"""The backends, and the extra of the installation that has each."""
 
-def load_tensorflow() -> None:
-    """Import TensorFlow before anything else does; it talks while it loads, whatever its level.
+
+def load_backend() -> None:
+    """Import what Keras computes with before anything else does: TensorFlow, or JAX.
+
+    The environment's `KERAS_BACKEND` decides; without it TensorFlow, or JAX where there is no
+    TensorFlow.
 
     Raises:
-        SystemExit: it is not installed.
+        SystemExit: it is neither, or not installed.
     """
+    default = "tensorflow" if find_spec("tensorflow") or not find_spec("jax") else "jax"
+    backend = os.environ.setdefault("KERAS_BACKEND", default)
+    if backend not in EXTRAS:
+        raise SystemExit(f"KERAS_BACKEND={backend}: there are {' and '.join(EXTRAS)}")
+    # Both talk while they load, whatever their level.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         with native_stderr.silenced():
-            import tensorflow  # noqa: F401
+            import_module(backend)
     except ImportError as error:
-        raise SystemExit(f"{error}: pip install -e '.[workstation]'") from None
+        raise SystemExit(f"{error}: pip install -e '.[{EXTRAS[backend]}]'") from None
+
+
+def load_tensorflow() -> None:
+    """The same for what can be done with TensorFlow alone.
+
+    Raises:
+        SystemExit: another backend is asked for, or it is not installed.
+    """
+    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise SystemExit("this needs TensorFlow: unset KERAS_BACKEND")
+    load_backend()
 
 
 def run_reporting_errors(command: Callable[[], object]) -> None:

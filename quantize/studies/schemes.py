@@ -19,8 +19,8 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import REPAIRS, SHIPPED, as_input
 from quantize.studies.bench import Bench, latencies
 from quantize.studies.result import Result
+from train.backend import versions
 from train.cache import Cached
-from train.run import versions
 
 Choice = Callable[[Cached, int, int], NDArray[np.int64]]
 

@@ -319,8 +319,8 @@ def test_training_sees_what_the_device_sees(
     recipe = Recipe(network="cnn28", size=size, batch=8, epochs=1, augmentation=NONE)
     target_of = dict(zip(cached.table["image"], cached.targets, strict=True))
     seen = []
-    for images, targets in batches(cached, cached.targets.astype(np.float32), recipe, 0):
-        for image, target in zip(images.numpy(), targets.numpy(), strict=True):
+    for images, targets in batches(cached, cached.targets.astype(np.float32), recipe, range(1)):
+        for image, target in zip(images.numpy(), targets, strict=True):
             assert image.dtype == np.float32
             name = device[image.tobytes()]  # bit for bit one of the device's tensors
             assert np.array_equal(target, target_of[name])
@@ -384,7 +384,7 @@ def decode_and_iterate(data: Path, limit: int | None, size: int) -> dict[str, in
     with tempfile.TemporaryDirectory() as folder:
         dataset = load(data, limit=limit)
         cached, _ = open_cache(dataset, InputSpec.square(size), Path(folder), Console(quiet=True))
-        for _ in batches(cached, cached.targets.astype(np.float32), recipe, 0):
+        for _ in batches(cached, cached.targets.astype(np.float32), recipe, range(1)):
             pass
     finished.set()
     sampler.join()

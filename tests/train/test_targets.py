@@ -9,14 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from rich.console import Console
 
 from edge_app.classifier import Classifier
 from edge_app.model.model_file import locate, read
-from edge_app.model.preprocess import InputSpec
+from edge_app.model.preprocess import InputSpec, normalised
 from train.augment import NONE
-from train.batches import batches, mixed
+from train.batches import batches, mixing_shares
 from train.cache import Cached, open_cache
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
@@ -154,7 +153,7 @@ def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
     assert weights.sum() == pytest.approx(1)
     assert weights[has].min() > weights[~has].max()
     drawn = np.concatenate(
-        [goals.numpy() for _, goals in batches(part, part.targets.astype("f4"), balanced, 0)]
+        [goals for _, goals in batches(part, part.targets.astype("f4"), balanced, range(30))]
     )
     assert drawn[:, rarest].mean() == pytest.approx(weights[has].sum(), abs=0.03)
 
@@ -175,16 +174,33 @@ def test_a_learning_curve_adds_patients_and_leaves_validation_alone(
     assert facts["validation"]["images"] == len(cached.split("validation"))
 
 
-def test_mixing_gives_images_and_targets_the_same_share() -> None:
-    images = tf.constant(np.arange(6, dtype=np.float32).reshape(6, 1, 1, 1))
-    targets = tf.constant(np.arange(6, dtype=np.float32)[:, np.newaxis])
-    seed = tf.constant([1, 2], tf.int64)
-    x, y = mixed(images, targets, 0.4, seed)
-    assert np.allclose(np.squeeze(x), np.squeeze(y))
-    assert not np.allclose(x, images)
-    # The image itself always weighs at least as much as the other: 5 - i mirrors i.
-    assert all(abs(float(y[i, 0]) - i) <= abs(5 - 2 * i) / 2 + 1e-6 for i in range(6))
-    assert np.array_equal(x, mixed(images, targets, 0.4, seed)[0])
+def test_mixing_gives_images_and_targets_the_same_share(cached: Cached) -> None:
+    """A picture of one gray level, which is its target as well, stays so."""
+    levels = np.arange(0, 240, 5, dtype=np.uint8)
+    flat = replace(
+        cached,
+        images=np.broadcast_to(levels[:, np.newaxis, np.newaxis], (len(levels), 28, 28)),
+        rows=np.arange(len(levels)),
+        targets=cached.targets[: len(levels)],
+    )
+    targets = normalised(levels)[:, np.newaxis]
+    recipe = replace(PLAIN, mixup=0.4)
+    ((x, y), *_), ((again, _), *_) = (batches(flat, targets, recipe, range(1)) for _ in range(2))
+    x = np.asarray(x)
+    assert np.array_equal(x, np.asarray(again))
+    assert np.allclose(x.min(axis=(1, 2)), x.max(axis=(1, 2)))
+    assert np.allclose(x[:, 0, 0], y, atol=1e-6)
+    (whole, _), *_ = batches(flat, targets, PLAIN, range(1))
+    other = np.asarray(whole)[:, 0, 0]
+    assert not np.allclose(y, other)
+    # The image itself always weighs at least as much as the other.
+    assert np.all(np.abs(y - other) <= np.abs(other - other[::-1]) / 2 + 1e-6)
+
+
+@pytest.mark.parametrize("alpha", [1e-300, 0.2, 5.0])
+def test_each_image_keeps_at_least_half_of_itself(alpha: float) -> None:
+    share = mixing_shares(np.random.default_rng(0), alpha, 1000)
+    assert np.all((share >= 0.5) & (share <= 1))
 
 
 def test_the_low_pass_filter_keeps_flat_areas_and_halves_noise() -> None:

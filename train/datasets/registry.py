@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from train.datasets.chestmnist import read_chestmnist
 from train.datasets.dataset import Dataset
 from train.datasets.folder import read_folder
+from train.datasets.packed import is_packed, read_packed
 from train.datasets.pixel_csv import read_pixel_csv
 from train.errors import DatasetError
 
@@ -34,6 +35,7 @@ class Form(NamedTuple):
 FORMS: Final = (
     Form("labelled folder", Path.is_dir, read_folder),
     Form("ChestMNIST .npz", lambda path: path.suffix == ".npz", read_chestmnist),
+    Form("packed pictures (.zip)", is_packed, read_packed),
     Form("CSV of a label and 784 pixels", lambda path: path.suffix == ".csv", read_pixel_csv),
 )
 """The first that matches reads."""

@@ -30,16 +30,18 @@ def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
 
 
 def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.KerasTensor]:
-    """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)]."""
+    """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)], in float32 at any precision."""
     features = layers.SpatialDropout2D(dropout, name="dropout")(features)
-    maps = layers.Conv2D(len(LABELS), 1, name="map")(features)
-    return [layers.GlobalAveragePooling2D(name="logits")(maps), maps]
+    maps = layers.Conv2D(len(LABELS), 1, dtype="float32", name="map")(features)
+    return [layers.GlobalAveragePooling2D(dtype="float32", name="logits")(maps), maps]
 
 
 def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
     """image → logits and `outputs` more from the same features, as one tensor, for training."""
     features = model.get_layer("dropout").output
-    pooled = layers.GlobalAveragePooling2D(name="auxiliary_pool")(features)
-    more = layers.Dense(outputs, name="auxiliary")(pooled)
-    both = layers.Concatenate(name="trained")([model.get_layer("logits").output, more])
+    pooled = layers.GlobalAveragePooling2D(dtype="float32", name="auxiliary_pool")(features)
+    more = layers.Dense(outputs, dtype="float32", name="auxiliary")(pooled)
+    both = layers.Concatenate(dtype="float32", name="trained")(
+        [model.get_layer("logits").output, more]
+    )
     return keras.Model(model.input, both, name=model.name)

@@ -9,11 +9,8 @@ import keras
 
 from train.errors import RunError
 from train.networks.cnn28 import cnn28
-from train.networks.efficientnet_lite0 import (
-    efficientnet_lite0,
-    load_imagenet,
-    require_imagenet_packages,
-)
+from train.networks.efficientnet_lite import LITE0, LITE1, LITE2, Lite
+from train.networks.imagenet import State
 
 
 class Pretrained(NamedTuple):
@@ -22,10 +19,12 @@ class Pretrained(NamedTuple):
     Attributes:
         require: makes sure that they can be had, before anything long begins; raises RunError.
         load: writes them into a network that was just built; raises RunError.
+        state: the weights themselves, for `imagenet.save`; raises RunError.
     """
 
     require: Callable[[], None]
     load: Callable[[keras.Model], None]
+    state: Callable[[], State]
 
 
 class Network(NamedTuple):
@@ -36,18 +35,23 @@ class Network(NamedTuple):
             weights; see the package's docstring.
         size: side of its input in pixels, where a recipe says nothing else.
         imagenet: None where there are no ImageNet weights for it.
+        can_enlarge: whether `build` takes `enlarge=True`.
     """
 
     build: Callable[..., keras.Model]
     size: int
     imagenet: Pretrained | None = None
+    can_enlarge: bool = False
+
+
+def _family(lite: Lite) -> Network:
+    weights = Pretrained(lite.require_imagenet, lite.load_imagenet, lite.imagenet_state)
+    return Network(lite.build, 128, weights, can_enlarge=True)
 
 
 NETWORKS: Final[dict[str, Network]] = {
     "cnn28": Network(cnn28, 28),
-    "efficientnet-lite0": Network(
-        efficientnet_lite0, 128, Pretrained(require_imagenet_packages, load_imagenet)
-    ),
+    **{lite.name: _family(lite) for lite in (LITE0, LITE1, LITE2)},
 }
 
 

@@ -17,14 +17,14 @@ from quantize.repairs.equalise import (
 )
 from quantize.repairs.fold import fold
 from train.networks.cnn28 import cnn28
-from train.networks.efficientnet_lite0 import efficientnet_lite0
+from train.networks.efficientnet_lite import LITE0
 
 
 @pytest.fixture(scope="module")
 def folded() -> keras.Model:
     """EfficientNet-Lite0 at its smallest, with channels of very different sizes."""
     keras.utils.set_random_seed(2)
-    network = fold(efficientnet_lite0(32))
+    network = fold(LITE0.build(32))
     generator = np.random.default_rng(2)
     for layer in network.layers:
         if layer.name.endswith("project_conv"):

@@ -20,7 +20,7 @@ from quantize.repairs.fold import before, fold, stored
 from quantize.repairs.rounding import least_squares_rounding, windows
 from quantize.repairs.rounding import round_weights as rounded_weights
 from train.networks.cnn28 import cnn28
-from train.networks.efficientnet_lite0 import efficientnet_lite0
+from train.networks.efficientnet_lite import LITE0
 from train.networks.parts import activation_head
 
 SIDE = 16
@@ -81,7 +81,7 @@ def test_a_folded_network_answers_the_same_without_norms(
 
 
 @pytest.mark.parametrize(
-    ("network", "size", "stem"), [(cnn28, 28, "conv0a"), (efficientnet_lite0, 32, "stem_conv")]
+    ("network", "size", "stem"), [(cnn28, 28, "conv0a"), (LITE0.build, 32, "stem_conv")]
 )
 def test_the_low_pass_filter_and_the_stem_become_one_5x5_convolution(
     network: Callable[..., keras.Model], size: int, stem: str
@@ -104,7 +104,7 @@ def test_the_low_pass_filter_and_the_stem_become_one_5x5_convolution(
 def test_a_low_pass_filter_that_is_padded_otherwise_is_refused() -> None:
     """An odd side and stride 2: "same" padding would begin elsewhere."""
     with pytest.raises(ConversionError, match="33x33 pixels"):
-        fold(efficientnet_lite0(33, lowpass=True))
+        fold(LITE0.build(33, lowpass=True))
 
 
 def test_what_int8_stores_is_what_no_relu_follows(model: keras.Model) -> None:

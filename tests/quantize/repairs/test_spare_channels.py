@@ -11,7 +11,7 @@ from quantize.repairs.fold import fold
 from quantize.repairs.spare_channels import use_spare_channels
 from quantize.simulate import Simulation
 from train.networks.cnn28 import cnn28
-from train.networks.efficientnet_lite0 import efficientnet_lite0
+from train.networks.efficientnet_lite import LITE0
 
 DEAD = (3, 7, 20)
 LOUD = 5
@@ -21,7 +21,7 @@ LOUD = 5
 def folded() -> keras.Model:
     """EfficientNet-Lite0 with three dead channels, and one that all later layers hang on."""
     keras.utils.set_random_seed(4)
-    network = fold(efficientnet_lite0(32))
+    network = fold(LITE0.build(32))
     stem, depthwise = network.get_layer("stem_conv"), network.get_layer("block0_depthwise_conv")
     kernel, bias = stem.get_weights()
     bias[:] = 1
@@ -65,7 +65,7 @@ def test_dead_channels_halve_what_rounding_the_first_layer_costs(
 def test_a_network_without_spares_or_that_begins_otherwise_is_left_alone(
     images: NDArray[np.float32],
 ) -> None:
-    for network in (fold(cnn28(32)), fold(efficientnet_lite0(32))):
+    for network in (fold(cnn28(32)), fold(LITE0.build(32))):
         made = use_spare_channels(network, images)
         for one, other in zip(network.get_weights(), made.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)

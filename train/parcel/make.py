@@ -1,0 +1,134 @@
+"""A folder with all that training needs on a machine without network: pictures, weights, wheels."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+
+from train.datasets.dataset import Dataset, Pixels
+from train.datasets.packed import pack
+from train.datasets.registry import load
+from train.errors import RunError
+from train.networks import imagenet
+from train.networks.registry import pretrained
+from train.parcel.recipes import Entry, read_list
+from train.volumes import write_volumes
+
+PICTURES: Final = "pictures.zip"
+RECIPES: Final = "recipes.json"
+IMAGENET: Final = "imagenet"
+WHEELS: Final = "wheels"
+
+PACKAGES: Final = ("keras", "namex", "optree")
+"""What Keras needs and a machine with JAX, h5py, rich and absl-py does not have."""
+
+PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+
+SCRIPT: Final = """#!/bin/sh
+# Trains what this parcel lists. From a checkout of edge-cxr, with a Python that has JAX:
+#   sh PARCEL/run.sh --out RESULTS --seconds 500
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+site=$(mktemp -d)
+${PYTHON:-python3} -m pip install --quiet --no-index --no-deps --target "$site" "$here"/wheels/*.whl
+export PYTHONPATH="$PWD:$site:$PYTHONPATH" PYTHONUNBUFFERED=1
+export KERAS_BACKEND=jax EDGE_CXR_IMAGENET="$here/imagenet"
+export JAX_COMPILATION_CACHE_DIR="${TMPDIR:-/tmp}/edge-cxr-compiled"
+exec ${PYTHON:-python3} -m train parcel run "$here" "$@"
+"""
+
+
+def make(
+    data: Path,
+    folder: Path,
+    recipes: Path,
+    *,
+    quality: int,
+    volume: int,
+    limit: int | None,
+    packages: Sequence[str],
+    python: str,
+    console: Console,
+) -> dict[str, Any]:
+    """Write the parcel.
+
+    Args:
+        data: a data set; its test images stay at home.
+        folder: the parcel, made anew.
+        recipes: the list of runs, see `parcel.recipes`.
+        quality: of the pictures, see `packed.pack`.
+        volume: the largest file, in bytes; larger ones are cut into pieces.
+        limit: images of each split, for a trial.
+        packages: whose wheels go along.
+        python: version of the machine's Python, as in 3.12.
+        console: for remarks.
+
+    Returns:
+        What was done to the pictures, see `packed.pack`.
+
+    Raises:
+        DatasetError: nothing usable is at `data`.
+        RunError: the list, the ImageNet weights or the wheels cannot be had.
+    """
+    entries = read_list(recipes)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copyfile(recipes, folder / RECIPES)
+    (folder / "run.sh").write_text(SCRIPT)
+    _imagenet(entries, folder / IMAGENET)
+    if packages:
+        _download(packages, python, folder / WHEELS)
+    side = max(entry.recipe.side for entry in entries)
+    pictures, about = pack(_without_test(load(data, limit=limit)), side, quality)
+    write_volumes(folder / PICTURES, pictures, volume)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            size = path.stat().st_size / 2**20
+            console.print(
+                f"{size:8.2f} MiB  {path.relative_to(folder)}", highlight=False, soft_wrap=True
+            )
+    return about
+
+
+def _imagenet(entries: Sequence[Entry], folder: Path) -> None:
+    folder.mkdir()
+    for network in sorted({e.recipe.network for e in entries if e.recipe.imagenet}):
+        imagenet.save(network, pretrained(network).state(), folder)
+
+
+def _download(packages: Sequence[str], python: str, folder: Path) -> None:
+    """Wheels of the versions that are installed here, for a 64-bit x86 Linux."""
+    pinned = [name if "=" in name else f"{name}=={version(name)}" for name in packages]
+    command = [
+        sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
+        "--no-deps", "--only-binary", ":all:", "--implementation", "cp",
+        "--python-version", python, "--dest", str(folder),
+    ]  # fmt: skip
+    for platform in PLATFORMS:
+        command += ["--platform", platform]
+    done = subprocess.run([*command, *pinned], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+        raise RunError(f"no wheels of {', '.join(pinned)} for Python {python}: {reason}")
+
+
+def _without_test(dataset: Dataset) -> Dataset:
+    keep = (dataset.table["split"] != "test").to_numpy()
+    places = np.cumsum(keep) - 1
+
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
+        for index, picture, digest in dataset.pixels(min_side):
+            if keep[index]:
+                yield int(places[index]), picture, digest
+
+    table = dataset.table[keep].reset_index(drop=True)
+    return replace(dataset, table=table, targets=dataset.targets[keep], pixels=pixels)

@@ -1,0 +1,129 @@
+"""Training what a parcel lists, one run after the other, within the time there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from train.errors import RunError
+from train.options import read_data
+from train.parcel.make import PICTURES, RECIPES
+from train.parcel.recipes import Entry, read_list
+from train.parcel.results import UNFINISHED, packed_result
+from train.run import train
+from train.teacher_files import read_teachers
+from train.volumes import write_volumes
+
+
+class Clock:
+    """The time there is, and how much of it an epoch takes."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+        self.epoch = float("inf")
+        self.began = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+    def start(self) -> None:
+        """A run begins."""
+        self.epoch, self.began = float("inf"), time.monotonic()
+
+    def has_time_for_another(self) -> bool:
+        """An epoch has ended: whether another fits, as quick as the quickest so far.
+
+        The first one of a run counts half: the network is compiled in it.
+        """
+        now = time.monotonic()
+        took = (now - self.began) / (2 if self.epoch == float("inf") else 1)
+        self.epoch, self.began = min(self.epoch, took), now
+        return self.epoch < self.left
+
+
+def run_parcel(
+    parcel: Path,
+    out: Path,
+    runs: Path,
+    cache: Path,
+    console: Console,
+    *,
+    seconds: float,
+    precision: str,
+    half: bool,
+    state: bool,
+    volume: int,
+) -> int:
+    """Train the parcel's list in its order; what is finished in `runs` is not trained again.
+
+    Each run leaves `NAME.zip` in `out` when it ends, and from its first epoch on
+    `NAME.unfinished.zip`, so whatever ends this process, the last whole epoch is not lost.
+
+    Args:
+        parcel: what `make` wrote.
+        out: for the results.
+        runs: folder of run folders; the same one goes on where a run was cut off.
+        cache: of decoded pictures.
+        console: for progress.
+        seconds: the time there is; no epoch is begun that would not fit.
+        precision: see `fit.fit`.
+        half, state: see `results.packed_result`.
+        volume: the largest file, in bytes.
+
+    Returns:
+        How many runs failed; each is told in a line, and the next one goes on.
+    """
+    clock, failed = Clock(seconds), 0
+    out.mkdir(parents=True, exist_ok=True)
+    for entry in read_list(parcel / RECIPES):
+        if (runs / entry.name / "calibration.json").exists():
+            console.print(f"{entry.name}: finished before")
+            continue
+        if clock.left <= 0:
+            console.print(f"{entry.name}: no time left")
+            break
+        console.rule(f"{entry.name}, {clock.left:.0f} s left")
+        clock.start()
+
+        def keep(name: str, entry: Entry = entry) -> None:
+            content = packed_result(runs / entry.name, half=half, state=state)
+            write_volumes(out / name, content, volume)
+
+        def go_on(entry: Entry = entry, keep: Callable[[str], None] = keep) -> bool:
+            keep(f"{entry.name}{UNFINISHED}.zip")
+            return clock.has_time_for_another()
+
+        try:
+            if not _train(entry, parcel / PICTURES, runs, cache, console, precision, go_on):
+                console.print(f"{entry.name}: no time left for another epoch")
+                break
+            keep(f"{entry.name}.zip")
+            write_volumes(out / f"{entry.name}{UNFINISHED}.zip", b"", volume)[0].unlink()
+        except Exception as error:  # time on such a machine is short: the next run may do
+            failed += 1
+            reason = " ".join(str(error).split())[:500]
+            console.print(f"{entry.name}: {type(error).__name__}: {reason}", soft_wrap=True)
+    return failed
+
+
+def _train(
+    entry: Entry,
+    pictures: Path,
+    runs: Path,
+    cache: Path,
+    console: Console,
+    precision: str,
+    go_on: Callable[[], bool],
+) -> bool:
+    recipe = entry.recipe
+    cached = read_data(pictures, recipe.side, cache)
+    folders = [runs / name for name in entry.teachers]
+    missing = [folder.name for folder in folders if not (folder / "calibration.json").exists()]
+    if missing:
+        raise RunError(f"its teachers are not finished: {', '.join(missing)}")
+    teachers = read_teachers(folders, pictures, cache, None, cached)
+    return train(recipe, cached, runs / entry.name, console, teachers, precision, go_on)

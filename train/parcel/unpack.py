@@ -1,0 +1,81 @@
+"""What a parcel's runs left → run folders, judged and calibrated on the true pictures."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from train.cache import Cached
+from train.errors import RunError
+from train.fit import begin_again, build, trained_part
+from train.options import read_data
+from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
+from train.predict import macro_auroc, predict
+from train.recipes import Recipe
+from train.run import keep_best, read_config
+from train.volumes import FIRST, read_volumes
+
+
+def unpack(
+    results: Path, data: Path, runs: Path, cache: Path, limit: int | None, console: Console
+) -> None:
+    """Make a run folder of each result; one that is there already is left alone.
+
+    Calibration and thresholds are made anew on the data set's own validation pictures. A run
+    goes on from its last epoch if its state came along, and else from its best weights with an
+    optimizer that has forgotten its moments.
+
+    Args:
+        results: folder of what `run_parcel` left.
+        data, cache, limit: as for the parcel.
+        runs: folder of run folders.
+        console: for remarks.
+
+    Raises:
+        DatasetError: nothing usable is at `data`.
+        RunError: there are no results, or they are of another data set.
+    """
+    paths = sorted({*results.glob("*.zip"), *results.glob(f"*.zip{FIRST}")})
+    if not paths:
+        raise RunError(f"{results}: no results of a parcel in it")
+    runs.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        name = path.name.removesuffix(FIRST).removesuffix(".zip").removesuffix(UNFINISHED)
+        if (runs / name).exists():
+            console.print(f"{runs / name}: is there already")
+            continue
+        partial = runs / f"{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        unpacked_result(read_volumes(path), partial)
+        recipe = Recipe.from_dict(read_config(partial / "config.json")["recipe"])
+        there, here = _open(recipe, partial, read_data(data, recipe.side, cache, limit))
+        partial.rename(runs / name)
+        console.print(
+            f"{runs / name}: validation AUROC {there:.4f} there, {here:.4f} here",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _open(recipe: Recipe, run: Path, cached: Cached) -> tuple[float, float]:
+    """Make the run folder whole; the best epoch's validation AUROC as it was there, and is here."""
+    facts = read_config(run / "config.json")["dataset"]
+    training, validation = cached.split("train"), cached.split("validation")
+    if recipe.patients < 1.0:
+        training = training.of_patients(recipe.patients)
+    for part, name in ((training, "train"), (validation, "validation")):
+        if facts[name]["digest"] != part.digest:
+            raise RunError(f"{run.stem}: its {name} pictures are not those of this data set")
+    history = pd.read_csv(run / "history.csv")
+    model = trained_part(build(replace(recipe, imagenet=False)), recipe)
+    model.load_weights(run / WEIGHTS)
+    if not (run / "backup").exists():
+        begin_again(model, recipe, len(training), len(history), run / "backup")
+    keep_best(recipe, validation, run)
+    logits = predict(model, validation)[:, : validation.targets.shape[1]]
+    return float(history["val_auroc"].max()), macro_auroc(validation.targets, logits)

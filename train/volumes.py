@@ -1,0 +1,48 @@
+"""A file in pieces, where what carries it takes only so many bytes at once.
+
+A file that fits is one file; `NAME` that does not is `NAME.001`, `NAME.002` and so on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_app.core.files import write_whole
+from train.errors import DatasetError
+
+FIRST = ".001"
+
+
+def write_volumes(path: Path, data: bytes, most: int) -> list[Path]:
+    """Write `data` as `path`, or as pieces of at most so many bytes; what stood there goes."""
+    for old in _volumes(path):
+        old.unlink()
+    paths = [path] if len(data) <= most else _named(path, -(-len(data) // most))
+    for index, piece in enumerate(paths):
+        write_whole(piece, data[index * most : (index + 1) * most])
+    return paths
+
+
+def read_volumes(path: Path) -> bytes:
+    """The whole file.
+
+    Args:
+        path: its name, or its first piece's.
+
+    Raises:
+        DatasetError: there is no such file, or a piece is missing from the middle.
+    """
+    whole = path.with_suffix("") if path.suffix == FIRST else path
+    pieces = _volumes(whole)
+    expected = [whole] if whole in pieces else _named(whole, len(pieces))
+    if not pieces or pieces != expected:
+        raise DatasetError(f"{whole}: no such file, or a piece of it is missing")
+    return b"".join(piece.read_bytes() for piece in pieces)
+
+
+def _named(path: Path, count: int) -> list[Path]:
+    return [path.with_name(f"{path.name}.{number:03d}") for number in range(1, count + 1)]
+
+
+def _volumes(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.[0-9][0-9][0-9]")) + [path] * path.is_file()
