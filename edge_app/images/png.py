@@ -45,7 +45,7 @@ MARGIN: Final = 1 << 20
 ZLIB_HEADER: Final = b"\x78\x01"
 
 
-DAMAGED: Final[type[Exception]] = deflate.error
+DAMAGED: Final = cast("type[Exception]", deflate.error)
 """What the inflater raises."""
 
 
