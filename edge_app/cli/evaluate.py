@@ -20,6 +20,7 @@ from edge_app.cli.options import (
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
+    SiteOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -49,6 +50,7 @@ def evaluate(
         ),
     ] = None,
     operating_point: OperatingPointOption = None,
+    site: SiteOption = None,
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
@@ -73,7 +75,7 @@ def evaluate(
         raise UsageError(f"--out {out}: a report's name ends in .json")
     workers = workers or cores()
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
-    classifier = open_classifier(model, operating_point, options)
+    classifier = open_classifier(model, operating_point, options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     try:

@@ -93,6 +93,7 @@ def model_facts(classifier: Classifier) -> dict[str, Any]:
         "format": model.manifest["input"]["dtype"],
         "sha256": model.sha256,
         "architecture": model.manifest["architecture"],
+        **({"site": classifier.site.digest} if classifier.site else {}),
     }
 
 
