@@ -23,3 +23,8 @@ def is_utf8(name: str) -> bool:
 def plain(text: str) -> str:
     """A file's own text in one line, without what would steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, as people read it: ``8.1 %``."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from edge_app.classifier import Findings
 from edge_app.core.about import DISCLAIMER
+from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
-from edge_app.heatmap.maps import evidence, peak, shown
+from edge_app.heatmap.maps import FULL, RINGED, EvidenceScale, peak, shown, strength
 from edge_app.model.decisions import Finding
 from edge_app.model.preprocess import WHOLE, Box
 
@@ -34,6 +35,12 @@ OPACITY: Final = 0.6
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
+Line = tuple[str, tuple[int, int, int]]
+"""A line of text and its colour."""
+
+MOST: Final = 40
+"""Lines of the strip."""
+
 
 @dataclass(frozen=True)
 class Heatmap:
@@ -51,12 +58,15 @@ class Heatmap:
     peaks: list[dict[str, Any]]
 
 
-def draw(pixels: NDArray[np.uint8], findings: Findings, by: str, seen: Box = WHOLE) -> Heatmap:
-    """Overlay the evidence for the findings that matter most.
+def draw(
+    pixels: NDArray[np.uint8], findings: Findings, scale: EvidenceScale, by: str, seen: Box = WHOLE
+) -> Heatmap:
+    """Overlay the evidence for the findings that the answer names first.
 
     Args:
         pixels: H×W uint8, the radiograph.
         findings: its answer, not withheld, with a map.
+        scale: of the model that answered.
         by: who scored: a model and its operating point.
         seen: what the network sees of the picture; see `InputSpec.seen`.
     """
@@ -68,22 +78,26 @@ def draw(pixels: NDArray[np.uint8], findings: Findings, by: str, seen: Box = WHO
     gray = Image.fromarray(pixels)
     if gray.size != (width, height):
         gray = gray.resize((width, height), Image.Resampling.BILINEAR)
-    cells = [findings.map[..., findings.findings.index(finding)] for finding in chosen]
-    strength = np.zeros((height, width), np.float32)
+    channels = [findings.findings.index(finding) for finding in chosen]
+    cells = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
+    bright = np.zeros((height, width), np.float32)
     for each in cells:
-        np.maximum(strength, evidence(each, height, width, seen), out=strength)
-    picture = _overlaid(np.asarray(gray), strength)
-    peaks = [peak(each, seen) for each in cells]
+        np.maximum(bright, strength(each, height, width, seen), out=bright)
+    picture = _overlaid(np.asarray(gray), bright)
+    strong = [each.max() >= math.log(RINGED) for each in cells]
+    peaks = [peak(each, seen) if ring else None for each, ring in zip(cells, strong, strict=True)]
     canvas_width = max(width, STRIP)
-    lines = _lines(chosen, findings, by, (pixels.shape[1], pixels.shape[0]), (width, height))
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
+    size = pixels.shape[1], pixels.shape[0]
+    lines = _lines(chosen, strong, findings, by, size, (width, height))
+    lines = _wrapped(lines, font, canvas_width - line_height)
     strip = (len(lines) + 2) * line_height
     image = Image.new("RGB", (canvas_width, height + strip), DARK)
     left = (canvas_width - width) // 2
     image.paste(picture, (left, 0))
     _mark(image, peaks, (left, width, height))
-    _write(image, lines, font, line_height, height)
+    _write(image, "usual" if scale.usual else "the map's mean", lines, font, line_height, height)
     return Heatmap(image, (width, height), _in_pixels(chosen, peaks, pixels.shape))
 
 
@@ -103,22 +117,22 @@ def _overlaid(gray: NDArray[np.uint8], strength: NDArray[np.float32]) -> Image.I
 
 def _lines(
     chosen: Sequence[Finding],
+    strong: Sequence[bool],
     findings: Findings,
     by: str,
-    given: tuple[int, int],
+    size: tuple[int, int],
     drawn: tuple[int, int],
-) -> list[tuple[str, tuple[int, int, int]]]:
+) -> list[Line]:
     """The strip's text with its colours, without the colour bar."""
-    lines = []
-    for number, finding in enumerate(chosen, 1):
-        threshold = "no threshold" if finding.threshold is None else f"of {finding.threshold:.3f}"
-        where = "above its threshold" if finding.above else "below its threshold"
-        if finding.threshold is None:
-            where = "with"
-        text = f"{number}  {finding.label}: score {finding.score:.3f}, {where} {threshold}"
-        lines.append((text, LIGHT))
+    lines = [(findings.overall.in_words(), LIGHT)] if findings.overall else []
+    for number, (finding, ring) in enumerate(zip(chosen, strong, strict=True), 1):
+        usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
+        nowhere = "" if ring else "; nowhere strong"
+        lines.append(
+            (f"{number}  {finding.label} {percent(finding.score)}{usually}{nowhere}", LIGHT)
+        )
     lines += [(warning, LIGHT) for warning in findings.warnings]
-    scaled = "" if given == drawn else f"; {given[0]}x{given[1]} drawn at {drawn[0]}x{drawn[1]}"
+    scaled = "" if size == drawn else f"; {size[0]}x{size[1]} drawn at {drawn[0]}x{drawn[1]}"
     return [*lines, (by + scaled, DIM), (DISCLAIMER, DIM)]
 
 
@@ -157,7 +171,8 @@ def _outlined(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fon
 
 def _write(
     image: Image.Image,
-    lines: Sequence[tuple[str, tuple[int, int, int]]],
+    lowest: str,
+    lines: Sequence[Line],
     font: Font,
     line_height: int,
     top: int,
@@ -167,22 +182,29 @@ def _write(
     draw = ImageDraw.Draw(image)
     margin, y = line_height // 2, top + line_height // 2
     bar = np.tile(np.linspace(0, 1, image.width // 4), (line_height // 2, 1))
-    draw.text((margin, y), "evidence: map's mean", LIGHT, font)
-    x = margin + round(draw.textlength("evidence: map's mean ", font))
+    before = f"odds of the finding: {lowest} "
+    draw.text((margin, y), before, LIGHT, font)
+    x = margin + round(draw.textlength(before, font))
     image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))
-    draw.text((x + bar.shape[1] + margin, y), "its peak", LIGHT, font)
+    draw.text((x + bar.shape[1] + margin, y), f"x{FULL}; rings from x{RINGED}", LIGHT, font)
     for text, colour in lines:
         y += line_height
-        draw.text((margin, y), _fitting(draw, text, font, image.width - 2 * margin), colour, font)
+        draw.text((margin, y), text, colour, font)
 
 
-def _fitting(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:
-    """The text, cut where it would leave the picture."""
-    if draw.textlength(text, font) <= width:
-        return text
-    while text and draw.textlength(text + "…", font) > width:
-        text = text[:-1]
-    return text + "…"
+def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:
+    """The same lines, broken between words where they would leave the picture; cut at `MOST`."""
+    broken: list[Line] = []
+    for text, colour in lines:
+        line = ""
+        for word in text.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and font.getlength(longer) > width:
+                broken.append((line, colour))
+                longer = word
+            line = longer
+        broken.append((line, colour))
+    return broken if len(broken) <= MOST else [*broken[: MOST - 1], ("…", DIM)]
 
 
 def _font(size: int) -> Font:

@@ -1,21 +1,27 @@
 """The class-activation map of the network, enlarged to the radiograph: where it peaks, how far.
 
-A cell of the map is the evidence, in logits, that a part of the picture adds: the map's mean is the
-logit (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016). What is
-drawn and measured is the evidence above the map's own mean, relative to its peak.
+A cell of the map is what a part of the picture adds to a label's logit: the map's mean is the logit
+(Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016). What is drawn is
+the weight of evidence (Good, Probability and the Weighing of Evidence, 1950): the logarithm of how
+many times its usual odds a finding would have if all of the picture were like that cell. The scale
+is one for all findings and all pictures, so what is weak looks weak.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.classifier import Findings
 from edge_app.model.decisions import Finding
-from edge_app.model.labels import FINDING
 from edge_app.model.preprocess import WHOLE, Box
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
+
+Floats = NDArray[np.floating[Any]]
 
 SHOWN: Final = 3
 """Findings that a heatmap shows at most."""
@@ -26,14 +32,65 @@ GRID: Final = 128
 FLAT: Final = 1e-6
 """Logits above the mean below which a map has no peak."""
 
+FULL: Final = 1000
+"""The odds, as a multiple of the usual ones, that have the brightest colour."""
 
-def evidence(
-    cells: NDArray[np.floating[Any]], height: int, width: int, seen: Box = WHOLE
-) -> NDArray[np.float32]:
-    """h×w cells of one label, in logits → height×width: 0 at or below their mean, 1 at the peak.
+RINGED: Final = 10
+"""A peak of lower odds, as a multiple of the usual ones, means little and gets no ring."""
 
-    Cubic between the cells' centres, flat beyond the outer ones. All 0 where the cells are equal;
-    0 where the network does not see the picture.
+
+class EvidenceScale:
+    """What turns a map's logits into the weight of evidence for each label.
+
+    Attributes:
+        usual: whether the model tells the usual odds; without, a map's own mean takes their place.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        calibration, prevalence = manifest["calibration"], manifest.get("prevalence")
+        self.usual = prevalence is not None
+        self._slope = calibration["slope"]
+        self._offset = calibration["intercept"]
+        if prevalence is not None:
+            shares = np.clip(prevalence, 1e-4, 1 - 1e-4)
+            self._offset = (self._offset - np.log(shares / (1 - shares))).tolist()
+
+    def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
+        """h×w cells of one label, in logits → natural logarithms of odds over the usual ones."""
+        if not self.usual:
+            return (self._slope[channel] * (cells - cells.mean())).astype(np.float32)
+        return (self._slope[channel] * cells + self._offset[channel]).astype(np.float32)
+
+
+def strength(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
+    """h×w cells as `EvidenceScale` weighs them → height×width: 0 at the usual odds, 1 at `FULL`.
+
+    Args: as of `enlarged`.
+    """
+    shown: NDArray[np.float32] = np.clip(
+        enlarged(cells, height, width, seen) / np.float32(np.log(FULL)), 0, 1
+    )
+    return shown
+
+
+def evidence(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
+    """h×w cells of one label → height×width: 0 at or below their mean, 1 at the peak.
+
+    All 0 where the cells are equal.
+
+    Args: as of `enlarged`.
+    """
+    above = np.maximum(enlarged(cells - cells.mean(), height, width, seen), 0)
+    highest = above.max(initial=0)
+    relative: NDArray[np.float32] = above / highest if highest > FLAT else np.zeros_like(above)
+    return relative
+
+
+def enlarged(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
+    """h×w cells of one label → height×width.
+
+    Cubic between the cells' centres, flat beyond the outer ones; 0 where the network does not see
+    the picture.
 
     Args:
         cells: over what the network sees.
@@ -43,7 +100,7 @@ def evidence(
     from PIL import Image
 
     rows, columns = cells.shape
-    padded = np.pad((cells - cells.mean()).astype(np.float32), 1, mode="edge")
+    padded = np.pad(cells.astype(np.float32), 1, mode="edge")
     left, right, x, x_end = _shared(seen[0], seen[2], width, columns)
     top, bottom, y, y_end = _shared(seen[1], seen[3], height, rows)
     smooth = np.asarray(
@@ -53,10 +110,9 @@ def evidence(
             box=(1 + x, 1 + y, 1 + x_end, 1 + y_end),
         )
     )
-    above = np.zeros((height, width), np.float32)
-    above[top:bottom, left:right] = np.maximum(smooth, 0)
-    highest = above.max(initial=0)
-    return above / highest if highest > FLAT else np.zeros_like(above)
+    whole = np.zeros((height, width), np.float32)
+    whole[top:bottom, left:right] = smooth
+    return whole
 
 
 def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, int, float, float]:
@@ -77,7 +133,7 @@ def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, in
     return (begin, end, start, stop) if start < stop else (begin, end, 0.0, cells)
 
 
-def peak(cells: NDArray[np.floating[Any]], seen: Box = WHOLE) -> tuple[float, float] | None:
+def peak(cells: Floats, seen: Box = WHOLE) -> tuple[float, float] | None:
     """Where the evidence is highest, as shares of the picture's width and height; None if nowhere.
 
     It lies between the centres of the outer cells: what is beyond them is not told apart.
@@ -107,14 +163,11 @@ def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
 
 
 def shown(findings: Findings) -> list[Finding]:
-    """What a heatmap shows: the findings furthest above their thresholds, else the nearest to it.
+    """What a heatmap shows: the most probable findings, which the answer names first.
 
-    As a ratio: a rare finding's score is low, and so is its threshold. The normal label has no
-    place in a picture.
+    Where labels are decided one by one, those above their thresholds, or else the most probable.
     """
-    ranked = sorted(
-        (f for f in findings.findings if f.kind == FINDING),
-        key=lambda f: f.score / f.threshold if f.threshold else 0.0,
-        reverse=True,
-    )
-    return [f for f in ranked if f.above][:SHOWN] or ranked[:1]
+    ranked = findings.ranked
+    if findings.overall is None or findings.overall.flagged is None:
+        return [each for each in ranked if each.above][:SHOWN] or ranked[:1]
+    return ranked[:SHOWN]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import percent
 from edge_app.model.labels import Labels
 
 if TYPE_CHECKING:
@@ -39,6 +40,17 @@ class Overall(NamedTuple):
     percentile: float | None
     threshold: float | None
     flagged: bool | None
+
+    def in_words(self) -> str:
+        """All of it in one line."""
+        state = {True: "flagged: ", False: "not flagged: ", None: ""}[self.flagged]
+        usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
+        lower = (
+            ""
+            if self.percentile is None
+            else f"; at least {percent(self.percentile)} of normal images score lower"
+        )
+        return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

@@ -12,6 +12,7 @@ from edge_app.core.console import complain
 from edge_app.core.errors import EdgeCxrError, OutputError, UsageError
 from edge_app.core.files import write_whole
 from edge_app.heatmap.draw import draw
+from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.writers import Writer
@@ -54,7 +55,7 @@ class HeatmapWriter:
                 f"--heatmap: {model.name} has no map of where its findings are seen: "
                 "leave --heatmap out, or take a model that has one"
             )
-        self._spec = classifier.spec
+        self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
         self._by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,8 @@ class HeatmapWriter:
     def _write(self, name: str, image: Radiograph, findings: Findings) -> dict[str, object]:
         path = self.folder / file_name(name, str(image.facts["sha256"]))
         height, width = image.pixels.shape
-        drawn = draw(image.pixels, findings, self._by, self._spec.seen(width, height))
+        seen = self._spec.seen(width, height)
+        drawn = draw(image.pixels, findings, self._scale, self._by, seen)
         if path not in self._written:
             if os.path.lexists(path) and not self.overwrite:
                 raise OutputError(f"{path}: is already there: --overwrite replaces it")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
+from edge_app.core.plain_text import percent
 from edge_app.images.radiograph import Radiograph
 from edge_app.pipeline.json_answer import answered, origin, refused
 
@@ -58,7 +59,7 @@ class TableWriter:
             self.out.write("\n".join(lines) + "\n\n")
             return
         if findings.overall:
-            lines.append(f"  {overall_text(findings.overall)}")
+            lines.append(f"  {findings.overall.in_words()}")
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         if findings.heatmap:
@@ -90,23 +91,6 @@ class TableWriter:
             f"{model.name}, {model.manifest['input']['dtype']}; "
             f"operating point '{point.name}'{rule}\n{DISCLAIMER}\n"
         )
-
-
-def percent(share: float) -> str:
-    """A share as people read it: ``8.1 %``."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
-
-
-def overall_text(overall: Overall) -> str:
-    """What is said of an image as a whole, in one line."""
-    state = {True: "flagged: ", False: "not flagged: ", None: ""}[overall.flagged]
-    usually = "" if overall.usually is None else f" (usually {percent(overall.usually)})"
-    lower = (
-        ""
-        if overall.percentile is None
-        else f"; at least {percent(overall.percentile)} of normal images score lower"
-    )
-    return f"{state}{percent(overall.probability)} probable that it is not normal{usually}{lower}"
 
 
 class CsvWriter:
