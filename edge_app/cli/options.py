@@ -70,9 +70,9 @@ def site_file(named: str | None) -> Site | None:
     if place is None:
         return None
     from edge_app.core.console import complain
-    from edge_app.model.site import read
+    from edge_app.model.site import announcement, read
 
     site = read(place)
     if named is None:
-        complain(f"{place} decides (site file {site.digest[:16]}); without it: --site none")
+        complain(announcement(site))
     return site

@@ -11,13 +11,10 @@ from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import YARDSTICK, GateResult
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
 from edge_app.core.about import DISCLAIMER
-from edge_app.core.errors import OutputError
-from edge_app.core.files import write_whole
-from edge_app.core.svg import element, escape
+from edge_app.core.page import document, section, table, write
+from edge_app.core.svg import escape
 
 STYLE: Final = Path(__file__).with_name("page.css")
-# No script, no network: a page that somebody else's report made must not be able to call home.
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 OTHER_METRICS: Final = {
     "average_precision": "Average precision",
     "sensitivity": "Sensitivity",
@@ -32,10 +29,7 @@ def write_page(comparison: Comparison, verdicts: Sequence[GateResult], path: Pat
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        write_whole(path, page(comparison, verdicts).encode())
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+    write(page(comparison, verdicts), path)
 
 
 def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
@@ -46,91 +40,66 @@ def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
     title = f"{content['candidate']['model'].get('name')}: {names[0]} → {names[1]}"
     point = content["operating_points"][default]
     sections = [
-        _section("Gates", "", _gates(verdicts)),
-        _section(
+        section("Gates", "", _gates(verdicts)),
+        section(
             "AUROC, label by label",
             "Candidate minus reference, with paired 95 % intervals (bootstrap over patients). "
             "Dashed: the gates' limits.",
             _forest(content, verdicts),
         ),
-        _section(
+        section(
             "Decisions that change",
             "The candidate against the reference, beside the reference against itself on slightly "
             "changed images: what quantization may change is judged by what does not matter.",
             charts.changed_bars(content["operating_points"]) + _points(content),
         ),
-        _section(
+        section(
             "All metrics",
             f"Candidate minus reference. Sensitivity and specificity at ‘{default}’.",
             _metrics(content),
         ),
-        _section(
+        section(
             "ROC curves",
             "AUROC of the reference → of the candidate.",
             LEGEND + charts.roc(pairing, labels),
         ),
-        _section(
+        section(
             "Confusion matrices",
             f"Images by truth (rows) and decision (columns: yes, no) at ‘{default}’.",
             charts.confusions(pairing, point),
         ),
-        _section(
+        section(
             "Calibration",
             "Mean score across, share of images that bear the label up, ten bins of equal count. "
             "Expected calibration error (15 equal bins) of the reference → of the candidate.",
             LEGEND + charts.reliability(pairing, labels),
         ),
-        _section(
+        section(
             "Logits, image by image",
             f"Reference across, candidate up; thin lines are the thresholds of ‘{default}’: "
             "off the two quadrants on the diagonal, the decision changed.",
             charts.scatter(pairing, labels),
         ),
-        _section(
+        section(
             "Output resolution",
             "Too coarse an output ties scores and flattens rare labels. Tied: share of pairs of "
             "images with equal logits; lowest, highest: share of images at either end. Reference → "
             "candidate; the correlation is theirs.",
             _resolution(labels),
         ),
-        _section(
+        section(
             "Largest changes",
             f"Scores that moved most; decisions at ‘{default}’.",
             _changes(content),
         ),
-        _section("Provenance", "", _provenance(content)),
+        section("Provenance", "", _provenance(content)),
     ]
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>\n<style>\n{STYLE.read_text('utf-8')}</style>",
-            "</head>\n<body>\n<main>",
-            _header(content, verdicts, title),
-            *sections,
-            f"<footer>{escape(DISCLAIMER)}</footer>\n</main>\n</body>\n</html>\n",
-        ]
-    )
+    return document(title, STYLE, [_header(content, verdicts, title), *sections])
 
 
 LEGEND: Final = (
     '<p class="legend"><i class="reference"></i> reference <i class="candidate"></i> candidate</p>'
 )
-
-
-def _section(title: str, words: str, body: str) -> str:
-    lead = f"<p>{escape(words)}</p>" if words else ""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{lead}\n{body}\n</section>"
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
-    """Cells are HTML already."""
-    head = "".join(f"<th>{column}</th>" for column in columns)
-    lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
-    body = "\n".join(f"<tr>{cells}</tr>" for cells in lines)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
-    return element("div", table, kind=f"wide {kind}".strip())
 
 
 def _header(content: dict[str, Any], verdicts: Sequence[GateResult], title: str) -> str:
@@ -208,7 +177,7 @@ def _gates(verdicts: Iterable[GateResult]) -> str:
                 f"<code>{escape(verdict.gate)}</code>",
             ]
         )
-    return _table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
+    return table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
 
 
 def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
@@ -234,7 +203,7 @@ def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
             ]
         )
     columns = ("Label", "Positives", "Reference", "Candidate", charts.forest_axis(axis))
-    return _table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
+    return table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
 
 
 def _metrics(content: dict[str, Any]) -> str:
@@ -250,7 +219,7 @@ def _metrics(content: dict[str, Any]) -> str:
         ]
         for row in (*content["labels"], {**content["macro"], "logits": content["logits"]})
     ]
-    return _table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
+    return table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
 
 
 def _points(content: dict[str, Any]) -> str:
@@ -273,7 +242,7 @@ def _points(content: dict[str, Any]) -> str:
                 f"{point['images_changed']} of {content['dataset']['images']}",
             ]
         )
-    return _table(
+    return table(
         (
             *("Operating point", "Same decisions", "95 % interval", "Cohen’s κ"),
             *("Reference under noise", "its κ", "Images with a change"),
@@ -297,7 +266,7 @@ def _resolution(labels: Iterable[dict[str, Any]]) -> str:
             ]
         )
     columns = ("Label", "Not finite", "Distinct", "Tied", "Lowest", "Highest", "Correlation")
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _count(value: int | None) -> str:
@@ -318,7 +287,7 @@ def _changes(content: dict[str, Any]) -> str:
         for row in content["largest_changes"]
     ]
     columns = ("Image", "Label", "Truth", "Reference", "Candidate", "Change", "Decision")
-    return _table(columns, rows, "changes")
+    return table(columns, rows, "changes")
 
 
 def _provenance(content: dict[str, Any]) -> str:
@@ -333,7 +302,7 @@ def _provenance(content: dict[str, Any]) -> str:
         cells.append([first, escape(name), escape(value)])
         before = group
     made = f"<p>Made by edge-cxr {escape(content['edge_cxr'])}.</p>"
-    return _table(("", "Fact", "Value"), cells, "facts") + made
+    return table(("", "Fact", "Value"), cells, "facts") + made
 
 
 def _flat(part: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

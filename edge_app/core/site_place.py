@@ -19,8 +19,8 @@ def site_place(named: str | None = None) -> Path | None:
     """The site file that decides.
 
     The one that is named, or else that of the environment variable `EDGE_CXR_SITE`; otherwise
-    ``edge-cxr/site.json`` in the user's configuration ($XDG_CONFIG_HOME, or ~/.config), or `SYSTEM`,
-    where one of them is there.
+    ``edge-cxr/site.json`` in the user's configuration ($XDG_CONFIG_HOME, or ~/.config), or
+    `SYSTEM`, where one of them is there.
 
     Args:
         named: a file, or `NONE`.

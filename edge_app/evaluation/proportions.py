@@ -24,7 +24,7 @@ Z: Final = 1.959964
 """The standard normal's quantile for a two-sided interval of `LEVEL`."""
 
 STEPS: Final = 60
-"""Halvings of (0, 1): to the last bit."""
+"""Of an iteration, at most."""
 
 
 class Estimate(NamedTuple):
@@ -157,17 +157,20 @@ def wilson(value: float, effective: float) -> Estimate:
     return Estimate(value, max(0.0, middle - half), min(1.0, middle + half), effective)
 
 
-def student_quantile(probability: float, freedom: float) -> float:
+@cache
+def student_quantile(probability: float, freedom: int) -> float:
     """The quantile, for a probability ≥ 0.5, of Student's t with so many degrees of freedom."""
-    tail, half = 2 * (1 - probability), (np.array([freedom / 2]), np.array([0.5]))
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        if beta_cdf(np.array([middle]), *half)[0] < tail:
-            low = middle
-        else:
-            high = middle
-    return math.sqrt(freedom * (1 - high) / high)
+    half = np.array([freedom / 2]), np.array([0.5])
+    scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
+    at = 0.0
+    for _ in range(STEPS):  # Newton's method: from below, for the distribution is concave there
+        tail = beta_cdf(np.array([freedom / (freedom + at * at)]), *half)[0] / 2 if at else 0.5
+        density = math.exp(scale - (freedom + 1) / 2 * math.log1p(at * at / freedom))
+        step = (tail - (1 - probability)) * math.sqrt(freedom * math.pi) / density
+        at += step
+        if abs(step) <= 1e-10 * at:
+            break
+    return at
 
 
 _log_gamma = np.vectorize(math.lgamma, otypes=[np.float64])

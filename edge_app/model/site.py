@@ -111,3 +111,8 @@ def read(path: Path) -> Site:
     except ValueError as error:
         raise ModelError(f"{path}: is no JSON: {str(error)[:200]}") from None
     return Site(path, cast("SiteDocument", content))
+
+
+def announcement(site: Site) -> str:
+    """What is said where a site file decides that nobody named."""
+    return f"{site.path} decides (site file {site.digest[:16]}); --site none goes without it"

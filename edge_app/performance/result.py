@@ -93,7 +93,12 @@ def measure(
             *matrix.notes,
             *_warnings(known, met, settings["governor"], ended),
         ],
-        "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
+        "settings": {
+            "seconds": seconds,
+            "precision": precision,
+            "workers": list(workers),
+            **({"site": known[0].facts["site"]} if known[0].facts.get("site") else {}),
+        },
         "machine": {
             **identity,
             **machine.capabilities(),

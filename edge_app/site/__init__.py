@@ -1,1 +1,1 @@
-"""A place's own labelled radiographs → what its answers mean there, and whether that still holds."""
+"""A site's own labelled radiographs → what answers mean there, and whether that still holds."""

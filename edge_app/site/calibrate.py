@@ -25,7 +25,7 @@ from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.labels import LabelCalibration, Prevalence, decided, recalibrated, shift
 from edge_app.site.logistic import Line, fit
 from edge_app.site.performance import performance, worth
-from edge_app.site.target import TO_CALIBRATE, Target, threshold
+from edge_app.site.target import TO_CALIBRATE, Target, TooFewError, threshold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -134,12 +134,10 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
     method = method_of(labelled.labels, model.head)
     if method is None:
         raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
-    for which, words in ((truth, "with a finding"), (~truth, "with images without one")):
-        there = labelled.counted(which)["patients"]
+    for bearing in (True, False):
+        there = labelled.counted(truth == bearing)["patients"]
         if there < TO_CALIBRATE:
-            raise DatasetError(
-                f"{there} patients {words}: to recalibrate probabilities {TO_CALIBRATE} would do"
-            )
+            raise TooFewError(there, TO_CALIBRATE, bearing, "probabilities that are true here")
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
     odds = log_odds(scores, labelled.labels, method)
@@ -195,7 +193,9 @@ def _decisions(
         "intercept": scored.intercept,
         "usually": round(prevalence.local, 6),
         "fitted_on": where,
-        "operating_points": {POINT: {"rule": aim.words, "threshold": found["threshold"], **reached}},
+        "operating_points": {
+            POINT: {"rule": aim.words, "threshold": found["threshold"], **reached}
+        },
         "default_operating_point": POINT,
     }
     return {
@@ -266,7 +266,7 @@ def _choices(
     for aim in CHOICES:
         try:
             at = threshold(aim, probability, truth, patients)
-        except DatasetError:
+        except TooFewError:
             continue
         found = worth(at, performance(probability >= at, truth, patients, prevalence))
         yield {"option": f"--{aim.kind} {aim.value:g}", **found}

@@ -106,9 +106,7 @@ def groups(about: Mapping[str, Mapping[str, str]], images: NDArray[np.str_]) -> 
             found[kind] = {str(name): values == name for name in np.unique(values[values != ""])}
     ages = np.array([_age(each.get("age", "")) for each in told])
     if np.isfinite(ages).any():
-        found["age"] = {
-            name: (ages >= low) & (ages < high) for name, (low, high) in AGES.items()
-        }
+        found["age"] = {name: (ages >= low) & (ages < high) for name, (low, high) in AGES.items()}
     return found
 
 

@@ -7,13 +7,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.core.errors import DatasetError
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.logistic import fit
 from edge_app.site.performance import performance, worth
-from edge_app.site.target import PER_PARAMETER, TO_CALIBRATE, Target, threshold
+from edge_app.site.target import (
+    PER_PARAMETER,
+    TO_CALIBRATE,
+    Target,
+    TooFewError,
+    threshold,
+)
 
 Floats = NDArray[np.float64]
 
@@ -134,8 +139,9 @@ def decided(
         at, found, why = None, None, None
         try:
             at = threshold(aim, score, bears, labelled.patients)
-        except DatasetError as error:
-            why = str(error)
+        except TooFewError as error:
+            it = "it" if error.bearing else "images without it"
+            why = f"{error.there} patients have {it}; {error.needed} would do"
         if at is not None:
             share = calibration.prevalence[channel] if prevalence.stated else None
             found = worth(at, performance(score >= at, bears, labelled.patients, share))

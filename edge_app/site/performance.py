@@ -1,4 +1,4 @@
-"""What a threshold is worth at a site: shares, predictive values, and what comes of 1,000 images."""
+"""What a threshold is worth at a site: shares, predictive values, what comes of 1,000 images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.evaluation.proportions import Clusters, Estimate, estimate, share
+from edge_app.evaluation.proportions import NOTHING, Clusters, Estimate, estimate, share
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -52,7 +52,7 @@ def performance(
     ).T
     normal = all_images - bearers
     if not bearers.sum() or not normal.sum():
-        return found | {name: Estimate(*[np.nan] * 3, 0.0) for name in (*PREDICTIVE, *YIELD)}
+        return found | dict.fromkeys((*PREDICTIVE, *YIELD), NOTHING)
     sensitivity, false = hits.sum() / bearers.sum(), alarms.sum() / normal.sum()
     at = prevalence if prevalence is not None else bearers.sum() / all_images.sum()
     moves = np.stack(
@@ -74,7 +74,7 @@ def _moved(
 ) -> Estimate:
     """A quantity and its interval, by the delta method with derivatives of a complex step."""
     if not images:
-        return Estimate(np.nan, np.nan, np.nan, 0.0)
+        return NOTHING
     slopes = [
         quantity(*(x + STEP * 1j * (place == axis) for place, x in enumerate(point))).imag / STEP
         for axis in range(3)

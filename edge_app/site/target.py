@@ -31,6 +31,22 @@ TO_CALIBRATE: Final = 2 * PER_PARAMETER
 """Patients of either kind that slope and intercept take."""
 
 
+class TooFewError(DatasetError):
+    """There are too few patients for a target.
+
+    Attributes:
+        there, needed: how many there are, and how many would do.
+        bearing: whether those with the finding, or those without it.
+    """
+
+    def __init__(self, there: int, needed: int, bearing: bool, words: str) -> None:
+        super().__init__(
+            f"{there} patients have images {'with' if bearing else 'without'} a finding, and "
+            f"{needed} would do for: {words}"
+        )
+        self.there, self.needed, self.bearing = there, needed, bearing
+
+
 class Target(NamedTuple):
     """What is asked of a threshold.
 
@@ -110,7 +126,12 @@ def target(
     return Target(kind, value, certainty)
 
 
-def threshold(aim: Target, probability: Floats, truth: Bools, patients: NDArray[np.str_]) -> float:
+def threshold(
+    aim: Target,
+    probability: Floats,
+    truth: Bools,
+    patients: NDArray[np.str_],
+) -> float:
     """The threshold on a probability that keeps what a target promises.
 
     It lies between two of the probabilities, so that no rounding decides; for a cost ratio it is
@@ -124,13 +145,13 @@ def threshold(aim: Target, probability: Floats, truth: Bools, patients: NDArray[
         patients: N, whose images these are.
 
     Raises:
-        DatasetError: there are too few patients; says how many there are and how many would do.
+        TooFewError: says how many patients there are and how many would do.
     """
     promised = aim.promised
     for bearing in (True, False) if promised is None else (aim.of_bearers,):
         there = len(np.unique(patients[truth == bearing]))
         if there < aim.least:
-            raise DatasetError(_too_few(there, bearing, aim))
+            raise TooFewError(there, aim.least, bearing, aim.words)
     if promised is None:
         return 1 / (1 + aim.value)
     own = truth == aim.of_bearers
@@ -140,11 +161,6 @@ def threshold(aim: Target, probability: Floats, truth: Bools, patients: NDArray[
     kept = places[surely(hits, patients[own], promised, aim.certainty)]
     # Where all images are hits each patient counts once, and there are enough of them.
     return float(kept.max() if aim.of_bearers else kept.min())
-
-
-def _too_few(there: int, bearing: bool, aim: Target) -> str:
-    who = "with the finding" if bearing else "with images without it"
-    return f"{there} patient{'s' * (there != 1)} {who}: {aim.least} would do for: {aim.words}"
 
 
 def _between(everything: Floats, scores: Floats, shares: Floats, below: bool) -> Floats:
