@@ -119,7 +119,7 @@ def _effective(of_each: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     values = of_each.sum(axis=0) / images
     residuals = of_each - values * sizes[:, np.newaxis]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = patients / (patients - 1) * np.square(residuals).sum(axis=0) / images**2
+        variance = patients / max(patients - 1, 1) * np.square(residuals).sum(axis=0) / images**2
         independent = np.minimum(values * (1 - values) / variance, images)
     known = (values > 0) & (values < 1) & (variance > 0)
     return values, np.where(known, independent, patients) * _few(patients)

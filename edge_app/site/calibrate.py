@@ -86,6 +86,7 @@ def calibrate(
         ModelError: the model's labels make no overall score.
     """
     truth, patients = labelled.bearing, labelled.patients
+    aim.require(truth, patients, TO_CALIBRATE)
     counted = share(truth, patients)
     told = Prevalence(counted.value, prevalence or counted.value, prevalence is not None)
     scored = score(labelled, model, told)
@@ -126,18 +127,13 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
     """Recalibrate the labels, then the score of the image as a whole that is made of them.
 
     Raises:
-        DatasetError: too few patients with or without a finding, or the scores rank them the wrong
-            way round.
+        DatasetError: the scores rank images with and without a finding the wrong way round.
         ModelError: the model's labels make no overall score.
     """
     truth = labelled.bearing
     method = method_of(labelled.labels, model.head)
     if method is None:
         raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
-    for bearing in (True, False):
-        there = labelled.counted(truth == bearing)["patients"]
-        if there < TO_CALIBRATE:
-            raise TooFewError(there, TO_CALIBRATE, bearing, "probabilities that are true here")
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
     odds = log_odds(scores, labelled.labels, method)

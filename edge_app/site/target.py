@@ -89,12 +89,18 @@ class Target(NamedTuple):
             return f"{share} of {bearing} are flagged {ending}"
         return f"{share} of {others} are not flagged {ending}"
 
-    @property
-    def least(self) -> int:
-        """Fewer patients of the kind that it promises something of cannot show it."""
+    def least(self, bearing: bool) -> int:
+        """Fewer patients with the finding (or without it) cannot show what is promised."""
         if self.promised is None:
             return TO_CALIBRATE
-        return patients_needed(self.promised, self.certainty)
+        return patients_needed(self.promised, self.certainty) if bearing == self.of_bearers else 0
+
+    def require(self, truth: Bools, patients: NDArray[np.str_], least: int = 0) -> None:
+        """Raise a TooFewError where there are too few patients for it, or fewer than `least`."""
+        for bearing in (True, False):
+            there, needed = len(np.unique(patients[truth == bearing])), self.least(bearing)
+            if there < max(needed, least):
+                raise TooFewError(there, max(needed, least), bearing, self.words)
 
 
 def target(
@@ -148,10 +154,7 @@ def threshold(
         TooFewError: says how many patients there are and how many would do.
     """
     promised = aim.promised
-    for bearing in (True, False) if promised is None else (aim.of_bearers,):
-        there = len(np.unique(patients[truth == bearing]))
-        if there < aim.least:
-            raise TooFewError(there, aim.least, bearing, aim.words)
+    aim.require(truth, patients)
     if promised is None:
         return 1 / (1 + aim.value)
     own = truth == aim.of_bearers
