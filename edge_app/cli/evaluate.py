@@ -73,8 +73,7 @@ def evaluate(
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    workers = workers or cores()
-    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
     classifier = open_classifier(model, operating_point, options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
@@ -85,7 +84,7 @@ def evaluate(
             place,
             retest=retest,
             limits=Limits(max_bytes, max_pixels),
-            workers=workers,
+            workers=options.workers,
             progress=_progress(),
             say=complain,
         )

@@ -93,12 +93,8 @@ def measure(
             *matrix.notes,
             *_warnings(known, met, settings["governor"], ended),
         ],
-        "settings": {
-            "seconds": seconds,
-            "precision": precision,
-            "workers": list(workers),
-            **({"site": known[0].facts["site"]} if known[0].facts.get("site") else {}),
-        },
+        "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)}
+        | _site(known),
         "machine": {
             **identity,
             **machine.capabilities(),
@@ -113,6 +109,12 @@ def measure(
             for label, reason in {**matrix.absent, **failed}.items()
         ],
     }
+
+
+def _site(measured: Sequence[Measured]) -> dict[str, str]:
+    """The digest of the site file that decided in all of them, if one did."""
+    digest = measured[0].facts.get("site")
+    return {"site": digest} if digest else {}
 
 
 def _cell(measured: Measured) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_app.core.console import complain
-from edge_app.core.errors import OutputError
+from edge_app.core.errors import EXIT_DONE, EXIT_GATE, EXIT_INPUT, OutputError
 from edge_app.core.files import write_whole
 from edge_app.evaluation.labelled import facts
 from edge_app.evaluation.report import read as read_report
@@ -16,6 +17,9 @@ from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
 from edge_app.site.target import Target
 from edge_app.site.words import summary
+
+if TYPE_CHECKING:
+    from edge_app.model.site import Site
 
 
 def calibrate_site(
@@ -49,3 +53,18 @@ def calibrate_site(
 
         write(page(site), html)
         complain(f"written: {html}")
+
+
+def drift_of(
+    results: Sequence[Path], model: str, site: Site | None, looks: int, as_json: bool
+) -> int:
+    """Read, compare, print; returns the exit code."""
+    from edge_app.site import drift
+    from edge_app.site.results import read as read_results
+
+    known = read(locate(model))
+    names = [known.labels[channel].name for channel in known.labels.findings]
+    found = drift.drift(read_results(results, names), known, site, looks)
+    print(json.dumps(found, indent=1) if as_json else drift.summary(found))
+    codes = {drift.CHANGED: EXIT_GATE, drift.AS_BEFORE: EXIT_DONE, drift.TOO_FEW: EXIT_INPUT}
+    return codes[found["verdict"]]

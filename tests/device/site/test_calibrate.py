@@ -92,7 +92,7 @@ def test_a_cost_ratio_flags_where_that_costs_least() -> None:
 
 
 def test_too_few_patients_are_counted_and_enough_are_named() -> None:
-    given = evaluated(100, prevalence=0.08)
+    given = evaluated(100, prevalence=0.12)
     patients = len(np.unique(given.patients[bearing(given)]))
     with pytest.raises(TooFewError) as refused:
         made(given, Target("sensitivity", 0.95))
