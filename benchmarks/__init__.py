@@ -1,1 +1,1 @@
-"""This package beside what its users would pick instead, on one machine, in one run."""
+"""This package compared with its alternatives, on one machine, in one run."""

@@ -16,7 +16,7 @@ from edge_app.core.files import write_whole
 from edge_app.model.model_file import ModelFile
 
 NETWORKS: Final = REPOSITORY / "networks"
-"""Where the float networks of the models that ship are kept."""
+"""The folder of the shipped models' float networks."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Artifacts:
 
 
 def make(model: ModelFile, keras: Path | None, say: Callable[[str], None]) -> Artifacts:
-    """Make what is not there yet.
+    """Make the files that do not exist yet.
 
     Args:
         model: whose int8 network the peers get.
-        keras: the float network it was made of; default: that of the model that ships.
-        say: is told what is being made.
+        keras: the float network that it was made from; default: that of the shipped model.
+        say: is called with a line for each file.
 
     Raises:
         PeerError: a converter failed, or there is no float network.
@@ -79,14 +79,14 @@ def _to_float32(network: Path, place: Path) -> None:
 
     try:
         model = keras.models.load_model(network, compile=False)
-    except Exception as error:  # Keras raises almost anything about a file that is none of its own
+    except Exception as error:  # for a file that is not Keras' own it raises almost anything
         reason = " ".join(str(error).split())[:200]
         raise PeerError(f"{network}: Keras cannot load it: {reason}") from None
     write_whole(place, to_float32(model, np.empty((0, 0, 0), np.uint8)))
 
 
 def _to_onnx(model: ModelFile, place: Path) -> None:
-    """In a process of its own: tf2onnx is on no path of ours."""
+    """In a process of its own, because tf2onnx is not in this environment."""
     flatbuffer = place.with_suffix(".tflite")
     flatbuffer.write_bytes(model.flatbuffer)
     paths = os.pathsep.join(filter(None, [str(CONVERTER), os.environ.get("PYTHONPATH")]))

@@ -1,7 +1,7 @@
-"""How fast the network could be: each operator's share of what the machine can do at best.
+"""How fast the network could be: the lower bound of each operator's time on this machine.
 
-The roofline (Williams, Waterman & Patterson, CACM 2009): an operator takes no less than its
-multiply-accumulates at the best rate, and no less than its bytes at the memory's.
+The roofline model (Williams, Waterman & Patterson, CACM 2009): an operator takes at least the time
+of its multiply-accumulates at the peak rate, and at least the time of its bytes at the memory's.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ WIDTH: Final = 256
 SIDE: Final = 32
 DEPTH: Final = 6
 COPY_BYTES: Final = 512 << 10
-"""In the second level's cache, where a network as small as ours stays too: the rate of the main
-memory would be no bound."""
+"""Bytes of the copy that measures bandwidth. It fits the second-level cache, as these small
+networks do: main memory is slower, so its rate would be no bound."""
 
 PEAK_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
 class Peak:
-    """The best that one core of this machine was seen to do.
+    """The highest rates measured on one core of this machine.
 
     Attributes:
         macs: multiply-accumulates a second, by dtype.
@@ -40,12 +40,12 @@ class Peak:
     bandwidth: float
 
     def shortest(self, layer: Layer, dtype: str) -> float:
-        """Seconds that an operator takes at least."""
+        """The smallest time that an operator can take, in seconds."""
         return max(layer.macs / self.macs[dtype], layer.bytes / self.bandwidth)
 
 
 def measure_peak(say: Callable[[str], None]) -> Peak:
-    """A stack of 1×1 convolutions, 256 channels wide, with the same runtime; a copy in cache."""
+    """Measure 1×1 convolutions of 256 channels with the same runtime, and a copy in cache."""
     folder = PLACE / "models"
     macs = {}
     for dtype in ("int8", "float32"):
@@ -87,7 +87,7 @@ def _bandwidth() -> float:
 
 
 def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
-    """A row for each operator: work, time, the least it could take, and that share."""
+    """A row for each operator: work, measured time, smallest possible time, and their ratio."""
     rows = []
     for layer, seconds in zip(layers(flatbuffer), times(flatbuffer), strict=True):
         shortest = peak.shortest(layer, dtype)
@@ -109,7 +109,7 @@ def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
 
 
 def by_operator(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same by kind of operator; single operators near the clock's noise even out."""
+    """The same by kind of operator, which averages out the clock's noise of short operators."""
     totals: dict[str, dict[str, Any]] = {}
     for row in rows:
         total = totals.setdefault(

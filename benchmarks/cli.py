@@ -24,7 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @app.callback()
 def commands() -> None:
-    """This package beside what its users would pick instead, on this machine."""
+    """This package compared with its alternatives, on this machine."""
 
 
 @app.command()
@@ -61,7 +61,7 @@ def versions(
     seconds: Annotated[float, typer.Option(min=0, help="For the rounds.")] = 120,
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
-    """An earlier commit beside this checkout: classify, evaluate, import, the wheel's size."""
+    """Compare this checkout with an earlier commit: classify, evaluate, import, wheel size."""
     from benchmarks.versions import compare, markdown
 
     _require(out)

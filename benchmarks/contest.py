@@ -1,4 +1,4 @@
-"""Rounds of all contestants in turn, so that what drifts meets each of them alike.
+"""Rounds of all contestants in turn, so that changes of the machine affect each of them alike.
 
 Scenarios are named as MLPerf Inference names them (Reddi et al., ISCA 2020): SingleStream is one
 image after the other and its 90th percentile, Offline is as many images a second as possible.
@@ -59,7 +59,7 @@ class Contestant:
         """The command that scores one image."""
         if self.script is None:
             folder = Path(self.python).parent
-            # The others look at no picture before they score it.
+            # --force, because the others have no input check.
             line = [str(folder / "edge-cxr"), "classify", "--force"]
             if self.threads is not None:
                 line += ["--threads", str(self.threads)]
@@ -68,7 +68,7 @@ class Contestant:
 
 
 def contestants(made: Artifacts) -> list[Contestant]:
-    """This package, and what a user would pick instead."""
+    """This package and its alternatives."""
     return [
         Contestant(OURS_LABEL, OURS.python, None, made.int8, True),
         Contestant(ONE_THREAD, OURS.python, None, made.int8, True, threads=1),
@@ -102,7 +102,7 @@ class Contest:
 
 
 def environment() -> dict[str, str]:
-    """Quiet, and with nothing of this checkout on the path that a peer imports from."""
+    """The environment of peers: quiet, and without this checkout on the search path."""
     return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -145,7 +145,7 @@ def single_stream(
 def offline(
     contest: Contest, model: Path, images: Sequence[str], size: str, workers: int, seconds: float
 ) -> None:
-    """A folder by so many workers; and as much decoding alone."""
+    """A folder with this number of workers, and decoding alone with as many."""
     question = {"images": list(images), "workers": workers, "seconds": seconds}
     pipeline = [OURS.python, "-m", "edge_app.performance.stages"]
     cell = Cell(str(model), backend=CPU).question()
@@ -170,13 +170,13 @@ def tool(contest: Contest, models: Mapping[str, Path]) -> None:
 
 
 def loadgen(contest: Contest, model: Path, images: Sequence[str], seconds: float) -> None:
-    """MLPerf's LoadGen drives the pipeline."""
+    """This package's pipeline, driven by MLPerf's LoadGen."""
     for scenario, name, unit in (
         ("SingleStream", "latency_90", "s"),
         ("Offline", "rate", "images/s"),
     ):
         with tempfile.TemporaryDirectory() as folder:
-            # LoadGen makes one query of as many samples as it expects to be answered in time.
+            # LoadGen sends one query with as many samples as it expects to be answered in time.
             done = contest.quantities.get("LoadGen SingleStream", {}).get(OURS_LABEL)
             rate = 1.2 / done.runs[-1] if done and done.runs else 1.0
             question = {

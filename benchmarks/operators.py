@@ -100,7 +100,7 @@ def _is_constant(model: Any, tensor: Any) -> bool:
 
 
 def cut(flatbuffer: bytes, operators: int) -> bytes:
-    """The network that ends after so many operators."""
+    """The network cut off after this number of operators."""
     import flatbuffers
 
     model, _ = _parsed(flatbuffer)
@@ -115,9 +115,10 @@ def cut(flatbuffer: bytes, operators: int) -> bytes:
 
 
 def invoke_seconds(flatbuffer: bytes, seconds: float) -> Callable[[], float]:
-    """What times a network's `invoke`, one thread: the shortest of those within `seconds`.
+    """A function that times a network's `invoke` with one thread and returns the shortest time.
 
-    The shortest: what it costs when nothing interferes, which is what differences are taken of.
+    It repeats for `seconds`. The shortest time is the one without interference, so that differences
+    of two networks are meaningful.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -143,12 +144,12 @@ def invoke_seconds(flatbuffer: bytes, seconds: float) -> Callable[[], float]:
 
 
 def times(flatbuffer: bytes, repeats: int = 3, seconds: float = 0.1) -> list[float]:
-    """Seconds of each operator; never below 0, and together the whole network's."""
+    """Seconds of each operator, 0 or more; their sum is the whole network's time."""
     count = len(layers(flatbuffer))
     timers = [invoke_seconds(cut(flatbuffer, k), seconds) for k in range(1, count + 1)]
     reached = [float("inf")] * count
     for _ in range(repeats):
         reached = [min(best, timer()) for best, timer in zip(reached, timers, strict=True)]
-    # A longer network that seems faster is noise.
+    # A longer network that seems faster than a shorter one is noise.
     monotone = np.maximum.accumulate(reached)
     return [float(value) for value in np.diff(monotone, prepend=0.0)]

@@ -1,10 +1,10 @@
-"""What boards that are not here would take: predictions, never measurements.
+"""Predicted times on boards that are not at hand; nothing here is measured.
 
 time = multiply-accumulates / (cores × clock × multiply-accumulates a cycle × efficiency)
 
-The efficiency is not known beforehand; published measurements of known networks say what software
-reached on such cores. How wrong that can be is found by predicting each of them from the others.
-Data sheets say the rest. It is the network's time alone, without decoding.
+The efficiency comes from published measurements of known networks on such cores, all else from data
+sheets. The error of the method is found by predicting each published measurement from the others.
+The time is the network's alone, without decoding.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ BOARDS: Final = (
 
 @dataclass(frozen=True)
 class Published:
-    """A measurement of others: all four cores, one image at a time."""
+    """A published measurement: all four cores, one image at a time."""
 
     board: Board
     network: str
@@ -93,7 +93,7 @@ PUBLISHED: Final = (
 
 
 def _alike(core: Core, dtype: str, among: Sequence[Published]) -> list[Published]:
-    """With the same core and dtype; failing that, with the core; failing that, with the dtype."""
+    """Measurements of the same core and dtype, or else of the same core, or else of the dtype."""
     for alike in (
         [p for p in among if p.board.core is core and p.dtype == dtype],
         [p for p in among if p.board.core is core],
@@ -108,7 +108,7 @@ def _estimate(macs: float, board: Board, dtype: str, among: Sequence[Published])
 
 
 def checks() -> list[dict[str, Any]]:
-    """The published measurements, each beside what the others would have predicted for it."""
+    """The published measurements, each with its prediction from the others."""
     rows = []
     for one in PUBLISHED:
         others = [p for p in PUBLISHED if p is not one]
@@ -128,13 +128,13 @@ def checks() -> list[dict[str, Any]]:
 
 
 def factor() -> float:
-    """By how much the worst of `checks` is wrong, up or down."""
+    """The largest ratio of prediction and measurement in `checks`, up or down."""
     wrong = [row["predicted"] / row["published"] for row in checks()]
     return max(max(each, 1 / each) for each in wrong)
 
 
 def predict(macs: float, dtype: str) -> list[dict[str, Any]]:
-    """For each board, seconds with all its cores, to be believed within `factor`."""
+    """Predicted seconds on each board with all its cores; uncertain by `factor` up and down."""
     rows = []
     for board in BOARDS:
         alike = _alike(board.core, dtype, PUBLISHED)

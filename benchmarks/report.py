@@ -22,7 +22,7 @@ TIMES: Final = "×"
 def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
     """How many times as much each peer takes as this package, by scenario, round by round.
 
-    Of rates it is the other way round, so that above 1 this package is ahead, always.
+    For rates the ratio is inverted, so that this package is ahead wherever the ratio is above 1.
     """
     found: dict[str, dict[str, Any]] = {}
     for scenario, by_label in quantities.items():
@@ -254,7 +254,7 @@ def _bars(scenario: str, by_label: Quantities) -> str:
 
 
 def write(result: Result, folder: Path, stem: str) -> list[Path]:
-    """Markdown and pictures beside the JSON."""
+    """Write Markdown and pictures next to the JSON."""
     written = [folder / f"{stem}.md"]
     written[0].write_text(markdown(result))
     for scenario, drawn in pictures(result).items():

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.environments import PLACE, REPOSITORY, PeerError
 
 PACKED = ("pyproject.toml", "README.md", "LICENSE", "edge_app")
-"""What of a checkout a wheel is made of."""
+"""The parts of a checkout that a wheel is made from."""
 
 
 def commit(revision: str) -> str:
@@ -28,7 +28,7 @@ def commit(revision: str) -> str:
 
 
 def installed(revision: str, say: Callable[[str], None]) -> Path:
-    """An environment with that version, kept beside the peers'.
+    """An environment with that version, kept next to the peers'.
 
     Raises:
         PeerError: there is no such commit, or it cannot be installed.
@@ -48,7 +48,7 @@ def installed(revision: str, say: Callable[[str], None]) -> Path:
 
 
 def wheel_bytes(revision: str | None) -> int:
-    """What the wheel takes without the models in it; None for this checkout as it lies there.
+    """The wheel's size in bytes, without its models; None: the wheel of this checkout as it is.
 
     Raises:
         PeerError: it cannot be made.

@@ -1,4 +1,4 @@
-"""What `versions` compares: command lines of both versions, as their users would give them."""
+"""The scenarios of `versions`: command lines of both versions, as their users type them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Process(NamedTuple):
         label: by whom.
         line: the command.
         images: how many it answers.
-        few: whether it is there for what a process takes before its first image; then the same
-            with more images is the one that is shown.
+        few: whether it scores few images, to find the time of a process without images; the same
+            process with more images is the one that is shown.
     """
 
     scenario: str
@@ -43,8 +43,8 @@ class Scenarios:
 
     Args:
         folder: for the files.
-        revision: the label of the earlier version.
-        before: its environment.
+        revision: label of the earlier version.
+        before: environment of the earlier version.
     """
 
     def __init__(self, folder: Path, revision: str, before: Path) -> None:
@@ -97,7 +97,7 @@ class Scenarios:
             yield Process(scenario, f"{NOW}, 2 workers", line, count, count == FEW)
 
     def _imports(self) -> Iterator[Process]:
-        """As a program does; the empty package is found where the others are: on a path."""
+        """Importing the package, and for comparison an empty package on the search path."""
         scenario = "import edge_app"
         at = f"import sys; sys.path.append({str(self.folder)!r}); import "
         yield Process(scenario, EMPTY, [self.pythons[NOW], "-I", "-c", f"{at}empty_package"])
@@ -105,7 +105,7 @@ class Scenarios:
             yield Process(scenario, label, [python, "-I", "-c", f"{at}edge_app"])
 
     def _labelled(self, count: int) -> Path:
-        """So many of the pictures, with labels, each of another patient."""
+        """A labelled folder of `count` pictures, each of another patient."""
         folder = self.folder / f"{count}-images"
         folder.mkdir()
         rows = ["image,labels,patient"]

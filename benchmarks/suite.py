@@ -39,10 +39,10 @@ def run(
 
     Args:
         model: the int8 model.
-        keras: the float network it was made of; None for a model that ships.
+        keras: the float network that it was made from; None for a shipped model.
         seconds: for the rounds of contestants; the rest takes about two minutes more.
         command: that made the result.
-        say: is told what is going on.
+        say: is called with a line for each step.
 
     Raises:
         PeerError, ProcessError: a peer cannot be made, or fails.
@@ -108,7 +108,7 @@ def _facts(model: ModelFile) -> dict[str, Any]:
 
 
 def _boards(macs: int) -> dict[str, Any]:
-    """Predictions for boards that are not here, and how far the method is off where it is known."""
+    """Predictions for boards that are not at hand, and the method's error on published times."""
     return {
         "factor": predictions.factor(),
         "predictions": [
@@ -133,7 +133,7 @@ def _sets(folder: Path, model: ModelFile) -> dict[str, Sequence[str]]:
 
 
 def _checks(found: contest.Contest, quantities: dict[str, Any]) -> dict[str, str]:
-    """Numbers that tell whether like was compared with like."""
+    """Numbers that show whether all contestants computed the same network at the same speed."""
     words: dict[str, str] = {}
     logits = {label: np.array(values) for label, values in found.logits.items()}
 

@@ -1,4 +1,4 @@
-"""This checkout beside an earlier commit of it, and what each option costs: whole processes."""
+"""This checkout compared with an earlier commit, and the cost of each option: whole processes."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def compare(
 
     Args:
         revision: an earlier commit, as git names it.
-        seconds: no round begins after so long, once there are enough.
+        seconds: the time after which no further round begins, once there are enough.
         command: that made the result.
-        say: is told what is going on.
+        say: is called with a line for each step.
 
     Raises:
         PeerError, ProcessError: a version cannot be installed, or fails.
@@ -79,7 +79,7 @@ def compare(
 def _measure(
     scenarios: Scenarios, seconds: float, found: Found, say: Callable[[str], None]
 ) -> bool:
-    """Round after round; whether nobody interrupted it."""
+    """Measure round after round; returns False after Ctrl-C."""
     for process in scenarios.round(0):
         launch(process.line, environment())  # each tries its runtime, once
     start, turn = time.monotonic(), 0
@@ -103,7 +103,7 @@ def _add(found: Found, processes: Iterable[Process]) -> None:
             continue
         if key in few:
             images, wall = few[key]
-            # What a process takes before and after its images is in both.
+            # The difference leaves out the time before the first image and after the last.
             done["rate"] = (process.images - images) / max(done["wall"] - wall, 1e-9)
         of = found.setdefault(process.scenario, {}).setdefault(process.label, {})
         for name, unit in QUANTITIES.items():

@@ -1,6 +1,6 @@
-"""The boards the device application is for, on a machine that is none of them.
+"""Boards under emulation, and offline kits for them.
 
 A sysroot of Debian packages and qemu's user-mode emulation run a board's own Python with the wheels
-that a board downloads: it proves that they install, run and give the right numbers there. Its times
-mean nothing.
+that a board downloads. This proves that they install, run and compute the right numbers there; its
+times mean nothing.
 """

@@ -35,7 +35,7 @@ def download(suite: str, architecture: str, packages: Sequence[str], work: Path)
         "Dir::State::Lists": work / "lists",
         "Dir::State::status": status,
         "Dir::Cache": work / "cache",
-        # Containers delete what was downloaded as soon as it is.
+        # Containers are often set up to delete downloads at once.
         "Binary::apt-get::APT::Keep-Downloaded-Packages": "true",
         "APT::Update::Post-Invoke::": "",
         "DPkg::Post-Invoke::": "",

@@ -61,10 +61,18 @@ def kit(
     python: Annotated[
         list[str] | None, typer.Option(metavar="X.Y", help="Only this version; repeatable.")
     ] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A model file to bring beside the shipped ones, under its own name; one with the "
+            "name of a shipped model takes its place. Repeatable.",
+        ),
+    ] = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """Build edge-cxr-kit-TARGET.tar.gz: installs on a board without network."""
-    made = kits.build(kits.find(target), out, cache, python or ())
+    made = kits.build(kits.find(target), out, cache, python or (), model or ())
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
 
 

@@ -1,4 +1,4 @@
-"""Downloads, kept: the wheels of each target, and pip itself for boards that lack it."""
+"""Cached downloads: the wheels of each target, and pip for boards without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong here; each message is one line that says what to do next."""
+"""The errors of this package; each message is one line that says what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from edge_app.core.errors import EXIT_INPUT, EdgeCxrError
 
 
 class BoardsError(EdgeCxrError):
-    """Base of what this package raises on purpose, but for `UsageError`."""
+    """Base of this package's errors; it raises `UsageError` as well."""
 
     kind = "boards"
 

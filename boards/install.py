@@ -1,4 +1,4 @@
-"""The device application, put onto a board the way an operator or an integrator would."""
+"""Installing the device application on a board as an operator or an integrator does."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from boards.wheels import Target
 
 @dataclass(frozen=True)
 class Installed:
-    """Something that answers to `edge-cxr`.
+    """An installed `edge-cxr`.
 
     Attributes:
-        how: in a few words.
-        command: its beginning.
+        how: what it was installed from.
+        command: the beginning of its command lines.
         place: the folder it was installed into.
     """
 
@@ -53,14 +53,14 @@ def from_kit(
 def from_wheels(
     chosen: Sequence[Path], target: Target, python: Path, environment: dict[str, str], work: Path
 ) -> Installed:
-    """Unpack wheels into a folder of their own, that the board's Python is told of.
+    """Unpack wheels into a folder that is put on the search path of the board's Python.
 
     Raises:
         BoardsError: pip refuses one.
     """
     site = work / "site"
     wheels.install(chosen, target, site)
-    # -S: of a machine's own packages none may take the place of these.
+    # -S: without the packages of the machine's own Python.
     command = (str(python), "-S", "-m", "edge_app")
     return Installed("wheels", command, {**environment, "PYTHONPATH": str(site)}, site)
 

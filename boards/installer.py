@@ -1,8 +1,8 @@
 """Installs, upgrades, rolls back and removes edge-cxr on a board, from the kit this file lies in.
 
 Needs the standard library alone and no network. Started by `install.sh`, which has compared the
-files with SHA256SUMS. A version is a folder of its own; a link says which one is used, and is
-changed in one step, last of all: whatever ends this program, the version before still works.
+files with SHA256SUMS. Each version has a folder of its own; a link says which one is current and is
+replaced atomically as the last step, so that the previous version works until then.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COPIED = ("install.sh", "installer.py", "kit.json")
 """Kept with a version, so that it can be rolled back and removed without the kit."""
 
 COMPLETE = "complete"
-"""The file that marks a version whose installation came to its end."""
+"""The file that marks a version whose installation is complete."""
 
 DAMAGED, IMPOSSIBLE, INTERRUPTED = 3, 4, 130
 
@@ -41,7 +41,7 @@ class Refusal(Exception):
 
 
 class Place:
-    """Where things are below a prefix."""
+    """The paths below a prefix."""
 
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
@@ -81,7 +81,7 @@ def install(place: Place) -> None:
     )
     _make_folders(place)
     try:
-        with _alone(place):
+        with _locked(place):
             before = place.version(place.current)
             _remove_leftovers(place)
             if (version / COMPLETE).is_file():
@@ -102,19 +102,19 @@ def install(place: Place) -> None:
         raise
     print(f"installed: {version.name}")
     if before and before != version:
-        print(f"back to {before.name}: {_again(place, '--rollback')}")
-    _say_what_to_type(place)
+        print(f"back to {before.name}: {_command_line(place, '--rollback')}")
+    _print_next_steps(place)
 
 
 def roll_back(place: Place) -> None:
-    """Make the version before the current one again; done twice, nothing has changed.
+    """Make the previous version the current one; a second time changes back.
 
     Raises:
         Refusal: there is none.
     """
     if not place.home.is_dir():
         raise Refusal(f"nothing is installed below {place.prefix}")
-    with _alone(place):
+    with _locked(place):
         current, previous = place.version(place.current), place.version(place.previous)
         if previous is None or previous == current:
             raise Refusal("there is no version before this one")
@@ -129,7 +129,7 @@ def uninstall(place: Place) -> None:
     """Remove all that was installed, and the folders that were made for it."""
     if not place.home.is_dir():
         raise Refusal(f"nothing is installed below {place.prefix}")
-    with _alone(place):
+    with _locked(place):
         _remove(place)
     print(f"removed from {place.prefix}")
 
@@ -145,9 +145,9 @@ def _remove(place: Place) -> None:
 
 
 def _read_kit() -> dict[str, Any]:
-    """`kit.json`, after every file that it names was found in SHA256SUMS.
+    """`kit.json`, once every file that it names is found in SHA256SUMS.
 
-    install.sh has compared digests; sha256sum passes over lines it does not understand.
+    install.sh has compared the digests, but sha256sum skips lines that it does not understand.
     """
     try:
         kit: dict[str, Any] = json.loads((HERE / "kit.json").read_text())
@@ -198,7 +198,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _fill(version: Path, kit: dict[str, Any]) -> None:
-    """A virtual environment with the kit's wheels, that has passed its self-test."""
+    """Make a virtual environment with the kit's wheels, and run its self-test."""
     python = "{}.{}".format(*sys.version_info[:2])
     wheels = [HERE / "wheels" / name for name in kit["wheels"][python]]
     try:
@@ -227,7 +227,7 @@ def _test(version: Path) -> None:
 
 
 def _run(line: list[Any], what: str, show: bool = False) -> None:
-    # What an operator's shell says to pip and Python is not meant for the kit.
+    # Settings of pip and Python in the operator's shell must not affect the kit.
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -252,7 +252,7 @@ def _run(line: list[Any], what: str, show: bool = False) -> None:
 
 
 def _make_folders(place: Place) -> None:
-    """The folders that are missing, and a note of them for the day of their removal."""
+    """Make the folders that are missing, and record them for `uninstall`."""
     made: list[Path] = []
     for folder in (place.command.parent, place.home.parent):
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
@@ -265,7 +265,7 @@ def _make_folders(place: Place) -> None:
 
 
 def _remove_leftovers(place: Place) -> None:
-    """Versions that are neither current nor previous: older ones, and halves of a broken try."""
+    """Remove versions that are neither current nor previous: older ones and incomplete ones."""
     kept = {place.version(place.current), place.version(place.previous)}
     for version in place.versions.iterdir():
         if version not in kept:
@@ -273,8 +273,8 @@ def _remove_leftovers(place: Place) -> None:
 
 
 @contextmanager
-def _alone(place: Place) -> Iterator[None]:
-    """Within it, no other installer works here."""
+def _locked(place: Place) -> Iterator[None]:
+    """A lock: within it, no other installer runs below this prefix."""
     descriptor = os.open(place.home, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -307,17 +307,17 @@ def _text(path: Path, otherwise: str) -> str:
         return otherwise
 
 
-def _again(place: Place, option: str) -> str:
+def _command_line(place: Place, option: str) -> str:
     return f"sh '{place.current / 'kit' / 'install.sh'}' {option} --prefix '{place.prefix}'"
 
 
-def _say_what_to_type(place: Place) -> None:
+def _print_next_steps(place: Place) -> None:
     found = shutil.which(NAME)
     command = NAME if found and os.path.samefile(found, place.command) else f"'{place.command}'"
     print(f"now type: {command} classify IMAGE")
     if command != NAME:
         print(f"or put {place.command.parent} on the PATH, and type {NAME}")
-    print(f"to remove it: {_again(place, '--uninstall')}")
+    print(f"to remove it: {_command_line(place, '--uninstall')}")
 
 
 def _prefix(chosen: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""The offline kit: one archive with all that a board needs, its digests and its installer."""
+"""The offline kit: one archive with all wheels that a board needs, digests and an installer."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def build(
     into: Path,
     cache: Path,
     pythons: Sequence[str] = (),
+    models: Sequence[Path] = (),
     wheel: Path | None = None,
 ) -> Path:
     """`edge-cxr-kit-TARGET.tar.gz` in `into`, and its SHA-256 beside it.
@@ -77,10 +78,12 @@ def build(
         into: the folder.
         cache: where downloads are kept.
         pythons: only these versions; default all that the target has.
-        wheel: of the device; default: built from this checkout.
+        models: model files to bring beside the shipped ones; see `wheels.build`.
+        wheel: of the device, with all its models; default: built from this checkout and `models`.
 
     Raises:
-        UsageError: the target has no such Python.
+        UsageError: the target has no such Python, or two models have one name.
+        ModelError: one of the models is no model file.
         BoardsError: wheels cannot be built or downloaded.
     """
     unknown = set(pythons) - set(target.pythons)
@@ -88,7 +91,7 @@ def build(
         there = ", ".join(target.pythons)
         raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
     with tempfile.TemporaryDirectory() as work:
-        own = wheel or wheels.build(Path(work))
+        own = wheel or wheels.build(Path(work), models)
         pip = downloads.pip_wheel(cache)
         extras = ("dicom",) if target.dicom else ()
         sets = {}
@@ -139,7 +142,7 @@ def unpack(archive: Path, into: Path) -> Path:
 
 
 def _glibc(wheel: str) -> int:
-    """The oldest glibc 2.x that a wheel runs with, from its name; 0 if it does not ask."""
+    """The oldest glibc 2.x that a wheel runs with, from its name; 0: any."""
     wanted = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
     return min(wanted, default=17 if "manylinux2014" in wheel else 0)
 

@@ -19,7 +19,7 @@ os.write(int(sys.argv[1]), b"%d" % usage.ru_maxrss)
 code = os.waitstatus_to_exitcode(status)
 sys.exit(code if code >= 0 else 128 - code)
 """
-"""A small program in between: a process inherits the peak of the one that it was forked from."""
+"""A small program that starts the command, because a process inherits its parent's peak memory."""
 
 
 @dataclass(frozen=True)

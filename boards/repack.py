@@ -1,7 +1,7 @@
 """Debian's build of a Python package → a wheel, for a machine that no index has wheels for.
 
-The shared libraries that it needs go into the wheel, as auditwheel does it for any other. 32-bit
-Arm gets numpy and Pillow so.
+auditwheel puts the shared libraries that it needs into the wheel. For 32-bit Arm this makes the
+wheels of numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def wheels(suite: str, architecture: str, triplet: str, target: Target, work: Pa
 
 
 def _packed(root: Path, folder: str, target: Target, work: Path) -> Path:
-    """A wheel that still leans on the system's libraries."""
+    """A wheel that still needs the system's libraries."""
     packages = root / "usr" / "lib" / "python3" / "dist-packages"
     for about in packages.glob("*.egg-info/PKG-INFO"):
         if (about.parent / "top_level.txt").read_text().split() == [folder]:

@@ -1,8 +1,8 @@
 """A board's own Python as a folder: Debian packages unpacked, and qemu in front of the interpreter.
 
-`python3` of the folder is a script that starts the real one under qemu and tells it that the script
-was its name. So `sys.executable` is something this machine's kernel can start: child processes,
-virtual environments and the `#!` lines in them work as on the board.
+`python3` of the folder is a script that starts the real one under qemu, with the script's path as
+its name. So this machine's kernel can start `sys.executable`: child processes, virtual environments
+and the `#!` lines in them work as on the board.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from boards import apt
 from boards.board import CORES, LIBRARIES, Board
 
 RECIPE_VERSION: Final = 2
-"""Raised when what is made here changes, so that folders made before are made anew."""
+"""Version of the layout; a change makes existing folders be made anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Sysroot:
         return self.bin / f"python{self.board.python}"
 
     def environment(self, **more: str) -> dict[str, str]:
-        """This process's, with the board's `python3` found first and no Python settings of ours."""
+        """This process's environment with the board's `python3` first, no Python settings."""
         ours = {**clean_environment(), **more}
         return {**ours, "PATH": f"{self.bin}:{ours.get('PATH', os.defpath)}"}
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's, without what would steer another Python."""
+    """This process's environment without the settings that affect another Python."""
     mine = os.environ.items()
     return {k: v for k, v in mine if not k.startswith(("PYTHON", "PIP_", "VIRTUAL_ENV"))}
 

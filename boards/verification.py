@@ -1,4 +1,4 @@
-"""Board × Python × runtime: does it install, does it run, are the numbers the same.
+"""The matrix of boards, Pythons and runtimes: does it install, run and compute the same numbers?
 
 Emulation shows neither speed nor an accelerator nor a camera: those need the board.
 """
@@ -32,7 +32,7 @@ from edge_app.model.model_file import read as read_model
 from edge_app.model.shipped import DEFAULT_MODEL
 
 COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20}
-"""Images of each model: the larger takes most of a second under emulation."""
+"""How many images each model scores: the larger takes most of a second an image when emulated."""
 
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
 BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
@@ -45,10 +45,10 @@ REFERENCE: Final = "x86-64"
 
 @dataclass(frozen=True)
 class Place:
-    """A line of the matrix before anything is known of it.
+    """A board, Python and runtime to examine: one row of the matrix.
 
     Attributes:
-        kit: the kit that it is installed from; None: wheels, for a runtime that no kit has there.
+        kit: installed from this kit; None: from wheels, for a runtime that no kit has.
         board: None: this machine.
     """
 
@@ -61,7 +61,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Scores:
-    """Logits of one model beside those of x86-64 with the newer runtime, on the same images.
+    """Logits of one model compared with those of x86-64 with the newer runtime.
 
     Attributes:
         images: how many.
@@ -76,7 +76,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Row:
-    """What was seen on one board with one runtime.
+    """The results of one board with one runtime.
 
     Attributes:
         packages: versions, as `edge-cxr doctor` states them.
@@ -146,7 +146,7 @@ def examine(
         data: a labelled folder.
         cache: where downloads and systems are kept.
         work: an empty folder.
-        say: told what is done.
+        say: is called with a line for each step.
         counts: how many of its images each model scores.
 
     Raises:
@@ -159,19 +159,19 @@ def examine(
         say(f"{_label(place)}: fetching")
         ready.append(_fetch(place, own, kits, cache, work))
     with ThreadPoolExecutor(2) as pool:
-        looked = pool.map(lambda each: _look(each, data, counts, say), ready)
-        seen = list(looked)
+        results = pool.map(lambda each: _run_all(each, data, counts, say), ready)
+        seen = list(results)
     reference = seen[0].logits
     return [_row(each, reference) for each in seen]
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A place with its downloads: what installs the application there when it is called."""
+    """A place with its downloads; `install` installs the application there."""
 
     place: Place
     work: Path
-    put: Callable[[], Installed]
+    install: Callable[[], Installed]
 
 
 def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Path) -> Ready:
@@ -184,7 +184,7 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
         if place.kit not in kits:
             target = kit.find(place.kit)
             pythons = (place.python,) if place.board is None else ()
-            kits[place.kit] = kit.build(target, work / "kits", cache, pythons, own)
+            kits[place.kit] = kit.build(target, work / "kits", cache, pythons, wheel=own)
         archive, options = kits[place.kit], ("--python", str(python))
         return Ready(place, folder, lambda: install.from_kit(archive, environment, folder, options))
     machine = place.board.processor.machine if place.board else platform.machine()
@@ -199,7 +199,7 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
 
 @dataclass(frozen=True)
 class Seen:
-    """What a place showed by itself."""
+    """What was found at one place, before it is compared with the reference."""
 
     place: Place
     installed: Installed
@@ -209,10 +209,12 @@ class Seen:
     peak: int
 
 
-def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[str], None]) -> Seen:
+def _run_all(
+    ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[str], None]
+) -> Seen:
     place = ready.place
     say(f"{_label(place)}: installing")
-    installed = ready.put()
+    installed = ready.install()
     say(f"{_label(place)}: running")
 
     def run(*arguments: object) -> Done:
@@ -227,7 +229,7 @@ def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[st
     classified = run("classify", "--json", EXAMPLE)
     labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
     if len(json.loads(classified.out)["findings"]) != len(labels):
-        raise BoardsError(f"{_label(place)}: edge-cxr classify did not answer all labels")
+        raise BoardsError(f"{_label(place)}: edge-cxr classify did not score all labels")
     _benchmark(place, json.loads(run("benchmark", *BENCHMARK, EXAMPLE).out))
     logits = {}
     for model, count in counts.items():
@@ -239,11 +241,13 @@ def _look(ready: Ready, data: Path, counts: Mapping[str, int], say: Callable[[st
 
 
 def _benchmark(place: Place, result: dict[str, Any]) -> None:
-    """Hold a benchmark's result to what it must be here; its times mean nothing."""
+    """Check a benchmark's result; its times mean nothing here."""
     (cell,) = result["cells"]
     emulated = any("emulated" in warning for warning in result["warnings"])
     if "total" not in cell["quantities"] or emulated != bool(place.board):
-        raise BoardsError(f"{_label(place)}: edge-cxr benchmark measured nothing, or the wrong one")
+        raise BoardsError(
+            f"{_label(place)}: edge-cxr benchmark measured nothing, or took the board for another"
+        )
 
 
 def _row(seen: Seen, reference: dict[str, NDArray[np.float32]]) -> Row:
@@ -303,7 +307,7 @@ def as_markdown(rows: Sequence[Row], source: str) -> str:
             row.runtime,
             row.how,
             f"{worst:g} steps",
-            *(_told(row, seen) for seen in row.scores.values()),
+            *(_scores_text(row, seen) for seen in row.scores.values()),
             f"{row.footprint / 1e6:.0f} MB",
             f"{row.peak / 1e6:.0f} MB",
         )
@@ -313,7 +317,7 @@ def as_markdown(rows: Sequence[Row], source: str) -> str:
     )
 
 
-def _told(row: Row, scores: Scores) -> str:
+def _scores_text(row: Row, scores: Scores) -> str:
     if row.name == REFERENCE and scores.equal == 1:
         return "the reference" if "litert" in row.runtime else "identical"
     if scores.equal == 1:

@@ -1,8 +1,8 @@
 """The device wheel, and the wheels it needs on another machine and Python than this one.
 
-pip picks files for another platform, but decides by *this* one which requirements apply there. So
-each wheel's requirements are read here, with the markers of the machine it is for, and pip only
-fetches what it is told.
+pip can download for another platform, but evaluates requirements for *this* one. So the
+requirements of each wheel are evaluated here, with the markers of the target, and pip only
+downloads.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from boards.errors import BoardsError, DownloadError
+from edge_app.core.errors import UsageError
+from edge_app.model.model_file import read
 
 TIME: Final = 315_532_800
-"""1980-01-01, of every file that is made here: the same sources make the same bytes."""
+"""Modification time of every file that is made here, 1980-01-01: builds are reproducible."""
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
+SHIPPED: Final = Path("edge_app", "model", "shipped")
+"""Where the wheel has its models."""
+
 GLIBC: Final = range(17, 37)
 """Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
 
@@ -40,7 +45,7 @@ class Target:
     Attributes:
         machine: as `uname -m`.
         python: `major.minor`.
-        tflite: the older runtime where the newer would be taken.
+        tflite: take the older runtime even where the newer one exists.
     """
 
     machine: str
@@ -72,24 +77,46 @@ class Target:
         return ["--only-binary", ":all:", *chosen]
 
 
-def build(into: Path) -> Path:
+def build(into: Path, models: Sequence[Path] = ()) -> Path:
     """The device wheel of this checkout, built from a copy: a build leaves folders behind.
 
+    Args:
+        into: the folder.
+        models: model files to ship in it as well, each under its own name. One with the name of a
+            shipped model takes its place.
+
     Raises:
-        BoardsError: it cannot be built.
+        ModelError: one of the models is no model file.
+        UsageError: two of the models have one name.
+        BoardsError: the wheel cannot be built.
     """
+    by_name = _by_name(models)
     source = into / "source"
     source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     unwanted = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "edge_app", source / "edge_app", ignore=unwanted)
+    for name, model in by_name.items():
+        shutil.copyfile(model, source / SHIPPED / f"{name}.tflite")
     done = _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(source))
     shutil.rmtree(source)
     if done.returncode:
         raise BoardsError(f"the wheel cannot be built: {_reason(done.stderr)}")
     (wheel,) = into.glob("*.whl")
     return wheel
+
+
+def _by_name(models: Sequence[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in models:
+        name = read(path).name
+        if name in found:
+            raise UsageError(
+                f"{found[name]} and {path} are both models named {name!r}: leave out one"
+            )
+        found[name] = path
+    return found
 
 
 def gather(
@@ -106,7 +133,7 @@ def gather(
         target: what it is to run on.
         into: holds no wheels yet.
         folders: with wheels that no index has.
-        extras: of `wheel`, that are wanted too.
+        extras: of `wheel`, to include.
 
     Raises:
         DownloadError: no wheel of something exists for the target, or two of them disagree.
@@ -145,7 +172,7 @@ def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
 def requirements(
     wheels: Iterable[Path], target: Target, extras: Sequence[str] = ()
 ) -> Requirements:
-    """What these wheels ask for on `target`, several demands on one project joined."""
+    """What these wheels require on `target`; several specifiers of one project are combined."""
     environments = [target.marker_environment | {"extra": extra} for extra in ("", *extras)]
     joined: Requirements = {}
     for wheel in wheels:
@@ -180,13 +207,13 @@ def requires(wheel: Path) -> Sequence[str]:
 
 
 def install(wheels: Sequence[Path], target: Target, into: Path) -> None:
-    """Unpack wheels of another machine into a folder that becomes its PYTHONPATH.
+    """Unpack wheels of another machine into a folder that it gets as PYTHONPATH.
 
     Raises:
         BoardsError: pip refuses one.
     """
     options = ["--no-index", "--no-deps", "--no-compile", "--target", str(into)]
-    # pip would ask this Python's version of wheels that are for another.
+    # Wheels for another Python would be refused by this one's version.
     options += ["--ignore-requires-python", *target.pip_options]
     done = _pip("install", *options, *map(str, wheels))
     if done.returncode:

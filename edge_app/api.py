@@ -48,7 +48,7 @@ class Findings(Mapping[str, Finding]):
         withheld: why there are no findings, such as that this is no chest radiograph; None where
             there are.
         warnings: one line each, of the image and of its scoring.
-        blank: the picture is (nearly) constant: its scores are not to be believed.
+        blank: the picture is (nearly) constant, so its scores mean nothing.
         image: what is known of the image: `format`, `width`, `height`, `bits`, `window`, …
     """
 
@@ -114,9 +114,9 @@ class Findings(Mapping[str, Finding]):
         """Where in the picture the evidence for a label lies.
 
         Returns:
-            h×w float32, the network's own cells (4×4 or 7×7 in the shipped models) over what it
-            sees, which is the whole picture where that is stretched: logits, whose mean is the
-            label's logit.
+            h×w float32, in logits; its mean is the label's logit. The cells are the network's own
+            (4×4 or 7×7 in the shipped models) and cover what the network sees, which is the whole
+            picture where the picture is stretched.
 
         Raises:
             LabelError: there is no such label, or the findings are withheld; a KeyError too.
@@ -151,16 +151,16 @@ class Findings(Mapping[str, Finding]):
 class Model:
     """A model ready to answer; made by `open_model`.
 
-    Threads may share it: calls of `classify` then wait for each other where the network computes,
-    and are side by side where images are read. `classify_all` is the way to use several cores.
+    Threads may share it: images are read in parallel, and the network computes for one thread at
+    a time. To use several cores, call `classify_all`.
 
     Attributes:
         name: of the model.
         labels: in the order of the findings.
         operating_point: whose thresholds decide.
         site: digest of the site file that decides; None where the model decides as it came.
-        notes: one line each that its user should hear: what was hoped for and is not used, which
-            site file decides that was not asked for.
+        notes: one line each for the user: which preferred backend is not used, and why; which site
+            file decides that was not asked for.
     """
 
     def __init__(
@@ -213,12 +213,12 @@ class Model:
                 this process may use if None.
 
         Yields:
-            Each image as it was given, in order, with its findings, or with the ImageError that
-            says why it cannot be read: that ends nothing.
+            Each element of `images`, in order, with its findings, or with the ImageError that says
+            why it cannot be read; the next images are still scored.
 
         Raises:
             UsageError: `workers` is less than 1.
-            ModelError: the runtime fails; all answers before it have been given.
+            ModelError: the runtime fails; all answers before it have been yielded.
         """
         workers = _at_once(workers)
         classifier = self._for(workers)
@@ -234,12 +234,12 @@ class Model:
             )
 
     def _for(self, workers: int, *, own: bool = False) -> Classifier:
-        """The shared classifier, or one that nobody else uses; a device serves one alone."""
+        """The shared classifier, or a new one; a device serves one only, so there it is shared."""
         if self._classifier.exclusive or (workers == 1 and not own):
             return self._classifier
-        asked = self._options._replace(workers=workers)
+        options = self._options._replace(workers=workers)
         return Classifier(
-            self._file, self.operating_point, asked, force=self._force, site=self._site
+            self._file, self.operating_point, options, force=self._force, site=self._site
         )
 
     def _read(self, image: Given, limits: Limits) -> Radiograph:
@@ -270,7 +270,7 @@ def open_model(
     Args:
         name: a shipped model's name, or a model file.
         backend: what computes, as of ``--backend``; ``auto`` is the best that works here.
-        threads: of the interpreter; the fastest number when it was tried here if None.
+        threads: of the interpreter; None: the number that was fastest in a trial on this machine.
         operating_point: a name in the model's manifest; the model's default if None.
         site: a site file of `edge-cxr calibrate`, or ``none``; if None, the one that
             `edge-cxr classify` would find, and then a note says so.
@@ -278,10 +278,10 @@ def open_model(
         max_bytes, max_pixels: refuse larger files and images.
 
     Raises:
-        ModelError: there is no such model or site file, or it cannot be trusted, or the site file
-            is another model's.
-        RuntimeUnavailableError: nothing that works, or not what was asked for, is installed.
-        UsageError: a name or number that cannot be.
+        ModelError: there is no such model or site file, its file is damaged, or the site file is
+            another model's.
+        RuntimeUnavailableError: `backend` does not work here, or no backend does.
+        UsageError: an argument has no valid value.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads={threads}: give 1 or more, or None for the fastest number")
@@ -314,17 +314,17 @@ def evaluate(
 ) -> Report:
     """Score a labelled folder and write the report, as `edge-cxr evaluate` does.
 
-    Interrupted, the same call goes on where it stopped: the answers are in a journal beside `out`.
+    After an interruption the same call resumes: answers are kept in a journal next to `out`.
 
     Args:
         folder: with images and a CSV of their labels.
         model: opened, or what `open_model` takes.
-        out: the report's file, ending in ``.json``; its scores go beside it.
+        out: the report's file, ending in ``.json``; its scores go next to it, as ``.npz``.
         labels: the CSV; the folder's own if None.
         split: ``test``, ``validation``, ``train`` or ``all``; if None, ``test`` where an official
             list says which images that is, otherwise ``all``.
         retest: also measure how steady the model is; takes five times as long.
-        limit: only so many images.
+        limit: the largest number of images to score; None: all.
         workers: images worked on at once; the cores that this process may use if None.
 
     Returns:
@@ -392,7 +392,7 @@ def compare(
 
     Raises:
         ReportError: a report cannot be read, or the two are of other images.
-        UsageError: there is no such gate, or its limit cannot be.
+        UsageError: there is no such gate, or its limit is out of range.
     """
     from edge_app.comparison.compare import compare as compare_reports
     from edge_app.comparison.gates import Gates, judge

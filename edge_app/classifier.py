@@ -1,4 +1,4 @@
-"""A radiograph in, findings out: the whole way that `edge-cxr classify` goes."""
+"""One radiograph → findings: all that `edge-cxr classify` does with a picture once it is read."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Findings(NamedTuple):
         map: h×w×L float32, class activation of the L labels in logits: its spatial mean is the
             logits; None where the model has no map, or the findings are withheld.
         warnings: one line each, of the image and of its scoring.
-        blank: the picture is (nearly) constant: its scores are not to be believed.
-        check: what the input check made of the picture; None where the model has none.
+        blank: the picture is (nearly) constant, so its scores mean nothing.
+        check: the input check's result; None where the model has no input check.
         heatmap: file, size and peaks of the heatmap, for JSON; None where none was drawn.
         overall: what is said of the radiograph as a whole; None where the model's labels say
             nothing of that, or the findings are withheld.
@@ -74,27 +74,30 @@ class Classifier:
     Args:
         model: see `model_file.read`.
         operating_point: see `operating_points.chosen`.
-        asked: which backend, how many threads; what works best here if not said.
+        options: which backend and how many threads; None: what works best on this machine.
         force: score what the input check flags, too.
         site: what the answers mean at a place, for which it takes the place of the model's own.
 
     Attributes:
         labels: the model's.
-        spec: what its network wants to see.
+        spec: the input of its network.
+        options: which backend was asked for.
         session: what computes.
-        choice: why that.
+        choice: why that backend was chosen.
         points: which thresholds decide.
         site: the site file; None where the model decides as it came.
 
     Raises:
-        ModelError, RuntimeUnavailableError, UsageError: see the messages.
+        ModelError: the model is damaged, or no backend accepts it.
+        RuntimeUnavailableError: the backend that was asked for, or any at all, does not work here.
+        UsageError: there is no such operating point or backend.
     """
 
     def __init__(
         self,
         model: ModelFile,
         operating_point: str | None = None,
-        asked: BackendOptions | None = None,
+        options: BackendOptions | None = None,
         *,
         force: bool = False,
         site: Site | None = None,
@@ -105,10 +108,10 @@ class Classifier:
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
         self._decisions = Decisions(model.manifest, self.labels, self.points)
-        self.asked = asked or BackendOptions()
+        self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force
-        self.session, self.choice = open_session(model, self.asked)
-        # Lists made arrays once, not for every image.
+        self.session, self.choice = open_session(model, self.options)
+        # Made into arrays here, once, and not for every image.
         self._real_logits = model.real("logits")
         self._real_map = model.real("map") if model.has_map else None
         calibration = model.manifest["calibration"]
@@ -126,11 +129,11 @@ class Classifier:
 
     @property
     def exclusive(self) -> bool:
-        """Whether what computes serves one session at a time, as a device does."""
+        """Whether the backend serves one session at a time, as a device does."""
         return self.session.exclusive
 
-    def another(self) -> Classifier:
-        """The same with a session of its own: one serves one thread at a time."""
+    def duplicate(self) -> Classifier:
+        """The same classifier with a session of its own, for another thread."""
         twin = copy(self)
         twin.session = self.session.duplicate()
         return twin
@@ -140,7 +143,7 @@ class Classifier:
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph, watch: Watch = unwatched) -> Findings:
-        """Score one radiograph, if it looks like one that can be; `watch` is told each step."""
+        """Score a radiograph if the input check accepts it; `watch` is told each step's name."""
         watch("resize")
         resized = self.resized(image.picture)
         watch("check")
@@ -155,7 +158,7 @@ class Classifier:
         return self.findings(image, resized, raw, check)
 
     def judged(self, image: Radiograph, resized: NDArray[np.uint8]) -> InputCheckResult | None:
-        """What the input check makes of an image; None where the model has none."""
+        """The input check's result for an image; None where the model has no input check."""
         size = image.facts["height"], image.facts["width"]
         return self.check.judge(resized, size) if self.check else None
 
@@ -174,7 +177,7 @@ class Classifier:
         raw: RawOutputs,
         check: InputCheckResult | None = None,
     ) -> Findings:
-        """What the network, and the input check, said of an image → scores, decisions, warnings."""
+        """Outputs of the network and of the input check → scores, decisions, warnings."""
         logits, activation = self._real(raw)
         scores = calibrated(logits, self._calibration, self.model.head)
         findings, overall = self._decisions.of(logits, scores)
@@ -198,7 +201,7 @@ class Classifier:
         return logits, self._real_map(raw.map)
 
     def provenance(self) -> dict[str, Any]:
-        """What a stored result needs to be trusted later, for JSON."""
+        """For JSON: model, operating point, preprocessing and runtime, to trace a stored result."""
         return {
             "model": {
                 "name": self.model.name,

@@ -1,1 +1,1 @@
-"""Float network → int8 model file, evaluated beside the float one. `python -m quantize …`"""
+"""Float network → int8 model file, compared with the float network. `python -m quantize …`"""

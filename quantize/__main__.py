@@ -1,4 +1,4 @@
-"""`python -m quantize int8`."""
+"""`python -m quantize …`."""
 
 from train.start import load_tensorflow
 

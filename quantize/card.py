@@ -1,7 +1,7 @@
-"""`MODEL_CARD.md` of a model: what it is, how good, for whom less, and where its limits are.
+"""`MODEL_CARD.md` of a model: what it is, how good it is, overall and by subgroup, and its limits.
 
 After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
-model file's manifest or a report beside the card; the card computes nothing that they do not hold.
+model file's manifest or a report next to the card, which computes nothing of its own.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def model_card(model: ModelFile, folder: Path) -> str:
 
 
 def _require_fit(model: ModelFile, reports: dict[str, Report], validation: Report) -> None:
-    """Refuse reports that are not this model's: their numbers would look just as good."""
+    """Refuse the reports of another model, whose numbers would look just as plausible."""
     if reports["int8"].content["model"]["sha256"] != model.sha256:
         raise ConversionError(f"int8.json is not of {model.path}: evaluate this model again")
     if len({report.content["dataset"]["digest"] for report in reports.values()}) > 1:
@@ -297,7 +297,7 @@ def _steadiness(reports: dict[str, Report]) -> str:
 
 
 def _from_report(model: ModelFile, folder: Path, name: str, command: str) -> str:
-    """A table that another command left beside the reports, if it is of this model."""
+    """The table that another command wrote next to the reports, if it is of this model."""
     try:
         content = json.loads((folder / f"{name}.json").read_text())
         table = (folder / f"{name}.md").read_text()

@@ -52,7 +52,7 @@ def int8(
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
-    """Quantize to int8, write the model file, evaluate it beside the float network."""
+    """Quantize to int8, write the model file, compare it with the float network."""
     from quantize.pipeline import quantize_run
     from train.run import open_run
 
@@ -73,7 +73,7 @@ def int8(
 
 
 def _require_gates(model: ModelFile) -> None:
-    """End with exit code 5 where a model is not to be shipped; the file tells why."""
+    """End with exit code 5 where a gate of the model's manifest is not met."""
     gates = model.manifest["quantization"]["gates"]
     broken = [name for name, gate in gates["gates"].items() if not gate["passed"]]
     if broken:
@@ -102,13 +102,19 @@ def image_level(
     model: Annotated[Path, typer.Argument(help="A model file; it is written anew.")],
     validation: Annotated[Path, typer.Argument(help="Report that its calibration is from.")],
     test: Annotated[Path, typer.Argument(help="Its own report on test images.")],
+    others: Annotated[
+        list[Path] | None, typer.Argument(help="Further reports to add it to.")
+    ] = None,
 ) -> None:
-    """Fit how a model scores and flags images as a whole, and write it into the model file."""
+    """Fit how a model scores and flags images as a whole; write it into model file and reports."""
     from edge_app.evaluation.report import read as read_report
+    from edge_app.evaluation.report import write as write_report
     from edge_app.model.model_file import read
-    from quantize.image_level import scored_as_a_whole
+    from quantize.image_level import scored_as_a_whole, with_overall
 
     written = scored_as_a_whole(read(model), read_report(validation), read_report(test)).save()
+    for path in (validation, test, *(others or ())):
+        write_report(with_overall(read_report(path), written), path)
     for name, point in written.manifest["overall"]["operating_points"].items():
         console.print(f"{name}: {point}", highlight=False)
 
@@ -126,7 +132,7 @@ def edgetpu(
         int, typer.Option("--time-limit", min=1, help="Seconds that the compiler may take.")
     ] = 600,
 ) -> None:
-    """Compile for the Edge TPU of a Coral, into the same model file beside the CPU's network."""
+    """Compile for the Edge TPU of a Coral; the model file then holds both networks."""
     from edge_app.model.model_file import locate
     from quantize.edgetpu.command import Request, run
 
@@ -154,7 +160,7 @@ def reproduce(
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = CACHE,
 ) -> None:
-    """Make a shipped model from the data: hours; the same command goes on where it stopped."""
+    """Make a shipped model from the data: hours; after a stop the same command resumes."""
     from quantize.reproduce import reproduce as make
 
     if name not in TEACHERS:

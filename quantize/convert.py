@@ -1,9 +1,9 @@
 """Keras network → TensorFlow Lite flatbuffer, by scheme.
 
 int8 is full-integer post-training quantization (Jacob et al., CVPR 2018; Krishnamoorthi, 2018):
-weights per output channel, activations with ranges observed on training images, integer input
-and outputs. The other schemes keep float32 input and outputs, so the device runs them as it runs
-a float32 model file; they are what int8 is measured beside.
+weights per output channel, activations with ranges observed on training images, integer input and
+outputs. The other schemes keep float32 input and outputs, so the device runs them like a float32
+model file; int8 is compared with them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CALIBRATION_IMAGES: Final = 300
 def calibration_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64]:
     """Places in `training` of at most `count` images, drawn patient by patient.
 
-    One image a patient, as far as they reach, so that nobody's follow-ups dominate the ranges.
+    One image of each patient before a second one of any, so that no patient dominates the ranges.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     shuffled = generator.permutation(len(training))
@@ -42,9 +42,9 @@ def calibration_rows(training: Cached, count: int, seed: int) -> NDArray[np.int6
 
 
 def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64]:
-    """As `calibration_rows`, but the labels take turns: the rarest has as many as the commonest.
+    """As `calibration_rows`, but labels take turns, so that rare ones get as many as common ones.
 
-    A label that has no more images is passed over.
+    A label without further images is skipped.
     """
     order = calibration_rows(training, len(training), seed)
     waiting = [
@@ -61,19 +61,19 @@ def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64
 
 
 def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same picture using all gray levels 0..255: it pins the input's scale to exactly 1/128."""
+    """The picture stretched to gray levels 0 to 255: the input's scale becomes exactly 1/128."""
     low, high = int(image.min()), int(image.max())
     ramp = (image.astype(np.float64) - low) * (255 / max(high - low, 1))
     return np.rint(ramp).astype(np.uint8)
 
 
 def to_float32(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
-    """The network as it is; `images` are not needed."""
+    """float32; `images` are not used."""
     return _convert(_converter(model))
 
 
 def to_float16(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
-    """float16 weights, float32 arithmetic; `images` are not needed."""
+    """float16 weights, float32 arithmetic; `images` are not used."""
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
@@ -81,7 +81,7 @@ def to_float16(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
 
 
 def to_dynamic(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
-    """int8 weights, activations quantized anew for each image; `images` are not needed."""
+    """int8 weights, activations quantized anew for each image; `images` are not used."""
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return _convert(converter)
@@ -133,7 +133,7 @@ def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
 
 
 def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
-    """Convert, without the converter's talk on standard output and its standing warnings."""
+    """Convert, without the converter's output and its usual warnings."""
     with native_stderr.silenced(), redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         return bytes(converter.convert())

@@ -1,9 +1,9 @@
-"""What can go wrong between a float network and a model file."""
+"""The error of converting a float network to a model file."""
 
 from train.errors import RunError
 
 
 class ConversionError(RunError):
-    """The converter's result is not what the device expects; nothing was shipped."""
+    """A conversion failed, or its result is not what the device expects."""
 
     kind = "conversion"

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from edge_app.core.errors import UsageError
+from edge_app.evaluation.metrics import patient_weights
 from edge_app.evaluation.report import Report
+from edge_app.evaluation.whole_image import judged
 from edge_app.model.model_file import ModelFile
 from quantize.package import with_test
 from train.image_level import image_level
+
+
+def with_overall(report: Report, model: ModelFile) -> Report:
+    """A report with what the model's image-level points reach on its images; else the same."""
+    evaluated, content = report.evaluated, report.content
+    whole = judged(
+        evaluated.targets.astype(bool),
+        report.calibrated(evaluated.logits),
+        model.labels,
+        model.head,
+        model.manifest.get("overall"),
+        patient_weights(evaluated.patients, content["bootstrap"]["resamples"], seed=0),
+    )
+    before = {key: value for key, value in content.items() if key != "overall"}
+    return Report({**before, "overall": whole}, evaluated)
 
 
 def scored_as_a_whole(model: ModelFile, validation: Report, test: Report) -> ModelFile:

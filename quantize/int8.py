@@ -1,10 +1,10 @@
-"""A network → its int8 flatbuffer, in which each label uses int8's range to the full.
+"""A network → its int8 flatbuffer, in which each label uses the full range of int8.
 
-int8 stores all 15 logits with one step, and so their map; but a rare label's logits lie 13 below
-zero where a common one's span 6, and the widest decides on the step of all. So the last
-convolution gives each label in units of its own span, and the model file says how to turn that
-back (`Classifier.logits`): 15 multiplications and additions on the device. Whatever constant error
-all the roundings before it have left is taken out by the same addition (bias correction: Nagel et
+int8 stores all 15 logits with one step, and their maps too, so the label with the widest range
+decides on the step of all: a rare label's logits lie 13 below zero while a common one's span 6.
+Therefore the last convolution computes each label in units of its own span, and the model file says
+how to convert them back (`Classifier.logits`): 15 multiplications and additions on the device. The
+same addition removes the constant error that all earlier roundings leave (bias correction: Nagel et
 al., ICCV 2019).
 """
 
@@ -28,7 +28,7 @@ from train.cache import Cached
 
 SPAN_IMAGES: Final = 3000
 NO_SPAN: Final = 1e-3
-"""Of a label whose map is the same everywhere on all images."""
+"""The span of a label whose map is constant on all images."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ def in_int8(
     pictures: NDArray[np.uint8],
     more: NDArray[np.uint8],
 ) -> tuple[bytes, Spans]:
-    """Convert a network whose labels' spans are taken out, and say what they are.
+    """Convert a network with its labels in units of their spans; returns flatbuffer and spans.
 
     Args:
         network: folded and repaired: image → (logits, map).
-        exact: the float network whose logits it is to give.
+        exact: the float network whose logits it is to compute.
         pictures: K×size×size training images to calibrate with.
-        more: L×size×size further ones, `SPAN_IMAGES` if there are so many, for the spans alone:
-            what lies beyond an end of int8's range is tied there, the surest findings among it.
+        more: L×size×size further training images, up to `SPAN_IMAGES`, for the spans alone: logits
+            beyond int8's range are all stored as its end, so the surest findings would be tied.
     """
     everything = np.concatenate([pictures, more])
     logits, maps = _answers(exact, everything)
@@ -81,7 +81,7 @@ def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:
 
 
 def label_spans(logits: NDArray[np.float32], maps: NDArray[np.float32]) -> Spans:
-    """How far each label's map reaches, and the middle of its logits.
+    """The range of each label's map, and the middle of its logits.
 
     Args:
         logits: M×15.
@@ -108,7 +108,7 @@ def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
 def _answers(
     network: keras.Model, pictures: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits M×15 and the lowest and highest of each map M×2×15, little at a time."""
+    """Logits M×15, and the lowest and highest value of each map M×2×15, batch by batch."""
     logits, maps = [], []
     for batch in batches(as_input(pictures)):
         answer, activation = network.predict_on_batch(batch)
@@ -118,7 +118,7 @@ def _answers(
 
 
 def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """K×15, as the graph gives them."""
+    """K×15, the graph's own outputs."""
     stated = tensors(flatbuffer)[1]["logits"]
     interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()

@@ -1,7 +1,7 @@
-"""What int8 can hold: kernels by output channel, tensors in 256 steps.
+"""int8's grid: kernels by output channel, tensors in 256 steps.
 
-Weights are symmetric per output channel, activations asymmetric per tensor (Jacob et al., CVPR
-2018), as the converter has them.
+As in the converter, weights are symmetric per output channel and activations asymmetric per tensor
+(Jacob et al., CVPR 2018).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from quantize.repairs.fold import Conv
 
 LEVELS: Final = 127
-"""Weights are -127 to 127 steps: the largest of a channel is the end of its scale."""
+"""Weights are -127 to 127 steps; the largest weight of a channel is at the end."""
 
 
 def as_matrix(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel as groups×taps×outputs: a depthwise convolution has a group a channel, else one."""
+    """A kernel as groups×taps×outputs; depthwise it has a group for each channel, otherwise one."""
     if isinstance(conv, layers.DepthwiseConv2D):
         return kernel.reshape(-1, kernel.shape[2]).T[:, :, np.newaxis]
     return kernel.reshape(1, -1, kernel.shape[3])
@@ -41,7 +41,7 @@ def steps(matrix: NDArray[Any]) -> NDArray[Any]:
 
 
 def nearest_kernel(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What plain conversion makes of a kernel."""
+    """The kernel as plain conversion rounds it, to the nearest step."""
     matrix = as_matrix(conv, kernel)
     step = steps(matrix)
     return as_kernel(conv, np.rint(matrix / step) * step, kernel.shape)

@@ -1,4 +1,4 @@
-"""The evaluation report of a model file over cached images, as the device would make it."""
+"""The evaluation report of a model file on cached images, scored as on the device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from train.cache import Cached
 from train.run import dataset_facts
 
 Logits = tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]
-"""Of a picture, and of its perturbations by their keys."""
+"""The logits of a picture, and of its perturbations by key."""
 
 
 def evaluate(

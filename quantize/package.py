@@ -1,4 +1,4 @@
-"""A converted network and what is known of it → one model file: manifest, golden vectors."""
+"""A converted network and its facts → one model file with manifest and golden vectors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The manifest's `input` and `outputs` of a flatbuffer; outputs are told apart by rank.
+    """The manifest's `input` and `outputs` of a flatbuffer; the rank tells logits from map.
 
     Raises:
         ConversionError: the graph is not image → (logits, map), or its int8 input is not
@@ -92,15 +92,15 @@ def package(
     quantization: dict[str, Any],
     spans: dict[str, list[float]] | None = None,
 ) -> ModelFile:
-    """Write a model file, with the golden outputs that the runtime here gives.
+    """Write a model file; its golden outputs are computed by this machine's interpreter.
 
     Args:
         path: of the file to write.
         name: the model's.
-        flatbuffer: what a conversion made.
-        run: where calibration, operating points and training facts come from.
+        flatbuffer: the converted network.
+        run: its calibration, operating points and training facts go into the manifest.
         quantization: scheme and calibration set, for the manifest.
-        spans: by which the graph's outputs become logits, if they are not.
+        spans: how the graph's outputs become logits; None: they are logits.
 
     Raises:
         ConversionError: the graph is not one that the device expects.
@@ -139,12 +139,12 @@ def package(
 def golden_vectors(
     path: Path, flatbuffer: bytes, manifest: dict[str, Any], runtime: Backend
 ) -> Golden:
-    """`golden_inputs`, and what a runtime answers to them.
+    """`golden_inputs`, and a runtime's outputs for them.
 
     Args:
-        path: names the model in errors.
-        flatbuffer: a network.
-        manifest: says what its input and outputs are.
+        path: for error messages.
+        flatbuffer: the network.
+        manifest: with its `input` and `outputs`.
         runtime: the interpreter.
     """
     image = manifest["input"]
@@ -160,10 +160,10 @@ def golden_vectors(
 def with_evidence(
     draft: ModelFile, path: Path, reports: dict[str, Report], gates: dict[str, Any]
 ) -> ModelFile:
-    """Write a draft anew, with its headline metrics and the outcome of the gates in its manifest.
+    """Write a model file with headline metrics and the results of the gates in its manifest.
 
     Args:
-        draft: see `package`.
+        draft: the model without these; see `package`.
         path: of the file to write.
         reports: by prefix of their metrics' names.
         gates: see `gates.record`.

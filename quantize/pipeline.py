@@ -37,17 +37,17 @@ def quantize_run(
     seed: int,
     console: Console,
 ) -> ModelFile:
-    """Convert, evaluate beside the float network on test, print what differs, write the model file.
+    """Convert, compare with the float network on test, print the differences, write the model file.
 
-    The model file is written once, at the end, whether or not it passes the gates, and says which
-    it passes. Both reports go into `reports` of the run folder.
+    The model file appears at `path` at the end, whether or not it passes the gates; its manifest
+    holds their results. Both reports go into `reports` of the run folder.
 
     Args:
-        run: whose network.
+        run: with the network.
         cached: images with a training and a test split.
-        name: the model's.
+        name: of the model.
         path: of the model file.
-        images: how many training images to calibrate with, at most.
+        images: the largest number of training images to calibrate with.
         seed: of their choice.
         console: for progress.
 
@@ -77,7 +77,7 @@ def quantize_run(
         "packages": versions("ai-edge-litert"),
     }
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        # The device's own route answers, and tries its runtime with a file in another process.
+        # The trial of a backend reads a file, and the gates' results are not known yet.
         draft = package(Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict())
         reports, gates = _judged(run, test, name, draft, console)
     return with_evidence(draft, path, reports, gates)
@@ -88,7 +88,7 @@ def _judged(
 ) -> tuple[dict[str, Report], dict[str, Any]]:
     """Both reports on test, by prefix of their metrics, and the outcome of the gates."""
     folder = run.folder / "reports"
-    # Never an older run's report: what is compared must be what was converted.
+    # The float report is made anew: an older one might be of another network.
     float_report = evaluate_float(run, test, "test", name)
     write_all(float_report, folder, "float")
     int8_report = evaluate(draft, test, "test", console)

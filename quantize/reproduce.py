@@ -1,4 +1,4 @@
-"""A shipped model from the data set alone: every step of it in its order, each resumable."""
+"""Making a shipped model from the data set: all steps in order, each of which can be resumed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from train.teacher_files import read_teachers
 def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:
     """The teachers, a run and its report on validation, the refit, quantization, reports, card.
 
-    Everything goes into folders of `runs`; a step that is finished there is not done again, and
-    one that was interrupted is gone on with.
+    Everything goes into folders of `runs`; finished steps are skipped, an interrupted one resumes.
 
     Args:
         name: of a shipped model.
-        data, cache: as everywhere.
+        data: the data set.
+        cache: folder of decoded images.
         runs: folder of run folders.
         console: for progress.
     """
@@ -59,7 +59,7 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
 
 
 def write_card(model: ModelFile, reports: Path, cached: Cached) -> None:
-    """`subgroups.json` and the model card, beside the reports that they are made from."""
+    """Write `subgroups.json` and the model card next to the reports that they are made from."""
     compared = subgroups(read(reports / "int8.json"), cached.table)
     write_whole(reports / "subgroups.json", (json.dumps(compared, indent=1) + "\n").encode())
     write_whole(reports / CARD, model_card(model, reports).encode())

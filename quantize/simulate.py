@@ -1,4 +1,4 @@
-"""int8 in float arithmetic, with a switch for each rounding: where does the error come from?"""
+"""int8 simulated in float arithmetic, with a switch for each rounding, to locate the error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH: Final = 64
 
 
 class Rounded(layers.Layer):
-    """`in_256_steps` of a range that is set later, if it is switched on."""
+    """A layer that applies `in_256_steps`, once its range is set and it is switched on."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -59,7 +59,7 @@ class Simulation:
             self._tensors[name].high.assign(high)
 
     def range_of(self, activation: str) -> tuple[float, float]:
-        """What the calibration images reached, zero included."""
+        """Lowest and highest value on the calibration images, zero included."""
         tensor = self._tensors[activation]
         return float(tensor.low), float(tensor.high)
 

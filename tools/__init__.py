@@ -1,1 +1,1 @@
-"""Tools of the repository itself: what generates code, and what compares versions."""
+"""Tools of the repository: generators of code and files, and the comparison of versions."""

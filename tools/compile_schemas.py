@@ -1,7 +1,7 @@
-"""`python -m tools.compile_schemas`: each NAME.schema.json → a NAME_check_generated.py beside it.
+"""`python -m tools.compile_schemas`: each NAME.schema.json → NAME_check_generated.py next to it.
 
-fastjsonschema compiles a schema in the time that a radiograph is scored in, so it is done when the
-schema changes and not whenever a file is read. The device needs no schema library.
+fastjsonschema takes as long to compile a schema as the device takes to score a radiograph, so this
+is done when the schema changes and not when a file is read. The device needs no schema library.
 """
 
 from __future__ import annotations

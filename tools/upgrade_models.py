@@ -1,6 +1,6 @@
 """`python -m tools.upgrade_models [FILE]...`: model files of an older version → the newest.
 
-Without a file, those that ship. The network stays the same to the byte; labels of the networks
+Without a file, the shipped models. The network stays the same to the byte; labels of the networks
 trained here get their codes.
 """
 

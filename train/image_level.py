@@ -77,8 +77,8 @@ def overall(
 
 def _flagging(normal: Floats, share: float) -> float:
     """The lowest threshold that flags at most this share of normal images."""
-    at = float(np.quantile(normal, 1 - share, method="lower"))
-    return float(np.nextafter(at, 1))
+    allowed = int(share * len(normal))
+    return float(np.nextafter(np.sort(normal)[-allowed - 1], 1))
 
 
 def _point(rule: str, threshold: float, normal: Floats, abnormal: Floats) -> dict[str, Any]:

@@ -286,4 +286,5 @@ def build_report(
         calibration=run.calibration,
         operating_points=run.operating_points,
         operating_point=DEFAULT_POINT,
+        overall=run.image_level.get("overall"),
     )

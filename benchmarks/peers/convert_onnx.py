@@ -1,7 +1,7 @@
 """`convert_onnx.py MODEL.tflite MODEL.onnx`: the int8 network as a QDQ graph, float logits out.
 
-tf2onnx ends where the `.tflite` ends, with stored integers; one more node makes them numbers, as
-an int8 graph for ONNX Runtime usually ends.
+tf2onnx's graph ends like the `.tflite`, with integers; one more node dequantizes them, as usual in
+int8 graphs for ONNX Runtime.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a folder costs before any network: files read and decoded to gray, by so many threads."""
+"""The time of a folder without any network: files read and decoded to gray, with some threads."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The smallest script that scores a radiograph with the same runtime: no check, no thresholds."""
+"""The smallest script that scores a radiograph with the same runtime, without input check."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""MLPerf's LoadGen asks our pipeline for answers: does it measure what we measure?
+"""This package's pipeline driven by MLPerf's LoadGen: does it measure the same as this suite?
 
-No result of MLPerf's: that takes minutes of a scenario and an accuracy run.
+It is no MLPerf result, which takes minutes of each scenario and an accuracy run.
 
-Asked `model`, `images`, `scenario` (SingleStream or Offline), `seconds`, `folder`.
+Input: `model`, `images`, `scenario` (SingleStream or Offline), `seconds`, `folder`.
 """
 
 import array

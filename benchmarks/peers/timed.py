@@ -1,8 +1,8 @@
 """Run a peer in a process of its own: `timed.py PEER.py`, a question on standard input.
 
-Asked `model`, `images`, `seconds`, it answers with JSON: nanoseconds an image (`samples`), logits
-of each image, and the clock's drift. The same images, the same order and number of warm-up images
-for every peer.
+Its input is JSON with `model`, `images` and `seconds`, its output JSON with the nanoseconds of each
+image (`samples`), its logits, and the clock's drift. Every peer gets the same images in the same
+order, and as many to warm up.
 """
 
 import json

@@ -22,9 +22,9 @@ class Choice(NamedTuple):
         backend: what computes.
         threads: on the processor.
         why: a reason each for ``runtime``, ``delegate`` and ``threads``.
-        not_used: what would have been preferred, and what is wrong with it.
-        notes: one line each that the user must hear: what was hoped for is not what is used.
-        trial: of what is used.
+        not_used: the preferred backends that do not work, and why.
+        notes: one line each for the user: which preferred backend is not used, and why.
+        trial: the result for the backend that is used.
     """
 
     backend: Backend
@@ -45,12 +45,12 @@ class Choice(NamedTuple):
 
 
 def result_of(model: ModelFile, backend: Backend, again: bool = False) -> TrialResult:
-    """What a trial of a backend found: the remembered result, or a new one's.
+    """The result of trying a backend: the remembered one, or that of a new trial.
 
     A trial takes a fraction of a second.
 
     Args:
-        model: on whose first golden vector.
+        model: its first golden vector is computed.
         backend: to try.
         again: try it even if there is a result.
     """
@@ -69,12 +69,12 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
 
     Args:
         model: to be run.
-        options: what is wished for.
-        again: do not believe remembered results.
+        options: what the user asks for.
+        again: try each backend anew, whatever is remembered.
 
     Raises:
-        UsageError: a name that is none.
-        RuntimeUnavailableError: what is named does not work here, or nothing does.
+        UsageError: there is no backend of this name.
+        RuntimeUnavailableError: the backend that is named does not work here, or none does.
         ModelError: every backend refuses the model.
     """
     candidates = registry.find(options.backend)
@@ -88,7 +88,7 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
         if fault is None:
             result = result_of(model, backend, again)
             fault = result.fault
-        # The processor is all there is: it is used untried where no process can be started.
+        # Where no process can be started the processor is used untried: there is nothing else.
         if fault is None or (fault.kind == UNTRIED and not backend.exclusive):
             return _choice(Found(model, options, candidates, seen, tuple(not_used), result))
         if fault not in [each.fault for each in not_used]:
@@ -115,7 +115,7 @@ def _nothing_works(
 ) -> ModelError | RuntimeUnavailableError:
     if not not_used:
         return _not_installed(backends)
-    # What auto would have preferred to the processor is not what has to work.
+    # A device that auto prefers may fail; what uses the processor must not.
     needed = [each for each in not_used if not each.backend.exclusive]
     if not needed:
         return RuntimeUnavailableError(not_used[0].fault.message)
@@ -150,7 +150,7 @@ def _required(model: ModelFile, refusing: Backend) -> str | None:
 def open_session(
     model: ModelFile, options: BackendOptions, again: bool = False
 ) -> tuple[Session, Choice]:
-    """A model ready to run, with what `choose` chose.
+    """A session with the backend that `choose` chooses, and that choice.
 
     Raises:
         as `choose`.

@@ -1,4 +1,4 @@
-"""A shared library that computes in an interpreter's stead, whatever is behind it."""
+"""A TensorFlow Lite delegate: a shared library that computes in place of an interpreter."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Delegate(Backend):
 
     Args:
         library: its file, absolute.
-        interpreter: that it computes for.
+        interpreter: the one that loads it.
 
     Attributes:
-        sources: packages of the operating system that hold what such a library needs.
+        sources: by library, the operating system's package that holds it.
     """
 
     name = UNNAMED
@@ -107,7 +107,7 @@ class Delegate(Backend):
         return TfliteSession(model, self, self.interpreter, options, self.library, versions)
 
     def _examine(self) -> str:
-        """Load the library; what it says of its version.
+        """Load the library; returns what it says of its version.
 
         Raises:
             BackendError: it does not load, or is no delegate.
@@ -139,7 +139,7 @@ class Delegate(Backend):
         return Fault(REFUSED, f"{self.label} refuses the model: {failure.reason}: {self.hint}")
 
     def refusal(self, reason: str) -> Fault:
-        """Why it made no delegate, from what it said, which may be nothing."""
+        """The message where the library makes no delegate; `reason` may be empty."""
         said = f": {reason}" if reason else " and does not say why"
         return Fault(REFUSED, f"{self.label} refuses{said}: see its own documentation")
 
@@ -172,7 +172,7 @@ def at_path(library: Path, interpreter: str, kinds: Sequence[type[Backend]]) -> 
     Args:
         library: its file, absolute.
         interpreter: a name; empty for any.
-        kinds: of backends; a delegate among them may know the library.
+        kinds: all kinds of backends; one of them may know this library.
 
     Raises:
         UsageError: there is no such interpreter.

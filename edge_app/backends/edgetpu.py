@@ -22,7 +22,7 @@ from edge_app.model.model_file import ModelFile
 
 LIBRARY_NAME: Final = "libedgetpu.so.1"
 VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
-"""Names the library where it lies elsewhere than the dynamic linker looks."""
+"""The environment variable with the library's path, where the dynamic linker does not find it."""
 
 NOT_INSTALLED: Final = (
     f"{LIBRARY_NAME} is not installed: install libedgetpu1-std (coral.ai/software), "
@@ -30,10 +30,10 @@ NOT_INSTALLED: Final = (
 )
 
 OPERATOR: Final = b"edgetpu-custom-op"
-"""Of networks that the Edge TPU's compiler made."""
+"""The operator in every network that the Edge TPU's compiler made."""
 
 USB_IDS: Final = (("1a6e", "089a"), ("18d1", "9302"))
-"""Vendor and product of a USB Accelerator, before and after it was given its firmware."""
+"""Vendor and product of a USB Accelerator, before and after its firmware is loaded."""
 
 USB_RULE: Final = 'SUBSYSTEM=="usb", ATTRS{idVendor}=="1a6e|18d1", MODE="0660", GROUP="plugdev"'
 PCIE_RULE: Final = 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"'
@@ -62,10 +62,10 @@ class EdgeTpu(Delegate):
 
     Args:
         library: its file, absolute.
-        interpreter: that it computes for.
-        origin: ``searched``: a device must be seen before the library is tried at all;
-            ``named`` by the environment; ``path``: given to ``--backend``; ``absent``: there is
-            none.
+        interpreter: the one that loads it.
+        origin: where the library was found. ``searched``: by the linker, so it is tried only if a
+            device is seen; ``named``: by the environment; ``path``: by ``--backend``;
+            ``absent``: nowhere.
     """
 
     name = "edgetpu"

@@ -1,4 +1,4 @@
-"""Why a backend cannot be used, told apart as far as it can be."""
+"""Why a backend cannot be used: the kinds of faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HANG: Final = "hang"
 UNTRIED: Final = "untried"
 
 LASTING: Final = frozenset((ABI, MODEL, WRONG, CRASH, HANG))
-"""Met again whenever it is tried again: worth remembering. The others pass, or cost nothing."""
+"""Kinds that every further trial would meet again, and that are remembered for this reason."""
 
 
 class Fault(NamedTuple):

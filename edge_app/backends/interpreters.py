@@ -17,8 +17,8 @@ def interpreters_for(option: str, name: str = "") -> Sequence[Interpreter]:
     """The interpreters that a delegate may run in: the installed ones, or all if none is.
 
     Args:
-        option: of ``--backend``, for the complaint.
-        name: of the one that is wished for; empty for any.
+        option: the value of ``--backend``, for the error message.
+        name: of the interpreter; empty for any.
 
     Raises:
         UsageError: there is none of this name.
@@ -31,7 +31,7 @@ def interpreters_for(option: str, name: str = "") -> Sequence[Interpreter]:
 
 
 def find_interpreter() -> Interpreter:
-    """The preferred interpreter that imports here, without trying what it computes.
+    """The first interpreter that imports here; its answers are not tried.
 
     Raises:
         RuntimeUnavailableError: none imports; says what to install, and why each failed.

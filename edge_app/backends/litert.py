@@ -6,7 +6,7 @@ from edge_app.backends.tflite_interpreter import Interpreter
 
 
 class Litert(Interpreter):
-    """From 2.2 on, its detection of the processor was seen to fault on one it does not know."""
+    """ai-edge-litert 2.2 and newer were seen to crash on processors that they do not know."""
 
     name = "litert"
     distribution = "ai-edge-litert"

@@ -1,7 +1,7 @@
 """OpenVINO: Intel's runtime, on processors and on Intel's GPUs and NPUs.
 
-It reads the same flatbuffers, from files alone. ``import openvino`` tells Intel of its use where
-the package openvino-telemetry is installed, as it is by default; here it does not.
+It reads the same flatbuffers, but only from files. ``import openvino`` reports its use to Intel
+where the package openvino-telemetry is installed, as it is by default; here that is prevented.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DEVICES: Final = re.compile(r"(CPU|(GPU|NPU)(\.\d{1,2})?)")
 INSTALL: Final = "pip install 'edge-cxr[openvino]'"
 TELEMETRY: Final = "openvino_telemetry"
 CODE: Final = re.compile(r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:?")
-"""Where in its own source an exception was raised, which helps no user."""
+"""The place in its source where an exception was raised: of no use to a user."""
 
 
 class OpenVino(Backend):
@@ -98,7 +98,7 @@ class OpenVino(Backend):
         return None if self.device == PROCESSOR else self._device_fault()
 
     def _device_fault(self) -> Fault | None:
-        """What the kernel shows of a GPU or NPU."""
+        """What is wrong with the GPU or NPU, by its files in /dev; None: nothing."""
         kind = self.device.partition(".")[0]
         folder, start = NODES[kind]
         try:
@@ -137,7 +137,7 @@ class OpenVino(Backend):
         return super().explain(failure)
 
     def import_package(self) -> Any:
-        """The package, imported without a word to anybody.
+        """The package, imported without output and without telemetry.
 
         Raises:
             ImportError, OSError: it does not import; a shared library of it is missing.
@@ -148,7 +148,7 @@ class OpenVino(Backend):
             return openvino
 
     def settings(self, threads: int) -> dict[str, Any]:
-        """Of a compiled network: exact rather than fast, and beside others of its kind."""
+        """Settings of a compiled network: exact rather than fast, and several at once."""
         exact = {"EXECUTION_MODE_HINT": "ACCURACY"}
         if self.device != PROCESSOR:
             return exact
@@ -163,7 +163,7 @@ class OpenVinoSession(Session):
     Args:
         model: what to run.
         backend: the device.
-        options: see `SessionOptions`; threads are the processor's.
+        options: see `SessionOptions`; threads count on the processor only.
 
     Raises:
         ModelError: OpenVINO refuses the flatbuffer, or it is not what the manifest says.
@@ -191,7 +191,7 @@ class OpenVinoSession(Session):
         self._request = compiled.create_infer_request()
 
     def _open(self, package: Any, device: str) -> Any:
-        """OpenVINO with the device at hand; native code may raise anything."""
+        """OpenVINO's core, with the device checked; native code may raise anything."""
         try:
             core = package.Core()
             core.get_property(device, "FULL_DEVICE_NAME")
@@ -229,14 +229,14 @@ class OpenVinoSession(Session):
 
 
 def _tensor(port: Any) -> Tensor:
-    """Of a network's input or output; its quantization stays inside."""
+    """A network's input or output; OpenVINO does not tell its quantization."""
     shape = [each.get_length() if each.is_static else -1 for each in port.get_partial_shape()]
     return Tensor(shape, port.get_element_type().to_dtype().name)
 
 
 @contextmanager
 def _as_file(network: bytes) -> Iterator[str]:
-    """A flatbuffer as a file, which is all that OpenVINO reads; it knows it by its ending."""
+    """A temporary file with the flatbuffer; OpenVINO tells the format by the ending `.tflite`."""
     from tempfile import NamedTemporaryFile
 
     with NamedTemporaryFile(prefix="edge-cxr-", suffix=".tflite") as file:
@@ -247,11 +247,11 @@ def _as_file(network: bytes) -> Iterator[str]:
 
 @contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """Keep a package that is not imported yet from being found."""
+    """While this lasts, `import openvino_telemetry` fails, unless it is imported already."""
     if TELEMETRY in sys.modules:
         yield
         return
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # which is how one is barred
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # None: the import fails
     try:
         yield
     finally:
@@ -259,6 +259,6 @@ def _without_telemetry() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """What an exception says, on one line."""
+    """An exception's message on one line."""
     said = " ".join(CODE.sub("", str(error)).split()).rstrip(".: ")
     return said[:200] or type(error).__name__

@@ -9,16 +9,15 @@ CPU: Final = "cpu"
 
 
 class BackendOptions(NamedTuple):
-    """What is wished for.
+    """Which backend to use, and how.
 
     Like the other records of this package it is no dataclass: making the class of one takes seven
     times as long, at every start of the application.
 
     Attributes:
         backend: as of ``--backend``; see `registry.find`.
-        threads: None for the number that was fastest when it was tried, or one for each of
-            several workers.
-        workers: images at once, each with a session of its own.
+        threads: None: the number that was fastest in the trial; with several workers, one each.
+        workers: images scored at once, each with a session of its own.
     """
 
     backend: str = AUTO

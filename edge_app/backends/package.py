@@ -1,4 +1,4 @@
-"""An installed package, found and told apart without importing it."""
+"""An installed package: its folder and version, found without importing it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Package:
     """A package that may be installed here.
 
     Args:
-        name: what pip calls it.
-        module: what Python calls it.
+        name: in pip.
+        module: in Python.
     """
 
     def __init__(self, name: str, module: str) -> None:
@@ -31,7 +31,7 @@ class Package:
 
     @property
     def version(self) -> str:
-        """Read off its `.dist-info`: importlib.metadata takes twenty times as long to import."""
+        """From the name of its `.dist-info`: importlib.metadata imports 20 times as slowly."""
         stem, suffix = self.name.replace("-", "_") + "-", ".dist-info"
         try:
             names = os.listdir(self.folder.parent) if self.folder else []
@@ -53,7 +53,7 @@ class Package:
         return f"{self.name} {self.version}"
 
     def facts(self) -> dict[str, Any]:
-        """What changes when it is replaced: its version, and the files of code that it loads."""
+        """For JSON: its version and its native libraries, which change when it is replaced."""
         loaded: list[list[Any]] = []
         for folder in (self.folder, self.folder and self.folder / "libs"):
             if folder is None or not folder.is_dir():

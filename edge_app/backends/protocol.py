@@ -32,20 +32,20 @@ UNNAMED: Final = "external"
 
 
 class Stage(Protocol):
-    """Told what is going to be done next, so that a process that dies has said where."""
+    """Is told the next step before it begins, so that a process that dies has said where."""
 
     def __call__(self, name: str, doing: str, versions: str = "") -> None:
-        """Take note.
+        """Note a step.
 
         Args:
             name: a step, for `Backend.explain`.
-            doing: the same for people, e.g. ``loading the library``.
-            versions: of what takes part, for people, e.g. ``with litert 2.0 and libx 16``.
+            doing: the same in words, e.g. ``loading the library``.
+            versions: of the software in use, in words, e.g. ``with litert 2.0 and libx 16``.
         """
 
 
-def unheard(name: str, doing: str, versions: str = "") -> None:
-    """The stage of a session that nobody watches."""
+def ignore_stage(name: str, doing: str, versions: str = "") -> None:
+    """The `Stage` of a session that nobody watches."""
 
 
 class SessionOptions(NamedTuple):
@@ -57,7 +57,7 @@ class SessionOptions(NamedTuple):
     """
 
     threads: int = 1
-    stage: Stage = unheard
+    stage: Stage = ignore_stage
 
 
 ONE_THREAD: Final = SessionOptions()
@@ -68,8 +68,8 @@ class Failure(NamedTuple):
 
     Attributes:
         stage: the step in which it was raised.
-        reason: its words, one printable line.
-        is_model: it was a `ModelError`: the model is at fault, and nothing else.
+        reason: its message, one printable line.
+        is_model: it was a `ModelError`: the model alone is at fault.
     """
 
     stage: str
@@ -78,7 +78,7 @@ class Failure(NamedTuple):
 
 
 class RawOutputs(NamedTuple):
-    """What the graph gave, in its own dtype: logits (L,) and map (h, w, L), if there is one."""
+    """The graph's outputs in its own dtype: logits (L,) and map (h, w, L), if there is one."""
 
     logits: NDArray[Any]
     map: NDArray[Any] | None
@@ -89,14 +89,14 @@ class Backend(Protocol):
 
     Attributes:
         name: on the command line and in reports.
-        title: for people, of its kind.
-        hint: what to do where it crashes, hangs, or computes something else.
-        failure: how a message begins that says that it does not work, nor what stands in for it.
-        packages: what pip calls the packages that it needs, the first one being its own.
+        title: what messages call its kind.
+        hint: what the user can do where it crashes, hangs, or computes wrong answers.
+        failure: the beginning of the message that nothing of its kind works.
+        packages: the packages that it needs, by their names in pip, its own first.
         exclusive: it has a device or library of its own, which serves one session at a time.
             Otherwise the processor computes, and each worker opens a session.
         last_resort: ``auto`` takes it only where nothing before it works, and says so.
-        more_threads: numbers above one that are worth measuring.
+        more_threads: numbers of threads above one that a trial measures.
     """
 
     name: ClassVar[str]
@@ -119,30 +119,30 @@ class Backend(Protocol):
 
     @property
     def option(self) -> str:
-        """What ``--backend`` has to say to lead to this one and no other."""
+        """The value of ``--backend`` that selects this backend and no other."""
         return self.name
 
     @property
     def label(self) -> str:
-        """For messages: what it is, and which version or file."""
+        """For messages: its name with version or file."""
         raise NotImplementedError
 
     @property
     def software(self) -> str:
-        """The packages that it runs in, with their versions; most often that is all of it."""
+        """For messages: the packages that it runs in, with versions; mostly the same as `label`."""
         return self.label
 
     @property
     def installed(self) -> bool:
-        """Whether there is anything of it here. If not, ``auto`` passes it over without a word."""
+        """Whether any part of it is installed. If not, ``auto`` skips it silently."""
         raise NotImplementedError
 
     def available(self) -> Fault | None:
-        """What is known to be wrong without running any of its code."""
+        """What is wrong, as far as it shows without running any of its code; None: nothing."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """All that a trial's result depends on beside the model and this machine, for JSON."""
+        """For JSON: all that a trial's result depends on, apart from the model and this machine."""
         raise NotImplementedError
 
     def identity(self) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class Backend(Protocol):
         raise NotImplementedError
 
     def explain(self, failure: Failure) -> Fault:
-        """What is wrong, in the words of who has to do something about it."""
+        """The fault behind a failure: its kind, and what the user can do about it."""
         if failure.stage == IMPORT:
             return Fault(ABSENT, f"{self.packages[0]} does not import: {failure.reason}")
         if failure.is_model:
@@ -178,15 +178,15 @@ class Backend(Protocol):
         return Fault(UNTRIED, failure.reason)
 
     def summary(self, model: ModelFile) -> str | None:
-        """What ``models inspect`` says of it for a model; None for nothing."""
+        """Its line in ``models inspect``; None: no line."""
         return None
 
     def caveat(self, model: ModelFile) -> str | None:
-        """What must be heard though it works: one line, or None."""
+        """What the user must know of it though it works: one line, or None."""
         return None
 
     def requirement(self, network: bytes) -> str | None:
-        """Why a flatbuffer runs with this backend and no other, one line; None if it does not."""
+        """Why a flatbuffer runs with this backend alone, one line; None where others run it too."""
         return None
 
 
@@ -209,7 +209,7 @@ class Session(Protocol):
         raise NotImplementedError
 
     def duplicate(self) -> Session:
-        """The same once more, for another thread.
+        """Another session of the same kind, for another thread.
 
         Raises:
             ModelError, BackendError: as for the first, e.g. where a device serves one only.
@@ -218,12 +218,12 @@ class Session(Protocol):
 
     @property
     def exclusive(self) -> bool:
-        """Whether it is the only one: a device serves one session at a time."""
+        """Whether the backend serves one session at a time, as a device does."""
         return self.backend.exclusive
 
     @property
     def where(self) -> str:
-        """Who computes, for messages."""
+        """What computes, for messages."""
         return self.backend.label if self.exclusive else self.backend.packages[0]
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The words about a choice: why it was made, and what the user must hear of it."""
+"""The choice of a backend in words: why it was made, and what the user must know of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_app.model.model_file import ModelFile
 
 
 class NotUsed(NamedTuple):
-    """A backend that would have been preferred, and what is wrong with it."""
+    """A preferred backend that does not work, and why."""
 
     backend: Backend
     fault: Fault
@@ -25,8 +25,8 @@ class Found(NamedTuple):
 
     Attributes:
         model: to be run.
-        options: what was wished for.
-        candidates: what that may lead to.
+        options: what the user asks for.
+        candidates: the backends that fit these options.
         seen: the candidates up to this one, installed or not.
         not_used: those of them that do not work.
         result: of the trial of the one that does.
@@ -45,7 +45,7 @@ class Found(NamedTuple):
         return self.seen[-1]
 
     def passed_over(self, exclusive: bool) -> list[NotUsed]:
-        """Devices, or what uses the processor, that do not work."""
+        """The devices, or the backends of the processor, that do not work."""
         return [each for each in self.not_used if each.backend.exclusive == exclusive]
 
 
@@ -99,7 +99,7 @@ def _why_threads(found: Found) -> str:
 
 
 def notes(found: Found) -> Iterator[str]:
-    """One line each that the user must hear: what was hoped for is not what is used."""
+    """One line each for the user: which preferred backend is not used, and why."""
     backend = found.backend
     for each in found.passed_over(exclusive=True)[:1]:
         yield f"{each.fault.message}; answering {_instead(each.backend, backend)}"

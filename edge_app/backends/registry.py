@@ -1,4 +1,4 @@
-"""The backends there are, by the names of ``--backend``; each is imported when it is looked at."""
+"""All backends, by the names of ``--backend``; each is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def kinds() -> list[type[Backend]]:
 
 
 def _each_kind() -> Iterator[type[Backend]]:
-    """One after the other: whoever stops at the first spares the others' import."""
+    """One after the other: a caller that stops early does not import the rest."""
     return map(kind_of, BACKENDS)
 
 
@@ -44,7 +44,7 @@ class Candidates(NamedTuple):
     """What a ``--backend`` may lead to.
 
     Attributes:
-        backends: best first, installed or not; each is made when it comes to it.
+        backends: best first, installed or not; each is made when the iterator reaches it.
         software_named: the user named the package that computes.
         device_named: the user named the device, or the processor.
     """
@@ -78,7 +78,7 @@ def find(option: str = AUTO) -> Candidates:
 
 
 def _automatic(part: str) -> Iterator[Backend]:
-    """All backends; with a part only the processor's of this name, and the devices that use it."""
+    """All backends; with a part, that interpreter alone and the devices that run in it."""
     if part:
         known = [kind.name for kind in _on_processor()]
         if part not in known:
@@ -91,7 +91,7 @@ def _automatic(part: str) -> Iterator[Backend]:
 
 
 def _with(kind: type[Backend], part: str) -> Sequence[Backend]:
-    """A device, in the package of this name; none where it does not run in it."""
+    """The backends of a device in this interpreter; none where it does not run in it."""
     try:
         return kind.find(part)
     except UsageError:
@@ -117,7 +117,7 @@ def _at_path(option: str) -> Candidates:
 
 
 def without_devices(option: str) -> str:
-    """The same option, but that ``auto`` leaves devices alone."""
+    """The same option without devices: ``auto`` becomes the processor."""
     name, _, part = option.partition(":")
     return (part or CPU) if name == AUTO else option
 
@@ -128,5 +128,5 @@ def all_backends() -> list[Backend]:
 
 
 def packages() -> tuple[str, ...]:
-    """What pip calls the packages that backends need, each once."""
+    """Names, as of pip, of the packages that backends need, each once."""
     return tuple(dict.fromkeys(name for each in all_backends() for name in each.packages))

@@ -1,4 +1,4 @@
-"""Does this machine compute what the reference run computed? The golden vectors tell."""
+"""The golden vectors: does this machine compute what the reference run computed?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_app.core.errors import ModelError
 
 @dataclass(frozen=True)
 class SelfTest:
-    """Largest difference from the golden outputs, in `unit`, beside what is allowed."""
+    """Largest difference from the golden outputs, in `unit`, and the tolerance."""
 
     logits: float
     map: float
@@ -24,7 +24,7 @@ class SelfTest:
         return max(self.logits, self.map) <= self.tolerance
 
     def failure(self, who: str) -> str:
-        """One line about a self-test of `who` that was not passed."""
+        """One line about a failed self-test; `who` computed."""
         return (
             f"golden vectors are off by {self.logits:g} (logits) and {self.map:g} (map) "
             f"{self.unit}, allowed are {self.tolerance:g}: do not use it with {who} on this machine"

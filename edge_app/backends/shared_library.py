@@ -1,4 +1,4 @@
-"""Shared libraries, looked for and looked at without loading them: loading one runs its code."""
+"""Shared libraries, found and examined without loading them, because loading one runs its code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def find(name: str) -> Path | None:
 
 
 def unusable(path: Path) -> Fault | None:
-    """What keeps a file from being loaded into this process, as far as its first bytes tell."""
+    """Why a file cannot be loaded into this process, by its first bytes; None: nothing shows."""
     try:
         with path.open("rb") as file:
             head = file.read(20)
@@ -88,7 +88,7 @@ def _name(architecture: Architecture) -> str:
 
 
 def stamp(path: Path) -> list[str | int] | None:
-    """What changes when a file is replaced: path, size, modification time (ns), inode."""
+    """Path, size, modification time (ns) and inode, which change when a file is replaced."""
     try:
         status = path.stat()
     except OSError:

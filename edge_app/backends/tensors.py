@@ -1,4 +1,4 @@
-"""A network's tensors as a backend shows them, held to the manifest."""
+"""A network's tensors as a backend reports them, compared with the manifest."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Tensor(NamedTuple):
 
 
 def check_input(model: ModelFile, tensors: Sequence[Tensor]) -> None:
-    """Hold a network's inputs to the manifest.
+    """Compare a network's input with the manifest.
 
     Raises:
-        ModelError: there is not one, or it is another.
+        ModelError: it has several inputs, or its input differs.
     """
     if len(tensors) != 1:
         raise ModelError(f"{model.path}: has {len(tensors)} inputs, not one")
@@ -44,15 +44,15 @@ def check_input(model: ModelFile, tensors: Sequence[Tensor]) -> None:
 def check_output(
     model: ModelFile, name: Literal["logits", "map"], tensors: Mapping[str, Tensor]
 ) -> str:
-    """Hold one of a network's outputs to the manifest; the tensor's name.
+    """Compare one of a network's outputs with the manifest; returns the tensor's name.
 
     Args:
-        model: whose.
+        model: the network is this model's.
         name: in the manifest.
         tensors: all outputs by their names.
 
     Raises:
-        ModelError: it is not there, or another.
+        ModelError: it is missing or differs.
     """
     stated = model.manifest["outputs"][name]
     tensor = stated["tensor"]

@@ -22,12 +22,12 @@ NO_INTERPRETER: Final = "no TensorFlow Lite runtime works here"
 
 
 class Interpreter(Backend):
-    """An interpreter package; imported when it is used, without a word on standard error.
+    """An interpreter package; imported when it is first used, without output.
 
     Attributes:
-        distribution: what pip calls it.
-        module: what Python calls it.
-        package: where it is and which version it has.
+        distribution: its name in pip.
+        module: its name in Python.
+        package: its folder and version.
     """
 
     title = "runtime"
@@ -91,7 +91,7 @@ class Interpreter(Backend):
         return Fault(ABI, explained) if explained else super().explain(failure)
 
     def misfit(self, reason: str) -> str | None:
-        """What an error means that comes of another package, where its words do not tell."""
+        """What an error means that another package causes, if its message does not say; or None."""
         return None
 
     @property
@@ -104,7 +104,7 @@ class Interpreter(Backend):
         return self._import().Interpreter
 
     def load_delegate(self, library: Path) -> Any:
-        """Its handle of the delegate in a shared library.
+        """A handle of the delegate in a shared library.
 
         Raises:
             OSError, AttributeError, ValueError: the library does not load, is no delegate, refuses.

@@ -10,7 +10,7 @@ from edge_app.backends.tflite_interpreter import Interpreter
 
 
 class TfliteRuntime(Interpreter):
-    """Knows what it says, or rather does not say, beside a numpy that it was not built for."""
+    """Explains the obscure error of a numpy that it was not built for."""
 
     name = "tflite"
     distribution = "tflite-runtime"

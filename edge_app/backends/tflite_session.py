@@ -25,7 +25,7 @@ from edge_app.model.model_file import ModelFile
 
 
 class Package(Protocol):
-    """What a session needs of the package that brings the interpreter; see `Interpreter`."""
+    """What a session needs of an interpreter's package; see `Interpreter`."""
 
     distribution: ClassVar[str]
 
@@ -46,7 +46,7 @@ class TfliteSession(Session):
         interpreter: the package.
         options: see `SessionOptions`.
         library: of the delegate; None for the processor.
-        versions: of what takes part, for people.
+        versions: of the software in use, in words.
 
     Raises:
         ModelError: the interpreter refuses the flatbuffer, or it is not what the manifest says.
@@ -70,7 +70,7 @@ class TfliteSession(Session):
         if loaded is None:
             raise self._refusal(reason)
         self._interpreter = loaded
-        if library:  # what it prints on the way out is kept from the user too
+        if library:  # what it prints when it is freed is kept from the user too
             weakref.finalize(self, _close_quietly, loaded)
         inputs, outputs = loaded.get_input_details(), loaded.get_output_details()
         check_input(model, [_tensor(detail) for detail in inputs])
@@ -81,10 +81,10 @@ class TfliteSession(Session):
         self._map = places[check_output(model, "map", known)] if model.has_map else None
 
     def _load(self, make: Any, options: SessionOptions, versions: str) -> tuple[Any, str]:
-        """The interpreter, or None and why; native code may raise anything.
+        """The interpreter, or None and the reason; native code may raise anything.
 
-        Nothing is raised from here, so that what a broken delegate's finalizer prints is over
-        when standard error speaks again.
+        It returns instead of raising, so that a broken delegate is freed, and prints, while
+        standard error is still silenced.
         """
         with native_stderr.silenced():
             try:
@@ -130,7 +130,7 @@ def _tensor(detail: dict[str, Any]) -> Tensor:
 
 
 def _chain(error: BaseException) -> str:
-    """An error's words and those of what caused it, on one line, each once."""
+    """The messages of an error and of its causes, on one line, each once."""
     words = ""
     cause: BaseException | None = error
     while cause is not None and len(words) < 200:

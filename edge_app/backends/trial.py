@@ -1,8 +1,7 @@
-"""Is it safe to use? A backend that may end the process is tried in another first.
+"""Trying a backend in a child process, because native code may crash or hang.
 
-The child does what the application would do (`trial_process`) and says each step before it is done,
-so a crash or a hang is known by its place. Each step has a time limit, and what it prints goes
-nowhere.
+The child does what the application would do (`trial_process`) and reports each step before it
+begins, so the step of a crash or a hang is known. Each step has a time limit; output is discarded.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from edge_app.model.model_file import ModelFile
 
 SECONDS: Final = 60
 SECONDS_VARIABLE: Final = "EDGE_CXR_TRIAL_SECONDS"
-"""Changes how long a step of a trial may take, e.g. for a machine that is slower still."""
+"""The environment variable that changes the time limit of a step, for very slow machines."""
 
 MAX_RESULTS: Final = 1 << 20
 MAX_SAID: Final = 4096
@@ -39,30 +38,30 @@ BOOTSTRAP: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from edge_app.backends.trial_process import main; main(sys.argv[1])"
 )
-"""With the parent's own search path: neither `-m` nor a bare `-c` would keep the current folder,
-where anybody's files may lie, out of it."""
+"""The child gets the parent's search path; with `-m` or a bare `-c` it would import from the
+current folder too, where anybody's files may lie."""
 
 UNBLAMED: Final = (START, FILE)
-"""Steps in which nothing of what is tried has a part."""
+"""Steps that do not involve the backend."""
 
 STEPS: Final = 9
-"""A trial has about so many."""
+"""About how many steps a trial has."""
 
 OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
-"""Not the doing of what was tried: out of memory, or somebody ended it."""
+"""Signals that do not come from the backend: out of memory, or somebody ended the child."""
 
 
 @dataclass
-class Heard:
-    """What a child said and how it ended.
+class Outcome:
+    """What a child reported and how it ended.
 
     Attributes:
         stage: the last step that it began.
         doing: the same in words.
-        versions: of what it said takes part.
+        versions: of the software in use, in words.
         facts: its other messages, merged.
-        status: its exit code, negative for a signal; None if it had to be ended at a limit.
-        last_words: the end of what it printed on standard error.
+        status: its exit code, negative for a signal; None: it was ended at the time limit.
+        last_words: the last line that it printed on standard error.
     """
 
     stage: str = START
@@ -74,7 +73,7 @@ class Heard:
 
 
 def run(model: ModelFile, backend: Backend) -> TrialResult:
-    """Try in another process what a session would do, and measure it."""
+    """Try a backend with a model in another process, and measure it."""
     seconds = limit()
     request = {
         "model": os.fspath(model.path),
@@ -84,22 +83,22 @@ def run(model: ModelFile, backend: Backend) -> TrialResult:
         "seconds": SECONDS + STEPS * seconds,
     }
     try:
-        heard = _child(request, seconds)
+        outcome = _child(request, seconds)
     except OSError as error:
         reason = error.strerror or str(error)
         return TrialResult(Fault(UNTRIED, f"no other process can be started to try it: {reason}"))
-    return _judge(heard, model, backend, seconds)
+    return _judge(outcome, model, backend, seconds)
 
 
 def limit() -> int:
     """Seconds that a step of a trial may take."""
-    given = os.environ.get(SECONDS_VARIABLE, str(SECONDS))
-    if not given.isdecimal() or not 1 <= int(given) <= 3600:
-        raise UsageError(f"{SECONDS_VARIABLE}={given}: it takes whole seconds, 1 to 3600")
-    return int(given)
+    value = os.environ.get(SECONDS_VARIABLE, str(SECONDS))
+    if not value.isdecimal() or not 1 <= int(value) <= 3600:
+        raise UsageError(f"{SECONDS_VARIABLE}={value}: it takes whole seconds, 1 to 3600")
+    return int(value)
 
 
-def _child(request: dict[str, Any], seconds: int) -> Heard:
+def _child(request: dict[str, Any], seconds: int) -> Outcome:
     reading, writing = os.pipe()
     try:
         question = json.dumps({**request, "results": writing})
@@ -124,20 +123,21 @@ def _child(request: dict[str, Any], seconds: int) -> Heard:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    heard = Heard(status=process.returncode if ended else None, last_words=_last_line(words))
+    outcome = Outcome(status=process.returncode if ended else None, last_words=_last_line(words))
     for message in _messages(said):
         for name in ("stage", "doing", "versions"):
-            setattr(heard, name, str(message.pop(name, getattr(heard, name))))
-        heard.facts |= message
-    return heard
+            setattr(outcome, name, str(message.pop(name, getattr(outcome, name))))
+        outcome.facts |= message
+    return outcome
 
 
 def _listen(
     process: subprocess.Popen[bytes], results: int, errors: int, seconds: int
 ) -> tuple[bytes, bytes, bool]:
-    """Both streams, bounded, and whether the child came to an end by itself.
+    """Results and standard error, both bounded, and whether the child ended by itself.
 
-    The clock starts anew with each step; before the first there is nothing yet that may hang.
+    The time limit is of one step; until the first step the child gets at least `SECONDS`, because
+    nothing of the backend runs yet.
     """
     streams = {results: b"", errors: b""}
     deadline = time.monotonic() + max(seconds, SECONDS)
@@ -173,31 +173,31 @@ def _last_line(words: bytes) -> str:
     return printable(told[-1])[:160] if told else ""
 
 
-def _judge(heard: Heard, model: ModelFile, backend: Backend, seconds: int) -> TrialResult:
-    what, hint, doing = backend.label, backend.hint, heard.doing
-    said = f'; it said "{heard.last_words}"' if heard.last_words else ""
-    if "error" in heard.facts:
-        return TrialResult(_error(heard, backend))
-    if heard.status is None and heard.stage in UNBLAMED:
+def _judge(outcome: Outcome, model: ModelFile, backend: Backend, seconds: int) -> TrialResult:
+    what, hint, doing = backend.label, backend.hint, outcome.doing
+    said = f'; it said "{outcome.last_words}"' if outcome.last_words else ""
+    if "error" in outcome.facts:
+        return TrialResult(_error(outcome, backend))
+    if outcome.status is None and outcome.stage in UNBLAMED:
         return TrialResult(Fault(UNTRIED, f"{what} could not be tried: {doing} takes too long"))
-    if heard.status is None:
+    if outcome.status is None:
         return TrialResult(
             Fault(HANG, f"{what} hangs: after {seconds} s it is still {doing}{said}: {hint}")
         )
-    if heard.status in OUTSIDE:
-        name = signal.Signals(-heard.status).name
+    if outcome.status in OUTSIDE:
+        name = signal.Signals(-outcome.status).name
         return TrialResult(
             Fault(KILLED, f"{what} was ended from outside while {doing} ({name}): try again")
         )
-    if heard.stage == START:
+    if outcome.stage == START:
         return TrialResult(Fault(UNTRIED, f"{what} could not be tried in another process{said}"))
-    if heard.status or heard.stage != END:
-        how = _ending(heard.status)
-        versions = f", {heard.versions}" if heard.versions else ""
+    if outcome.status or outcome.stage != END:
+        how = _ending(outcome.status)
+        versions = f", {outcome.versions}" if outcome.versions else ""
         return TrialResult(
             Fault(CRASH, f"{what} crashes ({how}) while {doing}{versions}{said}: {hint}")
         )
-    return _answers(heard, model, what, hint)
+    return _answers(outcome, model, what, hint)
 
 
 def _ending(status: int) -> str:
@@ -209,19 +209,19 @@ def _ending(status: int) -> str:
         return f"signal {-status}"
 
 
-def _error(heard: Heard, backend: Backend) -> Fault:
+def _error(outcome: Outcome, backend: Backend) -> Fault:
     """The fault behind an exception in the child, by the step where it was raised."""
-    reason = printable(" ".join(str(heard.facts["error"]).split()))[:300]
-    is_model = heard.facts.get("kind") == ModelError.kind
-    if heard.stage in UNBLAMED:
+    reason = printable(" ".join(str(outcome.facts["error"]).split()))[:300]
+    is_model = outcome.facts.get("kind") == ModelError.kind
+    if outcome.stage in UNBLAMED:
         return Fault(MODEL if is_model else UNTRIED, reason)
-    return backend.explain(Failure(heard.stage, reason, is_model))
+    return backend.explain(Failure(outcome.stage, reason, is_model))
 
 
-def _answers(heard: Heard, model: ModelFile, what: str, hint: str) -> TrialResult:
+def _answers(outcome: Outcome, model: ModelFile, what: str, hint: str) -> TrialResult:
     try:
-        test = SelfTest(**heard.facts["answers"])
-        times = {int(n): float(t) for n, t in heard.facts["milliseconds"].items()}
+        test = SelfTest(**outcome.facts["answers"])
+        times = {int(n): float(t) for n, t in outcome.facts["milliseconds"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         return TrialResult(Fault(UNTRIED, f"{what}: its trial ended without an answer: {hint}"))
     if not test.passed:

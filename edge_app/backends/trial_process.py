@@ -1,7 +1,7 @@
-"""The other process of a trial: does what the application would do, and says where it is.
+"""The child process of a trial: does what the application would do, and reports each step.
 
-Whatever it tries may end it, stop it or print; its parent learns from the last line how far it
-came. See `trial.run`.
+The backend may end it, stop it or print anything; the last step reported tells the parent how far
+it came. See `trial.run`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def main(question: str) -> None:
 
     Args:
         question: JSON: ``model``, ``sha256``, ``backend`` (as of ``--backend``), ``threads`` to
-            measure beside one, ``results`` (a file descriptor), and ``seconds`` that it may take.
+            measure besides one, ``results`` (a file descriptor), and ``seconds``: the time limit.
     """
-    native_stderr.silenced = nullcontext  # type: ignore[assignment]  # the parent listens
+    native_stderr.silenced = nullcontext  # type: ignore[assignment]  # the parent reads it
     request = json.loads(question)
-    signal.alarm(request["seconds"])  # if nobody is left to end it
+    signal.alarm(request["seconds"])  # ends it where the parent is gone
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     results = os.fdopen(request["results"], "w", buffering=1)
 
@@ -83,7 +83,7 @@ def _try(request: dict[str, Any], tell: Callable[..., None]) -> None:
 
 
 def _milliseconds(session: Session) -> float:
-    """The fastest of several runs: what else runs here only makes it slower."""
+    """Of the fastest of several runs: other programs only make a run slower."""
     tensor = np.ascontiguousarray(session.model.golden.inputs[:1])
     session.run(tensor)
     times: list[float] = []

@@ -1,8 +1,8 @@
-"""What a trial found, remembered so that it costs once.
+"""The results of trials, kept in a cache so that each trial runs once.
 
-A result is kept under all that it depends on: the versions, the library's file, the model, the
-processor. No clock is asked, for a board without a battery starts in 1970: faults are forgotten at
-the next start of the machine instead.
+The key of a result is all that it depends on: the versions, the library's file, the model, the
+processor. A fault is forgotten at the next start of the machine, and not after some time, because
+the clock of a board without a battery starts in 1970.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ KEPT: Final = 64
 
 MAX_BYTES: Final = 1 << 16
 CLEARLY_FASTER: Final = 0.9
-"""More threads must take less than this share of the time: they cost the rest of the machine."""
+"""More threads are chosen only below this share of the time, because they occupy more cores."""
 
 PASSING: Final = ("cpu mhz", "bogomips", "processor", "apicid", "initial apicid", "microcode")
-"""Lines of /proc/cpuinfo that differ from one look to the next, or from core to core."""
+"""Lines of /proc/cpuinfo that differ from one reading to the next, or from core to core."""
 
 
 class TrialResult(NamedTuple):
-    """What came of a trial.
+    """The result of a trial.
 
     Attributes:
         fault: None if it works.
         off: largest difference from the golden outputs, in steps (int8) or logits.
-        milliseconds: the fastest run with so many threads.
+        milliseconds: of the fastest run, by number of threads.
     """
 
     fault: Fault | None
@@ -52,7 +52,7 @@ class TrialResult(NamedTuple):
 
     @property
     def threads(self) -> int:
-        """The fewest that are about as fast as it gets; 1 where that was not measured."""
+        """The smallest number that is about as fast as any; 1 where nothing was measured."""
         if not self.milliseconds:
             return 1
         best = min(self.milliseconds.values())
@@ -91,7 +91,7 @@ def remembered(subject: dict[str, Any]) -> TrialResult | None:
 
 
 def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
-    """Keep a result; answers where, or None where it is not worth it or cannot be."""
+    """Keep a result; returns its file, or None where it is not kept."""
     if result.fault and result.fault.kind not in LASTING:
         return None
     record = {"subject": subject, "boot": _boot(), "verdict": _as_json(result)}
@@ -107,7 +107,7 @@ def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
 
 
 def folder() -> Path | None:
-    """Where results can be kept, as far as can be seen without writing; None if nowhere."""
+    """The folder for results, judged without writing to it; None: no folder is writable."""
     for place in _folders():
         nearest = next((p for p in (place, *place.parents) if p.exists()), None)
         if nearest and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
@@ -116,7 +116,7 @@ def folder() -> Path | None:
 
 
 def _folders() -> Iterator[Path]:
-    """The user's cache, and what is in memory where the disk is read-only."""
+    """The user's cache, and a folder in memory for machines whose disk is read-only."""
     home = os.path.expanduser("~")
     for base in (
         os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"),
@@ -141,7 +141,7 @@ def _as_json(result: TrialResult) -> dict[str, Any]:
 
 
 def _result(stored: dict[str, Any]) -> TrialResult:
-    """The result in a record; ValueError, KeyError, TypeError, AttributeError if it holds none."""
+    """The result in a record; any other raises ValueError, KeyError, TypeError, AttributeError."""
     fault = stored["fault"]
     times = {int(n): float(t) for n, t in stored["milliseconds"].items()}
     if not all(1 <= n <= 64 and t > 0 for n, t in times.items()):
@@ -158,7 +158,7 @@ def _forget_old(place: Path) -> None:
 
 
 def _processor() -> list[Any]:
-    """What decides which kernels run: a card or disk may be put into another machine."""
+    """What decides which kernels run; it changes when the disk is moved to another machine."""
     try:
         with open("/proc/cpuinfo", "rb") as file:
             text = file.read(4096).decode(errors="replace")
@@ -171,7 +171,7 @@ def _processor() -> list[Any]:
 
 
 def _boot() -> str | None:
-    """Which start of the machine this is."""
+    """Identifies this start of the machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() or None
     except OSError:

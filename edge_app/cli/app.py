@@ -1,4 +1,4 @@
-"""`edge-cxr`: finds the command, and makes of every error one line and an exit code."""
+"""`edge-cxr`: finds the command, and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def application(called: str = "") -> typer.Typer:
     """The command line.
 
     Args:
-        called: the command that is going to run; then the others are not imported, for typer works
-            out all options of each command that it knows. With any other word all are there.
+        called: the command that is going to run. Only that one is imported, because typer works
+            out all options of every command that it knows. For any other word all are there.
     """
     app = typer.Typer(
         add_completion=False,
@@ -54,8 +54,8 @@ def application(called: str = "") -> typer.Typer:
     return app
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"edge-cxr {__version__}")
         raise typer.Exit
 
@@ -71,20 +71,20 @@ def options(
 def main() -> NoReturn:
     """This process as a command: its arguments, its streams, its exit code."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `edge-cxr … | head` is no fault
-    if sys.stderr is None:  # closed by the caller: there is nobody to complain to
+    if sys.stderr is None:  # closed by the caller: nobody reads it
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if sys.stdout is None:
         complain("standard output is closed: there is nowhere to print the answers")
         sys.exit(EXIT_MODEL)
     for stream in (sys.stdout, sys.stderr):
-        # By line: what is answered is out, whatever happens next.
+        # Line by line: an answer is out before the next image is read.
         stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except OSError:  # `run` has said so; what is still buffered must not fail again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    gc.freeze()  # the collector need not look through what goes away with the process
+    gc.freeze()  # nothing has to be collected: the process ends
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""`--backend`, and the two options that it took the place of."""
+"""`--backend`, and the two older options that it replaces."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DelegateOption = Annotated[str | None, typer.Option(hidden=True)]
 def chosen(backend: str | None, runtime: str | None, delegate: str | None) -> str:
     """The backend that the command line names, as `registry.find` takes it.
 
-    What the older options became is said on standard error.
+    Where the older options are used, standard error says what they are called now.
 
     Raises:
-        UsageError: both kinds of options are given, or the older ones name what is not there.
+        UsageError: both kinds of options are used, or an older one has an unknown value.
     """
     if runtime is None and delegate is None:
         return backend or AUTO
@@ -37,17 +37,17 @@ def chosen(backend: str | None, runtime: str | None, delegate: str | None) -> st
         raise UsageError("--backend says what --runtime and --delegate said: give it alone")
     from edge_app.core.console import complain
 
-    became = translated(runtime or AUTO, delegate or AUTO)
-    given = {"--runtime": runtime, "--delegate": delegate}
-    said = " ".join(f"{name} {value}" for name, value in given.items() if value is not None)
-    complain(f"{said} is now --backend {became}")
-    return became
+    option = translated(runtime or AUTO, delegate or AUTO)
+    older = {"--runtime": runtime, "--delegate": delegate}
+    used = " ".join(f"{name} {value}" for name, value in older.items() if value is not None)
+    complain(f"{used} is now --backend {option}")
+    return option
 
 
 def all_chosen(
     backends: list[str] | None, runtimes: list[str] | None, delegates: list[str] | None
 ) -> list[str]:
-    """The same for options that may be given several times: each runtime with each delegate.
+    """The same for options that can be repeated: each runtime with each delegate.
 
     Raises:
         UsageError: as `chosen`.
@@ -64,7 +64,7 @@ def translated(runtime: str, delegate: str) -> str:
     """The backend that ``--runtime`` and ``--delegate`` lead to.
 
     Raises:
-        UsageError: one of them is neither a name of its own nor, for a delegate, a path.
+        UsageError: the runtime is unknown, or the delegate is neither known nor a path.
     """
     from edge_app.backends.interpreters import INTERPRETERS
     from edge_app.backends.registry import kinds

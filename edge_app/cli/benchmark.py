@@ -49,7 +49,7 @@ def benchmark(
         bool, typer.Option("--compare", help="What is named are results of --json.")
     ] = False,
 ) -> None:
-    """How fast this machine answers, stage by stage, and how sure that is."""
+    """How fast this machine answers, stage by stage, with confidence intervals."""
     from edge_app.performance import command
     from edge_app.performance.combinations import Axes
 

@@ -119,7 +119,7 @@ def classify(
 def _reader(
     classifier: Classifier, film: bool, camera: int | None, *, whole: bool, digest: bool
 ) -> Reader[str]:
-    """What makes a picture of a source; `whole`: at its full size, because it is drawn on."""
+    """The reader of sources; `whole`: at full size, because the picture is drawn on."""
     from edge_app.pipeline.reader import read_source
 
     spec = classifier.model.input_spec
@@ -149,7 +149,7 @@ def _printer(classifier: Classifier, top: int | None, many: bool, json: bool, cs
 
 
 def _with_bar(sources: Sources) -> Iterable[str]:
-    """With a progress bar where the answers go elsewhere: among them it would tear them."""
+    """With a progress bar, unless the answers go to the terminal too and would be mixed with it."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         return sources
     from edge_app.pipeline.progress import with_progress
@@ -158,7 +158,7 @@ def _with_bar(sources: Sources) -> Iterable[str]:
 
 
 def _ended(tally: Tally, sources: Sources, heatmaps: HeatmapWriter | None, many: bool) -> int:
-    """Say how the batch went; its exit code."""
+    """Print how the batch went; returns the exit code."""
     if sources.left_out:
         hidden = "hidden entries"
         what = hidden if sources.recursive else f"{hidden} and subfolders (see --recursive)"

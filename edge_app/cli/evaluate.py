@@ -29,6 +29,7 @@ from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
+from edge_app.model.operating_points import PER_LABEL
 from edge_app.model.shipped import DEFAULT_MODEL
 
 Item = TypeVar("Item")
@@ -74,7 +75,9 @@ def evaluate(
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
-    classifier = open_classifier(model, operating_point, options, site=site)
+    # All image-level points are in the report: what can be chosen is the labels' thresholds.
+    by_label = operating_point and PER_LABEL + operating_point.removeprefix(PER_LABEL)
+    classifier = open_classifier(model, by_label, options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     try:

@@ -1,4 +1,4 @@
-"""`edge-cxr models`: what model files there are, what is in them, whether they hold."""
+"""`edge-cxr models`: which model files there are, what is in them, whether they work here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the classifier that they lead to."""
+"""Options that several commands share, and the classifier that is opened with them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def open_classifier(
     force: bool = False,
     site: str | None = None,
 ) -> Classifier:
-    """Ready to answer; what was hoped for and is not used is said."""
+    """The classifier; standard error says which preferred backend is not used, and why."""
     from edge_app.classifier import Classifier
     from edge_app.core.console import complain
     from edge_app.model.model_file import locate, read

@@ -214,7 +214,7 @@ def _sideways(x: float, y: float, words: str) -> str:
 
 
 def forest_row(difference: dict[str, Any], axis: Axis, limit: float, beyond: bool) -> str:
-    """One line of a forest plot, as wide as its place: coordinates are percentages."""
+    """One line of a forest plot; coordinates are percentages, so it fills the width of its cell."""
     body = [_upright(axis(0), "zero"), _upright(axis(limit), "limit")]
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     if low is not None:
@@ -255,7 +255,7 @@ def _upright(percentage: float, kind: str) -> str:
 
 
 def changed_bars(points: dict[str, Any]) -> str:
-    """Share of decisions that change: the candidate's beside the reference's own, from zero."""
+    """Share of decisions that change: the candidate's above the reference's own, both from zero."""
     bars: dict[str, list[tuple[str, str, float | None]]] = {}
     for name, point in points.items():
         agreement = point["agreement"]["value"]

@@ -3,7 +3,7 @@
 The reference is what a model is held to (the float network), the candidate what is to replace it
 (int8). Both answered the same images, so every difference is *paired*: each bootstrap sample of
 patients is drawn once and both models are judged on it, and what the sample does to both alike
-cancels.
+cancels out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ METRICS: Final = (
 )
 LARGEST_CHANGES: Final = 20
 MISPLACED_BY: Final = 0.01
-"""Of correlation: two labels that the reference itself hardly tells apart are no mix-up."""
+"""Of correlation: labels that already correlate in the reference are not taken for a mix-up."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def compare(
 
 
 def _plain(value: Any, depth: int = 4) -> Any:
-    """What `json` can write: null for what is no finite number, and for what is nested deeper."""
+    """A copy that `json` can write: null for numbers that are not finite and for deeper levels."""
     if isinstance(value, (dict, list, tuple)) and not depth:
         return None
     if isinstance(value, dict):
@@ -246,7 +246,7 @@ def _with_interval(value: float, drawn: Floats) -> dict[str, Any]:
 
 
 def _logit_difference(pairing: Pair) -> dict[str, Any]:
-    """Over all labels, beside what the reference's own logits do on perturbed images."""
+    """Over all labels, and the change of the reference's own logits on perturbed images."""
     first, second = (answers.logits for answers in pairing.answers)
     retest = pairing.reference.evaluated.retest
     return {
@@ -313,13 +313,13 @@ def _resolution(logits: Floats) -> dict[str, Any]:
 
 
 def _labels_decided(pairing: Pair, point: str) -> list[int]:
-    """Channels that at least one of the models decides: a lost threshold is a difference too."""
+    """Channels that one model or both decide, so that a lost threshold counts as a change."""
     known = [np.isfinite(answers.thresholds[point]) for answers in pairing.answers]
     return np.flatnonzero(known[0] | known[1]).tolist()
 
 
 def _same(pairing: Pair, point: str) -> Bools:
-    """N×K, the K labels decided: equal decisions. What is no number agrees with nothing."""
+    """N×K, of the K labels decided: whether the decisions are equal. NaN agrees with nothing."""
     channels = _labels_decided(pairing, point)
     first, second = pairing.answers
     known = np.isfinite(first.scores) & np.isfinite(second.scores)
@@ -336,7 +336,7 @@ def _share(cells: Bools, weights: Floats) -> Floats:
 
 
 def _agreement(pairing: Pair, point: str, agreement: dict[str, Any]) -> dict[str, Any]:
-    """How often both models decide alike, beside how often the reference agrees with itself."""
+    """How often both models decide alike, and how often the reference agrees with itself."""
     channels, same = _labels_decided(pairing, point), _same(pairing, point)
     first, second = ((answers.scores, answers.thresholds[point]) for answers in pairing.answers)
     again = pairing.answers[0].retest

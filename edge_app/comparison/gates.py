@@ -1,6 +1,6 @@
-"""How much a candidate may differ from its reference, and whether it does.
+"""The gates: how much a candidate may differ from its reference, and whether it stays within that.
 
-A gate whose quantity cannot be computed is not met: what nobody measured was not kept.
+A gate whose quantity cannot be computed is not met: without a measurement there is no proof.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.core.errors import UsageError
 
 YARDSTICK: Final = "noise"
-"""The perturbation whose effect on the reference bounds what the candidate may change."""
+"""The perturbation whose effect on the reference limits the candidate's difference."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Gates:
     """The limits. Each is a gate of its own, except `label_support`.
 
     Attributes:
-        macro_auroc: least ΔAUROC, mean over the findings.
-        macro_auroc_low: least lower end of its 95 % interval.
-        label_auroc: least ΔAUROC of a label with at least `label_support` positives.
-        label_support: see above; fewer make a difference that chance can explain.
-        agreement: least share of equal decisions at the default operating point.
-        agreement_over_noise: least difference of that share to the reference's own agreement with
-            itself when one gray level of noise is added to the images.
+        macro_auroc: smallest ΔAUROC, mean over the findings.
+        macro_auroc_low: smallest lower end of its 95 % interval.
+        label_auroc: smallest ΔAUROC of a label with at least `label_support` positives.
+        label_support: see above; with fewer positives chance can explain the difference.
+        agreement: smallest share of equal decisions at the default operating point.
+        agreement_over_noise: smallest difference between that share and the reference's agreement
+            with itself when one gray level of noise is added to the images.
         tied: by how much the share of image pairs with equal logits may exceed the reference's,
             in the coarsest label; 0.05 are twenty steps evenly filled.
         saturated: by how much the share of images at an end of a label's range may exceed the
@@ -54,7 +54,7 @@ class Gates:
         """Defaults changed by `NAME=VALUE` settings.
 
         Raises:
-            UsageError: an unknown name, a name given twice, or a value that is no such limit.
+            UsageError: a name is unknown or repeated, or a value is out of range.
         """
         known = {field.name: field.default for field in fields(cls)}
         changed: dict[str, Any] = {}
@@ -90,7 +90,7 @@ class GateResult:
         gate: its name in `Gates`.
         passed: whether it is met.
         value: what was found; None where it could not be computed.
-        limit: what was asked for.
+        limit: what the value is compared with.
         measure: what is judged, in words.
         found, required: value and limit as people read them.
         hint: which label is the worst, or how to measure what is missing; may be empty.
@@ -138,7 +138,7 @@ def judge(comparison: Comparison, gates: Gates | None = None) -> list[GateResult
 
 def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
     """The outcome as plain JSON: what a manifest keeps under `quantization`."""
-    given = list(verdicts)
+    results = list(verdicts)
     return {
         "gates": {
             verdict.gate: {
@@ -147,9 +147,9 @@ def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
                 "limit": verdict.limit,
                 "passed": verdict.passed,
             }
-            for verdict in given
+            for verdict in results
         },
-        "passed": all(verdict.passed for verdict in given),
+        "passed": all(verdict.passed for verdict in results),
     }
 
 
@@ -176,7 +176,7 @@ def _percentage_points(value: float, digits: int = 1) -> str:
 
 
 def _apart(text: Any, value: float, limit: float) -> tuple[str, str]:
-    """Both as text, with as many digits as it takes to tell them apart."""
+    """Value and limit as text, with enough digits to differ."""
     for digits in range(7):
         found, required = text(value, digits), text(limit, digits)
         if digits >= DIGITS[text] and (found != required or value == limit):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,67 +34,61 @@ def write_page(comparison: Comparison, verdicts: Sequence[GateResult], path: Pat
 
 def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
     """The page's HTML."""
-    content, pairing = comparison.content, comparison.pair
-    labels, default = content["labels"], content["operating_point"]
+    content = comparison.content
     names = [content[role]["model"].get("format") for role in ROLES]
     title = f"{content['candidate']['model'].get('name')}: {names[0]} → {names[1]}"
-    point = content["operating_points"][default]
-    sections = [
-        section("Gates", "", _gates(verdicts)),
-        section(
-            "AUROC, label by label",
-            "Candidate minus reference, with paired 95 % intervals (bootstrap over patients). "
-            "Dashed: the gates' limits.",
-            _forest(content, verdicts),
-        ),
-        section(
-            "Decisions that change",
-            "The candidate against the reference, beside the reference against itself on slightly "
-            "changed images: what quantization may change is judged by what does not matter.",
-            charts.changed_bars(content["operating_points"]) + _points(content),
-        ),
-        section(
-            "All metrics",
-            f"Candidate minus reference. Sensitivity and specificity at ‘{default}’.",
-            _metrics(content),
-        ),
-        section(
-            "ROC curves",
-            "AUROC of the reference → of the candidate.",
-            LEGEND + charts.roc(pairing, labels),
-        ),
-        section(
-            "Confusion matrices",
-            f"Images by truth (rows) and decision (columns: yes, no) at ‘{default}’.",
-            charts.confusions(pairing, point),
-        ),
-        section(
-            "Calibration",
-            "Mean score across, share of images that bear the label up, ten bins of equal count. "
-            "Expected calibration error (15 equal bins) of the reference → of the candidate.",
-            LEGEND + charts.reliability(pairing, labels),
-        ),
-        section(
-            "Logits, image by image",
-            f"Reference across, candidate up; thin lines are the thresholds of ‘{default}’: "
-            "off the two quadrants on the diagonal, the decision changed.",
-            charts.scatter(pairing, labels),
-        ),
-        section(
-            "Output resolution",
-            "Too coarse an output ties scores and flattens rare labels. Tied: share of pairs of "
-            "images with equal logits; lowest, highest: share of images at either end. Reference → "
-            "candidate; the correlation is theirs.",
-            _resolution(labels),
-        ),
-        section(
-            "Largest changes",
-            f"Scores that moved most; decisions at ‘{default}’.",
-            _changes(content),
-        ),
-        section("Provenance", "", _provenance(content)),
-    ]
-    return document(title, STYLE, [_header(content, verdicts, title), *sections])
+    body = (section(*each) for each in _sections(comparison, verdicts))
+    return document(title, STYLE, [_header(content, verdicts, title), *body])
+
+
+def _sections(
+    comparison: Comparison, verdicts: Sequence[GateResult]
+) -> Iterator[tuple[str, str, str]]:
+    """Title, explanation and HTML of each section, in their order."""
+    content, pairing = comparison.content, comparison.pair
+    labels, default = content["labels"], content["operating_point"]
+    points = content["operating_points"]
+    yield "Gates", "", _gates(verdicts)
+    yield (
+        "AUROC, label by label",
+        "Candidate minus reference, with paired 95 % intervals (bootstrap over patients). "
+        "Dashed: the gates' limits.",
+        _forest(content, verdicts),
+    )
+    yield (
+        "Decisions that change",
+        "The candidate against the reference, and the reference against itself on slightly "
+        "changed images: quantization may change as much as what does not matter changes.",
+        charts.changed_bars(points) + _points(content),
+    )
+    words = f"Candidate minus reference. Sensitivity and specificity at ‘{default}’."
+    yield "All metrics", words, _metrics(content)
+    words = "AUROC of the reference → of the candidate."
+    yield "ROC curves", words, LEGEND + charts.roc(pairing, labels)
+    words = f"Images by truth (rows) and decision (columns: yes, no) at ‘{default}’."
+    yield "Confusion matrices", words, charts.confusions(pairing, points[default])
+    yield (
+        "Calibration",
+        "Mean score across, share of images that bear the label up, ten bins of equal count. "
+        "Expected calibration error (15 equal bins) of the reference → of the candidate.",
+        LEGEND + charts.reliability(pairing, labels),
+    )
+    yield (
+        "Logits, image by image",
+        f"Reference across, candidate up; thin lines are the thresholds of ‘{default}’: "
+        "off the two quadrants on the diagonal, the decision changed.",
+        charts.scatter(pairing, labels),
+    )
+    yield (
+        "Output resolution",
+        "Too coarse an output ties scores and flattens rare labels. Tied: share of pairs of "
+        "images with equal logits; lowest, highest: share of images at either end. Reference → "
+        "candidate; the correlation is theirs.",
+        _resolution(labels),
+    )
+    words = f"Scores that moved most; decisions at ‘{default}’."
+    yield "Largest changes", words, _changes(content)
+    yield "Provenance", "", _provenance(content)
 
 
 LEGEND: Final = (

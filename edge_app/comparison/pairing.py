@@ -51,8 +51,8 @@ class Pair:
     """Two reports on the same images, in the reference's order.
 
     Attributes:
-        reference, candidate: the reports.
-        answers: theirs, in this order.
+        reference, candidate: the two reports.
+        answers: of the reference and of the candidate, in this order.
         targets: N×L.
         labels: the L labels that both answer.
         points: the operating points that both have, the reference's default first.
@@ -73,9 +73,9 @@ def pair(reference: Report, candidate: Report) -> Pair:
         ReportError: they are of other labels, data, images, patients or targets, have no default
             operating point in common, or one of them is damaged.
     """
-    for role, given in (("reference", reference), ("candidate", candidate)):
+    for role, report in (("reference", reference), ("candidate", candidate)):
         try:
-            _check(given)
+            _check(report)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ReportError(
@@ -112,7 +112,7 @@ def _named(report: Report) -> str:
 
 
 def _check(report: Report) -> None:
-    """A KeyError, TypeError or ValueError tells what a comparison would miss."""
+    """Raise KeyError, TypeError or ValueError where a report lacks what a comparison needs."""
     content, evaluated, names = report.content, report.evaluated, report.labels.names
     if not report.labels.findings or len(set(names)) < len(names):
         raise ValueError("its labels are no model's: none is a finding, or two have one name")
@@ -196,8 +196,8 @@ def _answers(report: Report) -> Answers:
     def scores(logits: NDArray[np.float32]) -> Floats:
         known = np.isfinite(logits)
         with np.errstate(over="ignore", invalid="ignore"):  # a calibration may be absurd
-            given = report.calibrated(np.where(known, logits, 0))
-        return np.where(known, given, np.nan)
+            calibrated = report.calibrated(np.where(known, logits, 0))
+        return np.where(known, calibrated, np.nan)
 
     points = report.content["operating_points"]
     logits, answered = report.evaluated.logits.astype(np.float64), scores(report.evaluated.logits)

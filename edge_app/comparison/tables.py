@@ -43,7 +43,7 @@ def print_comparison(
 
 
 def verdict_line(verdicts: Sequence[GateResult]) -> str:
-    """The one line for who reads one line."""
+    """The verdict in one line."""
     broken = [verdict.gate for verdict in verdicts if not verdict.passed]
     if broken:
         return f"NOT PASSED: {len(broken)} of {len(verdicts)} gates not met: {', '.join(broken)}"
@@ -81,7 +81,7 @@ def shown(value: Any) -> str:
 
 
 def signed(value: float | None, digits: int = 4) -> str:
-    """With its sign, which zero has not; "none" where nothing could be computed."""
+    """With its sign, but for zero; "none" where nothing could be computed."""
     if value is None:
         return "none"
     rounded = round(value, digits)

@@ -52,11 +52,11 @@ def coordinate(value: float) -> str:
 
 def element(name: str, content: str = "", **attributes: Any) -> str:
     """`<name attribute="…">content</name>`; underscores become hyphens, `kind` becomes class."""
-    given = "".join(
+    written = "".join(
         f' {"class" if key == "kind" else key.replace("_", "-")}="{_attribute(value)}"'
         for key, value in attributes.items()
     )
-    return f"<{name}{given}>{content}</{name}>"
+    return f"<{name}{written}>{content}</{name}>"
 
 
 def _attribute(value: Any) -> str:

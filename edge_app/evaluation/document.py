@@ -51,7 +51,41 @@ class BootstrapDocument(TypedDict):
     level: float
 
 
-class ReportDocument(TypedDict):
+class OverallAtPoint(TypedDict):
+    """What an image-level point reaches here.
+
+    `first_finding_right` and `one_of_three_right` are shares of the flagged images that are not
+    normal in which the most probable finding, or one of the three most probable, is right.
+    """
+
+    rule: str
+    threshold: float
+    sensitivity: Metric
+    specificity: Metric
+    predictive_value: Metric
+    first_finding_right: Metric
+    one_of_three_right: Metric
+
+
+class OverallDocument(TypedDict):
+    """Normal images against others, by the model's score of the whole image."""
+
+    images: int
+    not_normal: int
+    method: str
+    auroc: Metric
+    average_precision: Metric
+    calibration_error: Metric
+    operating_points: dict[str, OverallAtPoint]
+
+
+class _WithOverall(TypedDict, total=False):
+    """Absent from reports of earlier versions; None where the labels make no such score."""
+
+    overall: OverallDocument | None
+
+
+class ReportDocument(_WithOverall):
     """A report.
 
     Attributes:

@@ -119,6 +119,7 @@ def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str
         calibration=manifest["calibration"],
         operating_points=manifest["operating_points"],
         operating_point=classifier.points.label,
+        overall=manifest.get("overall"),
     )
 
 
@@ -263,7 +264,7 @@ def _who_answers(classifier: Classifier) -> dict[str, Any]:
     """
     facts = runtime_facts(classifier)
     known = {key: value for key, value in facts.items() if key not in classifier.choice.as_dict()}
-    return {**known, "threads": classifier.asked.threads}
+    return {**known, "threads": classifier.options.threads}
 
 
 Outcome = tuple[LabelledImage, Answer | ImageError]

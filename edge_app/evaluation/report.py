@@ -36,12 +36,13 @@ from edge_app.evaluation.metrics import (
     interval,
     patient_weights,
 )
+from edge_app.evaluation.whole_image import judged
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import FINDING, KINDS, NORMAL, NORMAL_OF_VERSION_1, Label, Labels
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Head
+    from edge_app.model.manifest_types import Head, OverallFacts
 
 SCHEMA_VERSION: Final = 2
 KIND: Final = "edge-cxr evaluation report"
@@ -123,6 +124,7 @@ def build(
     calibration: Mapping[str, Any],
     operating_points: Mapping[str, Any],
     operating_point: str,
+    overall: OverallFacts | None = None,
     resamples: int = RESAMPLES,
 ) -> Report:
     """Compute every metric with its interval.
@@ -133,6 +135,7 @@ def build(
         model, dataset, runtime: what answered what on what; stored as given, plus counts.
         calibration, operating_points: as in a manifest.
         operating_point: the one whose thresholds precision, recall and the like are taken at.
+        overall: as in a manifest.
     """
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
@@ -153,6 +156,7 @@ def build(
         "head": head,
         "calibration": calibration,
         "operating_point": operating_point,
+        "overall": judged(targets, scores, labels, head, overall, weights),
         "labels": [
             {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)

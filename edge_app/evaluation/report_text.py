@@ -14,7 +14,14 @@ MARGIN = 24
 def summary(report: Report) -> str:
     """Who answered on what, the metrics of each label, the retest."""
     content = report.content
-    lines = [*heading(content), "", *metrics(content, DECISIONS), "", *retest(content)]
+    lines = [
+        *heading(content),
+        "",
+        *overall(content),
+        *metrics(content, DECISIONS),
+        "",
+        *retest(content),
+    ]
     return "\n".join([*lines, DISCLAIMER])
 
 
@@ -53,6 +60,30 @@ def metrics(content: dict[str, Any], columns: dict[str, str]) -> list[str]:
         cells = "".join(f"  {interval_text(row[key]):>24}" for key in columns)
         lines.append(f"{row['label']:>{width}}  {row.get('support', ''):>7}{cells}")
     return lines
+
+
+def overall(content: dict[str, Any]) -> list[str]:
+    """Normal images against others, and what each image-level point reaches; nothing without."""
+    whole = content.get("overall")
+    if not whole:
+        return []
+    lines = [
+        f"images as a whole: {whole['not_normal']} of {whole['images']} are not normal; "
+        f"AUROC {interval_text(whole['auroc'])}"
+    ]
+    for name, point in whole["operating_points"].items():
+        lines.append(
+            f"  {name} ({point['rule']}): flagged here are "
+            f"{interval_text(point['sensitivity'])} of those that are not normal, and "
+            f"{interval_text(_complement(point['specificity']))} of normal ones"
+        )
+    return [*lines, ""]
+
+
+def _complement(metric: dict[str, Any]) -> dict[str, Any]:
+    """1 - a share, with its interval."""
+    ends = {"value": metric["value"], "low": metric["high"], "high": metric["low"]}
+    return {key: None if value is None else 1 - value for key, value in ends.items()}
 
 
 def retest(content: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One frame of a camera, as a file would hold it."""
+"""One frame of a camera, as the bytes of an image file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WARM_UP: Final = 8
 
 
 def camera_reader(number: int) -> Reader:
-    """Reads a frame of camera `number`, whatever source is named."""
+    """A reader that takes a frame of camera `number`; the source only names the picture."""
     opencv()
     return lambda source, limits: read_image(BytesIO(capture(number)), limits)
 
@@ -32,7 +32,7 @@ def capture(number: int) -> bytes:
         ImageError: there is no such camera, or it gives no picture.
     """
     cv2 = opencv()
-    with native_stderr.silenced():  # its drivers talk
+    with native_stderr.silenced():  # its drivers print
         camera = cv2.VideoCapture(number)
         try:
             if not camera.isOpened():

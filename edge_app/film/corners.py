@@ -1,4 +1,4 @@
-"""Where in a photograph is the film? The best quadrilateral that stands out, if any does."""
+"""The film's corners in a photograph: the quadrilateral that stands out most, if any does."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ LARGEST: Final = 0.97
 """Share of the photograph that a film covers."""
 
 LONGEST: Final = 1.55
-"""Longer side over shorter one of a film, as it is photographed; films are 1.0 to about 1.3."""
+"""Largest ratio of a film's sides in a photograph; films themselves have 1.0 to about 1.3."""
 
 STANDS_OUT: Final = 12.0
-"""Gray levels, at least, between the two sides of the film's edge."""
+"""Smallest difference across the film's edge, in gray levels."""
 
 MARGIN: Final = 0.04
-"""Share of each side, at the photograph's edge, that shows what the film lies on."""
+"""Width of the photograph's margin, as a share of its side; it shows what the film lies on."""
 
 MIN_AWAY: Final = 7.0
-"""Gray levels by which a pixel differs from the surroundings, at least, to be of the film."""
+"""Smallest difference from the surroundings, in gray levels, that makes a pixel the film's."""
 
 Corners = NDArray[np.float64]
 """4×2: x and y of the top left, top right, bottom right and bottom left corner, in pixels."""
@@ -135,7 +135,7 @@ def _score(small: NDArray[np.uint8], quad: Corners) -> float:
             )
             pair.append(np.where(inside, values[:, 0].astype(np.float64), np.nan))
         seen = np.abs(pair[0] - pair[1])
-        # What lies at the photograph's own edge cannot be compared, and is no edge of a film.
+        # A side along the photograph's own border has nothing to be compared with: no film's edge.
         sides.append(np.nanmedian(seen) if np.isfinite(seen).mean() > 0.5 else 0.0)
     weakest, typical = min(sides), float(np.mean(sides))
     if weakest < STANDS_OUT / 2 or typical < STANDS_OUT:

@@ -18,13 +18,14 @@ MAX_SIDE: Final = 2048
 """Of the rectified picture."""
 
 EDGE: Final = 0.01
-"""Share of each side that is cut off: the film's rim, or the screen's."""
+"""Share of each side that is cut off, because it shows the rim of the film or screen."""
 
 RESIDUAL: Final = 0.12
-"""Of the surroundings' log brightness about a smooth surface; above it they tell no light."""
+"""Largest deviation of the surroundings' log brightness from a smooth surface; above it they do not
+show how the film is lit."""
 
 DARKEST: Final = 40
-"""Median gray level of the surroundings below which they do not tell it either."""
+"""Smallest median gray level of the surroundings; below it they do not show it either."""
 
 UNDONE: Final = {
     "turned-clockwise": "turned by 90° counter-clockwise",
@@ -32,7 +33,7 @@ UNDONE: Final = {
     "upside-down": "turned by 180°",
     "inverted": "inverted",
 }
-"""What undoes each kind of the input check that a photographer brings about."""
+"""For each kind of the input check that a photographer can cause: what undoes it."""
 
 Pixels = NDArray[np.uint8]
 Reader = Callable[[str, Limits], Radiograph]
@@ -43,7 +44,7 @@ def film_reader(read: Reader, check: InputCheck | None, spec: InputSpec) -> Read
 
     Args:
         read: reads the picture.
-        check: judges which way round the film is; None where the model has none.
+        check: tells which way up the film is; None where the model has no input check.
         spec: of the pictures that `check` judges.
 
     Raises:
@@ -54,7 +55,7 @@ def film_reader(read: Reader, check: InputCheck | None, spec: InputSpec) -> Read
 
 
 def rectified(photograph: Radiograph, check: InputCheck | None, spec: InputSpec) -> Radiograph:
-    """The radiograph in a photograph; the whole photograph where no film is found, which is said.
+    """The radiograph in a photograph; where no film is found, the whole photograph and a warning.
 
     The facts get a `film`: the corners found, in pixels of the photograph (null: none), whether
     the light was evened, and what was turned or inverted.
@@ -106,8 +107,8 @@ def _evenly_lit(gray: Pixels, corners: Corners) -> tuple[Pixels, bool]:
     """The photograph divided by its light, if the surroundings of the film tell it.
 
     A light box, a wall or a screen's frame would be even: a second-degree surface through the
-    logarithm of its brightness, carried on over the film, is the light and the lens's vignetting.
-    The film itself tells nothing, because a chest is not even.
+    logarithm of its brightness, extended over the film, is the light and the lens's vignetting.
+    The film itself cannot be used for this, because a chest is not evenly bright.
     """
     cv2 = opencv()
     height, width = gray.shape
@@ -142,7 +143,7 @@ def _stretched(gray: Pixels) -> Pixels:
 
 
 def _righted(pixels: Pixels, check: InputCheck | None, spec: InputSpec) -> tuple[Pixels, list[str]]:
-    """Turned and inverted until the input check is content, if that makes it so."""
+    """Turned and inverted where the input check then accepts the picture; otherwise as it is."""
     if check is None:
         return pixels, []
     done: list[str] = []

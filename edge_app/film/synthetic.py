@@ -1,4 +1,4 @@
-"""A photograph of a film that nobody took: what rectifying is tried and measured on."""
+"""Synthetic photographs of films, on which rectification is tested and measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SURROUNDINGS: Final = ("light box", "dark room", "wall")
 def photographed(
     radiograph: NDArray[np.uint8], seed: int, surroundings: str | None = None
 ) -> tuple[NDArray[np.uint8], Corners]:
-    """An H×W radiograph as a phone sees it on a light box, a screen, or held before a wall.
+    """An H×W radiograph as a phone's camera sees it: on a light box, a screen, or before a wall.
 
     With perspective, the surroundings' and the film's own brightness, uneven light, vignetting,
     glare, blur, noise and JPEG, all drawn from `seed`.

@@ -28,7 +28,7 @@ MAX_SIDE: Final = 2048
 """Of the drawn radiograph's longer side; within them it keeps its size."""
 
 STRIP: Final = 480
-"""Pixels, at least, that the strip's text needs in width."""
+"""Smallest width of the strip's text, in pixels."""
 
 OPACITY: Final = 0.6
 """Of the colours at the peak."""
@@ -49,8 +49,8 @@ class Heatmap:
     Attributes:
         image: RGB; the radiograph above, the strip below.
         size: width and height of the radiograph in it, in pixels.
-        peaks: of each finding shown, its label and where its map peaks in the radiograph as it was
-            given, in its pixels; None where its map is flat.
+        peaks: for each finding shown, its label and the place of its map's peak, in pixels of the
+            original radiograph; None where the map is flat.
     """
 
     image: Image.Image
@@ -65,14 +65,14 @@ def draw(
 
     Args:
         pixels: H×W uint8, the radiograph.
-        findings: its answer, not withheld, with a map.
+        findings: the answer for it, not withheld and with a map.
         scale: of the model that answered.
-        by: who scored: a model and its operating point.
+        by: the model and its operating point, for the strip.
         seen: what the network sees of the picture; see `InputSpec.seen`.
     """
     from PIL import Image
 
-    assert findings.map is not None, "a heatmap is made of answers with a map alone"
+    assert findings.map is not None, "only an answer with a map has a heatmap"
     chosen = shown(findings)
     width, height = _size(pixels.shape[1], pixels.shape[0])
     gray = Image.fromarray(pixels)
@@ -120,7 +120,7 @@ def _lines(
     strong: Sequence[bool],
     findings: Findings,
     by: str,
-    size: tuple[int, int],
+    original: tuple[int, int],
     drawn: tuple[int, int],
 ) -> list[Line]:
     """The strip's text with its colours, without the colour bar."""
@@ -132,7 +132,9 @@ def _lines(
             (f"{number}  {finding.label} {percent(finding.score)}{usually}{nowhere}", LIGHT)
         )
     lines += [(warning, LIGHT) for warning in findings.warnings]
-    scaled = "" if size == drawn else f"; {size[0]}x{size[1]} drawn at {drawn[0]}x{drawn[1]}"
+    scaled = ""
+    if original != drawn:
+        scaled = f"; {original[0]}x{original[1]} drawn at {drawn[0]}x{drawn[1]}"
     return [*lines, (by + scaled, DIM), (DISCLAIMER, DIM)]
 
 

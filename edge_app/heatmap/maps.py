@@ -1,4 +1,4 @@
-"""The class-activation map of the network, enlarged to the radiograph: where it peaks, how far.
+"""The class-activation map of the network, enlarged to the radiograph, and its peak.
 
 A cell of the map is what a part of the picture adds to a label's logit: the map's mean is the logit
 (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016). What is drawn is
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 
 SHOWN: Final = 3
-"""Findings that a heatmap shows at most."""
+"""The largest number of findings in one heatmap."""
 
 GRID: Final = 128
-"""Cells a side among which the peak is looked for."""
+"""Cells on each side of the grid on which the peak is looked for."""
 
 FLAT: Final = 1e-6
 """Logits above the mean below which a map has no peak."""
@@ -136,7 +136,7 @@ def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, in
 def peak(cells: Floats, seen: Box = WHOLE) -> tuple[float, float] | None:
     """Where the evidence is highest, as shares of the picture's width and height; None if nowhere.
 
-    It lies between the centres of the outer cells: what is beyond them is not told apart.
+    It lies between the centres of the outer cells, because the map says nothing beyond them.
 
     Args:
         cells: h×w, over what the network sees.
@@ -155,7 +155,7 @@ def peak(cells: Floats, seen: Box = WHOLE) -> tuple[float, float] | None:
 
 
 def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
-    """Along one side of the grid, the part between the outer cells' centres, and in the picture."""
+    """Along one side of the grid, what is between the outer cells' centres and in the picture."""
     margin, length = GRID // (2 * cells), last - first
     begin = max(margin, round(-first / length * GRID))
     end = min(GRID - margin, round((1 - first) / length * GRID))

@@ -1,4 +1,4 @@
-"""`edge-cxr models`: what model files there are, what is in them, whether they can be trusted."""
+"""`edge-cxr models`: which model files there are, what is in them, whether they work here."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _headline(model: ModelFile) -> str:
 
 
 def print_model(model: ModelFile, as_json: bool) -> None:
-    """The manifest, whole as JSON, otherwise what a person asks first."""
+    """The manifest: all of it as JSON, or its main facts as tables."""
     if as_json:
         print(json.dumps(model.manifest, indent=2))
         return
@@ -99,7 +99,9 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         *_metrics(manifest["metrics"]),
         ("intended use", manifest["intended_use"]),
     ):
-        facts.add_row(name, Text(value))  # Text: what a file says is no markup
+        facts.add_row(
+            name, Text(value)
+        )  # Text, so that brackets in a file are not taken for markup
     console.print(facts, highlight=False)
     for name, point in manifest["operating_points"].items():
         default = " (default)" if name == manifest["default_operating_point"] else ""
@@ -121,7 +123,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
 
 
 def _compiled(model: ModelFile) -> list[tuple[str, str]]:
-    """What the backends have to say of a model."""
+    """Title and summary of each backend that has something to tell about the model."""
     said = [(backend.title, backend.summary(model)) for backend in all_backends()]
     return [(title, words) for title, words in said if words is not None]
 
@@ -167,12 +169,12 @@ def verify(paths: Sequence[Path], options: BackendOptions, as_json: bool) -> int
 
 
 def verified(path: Path, options: BackendOptions, again: bool = False) -> dict[str, Any]:
-    """A model file's check for JSON: all golden vectors, with what the options lead to here.
+    """The result of checking one model file, for JSON: all golden vectors on the chosen backend.
 
     Args:
         path: of the model file.
         options: which backend.
-        again: try these anew, whatever is remembered of them.
+        again: try the backends anew, whatever earlier trials found.
     """
     from edge_app.backends.self_test import self_test
 

@@ -32,7 +32,7 @@ def examine(options: BackendOptions, as_json: bool) -> int:
     """Print versions, CPU, backends and each shipped model's self-test.
 
     Args:
-        options: the backend to use; what is not ``auto`` has to work.
+        options: the backend to use; any but ``auto`` must work.
         as_json: one object instead of a table.
 
     Returns:
@@ -64,7 +64,7 @@ def _machine() -> dict[str, Any]:
 
 
 def _tried(options: BackendOptions) -> dict[str, Any]:
-    """What is used, how each backend fares, and the models' self-tests with what is used."""
+    """The backend that is used, the result of each other one, and the models' self-tests."""
     try:
         model = read(locate(DEFAULT_MODEL))
         processors = [_processor(model, each) for each in _on_processor(options.backend)]
@@ -93,7 +93,7 @@ def _tried(options: BackendOptions) -> dict[str, Any]:
 
 
 def _on_processor(option: str) -> list[Backend]:
-    """The installed backends that need no device, as far as they are among the candidates."""
+    """The installed backends among the candidates that need no device."""
     packages = {each.packages[0] for each in registry.find(option).backends}
     known = [each for each in registry.all_backends() if not each.exclusive]
     return [each for each in known if each.installed and each.packages[0] in packages]
@@ -110,7 +110,7 @@ def _processor(model: ModelFile, backend: Backend) -> dict[str, Any]:
 
 
 def _device(choice: Choice) -> dict[str, Any] | None:
-    """The device that is used, or the one that would have been preferred and why it is not."""
+    """The device that is used, or the preferred one and why it is not used."""
     used = choice.backend
     if used.exclusive:
         known = used.identity()
@@ -132,7 +132,7 @@ def _not_used(device: Backend, fault: Fault) -> dict[str, Any]:
 def _show(found: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False)
     for name, value in _lines(found):
-        table.add_row(name, Text(value))  # Text: brackets are no markup
+        table.add_row(name, Text(value))  # Text, so that brackets are not taken for markup
     Console().print(table, highlight=False)
 
 

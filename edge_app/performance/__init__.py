@@ -1,1 +1,1 @@
-"""How fast this machine answers, how sure that is, and what the machine was doing meanwhile."""
+"""How fast this machine answers, with confidence intervals, and the conditions of measurement."""

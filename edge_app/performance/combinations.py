@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Axes(NamedTuple):
-    """What is combined with what, as `classify` would be asked for it."""
+    """What is combined; the values are those of `classify`'s options."""
 
     models: Sequence[str]
     backends: Sequence[str] = (AUTO,)
@@ -32,13 +32,13 @@ class Axes(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination: how `classify` would be called.
+    """One combination, as options of `classify`.
 
     Attributes:
         model: a shipped model's name, or a file.
         backend: as of ``--backend``.
         threads: on the processor.
-        called: the backend for people; as of ``--backend`` where it is not known better.
+        called: the backend in messages; empty: as `backend`.
         site: a site file, or ``none``.
     """
 
@@ -70,10 +70,10 @@ class Matrix(NamedTuple):
     """The combinations.
 
     Attributes:
-        cells: that can be measured, each once, in the order given, ``auto`` having become what it
-            led to.
-        absent: that cannot, and why.
-        notes: what was hoped for and is not what is used.
+        cells: the ones that can be measured, each once, in the order of the axes; ``auto`` is
+            replaced by the backend that it chose.
+        absent: the ones that cannot, and why.
+        notes: one line each: which preferred backend is not used, and why.
     """
 
     cells: list[Cell]
@@ -85,8 +85,8 @@ def combine(axes: Axes) -> Matrix:
     """Try every combination of model and backend.
 
     Raises:
-        UsageError: there is none, or a name is none.
-        ModelError: a model or the site file cannot be read, or do not belong together, or no
+        UsageError: there is no combination, or an unknown name.
+        ModelError: a model or the site file cannot be read, they do not belong together, or no
             combination works.
         RuntimeUnavailableError: no combination works.
     """
@@ -117,14 +117,14 @@ def combine(axes: Axes) -> Matrix:
 
 
 def _called(backend: Backend) -> str:
-    """Software and device, or the device's library where a path told it."""
+    """Software and device, or the device's library where it is named by a path."""
     known = backend.identity()
     by_path = backend.option.startswith(os.sep)
     return f"{known['name']}, {known['library' if by_path else 'delegate']}"
 
 
 def opened(question: Mapping[str, Any]) -> Classifier:
-    """The classifier of a cell's `question`; it scores whatever the images show."""
+    """The classifier of a cell's `question`; it scores any picture, radiograph or not."""
     from edge_app.classifier import Classifier
 
     options = BackendOptions(question["backend"], question["threads"])
@@ -142,7 +142,7 @@ def site_of(name: str) -> Site | None:
 
 
 def worker_counts(most: int | None) -> list[int]:
-    """1, 2, 4 … and the last: as many as this process may use cores, or `most`."""
+    """1, 2, 4 … up to `most`; default: the number of cores that this process may use."""
     last = most or cores()
     counts = [1 << power for power in range(last.bit_length()) if 1 << power < last]
     return [*counts, last]

@@ -1,4 +1,4 @@
-"""`edge-cxr benchmark`, after its command line was parsed."""
+"""`edge-cxr benchmark` after parsing: measure or compare, print, draw."""
 
 from __future__ import annotations
 

@@ -14,23 +14,22 @@ from edge_app.performance.result import Result
 from edge_app.performance.stages import YARDSTICKS
 
 MARGIN: Final = 1.03
-"""Two measurements of one thing some minutes apart differ by up to so much, whatever their runs
-say: rooms warm up, and hypervisors move machines."""
+"""Ratio up to which two results count as the same: measurements of one version some minutes apart
+differ by as much, because rooms warm up and hypervisors move machines."""
 
 BYTES_MARGIN: Final = 1.01
-"""Files of one picture may differ so much in size: another zlib packed them."""
+"""Ratio up to which files of the same pictures may differ in size, as by another zlib."""
 
 STATISTICS: Final = {"median": "runs", "p10": "runs_p10"}
-"""What of each process is compared, and the field that has it. The 10th percentile is the steadier
-one; what only some images or moments became slower by shows in the median alone."""
+"""The statistics of each process that are compared, and their fields. The 10th percentile varies
+less; the median alone shows what became slower for some images or moments only."""
 
 FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
 TELLING: Final = (SLOWER, FASTER, UNCLEAR, SAME, None)
-"""Of two statistics the one is shown whose verdict comes first; `same` means both."""
-
+"""Of two statistics the one whose verdict comes first is shown, so that `same` holds for both."""
 
 YARDSTICK: Final = "yardstick"
-"""Their names begin so."""
+"""The beginning of the names of yardsticks."""
 
 RATE: Final = "images/s"
 
@@ -42,13 +41,13 @@ class Difference:
     Attributes:
         cell: the combination.
         quantity: see the schema.
-        statistic: of `STATISTICS`, of a process' samples: the one that shows a difference, or
-            the one that is known better.
+        statistic: of `STATISTICS`: the one that shows a difference, or the one with the narrower
+            interval.
         unit: of both values.
         before, after: the values.
-        ratio: after / before, with the interval that all quantities hold together at 95 %.
-        verdict: None between machines; otherwise `same` means within `MARGIN`, and `unclear` that
-            the interval reaches across it.
+        ratio: after / before; the intervals of all quantities hold together with 95 % probability.
+        verdict: None between different machines; `same`: the interval is within `MARGIN`;
+            `unclear`: it reaches across.
     """
 
     cell: str
@@ -63,11 +62,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A result beside the first one.
+    """A result compared with the first one.
 
     Attributes:
-        same_machine: only then is a difference the software's.
-        notes: what must be known to read the ratios, one line each.
+        same_machine: whether differences can be attributed to the software.
+        notes: how the ratios are to be read, one line each.
     """
 
     same_machine: bool
@@ -96,15 +95,15 @@ def compare(before: Result, after: Result) -> Comparison:
         if name in b["quantities"] and not name.startswith(YARDSTICK) and name not in left_out
     ]
     _require_same_units(shared)
-    # Bonferroni: of many quantities that did not change, none is to be called different.
+    # Bonferroni: of many unchanged quantities, hardly ever is one called different.
     level = 1 - (1 - LEVEL) / max(1, len(STATISTICS) * len(shared))
     differences = tuple(_difference(a, b, name, level, same) for a, b, name in shared)
     machines = [_paces(a, b, "runs") for a, b in pairs]
     notes = _notes(before, after, same, machines)
     if left_out:
         notes.append(
-            "one of them counts the input check to the stage 'finish', the other to 'check': "
-            "these are not compared"
+            "one result counts the input check as part of the stage 'finish', the other as "
+            "'check': these two stages are not compared"
         )
     return Comparison(same, differences, tuple(notes))
 
@@ -142,12 +141,12 @@ def _difference(
 def _adjusted(
     a: dict[str, Any], b: dict[str, Any], name: str, runs: str, level: float
 ) -> tuple[Interval, float]:
-    """The ratio, had the machine been equally fast; and what its slowness is not accounted for."""
+    """The ratio adjusted to equal speed of the machine, and the part of that speed left in it."""
     one, other = a["quantities"][name], b["quantities"][name]
     if one["unit"] == "B":
         return ratio(other[runs], one[runs], level), 1.0
     paces = _paces(a, b, runs)
-    # A process without yardsticks of its own is held against those of its round.
+    # A process without yardsticks of its own takes those of its round.
     those, first = _rounds(one[runs], [before for before, _ in paces])
     these, second = _rounds(other[runs], [after for _, after in paces])
     between, machine = adjusted_ratio(these, those, (second, first), level)
@@ -160,17 +159,17 @@ def _adjusted(
 def _rounds(
     values: Sequence[float], paces: list[list[float]]
 ) -> tuple[Sequence[float], list[list[float]]]:
-    """The rounds that both have: one that was interrupted has some numbers only."""
+    """Values and yardsticks of the complete rounds: an interrupted round has only some of them."""
     whole = min(len(values), *map(len, paces))
     return values[:whole], [pace[:whole] for pace in paces]
 
 
 Paces = list[tuple[list[float], list[float]]]
-"""A number a run, before and after, for each yardstick."""
+"""For each yardstick: one number a run before, and one number a run after."""
 
 
 def _paces(a: dict[str, Any], b: dict[str, Any], runs: str) -> Paces:
-    """Of the yardsticks that both have."""
+    """Those of the yardsticks that both results have."""
     one, other = a["quantities"], b["quantities"]
     return [
         (one[name][runs], other[name][runs])
@@ -191,7 +190,7 @@ def _verdict(between: Interval, unit: str, left: float) -> str:
     low, high = between.low, between.high
     if unit == RATE:
         low, high = 1 / high, 1 / low
-    # What the whole machine was slower by is no fault of the software.
+    # Where the whole machine became slower, the software is not to blame.
     if low > max(1.0, left) * MARGIN:
         return SLOWER
     if high < min(1.0, left) / MARGIN:
@@ -210,12 +209,14 @@ def _require_same_images(one: dict[str, Any], other: dict[str, Any]) -> None:
     larger, smaller = max(one["bytes"], other["bytes"]), min(one["bytes"], other["bytes"])
     if (one["pixels_sha256"], one["kinds"]) != (other["pixels_sha256"], other["kinds"]):
         raise ReportError(
-            "these results are of other images: measure both on the same files, in the same order"
+            "these results are of different images: measure both on the same files in the same "
+            "order"
         )
     if larger > BYTES_MARGIN * smaller:
         raise ReportError(
-            f"these results are of the same pictures in files of other sizes ({one['bytes']} and "
-            f"{other['bytes']} bytes), which take other times to decode: copy the files"
+            "these results are of the same pictures in files of different sizes "
+            f"({one['bytes']} and {other['bytes']} bytes), which take different times to decode: "
+            "copy the files"
         )
 
 
@@ -231,7 +232,7 @@ def _pairs(before: Result, after: Result) -> list[tuple[dict[str, Any], dict[str
         return pairs
     models = [{cell["model"]["sha256"] for cell in result["cells"]} for result in (before, after)]
     if not models[0] & models[1]:
-        raise ReportError("these results are of other models: only the same network compares")
+        raise ReportError("these results are of different models: measure the same network twice")
     raise ReportError(
         "these results have no combination of model, runtime, delegate and threads in common"
     )
@@ -255,7 +256,7 @@ def _notes(before: Result, after: Result, same: bool, machines: Sequence[Paces])
         notes.append("these are different machines: ratios only, nothing is called slower")
     elif not all(machines):
         notes.append(
-            "a result without yardsticks says nothing of the machine's pace: ratios only, "
+            "a result without yardsticks does not tell how fast the machine was: ratios only, "
             "no time is called slower"
         )
     else:
@@ -263,7 +264,7 @@ def _notes(before: Result, after: Result, same: bool, machines: Sequence[Paces])
         if not 1 / MARGIN <= furthest <= MARGIN:
             notes.append(
                 f"the machine itself took {furthest:.2f} times as long for a fixed computation: "
-                "the ratios have taken out what follows it, the times have not"
+                "the ratios are adjusted for that, the times are not"
             )
     absent = len(before["cells"]) + len(after["cells"]) - 2 * len(_pairs(before, after))
     if absent:

@@ -1,4 +1,4 @@
-"""What the machine was doing while it was measured: who else computed, how hot, how fast clocked.
+"""The state of the machine during a measurement: other programs, temperature, clock rates.
 
 Everything is read from `/proc` and `/sys`, and is None where a kernel, a container or an emulator
 does not tell.
@@ -52,10 +52,10 @@ class Moment:
 
 
 def observe(root: Path = Path("/")) -> Moment:
-    """Now.
+    """The counters and sensors now.
 
     Args:
-        root: where `proc` and `sys` are.
+        root: the folder with `proc` and `sys`.
     """
     busy, stolen = _cpu_times(root)
     times = os.times()
@@ -64,7 +64,7 @@ def observe(root: Path = Path("/")) -> Moment:
 
 
 def settings(root: Path = Path("/")) -> dict[str, Any]:
-    """What does not change by itself: the frequency governor, the range of frequencies."""
+    """Settings of the machine: frequency governor, highest frequency, kernel, number of cores."""
     folder = root / "sys/devices/system/cpu/cpu0/cpufreq"
     return {
         "governor": _text(folder / "scaling_governor"),
@@ -75,10 +75,10 @@ def settings(root: Path = Path("/")) -> dict[str, Any]:
 
 
 def between(before: Moment, after: Moment) -> dict[str, Any]:
-    """What happened meanwhile, for JSON.
+    """What happened between two moments, for JSON.
 
-    `others` is how many cores computed for someone else on average, `stolen` how many were kept
-    back by a hypervisor; `clock_jump` is by how many seconds the wall clock went astray.
+    `others` is the average number of cores that other programs used, `stolen` the number that a
+    hypervisor withheld; `clock_jump` is the error of the wall clock, in seconds.
     """
     seconds = after.monotonic - before.monotonic
     others = stolen = None
@@ -96,29 +96,34 @@ def between(before: Moment, after: Moment) -> dict[str, Any]:
     }
 
 
-def warnings(met: dict[str, Any], governor: str | None) -> list[str]:
-    """What speaks against believing the numbers, one line each."""
-    said = []
-    if met["others"] is not None and met["others"] > BUSY:
-        said.append(
-            f"the machine was busy: other programs used {met['others']:.2f} cores: "
+def warnings(conditions: dict[str, Any], governor: str | None) -> list[str]:
+    """Reasons to distrust the numbers, one line each.
+
+    Args:
+        conditions: see `between`.
+        governor: of the frequency.
+    """
+    lines = []
+    if conditions["others"] is not None and conditions["others"] > BUSY:
+        lines.append(
+            f"the machine was busy: other programs used {conditions['others']:.2f} cores: "
             "stop them and measure again"
         )
-    if met["stolen"] is not None and met["stolen"] > STOLEN:
-        said.append(f"the hypervisor kept {met['stolen']:.2f} cores from this machine")
-    if abs(met["clock_jump"]) > JUMP:
-        said.append(
-            f"the wall clock went astray by {met['clock_jump']:+.1f} s: it was set, "
+    if conditions["stolen"] is not None and conditions["stolen"] > STOLEN:
+        lines.append(f"the hypervisor kept {conditions['stolen']:.2f} cores from this machine")
+    if abs(conditions["clock_jump"]) > JUMP:
+        lines.append(
+            f"the wall clock went astray by {conditions['clock_jump']:+.1f} s: it was set, "
             "or the machine slept"
         )
-    flags = sorted(set(met["after"]["throttling"] or ()))
+    flags = sorted(set(conditions["after"]["throttling"] or ()))
     if flags:
-        said.append(
-            f"the board reports: {', '.join(flags)}: see to its power supply and its cooling"
+        lines.append(
+            f"the board reports: {', '.join(flags)}: check its power supply and its cooling"
         )
     if governor in ("powersave", "conservative", "ondemand"):
-        said.append(f"the frequency governor is '{governor}': 'performance' measures steadier")
-    return said
+        lines.append(f"the frequency governor is '{governor}': 'performance' measures steadier")
+    return lines
 
 
 def _cpu_times(root: Path) -> tuple[float | None, float | None]:

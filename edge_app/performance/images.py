@@ -1,4 +1,4 @@
-"""The pictures that a benchmark is run on, and what must be the same for two to be comparable."""
+"""The pictures of a benchmark, and the facts that must agree for two results to be comparable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_app.pipeline.sources import STANDARD_INPUT, Sources
 COUNT: Final = 4
 SIDE: Final = 1024
 NOISE: Final = 3
-"""Gray levels, so that a phantom takes as long to decode as a radiograph of its size."""
+"""Noise in gray levels, so that a phantom takes as long to decode as a radiograph."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class ImageSet:
 
 
 def gather(named: Sequence[str]) -> ImageSet:
-    """The files of what was named, each decoded once.
+    """The named files and those of the named folders, each decoded once.
 
     Raises:
-        UsageError: there is none.
-        ImageError: one cannot be read: an average over what is left would be of other images.
+        UsageError: there is no image.
+        ImageError: an image cannot be read; an average without it would be of other images.
     """
     if STANDARD_INPUT in named:
         raise UsageError("a benchmark reads its images again and again: name files or folders")

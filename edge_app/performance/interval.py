@@ -1,8 +1,8 @@
 """Intervals of times that were measured in several processes.
 
-Samples of one process resemble each other (memory layout, cache, the clock's state), so their
-number says nothing about certainty. What is compared is one median a process; times are ratios by
-nature, so their logarithms are taken to be normal (Kalibera & Jones, *Rigorous benchmarking in
+Samples of one process resemble each other (memory layout, cache, the clock's state), so more of
+them make nothing more certain. Therefore each process counts as one number, its median. Logarithms
+of times are taken to be normally distributed (Kalibera & Jones, *Rigorous benchmarking in
 reasonable time*, ISMM 2013).
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 
 LEVEL: Final = 0.95
 WIDEST: Final = 46.0
-"""Of the logarithm of a number that is shown: 1e-20 to 1e20."""
+"""Largest magnitude of the logarithm of an interval's end: 1e-20 to 1e20."""
 
 MIN_FREEDOM: Final = 4
-"""With less a fitted slope is worth nothing."""
+"""Fewest degrees of freedom with which a slope is fitted."""
 
 
 @dataclass(frozen=True)
@@ -81,29 +81,29 @@ def ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) 
 
 
 def _welch(parts: Sequence[tuple[float, float]], level: float) -> float:
-    """Half an interval's width, from variances with the freedom of each (B. L. Welch, 1947)."""
+    """Half an interval's width, from variances and their degrees of freedom (B. L. Welch, 1947)."""
     error = sum(part for part, _ in parts)
     if error == 0:
         return 0.0
     freedom = error**2 / sum(part**2 / free for part, free in parts)
-    # Rounded down: a little too wide.
+    # Rounded down, which makes the interval a little too wide.
     return student_quantile(level, max(1, int(freedom))) * math.sqrt(error)
 
 
 def _interval(middle: float, reach: float | None) -> Interval:
-    """Of logarithms."""
+    """The interval around `middle`, both logarithms."""
     if reach is None:
         return Interval(_exp(middle), None, None)
     return Interval(_exp(middle), _exp(middle - reach), _exp(middle + reach))
 
 
 def _exp(value: float) -> float:
-    """Two runs that differ wildly have an interval that no float holds."""
+    """Bounded, because the interval of two very different runs exceeds any float."""
     return math.exp(min(max(value, -WIDEST), WIDEST))
 
 
 def paired_ratio(these: Sequence[float], those: Sequence[float], level: float = LEVEL) -> Interval:
-    """these / those, which were measured round by round: what slowed a round slowed both."""
+    """these / those, paired by round, because what slows a round slows both."""
     return of_runs([one / other for one, other in zip(these, those, strict=True)], level)
 
 
@@ -113,38 +113,38 @@ def adjusted_ratio(
     paces: tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]],
     level: float = LEVEL,
 ) -> tuple[Interval, float]:
-    """these / those, had the machine been equally fast in all runs: an analysis of covariance.
+    """these / those, adjusted to equal speed of the machine in all runs: an analysis of covariance.
 
-    How a time follows the machine's pace is estimated within both together (W. G. Cochran,
-    *Analysis of covariance: its nature and uses*, Biometrics 13, 1957; on logarithms), what is left
-    over in each by itself. Where too few runs tell, this is `ratio`.
+    The slope of a time on the machine's pace is fitted to both groups together (W. G. Cochran,
+    *Analysis of covariance: its nature and uses*, Biometrics 13, 1957; on logarithms), the residual
+    variance to each group. With too few runs for that, this is `ratio`.
 
     Args:
         these, those: one positive number a run.
-        paces: of each, a positive number a run for every yardstick.
+        paces: of these and of those, one positive number a run for every yardstick.
 
     Returns:
-        The ratio with its interval, and the factor that the machine is held to account for.
+        The ratio with its interval, and the factor that is attributed to the machine.
     """
     import numpy as np
 
     values = np.log([*these, *those])
     group = np.repeat([True, False], [len(these), len(those)])
-    beside = np.log(np.hstack([np.asarray(each, dtype=float) for each in paces]))
-    beside -= beside.mean(axis=1, keepdims=True)
-    design = np.column_stack([np.ones(len(values)), group, *beside])
+    covariates = np.log(np.hstack([np.asarray(each, dtype=float) for each in paces]))
+    covariates -= covariates.mean(axis=1, keepdims=True)
+    design = np.column_stack([np.ones(len(values)), group, *covariates])
     columns = design.shape[1]
     if len(values) - columns < MIN_FREEDOM or np.linalg.matrix_rank(design, tol=1e-6) < columns:
         return ratio(these, those, level), 1.0
     inverse = np.linalg.pinv(design)
     fitted = inverse @ values
     residuals = values - design @ fitted
-    free = 1 - np.einsum("ij,ji->i", design, inverse)  # less the leverage
+    free = 1 - np.einsum("ij,ji->i", design, inverse)  # 1 - leverage
     parts = []
-    for of in (group, ~group):
-        freedom = max(1.0, float(free[of].sum()))
-        spread = float((residuals[of] ** 2).sum()) / freedom
-        parts.append((spread * float((inverse[1, of] ** 2).sum()), freedom))
+    for members in (group, ~group):
+        freedom = max(1.0, float(free[members].sum()))
+        spread = float((residuals[members] ** 2).sum()) / freedom
+        parts.append((spread * float((inverse[1, members] ** 2).sum()), freedom))
     middle = float(fitted[1])
     machine = float(values[group].mean() - values[~group].mean()) - middle
     return _interval(middle, _welch(parts, level)), _exp(machine)

@@ -1,7 +1,7 @@
 """Run a command and print its wall time, CPU time, peak memory and exit code, as JSON.
 
-A script of its own, run by `python -I -S`: the kernel counts what a process held before it became
-another program as part of the other's peak, so whoever starts it must be small.
+A script of its own, run by `python -I -S`, because the kernel counts the memory of the process that
+starts a command as part of the command's peak: so that process must be small.
 """
 
 import os

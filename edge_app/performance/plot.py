@@ -1,4 +1,4 @@
-"""A result as a picture: where an image's time goes, and how fast a folder goes by."""
+"""A result as a picture: the time of each stage, and images a second of a folder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def picture(result: Result) -> str:
 
 
 def _stages(cells: Cells, top: int) -> tuple[list[str], int]:
-    """A bar for each combination, the stages one after the other; and where it ends."""
+    """A bar for each combination, divided into stages; and the y below them."""
     cells = [cell for cell in cells if "total" in cell["quantities"]]
     if not cells:
         return [], top
@@ -72,7 +72,7 @@ def _stages(cells: Cells, top: int) -> tuple[list[str], int]:
 
 
 def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
-    """A bar for each combination and number of workers, with its interval; and where it ends."""
+    """A bar for each combination and number of workers, with its interval; and the y below them."""
     rows = [
         (f"{cell['label']}, workers: {name.rpartition('_')[2]}", quantity)
         for cell in cells
@@ -98,12 +98,12 @@ def _rates(cells: Cells, top: int) -> tuple[list[str], int]:
 
 
 def far_end(quantity: dict[str, Any]) -> float:
-    """The upper end of its interval, cut off where that is so wide that it says nothing."""
+    """The upper end of its interval, cut off where the interval is too wide to draw."""
     return float(min(quantity["high"] or quantity["value"], 1.5 * quantity["value"]))
 
 
 def tick(value: float, unit: str) -> str:
-    """A round number as short as it can be: `50 ms`."""
+    """A round number in its shortest form: `50 ms`."""
     words = number(value, unit) if value else "0"
     return re.sub(r"(\.\d*?)0+(?=\D)", r"\1", words).replace(". ", " ").replace("./", "/")
 

@@ -1,4 +1,4 @@
-"""Child processes that measure, kept apart from the terminal's Ctrl-C: they end when told to."""
+"""Child processes that measure. The terminal's Ctrl-C does not reach them: the parent ends them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edge_app.core.errors import (
 
 LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
 PATIENCE: Final = 600.0
-"""Seconds after which a child is taken to hang; a Zero 2 W takes one or two to start."""
+"""Seconds after which a child counts as hanging; on a Zero 2 W it takes one or two to start."""
 
 
 class ProcessError(EdgeCxrError):
@@ -33,10 +33,10 @@ class ProcessError(EdgeCxrError):
 
 
 def launch(command: Sequence[str], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """`wall` and `cpu` in seconds, `peak` in bytes, of a whole process that must succeed.
+    """Run a command: `wall` and `cpu` in seconds, `peak` memory in bytes.
 
     Raises:
-        ProcessError: it did not.
+        ProcessError: it fails.
     """
     launcher = [sys.executable, "-I", "-S", LAUNCH]
     out, said = _run([*launcher, *command], None, environment)
@@ -51,7 +51,7 @@ def ask(
     question: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The JSON object that a child answers on standard output to one on its standard input.
+    """The JSON object that a child writes to standard output after reading one on standard input.
 
     Raises:
         ImageError, ModelError, UsageError, ProcessError: the child's complaint, by its exit code.
@@ -96,6 +96,6 @@ def _run(
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """With all that it started; they share its session."""
+    """End a child and all that it started, which share its session."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)

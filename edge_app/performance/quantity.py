@@ -10,9 +10,9 @@ from typing import Any, Final
 from edge_app.performance.interval import Interval, of_runs
 
 QUIET: Final = 0.1
-"""What else a machine does only ever adds to a time, so the fast tenth of a process' samples says
-more steadily than their median what the program itself takes (Chen & Revels, *Robust benchmarking
-in noisy environments*, 2016, argue for the minimum)."""
+"""Other programs only ever add to a time, so the 10th percentile of a process' samples varies less
+than their median (Chen & Revels, *Robust benchmarking in noisy environments*, 2016, argue for the
+minimum)."""
 
 PERCENTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -34,7 +34,7 @@ class Quantity:
     samples: list[float] = field(default_factory=list)
 
     def add(self, samples: Iterable[float]) -> None:
-        """What one process measured."""
+        """Add the samples of one process."""
         positive = [sample for sample in samples if sample > 0]  # a clock may be too coarse
         if positive:
             self.runs.append(median(positive))
@@ -77,5 +77,5 @@ def percentile(ordered: list[float], share: float) -> float:
 
 
 def _short(value: float) -> float:
-    """Six digits are more than any clock is worth."""
+    """Rounded to six digits, more than any clock resolves."""
     return float(f"{value:.6g}")

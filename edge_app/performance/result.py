@@ -1,4 +1,4 @@
-"""A benchmark's result: what was measured, on what, and what speaks against believing it."""
+"""A benchmark's result: what was measured, on what, and reasons to distrust it."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ MAX_BYTES: Final = 32 << 20
 PACKAGES: Final = ("numpy", "Pillow", "isal", *registry.packages())
 
 RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
-"""Of a classifier's provenance: which combination it is."""
+"""The keys of a classifier's provenance that identify a combination."""
 
 EMULATED: Final = re.compile("emulated|qemu|dummy-virt", re.IGNORECASE)
-"""In a device tree's model."""
+"""The word in a device tree's model that tells emulation."""
 
 SLOWED: Final = 1.05
-"""Growth of the yardstick's time from the first third of the run to the last that is said."""
+"""Growth of the yardstick's time from the run's first third to its last that gives a warning."""
 
 LARGEST: Final = 1e18
-"""No number of a result is larger, in bytes or seconds, and none but 0 smaller than its inverse."""
+"""The largest number in a result, in bytes or seconds; its inverse is the smallest but for 0."""
 
 Result = dict[str, Any]
 """As `benchmark.schema.json` says."""
 
 
 class NothingMeasuredError(EdgeCxrError):
-    """It was interrupted before anything was known."""
+    """Interrupted before any process had answered."""
 
     kind = "benchmark"
 
@@ -60,11 +60,11 @@ def measure(
     command: Sequence[str],
     progress: Callable[[str], None] = lambda line: None,
 ) -> Result:
-    """Run the suite and say all that is known of it.
+    """Run the benchmark and collect its result.
 
     Raises:
-        NothingMeasuredError: it was interrupted before one process had answered.
-        ImageError, ModelError, UsageError: see the messages.
+        NothingMeasuredError: it was interrupted before any process had answered.
+        ImageError, ModelError, UsageError: as raised by the processes that measure.
     """
     settings = conditions.settings()
     before = conditions.observe()
@@ -156,7 +156,7 @@ def _warnings(
 
 
 def not_measured(result: Result) -> list[str]:
-    """A line for each combination that was asked for and could not be measured."""
+    """A line for each combination that could not be measured."""
     return [f"not measured: {each['label']}: {each['reason']}" for each in result["not_measured"]]
 
 

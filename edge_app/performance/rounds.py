@@ -1,8 +1,8 @@
 """The benchmark: rounds over all combinations, until every median is known well enough.
 
 A round starts new processes for each combination: one whole `edge-cxr classify`, one that times
-the stages of one image after the other, one for each number of workers. What drifts while all
-this runs (heat, other programs) meets every combination alike.
+the stages of one image after the other, one for each number of workers. What changes meanwhile
+(heat, other programs) affects every combination alike.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_app.performance.quantity import Quantity
 from edge_app.performance.stages import STAGES, YARDSTICKS
 
 MIN_ROUNDS: Final = 5
-"""Fewer give intervals too wide to be of use."""
+"""With fewer rounds the intervals are too wide to be useful."""
 
 MAX_ROUNDS: Final = 40
 STAGE_SECONDS: Final = 1.0
@@ -37,10 +37,10 @@ PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
 
 @dataclass
 class Measured:
-    """One combination's quantities by name; what the processes said of themselves.
+    """One combination's quantities by name, and what its processes reported.
 
     Attributes:
-        fault: why it is measured no further.
+        fault: the error after which it is no longer measured.
     """
 
     cell: Cell
@@ -60,7 +60,7 @@ class Measured:
 
     @property
     def half_width(self) -> float:
-        """Of the interval of the median time an image takes."""
+        """Half the relative width of the interval of the median time of an image."""
         known = self.quantities.get("total")
         return known.interval.half_width if known and known.runs else float("inf")
 
@@ -74,7 +74,7 @@ def cold_start(measured: Measured, images: Sequence[str]) -> None:
 
 
 def pipeline(images: Sequence[str], workers: int | None, seconds: float, cell: Cell) -> Any:
-    """What a process of `edge_app.performance.stages` answers."""
+    """The answer of one process of `edge_app.performance.stages`."""
     question = {**cell.question(), "images": list(images), "workers": workers, "seconds": seconds}
     return ask([sys.executable, "-m", "edge_app.performance.stages"], question)
 
@@ -91,7 +91,7 @@ def stages(measured: Measured, images: Sequence[str]) -> None:
 
 
 def batch(measured: Measured, images: Sequence[str], workers: int) -> None:
-    """A folder, by so many workers."""
+    """Images a second of a folder, with this number of workers."""
     answer = pipeline(images, workers, BATCH_SECONDS, measured.cell)
     measured.note(answer)
     done = answer["throughput"]
@@ -112,12 +112,12 @@ def run(
     """Measure every combination.
 
     Args:
-        cells: what to measure.
-        images: what on.
-        workers: for each number of them, how many images a second a folder goes by.
-        seconds: no round begins after so long.
-        precision: enough is a 95 % interval of ± this share, of the median time of an image.
-        progress: is told what is going on.
+        cells: the combinations.
+        images: the pictures that are scored.
+        workers: numbers of workers with which a folder is measured.
+        seconds: the time after which no further round begins.
+        precision: rounds end when the 95 % interval of every median time is ± this share or less.
+        progress: is called with a line for each step.
 
     Returns:
         What was measured, and why it ended: ``precise``, ``budget``, ``interrupted``. An
@@ -150,7 +150,7 @@ def run(
 
 
 def _try(measured: Measured, part: Callable[[], None]) -> None:
-    """What one combination cannot do is no fault of the others."""
+    """Run one part; where it fails, the other combinations are still measured."""
     try:
         part()
     except (ModelError, RuntimeUnavailableError, ProcessError) as error:
@@ -170,8 +170,12 @@ def _parts(
 
 def drift(all_measured: Sequence[Measured]) -> float:
     """How much slower a yardstick was in the last third of the run than in the first."""
-    quantities = [one.quantities for one in all_measured]
-    runs = [of[name].runs for of in quantities for name in YARDSTICKS if name in of]
+    runs = [
+        measured.quantities[name].runs
+        for measured in all_measured
+        for name in YARDSTICKS
+        if name in measured.quantities
+    ]
     third = min((len(r) for r in runs), default=0) // 3
     if third == 0:
         return 1.0

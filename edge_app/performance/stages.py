@@ -1,7 +1,7 @@
 """`python -m edge_app.performance.stages`: one process of a benchmark.
 
-It is asked by one JSON object on standard input and answers with one on standard output. It goes
-the way that `classify` goes, and looks at the clock between the steps.
+It takes one JSON object on standard input and answers with one on standard output. It does what
+`classify` does, and reads the clock between the steps.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     from edge_app.classifier import Classifier
 
 STAGES: Final = STEPS
-"""What `classify` does with an image, one after the other."""
+"""The steps of `classify` for one image, in order."""
 
 BATCH: Final = 5
-"""Images between two looks at whether it has become steady."""
+"""Images in one batch of the warm-up."""
 
 STEADY: Final = 0.02
-"""The warm-up ends when a batch is not faster than the one before by more than this."""
+"""The warm-up ends when a batch is faster than the one before by no more than this share."""
 
 MIN_SAMPLES: Final = 30
 
 YARDSTICKS: Final = ("yardstick_inflate", "yardstick_parse")
-"""Timed beside the images: how fast the machine was, whatever this package's version.
+"""Fixed computations, timed along with the images: how fast the machine was, whatever the version.
 
-One keeps the core busy as decoding does, the other depends on caches and memory. (A hash will not
-do: where it has instructions of its own, a neighbour on the same core hardly slows it.)
+One keeps the core busy as decoding does, the other depends on caches and memory. (A hash is not
+suitable: where the processor has instructions for it, a neighbour on the same core hardly slows
+it.)
 """
 
 
@@ -46,7 +47,7 @@ def timed(classifier: Classifier, path: str) -> dict[str, int]:
     """Classify one image as `classify` does; nanoseconds of each of `STAGES`, and in `total`.
 
     Raises:
-        ImageError: it cannot be read any more; names it.
+        ImageError: it cannot be read any more; the message names it.
     """
     from edge_app.pipeline.reader import read_source
     from edge_app.pipeline.route import score_all
@@ -71,7 +72,7 @@ def timed(classifier: Classifier, path: str) -> dict[str, int]:
 
 
 def warm_up(classifier: Classifier, images: Sequence[str], seconds: float) -> int:
-    """Classify until it gets no faster, or a quarter of `seconds` is spent; how many images."""
+    """Classify until it gets no faster, or for a quarter of `seconds`; returns how many images."""
     done, before = 0, float("inf")
     start = time.perf_counter()
     todo = cycle(images)
@@ -97,18 +98,18 @@ def yardsticks() -> dict[str, Callable[[], object]]:
 
 
 def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> dict[str, list[int]]:
-    """Nanoseconds of each stage, of the whole way and of the yardsticks, image by image.
+    """Nanoseconds of each stage, of all stages together and of the yardsticks, image by image.
 
-    All images equally often; at least `MIN_SAMPLES` samples, whatever the time.
+    All images are classified equally often; there are at least `MIN_SAMPLES` samples.
     """
     samples: dict[str, list[int]] = {name: [] for name in (*STAGES, "total", *YARDSTICKS)}
-    clock, beside = time.perf_counter_ns, yardsticks()
+    clock, computations = time.perf_counter_ns, yardsticks()
     end = clock() + int(seconds * 1e9)
     while clock() < end or len(samples["total"]) < MIN_SAMPLES:
         for path in images:
             for name, spent in timed(classifier, path).items():
                 samples[name].append(spent)
-            for name, compute in beside.items():
+            for name, compute in computations.items():
                 start = clock()
                 compute()
                 samples[name].append(clock() - start)
@@ -118,7 +119,7 @@ def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> di
 def throughput(
     classifier: Classifier, images: Sequence[str], workers: int, seconds: float
 ) -> dict[str, float]:
-    """Answer the images over and over as `classify --csv` does; how many in how many seconds.
+    """Answer the images repeatedly as `classify --csv` does; how many images in how many seconds.
 
     Raises:
         ImageError: one cannot be read any more.
@@ -150,7 +151,7 @@ def throughput(
 
 
 def peak_memory() -> int | None:
-    """Bytes, of this process since its program began; None where the kernel does not tell."""
+    """Peak memory of this process in bytes; None where the kernel does not tell."""
     try:
         with open("/proc/self/status") as file:
             fields = dict(line.split(":", 1) for line in file if ":" in line)
@@ -160,11 +161,11 @@ def peak_memory() -> int | None:
 
 
 def run(question: dict[str, Any]) -> dict[str, Any]:
-    """Load a model and measure what is asked for.
+    """Load a model and measure.
 
     Args:
-        question: a cell's, and `images` (paths), `workers` (None for the stages of one image at
-            a time), `seconds`.
+        question: that of a cell with `images` (paths), `workers` (None: the stages of one image at
+            a time) and `seconds`.
     """
     from edge_app.performance.combinations import opened
 
@@ -180,7 +181,7 @@ def run(question: dict[str, Any]) -> dict[str, Any]:
     else:
         answer["throughput"] = throughput(classifier, images, question["workers"], seconds)
     answer["peak"] = peak_memory()
-    # Against the clock on the wall: a machine that slept, or was stopped, is told so.
+    # The two clocks differ where the machine slept or was stopped.
     answer["clock_jump"] = (time.time() - wall) - (time.perf_counter() - start)
     return answer
 

@@ -31,7 +31,7 @@ NAMES: Final = {
 
 ENDED: Final = {
     PRECISE: "ended when the median time of an image was known to ± {precision:.1%} everywhere",
-    BUDGET: "ended when the time ({seconds:g} s) was spent; asked for was ± {precision:.1%}",
+    BUDGET: "ended after {seconds:g} s; the goal was ± {precision:.1%}",
     INTERRUPTED: "PARTIAL: interrupted",
 }
 
@@ -46,7 +46,7 @@ def name_of(quantity: str) -> str:
 
 
 def number(value: float | None, unit: str) -> str:
-    """With three digits that mean something: `1.84 ms`."""
+    """With three significant digits: `1.84 ms`."""
     if value is None:
         return "unknown"
     if unit == "B":

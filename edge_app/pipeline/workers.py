@@ -60,7 +60,7 @@ class Workers(Generic[Source, Answer]):
         self.idle.put(self.classifier)
         # A device serves one; images are decoded beside it all the same.
         for _ in first[1:] if not self.classifier.exclusive else ():
-            self.idle.put(self.classifier.another())
+            self.idle.put(self.classifier.duplicate())
         pool = ThreadPoolExecutor(self.workers - 1)
         try:
             for source in chain(first, todo):

@@ -1,1 +1,1 @@
-"""The Edge TPU (Coral): what of a network would run on it, and compiling it for it."""
+"""The Edge TPU of a Coral: which operations it would run, and compiling a network for it."""

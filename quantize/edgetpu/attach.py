@@ -1,4 +1,4 @@
-"""Model file → the same model file with the network compiled for the Edge TPU beside the CPU's."""
+"""Model file → the same model file with a second network, compiled for the Edge TPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mapping:
     """Where a compiled network runs.
 
     Attributes:
-        on_cpu: operations, by the compiler's report or by its flatbuffer: the larger number.
+        on_cpu: operations on the CPU: the larger of the numbers in report and flatbuffer.
     """
 
     compiled: Compiled
@@ -43,15 +43,15 @@ class Mapping:
 
 
 def verify(compiled: Compiled, source: Graph) -> Mapping:
-    """Hold what the compiler left to what it was given and to what it says of it.
+    """Check the compiler's output against its input and its report.
 
     Args:
         compiled: see `run_compiler`.
         source: the graph that was compiled.
 
     Raises:
-        ConversionError: the flatbuffer is damaged, an input or output is another one, or report
-            and flatbuffer contradict each other.
+        ConversionError: the flatbuffer is damaged, an input or output differs, or report and
+            flatbuffer contradict each other.
     """
     report = compiled.report
     try:
@@ -76,7 +76,7 @@ def verify(compiled: Compiled, source: Graph) -> Mapping:
 
 
 def _by_name(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Any, ...]]:
-    """What the device relies on; it finds its tensors by name, so their order is free."""
+    """The properties that the device relies on, by tensor name; the order does not matter."""
     return {
         tensor.name: (
             tensor.dtype,
@@ -103,7 +103,7 @@ def _text(tensors: dict[str, tuple[Any, ...]]) -> str:
 
 
 def attach(model: ModelFile, mapping: Mapping, path: Path) -> ModelFile:
-    """Write the model file with the compiled network in it; one that was there is replaced.
+    """Write the model file with the compiled network, which replaces an earlier one.
 
     Raises:
         ModelError: the parts do not make a model file.

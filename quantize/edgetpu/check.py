@@ -1,7 +1,6 @@
-"""A flatbuffer → what of it the Edge TPU would run, predicted from the documentation.
+"""A flatbuffer → which operators the Edge TPU would run, predicted from the documentation.
 
-No compiler is asked: where there is none, this is the best answer; where there is one, its own
-answer counts.
+This needs no compiler; where there is one, its own answer counts.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ON_CHIP_BYTES: Final = 8 << 20
 https://coral.ai/docs/edgetpu/compiler/#parameter-data-caching
 """
 SURE_BYTES: Final = 6 << 20
-"""Of it, what was left for parameters in the compiler's output that users posted: 6.0 to 7.0 MiB.
+"""The part of it for parameters, by compiler reports that users have posted: 6.0 to 7.0 MiB.
 
 Such as https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75 (7.0).
 """
@@ -31,9 +30,9 @@ class OperatorPrediction:
     """Where one operator would run.
 
     Attributes:
-        reason: why on the CPU; empty: on the Edge TPU.
-        own: whether the reason lies in the operator, not in one before it.
-        caveat: what the documentation leaves open of one that would be mapped.
+        reason: why it runs on the CPU; empty: it runs on the Edge TPU.
+        own: whether the reason lies in the operator itself, not in an earlier one.
+        caveat: what the documentation leaves open about an operator that would be mapped.
     """
 
     operator: Operator
@@ -80,7 +79,7 @@ class Check:
 
     @property
     def streamed_bytes(self) -> int:
-        """At least so many bytes of parameters go to the chip at every run."""
+        """The smallest number of bytes of parameters that are sent to the chip at every run."""
         return max(0, self.parameter_bytes - ON_CHIP_BYTES)
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,7 +132,7 @@ def check(flatbuffer: bytes) -> Check:
 
 
 def _predict(graph: Graph) -> list[OperatorPrediction]:
-    """Only one part is compiled: it ends, in order of execution, before what cannot be mapped.
+    """One part is compiled; in order of execution it ends before the first operator not mapped.
 
     `SOURCE`, under "Compiling". A float input is quantized on the CPU before that part begins.
     """

@@ -24,7 +24,7 @@ from quantize.edgetpu.tables import print_check, print_mapping
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for."""
+    """The values of the command line."""
 
     model: Path
     out: Path | None = None
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What was found, as far as it came; printed whole as JSON."""
+    """The results of the steps that were reached; printed as JSON."""
 
     model: Path
     check: Check
@@ -58,8 +58,8 @@ def run(request: Request, out: Console, err: Console) -> int:
     """Check, compile and write as requested; returns the exit code.
 
     Raises:
-        ModelError: the file cannot be read, or is a plain `.tflite` and there is more to do
-            than to check it: it has no place for a compiled network.
+        ModelError: the file cannot be read, or is a plain `.tflite`, which can only be checked
+            because it has no place for a compiled network.
         RuntimeUnavailableError: there is no compiler.
         ConversionError: the compiler failed, or its output is not the same network.
     """
@@ -80,7 +80,7 @@ def run(request: Request, out: Console, err: Console) -> int:
 def _open(request: Request) -> tuple[ModelFile | None, bytes]:
     """The model file and its network; a `.tflite` with nothing appended is a network alone."""
     if request.check_only:
-        with suppress(UnreadableError):  # `read` says it better
+        with suppress(UnreadableError):  # `read` has the better message
             data = read_bounded(request.model, MAX_FILE_BYTES)
             if data[4:8] == TFLITE_IDENTIFIER and not is_zipfile(BytesIO(data)):
                 return None, data

@@ -1,4 +1,4 @@
-"""Running `edgetpu_compiler`: found on the PATH, given a time, believed only as far as checked.
+"""Running `edgetpu_compiler`: found on the PATH, with a time limit; its output is checked later.
 
 Google's compiler is closed and in no package registry; https://coral.ai/docs/edgetpu/compiler/
 tells how to install it (x86-64 Linux).
@@ -32,7 +32,7 @@ MAX_LOG_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Compiled:
-    """The compiler's flatbuffer and report; nothing of either is checked yet."""
+    """The compiler's flatbuffer and report, both unchecked."""
 
     flatbuffer: bytes
     report: CompilerReport
@@ -53,12 +53,12 @@ def find_compiler() -> str:
 
 
 def run_compiler(compiler: str, flatbuffer: bytes, seconds: float = SECONDS) -> Compiled:
-    """Compile one network, in a folder of its own that is gone afterwards.
+    """Compile one network in a temporary folder.
 
     Args:
         compiler: its path.
         flatbuffer: an int8 network.
-        seconds: after which the compiler and all that it started are killed.
+        seconds: the time limit, after which the compiler and its children are killed.
 
     Raises:
         ConversionError: it failed, took too long, or left nothing that can be read.
@@ -83,7 +83,7 @@ def run_compiler(compiler: str, flatbuffer: bytes, seconds: float = SECONDS) -> 
 
 
 def _run(command: list[str], folder: Path, seconds: float) -> int:
-    """The exit code. Output goes to files: a pipe would wait for the compiler's own children."""
+    """Run it; returns the exit code. Output goes to files: a pipe waits for its children too."""
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         try:
             process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """A TensorFlow Lite flatbuffer → its operators and tensors, as plain values.
 
-The file may be anything: lengths are bounded before they are believed, and whatever the
-flatbuffer's reader trips over is one `ModelError`.
+The file may hold anything: lengths are bounded before they are used, and every error of the
+flatbuffers package becomes a `ModelError`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ OPTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
     "TRANSPOSE_CONV": ("TransposeConvOptions", ("FusedActivationFunction",)),
 }
-"""Of each operator the options that matter here, by the schema's table and accessors."""
+"""By operator: the schema's table of its options, and the accessors that are read."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Tensor:
         return f"{self.dtype.lower()} {'x'.join(sizes) or 'scalar'}"
 
     def integers(self) -> list[int] | None:
-        """The values of a constant of at most 64 int32, such as axes; None: it is none."""
+        """The values of a constant with at most 64 int32, such as axes; None: another tensor."""
         if self.dtype != "INT32" or self.data is None or self.data.size > 4 * 64:
             return None
         if self.data.size % 4:
@@ -238,7 +238,7 @@ def bounded(count: int, limit: int, what: str) -> int:
 
 
 def _vector(field: Any) -> NDArray[Any]:
-    """What an accessor gives for a vector: an array, or the number 0 where there is none."""
+    """A vector's values; its accessor returns the number 0 where there is none."""
     return field if isinstance(field, np.ndarray) else np.zeros(0, np.int32)
 
 

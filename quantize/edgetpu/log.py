@@ -1,7 +1,7 @@
-"""What `edgetpu_compiler --show_operations` prints → values.
+"""The output of `edgetpu_compiler --show_operations` → values.
 
-The form is that of versions 2.1 to 16.0 as users posted it, such as
-https://github.com/google-coral/edgetpu/issues/60 and /433. No compiler was at hand to try it on.
+The format is that of versions 2.1 to 16.0 as users have posted it, such as
+https://github.com/google-coral/edgetpu/issues/60 and /433. It was not tried with a compiler.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MEMORY: Final = {
 
 @dataclass(frozen=True)
 class CompilerReport:
-    """What the compiler said of one network.
+    """The compiler's report on one network.
 
     Attributes:
         version: of the compiler.
-        operators: operator, how many of it, what became of them; as the compiler's table.
+        operators: the compiler's table: operator, count, where they run.
         memory: bytes, by the names of `MEMORY`; the compiler rounds them to three digits.
     """
 
@@ -64,7 +64,7 @@ def parse(text: str) -> CompilerReport:
     """Read what a compiler that succeeded printed on standard output.
 
     Raises:
-        ConversionError: it is not in the form known here.
+        ConversionError: it is in another format.
     """
     version = VERSION.search(text)
     if version is None:

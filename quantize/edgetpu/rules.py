@@ -1,4 +1,4 @@
-"""What the Edge TPU's compiler maps, as far as it is documented.
+"""Which operators the Edge TPU's compiler maps, as far as this is documented.
 
 The compiler is closed. The conditions are those of Coral's "TensorFlow models on the Edge TPU"
 (`SOURCE`: model requirements, supported operations and their known limitations) for runtime 14,
@@ -26,7 +26,7 @@ FUSED: Final = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 """Activations fused into an operator that are operations of their own in the table."""
 
 PER_CHANNEL: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
-"""Their weights may have a scale a channel (https://ai.google.dev/edge/litert/models/quantization_spec)."""
+"""Operators whose weights may have a scale for each channel (https://ai.google.dev/edge/litert/models/quantization_spec)."""
 
 PARSED_BELOW: Final = {
     "CONV_2D": (6, "github.com/google-coral/edgetpu/issues/631"),
@@ -40,10 +40,10 @@ Condition = Callable[[Operator], str | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """What holds for one operation, beyond what holds for all.
+    """The conditions of one operation, in addition to those of all.
 
     Attributes:
-        conditions: the first that is not met is the reason.
+        conditions: the first that is not met gives the reason.
         caveat: what the documentation leaves open; empty: nothing.
     """
 
@@ -52,7 +52,7 @@ class Rule:
 
 
 def obstacle(operator: Operator) -> str | None:
-    """Why this operator, alone, would not be mapped; None: nothing documented is in the way."""
+    """Why this operator, whatever precedes it, would not be mapped; None: nothing forbids it."""
     if operator.custom:
         return f"custom operator {operator.name}"
     rule = RULES.get(operator.name)
@@ -220,7 +220,7 @@ def _not_the_batch(operator: Operator) -> str | None:
     if found is None:
         return "its axes are not constant"
     image, axes = found
-    # Tensors of fewer dimensions are told apart from a batch nowhere: the first stands for it.
+    # The documentation says nothing of fewer dimensions: the first counts as the batch.
     return "reduces the batch dimension" if 0 in axes and len(image.shape) > 1 else None
 
 

@@ -1,4 +1,4 @@
-"""What the check predicts and what the compiler said, as tables for people."""
+"""The prediction and the compiler's report as tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from quantize.edgetpu.rules import SOURCE
 
 
 def print_check(name: str, check: Check, console: Console) -> None:
-    """Operator by operator, then what it comes to."""
+    """Print a row for each operator, then a summary."""
     table = Table(box=None, header_style="bold")
     table.add_column("", justify="right")
     for heading in ("operator", "weights", "output", "maps"):
@@ -46,7 +46,7 @@ def print_check(name: str, check: Check, console: Console) -> None:
 
 
 def print_mapping(mapping: Mapping, console: Console) -> None:
-    """What the compiler itself said."""
+    """Print the compiler's own report."""
     report = mapping.compiled.report
     table = Table(box=None, header_style="bold")
     table.add_column("operator")

@@ -1,1 +1,1 @@
-"""What can be done to a folded network before int8 rounds it: one repair a file."""
+"""Repairs: changes of a folded network that make its rounding to int8 more exact; one a file."""

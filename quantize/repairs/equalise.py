@@ -1,4 +1,4 @@
-"""Channels that share one scale are given one range: the network's answers stay the same.
+"""Equalisation: channels that share one scale get the same range; the outputs stay the same.
 
 int8 stores a tensor with one step for all channels, so a channel of a tenth of the range has a
 tenth of the levels. Where no nonlinearity stands between layers, a channel can be scaled up in the
@@ -23,10 +23,10 @@ from quantize.simulate import batches
 Stream = list[layers.Layer]
 
 MAX_GAIN: Final = 64.0
-"""A channel that is next to nothing on the images at hand is not made into something."""
+"""A channel that stays below this on the calibration images is not scaled up."""
 CEILING: Final = 6.0
 ROOM: Final = 1.05
-"""Left below `CEILING` for what brighter pictures than those at hand do to the first layer."""
+"""Factor below `CEILING`, for pictures brighter than the calibration images."""
 
 
 def equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
@@ -58,8 +58,8 @@ def equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
 def stem_equalised(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
     """A copy whose first ReLU6's channels all use its range, where a depthwise kernel takes them.
 
-    That kernel has a step for each channel too, so nothing at all is paid. Deeper ReLU6s are left
-    alone: only the first layer sees so little of a picture that few pictures show all it can do.
+    That kernel has a step for each channel too, so this costs no precision. Deeper ReLU6s are left
+    alone: only the first layer's small windows show their full range on few pictures.
 
     Args:
         folded: see `fold.fold`.

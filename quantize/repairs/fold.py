@@ -1,6 +1,7 @@
-"""Batch normalisation and fixed filters inside convolutions: the weights that int8 really stores.
+"""Folding: batch normalisation and fixed filters become part of the convolutions.
 
-Nothing is rounded between what is one operator, so what can be one is made one.
+These are the weights that int8 stores. Nothing is rounded inside one operator, so layers that can
+be one operator are merged.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Conv: TypeAlias = layers.Conv2D | layers.DepthwiseConv2D
 """A Keras `DepthwiseConv2D` is no `Conv2D`."""
 
 IDENTITIES: Final = (layers.BatchNormalization, layers.Dropout, layers.SpatialDropout2D)
-"""What does nothing at inference once the convolutions hold the normalisation."""
+"""Layers that do nothing at inference once normalisation is folded."""
 
 
 def before(layer: layers.Layer) -> list[layers.Layer]:
@@ -38,7 +39,7 @@ def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
 
 
 def fold(model: keras.Model) -> keras.Model:
-    """A network of the same answers at inference, of convolutions with biases only.
+    """A network with the same outputs at inference, made of convolutions with biases.
 
     Layers keep their names; normalisation, dropout and a low-pass filter are gone.
 
@@ -91,7 +92,7 @@ def _is_filtered(layer: layers.Layer) -> bool:
 
 
 def _merged_size(conv: layers.Conv2D, lowpass: layers.DepthwiseConv2D) -> tuple[int, int]:
-    """Of the kernel that does what both do, where the filter pads as "same" would for it."""
+    """Size of the merged kernel, where the filter pads as "same" does for it."""
     pad = before(lowpass)[0]
     size = tuple(a + b - 1 for a, b in zip(lowpass.kernel_size, conv.kernel_size, strict=True))
     sides = zip(pad.input.shape[1:3], conv.output.shape[1:3], size, conv.strides, strict=True)
@@ -105,7 +106,7 @@ def _merged_size(conv: layers.Conv2D, lowpass: layers.DepthwiseConv2D) -> tuple[
 
 
 def _convolved(lowpass: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The kernel that does in one pass what a one-channel filter and then `kernel` do."""
+    """The one kernel that equals a one-channel filter followed by `kernel`."""
     height, width = lowpass.shape[0] + kernel.shape[0] - 1, lowpass.shape[1] + kernel.shape[1] - 1
     both = np.zeros((height, width, *kernel.shape[2:]))
     for i, j in np.ndindex(lowpass.shape[:2]):

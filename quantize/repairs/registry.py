@@ -1,4 +1,4 @@
-"""What can be done to a folded network before the converter rounds it, by name.
+"""The repairs of a folded network before the converter rounds it, by name.
 
 A repair is one function in one file, and one line of `REPAIRS`.
 """
@@ -19,7 +19,7 @@ from quantize.repairs.rounding import IMAGES, round_weights
 from quantize.repairs.spare_channels import use_spare_channels
 
 Repair = Callable[[keras.Model, NDArray[np.float32]], keras.Model]
-"""A folded network and K×size×size×1 training images → a network of (nearly) the same answers."""
+"""A folded network and K×size×size×1 training images → a network with (nearly) the same outputs."""
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -28,7 +28,7 @@ def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _in_turn(*steps: Repair) -> Repair:
-    """Several repairs as one, each with all images."""
+    """Several repairs, one after the other, as one."""
 
     def repair(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
         for step in steps:
@@ -39,7 +39,7 @@ def _in_turn(*steps: Repair) -> Repair:
 
 
 def _on_few(repair: Repair) -> Repair:
-    """A repair with the first `IMAGES` images alone: more tell it little, and take memory."""
+    """A repair with the first `IMAGES` images: more change little and take memory."""
     return lambda folded, images: repair(folded, images[:IMAGES])
 
 
@@ -59,4 +59,4 @@ REPAIRS: Final[dict[str, Repair]] = {
 }
 
 repaired: Final = REPAIRS[SHIPPED]
-"""What is done to the models that ship."""
+"""The repair of the shipped models."""

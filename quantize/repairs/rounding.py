@@ -1,8 +1,8 @@
-"""Weights rounded to int8 so that outputs change least, one layer after the other.
+"""Weights rounded to int8 so that each layer's outputs change as little as possible.
 
-Rounding each weight to its nearest step is best only if the inputs were independent. Here the
-layers are gone through as they run: each sees what the already rounded layers before it give, and
-its integers are chosen so that its outputs on training images stay nearest to the float network's
+Rounding each weight to the nearest step is best only for independent inputs. Here the layers are
+rounded in order of execution: each gets the outputs of the rounded layers before it, and its
+integers are chosen so that its outputs on training images are closest to the float network's
 (layerwise reconstruction: Nagel et al., AdaRound, ICML 2020; by coordinate descent as in Behdin et
 al., QuantEase, 2023). The bias takes up the mean error that is left (Nagel et al., ICCV 2019).
 
@@ -24,9 +24,10 @@ from quantize.repairs.fold import Conv, after, before, stored
 Floats = NDArray[np.float64]
 
 POSITIONS: Final = 32768
-"""About so many output positions of a layer decide on its weights."""
+"""About how many output positions of a layer its weights are fitted to."""
 RIDGE: Final = 1e-2
-"""Of the inputs' mean power, added to each tap's: what few images cannot tell is left alone."""
+"""Ridge: share of the inputs' mean power added to each tap's, so that weights that few images do
+not determine stay as they are."""
 PASSES: Final = 5
 IMAGES: Final = 128
 
@@ -38,8 +39,8 @@ def round_weights(
 
     Args:
         folded: see `fold.fold`.
-        images: K×size×size×1 in [-1, 127/128]; `IMAGES` of them are enough, and all layers'
-            outputs for them are held in memory while they are needed.
+        images: K×size×size×1 in [-1, 127/128]; `IMAGES` of them are enough. Layer outputs for all
+            of them are held in memory while they are needed.
         passes: see `least_squares_rounding`; with none, only the biases are corrected.
     """
     rounded = keras.models.clone_model(folded)
@@ -96,7 +97,7 @@ def _round_layer(
 
 
 def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What each output of a convolution sees: groups×rows×taps, rows = images × positions.
+    """The inputs of each output of a convolution: groups×rows×taps, rows = images × positions.
 
     See `int8_grid.as_matrix`. Padding is 'same'.
     """
@@ -120,7 +121,7 @@ def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
 def least_squares_rounding(
     weights: Floats, gram: Floats, passes: int = PASSES
 ) -> tuple[Floats, Floats]:
-    """Integers and their step, so that integers · step is near `weights` where inputs notice.
+    """Integers and steps whose product gives nearly the same outputs as `weights`.
 
     Coordinate descent on (q − w)ᵀ gram (q − w), from the nearest integers; never worse than they
     are. The largest weight of each output stays as it is, so that the converter finds the step.

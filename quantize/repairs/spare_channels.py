@@ -1,10 +1,10 @@
-"""Dead channels of the first layer, put to use: copies of those whose rounding matters most.
+"""Dead channels of the first layer become copies of the channels whose rounding matters most.
 
-A trained network's first layer has channels that are 0 whatever the picture, while the rounding
-of a few others makes most of the error that the layer adds. A copy is scaled a little otherwise,
-so that it is rounded otherwise, and the layer that mixes channels takes the mean: n copies leave
-1/√n of the error, in multiplications that were done for nothing before. (Copying a channel to
-halve what is rounded: Zhao et al., Outlier Channel Splitting, ICML 2019.)
+In a trained network's first layer some channels are 0 for every picture, while the rounding of a
+few others makes most of the layer's error. Each copy is scaled slightly differently, so that it is
+rounded differently, and the next layer that mixes channels takes their mean: n copies leave 1/√n of
+the error, and no multiplication is added. (Splitting a channel to halve its rounding error: Zhao et
+al., Outlier Channel Splitting, ICML 2019.)
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from quantize.simulate import batches
 
 CEILING: Final = 6.0
 SHRINK: Final = 0.96
-"""Of each copy beside the one before it: what fills the range is some steps off by then."""
+"""Scale of each copy relative to the previous one; enough to round it differently by some steps."""
 
 
 class Chain(NamedTuple):
-    """How such a network begins; `mix` is the first layer that mixes channels."""
+    """The first layers of such a network; `mix` is the first that mixes channels."""
 
     stem: layers.Conv2D
     relu: layers.ReLU
@@ -36,11 +36,11 @@ class Chain(NamedTuple):
 
 
 def use_spare_channels(folded: keras.Model, images: NDArray[np.float32]) -> keras.Model:
-    """A copy of the same answers; without dead channels, or if it begins otherwise, the same.
+    """A copy with the same outputs; the network itself if it has no dead channels or other layers.
 
     Args:
         folded: see `fold.fold`; its channels are scaled as they will be rounded.
-        images: K×size×size×1 in [-1, 127/128], by which a channel is dead or matters.
+        images: K×size×size×1 in [-1, 127/128]; they show which channels are dead or matter.
     """
     model = keras.models.clone_model(folded)
     model.set_weights(folded.get_weights())
@@ -74,7 +74,7 @@ def _chain(model: keras.Model) -> Chain | None:
 def _activity(
     model: keras.Model, chain: Chain, images: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which channels are ever above 0, and the mean square of what rounding each leads to."""
+    """Which channels are ever above 0, and the mean squared error from rounding each."""
     first = keras.Model(model.input, chain.relu.output)
     then = keras.Sequential(
         [keras.Input(chain.relu.output.shape[1:]), chain.depthwise, chain.relu2]
@@ -91,7 +91,7 @@ def _activity(
 
 
 def _copy(chain: Chain, one: int, places: list[int]) -> None:
-    """Write channel `one` to all of `places`, itself first, each a little smaller."""
+    """Write channel `one` to all of `places`, its own first, each slightly smaller."""
     stem, bias = chain.stem.get_weights()
     kernel, *depthwise_bias = chain.depthwise.get_weights()
     mix, *rest = chain.mix.get_weights()

@@ -28,10 +28,10 @@ from train.run import FinishedRun
 
 @dataclass(frozen=True)
 class Bench:
-    """A float network, its answers on some images, and what conversions of it are made with.
+    """A float network, images to measure on, and images to calibrate conversions with.
 
     Attributes:
-        run: whose network.
+        run: with the network.
         training: images to calibrate with.
         cached: images to measure on.
         split: name of their split.
@@ -83,12 +83,12 @@ class Bench:
         return evaluate(model, self.cached, self.split, self.console)
 
     def compare(self, candidate: Report) -> Comparison:
-        """A report beside the float network's."""
+        """A report compared with the float network's."""
         return compare(self.reference, candidate)
 
 
 def latencies(models: Sequence[ModelFile], cached: Cached, rounds: int) -> list[float]:
-    """Median seconds of a pass, one thread; the models take turns, so all meet the same load."""
+    """Median seconds of a pass, one thread; the models take turns, so load affects all alike."""
     sessions = [find_interpreter().open(model) for model in models]
     picture = cached.images[cached.rows[0]]
     tensors = [m.to_tensor(picture) for m in models]

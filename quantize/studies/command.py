@@ -1,4 +1,4 @@
-"""A registered study as a command: its options, and what becomes of its result."""
+"""A registered study as a command: its options, and the publication of its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from quantize.studies.result import Result
 from train.options import console
 
 WIDTH: Final = 200
-"""Of a table in a file or a pipe, which has no width to fit into."""
+"""Width of a table in a file or a pipe, which has none of its own."""
 
 DocumentOption = Annotated[
     Path | None, typer.Option(help="Markdown file whose place for this table is written anew.")

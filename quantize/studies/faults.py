@@ -1,7 +1,7 @@
-"""Conversions that are done wrong on purpose: does what is there to catch them catch them?
+"""Conversions with a deliberate fault: is each caught by the gate that is meant to catch it?
 
-Each goes the whole way, from the network or the calibration images to a report, and is held
-against the float network as a good one is.
+Each fault goes through the whole conversion to a report, which is compared with the float network's
+like that of a correct conversion.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from train.run import build_report
 
 Weights = list[NDArray[np.float32]]
 
-NOT_CAUGHT: Final = "a fault was not caught by what is there to catch it"
+NOT_CAUGHT: Final = "a fault was not caught by what is meant to catch it"
 REFUSED: Final = "refused"
-"""What catches a fault that never gets as far as the gates: one line that names it."""
+"""Stands for an error in place of the gates, where a fault does not get as far as them."""
 
 
 class Conversion:
@@ -82,7 +82,7 @@ class Conversion:
         return next(layer.name for layer in convs if not before(before(layer)[0]))
 
     def converted(self, network: keras.Model, exact: keras.Model) -> Report:
-        """The report of `network` in int8, with `exact` taken for the network that was trained."""
+        """The report of `network` in int8, with `exact` in the place of the trained network."""
         bench = self.bench
         return self.packaged(*in_int8(network, exact, bench.pictures, bench.span_pictures))
 
@@ -93,7 +93,7 @@ class Conversion:
         return self.bench.report(model)
 
     def compared(self, candidate: Report) -> Comparison:
-        """A report beside the float network's."""
+        """A report compared with the float network's."""
         return self.bench.compare(candidate)
 
 
@@ -106,7 +106,7 @@ class Fault:
 
     Attributes:
         name: what is done wrong.
-        meant: all that is there to catch it: names of gates, or `REFUSED`.
+        meant: what is meant to catch it: names of gates, or `REFUSED`.
         convert: converts with the mistake; raises an EdgeCxrError where it is refused.
     """
 
@@ -121,7 +121,7 @@ def _calibrated_on(pictures: Callable[[Conversion], NDArray[np.uint8]]) -> Conve
 
 def _edited(layer: Callable[[Conversion], str], edit: Callable[[Weights], Weights]) -> Convert:
     def convert(conversion: Conversion) -> Comparison:
-        # Of both: a fault that is there before the conversion, which takes it for what was meant.
+        # The exact network is edited too: the fault precedes the conversion, which cannot know it.
         network, exact = (
             conversion.edited(each, layer(conversion), edit)
             for each in (conversion.repaired, conversion.folded)
@@ -157,7 +157,7 @@ def _of_one_label(conversion: Conversion) -> NDArray[np.uint8]:
 
 
 def _scaled(factor: float) -> Callable[[Weights], Weights]:
-    """What the kernel that sees the picture makes of `factor` times the picture."""
+    """An edit that scales the first kernel, as if the picture were scaled by `factor`."""
     return lambda weights: [(weights[0] * factor).astype(np.float32), *weights[1:]]
 
 
@@ -265,7 +265,7 @@ HEADER: Final = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one fault."""
+    """The outcome of one fault."""
 
     fault: Fault
     not_met: tuple[str, ...]
@@ -274,13 +274,13 @@ class Outcome:
 
     @property
     def caught(self) -> bool:
-        """By what is meant to; not merely by something."""
+        """Whether something that is meant to catch it did."""
         found = {*self.not_met, *([] if self.refusal is None else [REFUSED])}
         return found.issuperset(self.fault.meant)
 
 
 def attempt(fault: Fault, conversion: Conversion) -> Outcome:
-    """Do it, and see what is said."""
+    """Convert with a fault; returns what caught it."""
     try:
         comparison = fault.convert(conversion)
     except EdgeCxrError as error:
@@ -294,7 +294,7 @@ def _not_met(results: list[GateResult]) -> tuple[str, ...]:
 
 
 def sabotage(bench: Bench) -> Result:
-    """The study: all of `FAULTS`, beside the correct conversion; fails if one is not caught."""
+    """The study: all of `FAULTS` and the correct conversion; fails if a fault is not caught."""
     conversion = Conversion(bench)
     correct = conversion.compared(conversion.correct)
     outcomes = []

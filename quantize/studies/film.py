@@ -1,4 +1,4 @@
-"""What a photograph of a film costs: scores straight, through a synthetic photograph, rectified."""
+"""The effect of photographing a film: scores of synthetic photographs, rectified and not."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def film_study(inputs: ModelInputs, images: ImagesOption = 500) -> Result:
 
 
 def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Console) -> Result:
-    """Score test radiographs, their synthetic photographs, and what is rectified from these.
+    """Score test radiographs, their synthetic photographs, and the rectified photographs.
 
     Args:
         model: scores them; its input check, if any, judges them.
         cached: test images.
-        images: of them at most, evenly spread.
-        seed: of the photographs; the surroundings take turns.
+        images: the largest number of them to use, evenly spread.
+        seed: of the photographs, whose surroundings take turns.
         console: for progress.
     """
     classifier = Classifier(model, force=True)
@@ -121,9 +121,9 @@ def _pictures(
     seed: int,
     found: list[bool],
 ) -> Iterator[Radiograph]:
-    """Of each image its radiograph, its photograph, and what that is rectified to: `WAYS`.
+    """For each image the pictures of `WAYS`: radiograph, photograph, rectified photograph.
 
-    `found` gets whether a film was found in the photograph.
+    Whether a film was found is appended to `found`.
     """
     for place in places:
         original = np.asarray(cached.images[cached.rows[place]])

@@ -1,4 +1,4 @@
-"""What a model file's input check refuses: radiographs, near misses, everything else, by kind."""
+"""What a model file's input check flags: radiographs, changed radiographs and other pictures."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from train.non_radiographs import (
 from train.run import dataset_facts
 
 DRAWN: Final = 300
-"""Pictures of each kind that is drawn."""
+"""Drawn pictures of each kind."""
 
 NEAR: Final = 1000
-"""Radiographs, at most, that near misses are made of."""
+"""The largest number of radiographs that are changed."""
 
 RESAMPLES: Final = 2000
 ROUNDS: Final = 200
@@ -60,7 +60,7 @@ def input_check_study(inputs: ModelInputs, pictures: FoldersOption = None) -> Re
 def judge_pictures(
     model: ModelFile, radiographs: Cached, folders: Sequence[Path], seed: int, console: Console
 ) -> Result:
-    """Judge everything with the model file's check.
+    """Apply the model file's input check to all pictures.
 
     Args:
         model: with a check.
@@ -112,7 +112,7 @@ def judge_pictures(
 def _other_pictures(
     folders: Sequence[Path], generator: np.random.Generator
 ) -> Iterator[tuple[str, Iterator[Picture]]]:
-    """What is no radiograph, by name, each picture as it was found or drawn."""
+    """Pictures that are no radiographs, by name of their kind."""
 
     def cropped(paths: Sequence[Path]) -> Iterator[Picture]:
         for path in paths:

@@ -1,4 +1,4 @@
-"""What studies start from, opened from what the command line names.
+"""The inputs of studies, opened from the values of the command line.
 
 Each `open_…` function has the arguments and options of one kind of study; `registry.py` says
 which study takes which.
@@ -14,6 +14,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from edge_app.evaluation.report import Report
+from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, locate, read
 from quantize.studies.bench import Bench
 from train.cache import Cached
@@ -33,10 +35,10 @@ from train.options import (
 from train.run import FinishedRun, open_run
 
 FOLDER: Final = "quantization"
-"""Below a run folder: what studies of its network write."""
+"""The folder of a run for the results of studies of its network."""
 
 REPORTS: Final = Path("reports")
-"""Above the folders of studies of a model file, one by the model's name."""
+"""The folder for results of studies of model files, with a folder for each model."""
 
 RunOutOption = Annotated[
     Path | None, typer.Option(help=f"Folder for what is written; default: RUN/{FOLDER}.")
@@ -154,3 +156,31 @@ def open_model_and_folder(
 ) -> ModelAndFolderInputs:
     """MODEL DATA: a model file and a labelled folder."""
     return ModelAndFolderInputs(read(locate(model)), data, limit, out)
+
+
+@dataclass(frozen=True)
+class ModelAndReportsInputs:
+    """A model file, and evaluation reports that were made before.
+
+    Attributes:
+        validation: of images that a choice may be made by.
+        test: of images that chose nothing.
+        folder: where results go.
+    """
+
+    model: ModelFile
+    validation: Report
+    test: Report
+    folder: Path
+
+
+def open_model_and_reports(
+    model: ModelArgument,
+    validation: Annotated[Path, typer.Argument(help="A report on validation images.")],
+    test: Annotated[Path, typer.Argument(help="A report on test images.")],
+    out: ModelOutFolderOption = None,
+) -> ModelAndReportsInputs:
+    """MODEL VALIDATION TEST: a model file and two reports."""
+    found = read(locate(model))
+    reports = read_report(validation), read_report(test)
+    return ModelAndReportsInputs(found, *reports, out or REPORTS / found.name)

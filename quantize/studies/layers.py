@@ -25,7 +25,7 @@ RepairOption = Annotated[str, typer.Option(help="Done first; see the matrix for 
 
 
 def layers(bench: Bench, repair: RepairOption = "none") -> Result:
-    """The study: how much the logits change by what is rounded.
+    """The study: how much the logits change when a kernel or an activation is rounded.
 
     Args:
         bench: the float network; `IMAGES` of its images, evenly chosen, are measured on.
@@ -52,7 +52,7 @@ def layers(bench: Bench, repair: RepairOption = "none") -> Result:
 
 
 def layer_errors(bench: Bench, repair: str) -> dict[str, Any]:
-    """Root-mean-square changes of the logits: by each kernel and activation, and by all of them."""
+    """Root mean square change of the logits from rounding each kernel and activation, and all."""
     cached = bench.cached
     rows = cached.rows[np.linspace(0, len(cached) - 1, min(IMAGES, len(cached)), dtype=int)]
     images, examples = as_input(cached.images[rows]), as_input(bench.pictures)

@@ -1,10 +1,10 @@
-"""Do the maps point where radiologists drew boxes? Pointing game and overlap, beside a baseline.
+"""Do the maps point where radiologists drew boxes? Pointing game and overlap, with a baseline.
 
 The pointing game (Zhang et al., Top-Down Neural Attention by Excitation Backprop, IJCV 2018) asks
-whether the map's peak is in the box; the overlap is the intersection over union of the box and of
-what has at least half the peak's evidence, as in the data set's paper (Wang et al., ChestX-ray8,
-CVPR 2017). The baseline knows nothing but that findings are near the middle: it points at the
-centre, and marks the middle half of each side.
+whether the map's peak is in the box; the overlap is the intersection over union of the box and the
+cells with at least half of the peak's evidence, as in the data set's paper (Wang et al.,
+ChestX-ray8, CVPR 2017). The baseline ignores the picture: it points at the centre and marks the
+middle half of each side.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from train.run import FinishedRun, dataset_facts
 
 BOXES: Final = "BBox_List_2017.csv"
 BOX_PIXELS: Final = 1024
-"""A side of the release's images, which the boxes are stated in."""
+"""Side of the release's images in pixels, the unit of the boxes."""
 
 SPELLED: Final = {"Infiltrate": "Infiltration"}
-"""The box list's labels where they are not those of the images."""
+"""Labels of the box list that differ from those of the images."""
 
 REGION: Final = 0.5
 """Evidence, relative to the peak, from which on a cell counts as marked."""
@@ -111,14 +111,14 @@ def covered(boxes: list[tuple[float, float, float, float]]) -> Mask:
 
 @dataclass(frozen=True)
 class Pointed:
-    """Where a map points: a place, as shares of the sides, and the cells that it marks."""
+    """A map's peak, as shares of the sides, and the cells that it marks."""
 
     place: tuple[float, float] | None
     region: Mask
 
 
 def pointed(cells: NDArray[np.floating[Any]]) -> Pointed:
-    """What the h×w map of one finding says."""
+    """Peak and marked cells of the h×w map of one finding."""
     return Pointed(peak(cells), evidence(cells, GRID, GRID) >= REGION)
 
 
@@ -146,7 +146,7 @@ def localisation_study(inputs: ModelAndRunInputs) -> Result:
 def localise(
     model: ModelFile, run: FinishedRun, cached: Cached, boxes: list[Boxed], seed: int
 ) -> Result:
-    """Judge the int8 maps, the float network's and the baseline on the boxes.
+    """Measure the int8 maps, the float network's and the baseline against the boxes.
 
     Args:
         model: the int8 model file.

@@ -1,7 +1,7 @@
-"""What an int8 sigmoid at the end of the graph does to rare labels, beside int8 logits.
+"""The effect of an int8 sigmoid at the end of the graph on rare labels, compared with int8 logits.
 
-A sigmoid is stored in steps of 1/256, so all scores below 1/512 are one value, and the ranking of
-a label that hardly ever scores higher is lost.
+A sigmoid is stored in steps of 1/256, so all scores below 1/512 become one value, and the ranking
+of a label that hardly ever scores higher is lost.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def sigmoid_report(bench: Bench, model: ModelFile) -> Report:
 
 
 def _comparisons(bench: Bench) -> dict[str, Comparison]:
-    """The float network beside the same repaired network with either output."""
+    """The float network compared with the repaired network, with either output."""
     folded, pictures = fold(bench.run.model), bench.pictures
     network = repaired(folded, as_input(pictures))
     flatbuffer, spans = in_int8(network, folded, pictures, bench.span_pictures)

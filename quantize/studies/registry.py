@@ -14,11 +14,13 @@ from quantize.studies.inputs import (
     open_bench,
     open_model,
     open_model_and_folder,
+    open_model_and_reports,
     open_model_and_run,
 )
 from quantize.studies.layers import layers
 from quantize.studies.localisation import localisation_study
 from quantize.studies.outputs import outputs
+from quantize.studies.overall import overall_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
@@ -63,11 +65,11 @@ STUDIES: Final = (
     ),
     Study(
         "outputs", open_bench, outputs,
-        "What an int8 sigmoid output does to rare labels, beside int8 logits.",
+        "What an int8 sigmoid output does to rare labels, compared with int8 logits.",
     ),
     Study(
         "sabotage", open_bench, sabotage,
-        "Convert wrongly on purpose, in many ways: is each caught by what is there to catch it?",
+        "Convert with deliberate faults: is each caught by what is meant to catch it?",
     ),
     Study(
         "runtimes", open_model_and_folder, runtimes_study,
@@ -79,10 +81,14 @@ STUDIES: Final = (
     ),
     Study(
         "localise", open_model_and_run, localisation_study,
-        "Do the maps point where radiologists drew boxes? Beside the float ones and the centre.",
+        "Do the maps point where radiologists drew boxes? With float maps and the centre.",
+    ),
+    Study(
+        "overall", open_model_and_reports, overall_study,
+        "One score of the whole image: the ways to make it of the labels, side by side.",
     ),
     Study(
         "film", open_model, film_study,
-        "How far scores move through a synthetic photograph of the film, rectified and not.",
+        "How much scores change in a synthetic photograph of the film, rectified and not.",
     ),
 )  # fmt: skip

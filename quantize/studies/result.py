@@ -1,4 +1,4 @@
-"""What a measurement found: a table on the terminal, JSON, Markdown, a place in a document."""
+"""The result of a study, as a table on the terminal, as JSON and as Markdown in a document."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Result:
         caption: what was measured, on what.
         header, rows: the table; its first column is text.
         content: the same and more as plain JSON.
-        failure: what went wrong, where the command is to end with the exit code of a gate.
+        failure: one line; the command then ends with the exit code of a gate.
     """
 
     name: str

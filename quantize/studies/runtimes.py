@@ -1,6 +1,6 @@
-"""One model file under this Python's runtime and under another's, an emulated board's too.
+"""One model file with the runtimes of two Pythons, of which one may be an emulated board's.
 
-Both run the device's own `edge-cxr evaluate`; what differs is told in steps of the int8 output.
+Both run the device's own `edge-cxr evaluate`; differences are given in steps of the int8 output.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def evaluated(
 
     Args:
         python: the command that starts it: a path, or an emulator with its options and a path.
-        model: what answers.
+        model: a model file.
         data: a labelled folder.
         limit: only so many images.
-        place: of the report, overwritten; the same command goes on where it was interrupted.
+        place: of the report, overwritten; after an interruption the same command resumes.
 
     Raises:
         ConversionError: it cannot be started or does not end with a report.
@@ -52,7 +52,7 @@ def evaluated(
     arguments += ["--out", str(place.resolve())] + (
         [] if limit is None else ["--limit", str(limit)]
     )
-    home = Path(edge_app.__file__).parents[1]  # where `-m edge_app` finds this very package
+    home = Path(edge_app.__file__).parents[1]  # where `-m edge_app` imports this package
     try:
         ended = subprocess.run(
             [*python, "-m", "edge_app", *arguments], cwd=home, capture_output=True, text=True,

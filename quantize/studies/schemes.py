@@ -142,7 +142,7 @@ def _caption(comparison: Comparison) -> str:
     data, point = content["dataset"], content["operating_points"][content["operating_point"]]
     noise = point["retest"]["noise"]["agreement"]
     return (
-        f"Beside the float network (macro AUROC "
+        f"Compared with the float network (macro AUROC "
         f"{number(content['macro']['auroc']['reference'])}) on {data['images']} {data['split']} "
         f"images of {data['patients']} patients, at the operating point "
         f"'{content['operating_point']}'; paired intervals over patients. One gray level of noise "

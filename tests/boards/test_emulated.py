@@ -24,8 +24,8 @@ MAX_STEPS = 16
 def rows(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     """The matrix, printed as docs/boards.md has it."""
     work = tmp_path_factory.mktemp("matrix")
-    given = Path(os.environ.get("EDGE_CXR_DATA") or DATA)
-    folder, of = verification.images(given, work, max(COUNTS.values()))
+    subset = Path(os.environ.get("EDGE_CXR_DATA") or DATA)
+    folder, of = verification.images(subset, work, max(COUNTS.values()))
     try:
         seen = verification.examine(
             verification.places(), folder.resolve(), cache, work, print, COUNTS

@@ -31,19 +31,21 @@ def answers(
     )
 
 
-def with_logits(given: Evaluated, logits: np.ndarray) -> Evaluated:
+def with_logits(evaluated: Evaluated, logits: np.ndarray) -> Evaluated:
     """The same images, answered otherwise and not retested."""
-    return replace(given, logits=np.asarray(logits, np.float32), retest={})
+    return replace(evaluated, logits=np.asarray(logits, np.float32), retest={})
 
 
-def nearly(given: Evaluated, by: float = 0.01, seed: int = 1) -> Evaluated:
+def nearly(evaluated: Evaluated, by: float = 0.01, seed: int = 1) -> Evaluated:
     """A faithful candidate: logits off by `by`, root mean square."""
     generator = np.random.default_rng(seed)
-    return with_logits(given, given.logits + by * generator.normal(size=given.logits.shape))
+    return with_logits(
+        evaluated, evaluated.logits + by * generator.normal(size=evaluated.logits.shape)
+    )
 
 
 def report(
-    given: Evaluated, thresholds: list[float | None] | None = None, **changes: Any
+    evaluated: Evaluated, thresholds: list[float | None] | None = None, **changes: Any
 ) -> Report:
     """A report without intervals of its own; two operating points, 'balanced' and 'other'."""
     count = len(LABELS)
@@ -61,7 +63,7 @@ def report(
         "operating_point": "balanced",
         "resamples": 0,
     }
-    return build(given, **(facts | changes))
+    return build(evaluated, **(facts | changes))
 
 
 FLOAT = {"name": "m", "format": "float32", "sha256": "2" * 64}

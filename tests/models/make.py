@@ -106,14 +106,14 @@ def make(case: Case) -> Path:
     flatbuffer = converted(case)
     interpreter = Interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
-    (given,) = interpreter.get_input_details()
+    (image,) = interpreter.get_input_details()
     details = {len(d["shape"]): d for d in interpreter.get_output_details()}
     outputs = {{2: "logits", 4: "map"}[rank]: tensor(d) for rank, d in sorted(details.items())}
-    stored = tensor(given)["quantization"]
+    stored = tensor(image)["quantization"]
     to_tensor, answers, inputs = ToTensor(case.spec, stored), {2: [], 4: []}, []
     for picture in pictures()[:GOLDEN]:
         inputs.append(to_tensor(picture)[0])
-        interpreter.set_tensor(given["index"], inputs[-1][np.newaxis])
+        interpreter.set_tensor(image["index"], inputs[-1][np.newaxis])
         interpreter.invoke()
         for rank, detail in details.items():
             answers[rank].append(interpreter.get_tensor(detail["index"])[0])
@@ -129,7 +129,7 @@ def make(case: Case) -> Path:
         "intended_use": "Tests.",
         "labels": case.labels.entries(),
         "head": case.head,
-        "input": {**case.spec.as_dict(), "dtype": tensor(given)["dtype"], "quantization": stored},
+        "input": {**case.spec.as_dict(), "dtype": tensor(image)["dtype"], "quantization": stored},
         "outputs": outputs,
         "calibration": {
             "method": "none",

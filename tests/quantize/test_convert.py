@@ -52,11 +52,11 @@ def test_the_int8_network_answers_like_the_float_one(flatbuffer: bytes) -> None:
     interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     _, outputs = tensors(flatbuffer)
-    (given,) = interpreter.get_input_details()
+    (detail,) = interpreter.get_input_details()
     place = {d["name"]: d["index"] for d in interpreter.get_output_details()}
     for picture in LOW_CONTRAST:
         tensor = (picture ^ 0x80).view(np.int8)[np.newaxis, ..., np.newaxis]
-        interpreter.set_tensor(given["index"], tensor)
+        interpreter.set_tensor(detail["index"], tensor)
         interpreter.invoke()
         expected = model.predict_on_batch(tensor.astype(np.float32) / 128)
         for name, real in zip(("logits", "map"), expected, strict=True):

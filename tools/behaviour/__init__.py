@@ -1,1 +1,1 @@
-"""What every command does, recorded, so that two versions of the package can be held together."""
+"""Recordings of what every command does, to compare two versions of the package."""

@@ -4,8 +4,8 @@
     python -m tools.behaviour compare BEFORE_DIR AFTER_DIR
 
 `record` draws good and broken input files, runs every command on them as `PYTHON -m edge_app …`,
-and writes what came out, one readable text file a case. It imports nothing of the packages it
-watches, so that the same recorder runs against any version of them. `--files DIR` keeps the drawn
+and writes the output, one readable text file a case. It imports nothing of the packages that it
+records, so that the same recorder runs against any version of them. `--files DIR` keeps the drawn
 files there and finds them again: name the same folder for both recordings, then another Pillow or
 pydicom in the driving Python makes no difference. `--pythonpath DIR` records the checkout in DIR
 through an environment that was made for another one.
@@ -37,7 +37,7 @@ from tools.behaviour.settings import AT_ONCE, FINISHED, MODELS, SUBSET
 
 
 def inputs(files: Path) -> str:
-    """What was drawn: recordings of other inputs tell nothing about the program."""
+    """The list of drawn files with digests: recordings of different files cannot be compared."""
     lines = []
     for path in sorted(files.rglob("*")):
         name = os.fsencode(path.relative_to(files)).decode("utf-8", "backslashreplace")
@@ -48,8 +48,8 @@ def inputs(files: Path) -> str:
     return escaped("\n".join(lines)) + "\n"
 
 
-def asked(places: Places, code: str) -> str:
-    """What the recorded interpreter answers to a line of Python, or the reason that it does not."""
+def output_of(places: Places, code: str) -> str:
+    """What a line of Python prints in the recorded interpreter; ends with its error if it fails."""
     done = subprocess.run(
         [str(places.python), "-c", code],
         cwd=places.scratch,
@@ -64,7 +64,7 @@ def asked(places: Places, code: str) -> str:
 
 
 def shipped_models(places: Places) -> dict[str, Path]:
-    """The model files of the watched version, by its own account."""
+    """The model files that the recorded version lists."""
     done = subprocess.run(
         [str(places.python), "-m", "edge_app", "models", "list", "--json"],
         cwd=places.scratch,
@@ -99,7 +99,7 @@ def record(options: argparse.Namespace) -> int:
 
 
 def prepared(options: argparse.Namespace, scratch: Path) -> Places:
-    """With all input files drawn, and the runtimes tried once, so that cases do not meet there."""
+    """The places, with all input files drawn and each runtime tried once before the cases."""
     subset = options.data if (options.data / "images").is_dir() else None
     files = (options.files or scratch / "drawn").resolve()
     pythonpath = options.pythonpath.resolve() if options.pythonpath else None
@@ -107,8 +107,8 @@ def prepared(options: argparse.Namespace, scratch: Path) -> Places:
     python = Path(os.path.abspath(options.python))
     places = Places(python, pythonpath, files, subset and subset.resolve(), scratch)
     (scratch / "home").mkdir()
-    package = asked(places, "import edge_app; print(edge_app.__path__[0])")
-    prefix = asked(places, "import sys; print(sys.prefix)")
+    package = output_of(places, "import edge_app; print(edge_app.__path__[0])")
+    prefix = output_of(places, "import sys; print(sys.prefix)")
     places = Places(
         python, pythonpath, files, places.subset, scratch, str(Path(package).parent), prefix
     )

@@ -74,7 +74,7 @@ SINGLES: Final = (
     *("empty.png", "foreign.txt", "folder.png", "pipe.png", "link-loop.png", "no-such-file.png"),
     *("name\nof two lines.png", "name\x1b[31mred.png", os.fsdecode(b"name\x80\xff.png")),
 )
-"""Of the drawn files: those that are also classified alone, as table and as JSON."""
+"""The drawn files that are also classified one by one, as table and as JSON."""
 
 COMMANDS: Final = (
     *((), ("classify",), ("evaluate",), ("compare",), ("benchmark",), ("doctor",)),
@@ -95,7 +95,7 @@ def help_cases() -> Iterator[Case]:
 
 
 def single_cases(files: Path) -> Iterator[Case]:
-    """Each of `SINGLES` as a person and as a program would have it."""
+    """Each of `SINGLES` as a table and as JSON."""
     for model in MODELS:
         for name in SINGLES:
             if "dicom-" in name and not (files / "files" / name).exists():
@@ -214,23 +214,7 @@ def classify_cases() -> Iterator[Case]:
     )
     yield Case("stdin", tuple(stdin_steps(ask)))
     yield Case("sinks", tuple(sink_steps(ask)))
-    yield Case(
-        "usage-classify",
-        tuple(
-            classify(*each)
-            for each in (
-                *(("-m", "unheard-of", good), ("-m", "", good), ("-m", "no/such.tflite", good)),
-                *(("--runtime", "unheard-of", good), ("--runtime", "tflite", good)),
-                *(("--runtime", "litert", "--json", *ask, good), ("--runtime", "LITERT", good)),
-                *(("--delegate", "unheard-of", good), ("--delegate", "edgetpu", good)),
-                *(("--delegate", "cpu", "--json", *ask, good), ("--delegate", "folder", good)),
-                *(("--delegate", "files/foreign.txt", good), ("--delegate", "no/such.so", good)),
-                *(("--json", "--csv", good), (), ("--workers", "0", good)),
-                *(("--workers", "65", good), ("--threads", "0", good), ("--threads", "65", good)),
-                *(("--threads", "two", good), ("--recursive",), ("--camera", "x")),
-            )
-        ),
-    )
+    yield Case("usage-classify", tuple(classify(*each) for each in misused_options(ask, good)))
     yield Case(
         "threads-by-themselves",
         (
@@ -242,6 +226,21 @@ def classify_cases() -> Iterator[Case]:
         ),
     )
     yield Case("environment", tuple(environment_steps(ask)))
+
+
+def misused_options(ask: tuple[str, ...], good: str) -> tuple[tuple[str, ...], ...]:
+    """Arguments of `classify`, most of them wrong."""
+    return (
+        *(("-m", "unheard-of", good), ("-m", "", good), ("-m", "no/such.tflite", good)),
+        *(("--runtime", "unheard-of", good), ("--runtime", "tflite", good)),
+        *(("--runtime", "litert", "--json", *ask, good), ("--runtime", "LITERT", good)),
+        *(("--delegate", "unheard-of", good), ("--delegate", "edgetpu", good)),
+        *(("--delegate", "cpu", "--json", *ask, good), ("--delegate", "folder", good)),
+        *(("--delegate", "files/foreign.txt", good), ("--delegate", "no/such.so", good)),
+        *(("--json", "--csv", good), (), ("--workers", "0", good)),
+        *(("--workers", "65", good), ("--threads", "0", good), ("--threads", "65", good)),
+        *(("--threads", "two", good), ("--recursive",), ("--camera", "x")),
+    )
 
 
 def stdin_steps(ask: tuple[str, ...]) -> Iterator[Step]:
@@ -264,7 +263,7 @@ def sink_steps(ask: tuple[str, ...]) -> Iterator[Step]:
 
 
 def environment_steps(ask: tuple[str, ...]) -> Iterator[Step]:
-    """The variables that the manual names, set to what helps and what does not."""
+    """The environment variables of the manual, with good and bad values."""
     settings: tuple[tuple[tuple[str, str], ...], ...] = (
         (("XDG_CACHE_HOME", "cold"),),
         (("XDG_CACHE_HOME", "{folder}/cold"),),
@@ -357,6 +356,13 @@ def spoil(name: str, folder: Path) -> None:
 
 
 def evaluate_cases(subset: Path | None) -> Iterator[Case]:
+    yield from _evaluations_by_model()
+    yield from _evaluation_options(("-m", CNN))
+    if subset:
+        yield from _evaluations_of_the_subset()
+
+
+def _evaluations_by_model() -> Iterator[Case]:
     for model in MODELS:
         ask = ("-m", model)
         yield Case(f"evaluate-{model}-clean", (evaluate(*ask, "--json", "clean"),))
@@ -372,7 +378,9 @@ def evaluate_cases(subset: Path | None) -> Iterator[Case]:
             f"evaluate-{model}-retest",
             (evaluate(*ask, "--retest", "--limit", "12", "--json", "clean"),),
         )
-    ask = ("-m", CNN)
+
+
+def _evaluation_options(ask: tuple[str, ...]) -> Iterator[Case]:
     yield Case(
         "evaluate-splits",
         tuple(
@@ -414,20 +422,23 @@ def evaluate_cases(subset: Path | None) -> Iterator[Case]:
             for name in label_files()
         ),
     )
-    if subset:
-        for model in MODELS:
-            yield Case(
-                f"nih-{model}",
-                (
-                    evaluate("-m", model, "nih", "--limit", "60"),
-                    evaluate("-m", model, "nih", "--limit", "40", "--split", "validation"),
-                ),
-            )
-        yield Case("nih-retest", (evaluate(*ask, "nih", "--limit", "20", "--retest", "--json"),))
+
+
+def _evaluations_of_the_subset() -> Iterator[Case]:
+    for model in MODELS:
+        yield Case(
+            f"nih-{model}",
+            (
+                evaluate("-m", model, "nih", "--limit", "60"),
+                evaluate("-m", model, "nih", "--limit", "40", "--split", "validation"),
+            ),
+        )
+    retest = evaluate("-m", CNN, "nih", "--limit", "20", "--retest", "--json")
+    yield Case("nih-retest", (retest,))
 
 
 def again_steps(ask: tuple[str, ...]) -> Iterator[Step]:
-    """Going on with a journal, and refusing one that is of something else."""
+    """Resuming with a journal, and refusing a journal of another evaluation."""
     out = ("clean", "--limit", "20", "--out", "a.json")
     yield evaluate(*ask, *out, before=partial(occupy, "a.json"))
     yield evaluate("-m", LITE, *out)
@@ -512,7 +523,7 @@ def compare_cases() -> Iterator[Case]:
 
 
 def page_steps() -> Iterator[Step]:
-    """Pages where something is in the way, or was before."""
+    """Pages written where a file or folder exists already."""
     pair = ("made/lite.json", "made/cnn.json")
     yield compare(*pair, "--html", "page.html", before=partial(occupy, "page.html"))
     yield compare(*pair, "--html", "page.html", before=partial(make_room, "page.html"))
@@ -585,7 +596,7 @@ def machine_cases() -> Iterator[Case]:
 
 
 def all_cases(files: Path, subset: Path | None) -> list[Case]:
-    """The long ones first, so that none of them is left alone at the end."""
+    """Long cases first, so that none of them runs alone at the end."""
     return [
         *(*machine_cases(), *folder_cases(), *evaluate_cases(subset), *compare_cases()),
         *(*model_cases(files), *classify_cases(), *single_cases(files), *help_cases()),

@@ -92,15 +92,14 @@ def dicom_files() -> Files:
 
 
 def _dicoms() -> Files:
-    encapsulate = importlib.import_module("pydicom.encaps").encapsulate
+    return {**_encodings(), **_grays(), **_compressed(), **_refused()}
+
+
+def _encodings() -> Files:
+    """Depths, signs, byte orders and both photometric interpretations."""
     picture = chest(200, 256)
     twelve, sixteen = deep(picture, 12), deep(picture, 16)
     signed = (twelve.astype(int) - 2048).astype(np.int16)
-    frame = saved(picture, "JPEG", quality=90)
-    wavelets = saved(picture, "JPEG2000", no_jp2=True)
-    full: dict[str, Any] = {"WindowCenter": 2048, "WindowWidth": 4096}
-    ramp, negative = list(range(4096)), list(range(4095, -1, -1))
-    jpeg = partial(dicom, picture, 8, JPEG_8)
     of_twelve = partial(dicom, twelve, 12)
     return {
         "8": dicom(picture, 8),
@@ -113,6 +112,17 @@ def _dicoms() -> Files:
         "big-endian": dicom(twelve, 12, BIG),
         "signed-12": dicom(signed, 12),
         "signed-8": dicom((picture.astype(int) - 128).astype(np.int8), 8),
+    }
+
+
+def _grays() -> Files:
+    """Windows, rescaling and look-up tables."""
+    picture = chest(200, 256)
+    twelve = deep(picture, 12)
+    of_twelve = partial(dicom, twelve, 12)
+    full: dict[str, Any] = {"WindowCenter": 2048, "WindowWidth": 4096}
+    ramp, negative = list(range(4096)), list(range(4095, -1, -1))
+    return {
         "window": of_twelve(**full),
         "window-narrow": of_twelve(WindowCenter=1800, WindowWidth=900),
         "window-exact": of_twelve(
@@ -130,7 +140,18 @@ def _dicoms() -> Files:
         "voi-lut-short": of_twelve(VOILUTSequence=[lut([0, 4096], 0, 12)]),
         "modality-lut": dicom(4095 - twelve, 12, ModalityLUTSequence=[lut(negative, 0, 12)]),
         "faint": dicom(picture.astype(np.uint16) + 3000, 14),
-        "rle": dicom_rle(twelve, 12),
+    }
+
+
+def _compressed() -> Files:
+    """Pixel data of other transfer syntaxes, whole and cut off."""
+    encapsulate = importlib.import_module("pydicom.encaps").encapsulate
+    picture = chest(200, 256)
+    frame = saved(picture, "JPEG", quality=90)
+    wavelets = saved(picture, "JPEG2000", no_jp2=True)
+    jpeg = partial(dicom, picture, 8, JPEG_8)
+    return {
+        "rle": dicom_rle(deep(picture, 12), 12),
         "rle-8": dicom_rle(picture, 8),
         "jpeg": jpeg(PixelData=encapsulate([frame])),
         "jpeg-fragments": jpeg(PixelData=encapsulate([frame], fragments_per_frame=5)),
@@ -142,6 +163,15 @@ def _dicoms() -> Files:
         "jpeg2000-half": dicom(
             picture, 8, JPEG_2000, PixelData=encapsulate([wavelets[: len(wavelets) // 2]])
         ),
+    }
+
+
+def _refused() -> Files:
+    """Other modalities and objects, and headers that contradict the pixel data."""
+    picture = chest(200, 256)
+    twelve = deep(picture, 12)
+    of_twelve = partial(dicom, twelve, 12)
+    return {
         "frames-3": dicom(
             picture, 8, NumberOfFrames=3, PixelData=np.stack([picture] * 3).tobytes()
         ),

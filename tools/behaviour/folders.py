@@ -77,7 +77,7 @@ def resaved(radiographs: Sequence[Path]) -> Files:
 
 
 def write_small_folder(folder: Path) -> None:
-    """A folder with subfolders, hidden files, good and bad ones: quick to go through."""
+    """A small folder with subfolders, hidden files, good and broken pictures."""
     write_all(
         folder,
         {
@@ -215,7 +215,7 @@ def label_files() -> Files:
 
 
 def write_tables(folder: Path) -> None:
-    """ChestMNIST's archive and a CSV of pixels: what the workstation reads besides folders."""
+    """A ChestMNIST archive and a CSV of pixels, which the workstation reads as well as folders."""
     random = np.random.default_rng(17)
     pictures = np.stack([another_chest(300 + index, 28) for index in range(12)])
     arrays = {
@@ -278,7 +278,7 @@ def write_models(folder: Path, shipped: Mapping[str, Path]) -> None:
 
 
 def rebuilt_models(data: bytes, start: int, manifest: dict[str, Any]) -> Files:
-    """Copies whose archive is sound and whose manifest or members are not."""
+    """Copies with a sound archive and a wrong manifest or member."""
 
     def rebuilt(change: Callable[[dict[str, bytes]], None]) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -344,7 +344,7 @@ def write_reports(folder: Path) -> None:
 
 
 def break_reports(made: Path) -> None:
-    """Beside the reports that the watched version has just written: broken copies of one."""
+    """Broken copies of a report that the recorded version has just written."""
     report, scores = made / "lite.json", made / "lite.npz"
     if not (report.is_file() and scores.is_file()):
         return

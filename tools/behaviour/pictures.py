@@ -152,6 +152,11 @@ Files = dict[str, bytes]
 
 
 def png_files() -> Files:
+    return {**_sound_pngs(), **_strange_pngs()}
+
+
+def _sound_pngs() -> Files:
+    """Every depth and colour type, palettes, transparency, orientation."""
     picture, two_bytes = chest(), deep(chest(), 16)
     gray = Image.fromarray(picture)
     rgb, colour = gray.convert("RGB"), tinted(picture)
@@ -164,13 +169,8 @@ def png_files() -> Files:
     reversed_palette = Image.fromarray(255 - picture).convert("P")
     reversed_palette.putpalette([255 - index // 3 for index in range(768)])
     plain_palette = gray.convert("P")
-    plain = saved(gray, "PNG")
-    place = plain.index(b"IDAT")
-    rows = b"".join(b"\0" + row.tobytes() for row in picture)
-    packed, size = zlib.compress(rows), (256, 256)
-    wrong_filter = zlib.compress(b"\7" + rows[1:])
     return {
-        "png-gray8.png": plain,
+        "png-gray8.png": saved(gray, "PNG"),
         "png-gray8-1024.png": saved(chest(1024, 1024), "PNG"),
         "png-gray16.png": saved(two_bytes, "PNG"),
         "png-gray16-of-12.png": png(deep(picture, 12)),
@@ -199,6 +199,18 @@ def png_files() -> Files:
         "png-animated.png": saved(rgb, "PNG", save_all=True, append_images=[colour]),
         "png-exif-6.png": saved(gray.rotate(90, expand=True), "PNG", exif=exif(6)),
         "png-exif-9.png": saved(gray, "PNG", exif=exif(9)),
+    }
+
+
+def _strange_pngs() -> Files:
+    """Odd or damaged metadata, and pixel data that is not what the header says."""
+    picture, size = chest(), (256, 256)
+    gray = Image.fromarray(picture)
+    plain = saved(gray, "PNG")
+    place = plain.index(b"IDAT")
+    rows = b"".join(b"\0" + row.tobytes() for row in picture)
+    packed, wrong_filter = zlib.compress(rows), zlib.compress(b"\7" + rows[1:])
+    return {
         "png-exif-broken.png": saved(gray, "PNG", exif=b"Exif\0\0no such thing"),
         "png-exif-cut.png": saved(gray, "PNG", exif=b"Exif\0\0II*\0\xff"),
         "png-gamma.png": png(picture, before=chunk(b"gAMA", struct.pack(">I", 100_000))),

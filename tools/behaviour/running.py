@@ -1,4 +1,4 @@
-"""One case run, and what came of it as text."""
+"""Run one case; its output as text."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Places:
         return found | dict(more)
 
     def links(self) -> Iterator[tuple[str, Path]]:
-        """What a case's folder has, by names that say nothing of this machine."""
+        """Links in a case's folder, whose names do not depend on this machine."""
         for path in sorted(self.files.iterdir()):
             if path.is_dir():
                 yield path.name, path
@@ -89,14 +89,14 @@ def normalised(text: str, places: Places) -> str:
 
 
 def escaped(text: str) -> str:
-    """Control characters in a form that can be read, and that no editor changes."""
+    """Control characters as readable escapes, which no editor changes."""
     return "".join(
         c if c == "\n" or c.isprintable() or c in "\u00a0" else ascii(c)[1:-1] for c in text
     )
 
 
 def run_case(case: Case, places: Places) -> str:
-    """Everything a case showed, as text."""
+    """All output of a case, as text."""
     folder = places.scratch / "cases" / case.name
     folder.mkdir(parents=True)
     for name, target in places.links():
@@ -197,7 +197,7 @@ def structure(text: str) -> str:
     except ValueError:
         return text
     paths = dict.fromkeys(_paths(content, "$"))
-    paths.pop("$.warnings[]: str", None)  # of a busy machine: now there, now not
+    paths.pop("$.warnings[]: str", None)  # present on a busy machine only
     return "\n".join(paths) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What the recorder knows of the package and of what may vary between two runs."""
+"""What the recorder knows of the package, and what it replaces because it varies between runs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ AT_ONCE: Final = 2
 """Cases that run side by side."""
 
 SECONDS: Final = 300
-"""After so long a command is ended, and its case says so."""
+"""Time limit of a command; its case records that it was ended."""
 
 FINISHED: Final = "drawn"
-"""Stands in a folder of drawn files that is complete."""
+"""The file that marks a complete folder of drawn files."""
 
 NORMALISED: Final[tuple[tuple[str, str, str], ...]] = (
     (

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,19 @@ def scores(answer: dict[str, object]) -> list[tuple[str, float]]:
     return [(row["label"], row["score"]) for row in answer["findings"]]  # type: ignore[index,attr-defined]
 
 
-def test_the_table_shows_every_label_its_threshold_and_the_disclaimer(
+def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     run: Run, picture: Path
 ) -> None:
     done = run("classify", picture)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert all(label in done.stdout for label in LABELS)
+    lines = done.stdout.splitlines()
+    assert lines[1].startswith(("  flagged: ", "  not flagged: "))
+    rows = lines[3:17]
+    assert sorted(row.split()[0] for row in rows) == sorted(set(LABELS) - {"No Finding"})
+    probabilities = [float(row[22:].split(" %")[0].replace("<", "")) for row in rows]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert "1 in 10 normal validation images is flagged" in lines[-2]
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG)" in done.stdout
 
@@ -44,14 +51,22 @@ def test_json_of_one_image_holds_what_a_result_needs_to_be_trusted(
     assert [label for label, _ in scores(answer)] == list(LABELS)
     assert answer["model"] == {"name": model.name, "sha256": model.sha256, "dtype": "int8"}
     assert answer["preprocessing"]["height"] == 28
-    assert answer["operating_point"] == "balanced"
+    assert answer["operating_point"] == "one-in-ten"
+    assert answer["label_operating_point"] == "balanced"
     assert answer["runtime"]["delegate"] == "cpu"
     assert answer["disclaimer"] == DISCLAIMER
-    for row in answer["findings"]:
-        assert 0 <= row["score"] <= 1
-        assert row["above"] == (
-            None if row["threshold"] is None else row["score"] >= row["threshold"]
-        )
+    overall = answer["overall"]
+    assert overall["flagged"] is (overall["probability"] >= overall["threshold"])
+    assert 0 <= overall["percentile"] <= 1
+    findings = sorted(
+        (row for row in answer["findings"] if row["kind"] == "finding"), key=lambda r: r["rank"]
+    )
+    assert [row["rank"] for row in findings] == list(range(1, 15))
+    for row, following in pairwise(findings):
+        assert 0 <= following["probability"] <= row["probability"] <= 1
+        assert row["probability"] == row["score"]
+        assert 0 <= row["percentile"] <= 1
+        assert 0 < row["prevalence"] < 1
 
 
 def test_many_images_are_json_lines_in_the_order_given(
@@ -114,11 +129,38 @@ def test_top_keeps_the_first_labels_only(run: Run, picture: Path) -> None:
     assert len(json.loads(run("classify", "--json", "--top", 3, picture).stdout)["findings"]) == 3
 
 
-def test_operating_points_change_thresholds_and_not_scores(run: Run, picture: Path) -> None:
+def test_image_level_points_change_what_is_flagged_and_not_scores(run: Run, picture: Path) -> None:
+    names = ("one-in-ten", "one-in-four", "screening")
+    answers = [
+        json.loads(run("classify", "--json", "--operating-point", name, picture).stdout)
+        for name in names
+    ]
+    assert scores(answers[0]) == scores(answers[1]) == scores(answers[2])
+    assert tuple(answer["operating_point"] for answer in answers) == names
+    thresholds = [answer["overall"]["threshold"] for answer in answers]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert {answer["label_operating_point"] for answer in answers} == {"balanced"}
+
+
+def test_an_unknown_point_is_told_beside_those_that_there_are(run: Run, picture: Path) -> None:
+    done = run("classify", "--operating-point", "none", picture)
+    assert done.returncode == 2
+    assert "one-in-ten, one-in-four, screening, per-label:balanced" in done.stderr
+
+
+def test_points_that_decide_by_label_are_still_there(run: Run, picture: Path) -> None:
     answers = [
         json.loads(run("classify", "--json", "--operating-point", point, picture).stdout)
-        for point in ("screening", "rule-in")
+        for point in ("per-label:screening", "rule-in")
     ]
+    for answer in answers:
+        assert answer["overall"]["flagged"] is None
+        for row in answer["findings"]:
+            if row["kind"] == "finding":
+                at = row["threshold"]
+                assert row["above"] == (None if at is None else row["score"] >= at)
+    table = run("classify", "--operating-point", "balanced", picture).stdout
+    assert "threshold" in table.splitlines()[2]
     assert scores(answers[0]) == scores(answers[1])
     thresholds = [[row["threshold"] for row in answer["findings"]] for answer in answers]
     pairs = [(low, high) for low, high in zip(*thresholds, strict=True) if low is not None]

@@ -33,13 +33,15 @@ def width(metric: dict[str, Any]) -> float:
 def binormal(seed: int, count: int, separations: tuple[float, float], correlation: float) -> Any:
     """Two raters of the same images with normal scores: AUROC = Φ(separation / √2) each."""
     generator = np.random.default_rng(seed)
-    given = answers(count, count, seed, share=0.5)
-    shared, *own = generator.normal(size=(3, *given.logits.shape))
+    evaluated = answers(count, count, seed, share=0.5)
+    shared, *own = generator.normal(size=(3, *evaluated.logits.shape))
     one, other = (
-        math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * part + away * given.targets
+        math.sqrt(correlation) * shared
+        + math.sqrt(1 - correlation) * part
+        + away * evaluated.targets
         for part, away in zip(own, separations, strict=True)
     )
-    return with_logits(given, one), with_logits(given, other)
+    return with_logits(evaluated, one), with_logits(evaluated, other)
 
 
 def test_intervals_cover_a_known_difference_and_are_as_wide_as_its_spread() -> None:
@@ -61,18 +63,21 @@ def test_intervals_cover_a_known_difference_and_are_as_wide_as_its_spread() -> N
 
 
 def test_intervals_are_paired() -> None:
-    given = answers()
-    candidate = nearly(given, 0.05)
-    paired = width(compared(given, candidate, 300).content["labels"][0]["auroc"])
-    truth, weights = given.targets[:, 0].astype(bool), patient_weights(given.patients, 300, 0)
-    ends = [interval(auroc(truth, x.logits[:, 0], weights)) for x in (given, candidate)]
+    evaluated = answers()
+    candidate = nearly(evaluated, 0.05)
+    paired = width(compared(evaluated, candidate, 300).content["labels"][0]["auroc"])
+    truth, weights = (
+        evaluated.targets[:, 0].astype(bool),
+        patient_weights(evaluated.patients, 300, 0),
+    )
+    ends = [interval(auroc(truth, x.logits[:, 0], weights)) for x in (evaluated, candidate)]
     unpaired = math.hypot(*(high - low for low, high in ends))
     assert paired < unpaired / 5
 
 
 def test_copies_of_a_patients_images_do_not_narrow_an_interval() -> None:
-    given = answers(120, 40)
-    candidate = nearly(given, 0.3)
+    evaluated = answers(120, 40)
+    candidate = nearly(evaluated, 0.3)
 
     def copied(once: Evaluated) -> Evaluated:
         names = [f"{image}-{copy}" for image in once.images for copy in range(8)]
@@ -82,15 +87,15 @@ def test_copies_of_a_patients_images_do_not_narrow_an_interval() -> None:
         }
         return Evaluated(np.array(names), **rest)
 
-    single = compared(given, candidate, 200).content
-    repeated = compared(copied(given), copied(candidate), 200).content
+    single = compared(evaluated, candidate, 200).content
+    repeated = compared(copied(evaluated), copied(candidate), 200).content
     for one, many in zip(single["labels"], repeated["labels"], strict=True):
         assert width(many["auroc"]) == pytest.approx(width(one["auroc"]), abs=1e-5)
 
 
 def test_a_model_compared_with_itself_differs_in_nothing() -> None:
-    given = answers()
-    content = compared(given, given).content
+    evaluated = answers()
+    content = compared(evaluated, evaluated).content
     for metric in METRICS:
         nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
         assert content["macro"][metric]["difference"] == nothing
@@ -102,8 +107,8 @@ def test_a_model_compared_with_itself_differs_in_nothing() -> None:
 
 
 def test_the_macro_is_the_mean_over_findings_of_what_the_labels_say() -> None:
-    given = answers()
-    content = compared(given, nearly(given, 0.5)).content
+    evaluated = answers()
+    content = compared(evaluated, nearly(evaluated, 0.5)).content
     for metric in METRICS:
         values = [content["labels"][k][metric]["difference"]["value"] for k in FINDINGS]
         found = content["macro"][metric]["difference"]["value"]
@@ -114,14 +119,14 @@ def test_the_macro_is_the_mean_over_findings_of_what_the_labels_say() -> None:
 
 
 def test_decisions_are_counted_by_hand() -> None:
-    given = answers(10, 5)
+    evaluated = answers(10, 5)
     low, high = -3.0, 3.0
     one = np.full((10, 15), low)
     other = one.copy()
     one[:5, 0] = high  # five yes, of which the candidate keeps three and adds one
     other[:3, 0] = other[9, 0] = high
-    reference = replace(with_logits(given, one), retest={"noise": other.astype(np.float32)})
-    content = compared(reference, with_logits(given, other)).content
+    reference = replace(with_logits(evaluated, one), retest={"noise": other.astype(np.float32)})
+    content = compared(reference, with_logits(evaluated, other)).content
     point = content["operating_points"]["balanced"]
     first = point["labels"][0]
     assert first["agreement"] == 0.7
@@ -141,23 +146,23 @@ def test_decisions_are_counted_by_hand() -> None:
 
 
 def test_each_report_decides_by_its_own_calibration_and_thresholds() -> None:
-    given = answers()
+    evaluated = answers()
     half = {"slope": [0.5] * 15, "intercept": [0.0] * 15}
     sides = {"sensitivity": [0.5] * 15, "specificity": [0.5] * 15}
     threshold = 1 / (1 + math.exp(-0.5 * math.log(0.4 / 0.6)))
     points = {"balanced": {"thresholds": [threshold] * 15, **sides}}
-    candidate = report(given, calibration=half, operating_points=points)
-    content = compare(report(given, model=FLOAT), candidate, 100).content
+    candidate = report(evaluated, calibration=half, operating_points=points)
+    content = compare(report(evaluated, model=FLOAT), candidate, 100).content
     assert list(content["operating_points"]) == ["balanced"]  # the candidate has no other
     assert content["operating_points"]["balanced"]["agreement"]["value"] == 1
     assert content["macro"]["calibration_error"]["difference"]["value"] != 0
 
 
 def test_a_lost_threshold_is_a_difference() -> None:
-    given = answers()
+    evaluated = answers()
     lost: list[float | None] = [None, None] + [0.4] * 13
     kept: list[float | None] = [None] + [0.4] * 14
-    content = compare(report(given, kept, model=FLOAT), report(given, lost), 100).content
+    content = compare(report(evaluated, kept, model=FLOAT), report(evaluated, lost), 100).content
     point = content["operating_points"]["balanced"]
     assert [row["label"] for row in point["labels"]] == list(
         LABELS[1:]
@@ -169,13 +174,13 @@ def test_a_lost_threshold_is_a_difference() -> None:
 
 
 def test_largest_changes_name_image_label_and_both_decisions() -> None:
-    given = answers()
-    logits = given.logits.copy()
+    evaluated = answers()
+    logits = evaluated.logits.copy()
     logits[7, 3], logits[9, 4] = -6, 6
-    given = with_logits(given, logits)
+    evaluated = with_logits(evaluated, logits)
     moved = logits.copy()
     moved[7, 3], moved[9, 4] = 6, 0
-    first, second = compared(given, with_logits(given, moved)).content["largest_changes"]
+    first, second = compared(evaluated, with_logits(evaluated, moved)).content["largest_changes"]
     assert (first["image"], first["label"]) == ("00007.png", LABELS[3])
     assert (first["reference"]["above"], first["candidate"]["above"]) == (False, True)
     assert first["change"] == pytest.approx(0.995055, abs=1e-5)
@@ -183,10 +188,10 @@ def test_largest_changes_name_image_label_and_both_decisions() -> None:
 
 
 def test_resolution_is_counted_by_hand() -> None:
-    given = answers(4, 4)
-    coarse = given.logits.copy()
+    evaluated = answers(4, 4)
+    coarse = evaluated.logits.copy()
     coarse[:, 0] = [-1, -1, 0, 2]
-    found = compared(given, with_logits(given, coarse)).content["labels"][0]["resolution"]
+    found = compared(evaluated, with_logits(evaluated, coarse)).content["labels"][0]["resolution"]
     assert found["reference"]["tied"] == 0
     assert found["candidate"] == {
         "distinct": 3,
@@ -198,10 +203,10 @@ def test_resolution_is_counted_by_hand() -> None:
 
 
 def test_swapped_labels_are_told_by_whom_they_follow() -> None:
-    given = answers()
-    swapped = given.logits.copy()
+    evaluated = answers()
+    swapped = evaluated.logits.copy()
     swapped[:, [2, 5]] = swapped[:, [5, 2]]
-    labels = compared(given, with_logits(given, swapped)).content["labels"]
+    labels = compared(evaluated, with_logits(evaluated, swapped)).content["labels"]
     follows = {row["label"]: row["logits"]["follows"] for row in labels}
     changed = {label: other for label, other in follows.items() if label != other}
     assert changed == {LABELS[2]: LABELS[5], LABELS[5]: LABELS[2]}
@@ -210,15 +215,15 @@ def test_swapped_labels_are_told_by_whom_they_follow() -> None:
 # --- what cannot be computed ------------------------------------------------------------------
 
 
-def without_positives(given: Evaluated, label: str) -> Evaluated:
-    targets = given.targets.copy()
+def without_positives(evaluated: Evaluated, label: str) -> Evaluated:
+    targets = evaluated.targets.copy()
     targets[:, LABELS.index(label)] = 0
-    return replace(given, targets=targets)
+    return replace(evaluated, targets=targets)
 
 
 def test_a_label_without_positives_is_null_and_leaves_the_macro_alone() -> None:
-    given = without_positives(answers(), "Hernia")
-    content = compared(given, nearly(given)).content
+    evaluated = without_positives(answers(), "Hernia")
+    content = compared(evaluated, nearly(evaluated)).content
     hernia = row(content, "Hernia")
     nothing = {"value": None, "low": None, "high": None}
     for metric in ("auroc", "average_precision", "sensitivity"):
@@ -232,8 +237,8 @@ def test_a_label_without_positives_is_null_and_leaves_the_macro_alone() -> None:
 
 
 def test_one_patient_gives_differences_without_intervals() -> None:
-    given = answers(patients=1)
-    content = compared(given, nearly(given)).content
+    evaluated = answers(patients=1)
+    content = compared(evaluated, nearly(evaluated)).content
     assert content["bootstrap"]["resamples"] == 0
     assert content["macro"]["auroc"]["difference"]["value"] is not None
     assert content["macro"]["auroc"]["difference"]["low"] is None
@@ -242,10 +247,10 @@ def test_one_patient_gives_differences_without_intervals() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_logits_that_are_no_number_make_their_label_null_and_agree_with_nothing(bad: float) -> None:
-    given = answers()
-    logits = given.logits.copy()
+    evaluated = answers()
+    logits = evaluated.logits.copy()
     logits[:, 0] = bad
-    content = compared(given, with_logits(given, logits)).content
+    content = compared(evaluated, with_logits(evaluated, logits)).content
     assert content["labels"][0]["auroc"]["candidate"] is None
     assert content["labels"][0]["resolution"]["candidate"]["non_finite"] == 200
     assert content["labels"][1]["auroc"]["difference"]["value"] == 0
@@ -257,8 +262,8 @@ def test_logits_that_are_no_number_make_their_label_null_and_agree_with_nothing(
 
 
 def test_a_single_image_is_compared() -> None:
-    given = answers(1, 1)
-    content = compared(given, nearly(given)).content
+    evaluated = answers(1, 1)
+    content = compared(evaluated, nearly(evaluated)).content
     assert content["labels"][0]["auroc"]["difference"]["value"] is None
     assert content["labels"][0]["resolution"]["candidate"]["tied"] is None
 
@@ -266,41 +271,43 @@ def test_a_single_image_is_compared() -> None:
 # --- what is comparable -----------------------------------------------------------------------
 
 
-def shuffled(given: Evaluated) -> Evaluated:
-    order = np.random.default_rng(5).permutation(len(given.images))
+def shuffled(evaluated: Evaluated) -> Evaluated:
+    order = np.random.default_rng(5).permutation(len(evaluated.images))
     arrays = {
-        key: getattr(given, key)[order] for key in ("images", "patients", "targets", "logits")
+        key: getattr(evaluated, key)[order] for key in ("images", "patients", "targets", "logits")
     }
     return Evaluated(**arrays)
 
 
 def test_images_are_matched_by_name() -> None:
-    given = answers()
-    candidate = nearly(given)
-    assert compared(given, shuffled(candidate)).content == compared(given, candidate).content
+    evaluated = answers()
+    candidate = nearly(evaluated)
+    assert (
+        compared(evaluated, shuffled(candidate)).content == compared(evaluated, candidate).content
+    )
 
 
-def fewer(given: Evaluated) -> Evaluated:
+def fewer(evaluated: Evaluated) -> Evaluated:
     keys = ("images", "patients", "targets", "logits")
-    return Evaluated(**{key: getattr(given, key)[:-40] for key in keys})
+    return Evaluated(**{key: getattr(evaluated, key)[:-40] for key in keys})
 
 
-def renamed(given: Evaluated) -> Evaluated:
-    images = given.images.copy()
+def renamed(evaluated: Evaluated) -> Evaluated:
+    images = evaluated.images.copy()
     images[3] = "other.png"
-    return replace(given, images=images)
+    return replace(evaluated, images=images)
 
 
-def relabelled(given: Evaluated) -> Evaluated:
-    targets = given.targets.copy()
+def relabelled(evaluated: Evaluated) -> Evaluated:
+    targets = evaluated.targets.copy()
     targets[5, 2] ^= 1
-    return replace(given, targets=targets)
+    return replace(evaluated, targets=targets)
 
 
-def other_patient(given: Evaluated) -> Evaluated:
-    patients = given.patients.copy()
+def other_patient(evaluated: Evaluated) -> Evaluated:
+    patients = evaluated.patients.copy()
     patients[5] = "p0"
-    return replace(given, patients=patients)
+    return replace(evaluated, patients=patients)
 
 
 @pytest.mark.parametrize(
@@ -313,8 +320,8 @@ def other_patient(given: Evaluated) -> Evaluated:
     ],
 )
 def test_other_images_labels_or_patients_are_refused(change: Any, words: str) -> None:
-    given = answers()
-    for pair in ((given, change(given)), (change(given), given)):
+    evaluated = answers()
+    for pair in ((evaluated, change(evaluated)), (change(evaluated), evaluated)):
         with pytest.raises(ReportError) as caught:
             compared(*pair)
         assert words in str(caught.value)
@@ -322,10 +329,10 @@ def test_other_images_labels_or_patients_are_refused(change: Any, words: str) ->
 
 
 def test_other_data_is_refused_by_its_digest() -> None:
-    given = answers()
-    other = report(given, dataset={"name": "d", "split": "test", "digest": "9" * 64})
+    evaluated = answers()
+    other = report(evaluated, dataset={"name": "d", "split": "test", "digest": "9" * 64})
     with pytest.raises(ReportError, match=r"different data .*111111111111 and 999999999999"):
-        compare(report(given), other)
+        compare(report(evaluated), other)
 
 
 def without(key: str) -> Any:
@@ -367,8 +374,8 @@ def changed(*path: Any, to: Any) -> Any:
     ],
 )
 def test_a_damaged_report_is_refused_in_one_line(change: Any) -> None:
-    given = answers()
-    good, bad = report(given), report(given)
+    evaluated = answers()
+    good, bad = report(evaluated), report(evaluated)
     change(bad.content)
     with pytest.raises(ReportError, match="the reference is damaged") as caught:
         compare(bad, good)
@@ -378,48 +385,48 @@ def test_a_damaged_report_is_refused_in_one_line(change: Any) -> None:
 
 
 def test_absurd_facts_are_borne() -> None:
-    given = answers()
-    absurd = report(given)
+    evaluated = answers()
+    absurd = report(evaluated)
     nested: list[Any] = []
     for _ in range(900):
         nested = [nested]
     absurd.content["runtime"] |= {"name": nested, "version": {"a": math.inf}, "delegate": 10**400}
     absurd.content["calibration"] = {"slope": [1e308] * 15, "intercept": [-1e308] * 15}
     absurd.content["operating_points"]["balanced"][0]["threshold"] = 1e308
-    content = compare(report(given), absurd, 100).content
+    content = compare(report(evaluated), absurd, 100).content
     assert content["candidate"]["runtime"]["version"] == {"a": None}
     json.dumps(content, allow_nan=False)
 
 
 def test_an_image_that_is_there_twice_is_refused() -> None:
-    given = answers()
-    images = given.images.copy()
+    evaluated = answers()
+    images = evaluated.images.copy()
     images[1] = images[0]
-    twice = replace(given, images=images)
+    twice = replace(evaluated, images=images)
     with pytest.raises(ReportError, match="has an image twice"):
         compared(twice, twice)
 
 
 def test_without_a_common_default_operating_point_nothing_is_decided_alike() -> None:
-    given = answers()
-    points = report(given).content["operating_points"]
-    candidate = report(given)
+    evaluated = answers()
+    points = report(evaluated).content["operating_points"]
+    candidate = report(evaluated)
     candidate.content["operating_points"] = {"other": points["other"]}
     candidate.content["operating_point"] = "other"
     with pytest.raises(ReportError, match="no operating point 'balanced'"):
-        compare(report(given), candidate)
+        compare(report(evaluated), candidate)
 
 
 def test_what_may_surprise_is_noted() -> None:
-    given = answers()
-    same = compare(report(given), report(given), 100).content["notes"]
+    evaluated = answers()
+    same = compare(report(evaluated), report(evaluated), 100).content["notes"]
     assert any("same model file" in note for note in same)
-    assert compared(given, given).content["notes"] == []
+    assert compared(evaluated, evaluated).content["notes"] == []
 
 
 def test_the_keys_are_those_that_are_documented() -> None:
-    given = answers()
-    content = compared(given, nearly(given)).content
+    evaluated = answers()
+    content = compared(evaluated, nearly(evaluated)).content
     assert list(content) == [
         *("kind", "schema_version", "edge_cxr", "disclaimer", "reference", "candidate"),
         *("dataset", "bootstrap", "notes", "operating_point", "labels", "macro", "logits"),

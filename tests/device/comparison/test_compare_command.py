@@ -56,16 +56,16 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def faithful() -> Comparison:
-    given = answers()
-    return compared(given, nearly(given))
+    evaluated = answers()
+    return compared(evaluated, nearly(evaluated))
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
     """Reports on disk of a float network and a faithful int8 one."""
-    given = answers()
-    reports.write(report(given, model=FLOAT), tmp_path / "float.json")
-    reports.write(report(nearly(given)), tmp_path / "int8.json")
+    evaluated = answers()
+    reports.write(report(evaluated, model=FLOAT), tmp_path / "float.json")
+    reports.write(report(nearly(evaluated)), tmp_path / "int8.json")
     return tmp_path / "float.json", tmp_path / "int8.json"
 
 
@@ -107,10 +107,10 @@ def test_the_page_says_the_verdict_before_anything_else(faithful: Comparison) ->
 
 def test_what_a_report_says_is_text_and_never_markup() -> None:
     evil = '<script>alert("1")</script>&\x1b[31m\ud800'
-    given = answers()
+    evaluated = answers()
     names = np.array([f"{evil}{i}" for i in range(200)])
-    given = replace(given, images=names)
-    points = report(given).content["operating_points"]
+    evaluated = replace(evaluated, images=names)
+    points = report(evaluated).content["operating_points"]
     sides = {"sensitivity": [0.5] * 15, "specificity": [0.5] * 15}
     facts = {
         "dataset": {"name": evil, "split": evil, "digest": evil},
@@ -119,8 +119,8 @@ def test_what_a_report_says_is_text_and_never_markup() -> None:
         "operating_point": evil,
     }
     sides_ = (
-        report(given, model={**FLOAT, "name": evil}, **facts),
-        report(nearly(given), model={"name": f"{evil}!", "format": evil}, **facts),
+        report(evaluated, model={**FLOAT, "name": evil}, **facts),
+        report(nearly(evaluated), model={"name": f"{evil}!", "format": evil}, **facts),
     )
     bad = compare(*sides_, 100)
     text = page(bad, judge(bad))
@@ -133,16 +133,18 @@ def test_what_a_report_says_is_text_and_never_markup() -> None:
 
 def test_the_page_of_hard_cases_is_whole(tmp_path: Path) -> None:
     """No positives, no thresholds, one patient, a constant output, one image."""
-    given = answers(patients=1)
-    targets = given.targets.copy()
+    evaluated = answers(patients=1)
+    targets = evaluated.targets.copy()
     targets[:, 4], targets[:, 5] = 0, 1
-    given = replace(given, targets=targets)
-    logits = given.logits.copy()
+    evaluated = replace(evaluated, targets=targets)
+    logits = evaluated.logits.copy()
     logits[:, 6] = 3
-    candidate = with_logits(given, logits)
+    candidate = with_logits(evaluated, logits)
     none: list[float | None] = [None] * 15
     for thresholds in (none, [None, *none[1:14], 0.5]):
-        hard = compare(report(given, thresholds, model=FLOAT), report(candidate, thresholds), 100)
+        hard = compare(
+            report(evaluated, thresholds, model=FLOAT), report(candidate, thresholds), 100
+        )
         assert "not computable" in Page(page(hard, judge(hard))).text
     one = answers(1, 1)
     single = compared(one, nearly(one))
@@ -150,11 +152,11 @@ def test_the_page_of_hard_cases_is_whole(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_where_logits_are_no_numbers() -> None:
-    given = answers()
-    logits = given.logits.copy()
+    evaluated = answers()
+    logits = evaluated.logits.copy()
     logits[:, 2] = np.nan
     logits[5, 3] = np.inf
-    bad = compared(given, with_logits(given, logits))
+    bad = compared(evaluated, with_logits(evaluated, logits))
     found = Page(page(bad, judge(bad)))
     assert "logits that are no finite number" in found.text
     assert not any(word in ("nan", "inf") for word in found.text.lower().split())
@@ -251,9 +253,9 @@ def test_a_comparison_is_no_report(run: Run, pair: tuple[Path, Path], tmp_path: 
 
 
 def test_reports_of_fewer_images_are_refused(run: Run, pair: tuple[Path, Path]) -> None:
-    given = answers()
+    evaluated = answers()
     keys = ("images", "patients", "targets", "logits")
-    half = Evaluated(**{key: getattr(given, key)[:100] for key in keys})
+    half = Evaluated(**{key: getattr(evaluated, key)[:100] for key in keys})
     reports.write(report(half, model=FLOAT), pair[0])
     done = run("compare", *pair)
     assert done.returncode == 3

@@ -129,10 +129,10 @@ def test_sabotage_breaks_the_gate_that_is_meant_for_it(
 
 
 def test_a_sigmoid_head_is_caught_though_auroc_and_decisions_hold() -> None:
-    given = answers(600, 150, share=0.2)
-    rare = given.logits - np.float32(4) * (np.arange(15) == LABELS.index("Hernia"))
-    reference = replace(with_logits(given, rare), retest={"noise": rare + np.float32(0.5)})
-    candidate = with_logits(given, sigmoid_in_256_steps(rare))
+    evaluated = answers(600, 150, share=0.2)
+    rare = evaluated.logits - np.float32(4) * (np.arange(15) == LABELS.index("Hernia"))
+    reference = replace(with_logits(evaluated, rare), retest={"noise": rare + np.float32(0.5)})
+    candidate = with_logits(evaluated, sigmoid_in_256_steps(rare))
     assert broken(judge(compared(reference, candidate))) == ["tied", "saturated"]
 
 
@@ -149,21 +149,21 @@ def test_logits_that_are_no_number_are_caught(reference: Evaluated) -> None:
 def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
     reference: Evaluated,
 ) -> None:
-    given = replace(reference, retest={})
-    verdicts = judge(compared(given, nearly(given)))
+    evaluated = replace(reference, retest={})
+    verdicts = judge(compared(evaluated, nearly(evaluated)))
     assert broken(verdicts) == ["agreement_over_noise"]
     message = next(verdict.message for verdict in verdicts if not verdict.passed)
     assert "no retest: evaluate its model again" in message
 
 
 def test_one_patient_has_no_interval_so_no_lower_end() -> None:
-    given = answers(patients=1)
-    assert broken(judge(compared(given, nearly(given)))) == ["macro_auroc_low"]
+    evaluated = answers(patients=1)
+    assert broken(judge(compared(evaluated, nearly(evaluated)))) == ["macro_auroc_low"]
 
 
 def test_no_positives_anywhere_meet_no_auroc_gate(reference: Evaluated) -> None:
-    given = replace(reference, targets=np.zeros_like(reference.targets))
-    verdicts = judge(compared(given, nearly(given)))
+    evaluated = replace(reference, targets=np.zeros_like(reference.targets))
+    verdicts = judge(compared(evaluated, nearly(evaluated)))
     assert broken(verdicts) == ["macro_auroc", "macro_auroc_low", "label_auroc"]
     assert all("not computable" in v.message for v in verdicts if not v.passed)
 

@@ -258,9 +258,9 @@ def test_scores_that_are_none_are_refused_in_one_line(
 def huge_header(data: bytes) -> bytes:
     """One array says that it holds 10^15 numbers."""
     buffer = BytesIO()
-    with zipfile.ZipFile(BytesIO(data)) as given, zipfile.ZipFile(buffer, "w") as changed:
-        for name in given.namelist():
-            member = given.read(name)
+    with zipfile.ZipFile(BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as changed:
+        for name in source.namelist():
+            member = source.read(name)
             if name == "logits.npy":
                 header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (10**15, 15), }"
                 header = header.replace(b"10**15", b"1000000000000000").ljust(117) + b"\n"
@@ -377,10 +377,10 @@ def test_exclusive_labels_are_judged_by_their_softmax_one_against_the_rest() -> 
     shares = np.exp(log_odds) / np.exp(log_odds).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(made.calibrated(made.evaluated.logits), shares)
     for channel, label in enumerate(OTHERS.names):
-        truth, given = made.evaluated.targets[:, channel] == 1, shares[:, channel]
-        pairs = given[truth][:, np.newaxis] > given[~truth]
+        truth, values = made.evaluated.targets[:, channel] == 1, shares[:, channel]
+        pairs = values[truth][:, np.newaxis] > values[~truth]
         assert row(made, label)["auroc"]["value"] == pytest.approx(pairs.mean(), abs=2e-6)
-        assert row(made, label)["confusion"]["tp"] == ((given >= 1 / 3) & truth).sum()
+        assert row(made, label)["confusion"]["tp"] == ((values >= 1 / 3) & truth).sum()
 
 
 def test_a_report_of_version_1_has_the_kinds_that_its_names_tell(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -12,20 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_app.classifier import Finding, Findings
+from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
+from edge_app.heatmap.maps import FULL, RINGED, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.decisions import Finding
+from edge_app.model.overall import Overall
 from edge_app.pipeline.heatmaps import file_name
 from tests.device.conftest import Run
 from train.labels import LABELS
 
 MASS = LABELS.index("Mass")
+FLAT = {"slope": [1.0] * len(LABELS), "intercept": [0.0] * len(LABELS)}
+SCALE = EvidenceScale({"calibration": FLAT, "prevalence": [0.5] * len(LABELS)})  # type: ignore[typeddict-item]
+"""A cell of n logits raises the odds e^n times above the usual ones."""
 
 
 def found(row: int = 1, column: int = 2, warnings: tuple[str, ...] = ()) -> Findings:
     """Mass alone above its threshold, seen in one cell of four by four."""
     cells = np.zeros((4, 4, len(LABELS)), np.float32)
-    cells[row, column, MASS] = 4
+    cells[row, column, MASS] = math.log(FULL)
     made = tuple(
         Finding(label, 0.0, 0.3 if label == "Mass" else 0.01, 0.2, label == "Mass")
         for label in LABELS
@@ -35,7 +42,7 @@ def found(row: int = 1, column: int = 2, warnings: tuple[str, ...] = ()) -> Find
 
 def test_the_colours_are_where_the_map_is_high_and_nowhere_else() -> None:
     pixels = np.full((800, 600), 100, np.uint8)
-    heatmap = draw(pixels, found(row=0, column=3), "model")
+    heatmap = draw(pixels, found(row=0, column=3), SCALE, "model")
     assert heatmap.size == (600, 800)
     assert heatmap.image.width == 600
     assert heatmap.image.height > 800
@@ -56,7 +63,7 @@ def test_the_colours_are_where_the_map_is_high_and_nowhere_else() -> None:
 def test_small_ones_are_enlarged_and_enormous_ones_bounded(
     shape: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
-    heatmap = draw(np.zeros(shape, np.uint8), found(), "model")
+    heatmap = draw(np.zeros(shape, np.uint8), found(), SCALE, "model")
     assert heatmap.size == drawn
     at = heatmap.peaks[0]["peak"]
     assert abs(at["x"] - 0.625 * shape[1]) <= 1 + 0.02 * shape[1]
@@ -65,15 +72,57 @@ def test_small_ones_are_enlarged_and_enormous_ones_bounded(
 
 def test_a_flat_map_is_drawn_without_a_peak() -> None:
     flat = Findings(found().findings, np.zeros((4, 4, 15), np.float32), (), False)
-    heatmap = draw(np.full((600, 600), 90, np.uint8), flat, "model")
+    heatmap = draw(np.full((600, 600), 90, np.uint8), flat, SCALE, "model")
     assert heatmap.peaks == [{"label": "Mass", "peak": None}]
     assert (np.asarray(heatmap.image)[:600] == 90).all()
 
 
+def flagged(evidence: float, label: str = "Mass") -> Findings:
+    """Mass the most probable finding of a flagged image, with so much evidence in one cell."""
+    cells = np.zeros((4, 4, len(LABELS)), np.float32)
+    cells[1, 2, LABELS.index(label)] = evidence
+    overall = Overall(0.8, 0.4, 0.95, 0.5, True)
+    return Findings(found().findings, cells, (), False, overall=overall)
+
+
+def test_what_is_weak_looks_weak_and_has_no_ring() -> None:
+    pixels = np.full((600, 600), 90, np.uint8)
+    drawn = {
+        odds: draw(pixels, flagged(math.log(odds)), SCALE, "model")
+        for odds in (1.5, 0.9 * RINGED, 1.1 * RINGED, FULL, 10 * FULL)
+    }
+    place = (225, 350)  # within the cell, off the ring
+    tint = [int(np.ptp(np.asarray(d.image)[place].astype(int))) for d in drawn.values()]
+    assert tint[0] < tint[1] < tint[2]
+    ringed = [each.peaks[0]["peak"] is not None for each in drawn.values()]
+    assert ringed == [False, False, True, True, True]
+
+
+def test_all_findings_have_one_scale() -> None:
+    pixels = np.full((600, 600), 90, np.uint8)
+    weak = np.asarray(draw(pixels, flagged(math.log(RINGED)), SCALE, "model").image)[:600]
+    strong = np.asarray(draw(pixels, flagged(math.log(FULL)), SCALE, "model").image)[:600]
+    other = LABELS.index("Edema")
+    both = flagged(math.log(RINGED))
+    assert both.map is not None
+    both.map[3, 0, other] = math.log(FULL)
+    seen = np.asarray(draw(pixels, both, SCALE, "model").image)[:600]
+    np.testing.assert_array_equal(seen[:300, 320:], weak[:300, 320:])
+    assert (weak[:300, 320:] != strong[:300, 320:]).any()
+
+
+def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
+    scale = EvidenceScale({"calibration": FLAT})  # type: ignore[typeddict-item]
+    assert not scale.usual
+    cells = np.arange(16, dtype=np.float32).reshape(4, 4)
+    np.testing.assert_allclose(scale.weighed(cells, 0), cells - 7.5)
+    np.testing.assert_allclose(SCALE.weighed(cells, 0), cells)
+
+
 def test_every_line_of_text_takes_its_place_in_the_strip() -> None:
     pixels = np.zeros((600, 600), np.uint8)
-    plain = draw(pixels, found(), "model").image
-    warned = draw(pixels, found(warnings=("is odd " * 60,)), "model").image
+    plain = draw(pixels, found(), SCALE, "model").image
+    warned = draw(pixels, found(warnings=("is odd " * 60,)), SCALE, "model").image
     assert warned.height > plain.height
     assert warned.width == plain.width
 
@@ -110,9 +159,11 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
     labels = [each["label"] for each in answer["heatmap"]["findings"]]
     assert 1 <= len(labels) <= 3
     assert set(labels) <= set(LABELS) - {"No Finding"}
-    for each in answer["heatmap"]["findings"]:
-        assert 0 <= each["peak"]["x"] < answer["image"]["width"]
-        assert 0 <= each["peak"]["y"] < answer["image"]["height"]
+    ranked = sorted(answer["findings"], key=lambda row: row["rank"] or len(LABELS))
+    assert labels == [row["label"] for row in ranked][: len(labels)]
+    for peak in (each["peak"] for each in answer["heatmap"]["findings"] if each["peak"]):
+        assert 0 <= peak["x"] < answer["image"]["width"]
+        assert 0 <= peak["y"] < answer["image"]["height"]
 
 
 def test_images_of_one_name_do_not_collide(run: Run, tmp_path: Path) -> None:
@@ -141,7 +192,7 @@ def test_an_existing_file_stays_unless_it_may_be_overwritten(
     done = run("classify", "--heatmap", folder, picture)
     assert done.returncode == 4
     assert "--overwrite" in done.stderr
-    assert "No Finding" in done.stdout  # the answer is printed all the same
+    assert "Cardiomegaly" in done.stdout  # the answer is printed all the same
     assert file.read_bytes() == b"precious"
     assert run("classify", "--heatmap", folder, "--overwrite", picture).returncode == 0
     assert file.read_bytes().startswith(b"\x89PNG")

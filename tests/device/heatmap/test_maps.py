@@ -6,10 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_app.classifier import Finding, Findings
+from edge_app.classifier import Findings
 from edge_app.heatmap.colours import INFERNO, coloured
 from edge_app.heatmap.maps import evidence, peak, shown
+from edge_app.model.decisions import Finding
 from edge_app.model.labels import FINDING, NORMAL
+from edge_app.model.overall import Overall
 from train.labels import LABELS
 
 SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])
@@ -66,20 +68,23 @@ def findings(**scores: tuple[float, float | None]) -> Findings:
     return Findings(tuple(made), np.zeros((4, 4, 15), np.float32), (), False)
 
 
-def test_what_is_furthest_above_its_threshold_is_shown() -> None:
+def test_what_the_answer_names_first_is_shown() -> None:
+    given = findings(Mass=(0.2, 0.1), Hernia=(0.03, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
+    whole = given._replace(overall=Overall(0.8, 0.4, 0.9, 0.5, True))
+    assert [f.label for f in shown(whole)] == ["Edema", "Mass", "Hernia"]
+
+
+def test_where_labels_decide_those_above_are_shown_else_the_most_probable() -> None:
     given = findings(
         Mass=(0.2, 0.1),
         Hernia=(0.03, 0.01),
-        Edema=(0.6, 0.5),
+        Edema=(0.6, 0.7),
         Nodule=(0.9, 0.8),
         No_Finding=(0.9, 0.1),
     )
-    assert [f.label for f in shown(given)] == ["Hernia", "Mass", "Edema"]
-
-
-def test_with_none_above_the_nearest_is_shown() -> None:
-    given = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
-    assert [f.label for f in shown(given)] == ["Mass"]
+    assert [f.label for f in shown(given)] == ["Nodule", "Mass", "Hernia"]
+    none = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
+    assert [f.label for f in shown(none)] == ["Hernia"]
 
 
 def test_colours_run_through_their_table_and_grow_lighter() -> None:

@@ -215,9 +215,9 @@ def twice_the_same(result: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (other_images, "other images"),
-        (other_files, "files of other sizes"),
-        (other_model, "other models"),
+        (other_images, "different images"),
+        (other_files, "files of different sizes"),
+        (other_model, "different models"),
         (other_threads, "in common"),
         (other_unit, "decode in s and in images/s"),
         (twice_the_same, "twice"),

@@ -91,8 +91,8 @@ def _width(held: weakref.ref[Radiograph]) -> int | None:
 
 def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> list[str]:
     """The names in the order of their answers."""
-    asked = BackendOptions(workers=workers)
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=asked, force=True)
+    options = BackendOptions(workers=workers)
+    classifier = Classifier(read(locate("cxr-cnn28")), options=options, force=True)
     out = io.StringIO()
     names = list(reading.pixels)
     classify_all(names, classifier, CsvWriter(classifier, out), limits, workers, reading)
@@ -162,7 +162,9 @@ def test_what_comes_before_standard_input_is_answered_while_it_is_waited_for() -
             seen.extend(line.split(",")[0] for line in out.getvalue().splitlines()[1:])
         return reading(source, limits)
 
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=8), force=True)
+    classifier = Classifier(
+        read(locate("cxr-cnn28")), options=BackendOptions(workers=8), force=True
+    )
     classify_all(list(reading.pixels), classifier, CsvWriter(classifier, out), LIMITS, 8, read_one)
     assert seen == ["a", "b"]
 
@@ -170,7 +172,9 @@ def test_what_comes_before_standard_input_is_answered_while_it_is_waited_for() -
 def test_a_delegate_has_one_interpreter_however_many_workers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=4), force=True)
+    classifier = Classifier(
+        read(locate("cxr-cnn28")), options=BackendOptions(workers=4), force=True
+    )
     monkeypatch.setattr(classifier.session.backend, "exclusive", True)
     inside = threading.Lock()
     run_one = classifier.session.run
@@ -184,7 +188,7 @@ def test_a_delegate_has_one_interpreter_however_many_workers(
             inside.release()
 
     monkeypatch.setattr(classifier.session, "run", alone)
-    monkeypatch.setattr(Classifier, "another", lambda self: pytest.fail("a second interpreter"))
+    monkeypatch.setattr(Classifier, "duplicate", lambda self: pytest.fail("a second interpreter"))
     out, names = io.StringIO(), [f"{index:02d}" for index in range(20)]
     reading = Reading(dict.fromkeys(names, 100), meet=3)
     classify_all(names, classifier, CsvWriter(classifier, out), LIMITS, 4, reading)
@@ -196,7 +200,9 @@ def test_no_complaint_is_lost_while_a_delegate_computes(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A delegate's own words are kept from the user, by whichever thread runs it."""
-    classifier = Classifier(read(locate("cxr-cnn28")), asked=BackendOptions(workers=3), force=True)
+    classifier = Classifier(
+        read(locate("cxr-cnn28")), options=BackendOptions(workers=3), force=True
+    )
     run_one = classifier.session.run
 
     def silenced(tensor: Any) -> RawOutputs:
@@ -222,7 +228,7 @@ def test_what_was_answered_before_the_model_failed_is_not_lost(
     """Even where it fails for a later image while an earlier one is still worked on."""
     names = [f"{index:02d}" for index in range(12)]
     classifier = Classifier(
-        read(locate("cxr-cnn28")), asked=BackendOptions(workers=workers), force=True
+        read(locate("cxr-cnn28")), options=BackendOptions(workers=workers), force=True
     )
     classify, failed = Classifier.classify, threading.Event()
 
@@ -246,8 +252,10 @@ def test_no_more_interpreters_are_made_than_there_are_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Classifier] = []
-    another = Classifier.another
-    monkeypatch.setattr(Classifier, "another", lambda self: made.append(another(self)) or made[-1])
+    duplicate = Classifier.duplicate
+    monkeypatch.setattr(
+        Classifier, "duplicate", lambda self: made.append(duplicate(self)) or made[-1]
+    )
     assert answered(Reading({"a": 100, "b": 100}), workers=16) == ["a", "b"]
     assert len(made) == 1
 

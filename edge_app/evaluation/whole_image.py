@@ -1,0 +1,107 @@
+"""How well a model tells normal images from others, and what its image-level points reach."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.evaluation.metrics import (
+    Floats,
+    auroc,
+    average_precision,
+    calibration_error,
+    interval,
+)
+from edge_app.model.overall import OverallScore, method_of
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import OverallDocument
+    from edge_app.model.labels import Labels
+    from edge_app.model.manifest_types import Head, OverallFacts
+
+NAMED = 3
+"""Findings that an answer names first."""
+
+
+def judged(
+    targets: NDArray[np.bool_],
+    scores: Floats,
+    labels: Labels,
+    head: Head,
+    facts: OverallFacts | None,
+    weights: Floats,
+) -> OverallDocument | None:
+    """A report's `overall`; None where the model's labels make no score of the whole image.
+
+    Args:
+        targets: N×L.
+        scores: N×L, calibrated.
+        labels, head: the model's.
+        facts: the manifest's `overall`; without it there are no points.
+        weights: B×N, of bootstrap samples of patients.
+    """
+    method = method_of(labels, head)
+    if method is None:
+        return None
+    probability = OverallScore(labels, method, facts).probability(scores)
+    findings = list(labels.findings)
+    truth: NDArray[np.bool_] = np.asarray(targets[:, findings].any(axis=1))
+    every = np.concatenate([np.ones((1, len(truth))), weights])
+    named = _named(targets[:, findings], scores[:, findings])
+    points = facts["operating_points"] if facts else {}
+    whole: Any = {
+        "images": len(truth),
+        "not_normal": int(truth.sum()),
+        "method": method,
+        "auroc": _metric(auroc(truth, probability, every)),
+        "average_precision": _metric(average_precision(truth, probability, every)),
+        "calibration_error": _metric(calibration_error(truth, probability, every)),
+        "operating_points": {
+            name: {
+                "rule": point["rule"],
+                "threshold": point["threshold"],
+                **_reached(truth, probability >= point["threshold"], named, every),
+            }
+            for name, point in points.items()
+        },
+    }
+    return cast("OverallDocument", whole)
+
+
+def _named(targets: NDArray[np.bool_], scores: Floats) -> NDArray[np.bool_]:
+    """Whether the first, and any of the first `NAMED` findings by score, is right: N×2."""
+    order = np.argsort(-scores, axis=1)[:, :NAMED]
+    right = np.take_along_axis(targets, order, axis=1)
+    return np.stack([right[:, 0], np.asarray(right.any(axis=1))], axis=1)
+
+
+def _reached(
+    truth: NDArray[np.bool_],
+    flagged: NDArray[np.bool_],
+    named: NDArray[np.bool_],
+    weights: Floats,
+) -> dict[str, Any]:
+    return {
+        "sensitivity": _share(flagged, truth, weights),
+        "specificity": _share(~flagged, ~truth, weights),
+        "predictive_value": _share(truth, flagged, weights),
+        "first_finding_right": _share(named[:, 0], flagged & truth, weights),
+        "one_of_three_right": _share(named[:, 1], flagged & truth, weights),
+    }
+
+
+def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
+    """The share of hits among some of the images, with its interval."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _metric(weights @ (hits & among) / (weights @ among))
+
+
+def _metric(values: Floats) -> dict[str, Any]:
+    """The first of the values, with the interval that the others make."""
+    value, drawn = float(values[0]), values[1:]
+    low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
+    found = {"value": value, "low": low, "high": high}
+    return {key: round(each, 6) if math.isfinite(each) else None for key, each in found.items()}

@@ -1,0 +1,65 @@
+"""One probability for the whole image, from its labels' probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_app.model.labels import NORMAL, Label, Labels
+from edge_app.model.overall import Overall, OverallScore, Percentiles, method_of
+
+TWO = Labels((Label("A"), Label("B")))
+WITH_NORMAL = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
+
+
+def test_the_normal_label_says_it_where_there_is_one() -> None:
+    assert method_of(WITH_NORMAL, "independent") == "normal"
+    assert method_of(WITH_NORMAL, "exclusive") == "normal"
+    score = OverallScore(WITH_NORMAL, "normal")
+    np.testing.assert_allclose(score.probability(np.array([0.9, 0.3, 0.2])), 0.7)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_independent_findings_say_it_otherwise(scores: list[float]) -> None:
+    assert method_of(TWO, "independent") == "noisy-or"
+    found = OverallScore(TWO, "noisy-or").probability(np.array(scores))
+    assert found == pytest.approx(1 - (1 - scores[0]) * (1 - scores[1]), abs=1e-9)
+
+
+def test_exclusive_findings_alone_say_nothing_of_it() -> None:
+    assert method_of(TWO, "exclusive") is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=3), st.floats(0.01, 50), st.floats(-50, 50))
+def test_it_is_a_probability_whatever_the_scores(
+    scores: list[float], slope: float, intercept: float
+) -> None:
+    for method in ("normal", "noisy-or"):
+        score = OverallScore(WITH_NORMAL, method)
+        score.slope, score.intercept = slope, intercept
+        assert 0 <= score.probability(np.array(scores)) <= 1
+
+
+def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
+    normal = np.sort(np.random.default_rng(0).random((400, 2)), axis=0)
+    shares = [0.1, 0.5, 0.9, 1.0]
+    columns = np.quantile(normal, shares, axis=0, method="higher").T.tolist()
+    percentiles = Percentiles(
+        {"images": "", "shares": shares, "labels": columns, "overall": columns[0]}
+    )
+    for score in np.linspace(0, 1, 101):
+        claimed = percentiles.of_labels(np.full(2, score))
+        assert (claimed <= (normal < score).mean(axis=0) + 1e-12).all()
+        assert percentiles.of_overall(float(score)) == claimed[0]
+
+
+def test_it_is_one_line_in_words() -> None:
+    assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
+        "flagged: 71.3 % probable that it is not normal (usually 37.8 %); "
+        "at least 96.0 % of normal images score lower"
+    )
+    assert Overall(0.0001, None, None, None, None).in_words() == (
+        "< 0.1 % probable that it is not normal"
+    )

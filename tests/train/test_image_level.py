@@ -1,0 +1,68 @@
+"""How a model flags images as a whole, fitted on validation, judged on other images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from edge_app.model.labels import NORMAL, Label, Labels
+from train.image_level import image_level, not_normal, ranking, reached
+
+LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
+
+
+def drawn(images: int, seed: int, separation: float = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and scores N×3 of images whose normal score knows something."""
+    generator = np.random.default_rng(seed)
+    found = generator.random((images, 2)) < 0.2
+    targets = np.stack([found[:, 0], ~found.any(axis=1), found[:, 1]], axis=1).astype(np.uint8)
+    logits = separation * (targets - 0.5) + generator.normal(size=targets.shape)
+    return targets, 1 / (1 + np.exp(-logits))
+
+
+def test_points_keep_their_promise_where_they_are_fitted_and_on_images_like_them() -> None:
+    targets, scores = drawn(4000, 0)
+    facts = image_level(targets, scores, LABELS, "independent", "here")["overall"]
+    others, their_scores = drawn(4000, 1)
+    patients = np.arange(4000).astype(str)
+    told = reached(facts, others, their_scores, LABELS, patients, "there")["operating_points"]
+    for name, alarms in (("one-in-ten", 0.10), ("one-in-four", 0.25)):
+        point = told[name]
+        assert 1 - point["specificity"] <= alarms
+        assert 1 - point["specificity"] == pytest.approx(alarms, abs=0.01)
+        test = point["test"]["specificity"]
+        assert test["low"] <= 1 - alarms <= test["high"]
+        assert point["test"]["on"] == "there"
+    assert told["screening"]["sensitivity"] >= 0.90
+    assert told["screening"]["test"]["sensitivity"]["value"] == pytest.approx(0.9, abs=0.03)
+
+
+def test_the_probability_is_calibrated() -> None:
+    targets, scores = drawn(20000, 2)
+    facts = image_level(targets, scores, LABELS, "independent", "here")
+    from edge_app.model.overall import OverallScore
+
+    probability = OverallScore(LABELS, "normal", facts["overall"]).probability(scores)
+    truth = not_normal(targets, LABELS)
+    assert facts["overall"]["usually"] == pytest.approx(truth.mean(), abs=1e-4)
+    for low in np.arange(0, 1, 0.2):
+        inside = (probability >= low) & (probability < low + 0.2)
+        assert truth[inside].mean() == pytest.approx(probability[inside].mean(), abs=0.05)
+
+
+def test_too_few_images_or_a_ranking_the_wrong_way_round_flag_nothing() -> None:
+    targets, scores = drawn(30, 3)
+    assert "overall" not in image_level(targets[:12], scores[:12], LABELS, "independent", "few")
+    targets, scores = drawn(2000, 4, separation=-2)
+    facts = image_level(targets, scores, LABELS, "independent", "wrong")
+    assert "overall" not in facts
+    assert len(facts["prevalence"]) == 3
+
+
+def test_its_auroc_is_scikit_learns() -> None:
+    targets, scores = drawn(500, 5)
+    truth = not_normal(targets, LABELS)
+    value, low, high = ranking(truth, -scores[:, 1], np.arange(500).astype(str))
+    assert value == pytest.approx(roc_auc_score(truth, -scores[:, 1]))
+    assert low < value < high
