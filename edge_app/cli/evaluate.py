@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -32,6 +32,12 @@ from edge_app.images.radiograph import Limits
 from edge_app.model.operating_points import PER_LABEL
 from edge_app.model.shipped import DEFAULT_MODEL
 
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+    from edge_app.evaluation.evaluate import Part
+    from edge_app.evaluation.report import Report
+    from edge_app.evaluation.second_reference import SecondReference
+
 Item = TypeVar("Item")
 
 
@@ -52,6 +58,14 @@ def evaluate(
     ] = None,
     operating_point: OperatingPointOption = None,
     site: SiteOption = None,
+    second_reference: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="What others said of some of the images: YES or NO."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=LABEL|…", help="Labels that a column of it stands for."),
+    ] = None,
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
@@ -66,37 +80,56 @@ def evaluate(
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
-    from edge_app.evaluation.evaluate import evaluate as write_report
-    from edge_app.evaluation.evaluate import journal_of, part
-    from edge_app.evaluation.journal import HOW_TO_GO_ON
+    from edge_app.evaluation.evaluate import part
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
-    # All image-level points are in the report: what can be chosen is the labels' thresholds.
-    by_label = operating_point and PER_LABEL + operating_point.removeprefix(PER_LABEL)
-    classifier = open_classifier(model, by_label, options, site=site)
+    classifier = open_classifier(model, _by_label(operating_point), options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+    made = _written(
+        *(wanted, classifier, place),
+        retest=retest,
+        limits=Limits(max_bytes, max_pixels),
+        workers=options.workers,
+        second=_second(second_reference, group or []),
+    )
+    print(dumps(made.content, indent=2) if json else summary(made))
+    complain(f"written: {place} and {place.with_suffix('.npz').name}")
+    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _by_label(point: str | None) -> str | None:
+    """All image-level points are in the report: what can be chosen is the labels' thresholds."""
+    return point and PER_LABEL + point.removeprefix(PER_LABEL)
+
+
+def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
+    """The report, written; after Ctrl-C it is said how to go on."""
+    from edge_app.evaluation.evaluate import evaluate as write_report
+    from edge_app.evaluation.evaluate import journal_of
+    from edge_app.evaluation.journal import HOW_TO_GO_ON
+
     try:
-        made = write_report(
-            wanted,
-            classifier,
-            place,
-            retest=retest,
-            limits=Limits(max_bytes, max_pixels),
-            workers=options.workers,
-            progress=_progress(),
-            say=complain,
+        return write_report(
+            wanted, classifier, place, progress=_progress(), say=complain, **options
         )
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {journal_of(place)}; {HOW_TO_GO_ON}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    print(dumps(made.content, indent=2) if json else summary(made))
-    complain(f"written: {place} and {place.with_suffix('.npz').name}")
-    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _second(path: Path | None, groups: list[str]) -> SecondReference | None:
+    if path is None:
+        if groups:
+            raise UsageError("--group belongs to --second-reference: name its CSV")
+        return None
+    from edge_app.evaluation.second_reference import groups_of, read
+
+    return read(path, groups_of(groups))
 
 
 def _progress() -> Callable[[Iterable[Item]], Iterable[Item]]:

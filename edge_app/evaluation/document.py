@@ -79,10 +79,40 @@ class OverallDocument(TypedDict):
     operating_points: dict[str, OverallAtPoint]
 
 
+class SecondlyJudged(TypedDict):
+    """A group of findings by a second reference standard, beside the report's own labels.
+
+    `images` is how many it judged; on `said` it says yes, the labels on `labelled`.
+    """
+
+    group: str
+    labels: list[str]
+    images: int
+    said: int
+    labelled: int
+    agreement: Metric
+    auroc: Metric
+    auroc_by_labels: Metric
+
+
+class SecondReferenceDocument(TypedDict):
+    """Those images of a report that a second reference standard judges."""
+
+    name: str
+    images: int
+    patients: int
+    judged: list[str]
+    groups: list[SecondlyJudged]
+
+
 class _WithOverall(TypedDict, total=False):
-    """Absent from reports of earlier versions; None where the labels make no such score."""
+    """Absent from reports of earlier versions; None where the labels make no such score.
+
+    `second_reference` is there where one was given.
+    """
 
     overall: OverallDocument | None
+    second_reference: SecondReferenceDocument
 
 
 class ReportDocument(_WithOverall):

@@ -20,6 +20,7 @@ def summary(report: Report) -> str:
         *overall(content),
         *metrics(content, DECISIONS),
         "",
+        *second_reference(content),
         *retest(content),
     ]
     return "\n".join([*lines, DISCLAIMER])
@@ -84,6 +85,22 @@ def _complement(metric: dict[str, Any]) -> dict[str, Any]:
     """1 - a share, with its interval."""
     ends = {"value": metric["value"], "low": metric["high"], "high": metric["low"]}
     return {key: None if value is None else 1 - value for key, value in ends.items()}
+
+
+def second_reference(content: dict[str, Any]) -> list[str]:
+    """How well scores rank by a second reference standard; nothing if none was given."""
+    second = content.get("second_reference")
+    if not second:
+        return []
+    width = max(18, *(len(row["group"]) for row in second["groups"]))
+    lines = [
+        f"by {second['name']}: {second['images']} images of {second['patients']} patients",
+        f"{'':>{width}}  {'images':>7}  {'yes':>7}{'AUROC':>26}{'AUROC, labels':>26}",
+    ]
+    for row in second["groups"]:
+        cells = "".join(f"{interval_text(row[key]):>26}" for key in ("auroc", "auroc_by_labels"))
+        lines.append(f"{row['group']:>{width}}  {row['images']:>7}  {row['said']:>7}{cells}")
+    return [*lines, ""]
 
 
 def retest(content: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from quantize.studies.input_check import input_check_study
 from quantize.studies.inputs import (
     open_bench,
     open_model,
+    open_model_and_adjudicated,
     open_model_and_folder,
     open_model_and_reports,
     open_model_and_run,
@@ -24,6 +25,7 @@ from quantize.studies.overall import overall_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
+from quantize.studies.second_reference import second_reference_study
 
 
 class Inputs(Protocol):
@@ -86,6 +88,10 @@ STUDIES: Final = (
     Study(
         "overall", open_model_and_reports, overall_study,
         "One score of the whole image: the ways to make it of the labels, side by side.",
+    ),
+    Study(
+        "adjudicated", open_model_and_adjudicated, second_reference_study,
+        "How well a model ranks by what radiologists agreed on, compared with NIH's labels.",
     ),
     Study(
         "film", open_model, film_study,
