@@ -111,7 +111,7 @@ def calibrate(
         "prevalence": _prevalence(counted, told),
         "target": {**aim._asdict(), "words": aim.words},
         "decisions": _decisions(labelled, scored, aim, found, labels.point, told),
-        "recalibration": _recalibration(labelled, model, scored.method),
+        "recalibration": recalibration(labelled, model, scored.method),
         "overall": found,
         "before": before(labelled, model, prevalence),
         "labels": labels.facts,
@@ -208,7 +208,7 @@ def _decisions(
     }
 
 
-def _recalibration(labelled: LabelledSet, model: ModelFile, method: Method) -> dict[str, Any]:
+def recalibration(labelled: LabelledSet, model: ModelFile, method: Method) -> dict[str, Any]:
     """How far off the model's own overall score is on the set: 1 and 0 are not at all."""
     scores = calibrated(labelled.logits, model.manifest["calibration"], model.head)
     own = OverallScore(labelled.labels, method, model.manifest.get("overall"))

@@ -42,6 +42,7 @@ class Reference(NamedTuple):
         images: effective number of those behind `quantiles`.
         quantiles: of the overall probability, at evenly spaced shares; None where unknown.
         means: by the quantity's name.
+        seen: how many images that was; 0 where unknown.
     """
 
     source: str
@@ -49,6 +50,16 @@ class Reference(NamedTuple):
     images: float
     quantiles: Floats | None
     means: dict[str, Mean]
+    seen: int = 0
+
+    def design_of(self, name: str) -> float:
+        """How many images tell as much of a quantity as one independent one.
+
+        Where patients have several images each that are alike, more; a later period is taken to
+        have as many a patient.
+        """
+        known = self.means[name].effective
+        return max(1.0, self.seen / known) if self.seen and 0 < known < math.inf else self.design
 
 
 class Quantity(NamedTuple):
@@ -98,6 +109,7 @@ def reference_of(model: ModelFile, site: Site | None) -> Reference:
                 **withheld,
                 **findings,
             },
+            stated["images"],
         )
     overall, prevalence = model.manifest.get("overall"), model.manifest.get("prevalence")
     if overall is None or prevalence is None:
@@ -183,7 +195,8 @@ def _judged(period: Period, reference: Reference, model: ModelFile, level: float
         )
     for name, (mean, images) in now.items():
         before = reference.means[name]
-        needed = two_samples.images_for_mean(before, each_level, reference.design)
+        design = reference.design_of(name)
+        needed = two_samples.images_for_mean(before, each_level, design)
         probability = two_samples.same_mean(before, mean)
         tested.append(_quantity(name, before.value, mean.value, False, probability, images, needed))
     said = [each for each in tested if each.verdict != TOO_FEW]
@@ -232,7 +245,7 @@ def _means(
     names = [model.labels[channel].name for channel in model.labels.findings]
     found |= dict(zip(names, period.findings.T, strict=True))
     return [
-        (name, (_mean(values, reference.design), len(values)))
+        (name, (_mean(values, reference.design_of(name)), len(values)))
         for name, values in found.items()
         if name in reference.means and len(values)
     ]

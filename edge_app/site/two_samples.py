@@ -19,6 +19,9 @@ Credit Risk Scorecards, 2006, chapter 8)."""
 NOTABLE: Final = 1.25
 """A mean that is larger or smaller by this factor makes a difference to who works with it."""
 
+INDEPENDENT: Final = 100.0
+"""Images, if independent, whose mean is about normally distributed however skewed they are."""
+
 NORMAL: Final = NormalDist()
 
 
@@ -105,7 +108,7 @@ def images_for_mean(before: Mean, level: float, design: float) -> float:
     room = needed**2 - before.spread**2 / max(before.effective, 1e-9)
     if room <= 0:
         return math.inf
-    return design * max(before.spread**2 / room, 30.0)  # 30: for a mean to be about normal
+    return design * max(before.spread**2 / room, INDEPENDENT)
 
 
 def _error(before: Mean, now: Mean) -> float:

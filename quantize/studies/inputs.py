@@ -189,8 +189,8 @@ def open_model_and_reports(
 
 
 @dataclass(frozen=True)
-class ModelAndAdjudicatedInputs:
-    """A model file, its report, and what others said of some of the images.
+class ModelAndReportInputs:
+    """A model file and its report.
 
     Attributes:
         folder: where results go.
@@ -198,8 +198,24 @@ class ModelAndAdjudicatedInputs:
 
     model: ModelFile
     report: Report
-    second: SecondReference
     folder: Path
+
+
+def open_model_and_report(
+    model: ModelArgument,
+    report: Annotated[Path, typer.Argument(help="Its report on test images.")],
+    out: ModelOutFolderOption = None,
+) -> ModelAndReportInputs:
+    """MODEL REPORT: a model file and its report."""
+    found = read(locate(model))
+    return ModelAndReportInputs(found, read_report(report), out or REPORTS / found.name)
+
+
+@dataclass(frozen=True)
+class ModelAndAdjudicatedInputs(ModelAndReportInputs):
+    """The same, and what others said of some of the images."""
+
+    second: SecondReference
 
 
 def open_model_and_adjudicated(
@@ -209,7 +225,6 @@ def open_model_and_adjudicated(
     out: ModelOutFolderOption = None,
 ) -> ModelAndAdjudicatedInputs:
     """MODEL REPORT CSV: a model file, its report, and a second reference standard."""
-    found, second = read(locate(model)), read_second(adjudicated, {})
-    return ModelAndAdjudicatedInputs(
-        found, read_report(report), second, out or REPORTS / found.name
-    )
+    known = open_model_and_report(model, report, out)
+    second = read_second(adjudicated, {})
+    return ModelAndAdjudicatedInputs(known.model, known.report, known.folder, second)

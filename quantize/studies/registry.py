@@ -15,6 +15,7 @@ from quantize.studies.inputs import (
     open_model,
     open_model_and_adjudicated,
     open_model_and_folder,
+    open_model_and_report,
     open_model_and_reports,
     open_model_and_run,
 )
@@ -26,6 +27,7 @@ from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
 from quantize.studies.second_reference import second_reference_study
+from quantize.studies.sites import sites_study
 
 
 class Inputs(Protocol):
@@ -92,6 +94,10 @@ STUDIES: Final = (
     Study(
         "adjudicated", open_model_and_adjudicated, second_reference_study,
         "How well a model ranks by what radiologists agreed on, compared with NIH's labels.",
+    ),
+    Study(
+        "sites", open_model_and_report, sites_study,
+        "What calibrate promises, kept at simulated sites: intervals, targets, drift's alarms.",
     ),
     Study(
         "film", open_model, film_study,
