@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import platform
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,13 +23,15 @@ import numpy as np
 
 from edge_app.backends.fault import LASTING, Fault
 from edge_app.backends.protocol import Backend
+from edge_app.core import strict_json
 from edge_app.core.about import __version__
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
+from edge_app.core.plain_text import plain
 from edge_app.core.resources import cores
 from edge_app.model.model_file import ModelFile
 
 KEPT: Final = 64
-"""Results in a folder; the oldest go."""
+"""Results in a folder; those that were not used for the longest time go."""
 
 MAX_BYTES: Final = 1 << 16
 CLEARLY_FASTER: Final = 0.9
@@ -82,12 +86,34 @@ def remembered(subject: dict[str, Any]) -> TrialResult | None:
     """The result that was kept about this subject, if it still holds."""
     for path in _places(subject):
         with suppress(UnreadableError, ValueError, KeyError, TypeError, AttributeError):
-            record = json.loads(read_bounded(path, MAX_BYTES))
+            if not _is_ours(path.parent):
+                continue
+            record = strict_json.parse(read_bounded(path, MAX_BYTES))
             if record["subject"] == subject:
                 result = _result(record["verdict"])
                 if result.fault is None or record["boot"] == _boot() is not None:
+                    _mark_used(path)
                     return result
     return None
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether a folder is this user's own and nobody else can have written into it."""
+    with suppress(OSError):
+        status = place.lstat()
+        others = stat.S_IWGRP | stat.S_IWOTH
+        return (
+            stat.S_ISDIR(status.st_mode)
+            and status.st_uid == os.geteuid()
+            and not status.st_mode & others
+        )
+    return False
+
+
+def _mark_used(path: Path) -> None:
+    """Results that are not used for the longest time go first."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
@@ -98,6 +124,8 @@ def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
     for path in _places(subject):
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_ours(path.parent):
+                continue
             write_whole(path, json.dumps(record).encode())
         except OSError:
             continue
@@ -144,9 +172,9 @@ def _result(stored: dict[str, Any]) -> TrialResult:
     """The result in a record; any other raises ValueError, KeyError, TypeError, AttributeError."""
     fault = stored["fault"]
     times = {int(n): float(t) for n, t in stored["milliseconds"].items()}
-    if not all(1 <= n <= 64 and t > 0 for n, t in times.items()):
+    if not all(1 <= n <= cores() and 0 < t < math.inf for n, t in times.items()):
         raise ValueError("no such times")
-    found = None if fault is None else Fault(str(fault["kind"]), str(fault["message"]))
+    found = None if fault is None else Fault(str(fault["kind"]), plain(str(fault["message"])))
     return TrialResult(found, float(stored["off"]), times)
 
 

@@ -29,7 +29,7 @@ from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, UsageError
 from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
-from edge_app.model.operating_points import PER_LABEL
+from edge_app.model.operating_points import per_label
 from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def evaluate(
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
-    classifier = open_classifier(model, _by_label(operating_point), options, site=site)
+    classifier = open_classifier(model, per_label(operating_point), options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     made = _written(
@@ -100,11 +100,6 @@ def evaluate(
     print(dumps(made.content, indent=2) if json else summary(made))
     complain(f"written: {place} and {place.with_suffix('.npz').name}")
     raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
-
-
-def _by_label(point: str | None) -> str | None:
-    """All image-level points are in the report: what can be chosen is the labels' thresholds."""
-    return point and PER_LABEL + point.removeprefix(PER_LABEL)
 
 
 def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:

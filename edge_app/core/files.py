@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import IO
 
 PIECE = 1 << 24
 """Bytes read at once where nothing tells how many there are."""
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 SPECIAL = {
     stat.S_IFDIR: "a folder",
@@ -73,15 +76,20 @@ def _rest(descriptor: int, most: int) -> Iterator[bytes]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace `path`; a kill, a full disk or a power cut half-way leaves the old file or none."""
-    partial = path.with_name(path.name + ".partial")
+    """Replace `path`; a kill, a full disk or a power cut half-way leaves the old file or none.
+
+    The bytes go into a new file of a name that nobody can foresee: what lies in the folder already,
+    a link or a pipe, is neither followed nor opened, and several writers do not meet.
+    """
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    descriptor = os.open(partial, NEW_FILE, 0o666)
     try:
-        with partial.open("wb") as file:
+        with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise

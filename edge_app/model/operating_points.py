@@ -53,3 +53,11 @@ def chosen(manifest: Manifest, name: str | None) -> OperatingPoints:
     raise UsageError(
         f"{manifest['name']} has no operating point {name!r}; it has: {', '.join(names)}"
     )
+
+
+def per_label(name: str | None) -> str | None:
+    """The name of the point of labels, where only their thresholds can be chosen.
+
+    A report holds what every image-level point reaches.
+    """
+    return name and PER_LABEL + name.removeprefix(PER_LABEL)

@@ -154,10 +154,12 @@ def _mark(name: str, point: Performance, x: Axis, y: Axis) -> list[str]:
 
 
 def _choices(site: SiteDocument) -> str:
-    rows = []
+    rows, target = [], site["target"]
     for name, point in sorted(_points(site), key=lambda each: -each[1]["threshold"]):
         of = point["per_thousand"]
         called = f"<code>{escape(name)}</code>" if name.startswith("--") else escape(name)
+        if name == CHOSEN:
+            called += f" <code>--{escape(target['kind'])} {target['value']:g}</code>"
         cells = [
             called,
             percent(point["threshold"]),

@@ -221,6 +221,47 @@ def test_a_record_of_something_else_is_no_verdict(record: object) -> None:
     assert remembered({}) is None
 
 
+def test_what_nests_without_end_is_no_verdict() -> None:
+    path = remember({}, WORKS)
+    assert path is not None
+    path.write_text("[" * 20_000)
+    assert remembered({}) is None
+
+
+def test_a_planted_verdict_neither_takes_all_threads_nor_steers_a_terminal() -> None:
+    path = remember({}, WORKS)
+    assert path is not None
+    record = json.loads(path.read_text())
+    verdict = {"fault": None, "off": 0, "milliseconds": {"1": 9, "4096": 1}}
+    path.write_text(json.dumps({**record, "verdict": verdict}))
+    assert remembered({}) is None
+    fault = {"kind": "crash", "message": "\x1b[2J\nevil"}
+    path.write_text(
+        json.dumps({**record, "verdict": {**verdict, "fault": fault, "milliseconds": {}}})
+    )
+    found = remembered({})
+    assert found is not None
+    assert found.fault is not None
+    assert found.fault.message.isprintable()
+
+
+def test_a_folder_that_others_can_write_to_is_not_believed() -> None:
+    path = remember({}, WORKS)
+    assert path is not None
+    path.parent.chmod(0o777)
+    assert remembered({}) is None
+    assert remember({}, WORKS) is None
+    path.parent.chmod(0o700)
+    assert remembered({}) == WORKS
+
+
+def test_what_is_used_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_results, "KEPT", 5)
+    for number in range(20):
+        assert remember({"number": number}, WORKS)
+        assert remembered({"number": 0}) == WORKS
+
+
 def test_the_folder_does_not_grow_without_end() -> None:
     for number in range(trial_results.KEPT + 20):
         path = remember({"number": number}, WORKS)
