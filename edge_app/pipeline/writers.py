@@ -116,6 +116,7 @@ class CsvWriter:
                 "model_sha256",
                 "site",
                 "warnings",
+                "withheld",
                 "error",
                 "note",
             ]
@@ -125,11 +126,11 @@ class CsvWriter:
         scores = [f"{finding.score:.6f}" for finding in findings.findings]
         whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
         above = "|".join(finding.label for finding in findings.findings if finding.above)
-        warnings = "; ".join(findings.warnings)
+        warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
                 *(name, *whole, above, self.point, self.model.sha256, self.site, warnings),
-                *(findings.withheld or "", DISCLAIMER),
+                *(withheld, findings.withheld or "", DISCLAIMER),
             ]
         )
 
@@ -137,7 +138,7 @@ class CsvWriter:
         self.rows.writerow(
             [
                 *(name, *self.blank, "", self.point, self.model.sha256, self.site, ""),
-                *(str(error), DISCLAIMER),
+                *("", str(error), DISCLAIMER),
             ]
         )
 

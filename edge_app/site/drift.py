@@ -4,13 +4,13 @@ A quantity has changed where that is both sure and large: a test rejects that no
 the difference is one that matters. The level of the tests, 0.05, is shared among all looks that
 are planned (Bonferroni: Dunn, JASA 56, 1961) and, in each of them, among the quantities (Holm,
 1979): so that a site where nothing changes is told of a change with a probability of 0.05 at most
-over all of the looks. Of a quantity nothing is said unless a large change would be seen.
+over all of the looks. A quantity is as before only where a large change would have been seen.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -42,7 +42,8 @@ class Reference(NamedTuple):
         images: effective number of those behind `quantiles`.
         quantiles: of the overall probability, at evenly spaced shares; None where unknown.
         means: by the quantity's name.
-        seen: how many images that was; 0 where unknown.
+        seen: how many images that was.
+        a_patient: images a patient.
     """
 
     source: str
@@ -51,6 +52,7 @@ class Reference(NamedTuple):
     quantiles: Floats | None
     means: dict[str, Mean]
     seen: int = 0
+    a_patient: float = 1.0
 
     def design_of(self, name: str) -> float:
         """How many images tell as much of a quantity as one independent one.
@@ -59,7 +61,7 @@ class Reference(NamedTuple):
         have as many a patient.
         """
         known = self.means[name].effective
-        return max(1.0, self.seen / known) if self.seen and 0 < known < math.inf else self.design
+        return max(1.0, self.seen / known) if 0 < known < math.inf else self.a_patient
 
 
 class Quantity(NamedTuple):
@@ -69,9 +71,9 @@ class Quantity(NamedTuple):
         name: for people.
         before, now: mean, share, or None and the population stability index.
         is_index: whether `now` is that index.
-        probability: of so large a difference if nothing changed; None where nothing is said.
+        probability: of so large a difference if nothing changed; None where too few images tell.
         verdict: one of `CHANGED`, `AS_BEFORE`, `TOO_FEW`.
-        needed: images that would do; None where no number would.
+        needed: images in which a large change would be seen; None where no number would do.
     """
 
     name: str
@@ -110,6 +112,7 @@ def reference_of(model: ModelFile, site: Site | None) -> Reference:
                 **findings,
             },
             stated["images"],
+            site.content["data"]["images"] / site.content["data"]["patients"],
         )
     overall, prevalence = model.manifest.get("overall"), model.manifest.get("prevalence")
     if overall is None or prevalence is None:
@@ -180,57 +183,61 @@ def _require(period: Period, model: ModelFile, site: Site | None) -> None:
 
 def _judged(period: Period, reference: Reference, model: ModelFile, level: float) -> list[Quantity]:
     """Every quantity with its verdict."""
-    now = dict(_means(period, reference, model))
-    tested: list[Quantity] = []
-    each_level = level / (len(now) + (reference.quantiles is not None))
-    if reference.quantiles is not None and len(period.overall):
-        needed = two_samples.images_for_index(reference.images, each_level, reference.design)
-        index = two_samples.stability_index(reference.quantiles, period.overall)
-        probability = two_samples.kolmogorov(
-            *(reference.quantiles, period.overall, reference.images),
-            len(period.overall) / reference.design,
-        )
-        tested.append(
-            _quantity(SCORES, None, index, True, probability, len(period.overall), needed)
-        )
-    for name, (mean, images) in now.items():
-        before = reference.means[name]
-        design = reference.design_of(name)
-        needed = two_samples.images_for_mean(before, each_level, design)
-        probability = two_samples.same_mean(before, mean)
-        tested.append(_quantity(name, before.value, mean.value, False, probability, images, needed))
-    said = [each for each in tested if each.verdict != TOO_FEW]
-    sure = two_samples.holm([each.probability or 0.0 for each in said], level)
+    tested = list(_tested(period, reference, model, level))
+    known = [each for each in tested if each.probability is not None]
+    sure = two_samples.holm([each.probability or 0.0 for each in known], level)
     changed = {
         each.name
-        for each, rejected in zip(said, sure, strict=True)
+        for each, rejected in zip(known, sure, strict=True)
         if rejected and _large(each, reference)
     }
     return [each._replace(verdict=CHANGED) if each.name in changed else each for each in tested]
 
 
-def _quantity(
-    name: str, before: float | None, now: float,
-    is_index: bool, probability: float, images: int,
-    needed: float,
-) -> Quantity:  # fmt: skip
-    enough = images >= needed
-    return Quantity(
-        name,
-        before,
-        round(now, 6),
-        is_index,
-        probability if enough else None,
-        AS_BEFORE if enough else TOO_FEW,
-        math.ceil(needed) if math.isfinite(needed) else None,
-    )
+def _tested(
+    period: Period, reference: Reference, model: ModelFile, level: float
+) -> Iterator[Quantity]:
+    """Every quantity as if it had not changed."""
+    now = dict(_means(period, reference, model))
+    each_level = level / (len(now) + (reference.quantiles is not None))
+    scores = period.overall
+    if reference.quantiles is not None and len(scores):
+        needed = two_samples.images_for_index(reference.images, each_level, reference.design)
+        independent = len(scores) / reference.design
+        yield Quantity(
+            SCORES,
+            None,
+            round(two_samples.stability_index(reference.quantiles, scores), 6),
+            True,
+            two_samples.kolmogorov(reference.quantiles, scores, reference.images, independent)
+            if min(independent, reference.images) >= two_samples.FEW
+            else None,
+            *_verdict(len(scores), needed),
+        )
+    for name, (mean, images) in now.items():
+        before = reference.means[name]
+        needed = two_samples.images_for_mean(before, each_level, reference.design_of(name))
+        yield Quantity(
+            name,
+            before.value,
+            round(mean.value, 6),
+            False,
+            two_samples.same_mean(before, mean)
+            if min(mean.effective, before.effective) >= two_samples.INDEPENDENT
+            else None,
+            *_verdict(images, needed),
+        )
+
+
+def _verdict(images: int, needed: float) -> tuple[str, int | None]:
+    enough = AS_BEFORE if images >= needed else TOO_FEW
+    return enough, math.ceil(needed) if math.isfinite(needed) else None
 
 
 def _large(quantity: Quantity, reference: Reference) -> bool:
     if quantity.is_index:
         return quantity.now >= two_samples.MOVED
-    before = reference.means[quantity.name]
-    return two_samples.notable(before, Mean(quantity.now, 0, 1))
+    return two_samples.notable(reference.means[quantity.name].value, quantity.now)
 
 
 def _means(
@@ -257,28 +264,22 @@ def _mean(values: Floats, design: float) -> Mean:
 
 def summary(found: Mapping[str, Any]) -> str:
     """For a terminal."""
+    quantities = found["quantities"]
+    alone = found["level"] / found["looks"] / max(len(quantities), 1)
     lines = [
         f"{found['model']['name']}: {found['images']} images, {found['withheld']} withheld, "
         f"{found['refused']} could not be read; reference: {found['reference']}",
-        f"one of {found['looks']} looks, which together say of no change that it is one with a "
-        f"probability of {found['level']:g}",
+        f"in {found['looks']} looks together a change is told where there is none with a "
+        f"probability of {found['level']:g} at most: p counts below {alone:.1g}",
         "",
     ]
-    width = max(len(each["name"]) for each in found["quantities"])
+    width = max(len(each["name"]) for each in quantities)
     lines.append(f"{'':<{width}}  {'before':>8}  {'now':>8}  {'p':>8}")
-    for each in found["quantities"]:
+    for each in quantities:
         before = "" if each["before"] is None else f"{100 * each['before']:.1f} %"
         now = f"{each['now']:.3f}" if each["is_index"] else f"{100 * each['now']:.1f} %"
         probability = "" if each["probability"] is None else f"{each['probability']:.2g}"
-        verdict = each["verdict"]
-        if verdict == TOO_FEW:
-            verdict += (
-                f": {each['needed']} images would do"
-                if each["needed"]
-                else ": the reference is too small for any number of images"
-            )
-        if each["is_index"]:
-            verdict += " (population stability index)"
+        verdict = _in_words(each, alone)
         lines.append(f"{each['name']:<{width}}  {before:>8}  {now:>8}  {probability:>8}  {verdict}")
     words = {
         CHANGED: "CHANGED: look at the images, and calibrate again before relying on the answers",
@@ -286,3 +287,14 @@ def summary(found: Mapping[str, Any]) -> str:
         TOO_FEW: "nothing can be said of so few images",
     }
     return "\n".join([*lines, "", words[found["verdict"]], found["disclaimer"]])
+
+
+def _in_words(quantity: Mapping[str, Any], alone: float) -> str:
+    words = str(quantity["verdict"])
+    if words == TOO_FEW:
+        needed = quantity["needed"]
+        words += f": {needed} images would do" if needed else ": so is the reference"
+    elif words == AS_BEFORE and quantity["probability"] < alone:
+        limit = two_samples.MOVED if quantity["is_index"] else f"a factor of {two_samples.NOTABLE}"
+        words = f"changed, but by less than {limit}"
+    return f"{words} (population stability index)" if quantity["is_index"] else words

@@ -158,7 +158,7 @@ def _of_json(answer: Mapping[str, Any], labels: Sequence[str]) -> Answered | Non
 def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
     reader = csv.reader(_lines(first, rest), strict=True)
     heading = next(reader, [])
-    needed = ("overall", "flagged", "model_sha256", "site", "error", *labels)
+    needed = ("overall", "flagged", "model_sha256", "site", "withheld", *labels)
     if any(name not in heading for name in needed):
         raise _WrongError("is no heading of edge-cxr classify --csv for this model")
     places = {name: heading.index(name) for name in needed}
@@ -168,10 +168,10 @@ def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
 
 
 def _of_csv(row: Mapping[str, str], labels: Iterable[str]) -> Answered | None:
-    if row["error"]:
+    if not row["withheld"]:
         return None
     site = row["site"] or None
-    if not row["overall"]:
+    if row["withheld"] == "true":
         return Answered(row["model_sha256"], site, None, None, [])
     flagged = {"true": True, "false": False, "": None}[row["flagged"]]
     findings = [_share(float(row[label])) for label in labels]

@@ -22,6 +22,9 @@ NOTABLE: Final = 1.25
 INDEPENDENT: Final = 100.0
 """Images, if independent, whose mean is about normally distributed however skewed they are."""
 
+FEW: Final = 8.0
+"""Fewer independent images have no distribution to speak of."""
+
 NORMAL: Final = NormalDist()
 
 
@@ -64,7 +67,7 @@ def images_for_index(earlier: float, level: float, design: float) -> float:
     spread = 2 / (9 * freedom)  # Wilson & Hilferty's approximation (PNAS 17, 1931)
     chi2 = freedom * (1 - spread + NORMAL.inv_cdf(1 - level) * math.sqrt(spread)) ** 3
     room = SHIFTED / chi2 - 1 / max(earlier, 1e-9)
-    return design / room if room > 0 else math.inf
+    return design * max(1 / room, FEW) if room > 0 and earlier >= FEW else math.inf
 
 
 def kolmogorov(quantiles: Floats, later: Floats, earlier: float, independent: float) -> float:
@@ -90,30 +93,29 @@ def kolmogorov(quantiles: Floats, later: Floats, earlier: float, independent: fl
 
 
 def same_mean(before: Mean, now: Mean) -> float:
-    """Probability of so large a difference of two means if they are the same (Welch's test)."""
-    error = _error(before, now)
+    """Probability of so large a difference of two means if they are the same, by the normal test.
+
+    Both are taken to spread as the wider one: a share of none does not spread at all.
+    """
+    spread = max(before.spread, now.spread)
+    error = spread * math.sqrt(1 / before.effective + 1 / now.effective)
     if error == 0:
         return 1.0 if before.value == now.value else 0.0
     return 2 * (1 - NORMAL.cdf(abs(now.value - before.value) / error))
 
 
-def notable(before: Mean, now: Mean) -> bool:
+def notable(before: float, now: float) -> bool:
     """Whether a mean has become larger or smaller by `NOTABLE` or more."""
-    return not before.value / NOTABLE < now.value < before.value * NOTABLE
+    return not before / NOTABLE < now < before * NOTABLE
 
 
 def images_for_mean(before: Mean, level: float, design: float) -> float:
     """Images that it takes to tell that a mean has doubled; infinite where that cannot be told."""
     needed = before.value / NORMAL.inv_cdf(1 - level / 2)
     room = needed**2 - before.spread**2 / max(before.effective, 1e-9)
-    if room <= 0:
+    if room <= 0 or before.effective < INDEPENDENT:
         return math.inf
     return design * max(before.spread**2 / room, INDEPENDENT)
-
-
-def _error(before: Mean, now: Mean) -> float:
-    parts = (each.spread**2 / max(each.effective, 1e-9) for each in (before, now))
-    return math.sqrt(sum(parts))
 
 
 def holm(probabilities: list[float], level: float) -> list[bool]:

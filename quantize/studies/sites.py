@@ -297,7 +297,7 @@ def _drifts(
         return
     flagged = scored.probability >= at
     reference = drift_reference.made(scored, flagged, labelled, (1.0, 1.0))
-    site = Site(Path(), cast("Any", {"reference": reference, "digest": DIGEST}))
+    site = Site(Path(), cast("Any", _as_site(reference, labelled)))
     changes = {
         "same": (1, 0.0),
         "doubled": (2, 0.0),
@@ -314,6 +314,12 @@ def _drifts(
             *(scores[:, later.labels.findings], 0, 0),
         )
         yield name, drift.drift(period, model, site, 1)["verdict"] == drift.CHANGED
+
+
+def _as_site(reference: dict[str, Any], labelled: LabelledSet) -> dict[str, Any]:
+    """As much of a site file as drift needs."""
+    data = labelled.counted(np.ones(len(labelled.images), bool))
+    return {"reference": reference, "data": data, "digest": DIGEST}
 
 
 def _seconds(inputs: ModelAndReportInputs) -> dict[str, float]:

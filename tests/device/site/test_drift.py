@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_app.core.errors import ReportError
 from edge_app.model.calibration import calibrated
@@ -75,6 +76,14 @@ def test_pictures_that_the_input_check_withholds_more_often_are_a_change() -> No
     changed = [name for name, verdict in verdicts(found).items() if verdict == CHANGED]
     assert changed == [drifting.WITHHELD]
     assert found["verdict"] == CHANGED
+
+
+def test_what_is_not_told_of_few_images_is_not_as_before() -> None:
+    """Whatever was not tested is one of those of which nothing can be said."""
+    site = site_of(patients=60)
+    found = drift(period(site, 60), model(), site, 12)
+    for each in found["quantities"]:
+        assert each["verdict"] == TOO_FEW or each["probability"] is not None
 
 
 def test_of_few_images_nothing_is_said_and_enough_are_named() -> None:
@@ -149,19 +158,21 @@ def test_holms_correction_is_the_printed_example() -> None:
 
 def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture: Path) -> None:
     labels = ["Effusion", "Mass"]
-    blank = tmp_path / "broken.png"
-    blank.write_bytes(b"no image")
+    broken, blank = tmp_path / "broken.png", tmp_path / "blank.png"
+    broken.write_bytes(b"no image")
+    Image.new("L", (64, 64)).save(blank)
     periods = {}
     for form in ("--json", "--csv"):
         place = tmp_path / f"answers{form}"
-        place.write_text(run("classify", form, picture, blank, picture).stdout)
+        place.write_text(run("classify", form, picture, broken, blank, picture).stdout)
         periods[form] = read([place], labels)
     single = tmp_path / "single"
     single.write_text(run("classify", "--json", picture).stdout)
     periods["one"] = read([single, single], labels)
     one, *others = periods.values()
-    assert one.refused == 1
+    assert (one.refused, one.withheld) == (1, 1)
     assert len(one.overall) == 2
+    assert others[0].withheld == 1
     for other in others:
         np.testing.assert_allclose(other.findings, one.findings, atol=1e-6)
         np.testing.assert_allclose(other.overall, one.overall, atol=1e-6)
@@ -198,12 +209,14 @@ def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
     def told(answers: Period) -> int:
         with (tmp_path / "answers.csv").open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(["file", "overall", "flagged", *names, "model_sha256", "site", "error"])
+            rows.writerow(
+                ["file", "overall", "flagged", *names, "model_sha256", "site", "withheld"]
+            )
             for overall, flagged, findings in zip(
                 answers.overall, answers.flagged, answers.findings, strict=True
             ):
                 state = str(bool(flagged)).lower()
-                cells = [overall, state, *findings, answers.model, answers.site, ""]
+                cells = [overall, state, *findings, answers.model, answers.site, "false"]
                 rows.writerow(["a.png", *cells])
         options = ("--model", "cxr-cnn28", "--site", tmp_path / "site.json")
         done = run("drift", tmp_path / "answers.csv", *options)
