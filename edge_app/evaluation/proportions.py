@@ -1,10 +1,11 @@
 """Shares of images with intervals over patients, and the limits that a promise can rest on.
 
 A share of images that come from patients, several from one, is a ratio of two sums over patients;
-its variance is that of the patients' residuals (Taylor linearization: Cochran, Sampling
-Techniques, 1977, section 6.4). The images count as so many independent ones as would have that
-variance: their effective number, lessened for the few patients that it was estimated from (Korn &
-Graubard, Survey Methodology 24, 1998, 193-201).
+its variance is that of its values without one patient at a time (the jackknife: Davison & Hinkley,
+Bootstrap Methods, 1997, section 3.8), which holds where some have many more images than others. The
+images count as so many independent ones as would have that variance: their effective number,
+lessened for the few patients that it was estimated from (Korn & Graubard, Survey Methodology 24,
+1998, 193-201).
 """
 
 from __future__ import annotations
@@ -80,20 +81,20 @@ def share(hits: Bools, patients: NDArray[Any]) -> Estimate:
     return wilson(float(values[0]), float(effective[0]))
 
 
-def estimate(value: float, influence: Floats, images: float) -> Estimate:
-    """A share that is no plain ratio, by how much each patient moves it.
+def estimate(value: float, variance: float, images: float, patients: int) -> Estimate:
+    """A share that is no plain ratio, with its variance.
 
     Args:
         value: the share, 0 to 1.
-        influence: one a patient; they add up to 0.
+        variance: of it.
         images: that it was estimated from; it tells no more than these.
+        patients: whose images these are.
     """
-    if not math.isfinite(value) or len(influence) < 2:
+    if not math.isfinite(value) or patients < 2:
         return NOTHING
-    variance = len(influence) / (len(influence) - 1) * float(np.square(influence).sum())
     spread = value * (1 - value)
-    independent = min(spread / variance, images) if variance > 0 < spread else len(influence)
-    return wilson(value, independent * _few(len(influence)))
+    independent = min(spread / variance, images) if variance > 0 < spread else patients
+    return wilson(value, independent * _few(patients))
 
 
 def surely(hits: Bools, patients: NDArray[Any], promised: float, certainty: float) -> Bools:
@@ -109,6 +110,17 @@ def surely(hits: Bools, patients: NDArray[Any], promised: float, certainty: floa
     return np.asarray(beta_cdf(at, found, effective - found + 1) <= 1 - certainty)
 
 
+def jackknifed(moves: Floats, held: Floats) -> Floats:
+    """The variance of estimates by the delete-one-patient jackknife.
+
+    Args:
+        moves: K×…, by how much each patient moves an estimate, to first order.
+        held: K, the share of what it rests on that is each patient's.
+    """
+    without = moves / (1 - held).reshape(-1, *[1] * (moves.ndim - 1))
+    return np.asarray((len(moves) - 1) / len(moves) * np.square(without).sum(axis=0))
+
+
 def _effective(of_each: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     """Hits (K×T) and images (K) of each patient → T shares, and effective numbers of images.
 
@@ -119,7 +131,7 @@ def _effective(of_each: Floats, sizes: Floats) -> tuple[Floats, Floats]:
     values = of_each.sum(axis=0) / images
     residuals = of_each - values * sizes[:, np.newaxis]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = patients / max(patients - 1, 1) * np.square(residuals).sum(axis=0) / images**2
+        variance = jackknifed(residuals / images, sizes / images)
         independent = np.minimum(values * (1 - values) / variance, images)
     known = (values > 0) & (values < 1) & (variance > 0)
     return values, np.where(known, independent, patients) * _few(patients)

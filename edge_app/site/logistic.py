@@ -35,8 +35,8 @@ def fit(
 ) -> Line | None:
     """The most likely line, by Newton's method; None where there is none.
 
-    The intervals are the cluster-robust ones (Liang & Zeger, Biometrika 73, 1986), with Student's
-    t for the number of patients.
+    The intervals are robust to patients' images being alike: by the delete-one-patient jackknife
+    (CR3 of Bell & McCaffrey, Survey Methodology 28, 2002), with Student's t for their number.
 
     Args:
         x: N, finite.
@@ -61,15 +61,24 @@ def fit(
             return None
         parameters = parameters + step
         if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
-            return _line(parameters, curvature, Clusters(patients).sums(gradients), slope)
+            clusters, weights = Clusters(patients), probability * (1 - probability)
+            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * weights[:, None, None]
+            of_patients = clusters.sums(gradients), clusters.sums(squares)
+            return _line(parameters, curvature, *of_patients, slope)
     return None  # the score separates the two, or nothing is known
 
 
-def _line(parameters: Floats, curvature: Floats, of_patients: Floats, slope: bool) -> Line | None:
-    count = len(of_patients)
-    inverse = np.linalg.inv(curvature)
-    spread = inverse @ (of_patients.T @ of_patients) @ inverse * (count / max(count - 1, 1))
-    half = student_quantile(0.975, max(count - 1, 1)) * np.sqrt(np.diag(spread))
+def _line(
+    parameters: Floats, curvature: Floats, gradients: Floats, curvatures: Floats, slope: bool
+) -> Line | None:
+    """The line and its intervals, by what each patient adds to gradient and curvature."""
+    count = len(gradients)
+    try:  # by a step of Newton's method without one patient at a time
+        moves = np.linalg.solve(curvature - curvatures, gradients[:, :, np.newaxis])[:, :, 0]
+    except np.linalg.LinAlgError:
+        return None
+    spread = np.sqrt((count - 1) / count * np.square(moves).sum(axis=0))
+    half = student_quantile(0.975, max(count - 1, 1)) * spread
     if not np.isfinite(half).all():
         return None
     ends = [(float(v - h), float(v + h)) for v, h in zip(parameters, half, strict=True)]

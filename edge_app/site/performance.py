@@ -55,11 +55,12 @@ def performance(
         return found | dict.fromkeys((*PREDICTIVE, *YIELD), NOTHING)
     sensitivity, false = hits.sum() / bearers.sum(), alarms.sum() / normal.sum()
     at = prevalence if prevalence is not None else bearers.sum() / all_images.sum()
+    known = prevalence is not None
     moves = np.stack(
         [
-            (hits - sensitivity * bearers) / bearers.sum(),
-            (alarms - false * normal) / normal.sum(),
-            (bearers - at * all_images) / all_images.sum() * (prevalence is None),
+            _moves(hits - sensitivity * bearers, bearers),
+            _moves(alarms - false * normal, normal),
+            _moves(bearers - at * all_images, all_images) * (not known),
         ]
     )
     point = (float(sensitivity), float(false), float(at))
@@ -67,6 +68,12 @@ def performance(
     for name, quantity in (PREDICTIVE | YIELD).items():
         found[name] = _moved(quantity, point, moves, images.get(name, float(len(truth))))
     return found
+
+
+def _moves(residuals: Floats, images: Floats) -> Floats:
+    """By how much a share moves without each patient, who has so many of its images."""
+    others = images.sum() - images
+    return np.divide(residuals, others, out=np.zeros_like(residuals), where=others > 0)
 
 
 def _moved(
@@ -79,7 +86,9 @@ def _moved(
         quantity(*(x + STEP * 1j * (place == axis) for place, x in enumerate(point))).imag / STEP
         for axis in range(3)
     ]
-    return estimate(quantity(*point).real, np.array(slopes) @ moves, images)
+    patients = moves.shape[1]
+    variance = (patients - 1) / patients * float(np.square(np.array(slopes) @ moves).sum())
+    return estimate(quantity(*point).real, variance, images, patients)
 
 
 def worth(threshold: float, found: dict[str, Estimate]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from edge_app.model.model_file import ModelFile
 from edge_app.model.overall import OverallScore, log_odds, method_of
 from edge_app.model.site import Site
 from edge_app.site import drift, drift_reference
-from edge_app.site.calibrate import before, calibrate, recalibration, score
+from edge_app.site.calibrate import Scored, before, calibrate, recalibration, score
 from edge_app.site.labelled_set import LabelledSet, pooled
 from edge_app.site.labels import Prevalence
 from edge_app.site.performance import performance
@@ -91,7 +91,7 @@ class Population:
         images, of = images[inside], of[inside]
         return self.all._replace(
             images=np.arange(len(images)).astype(np.str_),
-            patients=of.astype(np.str_),
+            patients=cast("Any", of),
             targets=self.all.targets[images],
             logits=exposure.of(self.all.logits[images]),
         )
@@ -211,16 +211,22 @@ def _at(
         labelled = population.site(prevalence, exposure, generator)
         for name, inside in _line_held(population, labelled, exposure, line):
             lines[name].append(inside)
+        counted = float(labelled.bearing.mean())
+        try:
+            scored = score(labelled, population.model, Prevalence(counted, counted, False))
+        except DatasetError:
+            scored = None
         for aim in TARGETS:
-            try:
-                outcome = _target_held(population, labelled, exposure, prevalence, aim)
-            except DatasetError:
-                refused[aim.words] += 1
-                continue
-            for name, inside in outcome.items():
+            outcome = scored and _target_held(
+                population, labelled, scored, exposure, prevalence, aim
+            )
+            refused[aim.words] += outcome is None
+            for name, inside in (outcome or {}).items():
                 held[aim.words][name].append(inside)
-        for name, changed in _drifts(population, labelled, exposure, prevalence, generator):
-            told[name].append(changed)
+        if scored:
+            drifts = _drifts(population, labelled, scored, exposure, prevalence, generator)
+            for name, changed in drifts:
+                told[name].append(changed)
     return {
         "targets": {
             words: {
@@ -257,15 +263,20 @@ def _line_held(
 def _target_held(
     population: Population,
     labelled: LabelledSet,
+    scored: Scored,
     exposure: Exposure,
     prevalence: float,
     aim: Target,
-) -> dict[str, bool]:
-    """Whether the target is kept, and each interval at its threshold holds the truth."""
+) -> dict[str, bool] | None:
+    """Whether the target is kept, and each interval at its threshold holds the truth.
+
+    None where there are too few patients for the target.
+    """
     truth, patients = labelled.bearing, labelled.patients
-    counted = float(truth.mean())
-    scored = score(labelled, population.model, Prevalence(counted, counted, False))
-    at = threshold(aim, scored.probability, truth, patients)
+    try:
+        at = threshold(aim, scored.probability, truth, patients)
+    except DatasetError:
+        return None
     found = performance(scored.probability >= at, truth, patients)
     scores = calibrated(
         exposure.of(population.all.logits), scored.labels.affine, population.model.head
@@ -283,15 +294,14 @@ def _holds(estimate: Estimate, true: float) -> bool:
 def _drifts(
     population: Population,
     labelled: LabelledSet,
+    scored: Scored,
     exposure: Exposure,
     prevalence: float,
     generator: np.random.Generator,
 ) -> Iterator[tuple[str, bool]]:
     """Whether a change is told in a period like the set, and in changed ones."""
     model = population.model
-    counted = float(labelled.bearing.mean())
     try:
-        scored = score(labelled, model, Prevalence(counted, counted, False))
         at = threshold(TARGETS[0], scored.probability, labelled.bearing, labelled.patients)
     except DatasetError:
         return
