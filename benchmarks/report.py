@@ -207,12 +207,7 @@ WIDTH: Final = 900
 LEFT: Final = 20
 RIGHT: Final = 770
 ROW: Final = 42
-STYLE: Final = """
-.paper { fill: #fff; } svg { font: 13px system-ui, "DejaVu Sans", sans-serif; }
-text { fill: #1b1d1f; } .quiet { fill: #686d73; font-size: 12px; } .title { font-weight: 600; }
-.middle { text-anchor: middle; } .grid { stroke: #e3e3df; } .whisker { stroke: #1b1d1f; }
-.ours { fill: #e8853d; } .other { fill: #9aa1a9; }
-"""
+STYLE: Final = Path(__file__).with_name("report.css")
 
 
 def pictures(result: Result) -> dict[str, str]:
@@ -231,7 +226,7 @@ def _bars(scenario: str, by_label: Quantities) -> str:
     top, bottom = 40, 44 + ROW * len(by_label)
     height = bottom + 26
     paper = element("rect", width=WIDTH, height=height, kind="paper")
-    body = [element("style", STYLE), paper, text(LEFT, 24, scenario, "title")]
+    body = [element("style", STYLE.read_text("utf-8")), paper, text(LEFT, 24, scenario, "title")]
     for value in ticks(0, across.high, 6):
         body.append(line((across(value), top), (across(value), bottom), "grid"))
         body.append(text(across(value), bottom + 14, tick(value, unit), "quiet middle"))

@@ -209,11 +209,13 @@ def _operating_points(report: Report) -> str:
     header = ["label"]
     for name in points:
         header += [f"{name}: sensitivity fitted", "test", "specificity fitted", "test"]
-    keys = ("sensitivity_fitted", "sensitivity", "specificity_fitted", "specificity")
-    rows = [
-        [label, *(_share(points[name][channel][key]) for name in points for key in keys)]
-        for channel, label in enumerate(LABELS)
-    ]
+    rows = []
+    for channel, label in enumerate(LABELS):
+        row = [label]
+        for reached in (points[name][channel] for name in points):
+            row += [_share(reached["sensitivity_fitted"]), _share(reached["sensitivity"])]
+            row += [_share(reached["specificity_fitted"]), _share(reached["specificity"])]
+        rows.append(row)
     return markdown_table(header, rows)
 
 

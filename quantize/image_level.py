@@ -22,8 +22,7 @@ def with_overall(report: Report, model: ModelFile) -> Report:
         model.manifest.get("overall"),
         patient_weights(evaluated.patients, content["bootstrap"]["resamples"], seed=0),
     )
-    before = {key: value for key, value in content.items() if key != "overall"}
-    return Report({**before, "overall": whole}, evaluated)
+    return Report({**content, "overall": whole}, evaluated)
 
 
 def scored_as_a_whole(model: ModelFile, validation: Report, test: Report) -> ModelFile:

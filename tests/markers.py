@@ -59,9 +59,12 @@ SLOW: Final = (
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/cli/test_doctor.py",
+    "tests/device/evaluation/test_evaluate.py::test_any_number_of_workers_writes_the_same_report",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",
+    "tests/device/images/test_mutations.py",
     "tests/device/inspection/test_doctor.py",
+    "tests/device/model/test_shrunk.py::test_a_synthetic_radiograph_keeps_its_scores",
     "tests/device/performance/test_benchmark.py",
     "tests/device/performance/test_compare.py::"
     "test_neighbours_neither_hide_a_tenth_nor_pass_for_one",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import classification_report
@@ -21,6 +21,9 @@ from train.cache import Cached
 from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import FinishedRun, build_report, versions
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import ReportDocument
 
 
 def evaluate(
@@ -87,7 +90,7 @@ def as_text(evaluation: Report) -> str:
     return "\n".join([*lines, DISCLAIMER]) + "\n"
 
 
-def _without_threshold(content: dict[str, Any]) -> list[str]:
+def _without_threshold(content: ReportDocument) -> list[str]:
     """scikit-learn's table shows zeros for these; they are no measurement."""
     names = [row["label"] for row in content["labels"] if row["threshold"] is None]
     if not names:

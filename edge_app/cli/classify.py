@@ -27,13 +27,12 @@ from edge_app.cli.options import (
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_MODEL, UsageError
 from edge_app.core.resources import cores
-from edge_app.images.radiograph import Limits
+from edge_app.images.radiograph import Limits, Reader
 from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
     from edge_app.pipeline.heatmaps import HeatmapWriter
-    from edge_app.pipeline.reader import Reader
     from edge_app.pipeline.sources import Sources
     from edge_app.pipeline.tally import Tally
     from edge_app.pipeline.writers import Writer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -26,6 +26,12 @@ from edge_app.core.svg import (
 from edge_app.evaluation.metrics import Floats, roc_curve
 from edge_app.images.perturb import WORDS
 from edge_app.model.labels import Labels
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import Agreement
+    from edge_app.evaluation.document import ConfusionCounts, Facts, Metric
+
+Outcome = Literal["tp", "fn", "fp", "tn"]
 
 SIDE: Final = 200
 LEFT, RIGHT, TOP, BOTTOM = 26, 194, 6, 178
@@ -67,7 +73,7 @@ def _diagonal(x: Axis, y: Axis) -> str:
     return line((x(x.low), y(x.low)), (x(x.high), y(x.high)), "diagonal")
 
 
-def roc(pairing: Pair, labels: list[dict[str, Any]]) -> str:
+def roc(pairing: Pair, labels: list[Facts]) -> str:
     """ROC curves of both models, overlaid."""
     x, y = _axes(0, 1)
 
@@ -89,7 +95,7 @@ def roc(pairing: Pair, labels: list[dict[str, Any]]) -> str:
     return multiples(pairing.labels, panel)
 
 
-def scatter(pairing: Pair, labels: list[dict[str, Any]]) -> str:
+def scatter(pairing: Pair, labels: list[Facts]) -> str:
     """Reference's logits (across) against the candidate's (up), thresholds as lines."""
     first, second = pairing.answers
     limits = [_logit_thresholds(pairing, side) for side in (0, 1)]
@@ -133,7 +139,7 @@ def _logit_thresholds(pairing: Pair, side: int) -> Floats:
     return places
 
 
-def reliability(pairing: Pair, labels: list[dict[str, Any]]) -> str:
+def reliability(pairing: Pair, labels: list[Facts]) -> str:
     """Mean score (across) against the share of images that bear the label (up), in ten bins."""
 
     def panel(channel: int) -> tuple[str, str]:
@@ -166,7 +172,7 @@ CELL: Final = (47, 40)
 """Width and height of a confusion matrix's cell."""
 
 
-def confusions(pairing: Pair, point: dict[str, Any]) -> str:
+def confusions(pairing: Pair, point: Agreement) -> str:
     """Both models' 2×2 tables, shaded by the share of the row."""
     rows = {row["label"]: row for row in point["labels"]}
 
@@ -184,10 +190,13 @@ def confusions(pairing: Pair, point: dict[str, Any]) -> str:
     return multiples(pairing.labels, panel)
 
 
-TRUTHS: Final = {"present": ("tp", "fn"), "absent": ("fp", "tn")}
+TRUTHS: Final[dict[str, tuple[Outcome, Outcome]]] = {
+    "present": ("tp", "fn"),
+    "absent": ("fp", "tn"),
+}
 
 
-def _matrix(cells: dict[str, int] | None, left: int, role: str) -> list[str]:
+def _matrix(cells: ConfusionCounts | None, left: int, role: str) -> list[str]:
     width, height = CELL
     body = [text(left + width + 1, 10, role, "tick middle")]
     for down, keys in enumerate(TRUTHS.values()):
@@ -213,11 +222,11 @@ def _sideways(x: float, y: float, words: str) -> str:
     return element("text", escape(words), x=x, y=y, kind="tick small middle", transform=turn)
 
 
-def forest_row(difference: dict[str, Any], axis: Axis, limit: float, beyond: bool) -> str:
+def forest_row(difference: Metric, axis: Axis, limit: float, beyond: bool) -> str:
     """One line of a forest plot; coordinates are percentages, so it fills the width of its cell."""
     body = [_upright(axis(0), "zero"), _upright(axis(limit), "limit")]
-    value, low, high = (difference[key] for key in ("value", "low", "high"))
-    if low is not None:
+    value, low, high = difference["value"], difference["low"], difference["high"]
+    if low is not None and high is not None:
         ends = {"x1": f"{axis(low):.2f}%", "x2": f"{axis(high):.2f}%"}
         body.append(element("line", y1=13, y2=13, kind="interval", **ends))
     if value is not None:
@@ -239,11 +248,12 @@ def forest_axis(axis: Axis) -> str:
     return element("svg", "".join(body), kind="forest axis", aria_hidden="true")
 
 
-def forest_scale(differences: Iterable[dict[str, Any]], limits: Iterable[float]) -> Axis:
+def forest_scale(differences: Iterable[Metric], limits: Iterable[float]) -> Axis:
     """From the lowest to the highest end, with the limits and zero inside."""
     values = [0.0, *limits]
     for difference in differences:
-        values += [value for value in difference.values() if value is not None]
+        ends = (difference["value"], difference["low"], difference["high"])
+        values += [value for value in ends if value is not None]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 0.01
     return Axis(low - margin, high + margin, 0, 100)
@@ -254,7 +264,7 @@ def _upright(percentage: float, kind: str) -> str:
     return element("line", x1=place, x2=place, y1=0, y2=26, kind=kind)
 
 
-def changed_bars(points: dict[str, Any]) -> str:
+def changed_bars(points: dict[str, Agreement]) -> str:
     """Share of decisions that change: the candidate's above the reference's own, both from zero."""
     bars: dict[str, list[tuple[str, str, float | None]]] = {}
     for name, point in points.items():

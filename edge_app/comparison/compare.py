@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -29,8 +29,21 @@ from edge_app.evaluation.metrics import (
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 
+if TYPE_CHECKING:
+    from edge_app.comparison.document import (
+        Agreement,
+        Compared,
+        ComparisonDocument,
+        DecidedSide,
+        LogitDifference,
+        Repeated,
+        Role,
+        Side,
+    )
+    from edge_app.evaluation.document import ConfusionCounts, Facts, Metric, ReportDocument
+
 KIND: Final = "edge-cxr comparison"
-ROLES: Final = ("reference", "candidate")
+ROLES: Final[tuple[Role, Role]] = ("reference", "candidate")
 Decider = tuple[Floats, Floats]
 """N×L scores and the L thresholds that decide on them."""
 
@@ -57,7 +70,7 @@ class Comparison:
         pair: the reports' answers in the same order.
     """
 
-    content: dict[str, Any]
+    content: ComparisonDocument
     pair: Pair
 
 
@@ -80,7 +93,7 @@ def compare(
     samples = resamples if several else 0
     drawn = _Drawn(pairing, samples, seed)
     dataset = reference.content["dataset"]
-    content = {
+    content: ComparisonDocument = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
         "edge_cxr": __version__,
@@ -133,20 +146,20 @@ def _plain(value: Any, depth: int = 4) -> Any:
     return value
 
 
-def _side(report: Report) -> dict[str, Any]:
+def _side(report: Report) -> Side:
     content = report.content
-    calibration, scores = content["calibration"], content.get("scores") or {}
+    calibration, scores = content["calibration"], content.get("scores")
     return {
         "model": _plain(content["model"]),
         "runtime": _plain(content["runtime"]),
         "calibration": _plain(
             {"method": calibration.get("method"), "fitted_on": calibration.get("fitted_on")}
         ),
-        "scores_sha256": _plain(scores.get("sha256")),
+        "scores_sha256": scores["sha256"] if scores else None,
     }
 
 
-def _notes(reference: dict[str, Any], candidate: dict[str, Any]) -> list[str]:
+def _notes(reference: ReportDocument, candidate: ReportDocument) -> list[str]:
     one, other = reference["model"], candidate["model"]
     notes = []
     if one.get("sha256") is not None and one.get("sha256") == other.get("sha256"):
@@ -181,7 +194,7 @@ class _Drawn:
             for row, (point, cells) in enumerate(same.items())
         }
 
-    def label(self, channel: int) -> dict[str, Any]:
+    def label(self, channel: int) -> dict[str, Compared]:
         one, other = self.values
         return {
             metric: _compared(
@@ -190,7 +203,7 @@ class _Drawn:
             for row, metric in enumerate(METRICS)
         }
 
-    def macro(self) -> dict[str, Any]:
+    def macro(self) -> dict[str, Compared]:
         """Means over the findings that both models have a value for."""
         one, other = (values[:, self.findings, 0] for values in self.values)
         both = np.isfinite(one) & np.isfinite(other)
@@ -229,7 +242,7 @@ def _mean(values: Floats) -> Any:
         return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
 
 
-def _compared(reference: float, candidate: float, differences: Floats) -> dict[str, Any]:
+def _compared(reference: float, candidate: float, differences: Floats) -> Compared:
     return {
         "reference": _plain(reference),
         "candidate": _plain(candidate),
@@ -237,7 +250,7 @@ def _compared(reference: float, candidate: float, differences: Floats) -> dict[s
     }
 
 
-def _with_interval(value: float, drawn: Floats) -> dict[str, Any]:
+def _with_interval(value: float, drawn: Floats) -> Metric:
     low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
     return {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
 
@@ -245,7 +258,7 @@ def _with_interval(value: float, drawn: Floats) -> dict[str, Any]:
 # --- logits -----------------------------------------------------------------------------------
 
 
-def _logit_difference(pairing: Pair) -> dict[str, Any]:
+def _logit_difference(pairing: Pair) -> LogitDifference:
     """Over all labels, and the change of the reference's own logits on perturbed images."""
     first, second = (answers.logits for answers in pairing.answers)
     retest = pairing.reference.evaluated.retest
@@ -260,7 +273,7 @@ def _rms(difference: Floats) -> Any:
     return _plain(np.sqrt(np.square(difference).mean()))
 
 
-def _fidelity(pairing: Pair, channel: int) -> dict[str, Any]:
+def _fidelity(pairing: Pair, channel: int) -> Facts:
     """How one label's logits differ, and how finely each model resolves it."""
     (first, second), names = pairing.answers, pairing.labels.names
     one, other = first.logits[:, channel], second.logits[:, channel]
@@ -287,7 +300,7 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float(a @ b) / size if size > 0 else math.nan
 
 
-def _resolution(logits: Floats) -> dict[str, Any]:
+def _resolution(logits: Floats) -> Facts:
     """How coarse one label's output is.
 
     `tied`: the share of pairs of images with equal logits, 1/k for k steps evenly filled;
@@ -335,7 +348,7 @@ def _share(cells: Bools, weights: Floats) -> Floats:
     return share
 
 
-def _agreement(pairing: Pair, point: str, agreement: dict[str, Any]) -> dict[str, Any]:
+def _agreement(pairing: Pair, point: str, agreement: Metric) -> Agreement:
     """How often both models decide alike, and how often the reference agrees with itself."""
     channels, same = _labels_decided(pairing, point), _same(pairing, point)
     first, second = ((answers.scores, answers.thresholds[point]) for answers in pairing.answers)
@@ -354,20 +367,22 @@ def _agreement(pairing: Pair, point: str, agreement: dict[str, Any]) -> dict[str
                 "label": pairing.labels[channel].name,
                 "agreement": _plain(same[:, column].mean()),
                 "kappa": _kappa(first, second, [channel]),
-                **{
-                    role: {
-                        "threshold": _plain(answers.thresholds[point][channel]),
-                        "confusion": _confusion(pairing, answers, point, channel),
-                    }
-                    for role, answers in zip(ROLES, pairing.answers, strict=True)
-                },
+                "reference": _decided_side(pairing, pairing.answers[0], point, channel),
+                "candidate": _decided_side(pairing, pairing.answers[1], point, channel),
             }
             for column, channel in enumerate(channels)
         ],
     }
 
 
-def _repeated(first: Decider, second: Decider) -> dict[str, Any]:
+def _decided_side(pairing: Pair, answers: Answers, point: str, channel: int) -> DecidedSide:
+    return {
+        "threshold": _plain(answers.thresholds[point][channel]),
+        "confusion": _confusion(pairing, answers, point, channel),
+    }
+
+
+def _repeated(first: Decider, second: Decider) -> Repeated:
     """Agreement and κ of one model with itself, over the labels that it decides."""
     channels = np.flatnonzero(np.isfinite(first[1])).tolist()
     same = (decisions(*first) == decisions(*second)) & np.isfinite(first[0] + second[0])
@@ -387,18 +402,17 @@ def _kappa(first: Decider, second: Decider, channels: list[int]) -> Any:
     return _plain(cohen_kappa(one, other))
 
 
-def _confusion(pairing: Pair, answers: Answers, point: str, channel: int) -> dict[str, int] | None:
+def _confusion(pairing: Pair, answers: Answers, point: str, channel: int) -> ConfusionCounts | None:
     """Counts at the threshold; null where there is none or a score is no number."""
     known = np.isfinite(answers.scores[:, channel]).all()
     if not known or not np.isfinite(answers.thresholds[point][channel]):
         return None
     decided = answers.decided(point)[:, channel]
     table = Confusion.of(pairing.targets[:, channel], decided, np.ones((1, len(decided))))
-    cells = {"tn": table.tn, "fp": table.fp, "fn": table.fn, "tp": table.tp}
-    return {name: int(cell[0]) for name, cell in cells.items()}
+    return table.counts()
 
 
-def _largest_changes(pairing: Pair) -> list[dict[str, Any]]:
+def _largest_changes(pairing: Pair) -> list[Facts]:
     """The scores that moved most, with what both models decide at the default operating point."""
     first, second = pairing.answers
     point = pairing.points[0]
@@ -407,7 +421,7 @@ def _largest_changes(pairing: Pair) -> list[dict[str, Any]]:
     decided = [answers.decided(point) for answers in pairing.answers]
     rows = []
     for image, channel in np.stack(np.unravel_index(order[:LARGEST_CHANGES], change.shape), axis=1):
-        row: dict[str, Any] = {
+        row: Facts = {
             "image": str(pairing.reference.evaluated.images[image]),
             "label": pairing.labels[channel].name,
             "present": bool(pairing.targets[image, channel]),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from edge_app.evaluation.document import ConfusionCounts, Facts, Metric
+
+Role = Literal["reference", "candidate"]
 
 
 class Side(TypedDict):

@@ -9,10 +9,14 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import ComparisonDocument
+    from edge_app.evaluation.document import Facts
 
 YARDSTICK: Final = "noise"
 """The perturbation whose effect on the reference limits the candidate's difference."""
@@ -207,7 +211,7 @@ def _floor(
     return GateResult(gate, value >= limit, value, limit, measure, found, f"≥ {required}", hint)
 
 
-def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
+def _label_auroc(gates: Gates, labels: list[Facts]) -> GateResult:
     judged = [
         (row["auroc"]["difference"]["value"], row["label"])
         for row in labels
@@ -225,10 +229,11 @@ def _label_auroc(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
     )
 
 
-def _agreement(gates: Gates, content: dict[str, Any]) -> list[GateResult]:
+def _agreement(gates: Gates, content: ComparisonDocument) -> list[GateResult]:
     point = content["operating_points"][content["operating_point"]]
     agreement = point["agreement"]["value"]
-    own = point["retest"].get(YARDSTICK, {}).get("agreement")
+    repeated = point["retest"].get(YARDSTICK)
+    own = repeated["agreement"] if repeated else None
     over, hint = None, ""
     if agreement is not None and own is not None:
         over = round(agreement - own, 6)
@@ -251,7 +256,7 @@ def _agreement(gates: Gates, content: dict[str, Any]) -> list[GateResult]:
 
 
 def _coarsest(
-    gate: str, gates: Gates, labels: list[dict[str, Any]], keys: tuple[str, ...], measure: str
+    gate: str, gates: Gates, labels: list[Facts], keys: tuple[str, ...], measure: str
 ) -> GateResult:
     """The largest excess of a share over the reference's must be the limit or less."""
     limit = getattr(gates, gate)
@@ -274,7 +279,7 @@ def _coarsest(
     )  # fmt: skip
 
 
-def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
+def _misplaced(gates: Gates, labels: list[Facts]) -> GateResult:
     moved = [(row["label"], row["logits"]["follows"]) for row in labels]
     moved = [(label, follows) for label, follows in moved if label != follows]
     hint = "; ".join(f"{label} follows {follows}" for label, follows in moved[:3])
@@ -283,7 +288,7 @@ def _misplaced(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
     return _ceiling("misplaced", gates, len(moved), "labels that follow another label", hint)
 
 
-def _non_finite(gates: Gates, labels: list[dict[str, Any]]) -> GateResult:
+def _non_finite(gates: Gates, labels: list[Facts]) -> GateResult:
     counts = {
         row["label"]: sum(row["resolution"][role]["non_finite"] for role in ROLES) for row in labels
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
@@ -13,6 +13,10 @@ from edge_app.comparison.tables import decision_words, number, percent, side_nam
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.page import document, section, table, write
 from edge_app.core.svg import escape
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import ComparisonDocument
+    from edge_app.evaluation.document import Facts
 
 STYLE: Final = Path(__file__).with_name("page.css")
 OTHER_METRICS: Final = {
@@ -96,7 +100,7 @@ LEGEND: Final = (
 )
 
 
-def _header(content: dict[str, Any], verdicts: Sequence[GateResult], title: str) -> str:
+def _header(content: ComparisonDocument, verdicts: Sequence[GateResult], title: str) -> str:
     broken = [verdict for verdict in verdicts if not verdict.passed]
     data = content["dataset"]
     sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
@@ -124,7 +128,7 @@ def _broken(verdict: GateResult) -> str:
     return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
 
 
-def _key_figures(content: dict[str, Any]) -> str:
+def _key_figures(content: ComparisonDocument) -> str:
     macro = content["macro"]["auroc"]
     point = content["operating_points"][content["operating_point"]]
     own = point["retest"].get(YARDSTICK)
@@ -174,7 +178,7 @@ def _gates(verdicts: Iterable[GateResult]) -> str:
     return table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
 
 
-def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
+def _forest(content: ComparisonDocument, verdicts: Iterable[GateResult]) -> str:
     limits = {verdict.gate: verdict.limit for verdict in verdicts}
     labels, macro = content["labels"], content["macro"]
     everywhere = (limits["macro_auroc"], limits["label_auroc"])
@@ -200,7 +204,7 @@ def _forest(content: dict[str, Any], verdicts: Iterable[GateResult]) -> str:
     return table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
 
 
-def _metrics(content: dict[str, Any]) -> str:
+def _metrics(content: ComparisonDocument) -> str:
     rows = [
         [
             escape(row.get("label", "Macro, findings")),
@@ -216,7 +220,7 @@ def _metrics(content: dict[str, Any]) -> str:
     return table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
 
 
-def _points(content: dict[str, Any]) -> str:
+def _points(content: ComparisonDocument) -> str:
     rows = []
     for name, point in content["operating_points"].items():
         agreement, noise = point["agreement"], point["retest"].get(YARDSTICK)
@@ -245,7 +249,7 @@ def _points(content: dict[str, Any]) -> str:
     )
 
 
-def _resolution(labels: Iterable[dict[str, Any]]) -> str:
+def _resolution(labels: Iterable[Facts]) -> str:
     rows = []
     for row in labels:
         one, other = (row["resolution"][role] for role in ROLES)
@@ -267,7 +271,7 @@ def _count(value: int | None) -> str:
     return "none" if value is None else str(value)
 
 
-def _changes(content: dict[str, Any]) -> str:
+def _changes(content: ComparisonDocument) -> str:
     rows = [
         [
             escape(row["image"]),
@@ -284,7 +288,7 @@ def _changes(content: dict[str, Any]) -> str:
     return table(columns, rows, "changes")
 
 
-def _provenance(content: dict[str, Any]) -> str:
+def _provenance(content: ComparisonDocument) -> str:
     rows = [("data", content["dataset"]), ("bootstrap", content["bootstrap"])]
     facts = [(name, *item) for name, part in rows for item in _flat(part)]
     for role in ROLES:
@@ -299,7 +303,7 @@ def _provenance(content: dict[str, Any]) -> str:
     return table(("", "Fact", "Value"), cells, "facts") + made
 
 
-def _flat(part: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _flat(part: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested facts as lines, in their order."""
     lines: list[tuple[str, str]] = []
     for key, value in part.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import Floats
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.model.labels import Labels
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import ReportDocument
 
 Bools = NDArray[np.bool_]
 
@@ -181,7 +184,7 @@ def _same_truth(reference: Evaluated, candidate: Evaluated) -> None:
             )
 
 
-def _common_points(reference: dict[str, Any], candidate: dict[str, Any]) -> tuple[str, ...]:
+def _common_points(reference: ReportDocument, candidate: ReportDocument) -> tuple[str, ...]:
     default, there = reference["operating_point"], candidate["operating_points"]
     if default not in there:
         raise ReportError(

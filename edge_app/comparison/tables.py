@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,10 @@ from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import GateResult
 from edge_app.core.about import DISCLAIMER
 from edge_app.images.perturb import WORDS
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import ComparisonDocument, Side
+    from edge_app.evaluation.document import Facts, Metric
 
 CHANGES_SHOWN: Final = 5
 FILE_WIDTH: Final = 120
@@ -50,7 +54,7 @@ def verdict_line(verdicts: Sequence[GateResult]) -> str:
     return f"PASSED: all {len(verdicts)} gates met"
 
 
-def summary_lines(content: dict[str, Any]) -> list[str]:
+def summary_lines(content: ComparisonDocument) -> list[str]:
     """What was compared, on what."""
     data, sampling = content["dataset"], content["bootstrap"]
     names = [f"{role} {side_name(content[role])}" for role in ROLES]
@@ -66,7 +70,7 @@ def summary_lines(content: dict[str, Any]) -> list[str]:
     ]
 
 
-def side_name(side: dict[str, Any]) -> str:
+def side_name(side: Side) -> str:
     """A report's model and runtime in a few words."""
     model, runtime = side["model"], side["runtime"]
     words = (model.get("name"), model.get("format"))
@@ -96,7 +100,7 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "none" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def spread(metric: dict[str, Any], digits: int = 4) -> str:
+def spread(metric: Metric, digits: int = 4) -> str:
     """An interval's ends."""
     if metric["low"] is None:
         return "no interval" if metric["value"] is not None else ""
@@ -123,7 +127,7 @@ def _gates(verdicts: Iterable[GateResult]) -> Table:
     return table
 
 
-def _labels(content: dict[str, Any]) -> Table:
+def _labels(content: ComparisonDocument) -> Table:
     table = _table(
         "label", "support", "AUROC", "Δ", "95 %", "Δ AP", "Δ sens.", "Δ spec.", "Δ ECE", "rms"
     )  # fmt: skip
@@ -136,7 +140,7 @@ def _labels(content: dict[str, Any]) -> Table:
     return table
 
 
-def _metric_cells(row: dict[str, Any]) -> list[str]:
+def _metric_cells(row: Facts) -> list[str]:
     others = ("average_precision", "sensitivity", "specificity", "calibration_error")
     return [
         number(row["auroc"]["reference"]),
@@ -146,7 +150,7 @@ def _metric_cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _agreement(content: dict[str, Any]) -> Table:
+def _agreement(content: ComparisonDocument) -> Table:
     points = content["operating_points"]
     table = _table("same decisions (Cohen's κ)", *map(shown, points), "logits, rms")
     cells = (_agreed(point["agreement"]["value"], point["kappa"]) for point in points.values())
@@ -168,7 +172,7 @@ def _agreed(agreement: float | None, kappa: float | None) -> str:
     return f"{percent(agreement, 2)} ({number(kappa)})"
 
 
-def _changes(content: dict[str, Any]) -> Table:
+def _changes(content: ComparisonDocument) -> Table:
     table = Table(box=None, header_style="bold")
     for place, column in enumerate(
         ("largest changes", "label", "reference", "candidate", "Δ score", "decision")
@@ -186,7 +190,7 @@ def _changes(content: dict[str, Any]) -> Table:
     return table
 
 
-def decision_words(row: dict[str, Any]) -> str:
+def decision_words(row: Facts) -> str:
     """What became of a decision between reference and candidate."""
     one, other = (row[role]["above"] for role in ROLES)
     words = {True: "yes", False: "no", None: "none"}

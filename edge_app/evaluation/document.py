@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
 
 Facts = dict[str, Any]
 """Of a machine, a runtime or a data set: they grow with what there is to tell."""
@@ -105,18 +108,15 @@ class SecondReferenceDocument(TypedDict):
     groups: list[SecondlyJudged]
 
 
-class _WithOverall(TypedDict, total=False):
-    """Absent from reports of earlier versions; None where the labels make no such score.
+class StoredScores(TypedDict):
+    """The file of raw scores next to a report."""
 
-    `second_reference` is there where one was given.
-    """
-
-    overall: OverallDocument | None
-    second_reference: SecondReferenceDocument
+    file: str
+    sha256: str
 
 
-class ReportDocument(_WithOverall):
-    """A report.
+class _ReportDocument(TypedDict):
+    """What every report holds.
 
     Attributes:
         head: ``independent`` or ``exclusive``, as the model's.
@@ -136,7 +136,7 @@ class ReportDocument(_WithOverall):
     dataset: Facts
     runtime: Facts
     bootstrap: BootstrapDocument
-    head: str
+    head: Head
     calibration: Facts
     operating_point: str
     labels: list[Facts]
@@ -144,3 +144,18 @@ class ReportDocument(_WithOverall):
     micro: Facts
     operating_points: dict[str, list[AchievedAtPoint]]
     retest: dict[str, RetestDocument]
+
+
+class ReportDocument(_ReportDocument, total=False):
+    """A report.
+
+    Attributes:
+        scores: there once it is written.
+        overall: None where the labels make no score of the whole image; absent from reports of
+            earlier versions.
+        second_reference: there where one was given.
+    """
+
+    scores: StoredScores
+    overall: OverallDocument | None
+    second_reference: SecondReferenceDocument

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import ConfusionCounts
 
 Floats = NDArray[np.float64]
 
@@ -132,6 +135,15 @@ class Confusion:
         return Confusion(
             self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn
         )
+
+    def counts(self) -> ConfusionCounts:
+        """The cells under the first weighting, as whole numbers."""
+        return {
+            "tn": int(self.tn[0]),
+            "fp": int(self.fp[0]),
+            "fn": int(self.fn[0]),
+            "tp": int(self.tp[0]),
+        }
 
     def ratios(self) -> dict[str, Floats]:
         """Precision, recall (sensitivity), F1, accuracy and specificity."""

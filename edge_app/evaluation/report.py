@@ -1,4 +1,4 @@
-"""The evaluation report: one JSON per (model, data set, runtime), its raw scores beside it.
+"""The evaluation report: one JSON per (model, data set, runtime), and its raw scores in a file.
 
 The same format on workstation and device, for float and int8, for the labels of any model. Every
 metric is ``{"value", "low", "high"}`` with a patient-clustered 95 % bootstrap interval; null means
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,14 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.labels import FINDING, KINDS, NORMAL, NORMAL_OF_VERSION_1, Label, Labels
 
 if TYPE_CHECKING:
+    from edge_app.evaluation.document import (
+        AchievedAtPoint,
+        ConfusionCounts,
+        Facts,
+        Metric,
+        ReportDocument,
+        RetestDocument,
+    )
     from edge_app.model.manifest_types import Head, OverallFacts
 
 SCHEMA_VERSION: Final = 2
@@ -80,7 +88,7 @@ class Evaluated:
 class Report:
     """A report and the scores it was made from."""
 
-    content: dict[str, Any]
+    content: ReportDocument
     evaluated: Evaluated
 
     @property
@@ -91,8 +99,7 @@ class Report:
     @property
     def head(self) -> Head:
         """The model's."""
-        head: Head = self.content["head"]
-        return head
+        return self.content["head"]
 
     def calibrated(self, logits: NDArray[np.float32]) -> Floats:
         """Logits (…, L) → scores, with the report's calibration."""
@@ -118,9 +125,9 @@ def build(
     *,
     labels: Labels,
     head: Head = "independent",
-    model: dict[str, Any],
-    dataset: dict[str, Any],
-    runtime: dict[str, Any],
+    model: Facts,
+    dataset: Facts,
+    runtime: Facts,
     calibration: Mapping[str, Any],
     operating_points: Mapping[str, Any],
     operating_point: str,
@@ -144,7 +151,7 @@ def build(
     samples = resamples if patients > 1 else 0
     weights = patient_weights(evaluated.patients, samples, seed=0)
     metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings)
-    content = {
+    content: ReportDocument = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
         "edge_cxr": __version__,
@@ -154,7 +161,7 @@ def build(
         "runtime": runtime,
         "bootstrap": {"unit": "patient", "resamples": samples, "level": 0.95},
         "head": head,
-        "calibration": calibration,
+        "calibration": {**calibration},
         "operating_point": operating_point,
         "overall": judged(targets, scores, labels, head, overall, weights),
         "labels": [
@@ -177,7 +184,7 @@ def build(
 
 def _borne(
     label: Label, targets: NDArray[np.bool_], scores: Floats, threshold: float | None
-) -> dict[str, Any]:
+) -> Facts:
     """Who bears a label, and what is decided at its threshold."""
     return {
         "label": label.name,
@@ -194,7 +201,7 @@ def _with_intervals(
     thresholds: list[float | None],
     weights: Floats,
     findings: tuple[int, ...],
-) -> dict[int | str, dict[str, Any]]:
+) -> dict[int | str, dict[str, Metric]]:
     """Every metric, with its interval, of every label by its channel, of macro and of micro."""
     whole = np.ones((1, len(targets)))
     values = _all_metrics(targets, scores, thresholds, whole, findings)
@@ -203,14 +210,17 @@ def _with_intervals(
         _all_metrics(targets, scores, thresholds, weights[start : start + step], findings)
         for start in range(0, len(weights), step)
     ]
-    found: dict[int | str, dict[str, Any]] = {}
+    found: dict[int | str, dict[str, Metric]] = {}
     for group, metrics in values.items():
         found[group] = {}
         for name, value in metrics.items():
             drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
             low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
-            ends = {"low": _plain(low), "high": _plain(high)}
-            found[group][name] = {"value": _plain(value[0]), **ends}
+            found[group][name] = {
+                "value": _plain(value[0]),
+                "low": _plain(low),
+                "high": _plain(high),
+            }
     return found
 
 
@@ -220,7 +230,7 @@ def _again(
     calibration: Mapping[str, Any],
     head: Head,
     operating_points: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> RetestDocument:
     """How far a model agrees with itself: its logits, and those on changed images."""
     scores, others = (calibrated(each, calibration, head) for each in (logits, changed))
     return {
@@ -242,28 +252,33 @@ def _predicted(scores: Floats, threshold: float | None) -> NDArray[np.bool_]:
 
 def _confusion(
     targets: NDArray[np.bool_], scores: Floats, threshold: float | None
-) -> dict[str, int] | None:
+) -> ConfusionCounts | None:
     if threshold is None:
         return None
     table = Confusion.of(targets, _predicted(scores, threshold), np.ones((1, len(targets))))
-    cells = {"tn": table.tn, "fp": table.fp, "fn": table.fn, "tp": table.tp}
-    return {name: int(cell[0]) for name, cell in cells.items()}
+    return table.counts()
 
 
 def _achieved(
     targets: NDArray[np.bool_], scores: Floats, point: Mapping[str, Any], labels: Labels
-) -> list[dict[str, Any]]:
+) -> list[AchievedAtPoint]:
     """Per label: the threshold, what it reached where it was fitted, and what it reaches here."""
-    rows = []
+    rows: list[AchievedAtPoint] = []
     for channel, label in enumerate(labels.names):
         threshold = point["thresholds"][channel]
-        row: dict[str, Any] = {"label": label, "threshold": threshold}
         predicted = _predicted(scores[:, channel], threshold)
         ratios = Confusion.of(targets[:, channel], predicted, np.ones((1, len(targets)))).ratios()
-        for name, key in (("sensitivity", "recall"), ("specificity", "specificity")):
-            row[f"{name}_fitted"] = point[name][channel]
-            row[name] = None if threshold is None else _plain(ratios[key][0])
-        rows.append(row)
+        known = threshold is not None
+        rows.append(
+            {
+                "label": label,
+                "threshold": threshold,
+                "sensitivity_fitted": point["sensitivity"][channel],
+                "sensitivity": _plain(ratios["recall"][0]) if known else None,
+                "specificity_fitted": point["specificity"][channel],
+                "specificity": _plain(ratios["specificity"][0]) if known else None,
+            }
+        )
     return rows
 
 
@@ -297,8 +312,8 @@ def _all_metrics(
     nothing = np.zeros(len(weights))
     pooled = Confusion(nothing, nothing, nothing, nothing)
     for channel, threshold in enumerate(thresholds):
-        truth, given = targets[:, channel], scores[:, channel]
-        table = Confusion.of(truth, _predicted(given, threshold), weights)
+        truth, values = targets[:, channel], scores[:, channel]
+        table = Confusion.of(truth, _predicted(values, threshold), weights)
         ratios = table.ratios()
         if threshold is None:
             ratios = {name: np.full(len(weights), np.nan) for name in ratios}
@@ -306,20 +321,20 @@ def _all_metrics(
             pooled += table
         groups[channel] = {
             **ratios,
-            "auroc": auroc(truth, given, weights),
-            "average_precision": average_precision(truth, given, weights),
-            "calibration_error": calibration_error(truth, given, weights),
+            "auroc": auroc(truth, values, weights),
+            "average_precision": average_precision(truth, values, weights),
+            "calibration_error": calibration_error(truth, values, weights),
         }
     groups["macro"] = {
         name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
-    truth, given = targets[:, findings].ravel(), scores[:, findings].ravel()
+    truth, values = targets[:, findings].ravel(), scores[:, findings].ravel()
     each = np.repeat(weights, len(findings), axis=1)
     groups["micro"] = {
         **pooled.ratios(),
-        "auroc": auroc(truth, given, each),
-        "average_precision": average_precision(truth, given, each),
+        "auroc": auroc(truth, values, each),
+        "average_precision": average_precision(truth, values, each),
     }
     return groups
 
@@ -332,7 +347,7 @@ def _nanmean(values: Floats) -> Floats:
     return mean
 
 
-def interval_text(metric: dict[str, Any]) -> str:
+def interval_text(metric: Mapping[str, Any]) -> str:
     """A metric with its interval as people read it."""
     if metric["value"] is None:
         return "not computable"
@@ -394,7 +409,7 @@ def read(path: Path) -> Report:
     except DAMAGED as error:
         reason = " ".join(str(error).split())[:200]
         raise ReportError(f"{path}: is damaged or no {KIND}: {reason}") from None
-    return Report(content, evaluated)
+    return Report(cast("ReportDocument", content), evaluated)
 
 
 def _upgrade(content: dict[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.images.perturb import WORDS
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import Metric, ReportDocument
 
 MARGIN = 24
 
@@ -26,7 +29,7 @@ def summary(report: Report) -> str:
     return "\n".join([*lines, DISCLAIMER])
 
 
-def heading(content: dict[str, Any]) -> list[str]:
+def heading(content: ReportDocument) -> list[str]:
     """Model, runtime and machine; data set and what is missing of it; operating point."""
     model, dataset, runtime = content["model"], content["dataset"], content["runtime"]
     where = runtime.get("board") or runtime.get("cpu")
@@ -50,7 +53,7 @@ RANKING = {
 DECISIONS = {"auroc": "AUROC", "recall": "sensitivity", "specificity": "specificity"}
 
 
-def metrics(content: dict[str, Any], columns: dict[str, str]) -> list[str]:
+def metrics(content: ReportDocument, columns: dict[str, str]) -> list[str]:
     """A table of some metrics with their intervals, by label; `columns` are metrics' titles."""
     width = max(18, *(len(row["label"]) for row in content["labels"]))
     lines = [
@@ -63,7 +66,7 @@ def metrics(content: dict[str, Any], columns: dict[str, str]) -> list[str]:
     return lines
 
 
-def overall(content: dict[str, Any]) -> list[str]:
+def overall(content: ReportDocument) -> list[str]:
     """Normal images against others, and what each image-level point reaches; nothing without."""
     whole = content.get("overall")
     if not whole:
@@ -81,13 +84,16 @@ def overall(content: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _complement(metric: dict[str, Any]) -> dict[str, Any]:
+def _complement(metric: Metric) -> Metric:
     """1 - a share, with its interval."""
-    ends = {"value": metric["value"], "low": metric["high"], "high": metric["low"]}
-    return {key: None if value is None else 1 - value for key, value in ends.items()}
+    value, low, high = (
+        None if share is None else 1 - share
+        for share in (metric["value"], metric["high"], metric["low"])
+    )
+    return {"value": value, "low": low, "high": high}
 
 
-def second_reference(content: dict[str, Any]) -> list[str]:
+def second_reference(content: ReportDocument) -> list[str]:
     """How well scores rank by a second reference standard; nothing if none was given."""
     second = content.get("second_reference")
     if not second:
@@ -103,7 +109,7 @@ def second_reference(content: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def retest(content: dict[str, Any]) -> list[str]:
+def retest(content: ReportDocument) -> list[str]:
     """How often the model agrees with itself on slightly changed images; nothing if unmeasured."""
     if not content["retest"]:
         return []

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError
 from edge_app.film.opencv import opencv
-from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.radiograph import Reader
 from edge_app.images.read import read_image
-
-Reader = Callable[[str, Limits], Radiograph]
 
 WARM_UP: Final = 8
 """Frames that are thrown away while exposure and white balance settle."""
 
 
-def camera_reader(number: int) -> Reader:
+def camera_reader(number: int) -> Reader[str]:
     """A reader that takes a frame of camera `number`; the source only names the picture."""
     opencv()
     return lambda source, limits: read_image(BytesIO(capture(number)), limits)

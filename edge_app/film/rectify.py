@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.film.corners import Corners, find
 from edge_app.film.opencv import opencv
-from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.radiograph import Radiograph, Reader, Source
 from edge_app.model.input_check import InputCheck
 from edge_app.model.preprocess import InputSpec, resize
 
@@ -36,10 +35,9 @@ UNDONE: Final = {
 """For each kind of the input check that a photographer can cause: what undoes it."""
 
 Pixels = NDArray[np.uint8]
-Reader = Callable[[str, Limits], Radiograph]
 
 
-def film_reader(read: Reader, check: InputCheck | None, spec: InputSpec) -> Reader:
+def film_reader(read: Reader[Source], check: InputCheck | None, spec: InputSpec) -> Reader[Source]:
     """A reader of photographs, from a reader of pictures.
 
     Args:

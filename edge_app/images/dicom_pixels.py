@@ -1,179 +1,287 @@
-"""The stored values of a DICOM image, whatever their compression.
+"""The samples of a DICOM image as they are stored, whatever their compression.
 
-Codecs allocate what the codestream declares and some crash on a damaged one, so a frame's own
-sizes are held to the header's first, and gdcm runs in a process of its own.
+Some codecs crash on a damaged codestream, so gdcm runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
-import itertools
 import json
-import re
-import struct
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.images import jpeg
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
-    from pydicom.uid import UID
+from edge_app.images import dicom_frames
+from edge_app.images.dicom_file import DicomFile
+from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
+from edge_app.images.dicom_values import damaged
+from edge_app.images.windowing import histogram
 
 EXTRA = "install the dicom extra: pip install 'edge-cxr[dicom]'"
 
-CODECS = {
-    "1.2.840.10008.1.2.4.50": "pillow",  # JPEG Baseline
-    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG Extended
-    "1.2.840.10008.1.2.4.57": "gdcm",  # JPEG Lossless
-    "1.2.840.10008.1.2.4.70": "gdcm",  # JPEG Lossless, first-order prediction
-    "1.2.840.10008.1.2.4.80": "gdcm",  # JPEG-LS Lossless
-    "1.2.840.10008.1.2.4.81": "gdcm",  # JPEG-LS Near-Lossless
-    "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.91": "pillow",  # JPEG 2000
-    "1.2.840.10008.1.2.5": "pydicom",  # RLE
+READ = (
+    *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"),  # JPEG Baseline, Extended
+    *("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"),  # JPEG Lossless
+    *("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"),  # JPEG-LS
+    *("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"),  # JPEG 2000
+)
+"""Compressed transfer syntaxes; which codec decodes them is told by the codestream."""
+
+RLE = "1.2.840.10008.1.2.5"
+
+GDCM = {
+    EXTENDED: ("JPEG Extended", "1.2.840.10008.1.2.4.51"),
+    LOSSLESS: ("JPEG Lossless", "1.2.840.10008.1.2.4.57"),
+    LS: ("JPEG-LS", "1.2.840.10008.1.2.4.80"),
+    None: ("JPEG 2000", "1.2.840.10008.1.2.4.90"),
 }
+"""What a codestream is that begins its frame with this marker, and what gdcm calls it."""
+
 CODEC_SECONDS = 120
 
-JPEG_LOSSLESS, JPEG_LS = 0xC3, 0xF7
-NOT_FRAMES = (0xC4, 0xC8, 0xCC)
-"""Markers 0xC0 to 0xCF begin a frame, but for these."""
+NO_COMPLAINT = b"Unsupported JPEG data precision"
+"""What gdcm says of one of its three JPEG libraries before it turns to the next."""
+
+GRAY_TOLERANCE = 8 / 256
+"""Share of the range by which the components of a gray picture may differ: JPEG's chroma noise."""
+
+SAMPLE_PIXELS = 1 << 20
 
 
-def line(value: object, longest: int = 120) -> str:
-    """Anything as one bounded line of printable ASCII: it may come from the file."""
-    text = " ".join(str(value).split()) or type(value).__name__
-    return re.sub(r"[^ -~]", "?", text)[:longest]
+class Form(NamedTuple):
+    """How a sample lies in its word (PS3.5 8.1.1).
+
+    Attributes:
+        allocated: bits of a word, 8 or 16.
+        stored: bits of a sample.
+        high: the highest one of them.
+        signed: whether samples are in two's complement.
+        overlay_bits: bits of the word that hold an overlay.
+        used: the lowest bits of the word that any pixel uses; tables need be no longer.
+    """
+
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    overlay_bits: int = 0
+    used: int = 16
+
+    @property
+    def reach(self) -> int:
+        """Bits of the words that a table of them has."""
+        return min(self.allocated, self.used)
+
+    @property
+    def lowest(self) -> int:
+        return -(1 << self.stored - 1) if self.signed else 0
+
+    @property
+    def highest(self) -> int:
+        return self.lowest + (1 << self.stored) - 1
+
+    @property
+    def shift(self) -> int:
+        """Unused bits below the sample: old files are left-aligned, with High Bit 15."""
+        return self.high + 1 - self.stored
+
+    @property
+    def mask(self) -> int:
+        """The bits of a word that hold the sample."""
+        return ((1 << self.stored) - 1) << self.shift
+
+    def values(self) -> NDArray[np.int32]:
+        """The value that each of the 2**reach words stands for."""
+        words = np.arange(1 << self.reach, dtype=np.int32)
+        values = (words & self.mask) >> self.shift
+        return values - ((values > self.highest).astype(np.int32) << self.stored)
+
+    def unused(self) -> NDArray[np.int32]:
+        """What each word holds in the bits that belong neither to a sample nor to an overlay."""
+        words = np.arange(1 << self.reach, dtype=np.int32)
+        return words & ~(self.mask | self.overlay_bits)
+
+    @property
+    def sign_bits(self) -> int:
+        """What `unused` is of a negative sample whose sign is repeated up to the highest bit."""
+        above = (1 << self.allocated) - (1 << self.high + 1)
+        return above & ~self.overlay_bits
 
 
-def text(dataset: Dataset, keyword: str) -> str:
-    """An element's value in upper case, "" where it is absent or empty."""
-    value = dataset.get(keyword)
-    return line(value, 64).strip().upper() if value else ""
+class Samples(NamedTuple):
+    """Rows×Columns words, uint8 or uint16, and how samples lie in them.
+
+    Attributes:
+        words: as stored, with whatever the unused bits hold.
+        form: where the sample is.
+        decoded: whether a codec gave them: it leaves the unused bits of negative samples 0.
+    """
+
+    words: NDArray[Any]
+    form: Form
+    decoded: bool
 
 
-def lowest(dataset: Dataset) -> int:
-    """The smallest value that Bits Stored and Pixel Representation allow."""
-    return -(1 << dataset.BitsStored - 1) if dataset.PixelRepresentation else 0
+def read_samples(file: DicomFile, form: Form) -> Samples:
+    """The samples of a file whose header has been found in order.
+
+    Raises:
+        ImageError: they are damaged, or a codec is not installed.
+    """
+    words, form, decoded = _read(file, form)
+    used = int(np.bitwise_or.reduce(words, axis=None)).bit_length()
+    return Samples(words, form._replace(used=max(used, form.high + 1)), decoded)
 
 
-def samples(dataset: Dataset, syntax: UID) -> NDArray[Any]:
-    """Rows×Columns stored values, (u)int8 or (u)int16, each within Bits Stored."""
-    codec = CODECS.get(syntax, "")
-    if codec == "gdcm" and importlib.util.find_spec("gdcm") is None:
-        raise ImageError(f"is compressed as {syntax.name}: {EXTRA}")
-    if codec:
-        frame = _frame(dataset)
-        _require_honest(frame, syntax, dataset)
-    if codec == "gdcm":
-        values = _isolated(frame, syntax, dataset)
-    else:
-        values = _by_pydicom(dataset, syntax, codec)
-    least = lowest(dataset)
-    if values.min() < least or int(values.max()) - least >> dataset.BitsStored:
-        raise ImageError(f"holds values beyond its {dataset.BitsStored} bits")
-    return values
-
-
-def _frame(dataset: Dataset) -> bytes:
-    from pydicom.encaps import get_frame
-
-    if int.from_bytes(dataset.PixelData[4:8], "little") > 4:  # bytes of the offset table
-        raise ImageError("is a DICOM image of several frames: export the one to be read")
-    return bytes(get_frame(dataset.PixelData, 0, number_of_frames=1))
-
-
-def _by_pydicom(dataset: Dataset, syntax: UID, codec: str) -> NDArray[Any]:
-    from pydicom.pixels import get_decoder
-
-    try:
-        values, _ = get_decoder(syntax).as_array(dataset, index=0, raw=True, decoding_plugin=codec)
-    except RuntimeError as error:  # "… plugins:" and what the codec said
-        reason = line(str(error).split("plugins:")[-1])
-        raise ImageError(f"its {syntax.name} pixels cannot be decoded: {reason}") from None
-    return np.asarray(values.astype(values.dtype.newbyteorder("="), copy=False))
-
-
-def _require_honest(frame: bytes, syntax: UID, dataset: Dataset) -> None:
-    """The codestream must be the size its header promised: codecs allocate what *it* declares."""
-    rows, columns = dataset.Rows, dataset.Columns
-    if CODECS[syntax] == "pydicom":
-        _require_rle_size(frame, rows * columns)
-        return
-    sizes = []
-    if syntax.name.startswith("JPEG 2000"):
-        if frame.startswith(b"\xff\x4f\xff\x51"):  # SOC, SIZ
-            right, bottom, left, top = struct.unpack_from(">4I", frame, 8)
-            sizes.append((bottom - top, right - left, *struct.unpack_from(">H", frame, 40)))
-    elif frame.startswith(b"\xff\xd8"):
-        for marker, at in jpeg.segments(frame):
-            if marker == JPEG_LS or (marker >> 4 == 0xC and marker not in NOT_FRAMES):
-                sizes.append(struct.unpack_from(">HHB", frame, at + 3))
-    if sizes != [(rows, columns, 1)]:
-        raise ImageError(
-            f"is a damaged DICOM file: declares {(rows, columns, 1)} rows, columns and samples, "
-            f"its compressed pixels {sizes[0] if sizes else 'none'}"
+def _read(file: DicomFile, form: Form) -> Samples:
+    header = file.header
+    rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
+    if not file.encapsulated:
+        if file.syntax.is_encapsulated:
+            damaged(f"its pixels are not in fragments, as {file.syntax.name} has them")
+        return Samples(_native(file, rows, columns, form.allocated), form, decoded=False)
+    parts = dicom_frames.fragments(file.pixels)
+    if file.syntax == RLE:
+        size = form.allocated // 8
+        data = dicom_frames.unpacked_rle(parts, rows * columns, size)
+        words = np.frombuffer(data, f"<u{size}").reshape(rows, columns)
+        return Samples(words, form, decoded=False)
+    frame = dicom_frames.described(dicom_frames.joined(parts))
+    if (frame.rows, frame.columns) != (rows, columns) or frame.components not in (1, 3):
+        damaged(
+            f"declares {(rows, columns, 1)} rows, columns and samples, "
+            f"its compressed pixels {frame.size}"
         )
+    words = _decoded(frame, form)
+    return Samples(words, _form_of(frame, form, words), decoded=True)
 
 
-def _require_rle_size(frame: bytes, pixels: int) -> None:
-    """Walk the runs (PS3.5 G.3.1): two bytes may stand for 128, and pydicom unpacks them all."""
-    count, *offsets = struct.unpack_from("<16L", frame)
-    padded = pixels + 128
-    for at, end in itertools.pairwise([*offsets[:count], len(frame)]):
-        size = 0
-        while at < min(end, len(frame)) and size <= padded:
-            run = frame[at]
-            size += run + 1 if run < 128 else (257 - run) % 129
-            at += run + 2 if run < 128 else 2 - (run == 128)
-        if size > padded:
-            raise ImageError("is a damaged DICOM file: its RLE runs are longer than the picture")
+def _native(file: DicomFile, rows: int, columns: int, allocated: int) -> NDArray[Any]:
+    size = allocated // 8
+    needed = rows * columns * size
+    if len(file.pixels) < needed:
+        raise ImageError(
+            f"is a truncated DICOM file: its pixel data has {len(file.pixels)} bytes, "
+            f"not the {needed} of {columns}x{rows} pixels"
+        )
+    if len(file.pixels) >= 2 * needed:
+        damaged(
+            f"its pixel data has {len(file.pixels)} bytes, the {columns}x{rows} pixels of "
+            f"{allocated} bits that it declares take {needed}"
+        )
+    words = np.frombuffer(file.pixels, f"{'<' if file.little_endian else '>'}u{size}")
+    if size == 1 and not file.little_endian and file.header.data("PixelData")[1] == "OW":
+        words = words[: len(words) & ~1].reshape(-1, 2)[:, ::-1].reshape(-1)
+    words = words[: rows * columns].reshape(rows, columns)
+    return words.astype(words.dtype.newbyteorder("="), copy=False)
 
 
-def _isolated(frame: bytes, syntax: UID, dataset: Dataset) -> NDArray[Any]:
-    """Decode with gdcm in a process of its own: a damaged frame makes it crash, not complain."""
-    rows, columns, signed = dataset.Rows, dataset.Columns, dataset.PixelRepresentation
-    allocated, stored = dataset.BitsAllocated, dataset.BitsStored
-    for marker, at in jpeg.segments(frame):
-        if marker in (JPEG_LOSSLESS, JPEG_LS):  # with fewer bits gdcm would cut the samples
-            stored = frame[at + 2]
-        if marker == JPEG_LS:  # of which gdcm gives bytes where they suffice
-            allocated = 8 if stored <= 8 else 16
-    photometric = text(dataset, "PhotometricInterpretation")
-    job = [sys.path, str(syntax), photometric, columns, rows, allocated, stored, signed]
+def _form_of(frame: Frame, form: Form, words: NDArray[Any]) -> Form:
+    """How samples lie in what a codec gave: at the right, unless the frame has their old place."""
+    left_aligned = form.shift and frame.bits > form.stored
+    high = form.high if left_aligned else form.stored - 1
+    return form._replace(allocated=8 * words.itemsize, high=high)
+
+
+def _decoded(frame: Frame, form: Form) -> NDArray[Any]:
+    """Rows×Columns words of 16 bits, or of 8 where the header has these and they suffice."""
+    deep_colour = frame.components == 3 and frame.bits > 8
+    deep_extended = frame.marker == EXTENDED and frame.bits > 8
+    if frame.bits > 16:
+        raise ImageError(f"is compressed with {frame.bits} bits a sample: 8 to 16 are read")
+    if frame.marker in (LOSSLESS, LS) or deep_extended or (frame.marker is None and deep_colour):
+        samples = _by_gdcm(frame)
+    else:
+        samples = _by_pillow(frame)
+    if samples.ndim == 3:
+        samples = _gray(samples, frame.bits)
+    words = samples.astype(np.uint16 if form.allocated == 16 else samples.dtype, copy=False)
+    return np.ascontiguousarray(words)
+
+
+def _by_pillow(frame: Frame) -> NDArray[Any]:
+    """The samples of a JPEG of 8 bits or of a JPEG 2000, as (u)int8 or (u)int16 in a word."""
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None  # the header's size is held to our own limit, the frame's to it
+    kind = "JPEG 2000" if frame.marker is None else "JPEG"
+    try:
+        image = Image.open(BytesIO(frame.data), formats=("JPEG", "JPEG2000"))
+        samples = np.asarray(image)
+    except MemoryError:
+        raise
+    except Exception:  # its decoders raise almost anything on a broken codestream
+        raise ImageError(f"its {kind} pixels are damaged or truncated") from None
+    expected = frame.size[:2] + ((3,) if frame.components == 3 else ())
+    if samples.shape != expected or samples.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"its {kind} pixels cannot be decoded: export it uncompressed")
+    if frame.marker is not None:
+        return samples
+    # OpenJPEG's samples fill Pillow's bytes or words from the top, and are made unsigned.
+    samples = samples >> samples.dtype.type(8 * samples.itemsize - frame.bits)
+    if frame.signed:
+        samples = (samples.astype(np.int32) - (1 << frame.bits - 1)).astype(np.int16)
+        return samples.view(np.uint16)
+    return samples
+
+
+def _gray(samples: NDArray[Any], bits: int) -> NDArray[Any]:
+    """One component of three that are alike, as a gray picture saved in colour has them."""
+    first = samples[..., 0].astype(np.int32)
+    tolerance = GRAY_TOLERANCE * (1 << bits)
+    if any(np.abs(samples[..., other] - first).max() > tolerance for other in (1, 2)):
+        raise ImageError(
+            "has three components of colour in its compressed pixels, "
+            "though its Photometric Interpretation says that it is gray"
+        )
+    return samples[..., 1]
+
+
+def _by_gdcm(frame: Frame) -> NDArray[Any]:
+    """Decode in a process of its own: a damaged frame makes gdcm crash, not complain."""
+    name, syntax = GDCM[frame.marker]
+    if importlib.util.find_spec("gdcm") is None:
+        raise ImageError(f"is compressed as {name}: {EXTRA}")
+    allocated = 8 if frame.bits <= 8 else 16
+    photometric = "RGB" if frame.components == 3 else "MONOCHROME2"
+    shape = frame.columns, frame.rows, frame.components
+    job = [sys.path, syntax, photometric, *shape, allocated, frame.bits]
     program = f"{inspect.getsource(_gdcm_main)}\n_gdcm_main()"
     # -I, and this process's path: nothing is imported from the folder the pictures are in.
     command = [sys.executable, "-I", "-S", "-c", program, json.dumps(job)]
     try:
         done = subprocess.run(
-            command, input=frame, capture_output=True, timeout=CODEC_SECONDS, start_new_session=True
+            command,
+            input=frame.data,
+            capture_output=True,
+            timeout=CODEC_SECONDS,
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {syntax.name}") from None
-    # The last line of what it said: of a traceback, the error.
-    complaint = (done.stderr.decode("latin-1").strip().splitlines() or [""])[-1]
-    if done.returncode or complaint or len(done.stdout) != rows * columns * allocated // 8:
-        raise ImageError(f"its {syntax.name} pixels are damaged: {line(complaint or 'no pixels')}")
-    values = np.frombuffer(done.stdout, f"<u{allocated // 8}").reshape(rows, columns)
-    values = values.astype(f"u{dataset.BitsAllocated // 8}", copy=False)
-    if not signed:
-        return values
-    unused = dataset.BitsAllocated - dataset.BitsStored
-    return np.asarray((values << unused).view(f"i{values.itemsize}") >> unused)
+        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {name}") from None
+    size = frame.rows * frame.columns * frame.components * allocated // 8
+    complaints = [
+        said for said in done.stderr.splitlines() if said and not said.startswith(NO_COMPLAINT)
+    ]
+    if done.returncode or complaints or len(done.stdout) != size:
+        raise ImageError(f"its {name} pixels are damaged or truncated")
+    samples = np.frombuffer(done.stdout, f"<u{allocated // 8}")
+    shape = (frame.rows, frame.columns, *((3,) if frame.components == 3 else ()))
+    return samples.reshape(shape)
 
 
 def _gdcm_main() -> None:
-    """What the process of `_isolated` runs; it sees no other line of this file."""
+    """What the process of `_by_gdcm` runs; it sees no other line of this file."""
     import json
     import sys
 
-    sys.path[:], syntax, photometric, columns, rows, *bits, signed = json.loads(sys.argv[1])
+    sys.path[:], syntax, photometric, columns, rows, components, *bits = json.loads(sys.argv[1])
     import gdcm  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     gdcm.Trace.WarningOff()
@@ -190,6 +298,73 @@ def _gdcm_main() -> None:
     kind = gdcm.PhotometricInterpretation.GetPIType(photometric)
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    image.SetPixelFormat(gdcm.PixelFormat(1, *bits, bits[1] - 1, signed))
+    image.SetPixelFormat(gdcm.PixelFormat(components, *bits, bits[1] - 1, 0))
     # gdcm hands its bytes over as text
     sys.stdout.buffer.write(image.GetBuffer().encode("utf-8", "surrogateescape"))
+
+
+def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
+    """Refuse samples that reach beyond Bits Stored: cut to it they would wrap round.
+
+    Unused bits are 0, or repeat the sign of a negative sample; overlays in them are not counted,
+    nor are words that are padding.
+
+    Args:
+        samples: of the picture.
+        padding: which of the 2**reach words are padding; None where none is declared.
+
+    Raises:
+        ImageError: there are such samples.
+    """
+    form, words = samples.form, samples.words
+    cut_signs = form.signed and not samples.decoded and form.high + 1 < form.allocated
+    bits_in_use = int(np.bitwise_or.reduce(words, axis=None))
+    if not bits_in_use & ~(form.mask | form.overlay_bits):
+        if cut_signs and bits_in_use >> form.high & 1:
+            _require_signs(words, form)
+        return
+    if form.signed and not form.shift and form.allocated == 8 * words.itemsize:
+        signed = words.view(f"i{words.itemsize}")
+        if form.lowest <= signed.min() and signed.max() <= form.highest:
+            return
+    used = histogram(words, form.reach) > 0
+    if padding is not None:
+        used &= ~padding
+    unused, negative = form.unused(), form.values() < 0
+    if (used & (unused & ((1 << form.shift) - 1) > 0)).any():
+        raise ImageError(
+            f"says High Bit {form.high} of {form.stored} Bits Stored, "
+            f"but uses the {form.shift} bits below them"
+        )
+    extended = negative & (unused == form.sign_bits) & (unused > 0)
+    beyond = used & (unused > 0) & ~extended
+    # Where some negative samples repeat their sign, the others reach beyond their bits.
+    if (used & extended).any():
+        beyond |= used & negative & ~extended
+    elif cut_signs and (used & negative).any():
+        _require_signs(words, form)
+    if beyond.any():
+        _refuse_beyond(form)
+
+
+def _refuse_beyond(form: Form) -> NoReturn:
+    raise ImageError(f"holds values beyond its {form.stored} bits")
+
+
+def _require_signs(words: NDArray[Any], form: Form) -> None:
+    """Refuse samples whose highest bit is no sign, though they are said to be signed.
+
+    Unused bits that are all 0 leave two readings: negative samples cut to Bits Stored, or samples
+    too large for them. A picture read the wrong way has steps of the whole range in it.
+    """
+    rows = words[: max(2, SAMPLE_PIXELS // max(1, words.shape[1]))]
+    signed = form.values()[rows]
+    unsigned = (rows.astype(np.int32) & form.mask) >> form.shift
+    steps = [int(np.abs(np.diff(picture)).sum()) for picture in (signed, unsigned)]
+    if steps[0] > steps[1]:
+        _refuse_beyond(form)
+
+
+def is_read(syntax: str) -> bool:
+    """Whether pixels compressed so are read."""
+    return syntax in READ or syntax == RLE

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from edge_app.core.errors import ImageError, ImageTooLargeError
 
@@ -52,6 +53,12 @@ class Radiograph:
         import numpy as np
 
         return Radiograph(np.zeros((0, 0), np.uint8), self.facts, self.warnings)
+
+
+Source = TypeVar("Source")
+
+Reader = Callable[[Source, Limits], Radiograph]
+"""Makes a radiograph of a source, or raises an ImageError that says why it cannot."""
 
 
 def require_pixels(width: int, height: int, limits: Limits) -> None:

@@ -18,6 +18,9 @@ from edge_app.images.radiograph import Limits, Radiograph
 
 DICOM_PREFIX = slice(128, 132)
 
+DICOM_GROUPS = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08", b"DI")
+"""The first bytes of a DICOM file without preamble; no picture of another format has these."""
+
 
 def read_image(
     source: str | os.PathLike[str] | IO[bytes],
@@ -55,7 +58,7 @@ def decode(
     Raises:
         ImageError: whatever is wrong with them, in one line.
     """
-    if data[DICOM_PREFIX] == b"DICM":
+    if _is_dicom(data):
         from edge_app.images import dicom
 
         image = dicom.decode(data, limits)
@@ -64,6 +67,16 @@ def decode(
     if digest:
         image.facts["sha256"] = hashlib.sha256(data).hexdigest()
     return image
+
+
+def _is_dicom(data: bytes) -> bool:
+    if data[DICOM_PREFIX] == b"DICM":
+        return True
+    if not data.startswith(DICOM_GROUPS):
+        return False
+    from edge_app.images.dicom_file import is_dicom
+
+    return is_dicom(data)
 
 
 def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> bytes:

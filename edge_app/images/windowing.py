@@ -39,13 +39,22 @@ def to_8bit(values: NDArray[np.uint16], bits: int) -> tuple[NDArray[np.uint8], s
     Returns:
         H×W uint8, and the window in words, such as ``"0..4095"``.
     """
-    low, high = _middle(values, bits)
-    if bits > 8 and 0 < high - low < LOW_CONTRAST * (1 << bits):
-        ramp = (np.arange(1 << bits, dtype=np.float64) - low) * (255 / (high - low))
-        lut = np.clip(np.rint(ramp), 0, 255).astype(np.uint8)
-        return lut[values], f"{low}..{high} (narrowed: low contrast)"
+    low, high = middle(histogram(values, bits))
+    if lacks_contrast(low, high, bits):
+        return ramp(low, high, bits)[values], f"{low}..{high} (narrowed: low contrast)"
     lut = (np.arange(1 << bits, dtype=np.uint32) >> (bits - 8)).astype(np.uint8)
     return lut[values], f"0..{(1 << bits) - 1}"
+
+
+def lacks_contrast(low: int, high: int, bits: int) -> bool:
+    """Whether pixels that lie from `low` to `high` are too few grays of a window of `bits`."""
+    return bits > 8 and 0 < high - low < LOW_CONTRAST * (1 << bits)
+
+
+def ramp(low: int, high: int, bits: int) -> NDArray[np.uint8]:
+    """(2**bits,) uint8: black up to `low`, white from `high` > `low` on."""
+    grays = (np.arange(1 << bits, dtype=np.float64) - low) * (255 / (high - low))
+    return np.clip(np.rint(grays), 0, 255).astype(np.uint8)
 
 
 def windowed(
@@ -66,12 +75,20 @@ def windowed(
     return pixels
 
 
-def _middle(values: NDArray[np.uint16], bits: int) -> tuple[int, int]:
-    """The 0.5th and 99.5th percentile. Counted in pieces: bincount widens what it is given."""
+def histogram(values: NDArray[Any], bits: int) -> NDArray[np.int64]:
+    """(2**bits,): how many pixels have each value, 0 ≤ value < 2**bits.
+
+    Counted in pieces: bincount widens what it gets.
+    """
     counts = np.zeros(1 << bits, dtype=np.int64)
     flat = values.reshape(-1)
     for start in range(0, flat.size, PIECE):
         counts += np.bincount(flat[start : start + PIECE], minlength=1 << bits)
+    return counts
+
+
+def middle(counts: NDArray[np.int64]) -> tuple[int, int]:
+    """The 0.5th and 99.5th percentile of a histogram."""
     cumulative = np.cumsum(counts)
     low, high = np.searchsorted(cumulative, (0.005 * cumulative[-1], 0.995 * cumulative[-1]))
     return int(low), int(high)

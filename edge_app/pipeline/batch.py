@@ -9,9 +9,9 @@ from edge_app.classifier import Classifier
 from edge_app.core.console import complain
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import printable
-from edge_app.images.radiograph import Limits
+from edge_app.images.radiograph import Limits, Reader
 from edge_app.pipeline.interrupts import interruptible
-from edge_app.pipeline.reader import Reader, read_source
+from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.route import score_all
 from edge_app.pipeline.scorers import Classified, classified, classified_only
 from edge_app.pipeline.tally import Tally

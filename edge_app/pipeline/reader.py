@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import is_utf8
 from edge_app.core.steps import Watch, unwatched
-from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.radiograph import Limits, Radiograph, Reader
 from edge_app.images.read import read_image
 from edge_app.pipeline.interrupts import at_once
 from edge_app.pipeline.sources import STANDARD_INPUT
@@ -19,11 +18,6 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-Source = TypeVar("Source")
-
-Reader = Callable[[Source, Limits], Radiograph]
-"""Makes a radiograph of a source, or raises an ImageError that says why it cannot."""
 
 Given: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
 """What a caller from Python may give: a path, a file's bytes, an open file, an array."""

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from edge_app.classifier import Classifier
 from edge_app.core.errors import ImageError
-from edge_app.images.radiograph import Limits
-from edge_app.pipeline.reader import Reader, attempted
+from edge_app.images.radiograph import Limits, Reader
+from edge_app.pipeline.reader import attempted
 from edge_app.pipeline.scorers import Scorer
 
 Source = TypeVar("Source")

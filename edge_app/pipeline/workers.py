@@ -12,8 +12,8 @@ from typing import Final, Generic, TypeVar
 from edge_app.classifier import Classifier
 from edge_app.core.errors import ImageError, ImageTooLargeError
 from edge_app.core.resources import memory
-from edge_app.images.radiograph import Limits, Radiograph
-from edge_app.pipeline.reader import Reader, attempted, is_stream
+from edge_app.images.radiograph import Limits, Radiograph, Reader
+from edge_app.pipeline.reader import attempted, is_stream
 from edge_app.pipeline.scorers import Scorer
 
 Source = TypeVar("Source")

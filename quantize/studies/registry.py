@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from quantize.studies.faults import sabotage
 from quantize.studies.film import film_study
+from quantize.studies.forms import forms_study
 from quantize.studies.input_check import input_check_study
 from quantize.studies.inputs import (
     open_bench,
@@ -102,5 +103,9 @@ STUDIES: Final = (
     Study(
         "film", open_model, film_study,
         "How much scores change in a synthetic photograph of the film, rectified and not.",
+    ),
+    Study(
+        "forms", open_model, forms_study,
+        "Which decisions change with the form of storage: bit depths, signs, tables, padding …",
     ),
 )  # fmt: skip

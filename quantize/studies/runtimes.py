@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
@@ -26,6 +26,9 @@ from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndFolderInputs
 from quantize.studies.result import Result
 from train.labels import LABELS
+
+if TYPE_CHECKING:
+    from edge_app.comparison.document import Agreement
 
 HEADER: Final = ("label", "differ", "largest, steps", "mean, steps")
 OtherOption = Annotated[
@@ -149,7 +152,7 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _changed(point: dict[str, Any]) -> int:
+def _changed(point: Agreement) -> int:
     """Decisions that are not the same."""
     agreement = point["agreement"]["value"]
     return 0 if agreement is None else round((1 - agreement) * point["decisions"])

@@ -42,7 +42,7 @@ def test_generated_code_says_so_in_its_name_and_names_its_generator() -> None:
 
 
 def test_style_sheets_are_css_files() -> None:
-    for place, text in modules("edge_app"):
+    for place, text in modules(*PACKAGES):
         assert not STYLE_RULE.search(text), f"{place}: move its style sheet to a .css file"
 
 

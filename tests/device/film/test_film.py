@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,9 @@ from edge_app.images.radiograph import Radiograph
 from edge_app.model.model_file import ModelFile, locate, read
 from edge_app.model.preprocess import InputSpec, resize
 from tests.device.conftest import Run
+
+if find_spec("cv2") is None:
+    pytest.skip("OpenCV is not installed: pip install 'edge-cxr[opencv]'", allow_module_level=True)
 
 RADIOGRAPH = synthetic_radiograph(512, seed=2)
 SPEC = InputSpec.square(128)

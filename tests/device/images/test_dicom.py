@@ -202,11 +202,11 @@ def test_lut_data_in_big_endian_words() -> None:
 
 def test_a_voi_lut_is_held_at_its_ends() -> None:
     ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    data = dicom(ramp, 8, VOILUTSequence=[lut([10, 20, 30], 100, 8), lut([0], 0, 8)])
+    data = dicom(ramp, 8, VOILUTSequence=[lut([10, 80, 150], 100, 8), lut([0], 0, 8)])
     image = read(data)
     assert (image.pixels.ravel()[:101] == 10).all()
-    assert image.pixels.ravel()[101] == 20
-    assert (image.pixels.ravel()[102:] == 30).all()
+    assert image.pixels.ravel()[101] == 80
+    assert (image.pixels.ravel()[102:] == 150).all()
     assert image.warnings == ("offers 2 windows: the first was used",)
 
 
@@ -253,7 +253,11 @@ def test_any_size_gives_rows_by_columns_in_monotone_grays(
 ) -> None:
     bits, stored = case
     data = dicom(stored, bits, PhotometricInterpretation=photometric, **grayscale)
-    pixels = read(data).pixels
+    image = attempt(data)
+    if image is None:
+        assert "its window shows one gray" in refusal(data)
+        return
+    pixels = image.pixels
     assert pixels.shape == stored.shape
     steps = np.diff(pixels.flat[np.argsort(stored, axis=None)].astype(int))
     assert (steps <= 0 if photometric == "MONOCHROME1" else steps >= 0).all()
@@ -411,13 +415,6 @@ def test_codecs_that_are_not_installed_are_named(
     assert "pip install 'edge-cxr[dicom]'" in line
 
 
-def test_12_bit_jpeg_extended_is_refused_by_name(tmp_path: Path) -> None:
-    """No codec of the extra decodes it rightly; gdcm decodes it wrongly."""
-    assert "JPEG Extended" in refusal(
-        by_gdcm(dicom(TWELVE, 12), "JPEGExtendedProcess2_4", tmp_path)
-    )
-
-
 def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
     expected = "is DICOM: install the dicom extra: pip install 'edge-cxr[dicom]'"
@@ -447,15 +444,16 @@ def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         ({"BitsAllocated": 32, "BitsStored": 32, "HighBit": 31}, "32 bits of 32"),
         ({"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}, "1 bits of 1"),
         ({"BitsStored": 20}, "20 bits of 16"),
-        ({"HighBit": 15}, "its 12 bits up to bit 15"),
+        ({"HighBit": 10}, "its 12 bits up to bit 10"),
+        ({"HighBit": 16}, "its 12 bits up to bit 16"),
         ({"Rows": None}, "has no Rows"),
         ({"BitsStored": None}, "has no BitsStored"),
         ({"Rows": 0}, "there is no image in it"),
-        ({"Rows": 49}, "damaged"),
+        ({"Rows": 49}, "truncated DICOM file: its pixel data has 6240 bytes, not the 6370"),
+        ({"Rows": 24}, "damaged DICOM file: its pixel data has 6240 bytes"),
         ({"RescaleSlope": 0, "RescaleIntercept": 0}, "rescale slope is 0"),
         ({"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"}, "function CUBIC"),
-        ({"VOILUTSequence": [lut([0, 4096], 0, 12)]}, "a LUT of 2 entries of 12 bits"),
-        ({"VOILUTSequence": [lut([0, 1], 0, 20)]}, "a LUT of 2 entries of 20 bits"),
+        ({"VOILUTSequence": [lut([0, 1], 0, 20)]}, "its VOI LUT shows one gray"),
         ({"PixelData": None, "FloatPixelData": bytes(4 * PICTURE.size)}, "floating-point"),
         ({"PixelData": None, "DoubleFloatPixelData": bytes(8 * PICTURE.size)}, "floating-point"),
     ],
@@ -520,7 +518,7 @@ def with_syntax(data: bytes, syntax: str) -> bytes:
     return data[: place + 6] + struct.pack("<H", len(padded)) + padded + data[place + 8 + length :]
 
 
-def test_a_deflated_file_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
+def test_a_deflated_file_is_inflated_no_further_than_its_pixels(tmp_path: Path) -> None:
     plain = with_syntax(dicom(TWELVE, 12), uid.DeflatedExplicitVRLittleEndian)
     place = plain.index(b"\x08\0\x16\0UI")
     deflate = zlib.compressobj(1, wbits=-15)
@@ -528,7 +526,7 @@ def test_a_deflated_file_is_refused_before_it_is_inflated(tmp_path: Path) -> Non
     path = tmp_path / "bomb.dcm"
     path.write_bytes(plain[:place] + deflate.compress(body) + deflate.flush())
     [(line, megabytes, seconds)] = answers(path)
-    assert line.startswith("is DICOM in Deflated Explicit VR Little Endian, which is not read")
+    assert line == "(48, 65)"
     assert megabytes < 64
     assert seconds < 10
 
@@ -537,7 +535,6 @@ def test_a_deflated_file_is_refused_before_it_is_inflated(tmp_path: Path) -> Non
     ("syntax", "expected"),
     [
         ("1.2.3.4", "unknown transfer syntax, '1.2.3.4'"),
-        ("", "unknown transfer syntax, ''"),
         (uid.MPEG2MPML, "MPEG2"),
         (uid.HTJ2KLossless, "High-Throughput JPEG 2000"),
     ],
@@ -591,6 +588,15 @@ def many_fragments() -> bytes:
     return dicom(PICTURE, 8, uid.JPEGBaseline8Bit, PixelData=item * 1_000_000)
 
 
+def deflated_pixels_without_end() -> bytes:
+    plain = with_syntax(dicom(TWELVE, 12), uid.DeflatedExplicitVRLittleEndian)
+    place = plain.index(b"\x08\0\x16\0UI")
+    body = plain[place : plain.index(struct.pack("<HH", 0x7FE0, 0x0010))]
+    body += struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, 0xFFFFFFF0) + bytes(200 << 20)
+    deflate = zlib.compressobj(1, wbits=-15)
+    return plain[:place] + deflate.compress(body) + deflate.flush()
+
+
 def offset_table_of_a_million() -> bytes:
     table = bytes(4_000_000)
     item = struct.pack("<HHI", 0xFFFE, 0xE000, len(table)) + table
@@ -607,7 +613,11 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "sequence of empty items": (sequence_of_empty_items, "more than 50000 elements"),
     "window of a million values": (window_of_a_million_values, "2000000 bytes"),
     "many fragments": (many_fragments, "more than 50000 elements"),
-    "offset table of a million": (offset_table_of_a_million, "several frames"),
+    "offset table of a million": (offset_table_of_a_million, "(48, 65)"),
+    "deflated pixels without end": (
+        deflated_pixels_without_end,
+        "is a deflated DICOM file of more than",
+    ),
 }
 
 
@@ -655,8 +665,8 @@ def test_no_damage_raises_anything_but_an_image_error(draw: st.DataObject) -> No
 
 
 def test_a_hostile_text_cannot_reach_the_terminal() -> None:
-    data = dicom(TWELVE, 12, Modality="ABCDEF").replace(b"ABCDEF", b"\x1b[2J\nX")
-    assert "modality ?[2J X," in refusal(data)
+    data = dicom(TWELVE, 12, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", Modality="ABCDEF")
+    assert "modality ?[2J?X," in refusal(data.replace(b"ABCDEF", b"\x1b[2J\x07X"))
 
 
 def test_pydicom_neither_warns_nor_logs(caplog: pytest.LogCaptureFixture) -> None:

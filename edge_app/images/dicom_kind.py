@@ -1,0 +1,162 @@
+"""What kind of DICOM object this is: one grayscale radiograph made for reading, or which other.
+
+A CT slice, raw detector data or a panoramic view of teeth scored as a chest film would look like
+an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from edge_app.core.errors import ImageError
+from edge_app.images.dicom_file import DicomFile
+from edge_app.images.dicom_pixels import Form, is_read
+from edge_app.images.dicom_values import Values, damaged, line, spoken
+
+if TYPE_CHECKING:
+    from pydicom.uid import UID
+
+RADIOGRAPHY = ("CR", "DX", "RG", "RF", "DR")
+"""Modalities of chest films (PS3.3 C.7.3.1.1.1); DR is none of the standard's, but common."""
+
+UNSPECIFIC = ("", "OT", "SC")
+"""Modalities that may hold anything, a digitised film among it: the SOP class decides."""
+
+OTHERS = (
+    "AR", "AS", "BI", "BMD", "CD", "CFM", "CP", "CS", "CT", "CTPROTOCOL", "DD", "DF", "DG",
+    "DM", "DMS", "DOC", "DS", "EC", "ECG", "EEG", "EMG", "EOG", "EPS", "ES", "FA", "FID", "FS",
+    "GM", "HC", "HD", "IO", "IOL", "IVOCT", "IVUS", "KER", "KO", "LEN", "LP", "LS", "M3D", "MA",
+    "MG", "MR", "MS", "NM", "OAM", "OCT", "OP", "OPM", "OPR", "OPT", "OPTBSV", "OPTENF", "OPV",
+    "OSS", "PA", "PLAN", "POS", "PR", "PT", "PX", "REG", "RESP", "RTDOSE", "RTIMAGE",
+    "RTINTENT", "RTPLAN", "RTRAD", "RTRECORD", "RTSEGANN", "RTSTRUCT", "RWV", "SEG", "SM",
+    "SMR", "SR", "SRF", "ST", "STAIN", "TEXTUREMAP", "TG", "US", "VA", "VF", "XA", "XC",
+    "XAPROTOCOL",
+)  # fmt: skip
+"""The other defined terms of the standard, retired ones included."""
+
+RADIOGRAPH_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
+    "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
+)
+UNSPECIFIC_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.2",  # Multi-frame Grayscale Byte Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.7.3",  # Multi-frame Grayscale Word Secondary Capture
+    "1.2.840.10008.5.1.4.1.1.12.2",  # X-Ray Radiofluoroscopic
+)
+
+FOR_PROCESSING = "FOR PROCESSING"
+
+LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")
+
+REQUIRED = (
+    *("SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored"),
+    "PixelRepresentation",
+)
+
+
+def photometric_interpretation(header: Values) -> str:
+    """MONOCHROME1 or MONOCHROME2 in whatever spelling, as dcmtk reads them; others as written."""
+    text = header.text("PhotometricInterpretation")
+    plain = re.sub(r"[^A-Z0-9]", "", text)
+    return plain if plain in ("MONOCHROME1", "MONOCHROME2") else text
+
+
+def sop_class(header: Values) -> str:
+    """The SOP class's name, its UID where that is none of the standard's."""
+    uid = _sop_class_uid(header)
+    return line(uid.name, 64) if uid else "object of no class"
+
+
+def _sop_class_uid(header: Values) -> UID:
+    from pydicom.uid import UID
+
+    return UID(header.text("SOPClassUID"))
+
+
+def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
+    """Refuse what is not one grayscale radiograph; notes on what may not be a frontal chest.
+
+    Returns:
+        How its samples lie in their words.
+
+    Raises:
+        ImageError: naming what it is instead.
+    """
+    header, syntax = file.header, file.syntax
+    if syntax.is_encapsulated and not is_read(syntax):
+        raise ImageError(f"is DICOM in {syntax.name}, which is not read: export it uncompressed")
+    if not file.pixels:
+        raise ImageError(f"is a DICOM {sop_class(header)}: it holds no pixel data")
+    _require_modality(header, notes)
+    _require_for_presentation(header)
+    frames = header.integer("NumberOfFrames") or 1
+    if frames != 1:
+        raise ImageError(f"is a DICOM image of {frames} frames: export the one to be read")
+    photometric = photometric_interpretation(header)
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise ImageError(f"is a DICOM image in {photometric or 'no colour space'}, not grayscale")
+    form = _form(file)
+    part = header.text("BodyPartExamined")
+    if part and "CHEST" not in part and "THORAX" not in part:
+        notes.append(f"says it shows {part}, not CHEST")
+    if header.text("ViewPosition") in LATERAL:
+        notes.append("is a lateral view: the networks know frontal ones")
+    return form
+
+
+def _require_modality(header: Values, notes: list[str]) -> None:
+    modality, uid = header.text("Modality"), _sop_class_uid(header)
+    if modality in RADIOGRAPHY:
+        return
+    known = uid.name != uid  # to the standard's dictionary
+    if modality in UNSPECIFIC:
+        if known and uid not in (*RADIOGRAPH_CLASSES, *UNSPECIFIC_CLASSES):
+            _require_no_processing_class(uid)
+            raise ImageError(f"is a DICOM {sop_class(header)}, not a radiograph of the chest")
+        return
+    if modality in OTHERS or uid not in RADIOGRAPH_CLASSES:
+        raise ImageError(f"is a DICOM image of modality {modality}, not a radiograph of the chest")
+    notes.append(f"is of modality {modality}, which DICOM does not know: read as {uid.name}")
+
+
+def _require_for_presentation(header: Values) -> None:
+    """Refuse raw detector data: the network was taught with pictures made for the eye."""
+    intent = header.text("PresentationIntentType").replace("_", " ")
+    if intent == FOR_PROCESSING:
+        raise ImageError(
+            "is FOR PROCESSING by its Presentation Intent Type, raw data of the detector: "
+            "give the image FOR PRESENTATION"
+        )
+    _require_no_processing_class(_sop_class_uid(header))
+
+
+def _require_no_processing_class(uid: UID) -> None:
+    if FOR_PROCESSING in uid.name.upper():
+        raise ImageError(
+            f"is a {line(uid.name)} by its SOP Class UID, raw data of the detector: "
+            "give the image FOR PRESENTATION"
+        )
+
+
+def _form(file: DicomFile) -> Form:
+    header = file.header
+    found = {keyword: header.integer(keyword) for keyword in REQUIRED}
+    for keyword, value in found.items():
+        if value is None:
+            damaged(f"it has no {keyword}")
+        if value < 0:
+            damaged(f"its {spoken(keyword)} is {value}")
+    samples, allocated, stored = (
+        found[keyword] or 0 for keyword in ("SamplesPerPixel", "BitsAllocated", "BitsStored")
+    )
+    if samples != 1:
+        raise ImageError(f"is a DICOM image of {samples} samples a pixel, not 1")
+    if allocated not in (8, 16) or not 8 <= stored <= allocated:
+        raise ImageError(f"stores {stored} bits of {allocated} a sample: 8 to 16 are read")
+    high = header.integer("HighBit")
+    high = stored - 1 if high is None else high
+    if not stored - 1 <= high < allocated:
+        raise ImageError(f"stores its {stored} bits up to bit {high}, not {stored - 1}")
+    return Form(allocated, stored, high, bool(found["PixelRepresentation"]), file.overlay_bits)
