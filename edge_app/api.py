@@ -14,6 +14,7 @@ from edge_app.classifier import Classifier
 from edge_app.classifier import Findings as Scored
 from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
 from edge_app.core.resources import cores
+from edge_app.core.site_place import site_place
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.decisions import Finding
 from edge_app.model.model_file import locate, read
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from edge_app.comparison.gates import GateResult
     from edge_app.evaluation.evaluate import Part
     from edge_app.evaluation.report import Report
+    from edge_app.model.site import Site
 
 LIMITS = Limits()
 Source = TypeVar("Source", bound=Given)
@@ -156,7 +158,9 @@ class Model:
         name: of the model.
         labels: in the order of the findings.
         operating_point: whose thresholds decide.
-        notes: one line each for the user: which preferred backend is not used, and why.
+        site: digest of the site file that decides; None where the model decides as it came.
+        notes: one line each for the user: which preferred backend is not used, and why; which site
+            file decides that was not asked for.
     """
 
     def __init__(
@@ -166,14 +170,19 @@ class Model:
         options: BackendOptions,
         limits: Limits,
         force: bool,
+        site: str | None,
     ) -> None:
         self._file, self._options, self._limits, self._force = read(path), options, limits, force
-        self._classifier = Classifier(self._file, operating_point, options, force=force)
+        self._site, announced = _site(site)
+        self._classifier = Classifier(
+            self._file, operating_point, options, force=force, site=self._site
+        )
         self._lock = threading.Lock()
         self.name: str = self._file.name
         self.labels: tuple[str, ...] = self._classifier.labels.names
         self.operating_point: str = self._classifier.points.name
-        self.notes: tuple[str, ...] = self._classifier.choice.notes
+        self.site: str | None = self._site.digest if self._site else None
+        self.notes: tuple[str, ...] = (*self._classifier.choice.notes, *announced)
 
     def classify(self, image: Given) -> Findings:
         """Score one radiograph.
@@ -229,7 +238,9 @@ class Model:
         if self._classifier.exclusive or (workers == 1 and not own):
             return self._classifier
         options = self._options._replace(workers=workers)
-        return Classifier(self._file, self.operating_point, options, force=self._force)
+        return Classifier(
+            self._file, self.operating_point, options, force=self._force, site=self._site
+        )
 
     def _read(self, image: Given, limits: Limits) -> Radiograph:
         return read_given(image, limits, self._file.input_spec.least, digest=False)
@@ -249,6 +260,7 @@ def open_model(
     backend: str = AUTO,
     threads: int | None = None,
     operating_point: str | None = None,
+    site: str | os.PathLike[str] | None = None,
     force: bool = False,
     max_bytes: int = LIMITS.max_bytes,
     max_pixels: int = LIMITS.max_pixels,
@@ -260,18 +272,33 @@ def open_model(
         backend: what computes, as of ``--backend``; ``auto`` is the best that works here.
         threads: of the interpreter; None: the number that was fastest in a trial on this machine.
         operating_point: a name in the model's manifest; the model's default if None.
+        site: a site file of `edge-cxr calibrate`, or ``none``; if None, the one that
+            `edge-cxr classify` would find, and then a note says so.
         force: score what does not look like a chest radiograph, too.
         max_bytes, max_pixels: refuse larger files and images.
 
     Raises:
-        ModelError: there is no such model, or its file is damaged.
+        ModelError: there is no such model or site file, its file is damaged, or the site file is
+            another model's.
         RuntimeUnavailableError: `backend` does not work here, or no backend does.
         UsageError: an argument has no valid value.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"threads={threads}: give 1 or more, or None for the fastest number")
     path, options = locate(os.fspath(name)), BackendOptions(backend, threads=threads)
-    return Model(path, operating_point, options, Limits(max_bytes, max_pixels), force)
+    limits, named = Limits(max_bytes, max_pixels), None if site is None else os.fspath(site)
+    return Model(path, operating_point, options, limits, force, named)
+
+
+def _site(named: str | None) -> tuple[Site | None, tuple[str, ...]]:
+    """The site file that decides, and what is to be said of it where it was not asked for."""
+    place = site_place(named)
+    if place is None:
+        return None, ()
+    from edge_app.model.site import announcement, read
+
+    site = read(place)
+    return site, () if named is not None else (announcement(site),)
 
 
 def evaluate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from edge_app.model.model_file import ModelFile
 from edge_app.model.operating_points import chosen
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
+
+if TYPE_CHECKING:
+    from edge_app.model.site import Site
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -73,6 +76,7 @@ class Classifier:
         operating_point: see `operating_points.chosen`.
         options: which backend and how many threads; None: what works best on this machine.
         force: score what the input check flags, too.
+        site: what the answers mean at a place, for which it takes the place of the model's own.
 
     Attributes:
         labels: the model's.
@@ -81,6 +85,7 @@ class Classifier:
         session: what computes.
         choice: why that backend was chosen.
         points: which thresholds decide.
+        site: the site file; None where the model decides as it came.
 
     Raises:
         ModelError: the model is damaged, or no backend accepts it.
@@ -95,7 +100,10 @@ class Classifier:
         options: BackendOptions | None = None,
         *,
         force: bool = False,
+        site: Site | None = None,
     ) -> None:
+        self.site = site
+        model = site.applied(model) if site else model
         self.model, self.labels, self.spec = model, model.labels, model.input_spec
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
@@ -201,6 +209,7 @@ class Classifier:
                 "digest": self.model.digest,
                 "dtype": self.model.manifest["input"]["dtype"],
             },
+            "site": self.site.digest if self.site else None,
             "operating_point": self.points.name,
             "label_operating_point": self.points.label,
             "preprocessing": self.spec.as_dict(),

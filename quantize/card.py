@@ -61,8 +61,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
     Args:
         model: the shipped int8 model.
         folder: its reports: `float.json` and `int8.json` on test, `float-validation.json` of the
-            network before the refit, `subgroups.json`; `input-check`, `localisation` and `film`,
-            JSON and Markdown, where these were measured.
+            network before the refit, `subgroups.json`; `second-reference`, `input-check`,
+            `localisation` and `film`, JSON and Markdown, where these were measured.
 
     Raises:
         ReportError: a report is missing or damaged.
@@ -81,6 +81,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
         _data(model, reports["int8"], validation),
         "## How well it ranks",
         _ranking(reports, validation),
+        "## By what radiologists agreed on",
+        _from_report(model, folder, "second-reference", "python -m quantize adjudicated"),
         "## Operating points",
         "Sensitivity and specificity as fitted on validation patients, and as reached by the int8 "
         "model on the test patients. Labels without enough validation positives have none.",

@@ -14,7 +14,11 @@ from typing import Final
 
 SCHEMAS: Final = tuple(
     Path(__file__).resolve().parents[1] / "edge_app" / name
-    for name in ("model/manifest.schema.json", "performance/benchmark.schema.json")
+    for name in (
+        "model/manifest.schema.json",
+        "model/site.schema.json",
+        "performance/benchmark.schema.json",
+    )
 )
 
 HEADER: Final = '''\

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.reference import reference
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of
 
@@ -16,12 +17,6 @@ Floats = NDArray[np.float64]
 
 MIN_IMAGES: Final = 10
 """Fewer normal images, or fewer that are not, and nothing is fitted honestly."""
-
-SHARES: Final = tuple(
-    round(float(share), 3)
-    for share in (*np.arange(0.02, 0.9, 0.04), *np.arange(0.9, 0.995, 0.01), 0.995, 1.0)
-)
-"""Of normal images, for percentiles; finer where images are flagged."""
 
 FALSE_ALARMS: Final = {
     "one-in-ten": ("1 in 10 normal validation images is flagged", 0.10),
@@ -92,24 +87,6 @@ def _point(rule: str, threshold: float, normal: Floats, abnormal: Floats) -> dic
         "threshold": threshold,
         "sensitivity": round(float((abnormal >= threshold).mean()), 4),
         "specificity": round(float((normal < threshold).mean()), 4),
-    }
-
-
-def reference(scores: Floats, probability: Floats, images: str) -> dict[str, Any]:
-    """The manifest's `reference`: quantiles of normal images' scores.
-
-    Args:
-        scores: N×L, calibrated.
-        probability: N, that an image is not normal.
-        images: says which images these are.
-    """
-    quantiles = np.quantile(np.column_stack([scores, probability]), SHARES, axis=0, method="higher")
-    columns = np.round(quantiles.T, 5).tolist()
-    return {
-        "images": images,
-        "shares": list(SHARES),
-        "labels": columns[:-1],
-        "overall": columns[-1],
     }
 
 

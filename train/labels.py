@@ -49,5 +49,13 @@ NIH: Final = Labels(
 )
 """The same as a model file states them."""
 
+ADJUDICATED: Final = {
+    "Airspace opacity": ("Atelectasis", "Consolidation", "Infiltration", "Pneumonia", "Edema"),
+    "Nodule or mass": ("Nodule", "Mass"),
+    "Pneumothorax": ("Pneumothorax",),
+}
+"""What radiologists agreed on for some of the release's images (Majkowska et al., Radiology 294,
+2020), and the labels here that it comprises. Their fourth finding, fracture, is none of these."""
+
 FINDINGS: Final = NIH.findings
 """Channels of the 14 findings: what the field's "mean AUROC" is taken over."""

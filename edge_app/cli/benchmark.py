@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from edge_app.cli.backend_option import all_chosen
-from edge_app.cli.options import JsonOption
+from edge_app.cli.options import JsonOption, SiteOption, site_file
 from edge_app.core.errors import UsageError
+from edge_app.core.site_place import NONE
 from edge_app.model.shipped import DEFAULT_MODEL
 
 
@@ -38,6 +39,7 @@ def benchmark(
     seconds: Annotated[
         float, typer.Option(min=0, help="No round of measurements begins after so long.")
     ] = 120,
+    site: SiteOption = None,
     precision: Annotated[
         float, typer.Option(min=0.001, max=1, help="Enough is a median known to ± this share.")
     ] = 0.02,
@@ -52,10 +54,12 @@ def benchmark(
     from edge_app.performance.combinations import Axes
 
     if compare:
-        if model or backend or runtime or delegate or threads or workers or plot:
+        if model or backend or runtime or delegate or threads or workers or plot or site:
             raise UsageError("--compare takes results, and --json, but no other option")
         raise typer.Exit(command.side_by_side(named or [], json))
     backends = all_chosen(backend, runtime, delegate)
-    axes = Axes(model or [DEFAULT_MODEL], backends, threads or [1])
+    decides = site_file(site)
+    place = str(decides.path) if decides else NONE
+    axes = Axes(model or [DEFAULT_MODEL], backends, threads or [1], place)
     code = command.measure(named or [], axes, workers, seconds, precision, json, plot)
     raise typer.Exit(code)

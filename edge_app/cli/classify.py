@@ -19,6 +19,7 @@ from edge_app.cli.options import (
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
+    SiteOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -67,6 +68,7 @@ def classify(
     images: ImagesArgument = None,
     model: ModelOption = DEFAULT_MODEL,
     operating_point: OperatingPointOption = None,
+    site: SiteOption = None,
     backend: BackendOption = None,
     runtime: RuntimeOption = None,
     delegate: DelegateOption = None,
@@ -95,7 +97,7 @@ def classify(
     many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
     workers = workers or (cores() if many else 1)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
-    classifier = open_classifier(model, operating_point, options, force=force)
+    classifier = open_classifier(model, operating_point, options, force=force, site=site)
     # Only JSON and a heatmap's name hold the file's digest.
     read = _reader(classifier, film, camera, whole=bool(heatmap), digest=bool(json or heatmap))
     sources = Sources(images or [f"camera {camera}"], recursive)

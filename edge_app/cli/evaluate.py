@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ from edge_app.cli.options import (
     MaxPixelsOption,
     ModelOption,
     OperatingPointOption,
+    SiteOption,
     ThreadsOption,
     WorkersOption,
     open_classifier,
@@ -30,6 +31,12 @@ from edge_app.core.resources import cores
 from edge_app.images.radiograph import Limits
 from edge_app.model.operating_points import per_label
 from edge_app.model.shipped import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+    from edge_app.evaluation.evaluate import Part
+    from edge_app.evaluation.report import Report
+    from edge_app.evaluation.second_reference import SecondReference
 
 Item = TypeVar("Item")
 
@@ -50,6 +57,15 @@ def evaluate(
         ),
     ] = None,
     operating_point: OperatingPointOption = None,
+    site: SiteOption = None,
+    second_reference: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="What others said of some of the images: YES or NO."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=LABEL|…", help="Labels that a column of it stands for."),
+    ] = None,
     retest: Annotated[
         bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
     ] = False,
@@ -64,36 +80,51 @@ def evaluate(
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
-    from edge_app.evaluation.evaluate import evaluate as write_report
-    from edge_app.evaluation.evaluate import journal_of, part
-    from edge_app.evaluation.journal import HOW_TO_GO_ON
+    from edge_app.evaluation.evaluate import part
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
 
     if out is not None and out.suffix != ".json":
         raise UsageError(f"--out {out}: a report's name ends in .json")
-    workers = workers or cores()
-    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
-    classifier = open_classifier(model, per_label(operating_point), options)
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
+    classifier = open_classifier(model, per_label(operating_point), options, site=site)
     wanted = part(load(folder, classifier.labels.names, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+    made = _written(
+        *(wanted, classifier, place),
+        retest=retest,
+        limits=Limits(max_bytes, max_pixels),
+        workers=options.workers,
+        second=_second(second_reference, group or []),
+    )
+    print(dumps(made.content, indent=2) if json else summary(made))
+    complain(f"written: {place} and {place.with_suffix('.npz').name}")
+    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
+    """The report, written; after Ctrl-C it is said how to go on."""
+    from edge_app.evaluation.evaluate import evaluate as write_report
+    from edge_app.evaluation.evaluate import journal_of
+    from edge_app.evaluation.journal import HOW_TO_GO_ON
+
     try:
-        made = write_report(
-            wanted,
-            classifier,
-            place,
-            retest=retest,
-            limits=Limits(max_bytes, max_pixels),
-            workers=workers,
-            progress=_progress(),
-            say=complain,
+        return write_report(
+            wanted, classifier, place, progress=_progress(), say=complain, **options
         )
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {journal_of(place)}; {HOW_TO_GO_ON}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    print(dumps(made.content, indent=2) if json else summary(made))
-    complain(f"written: {place} and {place.with_suffix('.npz').name}")
-    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _second(path: Path | None, groups: list[str]) -> SecondReference | None:
+    if path is None:
+        if groups:
+            raise UsageError("--group belongs to --second-reference: name its CSV")
+        return None
+    from edge_app.evaluation.second_reference import groups_of, read
+
+    return read(path, groups_of(groups))
 
 
 def _progress() -> Callable[[Iterable[Item]], Iterable[Item]]:

@@ -11,6 +11,7 @@ from edge_app.images.radiograph import Limits
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
+    from edge_app.model.site import Site
 
 LIMITS: Final = Limits()
 
@@ -27,20 +28,51 @@ WorkersOption = Annotated[
 OperatingPointOption = Annotated[
     str | None, typer.Option(help="Which of the model's threshold sets; see 'models inspect'.")
 ]
+SiteOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="What answers mean here, of calibrate; none: as the model came. "
+        "Default: EDGE_CXR_SITE, ~/.config/edge-cxr/site.json, /etc/edge-cxr/site.json.",
+    ),
+]
 MaxBytesOption = Annotated[int, typer.Option(min=1, help="Refuse larger files.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger images.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_classifier(
-    model: str, operating_point: str | None, options: BackendOptions, *, force: bool = False
+    model: str,
+    operating_point: str | None,
+    options: BackendOptions,
+    *,
+    force: bool = False,
+    site: str | None = None,
 ) -> Classifier:
     """The classifier; standard error says which preferred backend is not used, and why."""
     from edge_app.classifier import Classifier
     from edge_app.core.console import complain
     from edge_app.model.model_file import locate, read
 
-    classifier = Classifier(read(locate(model)), operating_point, options, force=force)
+    decides = site_file(site)
+    found = read(locate(model))
+    classifier = Classifier(found, operating_point, options, force=force, site=decides)
     for note in classifier.choice.notes:
         complain(note)
     return classifier
+
+
+def site_file(named: str | None) -> Site | None:
+    """The site file that decides, see `site_place`; one that was not asked for is announced."""
+    from edge_app.core.site_place import site_place
+
+    place = site_place(named)
+    if place is None:
+        return None
+    from edge_app.core.console import complain
+    from edge_app.model.site import announcement, read
+
+    site = read(place)
+    if named is None:
+        complain(announcement(site))
+    return site

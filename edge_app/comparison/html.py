@@ -11,17 +11,14 @@ from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import YARDSTICK, GateResult
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
 from edge_app.core.about import DISCLAIMER
-from edge_app.core.errors import OutputError
-from edge_app.core.files import write_whole
-from edge_app.core.svg import element, escape
+from edge_app.core.page import document, section, table, write
+from edge_app.core.svg import escape
 
 if TYPE_CHECKING:
     from edge_app.comparison.document import ComparisonDocument
     from edge_app.evaluation.document import Facts
 
 STYLE: Final = Path(__file__).with_name("page.css")
-# No script, no network: a page that somebody else's report made must not be able to call home.
-POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 OTHER_METRICS: Final = {
     "average_precision": "Average precision",
     "sensitivity": "Sensitivity",
@@ -36,10 +33,7 @@ def write_page(comparison: Comparison, verdicts: Sequence[GateResult], path: Pat
     Raises:
         OutputError: it cannot be written.
     """
-    try:
-        write_whole(path, page(comparison, verdicts).encode())
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+    write(page(comparison, verdicts), path)
 
 
 def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
@@ -47,18 +41,8 @@ def page(comparison: Comparison, verdicts: Sequence[GateResult]) -> str:
     content = comparison.content
     names = [content[role]["model"].get("format") for role in ROLES]
     title = f"{content['candidate']['model'].get('name')}: {names[0]} → {names[1]}"
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>\n<style>\n{STYLE.read_text('utf-8')}</style>",
-            "</head>\n<body>\n<main>",
-            _header(content, verdicts, title),
-            *(_section(*each) for each in _sections(comparison, verdicts)),
-            f"<footer>{escape(DISCLAIMER)}</footer>\n</main>\n</body>\n</html>\n",
-        ]
-    )
+    body = (section(*each) for each in _sections(comparison, verdicts))
+    return document(title, STYLE, [_header(content, verdicts, title), *body])
 
 
 def _sections(
@@ -114,20 +98,6 @@ def _sections(
 LEGEND: Final = (
     '<p class="legend"><i class="reference"></i> reference <i class="candidate"></i> candidate</p>'
 )
-
-
-def _section(title: str, words: str, body: str) -> str:
-    lead = f"<p>{escape(words)}</p>" if words else ""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{lead}\n{body}\n</section>"
-
-
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
-    """Cells are HTML already."""
-    head = "".join(f"<th>{column}</th>" for column in columns)
-    lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
-    body = "\n".join(f"<tr>{cells}</tr>" for cells in lines)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
-    return element("div", table, kind=f"wide {kind}".strip())
 
 
 def _header(content: ComparisonDocument, verdicts: Sequence[GateResult], title: str) -> str:
@@ -205,7 +175,7 @@ def _gates(verdicts: Iterable[GateResult]) -> str:
                 f"<code>{escape(verdict.gate)}</code>",
             ]
         )
-    return _table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
+    return table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
 
 
 def _forest(content: ComparisonDocument, verdicts: Iterable[GateResult]) -> str:
@@ -231,7 +201,7 @@ def _forest(content: ComparisonDocument, verdicts: Iterable[GateResult]) -> str:
             ]
         )
     columns = ("Label", "Positives", "Reference", "Candidate", charts.forest_axis(axis))
-    return _table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
+    return table((*columns, "ΔAUROC", "95 % interval"), rows, "forests")
 
 
 def _metrics(content: ComparisonDocument) -> str:
@@ -247,7 +217,7 @@ def _metrics(content: ComparisonDocument) -> str:
         ]
         for row in (*content["labels"], {**content["macro"], "logits": content["logits"]})
     ]
-    return _table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
+    return table(("Label", *OTHER_METRICS.values(), "Logits, rms"), rows, "totals")
 
 
 def _points(content: ComparisonDocument) -> str:
@@ -270,7 +240,7 @@ def _points(content: ComparisonDocument) -> str:
                 f"{point['images_changed']} of {content['dataset']['images']}",
             ]
         )
-    return _table(
+    return table(
         (
             *("Operating point", "Same decisions", "95 % interval", "Cohen’s κ"),
             *("Reference under noise", "its κ", "Images with a change"),
@@ -294,7 +264,7 @@ def _resolution(labels: Iterable[Facts]) -> str:
             ]
         )
     columns = ("Label", "Not finite", "Distinct", "Tied", "Lowest", "Highest", "Correlation")
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _count(value: int | None) -> str:
@@ -315,7 +285,7 @@ def _changes(content: ComparisonDocument) -> str:
         for row in content["largest_changes"]
     ]
     columns = ("Image", "Label", "Truth", "Reference", "Candidate", "Change", "Decision")
-    return _table(columns, rows, "changes")
+    return table(columns, rows, "changes")
 
 
 def _provenance(content: ComparisonDocument) -> str:
@@ -330,7 +300,7 @@ def _provenance(content: ComparisonDocument) -> str:
         cells.append([first, escape(name), escape(value)])
         before = group
     made = f"<p>Made by edge-cxr {escape(content['edge_cxr'])}.</p>"
-    return _table(("", "Fact", "Value"), cells, "facts") + made
+    return table(("", "Fact", "Value"), cells, "facts") + made
 
 
 def _flat(part: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -82,6 +82,32 @@ class OverallDocument(TypedDict):
     operating_points: dict[str, OverallAtPoint]
 
 
+class SecondlyJudged(TypedDict):
+    """A group of findings by a second reference standard, beside the report's own labels.
+
+    `images` is how many it judged; on `said` it says yes, the labels on `labelled`.
+    """
+
+    group: str
+    labels: list[str]
+    images: int
+    said: int
+    labelled: int
+    agreement: Metric
+    auroc: Metric
+    auroc_by_labels: Metric
+
+
+class SecondReferenceDocument(TypedDict):
+    """Those images of a report that a second reference standard judges."""
+
+    name: str
+    images: int
+    patients: int
+    judged: list[str]
+    groups: list[SecondlyJudged]
+
+
 class StoredScores(TypedDict):
     """The file of raw scores next to a report."""
 
@@ -127,7 +153,9 @@ class ReportDocument(_ReportDocument, total=False):
         scores: there once it is written.
         overall: None where the labels make no score of the whole image; absent from reports of
             earlier versions.
+        second_reference: there where one was given.
     """
 
     scores: StoredScores
     overall: OverallDocument | None
+    second_reference: SecondReferenceDocument

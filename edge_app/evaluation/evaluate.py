@@ -26,6 +26,7 @@ from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
 from edge_app.evaluation.labelled import Labelled, LabelledImage
 from edge_app.evaluation.report import Evaluated, Report
+from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
@@ -97,6 +98,7 @@ def model_facts(classifier: Classifier) -> dict[str, Any]:
         "format": model.manifest["input"]["dtype"],
         "sha256": model.sha256,
         "architecture": model.manifest["architecture"],
+        **({"site": classifier.site.digest} if classifier.site else {}),
     }
 
 
@@ -209,6 +211,7 @@ def evaluate(
     retest: bool = False,
     limits: Limits | None = None,
     workers: int = 1,
+    second: SecondReference | None = None,
     progress: Progress = iter,
     say: Callable[[str], None] = lambda line: None,
 ) -> Report:
@@ -221,6 +224,7 @@ def evaluate(
         retest: also score each image under every perturbation.
         limits: what images are refused unread; the usual ones if None.
         workers: images worked on at once; their number changes no answer.
+        second: a second reference standard that judges some of the images.
         progress: shows the images go by.
         say: is told what a person at a terminal wants to know: images left out, going on.
 
@@ -232,6 +236,8 @@ def evaluate(
         OutputError: journal or report cannot be written; what was answered is kept.
         KeyboardInterrupt: after Ctrl-C, between two images; what was answered is kept.
     """
+    if second:
+        second.require(classifier.labels)
     journal_path = journal_of(out)
     with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
         known = dict(_kept(journal.records, wanted.images, len(classifier.labels), retest))
@@ -240,6 +246,8 @@ def evaluate(
         scoring = partial(_answers, classifier, retest, limits or Limits(), workers)
         left_out = _complete(known, wanted, journal, scoring, progress, say)
         made = _report(wanted, classifier, known, left_out)
+        if second:
+            made = second.judging(made)
         _write(made, out, journal_path)
         journal.remove()
     return made

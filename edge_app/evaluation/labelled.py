@@ -169,6 +169,19 @@ def _doubles(files: ImageFiles) -> list[str]:
     return [f"{count} images are in several folders, first {first}: the last one was taken"]
 
 
+def facts(path: Path) -> dict[str, dict[str, str]]:
+    """What a CSV of labels says of age, sex and view, by image.
+
+    Raises:
+        DatasetError: it is missing, damaged or contradicts itself; names the line.
+    """
+    _, rows = _read(path)
+    return {
+        row.name: {key: row.cells[key] for key in ABOUT if key in row.cells}
+        for row in _distinct(path, rows)
+    }
+
+
 def find_labels(folder: Path) -> Path:
     """``Data_Entry_2017*.csv`` of the NIH release, ``labels.csv``, or the folder's only CSV.
 

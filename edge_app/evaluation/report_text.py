@@ -23,6 +23,7 @@ def summary(report: Report) -> str:
         *overall(content),
         *metrics(content, DECISIONS),
         "",
+        *second_reference(content),
         *retest(content),
     ]
     return "\n".join([*lines, DISCLAIMER])
@@ -90,6 +91,22 @@ def _complement(metric: Metric) -> Metric:
         for share in (metric["value"], metric["high"], metric["low"])
     )
     return {"value": value, "low": low, "high": high}
+
+
+def second_reference(content: ReportDocument) -> list[str]:
+    """How well scores rank by a second reference standard; nothing if none was given."""
+    second = content.get("second_reference")
+    if not second:
+        return []
+    width = max(18, *(len(row["group"]) for row in second["groups"]))
+    lines = [
+        f"by {second['name']}: {second['images']} images of {second['patients']} patients",
+        f"{'':>{width}}  {'images':>7}  {'yes':>7}{'AUROC':>26}{'AUROC, labels':>26}",
+    ]
+    for row in second["groups"]:
+        cells = "".join(f"{interval_text(row[key]):>26}" for key in ("auroc", "auroc_by_labels"))
+        lines.append(f"{row['group']:>{width}}  {row['images']:>7}  {row['said']:>7}{cells}")
+    return [*lines, ""]
 
 
 def retest(content: ReportDocument) -> list[str]:

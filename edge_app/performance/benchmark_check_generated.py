@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "bfe40e8306ef3f4ffba0cbbe005544d0213d3a68e95f561b8712bf877ec3e81e"
+SCHEMA_SHA256 = "b2da0c37b1004da7d70d41592a94a5b169d10b437b712a1146c5b7247ea8edb3"
 
 VERSION = '2.22.3'
 import re
@@ -140,6 +140,14 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             if isinstance(data__settings__workers_item, (int, float)) and (not isinstance(data__settings__workers_item, bool)):
                                 if data__settings__workers_item < 1:
                                     raise InvalidError('' + (name_prefix or 'data') + '.settings.workers[{data__settings__workers_x}]'.format(**locals()) + ' must be bigger than or equal to 1')
+                if 'site' in data__settings_keys:
+                    data__settings_keys.remove('site')
+                    data__settings__site = data__settings['site']
+                    if not isinstance(data__settings__site, str):
+                        raise InvalidError('' + (name_prefix or 'data') + '.settings.site must be string')
+                    if isinstance(data__settings__site, str):
+                        if not REGEX_PATTERNS['^[0-9a-f]{64}$'].search(data__settings__site):
+                            raise InvalidError('' + (name_prefix or 'data') + '.settings.site must match pattern ^[0-9a-f]{64}$')
                 if data__settings_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.settings must not contain ' + str(data__settings_keys) + ' properties')
         if 'machine' in data_keys:

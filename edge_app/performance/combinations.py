@@ -6,16 +6,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_app.backends.options import AUTO, BackendOptions
 from edge_app.core.errors import ModelError, RuntimeUnavailableError, UsageError
 from edge_app.core.resources import cores
+from edge_app.core.site_place import NONE
 from edge_app.model.model_file import locate, read
 
 if TYPE_CHECKING:
     from edge_app.backends.protocol import Backend
     from edge_app.classifier import Classifier
+    from edge_app.model.site import Site
 
 
 class Axes(NamedTuple):
@@ -24,6 +27,7 @@ class Axes(NamedTuple):
     models: Sequence[str]
     backends: Sequence[str] = (AUTO,)
     threads: Sequence[int] = (1,)
+    site: str = NONE
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class Cell:
         backend: as of ``--backend``.
         threads: on the processor.
         called: the backend in messages; empty: as `backend`.
+        site: a site file, or ``none``.
     """
 
     model: str
     backend: str = AUTO
     threads: int = 1
     called: str = ""
+    site: str = NONE
 
     @property
     def label(self) -> str:
@@ -51,12 +57,13 @@ class Cell:
         """Of `edge-cxr classify`."""
         return [
             *("--model", self.model, "--backend", self.backend),
-            *("--threads", str(self.threads)),
+            *("--threads", str(self.threads), "--site", self.site),
         ]
 
     def question(self) -> dict[str, Any]:
         """Of `stages.run`."""
-        return {"model": self.model, "backend": self.backend, "threads": self.threads}
+        of_model = {"model": self.model, "site": self.site}
+        return {**of_model, "backend": self.backend, "threads": self.threads}
 
 
 class Matrix(NamedTuple):
@@ -79,12 +86,17 @@ def combine(axes: Axes) -> Matrix:
 
     Raises:
         UsageError: there is no combination, or an unknown name.
-        ModelError: a model cannot be read, or no combination works.
+        ModelError: a model or the site file cannot be read, they do not belong together, or no
+            combination works.
         RuntimeUnavailableError: no combination works.
     """
     from edge_app.backends.choice import choose
 
     files = {model: read(locate(model)) for model in axes.models}
+    site = site_of(axes.site)
+    if site:
+        for file in files.values():
+            site.require(file)
     cells: list[Cell] = []
     absent: dict[str, str] = {}
     notes: list[str] = []
@@ -98,7 +110,7 @@ def combine(axes: Axes) -> Matrix:
             continue
         notes += choice.notes
         used, called = choice.backend.option, _called(choice.backend)
-        cells += [Cell(model, used, threads, called) for threads in axes.threads]
+        cells += [Cell(model, used, threads, called, axes.site) for threads in axes.threads]
     if not cells:
         raise fault or UsageError("nothing to measure: no model or no number of threads was named")
     return Matrix(list(dict.fromkeys(cells)), absent, list(dict.fromkeys(notes)))
@@ -116,7 +128,17 @@ def opened(question: Mapping[str, Any]) -> Classifier:
     from edge_app.classifier import Classifier
 
     options = BackendOptions(question["backend"], question["threads"])
-    return Classifier(read(locate(question["model"])), None, options, force=True)
+    model, site = read(locate(question["model"])), site_of(question.get("site", NONE))
+    return Classifier(model, None, options, force=True, site=site)
+
+
+def site_of(name: str) -> Site | None:
+    """The site file of this name, or None for ``none``."""
+    if name == NONE:
+        return None
+    from edge_app.model.site import read as read_site
+
+    return read_site(Path(name))
 
 
 def worker_counts(most: int | None) -> list[int]:

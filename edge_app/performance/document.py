@@ -11,8 +11,14 @@ Runs = Literal["runs", "runs_p10"]
 """The fields with one number a process."""
 
 
-class Settings(TypedDict):
-    """The options that decide how long is measured."""
+class SiteSetting(TypedDict, total=False):
+    """The digest of the site file that decides; absent without one."""
+
+    site: str
+
+
+class Settings(SiteSetting):
+    """The options that decide how long is measured, and by what is decided."""
 
     seconds: float
     precision: float

@@ -20,7 +20,7 @@ from edge_app.performance import benchmark_check_generated as benchmark_check
 from edge_app.performance import conditions
 from edge_app.performance import rounds as suite
 from edge_app.performance.combinations import Matrix
-from edge_app.performance.document import BenchmarkDocument, CellDocument, Conditions
+from edge_app.performance.document import BenchmarkDocument, CellDocument, Conditions, SiteSetting
 from edge_app.performance.images import ImageSet
 from edge_app.performance.rounds import INTERRUPTED, Measured
 
@@ -91,7 +91,12 @@ def measure(
             *matrix.notes,
             *_warnings(known, met, settings["governor"], ended),
         ],
-        "settings": {"seconds": seconds, "precision": precision, "workers": list(workers)},
+        "settings": {
+            "seconds": seconds,
+            "precision": precision,
+            "workers": list(workers),
+            **_site(known),
+        },
         "machine": {
             **identity,
             **machine.capabilities(),
@@ -106,6 +111,12 @@ def measure(
             for label, reason in {**matrix.absent, **failed}.items()
         ],
     }
+
+
+def _site(measured: Sequence[Measured]) -> SiteSetting:
+    """The digest of the site file that decided in all of them, if one did."""
+    digest = measured[0].facts.get("site")
+    return {"site": digest} if digest else {}
 
 
 def _cell(measured: Measured) -> CellDocument:

@@ -75,9 +75,10 @@ class ModelAnswer(TypedDict):
 
 
 class Origin(TypedDict):
-    """What every answer says of who made it."""
+    """What every answer says of who made it; `site` is the site file's digest."""
 
     model: ModelAnswer
+    site: str | None
     operating_point: str
     label_operating_point: str
     preprocessing: dict[str, Any]

@@ -87,6 +87,9 @@ class TableWriter:
     def close(self) -> None:
         model, point = self.classifier.model, self.classifier.points
         rule = f": {self.classifier.promise}" if self.classifier.promise else ""
+        site = self.classifier.site
+        if site:
+            rule += f"; site file {site.digest[:16]}"
         self.out.write(
             f"{model.name}, {model.manifest['input']['dtype']}; "
             f"operating point '{point.name}'{rule}\n{DISCLAIMER}\n"
@@ -101,6 +104,7 @@ class CsvWriter:
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.points.name
+        self.site = classifier.site.digest if classifier.site else ""
         self.blank = [""] * (len(OVERALL_COLUMNS) + len(classifier.labels))
         self.rows.writerow(
             [
@@ -110,7 +114,9 @@ class CsvWriter:
                 "above",
                 "operating_point",
                 "model_sha256",
+                "site",
                 "warnings",
+                "withheld",
                 "error",
                 "note",
             ]
@@ -120,17 +126,20 @@ class CsvWriter:
         scores = [f"{finding.score:.6f}" for finding in findings.findings]
         whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
         above = "|".join(finding.label for finding in findings.findings if finding.above)
-        warnings = "; ".join(findings.warnings)
+        warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
-                *(name, *whole, above, self.point, self.model.sha256, warnings),
-                *(findings.withheld or "", DISCLAIMER),
+                *(name, *whole, above, self.point, self.model.sha256, self.site, warnings),
+                *(withheld, findings.withheld or "", DISCLAIMER),
             ]
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.rows.writerow(
-            [name, *self.blank, "", self.point, self.model.sha256, "", str(error), DISCLAIMER]
+            [
+                *(name, *self.blank, "", self.point, self.model.sha256, self.site, ""),
+                *("", str(error), DISCLAIMER),
+            ]
         )
 
     def close(self) -> None:

@@ -16,6 +16,8 @@ from rich.console import Console
 
 from edge_app.evaluation.report import Report
 from edge_app.evaluation.report import read as read_report
+from edge_app.evaluation.second_reference import SecondReference
+from edge_app.evaluation.second_reference import read as read_second
 from edge_app.model.model_file import ModelFile, locate, read
 from quantize.studies.bench import Bench
 from train.cache import Cached
@@ -184,3 +186,45 @@ def open_model_and_reports(
     found = read(locate(model))
     reports = read_report(validation), read_report(test)
     return ModelAndReportsInputs(found, *reports, out or REPORTS / found.name)
+
+
+@dataclass(frozen=True)
+class ModelAndReportInputs:
+    """A model file and its report.
+
+    Attributes:
+        folder: where results go.
+    """
+
+    model: ModelFile
+    report: Report
+    folder: Path
+
+
+def open_model_and_report(
+    model: ModelArgument,
+    report: Annotated[Path, typer.Argument(help="Its report on test images.")],
+    out: ModelOutFolderOption = None,
+) -> ModelAndReportInputs:
+    """MODEL REPORT: a model file and its report."""
+    found = read(locate(model))
+    return ModelAndReportInputs(found, read_report(report), out or REPORTS / found.name)
+
+
+@dataclass(frozen=True)
+class ModelAndAdjudicatedInputs(ModelAndReportInputs):
+    """The same, and what others said of some of the images."""
+
+    second: SecondReference
+
+
+def open_model_and_adjudicated(
+    model: ModelArgument,
+    report: Annotated[Path, typer.Argument(help="Its report on images that some judged again.")],
+    adjudicated: Annotated[Path, typer.Argument(help="CSV of image, and YES or NO a column.")],
+    out: ModelOutFolderOption = None,
+) -> ModelAndAdjudicatedInputs:
+    """MODEL REPORT CSV: a model file, its report, and a second reference standard."""
+    known = open_model_and_report(model, report, out)
+    second = read_second(adjudicated, {})
+    return ModelAndAdjudicatedInputs(known.model, known.report, known.folder, second)

@@ -14,7 +14,9 @@ from quantize.studies.input_check import input_check_study
 from quantize.studies.inputs import (
     open_bench,
     open_model,
+    open_model_and_adjudicated,
     open_model_and_folder,
+    open_model_and_report,
     open_model_and_reports,
     open_model_and_run,
 )
@@ -25,6 +27,8 @@ from quantize.studies.overall import overall_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
+from quantize.studies.second_reference import second_reference_study
+from quantize.studies.sites import sites_study
 
 
 class Inputs(Protocol):
@@ -87,6 +91,14 @@ STUDIES: Final = (
     Study(
         "overall", open_model_and_reports, overall_study,
         "One score of the whole image: the ways to make it of the labels, side by side.",
+    ),
+    Study(
+        "adjudicated", open_model_and_adjudicated, second_reference_study,
+        "How well a model ranks by what radiologists agreed on, compared with NIH's labels.",
+    ),
+    Study(
+        "sites", open_model_and_report, sites_study,
+        "What calibrate promises, kept at simulated sites: intervals, targets, drift's alarms.",
     ),
     Study(
         "film", open_model, film_study,

@@ -1,0 +1,88 @@
+"""Logistic regression of one score: what a probability has to become to be true at a site."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.evaluation.proportions import Clusters, student_quantile
+
+Floats = NDArray[np.float64]
+
+ROUNDS: Final = 50
+ENOUGH: Final = 1e-10
+"""A step of Newton's method, relative to the parameters, after which it ends."""
+
+
+class Line(NamedTuple):
+    """slope · x + intercept are the log-odds.
+
+    Attributes:
+        slope, intercept: as fitted.
+        slope_ends, intercept_ends: of their 95 % intervals over patients.
+    """
+
+    slope: float
+    intercept: float
+    slope_ends: tuple[float, float]
+    intercept_ends: tuple[float, float]
+
+
+def fit(
+    x: Floats, truth: NDArray[np.bool_], patients: NDArray[Any], *, slope: bool = True
+) -> Line | None:
+    """The most likely line, by Newton's method; None where there is none.
+
+    The intervals are robust to patients' images being alike: by the delete-one-patient jackknife
+    (CR3 of Bell & McCaffrey, Survey Methodology 28, 2002), with Student's t for their number.
+
+    Args:
+        x: N, finite.
+        truth: N.
+        patients: N, whose images these are.
+        slope: fit it too; it is 1 otherwise.
+    """
+    share = truth.mean()
+    if not 0 < share < 1:
+        return None
+    columns = np.column_stack([x, np.ones(len(x))]) if slope else np.ones((len(x), 1))
+    offset = np.zeros(len(x)) if slope else x
+    parameters = np.zeros(columns.shape[1])
+    parameters[-1] = np.log(share / (1 - share)) - offset.mean()
+    for _ in range(ROUNDS):
+        probability = 1 / (1 + np.exp(-np.clip(columns @ parameters + offset, -30, 30)))
+        gradients = columns * (truth - probability)[:, np.newaxis]
+        curvature = columns.T @ (columns * (probability * (1 - probability))[:, np.newaxis])
+        try:
+            step = np.linalg.solve(curvature, gradients.sum(axis=0))
+        except np.linalg.LinAlgError:
+            return None
+        parameters = parameters + step
+        if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
+            clusters, weights = Clusters(patients), probability * (1 - probability)
+            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * weights[:, None, None]
+            of_patients = clusters.sums(gradients), clusters.sums(squares)
+            return _line(parameters, curvature, *of_patients, slope)
+    return None  # the score separates the two, or nothing is known
+
+
+def _line(
+    parameters: Floats, curvature: Floats, gradients: Floats, curvatures: Floats, slope: bool
+) -> Line | None:
+    """The line and its intervals, by what each patient adds to gradient and curvature."""
+    count = len(gradients)
+    try:  # by a step of Newton's method without one patient at a time
+        moves = np.linalg.solve(curvature - curvatures, gradients[:, :, np.newaxis])[:, :, 0]
+    except np.linalg.LinAlgError:
+        return None
+    spread = np.sqrt((count - 1) / count * np.square(moves).sum(axis=0))
+    half = student_quantile(0.975, max(count - 1, 1)) * spread
+    if not np.isfinite(half).all():
+        return None
+    ends = [(float(v - h), float(v + h)) for v, h in zip(parameters, half, strict=True)]
+    values = [float(v) for v in parameters]
+    if not slope:
+        values, ends = [1.0, *values], [(1.0, 1.0), *ends]
+    return Line(values[0], values[1], ends[0], ends[1])

@@ -1,0 +1,101 @@
+"""What a threshold is worth at a site: shares, predictive values, what comes of 1,000 images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.evaluation.proportions import NOTHING, Clusters, Estimate, estimate, share
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Quantity = Callable[[complex, complex, complex], complex]
+"""Of sensitivity, the share of false alarms, and prevalence."""
+
+PREDICTIVE: Final[dict[str, Quantity]] = {
+    "ppv": lambda s, f, p: p * s / (p * s + (1 - p) * f),
+    "npv": lambda s, f, p: (1 - p) * (1 - f) / ((1 - p) * (1 - f) + p * (1 - s)),
+}
+YIELD: Final[dict[str, Quantity]] = {
+    "flagged": lambda s, f, p: p * s + (1 - p) * f,
+    "found": lambda s, f, p: p * s,
+    "false_alarms": lambda s, f, p: (1 - p) * f,
+    "missed": lambda s, f, p: p * (1 - s),
+}
+STEP: Final = 1e-20
+
+
+def performance(
+    flagged: Bools, truth: Bools, patients: NDArray[Any], prevalence: float | None = None
+) -> dict[str, Estimate]:
+    """Sensitivity, specificity, predictive values, and shares of all images, with intervals.
+
+    Args:
+        flagged, truth: N.
+        patients: N, whose images these are.
+        prevalence: that the predictive values and the yield are for; the images' own if None,
+            and then it is no more certain than they make it.
+
+    Returns:
+        `sensitivity`, `specificity`, and those of `PREDICTIVE` and `YIELD`, the latter as shares.
+    """
+    found: dict[str, Estimate] = {
+        "sensitivity": share(flagged[truth], patients[truth]),
+        "specificity": share(~flagged[~truth], patients[~truth]),
+    }
+    clusters = Clusters(patients)
+    hits, alarms, bearers, all_images = clusters.sums(
+        np.column_stack([flagged & truth, flagged & ~truth, truth, np.ones(len(truth), bool)])
+    ).T
+    normal = all_images - bearers
+    if not bearers.sum() or not normal.sum():
+        return found | dict.fromkeys((*PREDICTIVE, *YIELD), NOTHING)
+    sensitivity, false = hits.sum() / bearers.sum(), alarms.sum() / normal.sum()
+    at = prevalence if prevalence is not None else bearers.sum() / all_images.sum()
+    known = prevalence is not None
+    moves = np.stack(
+        [
+            _moves(hits - sensitivity * bearers, bearers),
+            _moves(alarms - false * normal, normal),
+            _moves(bearers - at * all_images, all_images) * (not known),
+        ]
+    )
+    point = (float(sensitivity), float(false), float(at))
+    images = {"ppv": float(flagged.sum()), "npv": float((~flagged).sum())}
+    for name, quantity in (PREDICTIVE | YIELD).items():
+        found[name] = _moved(quantity, point, moves, images.get(name, float(len(truth))))
+    return found
+
+
+def _moves(residuals: Floats, images: Floats) -> Floats:
+    """By how much a share moves without each patient, who has so many of its images."""
+    others = images.sum() - images
+    return np.divide(residuals, others, out=np.zeros_like(residuals), where=others > 0)
+
+
+def _moved(
+    quantity: Quantity, point: tuple[float, float, float], moves: Floats, images: float
+) -> Estimate:
+    """A quantity and its interval, by the delta method with derivatives of a complex step."""
+    if not images:
+        return NOTHING
+    slopes = [
+        quantity(*(x + STEP * 1j * (place == axis) for place, x in enumerate(point))).imag / STEP
+        for axis in range(3)
+    ]
+    patients = moves.shape[1]
+    variance = (patients - 1) / patients * float(np.square(np.array(slopes) @ moves).sum())
+    return estimate(quantity(*point).real, variance, images, patients)
+
+
+def worth(threshold: float, found: dict[str, Estimate]) -> dict[str, Any]:
+    """A threshold and its `performance` as a site file states them; the yield is of 1,000."""
+    thousand = {
+        name: {end: None if v is None else round(1000 * v, 1) for end, v in ends.items()}
+        for name, ends in ((name, found[name].as_dict()) for name in YIELD)
+    }
+    plain = {name: each.as_dict() for name, each in found.items() if name not in YIELD}
+    return {"threshold": threshold, **plain, "per_thousand": thousand}

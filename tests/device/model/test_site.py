@@ -1,0 +1,147 @@
+"""Site files: found, held to what they must be, and in force."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import edge_app
+from edge_app.core.errors import ModelError
+from edge_app.core.site_place import site_place
+from edge_app.model import site as sites
+from edge_app.model.model_file import SHIPPED
+from edge_app.model.model_file import read as read_model
+from edge_app.site.calibrate import calibrate
+from edge_app.site.labelled_set import pooled
+from edge_app.site.target import Target
+
+from ..conftest import Run
+from ..site.made import evaluated, model, report
+
+SCHEMA = Path(edge_app.__file__).parent / "model" / "site.schema.json"
+
+
+@pytest.fixture(scope="module")
+def content() -> dict[str, Any]:
+    labelled = pooled([report(evaluated())], model())
+    return dict(calibrate(labelled, model(), Target("sensitivity", 0.9)))
+
+
+@pytest.fixture
+def place(tmp_path: Path, content: dict[str, Any]) -> Path:
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_it_is_as_its_schema_says(content: dict[str, Any]) -> None:
+    jsonschema.validate(content, json.loads(SCHEMA.read_text()))
+
+
+def test_what_it_states_decides(place: Path, content: dict[str, Any]) -> None:
+    at_site = sites.read(place).applied(model())
+    assert at_site.manifest["overall"] == content["decisions"]["overall"]
+    assert list(at_site.manifest["operating_points"]) == ["site"]
+    assert at_site.flatbuffer == model().flatbuffer
+
+
+def changed(**parts: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """With other parts, and the digest of what it then states."""
+    return lambda content: dict(sites.sealed({**content, **parts}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: {**content, "created": "2020"}, "was changed after it was made"),
+        (changed(kind="a letter"), "is no edge-cxr site file"),
+        (changed(schema_version=2), "update edge-cxr"),
+        (changed(overall={}), "is damaged"),
+        (lambda content: [], "is no edge-cxr site file"),
+    ],
+)
+def test_what_is_not_as_it_was_made_is_refused(
+    place: Path, content: dict[str, Any], change: Callable[..., Any], message: str
+) -> None:
+    place.write_text(json.dumps(change(content)))
+    with pytest.raises(ModelError, match=message) as refused:
+        sites.read(place)
+    assert str(place) in str(refused.value)
+
+
+def test_decisions_that_do_not_fit_the_model_are_refused(
+    place: Path, content: dict[str, Any]
+) -> None:
+    decisions = {**content["decisions"], "prevalence": [0.1]}
+    place.write_text(json.dumps(changed(decisions=decisions)(content)))
+    with pytest.raises(ModelError, match="its prevalence is not for its labels"):
+        sites.read(place).applied(model())
+
+
+def test_another_models_is_refused(place: Path) -> None:
+    other = read_model(SHIPPED / "cxr-lite0-128.tflite")
+    with pytest.raises(ModelError, match=r"is for cxr-cnn28 .* not for cxr-lite0-128"):
+        sites.read(place).applied(other)
+
+
+def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("EDGE_CXR_SITE", raising=False)
+    monkeypatch.setattr("edge_app.core.site_place.SYSTEM", str(tmp_path / "system.json"))
+    assert site_place() is None
+    (tmp_path / "system.json").touch()
+    assert site_place() == tmp_path / "system.json"
+    own = tmp_path / "edge-cxr" / "site.json"
+    own.parent.mkdir()
+    own.touch()
+    assert site_place() == own
+    monkeypatch.setenv("EDGE_CXR_SITE", "/told.json")
+    assert site_place() == Path("/told.json")
+    assert site_place("/named.json") == Path("/named.json")
+    assert site_place("none") is None
+    monkeypatch.setenv("EDGE_CXR_SITE", "none")
+    assert site_place() is None
+
+
+def test_every_answer_names_it(run: Run, place: Path, picture: Path) -> None:
+    digest = json.loads(place.read_text())["digest"]
+    told = json.loads(run("classify", "--json", "--site", place, picture).stdout)
+    assert told["site"] == digest
+    assert told["operating_point"] == "site"
+    assert digest in run("classify", "--csv", "--site", place, picture).stdout
+    table = run("classify", "--site", place, picture)
+    assert f"site file {digest[:16]}" in table.stdout
+    assert table.stderr == ""  # who named it need not be told
+    assert json.loads(run("classify", "--json", picture).stdout)["site"] is None
+
+
+def test_one_that_nobody_named_is_announced(
+    run: Run, place: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_CXR_SITE", str(place))
+    done = run("classify", picture)
+    assert f"{place} decides" in done.stderr
+    assert "at least 90 % of images with a finding are flagged" in done.stdout
+    opened = edge_app.open_model("cxr-cnn28")
+    assert any(str(place) in note for note in opened.notes)
+    assert opened.site == json.loads(place.read_text())["digest"]
+    without = edge_app.open_model("cxr-cnn28", site="none")
+    assert without.site is None
+    assert without.operating_point == "one-in-ten"
+
+
+def test_a_file_that_is_not_there_or_of_another_model_ends_with_4(
+    run: Run, place: Path, picture: Path, tmp_path: Path
+) -> None:
+    missing = run("classify", "--site", tmp_path / "missing.json", picture)
+    assert missing.returncode == 4
+    assert "no such file" in missing.stderr
+    other = run("classify", "--model", "cxr-lite0-128", "--site", place, picture)
+    assert other.returncode == 4
+    assert "--site none" in other.stderr
+    assert other.stdout == ""

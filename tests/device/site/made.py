@@ -1,0 +1,68 @@
+"""Labelled sets of made-up sites."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from edge_app.evaluation.report import Evaluated, Report, build
+from edge_app.model.model_file import SHIPPED, ModelFile, read
+
+
+@cache
+def model() -> ModelFile:
+    return read(SHIPPED / "cxr-cnn28.tflite")
+
+
+def evaluated(
+    patients: int = 400, prevalence: float = 0.3, per_patient: int = 3, seed: int = 0
+) -> Evaluated:
+    """Logits that know something of an Effusion, which makes an image abnormal."""
+    generator = np.random.default_rng(seed)
+    labels = model().labels
+    count = patients * per_patient
+    of = np.repeat(np.arange(patients), per_patient)
+    own = generator.normal(size=patients)[of]
+    bears = generator.random(count) < prevalence
+    targets = np.zeros((count, len(labels)), np.uint8)
+    effusion, normal = labels.names.index("Effusion"), labels.names.index("No Finding")
+    targets[bears, effusion] = 1
+    targets[~bears, normal] = 1
+    logits = generator.normal(-3, 1, (count, len(labels)))
+    evidence = 2 * bears + 0.5 * own + generator.normal(size=count) - 1
+    logits[:, effusion], logits[:, normal] = evidence, -evidence
+    names = np.array([f"{image:05d}.png" for image in range(count)])
+    return Evaluated(
+        names, np.array([f"p{each}" for each in of]), targets, logits.astype(np.float32)
+    )
+
+
+def report(given: Evaluated, sha256: str | None = None) -> Report:
+    manifest = model().manifest
+    return build(
+        given,
+        labels=model().labels,
+        model={
+            "name": model().name,
+            "format": "int8",
+            "sha256": sha256 or model().sha256,
+            "architecture": "a",
+        },
+        dataset={"name": "made up", "split": "all", "digest": "1" * 64},
+        runtime={"name": "litert", "version": "0", "delegate": "cpu"},
+        calibration=manifest["calibration"],
+        operating_points=manifest["operating_points"],
+        operating_point=manifest["default_operating_point"],
+        resamples=0,
+    )
+
+
+def written(folder: Path, given: Evaluated | None = None, name: str = "report.json") -> Path:
+    """A report's file."""
+    from edge_app.evaluation.report import write
+
+    path = folder / name
+    write(report(given if given is not None else evaluated()), path)
+    return path

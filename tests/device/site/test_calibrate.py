@@ -1,0 +1,212 @@
+"""From a labelled set of a site to its site file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_app.core.errors import DatasetError, ReportError, UsageError
+from edge_app.evaluation.report import Evaluated
+from edge_app.model.calibration import calibrated
+from edge_app.model.overall import OverallScore
+from edge_app.model.site import Site
+from edge_app.model.site_types import SiteDocument
+from edge_app.site.calibrate import calibrate
+from edge_app.site.labelled_set import groups, pooled
+from edge_app.site.target import Target, TooFewError, target
+
+from .made import evaluated, model, report
+
+ONE_IN_TEN = Target("false-alarms", 10)
+
+
+def made(
+    given: Evaluated, aim: Target = ONE_IN_TEN, prevalence: float | None = None
+) -> SiteDocument:
+    return calibrate(pooled([report(given)], model()), model(), aim, prevalence)
+
+
+def decided(site: SiteDocument, given: Evaluated) -> tuple[np.ndarray, np.ndarray]:
+    """What a device with this site file says of images: probabilities, and which are flagged."""
+    at_site = Site(Path("site.json"), site).applied(model())
+    manifest = at_site.manifest
+    scores = calibrated(given.logits, manifest["calibration"], at_site.head)
+    score = OverallScore.of(manifest, at_site.labels)
+    assert score
+    probability = score.probability(scores)
+    overall = manifest["overall"]
+    return probability, probability >= overall["operating_points"]["site"]["threshold"]
+
+
+def bearing(given: Evaluated) -> np.ndarray:
+    return given.targets[:, model().labels.findings].any(axis=1)
+
+
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 3.0])
+def test_probabilities_are_true_at_the_site_whatever_its_exposures_do_to_logits(
+    shift: float,
+) -> None:
+    """Other patients of the same site than those that calibrated it."""
+    first, other = evaluated(seed=1), evaluated(seed=2)
+    moved = [replace(each, logits=(0.5 * each.logits + shift)) for each in (first, other)]
+    probability, _ = decided(made(moved[0]), moved[1])
+    truth = bearing(other)
+    assert probability.mean() == pytest.approx(truth.mean(), abs=0.03)
+    sure = probability > np.quantile(probability, 0.8)
+    assert probability[sure].mean() == pytest.approx(truth[sure].mean(), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    "aim",
+    [
+        ONE_IN_TEN,
+        Target("specificity", 0.8),
+        Target("sensitivity", 0.9),
+        Target("sensitivity", 0.8, 0.8),
+    ],
+)
+def test_other_patients_get_what_was_promised(aim: Target) -> None:
+    site, other = made(evaluated(seed=3), aim), evaluated(2000, seed=4)
+    _, flagged = decided(site, other)
+    truth = bearing(other)
+    reached = flagged[truth].mean() if aim.of_bearers else (~flagged[~truth]).mean()
+    assert aim.promised is not None
+    assert aim.promised <= reached < aim.promised + 0.08
+
+
+def test_a_cost_ratio_flags_where_that_costs_least() -> None:
+    given = evaluated(2000, seed=5)
+    site = made(given, Target("cost-ratio", 4))
+    assert site["overall"]["threshold"] == 0.2
+    probability, flagged = decided(site, given)
+    truth = bearing(given)
+
+    def cost(flagged: np.ndarray) -> float:
+        return float(4 * (truth & ~flagged).sum() + (~truth & flagged).sum())
+
+    for other in (0.1, 0.4):
+        assert cost(flagged) < cost(probability >= other)
+
+
+def test_too_few_patients_are_counted_and_enough_are_named() -> None:
+    given = evaluated(100, prevalence=0.12)
+    patients = len(np.unique(given.patients[bearing(given)]))
+    with pytest.raises(TooFewError) as refused:
+        made(given, Target("sensitivity", 0.95))
+    assert refused.value.there == patients < refused.value.needed
+    assert f"{patients} patients have images with a finding, and 61 would do" in str(refused.value)
+    assert made(given, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
+
+
+def test_a_label_of_too_few_patients_has_no_threshold_and_keeps_its_calibration() -> None:
+    given = evaluated()
+    channel = model().labels.names.index("Hernia")
+    targets = given.targets.copy()
+    targets[np.flatnonzero(targets[:, model().labels.names.index("Effusion")])[:4], channel] = 1
+    site = made(replace(given, targets=targets), Target("sensitivity", 0.9))
+    row = site["labels"][channel]
+    assert row["recalibrated"] == "nothing"
+    assert row["performance"] is None
+    assert row["why_not"] is not None
+    assert row["why_not"].endswith("patients have it; 31 would do")
+    decisions = site["decisions"]
+    assert decisions["operating_points"]["site"]["thresholds"][channel] is None
+    kept = model().manifest["calibration"]["slope"][channel]
+    assert decisions["calibration"]["slope"][channel] == kept
+
+
+def test_what_flagged_means_at_a_stated_prevalence() -> None:
+    """An enriched set: a third have a finding, of whom routine has one in twenty."""
+    enriched, routine = evaluated(600, 0.33, seed=6), evaluated(4000, 0.05, seed=7)
+    site = made(enriched, prevalence=0.05)
+    probability, flagged = decided(site, routine)
+    truth = bearing(routine)
+    assert probability.mean() == pytest.approx(0.05, abs=0.01)
+    ppv = site["overall"]["ppv"]
+    assert ppv["low"] is not None
+    assert ppv["high"] is not None
+    assert ppv["low"] <= truth[flagged].mean() <= ppv["high"]
+    thousand = site["overall"]["per_thousand"]
+    assert thousand["found"]["value"] + thousand["missed"]["value"] == pytest.approx(50, abs=0.2)
+    assert site["decisions"]["overall"]["usually"] == 0.05
+    assert site["reference"]["overall"]["value"] == pytest.approx(0.05, abs=0.01)
+
+
+def test_yield_and_predictive_values_are_those_of_the_flagged_images() -> None:
+    given = evaluated(seed=8)
+    site = made(given)
+    _, flagged = decided(site, given)
+    truth, overall = bearing(given), site["overall"]
+    assert overall["ppv"]["value"] == pytest.approx(truth[flagged].mean(), abs=1e-6)
+    assert overall["npv"]["value"] == pytest.approx((~truth[~flagged]).mean(), abs=1e-6)
+    counts = {"flagged": flagged, "found": flagged & truth, "missed": truth & ~flagged}
+    for name, which in counts.items():
+        assert overall["per_thousand"][name]["value"] == round(1000 * which.mean(), 1)
+
+
+def test_images_of_a_patient_widen_the_intervals() -> None:
+    """The same images, said to be of 40 patients."""
+    given = evaluated(400, per_patient=1)
+    order = np.argsort(given.logits[:, model().labels.names.index("Effusion")])
+    of = np.empty(len(order), int)
+    of[order] = np.arange(len(order)) // 10
+    alike = replace(given, patients=np.array([f"p{each}" for each in of]))
+
+    def width(site: SiteDocument) -> float:
+        prevalence = site["prevalence"]
+        assert prevalence["low"] is not None
+        assert prevalence["high"] is not None
+        return prevalence["high"] - prevalence["low"]
+
+    assert width(made(alike, Target("cost-ratio", 2))) > 1.5 * width(
+        made(given, Target("cost-ratio", 2))
+    )
+
+
+def test_labels_that_the_scores_do_not_know_are_refused() -> None:
+    given = evaluated()
+    wrong = replace(given, logits=-given.logits)
+    with pytest.raises(DatasetError, match="are these the right labels"):
+        made(wrong)
+
+
+def test_several_reports_are_one_set_and_none_counts_twice() -> None:
+    one, other = report(evaluated(200, seed=1)), evaluated(200, seed=2)
+    named = replace(other, images=np.char.add("b", other.images))
+    both = pooled([one, report(named)], model())
+    assert len(both.images) == 1200
+    assert len(np.unique(both.patients)) == 200  # a patient may be in both
+    with pytest.raises(DatasetError, match="is in two of the reports"):
+        pooled([one, one], model())
+    with pytest.raises(ReportError, match="is of another network"):
+        pooled([report(evaluated(), sha256="0" * 64)], model())
+
+
+def test_groups_are_told_where_ten_patients_are_in_them() -> None:
+    given = evaluated(300)
+    about = {
+        str(image): {"sex": "F" if index % 2 else "M", "age": f"{index % 100:03d}Y"}
+        for index, image in enumerate(given.images)
+    }
+    about[str(given.images[0])]["sex"] = "unheard of"
+    labelled = pooled([report(given)], model())
+    members = groups(about, labelled.images)
+    site = calibrate(labelled, model(), ONE_IN_TEN, None, members)
+    told = {(group["by"], group["name"]): group["images"] for group in site["groups"]}
+    assert told.keys() == {
+        ("sex", "F"), ("sex", "M"),
+        ("age", "under 40"), ("age", "40 to 59"), ("age", "60 and over"),
+    }  # fmt: skip
+    assert told["sex", "F"] == 450
+
+
+def test_one_target_at_a_time_and_none_that_cannot_be() -> None:
+    assert target(None, None, None, None) == ONE_IN_TEN
+    with pytest.raises(UsageError, match="--sensitivity and --cost-ratio exclude each other"):
+        target(0.9, None, None, 3)
+    for wrong in ((1.0, None, None, None), (None, 0.2, None, None), (None, None, 1, None)):
+        with pytest.raises(UsageError):
+            target(*wrong)

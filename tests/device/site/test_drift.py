@@ -1,0 +1,228 @@
+"""Whether a period's answers still look as they did."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_app.core.errors import ReportError
+from edge_app.model.calibration import calibrated
+from edge_app.model.overall import OverallScore
+from edge_app.model.site import Site
+from edge_app.site import drift as drifting
+from edge_app.site.calibrate import calibrate
+from edge_app.site.drift import AS_BEFORE, CHANGED, TOO_FEW, drift
+from edge_app.site.labelled_set import pooled
+from edge_app.site.results import Period, read
+from edge_app.site.target import Target
+from edge_app.site.two_samples import Mean, holm, images_for_mean, kolmogorov, stability_index
+
+from ..conftest import Run
+from .made import evaluated, model, report
+
+
+def site_of(seed: int = 0, patients: int = 800) -> Site:
+    labelled = pooled([report(evaluated(patients, seed=seed))], model())
+    return Site(Path("site.json"), calibrate(labelled, model(), Target("false-alarms", 10)))
+
+
+def period(site: Site | None, patients: int = 700, seed: int = 9, **changes: float) -> Period:
+    """What `classify` would answer of other patients; `shift` is what their logits are off."""
+    given = evaluated(patients, changes.get("prevalence", 0.3), seed=seed)
+    at = site.applied(model()) if site else model()
+    shift = np.float32(changes.get("shift", 0))
+    scores = calibrated(given.logits + shift, at.manifest["calibration"], at.head)
+    score = OverallScore.of(at.manifest, at.labels)
+    assert score
+    probability = score.probability(scores)
+    overall = at.manifest["overall"]
+    threshold = overall["operating_points"][overall["default_operating_point"]]["threshold"]
+    return Period(
+        model().sha256,
+        site.digest if site else None,
+        probability,
+        probability >= threshold,
+        scores[:, at.labels.findings],
+        int(changes.get("withheld", 8)),
+        0,
+    )
+
+
+def verdicts(found: dict) -> dict[str, str]:
+    return {each["name"]: each["verdict"] for each in found["quantities"]}
+
+
+def test_other_patients_of_the_same_site_are_no_change() -> None:
+    site = site_of()
+    found = drift(period(site), model(), site, 12)
+    assert found["verdict"] == AS_BEFORE
+    assert CHANGED not in verdicts(found).values()
+
+
+def test_more_patients_with_a_finding_are_a_change() -> None:
+    site = site_of()
+    told = verdicts(drift(period(site, prevalence=0.6), model(), site, 12))
+    assert told[drifting.SCORES] == told[drifting.FLAGGED] == told["Effusion"] == CHANGED
+
+
+def test_pictures_that_the_input_check_withholds_more_often_are_a_change() -> None:
+    site = site_of()
+    found = drift(period(site, 3000, withheld=400), model(), site, 12)
+    changed = [name for name, verdict in verdicts(found).items() if verdict == CHANGED]
+    assert changed == [drifting.WITHHELD]
+    assert found["verdict"] == CHANGED
+
+
+def test_what_is_not_told_of_few_images_is_not_as_before() -> None:
+    """Whatever was not tested is one of those of which nothing can be said."""
+    site = site_of(patients=60)
+    found = drift(period(site, 60), model(), site, 12)
+    for each in found["quantities"]:
+        assert each["verdict"] == TOO_FEW or each["probability"] is not None
+
+
+def test_of_few_images_nothing_is_said_and_enough_are_named() -> None:
+    site = site_of()
+    few = drift(period(site, 10, prevalence=0.9), model(), site, 12)
+    assert few["verdict"] == TOO_FEW
+    by_name = {each["name"]: each for each in few["quantities"]}
+    needed = by_name[drifting.SCORES]["needed"]
+    assert 100 < needed < 1000
+    enough = drift(period(site, needed // 3 + 1), model(), site, 12)
+    assert verdicts(enough)[drifting.SCORES] != TOO_FEW
+
+
+def test_who_looks_more_often_needs_more_images() -> None:
+    site = site_of()
+
+    def needed(looks: int) -> int:
+        found = drift(period(site), model(), site, looks)
+        return next(each["needed"] for each in found["quantities"])
+
+    assert needed(1) < needed(12) < needed(365)
+
+
+def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
+    found = drift(period(None, 2000, prevalence=0.95), model(), None, 12)
+    told = verdicts(found)
+    assert drifting.SCORES not in told  # their distribution is not in the model file
+    assert told[drifting.OVERALL] == CHANGED
+
+
+def test_answers_of_another_model_or_site_file_are_refused() -> None:
+    site, other = site_of(), site_of(1)
+    with pytest.raises(ReportError, match="made with site file"):
+        drift(period(site), model(), other, 12)
+    with pytest.raises(ReportError, match="made with no site file"):
+        drift(period(None), model(), site, 12)
+    with pytest.raises(ReportError, match="of another network"):
+        drift(period(site)._replace(model="0" * 64), model(), site, 12)
+
+
+def test_the_index_is_0_for_the_same_and_grows_with_the_shift() -> None:
+    generator = np.random.default_rng(0)
+    quantiles = np.quantile(generator.normal(size=20000), np.linspace(0, 1, 101))
+    same, moved, shifted = (
+        stability_index(quantiles, generator.normal(by, 1, 20000)) for by in (0, 0.35, 0.8)
+    )
+    assert same < 0.01 < moved < 0.25 < shifted
+
+
+def test_the_test_keeps_its_level() -> None:
+    """Of 1,000 pairs of samples of one distribution, those told apart at the level 0.05."""
+    generator = np.random.default_rng(1)
+    told = 0
+    for _ in range(1000):
+        before, now = generator.normal(size=(2, 300))
+        quantiles = np.quantile(before, np.linspace(0, 1, 101))
+        told += kolmogorov(quantiles, now, 300, 300) < 0.05
+    assert 15 <= told <= 65
+
+
+def test_a_doubled_mean_is_seen_with_the_images_that_would_do() -> None:
+    before = Mean(0.02, 0.14, 5000.0)
+    needed = images_for_mean(before, 0.001, 1)
+    assert images_for_mean(before, 0.001, 3) == pytest.approx(3 * needed)
+    assert images_for_mean(Mean(0.02, 0.14, 50.0), 0.001, 1) == float("inf")
+
+
+def test_holms_correction_is_the_printed_example() -> None:
+    """Four tests at 0.05: 0.01 ≤ 0.0125, 0.015 ≤ 0.0167, then 0.03 > 0.025 ends it."""
+    assert holm([0.03, 0.01, 0.04, 0.015], 0.05) == [False, True, False, True]
+
+
+def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture: Path) -> None:
+    labels = ["Effusion", "Mass"]
+    broken, blank = tmp_path / "broken.png", tmp_path / "blank.png"
+    broken.write_bytes(b"no image")
+    Image.new("L", (64, 64)).save(blank)
+    periods = {}
+    for form in ("--json", "--csv"):
+        place = tmp_path / f"answers{form}"
+        place.write_text(run("classify", form, picture, broken, blank, picture).stdout)
+        periods[form] = read([place], labels)
+    single = tmp_path / "single"
+    single.write_text(run("classify", "--json", picture).stdout)
+    periods["one"] = read([single, single], labels)
+    one, *others = periods.values()
+    assert (one.refused, one.withheld) == (1, 1)
+    assert len(one.overall) == 2
+    assert others[0].withheld == 1
+    for other in others:
+        np.testing.assert_allclose(other.findings, one.findings, atol=1e-6)
+        np.testing.assert_allclose(other.overall, one.overall, atol=1e-6)
+        assert other.flagged.tolist() == one.flagged.tolist()
+        assert other.model == one.model == model().sha256
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", "{}\n", '{"findings": [1]}\n', "a,b\n1,2\n"])
+def test_what_is_no_result_is_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    place = tmp_path / "answers"
+    place.write_text(text)
+    with pytest.raises(ReportError) as refused:
+        read([place], ["Effusion"])
+    assert str(place) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_answers_that_tell_the_first_findings_alone_are_refused(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    place = tmp_path / "answers"
+    place.write_text(run("classify", "--json", "--top", "1", picture, picture).stdout)
+    with pytest.raises(ReportError, match="classify without --top"):
+        read([place], ["Effusion", "Mass"])
+
+
+def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    site = site_of()
+    (tmp_path / "site.json").write_text(json.dumps(site.content))
+    names = [model().labels[channel].name for channel in model().labels.findings]
+
+    def told(answers: Period) -> int:
+        with (tmp_path / "answers.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(
+                ["file", "overall", "flagged", *names, "model_sha256", "site", "withheld"]
+            )
+            for overall, flagged, findings in zip(
+                answers.overall, answers.flagged, answers.findings, strict=True
+            ):
+                state = str(bool(flagged)).lower()
+                cells = [overall, state, *findings, answers.model, answers.site, "false"]
+                rows.writerow(["a.png", *cells])
+        options = ("--model", "cxr-cnn28", "--site", tmp_path / "site.json")
+        done = run("drift", tmp_path / "answers.csv", *options)
+        assert done.stdout.count("\n") > 10
+        return done.returncode
+
+    assert told(period(site, withheld=0)) == 0
+    assert told(period(site, prevalence=0.6, withheld=0)) == 5
+    assert told(period(site, 10, withheld=0)) == 3
