@@ -17,7 +17,6 @@ import numpy as np
 from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.sample_range import histogram_of, range_of, windowed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -250,6 +249,8 @@ def _is_deep_colour(image: Image.Image) -> bool:
 
 def _require_full_range(picture: Image.Image, notes: list[str]) -> None:
     """Refuse 16-bit colour of few bits: Pillow keeps the upper byte, and with it too few grays."""
+    from edge_app.images.sample_range import histogram_of, range_of
+
     upper = np.asarray(picture).astype(np.uint16) * np.uint16(256)
     bits = range_of(histogram_of(upper), whole=False).bits
     if bits < DEEP_BITS - 1:
@@ -303,6 +304,8 @@ def _is_colour(image: Image.Image) -> bool:
 
 def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
     from PIL import Image
+
+    from edge_app.images.sample_range import windowed
 
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
