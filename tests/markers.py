@@ -59,6 +59,7 @@ SLOW: Final = (
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/cli/test_doctor.py",
+    "tests/device/clinic/test_kills.py",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",
     "tests/device/inspection/test_doctor.py",
