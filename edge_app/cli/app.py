@@ -23,7 +23,7 @@ from edge_app.core.errors import (
     not_loaded,
 )
 
-COMMANDS: Final = ("classify", "evaluate", "compare", "benchmark", "doctor")
+COMMANDS: Final = ("classify", "evaluate", "compare", "benchmark", "doctor", "serve")
 """Each is a function of its name in a module of its name."""
 
 GROUPS: Final = ("models",)

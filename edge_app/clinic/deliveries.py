@@ -14,6 +14,7 @@ class Delivery(NamedTuple):
     """A document for a receiver.
 
     Attributes:
+        identity, sha256: of the image that it is about.
         tries: how often it was tried before.
     """
 
@@ -21,6 +22,7 @@ class Delivery(NamedTuple):
     image: int
     receiver: str
     identity: str
+    sha256: str
     path: Path
     tries: int
 
@@ -48,14 +50,15 @@ class Deliveries:
     def next(self, receiver: str, without: Collection[int] = ()) -> Delivery | None:
         """The oldest one for a receiver that is not among those to be left out."""
         rows = self.store.rows(
-            "SELECT delivery.*, image.identity FROM delivery JOIN image ON image.id = image "
+            "SELECT delivery.*, image.identity, image.sha256 "
+            "FROM delivery JOIN image ON image.id = image "
             "WHERE receiver = ? AND delivered IS NULL ORDER BY delivery.id LIMIT ?",
             *(receiver, len(without) + 1),
         )
         for row in rows:
             if row["id"] not in without:
                 return Delivery(
-                    *(row["id"], row["image"], receiver, row["identity"]),
+                    *(row["id"], row["image"], receiver, row["identity"], row["sha256"]),
                     *(self.store.results / row["document"], row["tries"]),
                 )
         return None
