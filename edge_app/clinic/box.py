@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
+from edge_app.clinic import heap
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.archive import Archive
 from edge_app.clinic.deliveries import Deliveries
@@ -60,6 +61,7 @@ class Box:
 
     def __init__(self, settings: Settings) -> None:
         _quiet()
+        heap.few_arenas()
         self.settings = settings
         self.store = Store(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
@@ -68,7 +70,7 @@ class Box:
         self.deliveries = Deliveries(self.store)
         try:
             classifier = open_classifier(settings)
-            results = Results(settings, self.store.salt, classifier.labels)
+            results = Results(settings, self.store, classifier.labels)
             self._entrances = self._open_entrances()
         except BaseException:
             self.store.close()
@@ -139,6 +141,7 @@ class Box:
         return {each.carrier.name for each in self._couriers}
 
     def _tidy(self) -> None:
+        heap.give_back()
         try:
             removed = remove_finished(self.store, time.time() - self.settings.keep)
         except (SpoolError, OSError) as error:

@@ -16,6 +16,7 @@ SCHEME_NAME: Final = "edge-cxr findings and decisions"
 TITLE: Final = Code("DCM", "126000", "Imaging Measurement Report")
 PROCEDURE: Final = Code("SCT", "399208008", "Plain chest X-ray")
 PROBABILITY: Final = Code("DCM", "122157", "Probability")
+GROUPS: Final = Code("DCM", "126010", "Imaging Measurements")
 COMMENT: Final = Code("DCM", "121106", "Comment")
 NO_UNITS: Final = Code("UCUM", "1", "no units")
 
@@ -23,13 +24,12 @@ IMAGE: Final = Code(SCHEME, "IMAGE", "Radiograph as a whole")
 DECISION: Final = Code(SCHEME, "DECISION", "Decision at the operating point")
 THRESHOLD: Final = Code(SCHEME, "THRESHOLD", "Threshold of the operating point")
 PERCENTILE: Final = Code(SCHEME, "PERCENTILE", "Share of reference images with a lower probability")
-POINT: Final = Code(SCHEME, "POINT", "Operating point")
-NOTE: Final = Code(SCHEME, "NOTE", "Research software, no diagnosis")
 VERDICT: Final = Code(SCHEME, "VERDICT", "Verdict of the input check")
 
 ABOVE: Final = Code(SCHEME, "ABOVE", "At or above the threshold")
 BELOW: Final = Code(SCHEME, "BELOW", "Below the threshold")
 UNDECIDED: Final = Code(SCHEME, "UNDECIDED", "There is no threshold")
+DECISIONS: Final = (ABOVE, BELOW, UNDECIDED)
 
 VERDICTS: Final = {
     JUDGED: Code(SCHEME, "JUDGED", "Judged"),
@@ -39,7 +39,7 @@ VERDICTS: Final = {
 }
 
 OWN: Final = (
-    *(IMAGE, DECISION, THRESHOLD, PERCENTILE, POINT, NOTE, VERDICT, ABOVE, BELOW, UNDECIDED),
+    *(IMAGE, DECISION, THRESHOLD, PERCENTILE, VERDICT, *DECISIONS),
     *VERDICTS.values(),
 )
 """All of the scheme but labels, whose codes are made by `finding`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -59,8 +60,9 @@ def open_database(path: Path) -> sqlite3.Connection:
         SpoolError: it is damaged, of a newer version, or cannot be opened or written.
     """
     try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise SpoolError(f"{path}: cannot be opened: {error}: check its owner and mode") from None
     try:
         _prepare(connection, path)

@@ -8,7 +8,6 @@ much is looked at is bounded, and a value that its element cannot hold is left o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -30,14 +29,9 @@ OPTIONAL: Final = (
     *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
     *("StudyDescription", "Modality", "AcquisitionDate", "ContentDate", "SeriesDate"),
     *("AcquisitionTime", "ContentTime", "SeriesTime", "InstanceNumber", "Rows", "Columns"),
-    *("PatientOrientation", "ImagerPixelSpacing"),
 )
 
 SEXES: Final = ("M", "F", "O")
-PAIRS: Final = {
-    "PatientOrientation": re.compile("[ALRPHF]{1,3}"),
-    "ImagerPixelSpacing": re.compile(r"(0|[1-9]\d{0,3})(\.\d{1,8})?"),
-}
 UID_FORM: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 PIXEL_DATA: Final = 0x7FE00010
 PREAMBLE: Final = 132
@@ -149,8 +143,6 @@ def _value(dataset: Dataset, keyword: str) -> object:
         return element
     if keyword in ("Rows", "Columns"):
         return element if isinstance(element, int) and 0 < element < 1 << 16 else None
-    if keyword in ("PatientOrientation", "ImagerPixelSpacing"):
-        return _pair(element, PAIRS[keyword])
     text = " ".join(str(element).replace("\\", " ").split())
     text = "".join(c for c in text if c.isprintable())
     if keyword == "PatientSex":
@@ -161,11 +153,6 @@ def _value(dataset: Dataset, keyword: str) -> object:
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
     return text or None
-
-
-def _pair(element: object, form: re.Pattern[str]) -> list[str] | None:
-    values = [str(each) for each in element] if isinstance(element, Sequence) else []
-    return values if len(values) == 2 and all(map(form.fullmatch, values)) else None
 
 
 def _is_moment(text: str, kind: str) -> bool:

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import HeaderError, read_header
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
+from edge_app.clinic.store import Store
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.files import UnreadableError, read_bounded
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.images.radiograph import Radiograph
     from edge_app.model.labels import Labels
+
+FORMS: Final = "forms"
+"""The folder of what all reports of a kind have in common, in the spool's."""
 
 DIFFERS: Final = (
     "The image has the SOP Instance UID of another one with other content: this report is of one "
@@ -29,13 +34,14 @@ class Results:
 
     Args:
         settings: who gets what.
-        salt: of the spool.
+        store: whose salt and forms are used.
         labels: of the model that answers.
     """
 
-    def __init__(self, settings: Settings, salt: bytes, labels: Labels) -> None:
+    def __init__(self, settings: Settings, store: Store, labels: Labels) -> None:
         title = settings.node.ae_title if settings.node else "EDGECXR"
-        self.author, self.labels = Author(salt, title), labels
+        self.author, self.labels = Author(store.salt, title), labels
+        self.book = FormBook(store.folder / FORMS)
         self.max_bytes = settings.limits.max_bytes
         wanted = settings.node.receivers if settings.node else ()
         chosen = [each for each in settings.receivers if each.name in wanted]
@@ -59,7 +65,7 @@ class Results:
         except (HeaderError, UnreadableError):  # the node accepts none without
             return []
         remark = DIFFERS if image.differs else None
-        _, content = report(header, stated(answer, self.labels), self.author, remark)
+        content = report(header, stated(answer, self.labels), self.author, self.book, remark)
         return [Document(f"{image.id}-sr.dcm", content, self.reports)]
 
     def heatmap(

@@ -1,4 +1,7 @@
-"""A heatmap as a Secondary Capture image in the patient's own study, a series of its own."""
+"""A heatmap as a Secondary Capture image in the patient's own study, a series of its own.
+
+Modules of the Secondary Capture Image IOD (DICOM PS3.3 A.8.1), with pixels in RGB.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from edge_app.clinic.header import instance_of
 from edge_app.clinic.identifiers import derived_uid
-from edge_app.clinic.structured_report import MANUFACTURER, Author, character_set, moment
+from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.images.radiograph import Radiograph
 
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 SERIES_NUMBER: Final = 9702
 SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
@@ -26,7 +31,7 @@ SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 def capture(
     header: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier, author: Author
 ) -> bytes:
-    """A DICOM file with the picture that `classify --heatmap` writes.
+    """A DICOM file with the picture that `classify --heatmap` draws.
 
     Args:
         header: of the image, see `read_header`.
@@ -35,47 +40,50 @@ def capture(
         classifier: whose answer it is.
         author: who reports.
     """
-    from highdicom.sc import SCImage
+    from pydicom import Dataset
+    from pydicom.dataset import FileMetaDataset
 
-    model = classifier.model
-    height, width = seen.pixels.shape
-    by = f"{model.name}, operating point '{classifier.operating_point}'"
-    drawn = draw(seen.pixels, findings, by, classifier.spec.seen(width, height))
-    image, made = instance_of(header), moment(header)
-    parts = (*image, model.sha256, classifier.operating_point)
-    document = SCImage(
-        pixel_array=np.asarray(drawn.image.convert("RGB")),
-        photometric_interpretation="RGB",
-        bits_allocated=8,
-        coordinate_system="PATIENT",
-        study_instance_uid=image.study,
-        series_instance_uid=derived_uid(author.salt, "heatmaps", image.study, model.sha256),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=derived_uid(author.salt, "heatmap", *parts),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        patient_id=str(header.PatientID),
-        patient_name=header.PatientName,
-        patient_birth_date=header.PatientBirthDate or None,
-        patient_sex=header.PatientSex or None,
-        accession_number=str(header.AccessionNumber),
-        study_id=str(header.StudyID),
-        study_date=header.StudyDate or None,
-        study_time=header.StudyTime or None,
-        referring_physician_name=header.ReferringPhysicianName,
-        patient_orientation=("L", "F"),
-        anatomical_orientation_type="BIPED",
-        specific_character_set=character_set(header),
-        series_description=SERIES_DESCRIPTION,
-        manufacturer_model_name=model.name[:64],
-        software_versions=__version__,
-        content_date=made.date(),
-        content_time=made.time(),
+    model, image = classifier.model, instance_of(header)
+    document = Dataset()
+    date_and_describe(document, header)
+    document.SOPClassUID = SECONDARY_CAPTURE
+    document.SOPInstanceUID = derived_uid(
+        author.salt, "heatmap", *image, model.sha256, classifier.operating_point
     )
-    document.InstanceCreationDate = made.strftime("%Y%m%d")
-    document.InstanceCreationTime = made.strftime("%H%M%S")
-    document.DerivationDescription = "Where the findings of a network are seen; no diagnosis"
+    document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
+    document.Modality, document.ConversionType = "OT", "WSD"
+    document.BodyPartExamined = "CHEST"
+    document.SeriesNumber, document.InstanceNumber = SERIES_NUMBER, 1
+    document.SeriesDescription = SERIES_DESCRIPTION
+    document.Manufacturer, document.ManufacturerModelName = "edge-cxr", model.name[:64]
+    document.SoftwareVersions = __version__
     document.ImageType = ["DERIVED", "SECONDARY"]
+    document.DerivationDescription = "Where a network sees its findings; no diagnosis"
+    document.PatientOrientation = ""
+    document.BurnedInAnnotation = "NO"  # the legend names findings, and nobody
+    document.SourceImageSequence = [Dataset()]
+    document.SourceImageSequence[0].ReferencedSOPClassUID = image.sop_class
+    document.SourceImageSequence[0].ReferencedSOPInstanceUID = image.sop_instance
+    _put_pixels(document, seen, findings, classifier)
+    document.file_meta = FileMetaDataset()
+    document.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
     file = BytesIO()
     document.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def _put_pixels(
+    document: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier
+) -> None:
+    height, width = seen.pixels.shape
+    by = f"{classifier.model.name}, operating point '{classifier.operating_point}'"
+    drawn = draw(seen.pixels, findings, by, classifier.spec.seen(width, height))
+    pixels = np.asarray(drawn.image.convert("RGB"))
+    document.Rows, document.Columns = pixels.shape[:2]
+    document.SamplesPerPixel, document.PlanarConfiguration = 3, 0
+    document.PhotometricInterpretation = "RGB"
+    document.BitsAllocated = document.BitsStored = 8
+    document.HighBit, document.PixelRepresentation = 7, 0
+    data = pixels.tobytes()
+    document.PixelData = data + b"\0" * (len(data) % 2)
+    document["PixelData"].VR = "OB"
