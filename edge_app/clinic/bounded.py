@@ -131,7 +131,7 @@ class BoundedMessages(DIMSEServiceProvider):
             if self.message is not None:
                 self.message.data_set = BytesIO()
             primitive.presentation_data_value_list = [
-                (context, data if data[:1] and data[0] & 1 else data[:1])
+                [context, data if data[:1] and data[0] & 1 else data[:1]]
                 for context, data in primitive.presentation_data_value_list
             ]
         elif bounds.held() + length > bounds.together:

@@ -15,7 +15,7 @@ from edge_app.clinic import heap
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.archive import Archive
 from edge_app.clinic.deliveries import Deliveries
-from edge_app.clinic.delivering import Carrier, Courier
+from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.results import Results
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AUDIT: Final = "audit.log"
 HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
+
+OWN_THREADS: Final = ("worker", "watch", "node", "lobby")
+"""Without one of these the box does not do its work."""
 
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
@@ -81,6 +84,7 @@ class Box:
             for carrier, pause in self._carriers()
         ]
         self._stopping = threading.Event()
+        self._failed: str | None = None
 
     def _open_entrances(self) -> list[_Part]:
         settings = self.settings
@@ -118,7 +122,12 @@ class Box:
         return carriers
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; what is in hand then is finished."""
+        """Work until SIGTERM or SIGINT; what is in hand then is finished.
+
+        Raises:
+            SpoolError: a part of the box has failed; whoever started it should start it again.
+        """
+        threading.excepthook = self._thread_failed
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         swept = sweep(self.store)
@@ -136,6 +145,19 @@ class Box:
         while not self._stopping.wait(HOUSEKEEPING):
             self._tidy()
         self._end()
+        if self._failed:
+            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """One line for what nobody foresaw; its text may name patients, so its kind is told."""
+        name = failed.thread.name if failed.thread else "thread"
+        kind = failed.exc_type.__name__
+        if name in OWN_THREADS or name.startswith(COURIER):
+            self._failed = f"the part '{name}' has failed ({kind})"
+            self._stopping.set()
+        else:  # of an association: it ends, and nothing else
+            name = "association"
+        self.events.tell("thread-failed", thread=name, kind=kind)
 
     def _known_receivers(self) -> set[str]:
         return {each.carrier.name for each in self._couriers}

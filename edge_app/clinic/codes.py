@@ -5,6 +5,7 @@ The conformance statement (``docs/conformance.md``) lists the scheme.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 from edge_app.clinic.statements import BLANK, JUDGED, OVERALL, UNREADABLE, WITHHELD, Statement
@@ -54,8 +55,11 @@ def finding(statement: Statement) -> Code:
         return statement.code
     if statement.name == OVERALL:
         return IMAGE
-    value = "".join(c for c in statement.name.upper() if c.isascii() and c.isalnum())
-    return Code(SCHEME, f"L-{value}"[:LONGEST_VALUE], statement.name[:LONGEST_MEANING])
+    value = "L-" + "".join(c for c in statement.name.upper() if c.isascii() and c.isalnum())
+    if len(value) > LONGEST_VALUE or len(value) == len("L-"):
+        digest = hashlib.sha256(statement.name.encode()).hexdigest()[:6].upper()
+        value = f"{value[:9]}-{digest}"
+    return Code(SCHEME, value, statement.name[:LONGEST_MEANING])
 
 
 def decision(statement: Statement) -> Code:

@@ -16,6 +16,9 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 
 FIRST_PAUSE: Final = 1.0
+COURIER: Final = "courier"
+"""How the names of their threads begin."""
+
 IDLE: Final = 10.0
 """Seconds without anything to deliver after which a connection is given back."""
 
@@ -64,7 +67,7 @@ class Courier(threading.Thread):
     def __init__(
         self, deliveries: Deliveries, carrier: Carrier, events: Events, longest: float
     ) -> None:
-        super().__init__(name=f"courier {carrier.name}", daemon=True)
+        super().__init__(name=f"{COURIER} {carrier.name}", daemon=True)
         self.deliveries, self.carrier, self.events = deliveries, carrier, events
         self.longest = longest
         self._stopping = threading.Event()

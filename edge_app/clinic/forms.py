@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 import subprocess
 import sys
 import threading
@@ -172,17 +173,31 @@ def filled(
         image: that the group is about.
         tracking: the group's UID.
         numbers: probability and percentile, 0 to 1; None where the form has no place for it.
+
+    Raises:
+        EdgeCxrError: it is no such form: each value has one place.
     """
-    for tag, stand_in, uid in (
-        (b"\x40\x00\x24\xa1", TRACKING, tracking),
-        (b"\x08\x00\x50\x11", INSTANCE.sop_class, image.sop_class),
-        (b"\x08\x00\x55\x11", INSTANCE.sop_instance, image.sop_instance),
-    ):
-        group = group.replace(tag + _uid(stand_in), tag + _uid(uid))
+    values: list[tuple[bytes, bytes]] = [
+        (tag + _uid(stand_in), tag + _uid(uid))
+        for tag, stand_in, uid in (
+            (b"\x40\x00\x24\xa1", TRACKING, tracking),
+            (b"\x08\x00\x50\x11", INSTANCE.sop_class, image.sop_class),
+            (b"\x08\x00\x55\x11", INSTANCE.sop_instance, image.sop_instance),
+        )
+    ]
     for nobody, number in zip(NUMBERS, numbers, strict=True):
-        if number is not None:
-            group = group.replace(b"DS\x08\x00%.6f" % nobody, b"DS\x08\x00%.6f" % number)
+        if number is not None:  # a number is there as text, and as a double
+            values += zip(_number(nobody), _number(number), strict=True)
+    for stand_in, value in values:
+        if group.count(stand_in) != 1:
+            raise EdgeCxrError("a kept form is damaged: remove the folder 'forms' of the spool")
+        group = group.replace(stand_in, value)
     return group
+
+
+def _number(value: float) -> tuple[bytes, bytes]:
+    """VR, length and value of the elements Numeric Value and Floating Point Value."""
+    return b"DS\x08\x00%.6f" % value, b"FD\x08\x00" + struct.pack("<d", round(value, 6))
 
 
 def _uid(value: str) -> bytes:
