@@ -76,6 +76,7 @@ def report(
         if each.above is not None
         for decision in (codes.ABOVE, codes.BELOW)
     ]
+    others += [frame._replace(verdict=verdict) for verdict in codes.VERDICTS]
     form, *groups = book.get([frame, *kinds], soon=others)
     document, gap = _framed(form, header, _lines(stated, remark), author.salt)
     document.SOPInstanceUID = derived_uid(author.salt, "report", *parts)

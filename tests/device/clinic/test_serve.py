@@ -40,6 +40,10 @@ from .peers import (
 
 pytestmark = pytest.mark.process
 
+IMAGES = int(os.environ.get("EDGE_CXR_CLINIC_IMAGES", "40"))
+KILLS = int(os.environ.get("EDGE_CXR_CLINIC_KILLS", "8"))
+"""Of the longest test; 1000 and 50 take a quarter of an hour."""
+
 
 class Clinic:
     """A box and the archive that it sends to; the archive is not started yet."""
@@ -189,8 +193,9 @@ def test_the_image_in_hand_is_finished_at_sigterm(clinic: Clinic) -> None:
 def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
     clinic: Clinic,
 ) -> None:
-    images, kills, chance = 40, 8, random.Random(3)
+    images, kills, chance = IMAGES, KILLS, random.Random(3)
     sent = clinic.write(images)
+    refused = 0
     with clinic.orthanc() as archive:
         clinic.box.start("listening")
         over = threading.Event()
@@ -206,6 +211,7 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
         killer.start()
         for path in sent:
             while storescu(clinic.port, path).returncode:
+                refused += 1
                 time.sleep(0.1)
             if not over.is_set():
                 time.sleep(0.2)
@@ -223,6 +229,7 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
             " (SELECT count(*) FROM delivery WHERE delivered IS NULL)"
         ).fetchone()
     assert waiting == (0, 0)
+    print(f"{images} images, {kills} kills, {refused} times sent again: {images} reports, each one")
 
 
 def test_an_image_that_ends_its_reader_is_refused_and_the_others_answered(
