@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_app.clinic.database import open_database
+from edge_app.clinic.durable import sync_folder
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 
 DATABASE: Final = "spool.sqlite"
@@ -41,6 +42,7 @@ class Store:
         try:
             for each in (folder, self.images, self.results):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
+                sync_folder(each.parent)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(
