@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from edge_app.backends.options import CPU
 from edge_app.clinic.delivering import pause_after
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
@@ -37,6 +38,7 @@ IDLE: Final = 5.0
 
 LONGEST_PAUSE: Final = 60.0
 ALONE_SECONDS: Final = 300
+MOST_TRIES: Final = 5
 
 
 class Worker(threading.Thread):
@@ -80,6 +82,8 @@ class Worker(threading.Thread):
             except EdgeCxrError as error:
                 if not self._stopping.is_set():
                     self._recover(error)
+            except Exception as error:  # out of memory, or what nobody foresaw
+                self._suspect(type(error).__name__)
 
     def _recover(self, error: EdgeCxrError) -> None:
         """No fault of the image: it waits, and so does this worker."""
@@ -87,13 +91,25 @@ class Worker(threading.Thread):
         pause = pause_after(self._failures, LONGEST_PAUSE)
         self.events.tell("answering-stalled", why=str(error), pause=pause)
         self._stopping.wait(pause)
+        image, self._in_hand = self._in_hand, None
         try:
-            if self._in_hand is not None:
-                self.spool.give_back(self._in_hand)
+            if image is not None:
+                self.spool.give_back(image)
             if not isinstance(error, SpoolError):
                 self._classifier = self._open()
         except EdgeCxrError as another:
             self.events.tell("answering-stalled", why=str(another))
+
+    def _suspect(self, why: str) -> None:
+        """Perhaps the image's fault: others go first, and then it is tried alone."""
+        image, self._in_hand = self._in_hand, None
+        self.events.tell("answering-failed", why=why, number=image.id if image else None)
+        try:
+            if image is not None:
+                self.spool.postpone(image)
+        except SpoolError as error:
+            self.events.tell("answering-stalled", why=str(error))
+        self._stopping.wait(1)
 
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
@@ -119,10 +135,10 @@ class Worker(threading.Thread):
                 continue
             self._in_hand = image
             self._began = time.monotonic()
-            if image.begun:
-                self._keep(image, self._alone(image))
-                continue
-            yield image
+            if not image.begun:
+                yield image
+            elif answer := self._alone(image):
+                self._keep(image, answer)
 
     def _keep(
         self, image: Image, answer: Mapping[str, Any], more: list[Document] | None = None
@@ -139,15 +155,16 @@ class Worker(threading.Thread):
             documents=len(documents),
         )
 
-    def _alone(self, image: Image) -> Mapping[str, Any]:
+    def _alone(self, image: Image) -> Mapping[str, Any] | None:
         """The answer of a process of its own, or that the image ends whatever reads it.
 
-        Raises:
-            EdgeCxrError: the process does not work at all.
+        Returns:
+            None where that fails otherwise; after some tries that is the answer.
         """
         self.events.tell("answered-alone", image=self.events.digest(image.identity))
         line = [sys.executable, "-m", "edge_app", "classify", "--json"]
-        line += ["--model", self.settings.model, "--backend", self.settings.backend]
+        # A device is this process's; what computes must not be what it dies of, either.
+        line += ["--model", self.settings.model, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
         line += ["--max-pixels", str(self.settings.limits.max_pixels), str(image.path)]
@@ -161,8 +178,10 @@ class Worker(threading.Thread):
             name = signal.Signals(-done.returncode).name
             return self._ends(image, f"ends the program that reads it ({name})")
         if done.returncode not in (EXIT_DONE, EXIT_INPUT):
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            raise EdgeCxrError(f"the answering process failed: {' '.join(words)[:300]}")
+            if image.begun >= MOST_TRIES:
+                return self._ends(image, f"was tried {image.begun} times and could not be answered")
+            self._suspect(f"exit code {done.returncode} of a process of its own")
+            return None
         answer: dict[str, Any] = json.loads(done.stdout)
         return {**answer, "file": _name(image)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
@@ -39,24 +40,29 @@ class Archive:
 
     def deliver(self, delivery: Delivery) -> str | None:
         """See `Carrier`: it is delivered when the archive has answered Success."""
-        from pydicom import dcmread
-
-        try:
-            document = dcmread(delivery.path)
-        except Exception as error:  # pydicom raises almost anything on a broken file
-            reason = f"the document cannot be read here: {line(error)}"
-            raise UndeliveredError(reason, refused=True) from None
         association = self._associated()
         try:
-            answer = association.send_c_store(document)
+            answer = self._stored(association, delivery.path)
         except ValueError:  # no context for it was accepted
             raise UndeliveredError(
-                f"{self.name} does not take objects of the class {document.SOPClassUID.name}",
-                refused=True,
+                f"{self.name} takes no objects of this class", refused=True
             ) from None
         except RuntimeError:
             answer = None
         return self._judged(answer)
+
+    def _stored(self, association: Association, path: Path) -> Dataset:
+        """The answer to a C-STORE.
+
+        Raises:
+            ValueError: the archive has not accepted the object's class.
+        """
+        from pydicom import dcmread
+
+        try:
+            return association.send_c_store(path)  # its bytes as they are
+        except ValueError:
+            return association.send_c_store(dcmread(path))  # perhaps in implicit VR
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
@@ -74,14 +80,17 @@ class Archive:
         """The association that is kept, or a new one."""
         if self._association is not None and self._association.is_established:
             return self._association
-        from pynetdicom import AE
+        from pynetdicom import AE, _config, build_context
 
+        _config.STORE_SEND_CHUNKED_DATASET = True
         to = self.receiver
         entity = AE(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS
         entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
-        for sop_class in (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ())):
-            entity.add_requested_context(sop_class, list(NATIVE))
+        wanted = (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ()))
+        entity.requested_contexts = [  # one each, so that both may be accepted
+            build_context(sop_class, syntax) for sop_class in wanted for syntax in NATIVE
+        ]
         try:
             tls = (client_context(to.tls), to.host) if to.tls else None
         except OSError as error:

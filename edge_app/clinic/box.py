@@ -128,6 +128,7 @@ class Box:
             SpoolError: a part of the box has failed; whoever started it should start it again.
         """
         threading.excepthook = self._thread_failed
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a peer that hangs up ends no more than that
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         swept = sweep(self.store)

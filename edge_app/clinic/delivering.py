@@ -111,7 +111,7 @@ class Courier(threading.Thread):
     def _bring(self, delivery: Delivery) -> None:
         facts = {"receiver": self.carrier.name, "image": self.events.digest(delivery.identity)}
         try:
-            said = self.carrier.deliver(delivery)
+            said = self._said(delivery)
         except UndeliveredError as error:
             self.deliveries.failed(delivery, str(error))
             if error.refused:
@@ -129,3 +129,12 @@ class Courier(threading.Thread):
         self._failures = 0
         self.deliveries.delivered(delivery)
         self.events.audit("delivered", **facts, number=delivery.image, note=said)
+
+    def _said(self, delivery: Delivery) -> str | None:
+        try:
+            return self.carrier.deliver(delivery)
+        except (UndeliveredError, SpoolError):
+            raise
+        except Exception as error:  # of a library, on what a peer did: it must not end the courier
+            kind = type(error).__name__
+            raise UndeliveredError(f"it fails here ({kind})", refused=True) from None

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -52,7 +53,7 @@ class Events:
         """One line: the event's name, and what belongs to it as ``key=value``."""
         words = [_now()] if self._dated else []
         words += [event, *(f"{key}={_word(value)}" for key, value in facts.items())]
-        with self._lock:
+        with self._lock, suppress(OSError):  # who listens may have gone
             print(" ".join(words), file=self.out, flush=True)
 
     def audit(self, event: str, /, **facts: Value) -> None:

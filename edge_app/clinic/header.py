@@ -92,6 +92,18 @@ def instance_of(header: Dataset) -> Instance:
     return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
 
 
+def bare(header: Dataset) -> Dataset:
+    """The same with its identifiers alone."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    for keyword in EMPTY_WHERE_ABSENT:
+        setattr(made, keyword, "")
+    for keyword in IDENTIFIERS:
+        setattr(made, keyword, str(header[keyword].value))
+    return made
+
+
 def _parse(data: bytes, syntax: str | None) -> Dataset:
     from pydicom.datadict import tag_for_keyword
     from pydicom.filereader import read_dataset

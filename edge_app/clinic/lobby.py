@@ -142,8 +142,11 @@ class Lobby(threading.Thread):
 
     def _admit_now(self, guest: _Guest) -> None:
         self._forget(guest)
-        guest.connection.setblocking(True)
-        self._admit(guest.connection, guest.address)
+        try:
+            guest.connection.setblocking(True)
+            self._admit(guest.connection, guest.address)
+        except Exception:  # no thread can be started, say: others may still be let in
+            guest.connection.close()
 
     def _send_away(self, guest: _Guest) -> None:
         self._forget(guest)

@@ -9,6 +9,7 @@ import hashlib
 import ipaddress
 import ssl
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.events import Events
@@ -41,6 +42,9 @@ PROCESSING_FAILURE: Final = 0x0110
 
 REJECTED_CALLING: Final = (0x01, 0x01, 0x03)
 """Permanent, by the service user, calling AE title not recognised (PS3.8 table 9-21)."""
+
+STORING_SECONDS: Final = 10
+"""For which messages under way are waited for at the end."""
 
 PREAMBLE: Final = b"\0" * 128 + b"DICM"
 
@@ -96,7 +100,10 @@ class DicomNode:
         """End all associations; a message that is being stored is stored and answered first."""
         self._server.lobby.stop()
         self._server.shutdown()
+        end = time.monotonic() + STORING_SECONDS
         for association in self._server.active_associations:
+            while association.dimse.held and time.monotonic() < end:
+                time.sleep(0.01)
             association.abort()
 
     def _requested(self, event: Event) -> None:

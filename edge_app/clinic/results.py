@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import HeaderError, read_header
+from edge_app.clinic.header import bare, read_header
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
 from edge_app.clinic.store import Store
 from edge_app.clinic.structured_report import Author, report
-from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.errors import EdgeCxrError
+from edge_app.core.files import read_bounded
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
@@ -27,6 +28,8 @@ DIFFERS: Final = (
     "The image has the SOP Instance UID of another one with other content: this report is of one "
     "of the two, and the archive can hold only one of them"
 )
+
+BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
 
 
 class Results:
@@ -42,7 +45,7 @@ class Results:
         title = settings.node.ae_title if settings.node else "EDGECXR"
         self.author, self.labels = Author(store.salt, title), labels
         self.book = FormBook(store.folder / FORMS)
-        self.max_bytes = settings.limits.max_bytes
+        self.max_bytes = settings.node.max_bytes if settings.node else settings.limits.max_bytes
         wanted = settings.node.receivers if settings.node else ()
         chosen = [each for each in settings.receivers if each.name in wanted]
         self.reports = tuple(each.name for each in chosen)
@@ -60,12 +63,15 @@ class Results:
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         if not self.reports:
             return []
-        try:
-            header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
-        except (HeaderError, UnreadableError):  # the node accepts none without
-            return []
+        header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
+        said = stated(answer, self.labels)
         remark = DIFFERS if image.differs else None
-        content = report(header, stated(answer, self.labels), self.author, self.book, remark)
+        try:
+            content = report(header, said, self.author, self.book, remark)
+        except EdgeCxrError:
+            raise
+        except Exception:  # a value that pydicom cannot write, say
+            content = report(bare(header), said, self.author, self.book, BARE)
         return [Document(f"{image.id}-sr.dcm", content, self.reports)]
 
     def heatmap(

@@ -190,6 +190,13 @@ class Spool:
         )
         return next((row for row in rows if row["id"] not in self._in_hand), None)
 
+    def postpone(self, image: Image) -> None:
+        """Have others answered before it; that it was begun is not forgotten."""
+        with self.store.changed:
+            self._in_hand.discard(image.id)
+            with self.store.transaction(synced=False) as database:
+                database.execute("UPDATE image SET urgent = urgent - 1 WHERE id = ?", (image.id,))
+
     def give_back(self, image: Image) -> None:
         """Have it answered by somebody else, or later: what failed was no fault of its own."""
         with self.store.changed:

@@ -6,7 +6,9 @@ import json
 import os
 import random
 import signal
+import socket
 import sqlite3
+import struct
 import subprocess
 import threading
 import time
@@ -232,21 +234,34 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
     print(f"{images} images, {kills} kills, {refused} times sent again: {images} reports, each one")
 
 
+DEADLY = """
+import os
+import edge_app.pipeline.reader as reader
+right = reader.read_image
+def deadly(source, *more, **named):
+    if b"DEADLY" in open(source, "rb").read():
+        {death}
+    return right(source, *more, **named)
+reader.read_image = deadly
+"""
+"""As a damaged file does to a codec, or a huge one to memory."""
+
+
+def deadly(tmp_path: Path, patch: pytest.MonkeyPatch, death: str) -> None:
+    """Have whatever process decodes a certain picture die so."""
+    (tmp_path / "sitecustomize.py").write_text(DEADLY.format(death=death))
+    patch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).resolve().parents[3]}")
+
+
+def answers_of(clinic: Clinic) -> list[Any]:
+    with closing(sqlite3.connect(clinic.folder / "spool/spool.sqlite")) as database:
+        return [json.loads(a) for (a,) in database.execute("SELECT answer FROM image ORDER BY id")]
+
+
 def test_an_image_that_ends_its_reader_is_refused_and_the_others_answered(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # What decodes this picture dies, as of a damaged file in a codec, or of a huge one in memory.
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, hashlib\n"
-        "import edge_app.pipeline.reader as reader\n"
-        "right = reader.read_image\n"
-        "def deadly(source, *more, **named):\n"
-        "    if b'DEADLY' in open(source, 'rb').read():\n"
-        "        os.kill(os.getpid(), 11)\n"
-        "    return right(source, *more, **named)\n"
-        "reader.read_image = deadly\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).resolve().parents[3]}")
+    deadly(tmp_path, monkeypatch, "os.kill(os.getpid(), 11)")
     sent = clinic.write(3)
     sent[0].write_bytes(dicom(1, StudyDescription="DEADLY"))
     clinic.box.start("listening")
@@ -256,10 +271,42 @@ def test_an_image_that_ends_its_reader_is_refused_and_the_others_answered(
     with running(clinic.box):
         storescu(clinic.port, *sent[1:])
         clinic.box.wait_for("answered", 3)
-    with closing(sqlite3.connect(clinic.folder / "spool/spool.sqlite")) as database:
-        answers = [json.loads(a) for (a,) in database.execute("SELECT answer FROM image")]
-    assert "SIGSEGV" in answers[0]["error"]["message"]
-    assert all(answer["findings"] for answer in answers[1:])
+    first, *others = answers_of(clinic)
+    assert "SIGSEGV" in first["error"]["message"]
+    assert all(answer["findings"] for answer in others)
+
+
+def test_an_image_that_nobody_can_answer_keeps_no_other_waiting_and_is_told_in_the_end(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deadly(tmp_path, monkeypatch, "raise MemoryError")
+    sent = clinic.write(3)
+    sent[0].write_bytes(dicom(1, StudyDescription="DEADLY"))
+    with running(clinic.box):
+        storescu(clinic.port, *sent)
+        clinic.box.wait_for("answered", 3)
+    lines = [line for line in clinic.box.log().splitlines() if " answered " in line]
+    assert ["number=1 " in line for line in lines] == [False, False, True]
+    first, *others = answers_of(clinic)
+    assert "could not be answered" in first["error"]["message"]
+    assert all(answer["findings"] for answer in others)
+
+
+def test_peers_that_hang_up_end_nothing_but_their_associations(clinic: Clinic, box: Box) -> None:
+    from pynetdicom import AE
+
+    for _ in range(20):
+        entity = AE("MODALITY")
+        entity.add_requested_context("1.2.840.10008.1.1")
+        association = entity.associate("127.0.0.1", clinic.port, ae_title="EDGECXR")
+        connection = association.dul.socket.socket
+        linger = struct.pack("ii", 1, 0)  # which makes of the end a reset
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        threading.Thread(target=association.send_c_echo, daemon=True).start()
+        connection.close()
+        association.kill()
+    assert storescu(clinic.port, *clinic.write(1)).returncode == 0
+    assert not box.ended()
 
 
 def test_purge_leaves_nothing_of_anybody(clinic: Clinic) -> None:

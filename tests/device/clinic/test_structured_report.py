@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 pytest.importorskip("highdicom", reason="the clinic extra is not installed")
@@ -19,7 +21,7 @@ from pydicom import dcmread
 from edge_app.classifier import Classifier
 from edge_app.clinic import codes, structured_report
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import read_header
+from edge_app.clinic.header import HeaderError, bare, read_header
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import ImageError
@@ -254,6 +256,27 @@ def test_no_stand_in_is_left_whatever_the_values(
         assert float(item.NumericValue) == item.FloatingPointValue == round(score, 6)
     for trace in (b"2.25.970", b"0.97030", b"belong here"):
         assert trace not in path.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data())
+def test_a_report_is_made_of_whatever_header_was_accepted(
+    draw: st.DataObject, book: FormBook, classifier: Classifier, answer: dict[str, Any]
+) -> None:
+    data = bytearray(dicom())
+    for _ in range(draw.draw(st.integers(1, 30))):
+        data[draw.draw(st.integers(300, 900))] = draw.draw(st.integers(0, 255))
+    try:
+        header = read_header(bytes(data))
+    except HeaderError:
+        return
+    said = stated(answer, classifier.labels)
+    try:
+        made = report(header, said, AUTHOR, book)
+    except Exception:
+        made = report(bare(header), said, AUTHOR, book)
+    assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.StudyInstanceUID
 
 
 def test_forms_are_kept_for_the_next_start(
