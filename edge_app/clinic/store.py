@@ -26,6 +26,7 @@ class Store:
 
     Args:
         folder: made if need be.
+        alone: keep other processes out; without it, this is one beside the box that has the spool.
 
     Attributes:
         images, results: folders of what was accepted, and of what is to be delivered.
@@ -36,8 +37,8 @@ class Store:
         SpoolError: see the message.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, alone: bool = True) -> None:
+        self.folder, self.alone = folder, alone
         self.images, self.results = folder / "images", folder / "results"
         try:
             for each in (folder, self.images, self.results):
@@ -59,6 +60,8 @@ class Store:
         self.salt = self._kept_salt()
 
     def _take_lock(self) -> None:
+        if not self.alone:
+            return
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -18,6 +18,7 @@ from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.store import DATABASE, Store
 
+from ..conftest import Run
 from .conftest import offered
 
 REPORT = Document("1-sr.dcm", b"report", ("archive",))
@@ -314,3 +315,31 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolError, match="cannot hold the spool"):
         Store(tmp_path / "file" / "spool")
+
+
+# Beside a box that runs
+
+
+def test_status_and_urgency_need_no_pause_of_the_box(
+    run: Run, store: Store, spool: Spool, tmp_path: Path
+) -> None:
+    settings = tmp_path / "box.toml"
+    settings.write_text(
+        'spool = "spool"\nleast_free_mb = 1\n[node]\n[[receiver]]\nname = "archive"\n'
+        'ae_title = "A"\nhost = "localhost"\nport = 1\n'
+    )
+    for number in range(3):
+        spool.accept(offered(f"1.{number}"))
+    spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "former")),))
+    delivery = Deliveries(store).next("archive")
+    assert delivery is not None
+    Deliveries(store).failed(delivery, "cannot be reached")
+    told = run("serve --status", settings).stdout
+    assert "2 wait to be answered, 1 answered ones to be delivered, 0 are finished" in told
+    assert "receiver archive: 1 wait since" in told
+    assert "cannot be reached" in told
+    assert "former (no longer in the settings): 1 wait" in told
+    assert run("serve --urgent 3", settings).stdout == "image 3 is next\n"
+    assert taken(spool).id == 3
+    assert run("serve --urgent 1", settings).returncode == 2
+    assert run("serve --status --purge", settings).returncode == 2
