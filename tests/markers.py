@@ -61,6 +61,10 @@ SLOW: Final = (
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/cli/test_doctor.py",
+    "tests/device/clinic/test_kills.py",
+    "tests/device/clinic/test_node.py",
+    "tests/device/clinic/test_serve.py",
+    "tests/device/clinic/test_structured_report.py",
     "tests/device/evaluation/test_evaluate.py::test_any_number_of_workers_writes_the_same_report",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",

@@ -23,7 +23,9 @@ from edge_app.core.errors import (
     not_loaded,
 )
 
-COMMANDS: Final = ("classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor")
+COMMANDS: Final = (
+    "classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"
+)  # fmt: skip
 """Each is a function of its name in a module of its name."""
 
 GROUPS: Final = ("models",)

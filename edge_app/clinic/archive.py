@@ -1,0 +1,136 @@
+"""Results to a DICOM archive by C-STORE, many over one association."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge_app.clinic.deliveries import Delivery
+from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.settings import Receiver, Tls
+from edge_app.images.dicom_values import line
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from pynetdicom.association import Association
+
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 60
+SUCCESS: Final = 0x0000
+STORED_WITH_WARNING: Final = (0xB000, 0xB006, 0xB007)
+"""PS3.4 B.2.3: the object was stored; some element of it was changed, left out or is unexpected."""
+
+COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+
+
+class Archive:
+    """The way to an archive. One thread may use it.
+
+    Args:
+        receiver: where it is.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver, self.name = receiver, receiver.name
+        self._association: Association | None = None
+
+    def deliver(self, delivery: Delivery) -> str | None:
+        """See `Carrier`: it is delivered when the archive has answered Success."""
+        association = self._associated()
+        try:
+            answer = self._stored(association, delivery.path)
+        except ValueError:  # no context for it was accepted
+            raise UndeliveredError(
+                f"{self.name} takes no objects of this class", refused=True
+            ) from None
+        except RuntimeError:
+            answer = None
+        return self._judged(answer)
+
+    def _stored(self, association: Association, path: Path) -> Dataset:
+        """The answer to a C-STORE.
+
+        Raises:
+            ValueError: the archive has not accepted the object's class.
+        """
+        from pydicom import dcmread
+
+        try:
+            return association.send_c_store(path)  # its bytes as they are
+        except ValueError:
+            return association.send_c_store(dcmread(path))  # perhaps in implicit VR
+
+    def _judged(self, answer: Dataset | None) -> str | None:
+        if answer is None or "Status" not in answer:
+            self._drop()
+            raise UndeliveredError("the association ended without an answer")
+        status = int(answer.Status)
+        if status == SUCCESS:
+            return None
+        words = f"status {status:04X}h {line(answer.get('ErrorComment', ''))}".strip()
+        if status in STORED_WITH_WARNING:
+            return f"stored with {words}"
+        raise UndeliveredError(f"{self.name} answered {words}", refused=True)
+
+    def _associated(self) -> Association:
+        """The association that is kept, or a new one."""
+        if self._association is not None and self._association.is_established:
+            return self._association
+        from pynetdicom import AE, _config, build_context
+
+        _config.STORE_SEND_CHUNKED_DATASET = True
+        to = self.receiver
+        entity = AE(ae_title=to.calling)
+        entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS
+        entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
+        wanted = (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ()))
+        entity.requested_contexts = [  # one each, so that both may be accepted
+            build_context(sop_class, syntax) for sop_class in wanted for syntax in NATIVE
+        ]
+        try:
+            tls = (client_context(to.tls), to.host) if to.tls else None
+        except OSError as error:
+            raise UndeliveredError(f"its TLS files cannot be used here: {line(error)}") from None
+        association = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
+        if not association.is_established:
+            raise UndeliveredError(self._why_not(association))
+        self._association = association
+        return association
+
+    def _why_not(self, association: Association) -> str:
+        where = f"{self.receiver.ae_title} at {self.receiver.host}:{self.receiver.port}"
+        if association.is_rejected:
+            answer = association.acceptor.primitive
+            reason = line(answer.reason_str) if answer else "no reason given"
+            return f"{where} rejects the association: {reason}"
+        if association.is_aborted:
+            return f"{where} cannot be reached, or ends the connection"
+        return f"{where} accepts nothing that would be sent"
+
+    def rest(self) -> None:
+        """End the association."""
+        if self._association is not None and self._association.is_established:
+            self._association.release()
+        self._association = None
+
+    def _drop(self) -> None:
+        if self._association is not None and self._association.is_established:
+            with suppress(RuntimeError):
+                self._association.abort()
+        self._association = None
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """Shows a certificate of one's own, and asks for one that the authority has signed.
+
+    Raises:
+        OSError: a file cannot be read, or holds nothing of the kind.
+    """
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=tls.authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context

@@ -1,0 +1,220 @@
+"""pynetdicom's acceptor with bounds on what a peer can make it hold, and for how long.
+
+pynetdicom 3 reads a PDU of whatever length it announces, keeps a message of whatever length it
+gets, and waits for each piece anew. Here a PDU and a message have a longest length, all messages
+together have one, and a PDU has an end to come to.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.transport import (
+    AssociationSocket,
+    RequestHandler,
+    ThreadedAssociationServer,
+)
+
+from edge_app.clinic.lobby import LONGEST_REQUEST, Lobby
+
+if TYPE_CHECKING:
+    import ssl
+
+    from pynetdicom.association import Association
+    from pynetdicom.pdu_primitives import P_DATA
+
+WAITING_MESSAGES: Final = 4
+"""Of one association, received and not yet handled: a peer has to wait for its answers."""
+
+READ_OUT: Final = 4
+"""Times the longest message is read to its end, so that it can be refused by its status."""
+
+PATIENCE: Final = 5.0
+"""Seconds without a word after which an association may have to go, so that another may come."""
+
+INVALID: Final = "Evt19"
+"""What the state machine answers with A-ABORT (PS3.8 table 9-10)."""
+
+
+class Bounds:
+    """What one node holds at most.
+
+    Args:
+        message: bytes of a message.
+        together: bytes of all messages.
+        pdu: bytes of a PDU.
+        silence: seconds in which a PDU has to come to its end.
+    """
+
+    def __init__(self, message: int, together: int, pdu: int, silence: float) -> None:
+        self.message, self.together = message, together
+        self.pdu, self.silence = max(pdu, LONGEST_REQUEST), silence
+        self.providers: WeakSet[BoundedMessages] = WeakSet()
+
+    def held(self) -> int:
+        """Bytes of all messages that are received or handled now."""
+        return sum(each.held for each in [*self.providers])
+
+
+class BoundedSocket(AssociationSocket):
+    """Reads a PDU within the bounds, or ends the connection.
+
+    Attributes:
+        heard: when the peer last said something, by the monotonic clock.
+    """
+
+    def __init__(self, association: Association, connection: socket.socket, bounds: Bounds) -> None:
+        super().__init__(association, client_socket=connection)
+        self.bounds, self.heard = bounds, time.monotonic()
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """So many bytes; fewer where the connection ends before.
+
+        Raises:
+            OSError: it is more than allowed, or takes too long.
+        """
+        if nr_bytes > self.bounds.pdu:
+            raise OSError(f"a PDU of {nr_bytes} bytes is longer than allowed")
+        connection: Any = self.socket
+        data, got = bytearray(nr_bytes), 0
+        end = time.monotonic() + self.bounds.silence
+        with memoryview(data) as view:
+            while got < nr_bytes:
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("a PDU did not come to its end")
+                connection.settimeout(left)
+                count = connection.recv_into(view[got:])
+                if not count:
+                    break
+                got += count
+        connection.settimeout(self.bounds.silence)  # for what is sent
+        self.heard = time.monotonic()
+        del data[got:]
+        return data
+
+
+class BoundedMessages(DIMSEServiceProvider):
+    """Puts fragments together to messages no longer than the bounds.
+
+    A longer one is read to its end and not kept; its request has the attribute `cut`. One that
+    does not end, and one more than may wait, aborts the association.
+
+    Attributes:
+        held: bytes of the messages that are not handled yet.
+    """
+
+    def __init__(self, association: Association, bounds: Bounds) -> None:
+        super().__init__(association)
+        self.bounds, self.held = bounds, 0
+        self._length = 0
+        bounds.providers.add(self)
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """See pynetdicom."""
+        bounds = self.bounds
+        length = sum(len(data) for _, data in primitive.presentation_data_value_list)
+        self._length += length
+        cut = self._length > bounds.message
+        if self.msg_queue.qsize() >= WAITING_MESSAGES or self._length > READ_OUT * bounds.message:
+            self.dul.event_queue.put(INVALID)
+            return
+        if cut:
+            self.held -= min(self.held, self._length - length)
+            if self.message is not None:
+                self.message.data_set = BytesIO()
+            primitive.presentation_data_value_list = [
+                [context, data if data[:1] and data[0] & 1 else data[:1]]
+                for context, data in primitive.presentation_data_value_list
+            ]
+        elif bounds.held() + length > bounds.together:
+            self.dul.event_queue.put(INVALID)
+            return
+        else:
+            self.held += length
+        super().receive_primitive(primitive)
+        if self.message is None:
+            self._length = 0
+            if cut and self.msg_queue.qsize():
+                self.msg_queue.queue[-1][1].cut = True
+
+    def handled(self) -> None:
+        """The message in hand is done with; what is held is what waits after it."""
+        self.held = self._length
+
+
+class BoundedHandler(RequestHandler):
+    """Makes an association with bounds of an admitted connection."""
+
+    server: BoundedServer
+
+    def handle(self) -> None:
+        """See pynetdicom."""
+        self.server.make_room()
+        super().handle()
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        with suppress(Exception):
+            association.dul.event_queue.get_nowait()  # the socket's that is replaced
+        bounds = self.server.bounds
+        association.dul.socket = BoundedSocket(association, self.request, bounds)
+        association.dimse = BoundedMessages(association, bounds)
+        association.daemon = association.dul.daemon = True
+        return association
+
+
+class BoundedServer(ThreadedAssociationServer):
+    """Lets connections wait in a lobby, and has a bounded association for each that is admitted.
+
+    Args:
+        tls: with which a connection begins; None for none.
+        bounds: of each association, and of all.
+        others: as of `ThreadedAssociationServer`.
+    """
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(
+        self, *others: Any, tls: ssl.SSLContext | None, bounds: Bounds, **named: Any
+    ) -> None:
+        self.tls, self.bounds = tls, bounds
+        super().__init__(*others, request_handler=BoundedHandler, **named)
+        self.lobby = Lobby(super().process_request, tls=tls is not None)
+        self.lobby.start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """See socketserver; a TLS handshake is begun in the lobby."""
+        connection, address = self.socket.accept()
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """See socketserver."""
+        self.lobby.enter(request, client_address)
+
+    def make_room(self) -> None:
+        """Where all associations are taken, end the one that has been silent longest, if long."""
+        active = [each for each in self.active_associations if each.is_established]
+        if len(active) < self.ae.maximum_associations:
+            return
+        silent = [each for each in active if not each.dimse.held]
+        longest = min(silent, key=lambda each: each.dul.socket.heard, default=None)
+        if longest and time.monotonic() - longest.dul.socket.heard > PATIENCE:
+            ending = threading.Thread(target=longest.abort, daemon=True)
+            ending.start()
+            ending.join(1)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks while it is made is nobody's fault here."""

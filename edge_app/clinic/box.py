@@ -1,0 +1,200 @@
+"""The box: whatever the settings switch on, over one spool, from start to SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge_app.backends.options import BackendOptions
+from edge_app.clinic import heap
+from edge_app.clinic.answering import Worker
+from edge_app.clinic.archive import Archive
+from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.delivering import COURIER, Carrier, Courier
+from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SettingsError, SpoolError
+from edge_app.clinic.results import Results
+from edge_app.clinic.retention import remove_finished, sweep
+from edge_app.clinic.settings import Settings
+from edge_app.clinic.spool import Spool
+from edge_app.clinic.store import Store
+from edge_app.clinic.watch import Outbox, WatchFolder
+from edge_app.core.about import __version__
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+
+AUDIT: Final = "audit.log"
+HOUSEKEEPING: Final = 60.0
+"""Seconds between two looks at what may go."""
+
+OWN_THREADS: Final = ("worker", "watch", "node", "lobby")
+"""Without one of these the box does not do its work."""
+
+WATCH_PAUSE: Final = 60.0
+ENDING_SECONDS: Final = 60.0
+"""For which the images in hand are waited for at the end."""
+
+
+class _Part(Protocol):
+    """What runs in a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Box:
+    """All parts, opened; nothing of them runs before `run`.
+
+    Args:
+        settings: what is switched on.
+
+    Attributes:
+        store, spool, deliveries, events: what a page or a status command looks at.
+
+    Raises:
+        EdgeCxrError: the spool, the model or a port cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        _quiet()
+        heap.few_arenas()
+        self.settings = settings
+        self.store = Store(settings.spool)
+        audit = settings.spool / AUDIT if settings.audit else None
+        self.events = Events(self.store.salt, audit)
+        self.spool = Spool(self.store, settings.least_free)
+        self.deliveries = Deliveries(self.store)
+        try:
+            classifier = open_classifier(settings)
+            results = Results(settings, self.store, classifier.labels)
+            self._entrances = self._open_entrances()
+        except BaseException:
+            self.store.close()
+            raise
+        self._workers = self._open_workers(classifier, results)
+        self._couriers = [
+            Courier(self.deliveries, carrier, self.events, pause)
+            for carrier, pause in self._carriers()
+        ]
+        self._stopping = threading.Event()
+        self._failed: str | None = None
+
+    def _open_entrances(self) -> list[_Part]:
+        settings = self.settings
+        entrances: list[_Part] = []
+        if settings.watch:
+            max_bytes = settings.limits.max_bytes
+            entrances.append(WatchFolder(settings.watch, max_bytes, self.spool, self.events))
+        if settings.node:
+            from edge_app.clinic.node import DicomNode
+
+            try:
+                entrances.append(DicomNode(settings.node, self.spool, self.events))
+            except OSError as error:
+                where = f"{settings.node.host}:{settings.node.port}"
+                raise SettingsError(
+                    f"{settings.file}: [node] cannot listen at {where}: {error.strerror}"
+                ) from None
+        return entrances
+
+    def _open_workers(self, classifier: Classifier, results: Results) -> list[Worker]:
+        count = 1 if classifier.exclusive else self.settings.workers
+        opened = [classifier, *(classifier.duplicate() for _ in range(count - 1))]
+        again: Callable[[], Classifier] = lambda: open_classifier(self.settings)  # noqa: E731
+        return [
+            Worker(self.spool, again, each, results, self.settings, self.events) for each in opened
+        ]
+
+    def _carriers(self) -> list[tuple[Carrier, float]]:
+        carriers: list[tuple[Carrier, float]] = [
+            (Archive(receiver), receiver.pause) for receiver in self.settings.receivers
+        ]
+        if self.settings.watch:
+            outbox = Outbox(self.settings.watch, self.settings.limits.max_bytes)
+            carriers.append((outbox, WATCH_PAUSE))
+        return carriers
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; what is in hand then is finished.
+
+        Raises:
+            SpoolError: a part of the box has failed; whoever started it should start it again.
+        """
+        threading.excepthook = self._thread_failed
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a peer that hangs up ends no more than that
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        swept = sweep(self.store)
+        settings = self.settings
+        self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
+        for name in sorted(self.deliveries.receivers() - self._known_receivers()):
+            waiting = self.deliveries.standing(name).waiting
+            self.events.tell("receiver-unknown", receiver=name, waiting=waiting)
+        parts: list[_Part] = [*self._workers, *self._couriers, *self._entrances]
+        for part in parts:
+            part.start()
+        if settings.node:
+            title, port = settings.node.ae_title, settings.node.port
+            self.events.tell("listening", ae_title=title, host=settings.node.host, port=port)
+        while not self._stopping.wait(HOUSEKEEPING):
+            self._tidy()
+        self._end()
+        if self._failed:
+            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """One line for what nobody foresaw; its text may name patients, so its kind is told."""
+        name = failed.thread.name if failed.thread else "thread"
+        kind = failed.exc_type.__name__
+        if name in OWN_THREADS or name.startswith(COURIER):
+            self._failed = f"the part '{name}' has failed ({kind})"
+            self._stopping.set()
+        else:  # of an association: it ends, and nothing else
+            name = "association"
+        self.events.tell("thread-failed", thread=name, kind=kind)
+
+    def _known_receivers(self) -> set[str]:
+        return {each.carrier.name for each in self._couriers}
+
+    def _tidy(self) -> None:
+        heap.give_back()
+        try:
+            removed = remove_finished(self.store, time.time() - self.settings.keep)
+        except (SpoolError, OSError) as error:
+            self.events.tell("housekeeping-failed", why=str(error))
+            return
+        if removed:
+            self.events.audit("removed", images=removed)
+
+    def _end(self) -> None:
+        self.events.tell("stopping")
+        for part in (*self._entrances, *self._workers, *self._couriers):
+            part.stop()
+        end = time.monotonic() + ENDING_SECONDS
+        for thread in (*self._workers, *self._couriers):
+            thread.join(max(0.0, end - time.monotonic()))
+        self.events.tell("stopped", **self.spool.counts())
+        self.store.close()
+
+
+def open_classifier(settings: Settings) -> Classifier:
+    """What answers, as the settings name it."""
+    from edge_app.classifier import Classifier
+    from edge_app.model.model_file import locate, read
+
+    options = BackendOptions(settings.backend, workers=settings.workers)
+    return Classifier(read(locate(settings.model)), settings.operating_point, options)
+
+
+def _quiet() -> None:
+    """pydicom, pynetdicom and highdicom tell what they see, names of patients among it."""
+    warnings.simplefilter("ignore")
+    for name in ("pydicom", "pynetdicom", "highdicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,124 @@
+"""What is wrong with the settings and with this machine, before anything starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from edge_app.clinic.settings import Node, Receiver, Settings, Tls, Watch
+from edge_app.core.errors import EdgeCxrError
+
+EXTRA: Final = ("pydicom", "pynetdicom", "highdicom")
+
+
+def faults(settings: Settings) -> Iterator[str]:
+    """One line for each thing that would keep the box from its work; none if all is well."""
+    yield from missing(settings)
+    yield from _spool(settings)
+    yield from _model(settings)
+    if settings.node:
+        yield from _node(settings.node)
+    for receiver in settings.receivers:
+        yield from _receiver(receiver)
+    if settings.watch:
+        yield from _watch(settings.watch)
+
+
+def missing(settings: Settings) -> Iterator[str]:
+    """One line for each package that the settings need and that is not installed."""
+    if settings.node or settings.receivers:
+        for name in EXTRA:
+            if importlib.util.find_spec(name) is None:
+                yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
+
+
+def _spool(settings: Settings) -> Iterator[str]:
+    place = _existing(settings.spool)
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        yield f"spool: this user may not write in {place}"
+        return
+    if settings.spool.is_dir():
+        mode = stat.S_IMODE(settings.spool.stat().st_mode)
+        if mode & 0o077:
+            yield f"spool: {settings.spool} is open to other users (mode {mode:o}): chmod 700 it"
+    free = shutil.disk_usage(place).free
+    if free < settings.least_free:
+        yield (
+            f"spool: {free >> 20} MiB of the disk are free, less than least_free_mb = "
+            f"{settings.least_free >> 20}: no image would be accepted"
+        )
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the folder above it that is there."""
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _model(settings: Settings) -> Iterator[str]:
+    from edge_app.model.model_file import locate, read
+    from edge_app.model.operating_points import chosen
+
+    try:
+        manifest = read(locate(settings.model)).manifest
+    except EdgeCxrError as error:
+        yield f"model: {error}"
+        return
+    try:
+        chosen(manifest, settings.operating_point)
+    except EdgeCxrError as error:
+        yield f"operating_point: {error}"
+
+
+def _node(node: Node) -> Iterator[str]:
+    family = socket.AF_INET6 if ":" in node.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((node.host, node.port))
+        except OSError as error:
+            yield f"[node] port: cannot listen at {node.host}:{node.port}: {error.strerror}"
+    if node.tls:
+        from edge_app.clinic.node import server_context
+
+        yield from _tls("[node.tls]", node.tls, server_context)
+
+
+def _receiver(receiver: Receiver) -> Iterator[str]:
+    place = f"[[receiver]] {receiver.name}"
+    try:
+        socket.getaddrinfo(receiver.host, receiver.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        yield f"{place}: host {receiver.host!r} is not known here: {error.strerror}"
+    if receiver.tls:
+        from edge_app.clinic.archive import client_context
+
+        yield from _tls(f"{place}, tls", receiver.tls, client_context)
+
+
+def _tls(place: str, tls: Tls, make: object) -> Iterator[str]:
+    assert callable(make)
+    for path in tls:
+        if not os.access(path, os.R_OK):
+            yield f"{place}: {path} cannot be read by this user"
+            return
+    try:
+        make(tls)
+    except OSError as error:
+        yield f"{place}: its files cannot be used: {error.strerror or error}"
+    if stat.S_IMODE(tls.key.stat().st_mode) & 0o077:
+        yield f"{place}: {tls.key} is open to other users: chmod 600 it"
+
+
+def _watch(watch: Watch) -> Iterator[str]:
+    if not watch.folder.is_dir():
+        yield f"[watch] folder: {watch.folder} is no folder"
+        return
+    for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
+        if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
+            yield f"[watch]: this user may not move files in {path}"

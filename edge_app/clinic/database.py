@@ -1,0 +1,97 @@
+"""The spool's database: its tables, its version, and whether it is whole."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edge_app.clinic.faults import SpoolError
+
+VERSION: Final = 1
+"""Of the tables, in the database's `user_version`. Add what turns an older one into a newer."""
+
+TABLES: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    entrance TEXT NOT NULL,             -- which way it came
+    identity TEXT NOT NULL,             -- its SOP Instance UID, or its file's name
+    sha256 TEXT NOT NULL,               -- of what was sent
+    file TEXT NOT NULL,                 -- in the folder of images
+    bytes INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    differs INTEGER NOT NULL,           -- another image of this identity has other bytes
+    received REAL NOT NULL,             -- seconds since 1970, as all times here
+    urgent INTEGER NOT NULL DEFAULT 0,  -- larger ones go first
+    begun INTEGER NOT NULL DEFAULT 0,   -- how often somebody began to answer it
+    answered REAL,
+    answer TEXT,                        -- the JSON object that `classify --json` prints
+    finished REAL,                      -- when all receivers had the answer
+    UNIQUE (entrance, identity, sha256)
+);
+CREATE INDEX image_waiting ON image (urgent DESC, id) WHERE answered IS NULL;
+CREATE INDEX image_finished ON image (finished) WHERE finished IS NOT NULL;
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    receiver TEXT NOT NULL,
+    document TEXT NOT NULL,             -- in the folder of results
+    tries INTEGER NOT NULL DEFAULT 0,
+    trouble TEXT,                       -- why the last try failed
+    delivered REAL,
+    UNIQUE (image, receiver, document)
+);
+CREATE INDEX delivery_waiting ON delivery (receiver, id) WHERE delivered IS NULL;
+"""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The database at `path`, made if need be; a commit returns when it is on the medium.
+
+    Returns:
+        A connection that several threads may use, one at a time; `BEGIN` is the caller's.
+
+    Raises:
+        SpoolError: it is damaged, of a newer version, or cannot be opened or written.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise SpoolError(f"{path}: cannot be opened: {error}: check its owner and mode") from None
+    try:
+        _prepare(connection, path)
+    except BaseException as error:
+        with suppress(sqlite3.Error):
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise SpoolError(
+                f"{path}: cannot be used ({error}): it is damaged, or its disk is full or fails; "
+                "put back a copy, or move the folder away to begin anew"
+            ) from None
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.row_factory = sqlite3.Row
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:  # before anything is written to it
+        raise SpoolError(
+            f"{path}: is of version {version}, made by a newer edge-cxr; this one knows up to "
+            f"{VERSION}: install the newer one again"
+        )
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict).splitlines()[0])
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is removed names patients
+    if version == 0:
+        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

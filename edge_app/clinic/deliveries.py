@@ -1,0 +1,118 @@
+"""What of the answers is still to be brought to whom, and what was in the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_app.clinic.store import Store
+
+
+class Delivery(NamedTuple):
+    """A document for a receiver.
+
+    Attributes:
+        identity, sha256: of the image that it is about.
+        tries: how often it was tried before.
+    """
+
+    id: int
+    image: int
+    receiver: str
+    identity: str
+    sha256: str
+    path: Path
+    tries: int
+
+
+class Standing(NamedTuple):
+    """How a receiver stands.
+
+    Attributes:
+        waiting: documents that it still has to get.
+        oldest: seconds since 1970 when the oldest of them was made; None where there is none.
+        trouble: why the last try of the first of them failed; None where nothing did.
+    """
+
+    waiting: int
+    oldest: float | None
+    trouble: str | None
+
+
+class Deliveries:
+    """The deliveries of a store. One is done when its receiver has said so, and not before."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def next(self, receiver: str, without: Collection[int] = ()) -> Delivery | None:
+        """The oldest one for a receiver that is not among those to be left out."""
+        rows = self.store.rows(
+            "SELECT delivery.*, image.identity, image.sha256 "
+            "FROM delivery JOIN image ON image.id = image "
+            "WHERE receiver = ? AND delivered IS NULL ORDER BY delivery.id LIMIT ?",
+            *(receiver, len(without) + 1),
+        )
+        for row in rows:
+            if row["id"] not in without:
+                return Delivery(
+                    *(row["id"], row["image"], receiver, row["identity"], row["sha256"]),
+                    *(self.store.results / row["document"], row["tries"]),
+                )
+        return None
+
+    def delivered(self, delivery: Delivery) -> None:
+        """It has arrived. With the last one of its image, that image is finished."""
+        now = time.time()
+        with self.store.transaction() as database:
+            database.execute(
+                "UPDATE delivery SET delivered = ?, trouble = NULL, tries = tries + 1 WHERE id = ?",
+                (now, delivery.id),
+            )
+            database.execute(
+                "UPDATE image SET finished = ? WHERE id = ? AND NOT EXISTS "
+                "(SELECT 1 FROM delivery WHERE image = ? AND delivered IS NULL)",
+                (now, delivery.image, delivery.image),
+            )
+
+    def failed(self, delivery: Delivery, trouble: str) -> None:
+        """It has not; it stays to be tried again."""
+        with self.store.transaction(synced=False) as database:
+            database.execute(
+                "UPDATE delivery SET tries = tries + 1, trouble = ? WHERE id = ?",
+                (trouble, delivery.id),
+            )
+
+    def again(self, image: int, receiver: str) -> None:
+        """Deliver what was made of an image to a receiver once more, if it is still here."""
+        with self.store.transaction() as database:
+            done = database.execute(
+                "UPDATE delivery SET delivered = NULL WHERE image = ? AND receiver = ? "
+                "AND delivered IS NOT NULL",
+                (image, receiver),
+            )
+            if done.rowcount:
+                database.execute("UPDATE image SET finished = NULL WHERE id = ?", (image,))
+            self.store.changed.notify_all()
+
+    def standing(self, receiver: str) -> Standing:
+        """How many documents a receiver has still to get, and why it has not."""
+        row = self.store.rows(
+            "SELECT count(*) AS waiting, min(answered) AS oldest FROM delivery "
+            "JOIN image ON image.id = image WHERE receiver = ? AND delivered IS NULL",
+            receiver,
+        )[0]
+        troubles = self.store.rows(
+            "SELECT trouble FROM delivery WHERE receiver = ? AND delivered IS NULL "
+            "ORDER BY id LIMIT 1",
+            receiver,
+        )
+        trouble = troubles[0]["trouble"] if troubles else None
+        return Standing(int(row["waiting"]), row["oldest"], trouble)
+
+    def receivers(self) -> set[str]:
+        """All that something still has to be brought to, those no longer in the settings too."""
+        rows = self.store.rows("SELECT DISTINCT receiver FROM delivery WHERE delivered IS NULL")
+        return {row["receiver"] for row in rows}

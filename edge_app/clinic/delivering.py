@@ -1,0 +1,140 @@
+"""Results to their receivers: tried until each has said that it has them.
+
+A courier is a thread a receiver. Where the receiver cannot be reached, it pauses, ever longer up
+to a limit. A document that the receiver refuses rests by itself, so that others get through.
+Pauses are of this process: after a start everything is tried at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final, Protocol
+
+from edge_app.clinic.deliveries import Deliveries, Delivery
+from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SpoolError
+
+FIRST_PAUSE: Final = 1.0
+COURIER: Final = "courier"
+"""How the names of their threads begin."""
+
+IDLE: Final = 10.0
+"""Seconds without anything to deliver after which a connection is given back."""
+
+
+class UndeliveredError(Exception):
+    """Why a document was not delivered, in one line.
+
+    Attributes:
+        refused: the receiver answered, and does not want this one.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.refused = refused
+
+
+class Carrier(Protocol):
+    """Brings documents to one receiver."""
+
+    name: str
+
+    def deliver(self, delivery: Delivery) -> str | None:
+        """Return when the receiver has said that it has it, with what else it said.
+
+        Raises:
+            UndeliveredError: it has not, or it is not known whether it has.
+        """
+
+    def rest(self) -> None:
+        """There is nothing to deliver for now."""
+
+
+def pause_after(failures: int, longest: float) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(longest, FIRST_PAUSE * 2.0 ** min(failures - 1, 30))
+
+
+class Courier(threading.Thread):
+    """Delivers to one receiver until it is stopped.
+
+    Args:
+        carrier: the way to it.
+        longest: seconds between two tries at most.
+    """
+
+    def __init__(
+        self, deliveries: Deliveries, carrier: Carrier, events: Events, longest: float
+    ) -> None:
+        super().__init__(name=f"{COURIER} {carrier.name}", daemon=True)
+        self.deliveries, self.carrier, self.events = deliveries, carrier, events
+        self.longest = longest
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._resting: dict[int, float] = {}
+
+    def stop(self) -> None:
+        """End after the delivery in hand."""
+        self._stopping.set()
+        with self.deliveries.store.changed:
+            self.deliveries.store.changed.notify_all()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                delivery = self._next()
+                if delivery:
+                    self._bring(delivery)
+            except SpoolError as error:
+                if self._stopping.is_set():
+                    break
+                self.events.tell("delivery-stalled", receiver=self.carrier.name, why=str(error))
+                self._stopping.wait(self.longest)
+        self.carrier.rest()
+
+    def _next(self) -> Delivery | None:
+        """What to deliver now; waits a while for it."""
+        changed = self.deliveries.store.changed
+        with changed:
+            now = time.monotonic()
+            self._resting = {key: end for key, end in self._resting.items() if end > now}
+            delivery = self.deliveries.next(self.carrier.name, self._resting.keys())
+            if delivery is not None:
+                return delivery
+            soonest = min(self._resting.values(), default=now + IDLE)
+            came = changed.wait(max(0.0, min(IDLE, soonest - now)))
+        if not came:
+            self.carrier.rest()
+        return None
+
+    def _bring(self, delivery: Delivery) -> None:
+        facts = {"receiver": self.carrier.name, "image": self.events.digest(delivery.identity)}
+        try:
+            said = self._said(delivery)
+        except UndeliveredError as error:
+            self.deliveries.failed(delivery, str(error))
+            if error.refused:
+                pause = pause_after(delivery.tries + 1, self.longest)
+                self._resting[delivery.id] = time.monotonic() + pause
+            else:
+                self._failures += 1
+                pause = pause_after(self._failures, self.longest)
+            self.events.tell(
+                "undelivered", **facts, tries=delivery.tries + 1, why=str(error), pause=pause
+            )
+            if not error.refused:
+                self._stopping.wait(pause)
+            return
+        self._failures = 0
+        self.deliveries.delivered(delivery)
+        self.events.audit("delivered", **facts, number=delivery.image, note=said)
+
+    def _said(self, delivery: Delivery) -> str | None:
+        try:
+            return self.carrier.deliver(delivery)
+        except (UndeliveredError, SpoolError):
+            raise
+        except Exception as error:  # of a library, on what a peer did: it must not end the courier
+            kind = type(error).__name__
+            raise UndeliveredError(f"it fails here ({kind})", refused=True) from None

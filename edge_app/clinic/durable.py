@@ -1,0 +1,68 @@
+"""Bytes on the medium before anybody is told so."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+CANNOT_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
+"""What file systems say that have no way to sync a folder; there a file's own sync is all."""
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file that is not there yet; on return it and its name survive a power cut.
+
+    Raises:
+        OSError: it is not there, and nothing is left of it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_folder(path.parent)
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file, or put it in the place of an older one, whole or not at all; as `write_new`."""
+    partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    write_new(partial, (data,))
+    try:
+        os.replace(partial, path)
+        sync_folder(path.parent)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the folder's entries on the medium.
+
+    Raises:
+        OSError: they may not be there; not where the file system has no way to do it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,22 @@
+"""What can go wrong with the box itself, told apart by who has to act."""
+
+from __future__ import annotations
+
+from edge_app.core.errors import EXIT_USAGE, EdgeCxrError
+
+
+class SettingsError(EdgeCxrError):
+    """The settings file asks for something that cannot be."""
+
+    exit_code = EXIT_USAGE
+    kind = "settings"
+
+
+class SpoolError(EdgeCxrError):
+    """The spool cannot be used: damaged, of a newer version, in use, or its disk fails."""
+
+    kind = "spool"
+
+
+class SpoolFullError(SpoolError):
+    """There is no room for another image; those that were accepted are still answered."""

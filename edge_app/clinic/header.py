@@ -1,0 +1,178 @@
+"""Whose image it is and of which study: what a result needs to lie beside it in the archive.
+
+The elements are those of the Patient, General Study and SOP Common modules (DICOM PS3.3 C.7.1.1,
+C.7.2.1, C.12.1). The peer that sent them may be an enemy: what is not wanted is passed over, how
+much is looked at is bounded, and a value that its element cannot hold is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edge_app.images.dicom_values import line
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+IDENTIFIERS: Final = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+"""Without which there is no place for a result."""
+
+EMPTY_WHERE_ABSENT: Final = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"),
+    *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""Of type 2 in the Patient and General Study modules: always there, perhaps empty."""
+
+OPTIONAL: Final = (
+    *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
+    *("StudyDescription", "Modality", "AcquisitionDate", "ContentDate", "SeriesDate"),
+    *("AcquisitionTime", "ContentTime", "SeriesTime", "InstanceNumber", "Rows", "Columns"),
+)
+
+SEXES: Final = ("M", "F", "O")
+UID_FORM: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+PIXEL_DATA: Final = 0x7FE00010
+PREAMBLE: Final = 132
+MAX_READS: Final = 50_000
+"""Elements, items and fragments before it is given up; each costs pydicom 1 KB."""
+
+MAX_VALUE_BYTES: Final = 1 << 12
+
+
+class HeaderError(Exception):
+    """Why an object's header cannot be used, as the end of a sentence."""
+
+
+class Instance(NamedTuple):
+    """What makes an object itself, see `IDENTIFIERS`."""
+
+    sop_class: str
+    sop_instance: str
+    study: str
+    series: str
+
+
+class _Metered(BytesIO):
+    """Counts the short reads that each element costs."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += size is not None and 0 <= size <= 8
+        if self.reads > MAX_READS:
+            raise HeaderError(f"has more than {MAX_READS} elements")
+        return super().read(size)
+
+
+def read_header(data: bytes, syntax: str | None = None) -> Dataset:
+    """The elements named above, as far as they are there and hold what they can.
+
+    Args:
+        data: a DICOM file; or with `syntax` a data set alone, in this transfer syntax.
+
+    Returns:
+        A pydicom data set with all of `IDENTIFIERS` and `EMPTY_WHERE_ABSENT`.
+
+    Raises:
+        HeaderError: it cannot be parsed, or has no identifiers.
+    """
+    try:
+        return _sound(_parse(data, syntax))
+    except HeaderError:
+        raise
+    # pydicom raises almost anything on a broken file.
+    except Exception as error:
+        raise HeaderError(f"is damaged: {line(error)}") from None
+
+
+def instance_of(header: Dataset) -> Instance:
+    """The identifiers of a header."""
+    return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
+
+
+def bare(header: Dataset) -> Dataset:
+    """The same with its identifiers alone."""
+    from pydicom import Dataset
+
+    made = Dataset()
+    for keyword in EMPTY_WHERE_ABSENT:
+        setattr(made, keyword, "")
+    for keyword in IDENTIFIERS:
+        setattr(made, keyword, str(header[keyword].value))
+    return made
+
+
+def _parse(data: bytes, syntax: str | None) -> Dataset:
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.filereader import read_dataset
+    from pydicom.uid import UID
+
+    wanted = [tag_for_keyword(each) for each in (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL)]
+
+    def stop_when(tag: int, _vr: str | None, length: int) -> bool:
+        if tag in wanted and length > MAX_VALUE_BYTES:
+            raise HeaderError(f"is damaged: element {tag} has {length} bytes")
+        return tag >= PIXEL_DATA
+
+    file = _Metered(data)
+    if syntax is None:
+        if data[PREAMBLE - 4 : PREAMBLE] != b"DICM":
+            raise HeaderError("is no DICOM file")
+        file.seek(PREAMBLE)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _n: tag >> 16 != 2)
+        syntax = str(meta.get("TransferSyntaxUID", ""))
+    uid = UID(syntax)
+    if not uid.is_transfer_syntax or uid.is_deflated:
+        raise HeaderError(f"is in the transfer syntax {line(uid)}, which is not read")
+    return read_dataset(
+        file, uid.is_implicit_VR, uid.is_little_endian, stop_when=stop_when, specific_tags=wanted
+    )
+
+
+def _sound(dataset: Dataset) -> Dataset:
+    from pydicom import Dataset
+
+    sound = Dataset()
+    for keyword in (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL):
+        value = _value(dataset, keyword)
+        if keyword in IDENTIFIERS and not UID_FORM.fullmatch(str(value or "")):
+            raise HeaderError(f"has no {keyword}" if not value else f"has a wrong {keyword}")
+        if value is not None or keyword in EMPTY_WHERE_ABSENT:
+            setattr(sound, keyword, value if value is not None else "")
+    return sound
+
+
+def _value(dataset: Dataset, keyword: str) -> object:
+    """An element's value, None where it is absent, empty, or not what such an element holds."""
+    from pydicom.datadict import dictionary_VR
+
+    element = dataset.get(keyword)
+    if element is None or str(element) == "":
+        return None
+    if keyword == "SpecificCharacterSet":
+        return element
+    if keyword in ("Rows", "Columns"):
+        return element if isinstance(element, int) and 0 < element < 1 << 16 else None
+    text = " ".join(str(element).replace("\\", " ").split())
+    text = "".join(c for c in text if c.isprintable())
+    if keyword == "PatientSex":
+        return text if text in SEXES else None
+    kind = dictionary_VR(keyword)
+    if kind == "IS":
+        return text if re.fullmatch(r"[-+]?\d{1,9}", text) else None
+    if kind in ("DA", "TM"):
+        return text if _is_moment(text, kind) else None
+    return text or None
+
+
+def _is_moment(text: str, kind: str) -> bool:
+    from pydicom.valuerep import DA, TM
+
+    if not re.fullmatch(r"\d{8}" if kind == "DA" else r"\d{2,6}(\.\d{1,6})?", text):
+        return False
+    try:
+        return bool(DA(text) if kind == "DA" else TM(text))
+    except ValueError:
+        return False

@@ -1,0 +1,204 @@
+"""The DICOM node: C-ECHO, and C-STORE of radiographs into the spool.
+
+What it does is in the conformance statement, ``docs/conformance.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.header import HeaderError, instance_of, read_header
+from edge_app.clinic.settings import Node, Tls
+from edge_app.clinic.spool import Offered, Spool
+from edge_app.core.resources import memory
+from edge_app.images.dicom_pixels import READ, RLE
+from edge_app.images.dicom_values import line
+
+if TYPE_CHECKING:
+    from pynetdicom.events import Event
+
+ENTRANCE: Final = "node"
+
+RADIOGRAPHS: Final = (
+    "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
+    "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray Image Storage - For Presentation
+    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture Image Storage
+)
+VERIFICATION: Final = "1.2.840.10008.1.1"
+SYNTAXES: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", RLE, *READ)
+"""Explicit and implicit VR little endian, and what there is a decoder for."""
+
+SUCCESS: Final = 0x0000
+OUT_OF_RESOURCES: Final = 0xA700
+DOES_NOT_MATCH: Final = 0xA900
+CANNOT_UNDERSTAND: Final = 0xC000
+PROCESSING_FAILURE: Final = 0x0110
+
+REJECTED_CALLING: Final = (0x01, 0x01, 0x03)
+"""Permanent, by the service user, calling AE title not recognised (PS3.8 table 9-21)."""
+
+STORING_SECONDS: Final = 10
+"""For which messages under way are waited for at the end."""
+
+PREAMBLE: Final = b"\0" * 128 + b"DICM"
+
+
+class DicomNode:
+    """Listens for associations until it is stopped.
+
+    Args:
+        node: how and for whom.
+        spool: what is accepted goes there.
+        events: what happens is told there.
+
+    Raises:
+        OSError: its port is taken, or its TLS files cannot be used.
+    """
+
+    def __init__(self, node: Node, spool: Spool, events: Events) -> None:
+        from pynetdicom import AE, _config, evt
+
+        from edge_app.clinic.bounded import BoundedServer, Bounds
+
+        _config.LOG_HANDLER_LEVEL = "none"  # its own log would name patients
+        self.node, self.spool, self.events = node, spool, events
+        entity = AE(ae_title=node.ae_title)
+        entity.maximum_associations = node.associations
+        entity.maximum_pdu_size = node.pdu
+        entity.require_called_aet = True
+        entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = node.silence
+        entity.add_supported_context(VERIFICATION)
+        for sop_class in RADIOGRAPHS:
+            entity.add_supported_context(sop_class, list(SYNTAXES))
+        together = max(2 * node.max_bytes, memory() // 4)
+        self._server = entity.make_server(
+            (node.host, node.port),
+            evt_handlers=[
+                (evt.EVT_REQUESTED, self._requested),
+                (evt.EVT_C_STORE, self._stored),
+                (evt.EVT_REJECTED, self._rejected),
+            ],
+            server_class=BoundedServer,
+            tls=server_context(node.tls) if node.tls else None,
+            bounds=Bounds(node.max_bytes, together, node.pdu, node.silence),
+        )
+        entity._servers.append(self._server)  # which is what its `shutdown` ends
+        self._entity = entity
+        self._thread = threading.Thread(target=self._server.serve_forever, name="node", daemon=True)
+
+    def start(self) -> None:
+        """Let associations in."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all associations; a message that is being stored is stored and answered first."""
+        self._server.lobby.stop()
+        self._server.shutdown()
+        end = time.monotonic() + STORING_SECONDS
+        for association in self._server.active_associations:
+            while association.dimse.held and time.monotonic() < end:
+                time.sleep(0.01)
+            association.abort()
+
+    def _requested(self, event: Event) -> None:
+        """Reject who is not on the list, before anything else of the request counts."""
+        requestor = event.assoc.requestor
+        title = str(requestor.primitive.calling_ae_title).strip()
+        if self._is_allowed(title, str(requestor.address)):
+            return
+        event.assoc.acse.send_reject(*REJECTED_CALLING)
+        self._tell_rejected(event, "not on the list of peers")
+
+    def _is_allowed(self, title: str, host: str) -> bool:
+        address = _address(host)
+        if not self.node.peers:
+            return address.is_loopback
+        return any(
+            peer.ae_title == title and any(address in network for network in peer.hosts)
+            for peer in self.node.peers
+        )
+
+    def _rejected(self, event: Event) -> None:
+        self._tell_rejected(event, "wrong called AE title, or too many associations")
+
+    def _tell_rejected(self, event: Event, why: str) -> None:
+        requestor = event.assoc.requestor
+        title = line(requestor.primitive.calling_ae_title, 16).strip()
+        self.events.audit("rejected", peer=title, host=str(requestor.address), why=why)
+
+    def _stored(self, event: Event) -> int:
+        """C-STORE: the status says whether the image is on the medium."""
+        try:
+            return self._store(event)
+        finally:
+            event.assoc.dimse.handled()
+
+    def _store(self, event: Event) -> int:
+        request = event.request
+        peer = line(event.assoc.requestor.ae_title, 16).strip()
+        host = str(event.assoc.requestor.address)
+        if getattr(request, "cut", False):
+            return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
+        data = request.DataSet.getvalue()
+        try:
+            instance = instance_of(read_header(data, str(event.context.transfer_syntax)))
+        except HeaderError as error:
+            return self._refuse(peer, host, CANNOT_UNDERSTAND, str(error))
+        named = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
+        if named != instance[:2]:
+            return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
+        digest = hashlib.sha256(data).hexdigest()
+        pieces = (PREAMBLE, _file_meta(event), data)
+        offered = Offered(ENTRANCE, instance.sop_instance, digest, pieces, f"{peer}@{host}")
+        try:
+            receipt = self.spool.accept(offered)
+        except SpoolFullError as error:
+            return self._refuse(peer, host, OUT_OF_RESOURCES, str(error))
+        except SpoolError as error:
+            return self._refuse(peer, host, PROCESSING_FAILURE, str(error))
+        self.events.audit(
+            "received",
+            image=self.events.digest(instance.sop_instance),
+            number=receipt.id,
+            verdict=receipt.verdict,
+            peer=peer,
+            host=host,
+            bytes=len(data),
+        )
+        return SUCCESS
+
+    def _refuse(self, peer: str, host: str, status: int, why: str) -> int:
+        self.events.audit("refused", peer=peer, host=host, status=f"{status:04X}h", why=why)
+        return status
+
+
+def _file_meta(event: Event) -> bytes:
+    from pynetdicom.dsutils import encode_file_meta
+
+    return bytes(encode_file_meta(event.file_meta))
+
+
+def _address(host: str) -> Any:
+    """An address; an IPv4 one that came over IPv6 as itself."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def server_context(tls: Tls) -> ssl.SSLContext:
+    """Shows a certificate, and lets nobody in without one that the authority has signed.
+
+    Raises:
+        OSError: a file cannot be read, or holds nothing of the kind.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context

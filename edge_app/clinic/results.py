@@ -1,0 +1,94 @@
+"""An answer → the documents that its receivers get: which ones depends on how the image came."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_app.clinic.forms import FormBook
+from edge_app.clinic.header import bare, read_header
+from edge_app.clinic.settings import WATCH, Settings
+from edge_app.clinic.spool import Document, Image
+from edge_app.clinic.statements import JUDGED, stated
+from edge_app.clinic.store import Store
+from edge_app.clinic.structured_report import Author, report
+from edge_app.core.errors import EdgeCxrError
+from edge_app.core.files import read_bounded
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier, Findings
+    from edge_app.images.radiograph import Radiograph
+    from edge_app.model.labels import Labels
+
+FORMS: Final = "forms"
+"""The folder of what all reports of a kind have in common, in the spool's."""
+
+DIFFERS: Final = (
+    "The image has the SOP Instance UID of another one with other content: this report is of one "
+    "of the two, and the archive can hold only one of them"
+)
+
+BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
+
+
+class Results:
+    """Makes the documents of an answer.
+
+    Args:
+        settings: who gets what.
+        store: whose salt and forms are used.
+        labels: of the model that answers.
+    """
+
+    def __init__(self, settings: Settings, store: Store, labels: Labels) -> None:
+        title = settings.node.ae_title if settings.node else "EDGECXR"
+        self.author, self.labels = Author(store.salt, title), labels
+        self.book = FormBook(store.folder / FORMS)
+        self.max_bytes = settings.node.max_bytes if settings.node else settings.limits.max_bytes
+        wanted = settings.node.receivers if settings.node else ()
+        chosen = [each for each in settings.receivers if each.name in wanted]
+        self.reports = tuple(each.name for each in chosen)
+        self.heatmaps = tuple(each.name for each in chosen if each.heatmap)
+
+    def documents(self, image: Image, answer: Mapping[str, Any]) -> list[Document]:
+        """What is made of an answer, or of a refusal.
+
+        Args:
+            image: that was answered.
+            answer: as the pipeline gives it.
+        """
+        if image.entrance == WATCH:
+            text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+            return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
+        if not self.reports:
+            return []
+        header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
+        said = stated(answer, self.labels)
+        remark = DIFFERS if image.differs else None
+        try:
+            content = report(header, said, self.author, self.book, remark)
+        except EdgeCxrError:
+            raise
+        except Exception:  # a value that pydicom cannot write, say
+            content = report(bare(header), said, self.author, self.book, BARE)
+        return [Document(f"{image.id}-sr.dcm", content, self.reports)]
+
+    def heatmap(
+        self,
+        image: Image,
+        answer: Mapping[str, Any],
+        seen: Radiograph,
+        classifier: Classifier,
+        findings: Findings,
+    ) -> list[Document]:
+        """The heatmap as a Secondary Capture, for who wants it; none where there is no map."""
+        if not self.heatmaps or image.entrance == WATCH or findings.map is None:
+            return []
+        if stated(answer, self.labels).verdict != JUDGED:
+            return []
+        from edge_app.clinic.secondary_capture import capture
+
+        header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
+        content = capture(header, seen, findings, classifier, self.author)
+        return [Document(f"{image.id}-heatmap.dcm", content, self.heatmaps)]

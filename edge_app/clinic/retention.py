@@ -1,0 +1,79 @@
+"""What of the spool goes away, and when: files and rows together, unfinished ones never alone."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from edge_app.clinic.store import Store
+
+AT_ONCE: Final = 500
+"""Images removed in one step: others get their turn between two."""
+
+
+def sweep(store: Store) -> int:
+    """Remove files that no row names: left by a kill between a file and its row.
+
+    Returns:
+        How many there were.
+    """
+    removed = 0
+    for folder, question in (
+        (store.images, "SELECT file FROM image"),
+        (store.results, "SELECT document FROM delivery"),
+    ):
+        known = {row[0] for row in store.rows(question)}
+        for path in folder.iterdir():
+            if path.name not in known:
+                with suppress(OSError):
+                    path.unlink()
+                    removed += 1
+    return removed
+
+
+def remove_finished(store: Store, before: float) -> int:
+    """Remove images that were answered and delivered before a time, and all that was made of them.
+
+    Args:
+        before: in seconds since 1970.
+
+    Returns:
+        How many there were.
+    """
+    return _remove(store, "finished < ?", before)
+
+
+def purge(store: Store, *, unfinished: bool = False) -> int:
+    """Remove all that is finished; with `unfinished` all that there is.
+
+    Returns:
+        How many images there were.
+    """
+    removed = _remove(store, "finished IS NOT NULL OR ?", unfinished)
+    # What the log of the database still holds of them goes too.
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.rows("VACUUM")
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return removed
+
+
+def _remove(store: Store, which: str, value: object) -> int:
+    removed = 0
+    while True:
+        images = store.rows(
+            f"SELECT id, file FROM image WHERE {which} ORDER BY id LIMIT {AT_ONCE}", value
+        )
+        if not images:
+            return removed
+        marks = ", ".join("?" * len(images))
+        numbers = [row["id"] for row in images]
+        documents = store.rows(f"SELECT document FROM delivery WHERE image IN ({marks})", *numbers)
+        # The rows first: a kill in between leaves files that `sweep` finds, and no row without.
+        with store.transaction() as database:
+            database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
+        for path in (
+            *(store.images / row["file"] for row in images),
+            *(store.results / row["document"] for row in documents),
+        ):
+            path.unlink(missing_ok=True)
+        removed += len(images)

@@ -1,0 +1,352 @@
+"""The settings file of the box: TOML, checked key by key before anything starts.
+
+Only what is switched on in it runs: a table ``[node]`` is the DICOM node, ``[watch]`` the watch
+folder, each ``[[receiver]]`` an archive that gets results. ``docs/serve.md`` describes the keys.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+from edge_app.backends.options import AUTO
+from edge_app.clinic.faults import SettingsError
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.images.radiograph import Limits
+from edge_app.model.shipped import DEFAULT_MODEL
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MAX_BYTES: Final = 1 << 20
+AE_TITLE: Final = re.compile(r"(?=.*\S)[\x20-\x5b\x5d-\x7e]{1,16}")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+LOOPBACK: Final = "127.0.0.1"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Kind = TypeVar("Kind", int, float, str, bool)
+
+
+class Tls(NamedTuple):
+    """Files in PEM: what proves who this is, and whose signature a peer has to show."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+class Peer(NamedTuple):
+    """Who may send: an AE title, from these addresses."""
+
+    ae_title: str
+    hosts: tuple[Network, ...]
+
+
+class Node(NamedTuple):
+    """The DICOM node.
+
+    Attributes:
+        peers: who may send; whoever is on this machine where there are none.
+        associations: at once.
+        silence: seconds without a word after which an association is ended.
+        max_bytes: of an image.
+        pdu: bytes that are offered to be received in one piece.
+        receivers: who gets the results.
+    """
+
+    ae_title: str
+    host: str
+    port: int
+    peers: tuple[Peer, ...]
+    tls: Tls | None
+    associations: int
+    silence: float
+    max_bytes: int
+    pdu: int
+    receivers: tuple[str, ...]
+
+
+class Receiver(NamedTuple):
+    """An archive that gets results.
+
+    Attributes:
+        ae_title, host, port: its own.
+        calling: what this node calls itself there.
+        heatmap: whether it gets heatmaps, too.
+        pause: seconds at most between two tries.
+    """
+
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    calling: str
+    tls: Tls | None
+    heatmap: bool
+    pause: float
+
+
+class Watch(NamedTuple):
+    """The watch folder.
+
+    Attributes:
+        outbox: where answers, and answered images, go; ``answered`` in the folder if None.
+        settle: seconds for which a file must not change before it is taken.
+    """
+
+    folder: Path
+    outbox: Path | None
+    settle: float
+
+
+class Settings(NamedTuple):
+    """All of it.
+
+    Attributes:
+        least_free: bytes of the spool's disk below which new images are refused.
+        keep: seconds for which finished images are kept.
+    """
+
+    file: Path
+    spool: Path
+    model: str
+    operating_point: str | None
+    backend: str
+    workers: int
+    least_free: int
+    keep: float
+    audit: bool
+    limits: Limits
+    node: Node | None
+    receivers: tuple[Receiver, ...]
+    watch: Watch | None
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a file.
+
+    Raises:
+        SettingsError: the first thing that is wrong with it, with the key at fault.
+    """
+    try:
+        data = read_bounded(path, MAX_BYTES)
+    except UnreadableError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    try:
+        content = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f"{path}: is no TOML: {error}") from None
+    table = _Table(path, "", content)
+    settings = _settings(path, table)
+    table.done()
+    return settings
+
+
+class _Table:
+    """A table of the file; what nobody asked for is an error, for it may be a slip of the pen."""
+
+    def __init__(self, file: Path, name: str, content: Mapping[str, Any]) -> None:
+        self.file, self.name, self.content = file, name, content
+        self._asked: set[str] = set()
+
+    def wrong(self, key: str, what: str) -> SettingsError:
+        place = f"[{self.name}] {key}" if self.name else key
+        return SettingsError(f"{self.file}: {place} {what}")
+
+    def get(self, key: str, kind: type[Kind], default: Kind | None = None) -> Kind:
+        """A value of this kind; without a default it has to be there."""
+        value = self.maybe(key, kind)
+        if value is not None:
+            return value
+        if default is None:
+            raise self.wrong(key, "is missing")
+        return default
+
+    def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
+        self._asked.add(key)
+        value = self.content.get(key)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if value is None or type(value) is kind:
+            return value
+        words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+        raise self.wrong(key, f"must be {words[kind]}")
+
+    def number(self, key: str, default: float, least: float, most: float) -> float:
+        value = self.get(key, float, default)
+        if not least <= value <= most:
+            raise self.wrong(key, f"is {value:g}: give {least:g} to {most:g}")
+        return value
+
+    def whole(self, key: str, default: int | None, least: int, most: int) -> int:
+        value = self.get(key, int, default)
+        if not least <= value <= most:
+            raise self.wrong(key, f"is {value}: give {least} to {most}")
+        return value
+
+    def matching(self, key: str, form: re.Pattern[str], what: str, default: str | None) -> str:
+        value = self.get(key, str, default)
+        if not form.fullmatch(value):
+            raise self.wrong(key, f"is {value!r}: {what}")
+        return value
+
+    def ae_title(self, key: str, default: str | None = None) -> str:
+        what = "an AE title has 1 to 16 characters of ASCII, without \\"
+        return self.matching(key, AE_TITLE, what, default).strip()
+
+    def path(self, key: str, default: Path | None = None) -> Path:
+        """A path; below the settings file's folder where it does not begin with /."""
+        value = self.get(key, str, None if default is None else str(default))
+        return self.file.parent.absolute() / value
+
+    def texts(self, key: str) -> list[str] | None:
+        self._asked.add(key)
+        value = self.content.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise self.wrong(key, "must be a list of texts")
+        return value
+
+    def table(self, key: str) -> _Table | None:
+        self._asked.add(key)
+        value = self.content.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.wrong(key, "must be a table")
+        return _Table(self.file, f"{self.name}.{key}".strip("."), value)
+
+    def tables(self, key: str) -> Sequence[_Table]:
+        self._asked.add(key)
+        value = self.content.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self.wrong(key, "must be tables")
+        return [_Table(self.file, f"{self.name}.{key}".strip("."), each) for each in value]
+
+    def done(self) -> None:
+        """Complain of what nobody asked for."""
+        unknown = sorted(self.content.keys() - self._asked)
+        if unknown:
+            known = ", ".join(sorted(self._asked))
+            raise self.wrong(unknown[0], f"is not known; there are: {known}")
+
+
+def _settings(path: Path, table: _Table) -> Settings:
+    receivers = tuple(map(_receiver, table.tables("receiver")))
+    names = [each.name for each in receivers]
+    if len({*names, WATCH}) <= len(names):
+        raise table.wrong("receiver", f"names must differ, and not be {WATCH!r}")
+    node, watch = table.table("node"), table.table("watch")
+    made = Settings(
+        file=path,
+        spool=table.path("spool"),
+        model=table.get("model", str, DEFAULT_MODEL),
+        operating_point=table.maybe("operating_point", str),
+        backend=table.get("backend", str, AUTO),
+        workers=table.whole("workers", 1, 1, 64),
+        least_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
+        keep=table.number("keep_hours", 24, 0, 24 * 3660) * 3600,
+        audit=table.get("audit", bool, True),
+        limits=Limits(max_pixels=table.whole("max_pixels", Limits().max_pixels, 1, 1 << 32)),
+        node=_node(node, names) if node else None,
+        receivers=receivers,
+        watch=_watch(watch) if watch else None,
+    )
+    if made.node is None and made.watch is None:
+        raise table.wrong("node", "and [watch] are missing: there would be nothing to do")
+    return made
+
+
+WATCH: Final = "watch"
+"""The name of the watch folder among the receivers."""
+
+
+def _node(table: _Table, receivers: Sequence[str]) -> Node:
+    host = table.get("host", str, LOOPBACK)
+    peers = tuple(map(_peer, table.tables("peer")))
+    if not _is_loopback(table, host) and not peers:
+        raise table.wrong(
+            "peer", f"is missing: with host = {host!r} say who may send, in [[node.peer]]"
+        )
+    wanted = table.texts("results")
+    for name in wanted or ():
+        if name not in receivers:
+            raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
+    node = Node(
+        ae_title=table.ae_title("ae_title", "EDGECXR"),
+        host=host,
+        port=table.whole("port", 11112, 1, 65535),
+        peers=peers,
+        tls=_tls(table),
+        associations=table.whole("associations", 10, 1, 1000),
+        silence=table.number("silence_seconds", 60, 1, 3600),
+        max_bytes=table.whole("max_mb", 128, 1, 2048) << 20,
+        pdu=table.whole("pdu_bytes", 131072, 4096, 1 << 20),
+        receivers=tuple(receivers if wanted is None else wanted),
+    )
+    table.done()
+    return node
+
+
+def _is_loopback(table: _Table, host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        raise table.wrong("host", f"is {host!r}: give an address of this machine") from None
+
+
+def _peer(table: _Table) -> Peer:
+    hosts = table.texts("hosts")
+    if not hosts:
+        raise table.wrong("hosts", "is missing: give a list of addresses or networks")
+    try:
+        networks = tuple(ipaddress.ip_network(host, strict=False) for host in hosts)
+    except ValueError as error:
+        raise table.wrong("hosts", f"must be addresses or networks: {error}") from None
+    peer = Peer(table.ae_title("ae_title"), networks)
+    table.done()
+    return peer
+
+
+def _receiver(table: _Table) -> Receiver:
+    receiver = Receiver(
+        name=table.matching("name", NAME, "give letters, digits, - and _, at most 32", None),
+        ae_title=table.ae_title("ae_title"),
+        host=table.get("host", str),
+        port=table.whole("port", None, 1, 65535),
+        calling=table.ae_title("calling", "EDGECXR"),
+        tls=_tls(table),
+        heatmap=table.get("heatmap", bool, False),
+        pause=table.number("pause_seconds", 600, 1, 86400),
+    )
+    table.done()
+    return receiver
+
+
+def _tls(table: _Table) -> Tls | None:
+    inner = table.table("tls")
+    if inner is None:
+        return None
+    tls = Tls(*(inner.path(key) for key in ("certificate", "key", "authority")))
+    inner.done()
+    return tls
+
+
+def _watch(table: _Table) -> Watch:
+    has_outbox = table.maybe("outbox", str) is not None
+    watch = Watch(
+        folder=table.path("folder"),
+        outbox=table.path("outbox") if has_outbox else None,
+        settle=table.number("settle_seconds", 2, 0, 3600),
+    )
+    if watch.outbox == watch.folder:
+        raise table.wrong("outbox", "is the watched folder: give another one")
+    table.done()
+    return watch

@@ -1,0 +1,268 @@
+"""Images in, each answered exactly once, whatever is killed at whatever moment.
+
+An image is accepted when its bytes, their name in the folder and its row in the database are on
+the medium. Its answer, and what has to be delivered of it, come into the database in one step:
+before it the image waits, after it nobody takes it again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from edge_app.clinic import durable
+from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.store import Store
+
+NEW: Final = "new"
+KNOWN: Final = "known"
+DIFFERS: Final = "differs"
+
+
+class Offered(NamedTuple):
+    """An image that somebody wants answered.
+
+    Attributes:
+        entrance: which way it came: ``node``, ``watch``.
+        identity: what makes it this image there: its SOP Instance UID, its file's name.
+        sha256: of what was sent, in hexadecimal digits.
+        pieces: its file, one after the other.
+        sender: who gave it, for the audit log.
+    """
+
+    entrance: str
+    identity: str
+    sha256: str
+    pieces: Sequence[bytes | memoryview]
+    sender: str = ""
+
+
+class Receipt(NamedTuple):
+    """What became of an offered image; it is on the medium.
+
+    Attributes:
+        id: its number in this spool.
+        verdict: ``new``; ``known`` where these very bytes were accepted before, then nothing is
+            done twice; ``differs`` where it is new, and its identity is that of other bytes.
+    """
+
+    id: int
+    verdict: str
+
+
+class Image(NamedTuple):
+    """An accepted image, taken to be answered.
+
+    Attributes:
+        begun: how often somebody began to answer it, this time not among them, and did not end.
+        differs: another image of the same identity has other bytes.
+    """
+
+    id: int
+    entrance: str
+    identity: str
+    path: Path
+    sha256: str
+    begun: int
+    differs: bool
+
+
+class Document(NamedTuple):
+    """What is made of an answer for receivers: a file's name in the folder of results."""
+
+    name: str
+    content: bytes
+    receivers: tuple[str, ...]
+
+
+class Spool:
+    """Accepts images, hands them out to be answered, and keeps the answers.
+
+    Args:
+        store: where.
+        least_free: bytes of the disk below which no image is accepted.
+    """
+
+    def __init__(self, store: Store, least_free: int = 0) -> None:
+        self.store, self.least_free = store, least_free
+        self._in_hand: set[int] = set()
+
+    def accept(self, offered: Offered) -> Receipt:
+        """Have an image on the medium, or say that it is there already.
+
+        Raises:
+            SpoolFullError: there is no room for it now.
+            SpoolError: the disk or the database fails; it is not accepted.
+        """
+        known = self._known(offered)
+        if known:
+            return known
+        size = sum(map(len, offered.pieces))
+        self._require_room(size)
+        path = self.store.images / secrets.token_hex(16)
+        try:
+            durable.write_new(path, offered.pieces)
+        except OSError as error:
+            if error.errno in durable.FULL:
+                raise self._full() from None
+            raise SpoolError(f"{self.store.images}: cannot be written: {error.strerror}") from None
+        try:
+            return self._enter(offered, path, size)
+        except sqlite3.IntegrityError:  # the same image, just accepted from somebody else
+            path.unlink(missing_ok=True)
+            known = self._known(offered)
+            if not known:
+                raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
+            return known
+        except SpoolError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _known(self, offered: Offered) -> Receipt | None:
+        rows = self.store.rows(
+            "SELECT id FROM image WHERE entrance = ? AND identity = ? AND sha256 = ?",
+            *(offered.entrance, offered.identity, offered.sha256),
+        )
+        return Receipt(rows[0]["id"], KNOWN) if rows else None
+
+    def _require_room(self, size: int) -> None:
+        if self.store.free() - size < self.least_free:
+            raise self._full()
+
+    def _full(self) -> SpoolFullError:
+        return SpoolFullError(
+            f"{self.store.folder}: {self.store.free() >> 20} MiB of its disk are free, less than "
+            f"the {self.least_free >> 20} MiB to be left: make room, or set least_free_mb"
+        )
+
+    def _enter(self, offered: Offered, path: Path, size: int) -> Receipt:
+        with self.store.transaction() as database:
+            others = database.execute(
+                "SELECT count(*) FROM image WHERE entrance = ? AND identity = ?",
+                (offered.entrance, offered.identity),
+            ).fetchone()[0]
+            entered = database.execute(
+                "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
+                "received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(offered.entrance, offered.identity, offered.sha256, path.name, size),
+                    *(offered.sender, bool(others), time.time()),
+                ),
+            )
+        with self.store.changed:
+            self.store.changed.notify_all()
+        return Receipt(int(entered.lastrowid or 0), DIFFERS if others else NEW)
+
+    def take(self, wait: float = 0) -> Image | None:
+        """The next image to be answered: the most urgent, then the oldest one.
+
+        Nobody else gets it until it is answered, given back, or this process has ended.
+
+        Args:
+            wait: seconds to wait for one at most.
+
+        Raises:
+            SpoolError: the database fails.
+        """
+        with self.store.changed:
+            row = self._next()
+            if row is None and wait > 0:
+                self.store.changed.wait(wait)
+                row = self._next()
+            if row is None:
+                return None
+            with self.store.transaction(synced=False) as database:
+                database.execute("UPDATE image SET begun = begun + 1 WHERE id = ?", (row["id"],))
+            self._in_hand.add(row["id"])
+        return Image(
+            *(row["id"], row["entrance"], row["identity"], self.store.images / row["file"]),
+            *(row["sha256"], row["begun"], bool(row["differs"])),
+        )
+
+    def _next(self) -> sqlite3.Row | None:
+        rows = self.store.rows(
+            "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
+            len(self._in_hand) + 1,
+        )
+        return next((row for row in rows if row["id"] not in self._in_hand), None)
+
+    def postpone(self, image: Image) -> None:
+        """Have others answered before it; that it was begun is not forgotten."""
+        with self.store.changed:
+            self._in_hand.discard(image.id)
+            with self.store.transaction(synced=False) as database:
+                database.execute("UPDATE image SET urgent = urgent - 1 WHERE id = ?", (image.id,))
+
+    def give_back(self, image: Image) -> None:
+        """Have it answered by somebody else, or later: what failed was no fault of its own."""
+        with self.store.changed:
+            self._in_hand.discard(image.id)
+            with self.store.transaction(synced=False) as database:
+                database.execute("UPDATE image SET begun = 0 WHERE id = ?", (image.id,))
+            self.store.changed.notify_all()
+
+    def answer(self, image: Image, answer: str, documents: Sequence[Document] = ()) -> None:
+        """Keep an image's answer, once, and have its documents delivered.
+
+        Args:
+            answer: JSON, without what names the patient.
+            documents: each is delivered to each of its receivers.
+
+        Raises:
+            SpoolError: it is not kept, and the image waits to be answered as before.
+        """
+        try:
+            for document in documents:
+                self._write(document)
+            now = time.time()
+            wanted = [
+                (image.id, receiver, document.name)
+                for document in documents
+                for receiver in document.receivers
+            ]
+            with self.store.transaction() as database:
+                kept = database.execute(
+                    "UPDATE image SET answer = ?, answered = ?, finished = ? "
+                    "WHERE id = ? AND answered IS NULL",
+                    (answer, now, None if wanted else now, image.id),
+                )
+                if kept.rowcount:
+                    database.executemany(
+                        "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
+                    )
+        finally:
+            with self.store.changed:
+                self._in_hand.discard(image.id)
+                self.store.changed.notify_all()
+
+    def _write(self, document: Document) -> None:
+        path = self.store.results / document.name
+        try:
+            durable.replace(path, document.content)
+        except OSError as error:
+            if error.errno in durable.FULL:
+                raise SpoolFullError(f"{path.parent}: its disk is full: make room") from None
+            raise SpoolError(f"{path.parent}: cannot be written: {error.strerror}") from None
+
+    def hasten(self, number: int) -> bool:
+        """Have an image answered before all others; whether it still waits."""
+        with self.store.transaction() as database:
+            done = database.execute(
+                "UPDATE image SET urgent = (SELECT max(urgent) FROM image) + 1 "
+                "WHERE id = ? AND answered IS NULL",
+                (number,),
+            )
+        return bool(done.rowcount)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many images wait, were answered, and were answered and delivered."""
+        row = self.store.rows(
+            "SELECT (SELECT count(*) FROM image WHERE answered IS NULL) AS waiting, "
+            "(SELECT count(*) FROM image WHERE answered IS NOT NULL) AS answered, "
+            "(SELECT count(*) FROM image WHERE finished IS NOT NULL) AS finished"
+        )[0]
+        return {key: int(row[key]) for key in row.keys()}  # noqa: SIM118

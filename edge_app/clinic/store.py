@@ -1,0 +1,137 @@
+"""The folder that the spool is: its database, its files, and that one process alone has it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app.clinic.database import open_database
+from edge_app.clinic.durable import sync_folder
+from edge_app.clinic.faults import SpoolError, SpoolFullError
+
+DATABASE: Final = "spool.sqlite"
+SALT_BYTES: Final = 32
+
+
+class Store:
+    """A spool's folder, open. Threads share it; other processes are kept out.
+
+    Args:
+        folder: made if need be.
+        alone: keep other processes out; without it, this is one beside the box that has the spool.
+
+    Attributes:
+        images, results: folders of what was accepted, and of what is to be delivered.
+        changed: notified whenever there may be something new to do; its lock guards the database.
+        salt: bytes that no other spool has; for digests and identifiers.
+
+    Raises:
+        SpoolError: see the message.
+    """
+
+    def __init__(self, folder: Path, *, alone: bool = True) -> None:
+        self.folder, self.alone = folder, alone
+        self.images, self.results = folder / "images", folder / "results"
+        try:
+            for each in (folder, self.images, self.results):
+                each.mkdir(mode=0o700, parents=True, exist_ok=True)
+                sync_folder(each.parent)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SpoolError(
+                f"{folder}: cannot hold the spool: {error.strerror}: give another folder, or "
+                "this user the right to write there"
+            ) from None
+        try:
+            self._take_lock()
+            self._connection = open_database(folder / DATABASE)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self.changed = threading.Condition(threading.RLock())
+        self.salt = self._kept_salt()
+
+    def _take_lock(self) -> None:
+        if not self.alone:
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SpoolError(
+                f"{self.folder}: is in use by another edge-cxr serve: stop that one first"
+            ) from None
+
+    def _kept_salt(self) -> bytes:
+        with self.transaction() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO fact VALUES ('salt', ?)", (secrets.token_bytes(SALT_BYTES),)
+            )
+            row = database.execute("SELECT value FROM fact WHERE name = 'salt'").fetchone()
+            return bytes(row["value"])
+
+    def close(self) -> None:
+        """Let go of it; what is under way in other threads fails."""
+        with self.changed:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            os.close(self._lock)
+
+    @contextmanager
+    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; on the medium when it ends, unless not `synced`.
+
+        Raises:
+            SpoolFullError: the disk is full.
+            SpoolError: the database or its disk fails.
+        """
+        with self.changed, self._explained():
+            if not synced:  # a kill cannot undo it, a power cut may
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                if not synced:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("PRAGMA synchronous = FULL")
+
+    def rows(self, question: str, *values: object) -> list[sqlite3.Row]:
+        """What the database answers to a SELECT.
+
+        Raises:
+            SpoolError: the database or its disk fails.
+        """
+        with self.changed, self._explained():
+            return self._connection.execute(question, values).fetchall()
+
+    def value(self, question: str, *values: object) -> Any:
+        """The first column of the first row."""
+        return self.rows(question, *values)[0][0]
+
+    def free(self) -> int:
+        """Bytes of the disk that are free for this user."""
+        return shutil.disk_usage(self.folder).free
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            if "full" in str(error):
+                raise SpoolFullError(f"{self.folder}: its disk is full: make room") from None
+            raise SpoolError(f"{self.folder}: its database fails: {error}") from None

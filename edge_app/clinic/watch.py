@@ -1,0 +1,247 @@
+"""The watch folder: files are taken when they are complete, and answered as JSON.
+
+A file is complete when it was renamed into the folder, or has not changed for a while; both look
+the same from here: its size and times stay as they are. It goes into the spool, and stays where it
+is until its answer comes; then it is moved beside its answer, or aside, with the reason, where it
+could not be read. No file that somebody put here is ever removed or overwritten.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from edge_app.clinic import durable
+from edge_app.clinic.deliveries import Deliveries, Delivery
+from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.settings import WATCH, Watch
+from edge_app.clinic.spool import KNOWN, Offered, Spool
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.plain_text import is_utf8
+
+TICK: Final = 0.5
+"""Seconds between two looks at the folder."""
+
+ASIDE: Final = "refused"
+DONE: Final = "answered"
+"""Folders within the watched one: of files that could not be read, and of the others."""
+
+ANSWER: Final = ".json"
+REASON: Final = ".reason.txt"
+IN_PROGRESS: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
+"""Endings of names under which programs write what is not complete yet."""
+
+
+class _Seen(NamedTuple):
+    """How a file looked, and since when, by the monotonic clock."""
+
+    look: tuple[int, int, int, int]
+    since: float
+
+
+class WatchFolder(threading.Thread):
+    """Takes files until it is stopped.
+
+    Args:
+        watch: which folder.
+        max_bytes: of a file.
+        spool: where they go.
+    """
+
+    def __init__(self, watch: Watch, max_bytes: int, spool: Spool, events: Events) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.watch, self.max_bytes, self.spool, self.events = watch, max_bytes, spool, events
+        self._stopping = threading.Event()
+        self._seen: dict[str, _Seen] = {}
+        self._deliveries = Deliveries(spool.store)
+        self._taken: dict[str, tuple[int, int, int, int]] = {}
+        self._stalled: str | None = None
+
+    def stop(self) -> None:
+        """End after the file in hand."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            self.look()
+            self._stopping.wait(TICK)
+
+    def look(self) -> None:
+        """Take each file that is complete."""
+        stalled = None
+        for name in self._complete():
+            if self._stopping.is_set():
+                return
+            try:
+                self._take(name)
+            except SpoolError as error:  # it stays where it is, and is tried again
+                stalled = str(error)
+                if isinstance(error, SpoolFullError):
+                    break
+            except OSError as error:
+                stalled = f"{self.watch.folder}: {error.strerror}"
+        if stalled and stalled != self._stalled:
+            self.events.tell("watch-stalled", why=stalled)
+        self._stalled = stalled
+
+    def _complete(self) -> Iterator[str]:
+        """Names of files that have looked the same for long enough, oldest first."""
+        now = time.monotonic()
+        there: dict[str, _Seen] = {}
+        try:
+            with os.scandir(self.watch.folder) as scan:
+                for entry in scan:
+                    if self._is_candidate(entry):
+                        there[entry.name] = self._look_of(entry, now)
+        except OSError as error:
+            if self._stalled is None:
+                self._stalled = error.strerror
+                self.events.tell("watch-stalled", why=f"{self.watch.folder}: {error.strerror}")
+            return
+        self._seen = there
+        self._taken = {n: look for n, look in self._taken.items() if n in there}
+        done = [
+            name
+            for name, seen in there.items()
+            if now - seen.since >= self.watch.settle and self._taken.get(name) != seen.look
+        ]
+        yield from sorted(done, key=lambda name: there[name].look[1])
+
+    def _is_candidate(self, entry: os.DirEntry[str]) -> bool:
+        name = entry.name
+        if name.startswith(".") or name.endswith((ANSWER, REASON, *IN_PROGRESS)):
+            return False
+        return not entry.is_dir(follow_symlinks=False)
+
+    def _look_of(self, entry: os.DirEntry[str], now: float) -> _Seen:
+        status = entry.stat(follow_symlinks=False)
+        look = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode)
+        before = self._seen.get(entry.name)
+        return before if before and before.look == look else _Seen(look, now)
+
+    def _take(self, name: str) -> None:
+        """Have a file in the spool, or put it aside."""
+        path = self.watch.folder / name
+        try:
+            if not is_utf8(name):
+                raise UnreadableError("its name is not UTF-8: rename it")
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise UnreadableError("is a link or no file: put the file itself here")
+            data = read_bounded(path, self.max_bytes)
+            if not data:
+                raise UnreadableError("is empty")
+        except FileNotFoundError:
+            return
+        except UnreadableError as error:
+            put_aside(path, self.watch.folder / ASIDE, str(error))
+            self.events.audit("refused", image=self.events.digest(name), why=str(error))
+            return
+        digest = hashlib.sha256(data).hexdigest()
+        receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH))
+        if receipt.verdict == KNOWN:  # somebody wants its answer again
+            self._deliveries.again(receipt.id, WATCH)
+        self._taken[name] = self._seen[name].look
+        self.events.audit(
+            "received",
+            image=self.events.digest(name),
+            number=receipt.id,
+            verdict=receipt.verdict,
+            peer=WATCH,
+            bytes=len(data),
+        )
+
+
+class Outbox:
+    """The way of answers to files.
+
+    Args:
+        watch: which folders.
+        max_bytes: of an image.
+    """
+
+    name = WATCH
+
+    def __init__(self, watch: Watch, max_bytes: int) -> None:
+        self.folder, self.max_bytes = watch.folder, max_bytes
+        self.done = watch.outbox or watch.folder / DONE
+
+    def deliver(self, delivery: Delivery) -> str | None:
+        """See `Carrier`: write the answer, and move its image beside it, or aside."""
+        image = self.folder / delivery.identity
+        try:
+            content = delivery.path.read_bytes()
+            error = json.loads(content).get("error")
+            aside = self.folder / ASIDE if error else self.done
+            aside.mkdir(parents=True, exist_ok=True)
+            target = free_place(aside / delivery.identity, delivery.sha256, self.max_bytes)
+            durable.replace(target.with_name(target.name + ANSWER), content)
+            if error:
+                write_reason(target, error["message"])
+            if digest_of(image, self.max_bytes) == delivery.sha256:
+                move(image, target)
+        except OSError as error:
+            raise UndeliveredError(f"{error.filename or self.done}: {error.strerror}") from None
+        return None
+
+    def rest(self) -> None:
+        """See `Carrier`."""
+
+
+def digest_of(path: Path, max_bytes: int) -> str | None:
+    """The SHA-256 of a file; None where there is none that can be read."""
+    try:
+        return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
+    except UnreadableError:
+        return None
+
+
+def free_place(wanted: Path, sha256: str, max_bytes: int) -> Path:
+    """A path where nothing lies, or this very file: no other one is overwritten."""
+    if not os.path.lexists(wanted) or digest_of(wanted, max_bytes) == sha256:
+        return wanted
+    return wanted.with_name(f"{wanted.stem}-{sha256[:12]}{wanted.suffix}")
+
+
+def move(path: Path, target: Path) -> None:
+    """Move a file, to another disk, too.
+
+    Raises:
+        OSError: it is where it was.
+    """
+    try:
+        os.replace(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        durable.replace(target, path.read_bytes())
+        path.unlink()
+
+
+def put_aside(path: Path, folder: Path, reason: str) -> None:
+    """Move what is no image to a folder, with a file that says why.
+
+    Raises:
+        OSError: it is where it was.
+    """
+    folder.mkdir(exist_ok=True)
+    target = folder / path.name
+    if os.path.lexists(target):
+        target = folder / f"{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    write_reason(target, reason)
+    os.replace(path, target)
+
+
+def write_reason(path: Path, reason: str) -> None:
+    """Say beside a file why it was refused."""
+    durable.replace(path.with_name(path.name[:200] + REASON), f"{reason}\n".encode())

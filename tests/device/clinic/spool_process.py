@@ -1,0 +1,58 @@
+"""A process with a spool for the tests to kill: accepts what it reads, answers, delivers.
+
+``python spool_process.py SPOOL OUTBOX`` reads ``IDENTITY CONTENT`` from standard input, a line
+each, and prints the identity as soon as the image is accepted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from pathlib import Path
+
+from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.durable import replace
+from edge_app.clinic.retention import sweep
+from edge_app.clinic.spool import Document, Offered, Spool
+from edge_app.clinic.store import Store
+
+
+def answer(spool: Spool) -> None:
+    while True:
+        image = spool.take(wait=1)
+        if image is not None:
+            content = image.path.read_bytes()
+            text = f"{image.identity} {content.decode()}"
+            report = Document(f"{image.id}.txt", text.encode(), ("outbox",))
+            spool.answer(image, "{}", (report,))
+
+
+def deliver(store: Store, outbox: Path) -> None:
+    deliveries = Deliveries(store)
+    while True:
+        with store.changed:
+            delivery = deliveries.next("outbox")
+            if delivery is None:
+                store.changed.wait(1)
+                continue
+        replace(outbox / f"{delivery.image}.txt", delivery.path.read_bytes())
+        deliveries.delivered(delivery)
+
+
+def main() -> None:
+    store = Store(Path(sys.argv[1]))
+    sweep(store)
+    spool = Spool(store)
+    threading.Thread(target=answer, args=(spool,), daemon=True).start()
+    threading.Thread(target=deliver, args=(store, Path(sys.argv[2])), daemon=True).start()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        identity, content = line.split()
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        spool.accept(Offered("node", identity, digest, (content.encode(),)))
+        print(identity, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""A header tells whose image it is, or in one line why it cannot; whatever bytes come."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("pydicom", reason="the clinic extra is not installed")
+
+from pydicom import dcmread
+
+from edge_app.clinic.header import IDENTIFIERS, HeaderError, instance_of, read_header
+
+from .images import CR, EXPLICIT, PATIENT, dicom
+
+FILE = dicom()
+
+
+def data_set(file: bytes) -> bytes:
+    return file[144 + int.from_bytes(file[140:144], "little") :]
+
+
+def test_it_tells_who_and_which_study() -> None:
+    header = read_header(FILE)
+    assert instance_of(header) == (
+        *(CR, "1.2.276.0.9701.1.1.1"),
+        *("1.2.276.0.9701.1", "1.2.276.0.9701.1.1"),
+    )
+    for keyword, value in PATIENT.items():
+        assert header[keyword].value == value
+
+
+def test_a_data_set_alone_is_read_in_its_transfer_syntax() -> None:
+    assert read_header(data_set(FILE), EXPLICIT).PatientID == "P-4711"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize("keyword", IDENTIFIERS)
+@pytest.mark.parametrize("value", [None, "", "abc", "1.2.", "1." * 40 + "1", "1.02.3"])
+def test_without_an_identifier_there_is_no_place_for_a_result(
+    keyword: str, value: str | None
+) -> None:
+    dataset = dcmread(io.BytesIO(FILE))
+    if value is None:
+        del dataset[keyword]
+    else:
+        dataset[keyword].value = value
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=False)
+    with pytest.raises(HeaderError, match=keyword):
+        read_header(file.getvalue())
+
+
+@pytest.mark.parametrize(
+    "syntax", ["1.2.840.10008.1.2.1.99", "1.2.3", "", "1.2.840.10008.5.1.4.1.1.1"]
+)
+def test_other_transfer_syntaxes_are_named(syntax: str) -> None:
+    with pytest.raises(HeaderError, match="transfer syntax"):
+        read_header(data_set(FILE), syntax)
+
+
+def test_a_header_of_too_many_elements_is_given_up() -> None:
+    with pytest.raises(HeaderError, match="elements"):
+        read_header(b"\x09\x00\x10\x10LO\0\0" * 60_000 + data_set(FILE), EXPLICIT)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@settings(max_examples=300)
+@given(st.data())
+def test_whatever_bytes_come_it_is_a_header_or_one_line(draw: st.DataObject) -> None:
+    data = bytearray(FILE[:2000])
+    for _ in range(draw.draw(st.integers(1, 12))):
+        data[draw.draw(st.integers(132, len(data) - 1))] = draw.draw(st.integers(0, 255))
+    with suppress(HeaderError):
+        header = read_header(bytes(data[: draw.draw(st.integers(0, len(data)))]))
+        assert all(instance_of(header))

@@ -1,0 +1,421 @@
+"""The node meets modalities as dcmtk plays them, and peers that mean it ill."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
+
+from pydicom import dcmread
+from pynetdicom import AE
+from pynetdicom.dimse_primitives import C_STORE
+
+from edge_app.clinic import bounded, lobby
+from edge_app.clinic.events import Events
+from edge_app.clinic.node import DicomNode
+from edge_app.clinic.settings import Node, Peer, Tls
+from edge_app.clinic.spool import Spool
+
+from .images import CR, DX, EXPLICIT, SC, SECRETS, dicom
+from .peers import dcmtk, free_port, program, storescu, wait_for
+
+MUTATIONS = int(os.environ.get("EDGE_CXR_CLINIC_MUTATIONS", "200"))
+Start = Callable[..., "Served"]
+PLAIN = Node("EDGECXR", "127.0.0.1", 0, (), None, 10, 30, 4 << 20, 131072, ())
+
+
+class Served:
+    """A node that runs within the tests."""
+
+    def __init__(self, node: DicomNode, spool: Spool, log: io.StringIO) -> None:
+        self.node, self.spool, self._log = node, spool, log
+        self.port = node.node.port
+
+    @property
+    def log(self) -> str:
+        return self._log.getvalue()
+
+    def associations(self) -> int:
+        return len(self.node._server.active_associations)
+
+
+@pytest.fixture
+def serve(spool: Spool) -> Iterator[Start]:
+    with ExitStack() as stack:
+
+        def start(**changed: Any) -> Served:
+            log = io.StringIO()
+            settings = PLAIN._replace(port=free_port(), **changed)
+            node = DicomNode(settings, spool, Events(b"salt", None, log))
+            node.start()
+            stack.callback(node.stop)
+            return Served(node, spool, log)
+
+        yield start
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "image.dcm"
+    path.write_bytes(dicom())
+    return path
+
+
+def echoes(port: int, *arguments: object) -> bool:
+    done = dcmtk("echoscu", "-aec", "EDGECXR", *arguments, "127.0.0.1", port)
+    return done.returncode == 0
+
+
+def associated(port: int, sop_class: str = CR) -> Any:
+    entity = AE("MODALITY")
+    entity.add_requested_context(sop_class, EXPLICIT)
+    association = entity.associate("127.0.0.1", port, ae_title="EDGECXR")
+    assert association.is_established
+    return association
+
+
+# What it is for
+
+
+@pytest.mark.parametrize("sop_class", [CR, DX, SC])
+def test_radiographs_are_stored_as_they_were_sent(
+    serve: Start, tmp_path: Path, sop_class: str
+) -> None:
+    served = serve()
+    path = tmp_path / "image.dcm"
+    path.write_bytes(dicom(sop_class=sop_class))
+    done = storescu(served.port, path)
+    assert "Received Store Response (Success)" in done.stderr + done.stdout
+    image = served.spool.take()
+    assert image is not None
+    got, sent = dcmread(image.path), dcmread(path)
+    assert got.PixelData == sent.PixelData
+    assert got.PatientName == sent.PatientName
+    assert image.identity == sent.SOPInstanceUID
+
+
+def test_it_echoes(serve: Start) -> None:
+    assert echoes(serve().port)
+
+
+def test_the_same_again_is_known_and_other_bytes_are_kept_apart(
+    serve: Start, tmp_path: Path
+) -> None:
+    served = serve()
+    for data in (dicom(), dicom(), dicom(PatientID="another")):
+        (tmp_path / "image.dcm").write_bytes(data)
+        assert storescu(served.port, tmp_path / "image.dcm").returncode == 0
+    assert [line.split("verdict=")[1].split()[0] for line in served.log.splitlines()] == [
+        *("new", "known", "differs")
+    ]
+    assert served.spool.counts()["waiting"] == 2
+
+
+def test_nothing_of_the_patient_is_in_the_log(serve: Start, file: Path) -> None:
+    served = serve()
+    storescu(served.port, file)
+    wait_for(lambda: "received" in served.log, "the event")
+    assert not [secret for secret in SECRETS if secret in served.log]
+
+
+# What is refused, and how
+
+
+def test_other_classes_and_names_are_refused(serve: Start, tmp_path: Path, file: Path) -> None:
+    served = serve()
+    mr = tmp_path / "mr.dcm"
+    mr.write_bytes(dicom(sop_class="1.2.840.10008.5.1.4.1.1.4", Modality="MR"))
+    assert storescu(served.port, mr).returncode != 0
+    wrong = dcmtk("storescu", "-aec", "OTHER", "127.0.0.1", served.port, file)
+    assert wrong.returncode != 0
+    assert "Called AE Title" in wrong.stderr + wrong.stdout
+    assert served.spool.counts()["waiting"] == 0
+    assert "rejected" in served.log
+
+
+@pytest.mark.parametrize(
+    ("title", "host", "allowed"),
+    [
+        ("MODALITY", "127.0.0.0/8", True),
+        ("OTHER", "127.0.0.0/8", False),
+        ("MODALITY", "10.1.2.0/24", False),
+    ],
+)
+def test_only_listed_peers_are_let_in(serve: Start, title: str, host: str, allowed: bool) -> None:
+    served = serve(peers=(Peer(title, (ip_network(host),)),))
+    assert echoes(served.port, "-aet", "MODALITY") is allowed
+    assert allowed or "peer=MODALITY" in served.log
+
+
+def test_a_full_disk_is_a700_and_the_next_one_is_taken_when_there_is_room(
+    serve: Start, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    with monkeypatch.context() as patch:
+        patch.setattr(served.spool, "least_free", 1 << 60)
+        done = storescu(served.port, file)
+        assert "OutOfResources" in done.stderr + done.stdout
+    assert "status=A700h" in served.log
+    assert storescu(served.port, file).returncode == 0
+    assert served.spool.counts()["waiting"] == 1
+
+
+def test_an_image_that_is_too_large_is_a700_and_the_association_goes_on(serve: Start) -> None:
+    served = serve(max_bytes=1 << 20)
+    association = associated(served.port)
+    large = dcmread(io.BytesIO(dicom(1, np.zeros((1200, 1200), np.uint8))))
+    for _ in range(2):
+        assert association.send_c_store(large).Status == 0xA700
+        assert association.send_c_store(dcmread(io.BytesIO(dicom(2)))).Status == 0
+    association.release()
+    assert served.spool.counts()["waiting"] == 1
+
+
+def test_an_image_without_end_ends_the_association(serve: Start) -> None:
+    served = serve(max_bytes=1 << 20)
+    association = associated(served.port)
+    endless = dcmread(io.BytesIO(dicom(1, np.zeros((2500, 2000), np.uint8))))
+    assert "Status" not in association.send_c_store(endless)
+    assert echoes(served.port)
+
+
+def sent_as(association: Any, data: bytes, uid: str) -> int:
+    """The status for a data set that is sent under this SOP Instance UID, whatever is in it."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CR, uid
+    request.DataSet = io.BytesIO(data)
+    association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    return int(answer.Status)
+
+
+@pytest.mark.parametrize(
+    ("elements", "uid", "status"),
+    [
+        ({}, "1.2.3", 0xA900),
+        ({"StudyInstanceUID": None}, "1.2.276.0.9701.1.1.1", 0xC000),
+        ({"SeriesInstanceUID": ""}, "1.2.276.0.9701.1.1.1", 0xC000),
+        (None, "1.2.276.0.9701.1.1.1", 0xC000),
+    ],
+)
+def test_what_no_result_could_be_tied_to_is_refused(
+    serve: Start, elements: dict[str, Any] | None, uid: str, status: int
+) -> None:
+    served = serve()
+    association = associated(served.port)
+    data = b"\xff\x00garbage" * 40 if elements is None else _data_set(dicom(**elements))
+    association._reactor_checkpoint.clear()  # the answer is this test's
+    assert sent_as(association, data, uid) == status
+    association._reactor_checkpoint.set()
+    association.abort()
+    assert served.spool.counts()["waiting"] == 0
+
+
+def _data_set(file: bytes) -> bytes:
+    """A file's data set, as it is sent."""
+    meta = int.from_bytes(file[140:144], "little")
+    return file[144 + meta :]
+
+
+# Peers that mean it ill
+
+
+def test_a_hundred_silent_connections_do_not_keep_the_next_one_out(
+    serve: Start, file: Path
+) -> None:
+    served = serve(associations=2)
+    with ExitStack() as stack:
+        for i in range(100):
+            peer = stack.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            if i % 2:
+                peer.sendall(b"\x01\x00\x00\x00\x01")  # the beginning of a request
+        assert echoes(served.port)
+        assert storescu(served.port, file).returncode == 0
+        assert served.associations() <= 1
+
+
+def test_silent_connections_are_sent_away(serve: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lobby, "PATIENCE", 0.2)
+    served = serve()
+    with socket.create_connection(("127.0.0.1", served.port)) as silent:
+        silent.settimeout(60)
+        assert silent.recv(1) == b""
+    with socket.create_connection(("127.0.0.1", served.port)) as other:
+        other.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        other.settimeout(60)
+        with suppress(ConnectionResetError):
+            assert other.recv(1) == b""
+
+
+def test_no_more_associations_than_allowed_and_long_silent_ones_make_room(
+    serve: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(associations=2)
+    silent = [associated(served.port) for _ in range(2)]
+    refused = dcmtk("echoscu", "-aec", "EDGECXR", "127.0.0.1", served.port)
+    assert "Local Limit Exceeded" in refused.stderr + refused.stdout
+    monkeypatch.setattr(bounded, "PATIENCE", 0.0)
+    assert echoes(served.port)
+    wait_for(lambda: not all(each.is_established for each in silent), "room")
+    for each in silent:
+        each.abort()
+
+
+def test_an_association_that_falls_silent_is_ended(serve: Start) -> None:
+    served = serve(silence=1)
+    association = associated(served.port)
+    wait_for(lambda: not association.is_established, "the end of the association")
+    wait_for(lambda: served.associations() == 0, "the end of its threads")
+
+
+def test_a_pdu_longer_than_agreed_ends_the_connection(serve: Start) -> None:
+    served = serve()
+    association = associated(served.port)
+    raw = association.dul.socket.socket
+    raw.sendall(b"\x04\x00\xff\xff\xff\xff" + bytes(1000))
+    wait_for(lambda: served.associations() == 0, "the end of the association")
+    assert echoes(served.port)
+
+
+def test_messages_that_wait_for_no_answer_are_bounded(serve: Start) -> None:
+    served = serve()
+    release = threading.Event()
+    slow = served.spool.accept
+    served.spool.accept = lambda offered: release.wait(60) and slow(offered)  # type: ignore[method-assign]
+    association = associated(served.port)
+    context = association.accepted_contexts[0].context_id
+    data = _data_set(dicom())
+    with suppress(Exception):
+        for i in range(100):
+            request = C_STORE()
+            request.MessageID, request.Priority = i + 1, 2
+            request.AffectedSOPClassUID = CR
+            request.AffectedSOPInstanceUID = "1.2.276.0.9701.1.1.1"
+            request.DataSet = io.BytesIO(data)
+            association.dimse.send_msg(request, context)
+    wait_for(lambda: not association.is_established, "the end of the association")
+    release.set()
+    wait_for(lambda: served.associations() == 0, "the end of its threads")
+    assert echoes(served.port)
+
+
+class Recorder(threading.Thread):
+    """Between a peer and the node: keeps what the peer says."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self.to, self.said = port, bytearray()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self) -> None:
+        peer, _ = self.listener.accept()
+        node = socket.create_connection(("127.0.0.1", self.to))
+        back = threading.Thread(target=self._copy, args=(node, peer, bytearray()), daemon=True)
+        back.start()
+        self._copy(peer, node, self.said)
+
+    def _copy(self, source: socket.socket, target: socket.socket, kept: bytearray) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                kept += data
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_mutated_conversations_crash_and_leak_nothing(
+    serve: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, chance = serve(associations=50, silence=1), random.Random(7)
+    monkeypatch.setattr(lobby, "PATIENCE", 1.0)
+    small = tmp_path / "small.dcm"
+    small.write_bytes(dicom(1, np.zeros((16, 16), np.uint8)))
+    recorder = Recorder(served.port)
+    assert storescu(recorder.port, small).returncode == 0
+    said = bytes(recorder.said)
+    assert echoes(served.port)
+    wait_for(lambda: served.associations() == 0, "quiet")
+    files = len(os.listdir("/proc/self/fd"))
+    for _ in range(MUTATIONS):
+        mutated = bytearray(said)
+        for _ in range(chance.randint(1, 8)):
+            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
+        if chance.random() < 0.3:
+            del mutated[chance.randrange(len(mutated)) :]
+        with socket.create_connection(("127.0.0.1", served.port)) as peer, suppress(OSError):
+            peer.sendall(mutated)
+    wait_for(lambda: served.associations() == 0, "the end of all associations")
+    assert echoes(served.port)
+    assert storescu(served.port, small).returncode == 0
+    wait_for(lambda: len(os.listdir("/proc/self/fd")) <= files + 2, "the files' end")
+    print(f"{MUTATIONS} mutated conversations: no crash, no association and no file left")
+
+
+# TLS
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for the node and one for a peer, each its own authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    openssl = program("openssl", "openssl")
+    for name in ("node", "peer"):
+        subprocess.run(
+            [
+                *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+                *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem"),
+            ],
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+def test_with_tls_only_who_shows_a_certificate_is_let_in(
+    serve: Start, certificates: Path, file: Path
+) -> None:
+    of = certificates
+    served = serve(tls=Tls(of / "node.pem", of / "node.key", of / "peer.pem"))
+    with socket.create_connection(("127.0.0.1", served.port)):  # shakes no hands
+        shown = ("+tls", of / "peer.key", of / "peer.pem", "+cf", of / "node.pem")
+        assert storescu(served.port, *shown, file).returncode == 0
+    anonymous = storescu(served.port, "+tla", "+cf", of / "node.pem", file)
+    assert anonymous.returncode != 0
+    assert storescu(served.port, file).returncode != 0
+    assert served.spool.counts()["waiting"] == 1
+
+
+def test_time_is_not_what_ends_a_slow_but_honest_peer(serve: Start) -> None:
+    served = serve(silence=30)
+    association = associated(served.port)
+    time.sleep(0.3)
+    assert association.send_c_store(dcmread(io.BytesIO(dicom()))).Status == 0
+    association.release()
+
+
+def test_contexts_of_tls_are_not_older_than_1_2(certificates: Path) -> None:
+    from edge_app.clinic.node import server_context
+
+    of = certificates
+    context = server_context(Tls(of / "node.pem", of / "node.key", of / "peer.pem"))
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode == ssl.CERT_REQUIRED

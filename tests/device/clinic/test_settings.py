@@ -1,0 +1,164 @@
+"""The settings file: what is wrong in it is named by its key, before anything starts."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from edge_app.clinic.check import faults
+from edge_app.clinic.faults import SettingsError
+from edge_app.clinic.settings import Settings, read_settings
+
+from ..conftest import Run
+from .peers import free_port
+
+NODE = 'spool = "spool"\n[node]\n'
+
+
+def settings(folder: Path, text: str) -> Settings:
+    (folder / "box.toml").write_text(text)
+    return read_settings(folder / "box.toml")
+
+
+def test_a_node_needs_two_lines_and_listens_to_this_machine_alone(tmp_path: Path) -> None:
+    read = settings(tmp_path, NODE)
+    assert read.spool == tmp_path / "spool"
+    assert read.node is not None
+    assert (read.node.host, read.node.port, read.node.ae_title) == ("127.0.0.1", 11112, "EDGECXR")
+    assert read.watch is None
+
+
+def test_everything_can_be_said(tmp_path: Path) -> None:
+    read = settings(
+        tmp_path,
+        """
+        spool = "/var/lib/x"
+        model = "cxr-cnn28"
+        workers = 2
+        keep_hours = 1.5
+        [node]
+        ae_title = "BOX"
+        host = "0.0.0.0"
+        port = 104
+        results = ["one"]
+        [[node.peer]]
+        ae_title = "CR1"
+        hosts = ["10.0.0.7", "fd00::/8"]
+        [node.tls]
+        certificate = "c.pem"
+        key = "k.pem"
+        authority = "/a.pem"
+        [[receiver]]
+        name = "one"
+        ae_title = "PACS"
+        host = "pacs.local"
+        port = 11112
+        [[receiver]]
+        name = "two"
+        ae_title = "PACS2"
+        host = "pacs.local"
+        port = 11113
+        heatmap = true
+        [watch]
+        folder = "in"
+        outbox = "out"
+        """,
+    )
+    assert read.keep == 5400
+    assert read.node is not None
+    assert read.node.receivers == ("one",)
+    assert str(read.node.peers[0].hosts[1]) == "fd00::/8"
+    assert read.node.tls is not None
+    assert (read.node.tls.key, read.node.tls.authority) == (tmp_path / "k.pem", Path("/a.pem"))
+    assert [each.heatmap for each in read.receivers] == [False, True]
+    assert read.watch is not None
+    assert read.watch.outbox == tmp_path / "out"
+
+
+RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("spool = ", "is no TOML"),
+        ("[node]", "spool is missing"),
+        ('spool = "s"', "nothing to do"),
+        ("spool = 3\n[node]", "spool must be a text"),
+        (NODE + "prot = 3", r"\[node\] prot is not known; there are: .*port"),
+        (NODE + 'port = "104"', r"\[node\] port must be a whole number"),
+        (NODE + "port = true", "port must be a whole number"),
+        (NODE + "port = 70000", "port is 70000: give 1 to 65535"),
+        (NODE + 'ae_title = "SEVENTEEN LETTERS"', "1 to 16 characters"),
+        (NODE + 'ae_title = "A\\\\B"', "1 to 16 characters"),
+        (NODE + 'host = "0.0.0.0"', "say who may send"),
+        (NODE + 'host = "box.local"', "give an address"),
+        (NODE + 'results = ["x"]', "no such"),
+        (NODE + '[[node.peer]]\nae_title = "X"', "hosts is missing"),
+        (NODE + '[[node.peer]]\nae_title = "X"\nhosts = ["a.b"]', "addresses or networks"),
+        (NODE + "[node.tls]", "certificate is missing"),
+        (NODE + "[[receiver]]", "name is missing"),
+        (NODE + RECEIVER + RECEIVER, "names must differ"),
+        (NODE + RECEIVER.replace('"a"', '"watch"'), "not be 'watch'"),
+        (NODE + RECEIVER.replace('"a"', '"a b"'), "letters, digits"),
+        ('spool = "s"\n[watch]', "folder is missing"),
+        ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "x"', "outbox is the watched folder"),
+        ('spool = "s"\nnode = 3', "node must be a table"),
+        ("receiver = 3\n" + NODE, "receiver must be tables"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as refused:
+        settings(tmp_path, text)
+    assert "box.toml" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such file"):
+        read_settings(tmp_path / "absent.toml")
+
+
+# The machine
+
+
+def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        found = "\n".join(
+            faults(
+                settings(
+                    tmp_path,
+                    f'spool = "s"\nmodel = "absent"\nleast_free_mb = 16000000\n'
+                    f"[node]\nport = {port}\n[node.tls]\n"
+                    'certificate = "c"\nkey = "k"\nauthority = "a"\n'
+                    '[watch]\nfolder = "not-there"\n'
+                    + RECEIVER.replace('"h"', '"no-such-host.invalid"'),
+                )
+            )
+        )
+    for words in (
+        *("least_free_mb", "absent", f"cannot listen at 127.0.0.1:{port}", "c cannot be read"),
+        *("is no folder", "no-such-host.invalid"),
+    ):
+        assert words in found
+
+
+def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(f'spool = "s"\nmodel = "cxr-cnn28"\n[node]\nport = {free_port()}\n')
+    done = run("serve --check", file)
+    assert (done.returncode, done.stdout) == (0, f"{file}: nothing is wrong\n")
+    assert not (tmp_path / "s").exists()
+    file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')
+    done = run("serve --check", file)
+    assert done.returncode == 2
+    assert "absent is no folder" in done.stderr
+
+
+def test_an_open_spool_is_said(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir(mode=0o755)
+    found = list(faults(settings(tmp_path, f'spool = "s"\n[node]\nport = {free_port()}\n')))
+    assert any("chmod 700" in each for each in found)

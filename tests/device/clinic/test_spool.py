@@ -1,0 +1,345 @@
+"""An accepted image is answered exactly once, and nothing that was refused leaves a trace."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.retention import purge, remove_finished, sweep
+from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
+from edge_app.clinic.store import DATABASE, Store
+
+from ..conftest import Run
+from .conftest import offered
+
+REPORT = Document("1-sr.dcm", b"report", ("archive",))
+
+
+def taken(spool: Spool) -> Image:
+    image = spool.take()
+    assert image is not None
+    return image
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# Accepting
+
+
+def test_an_accepted_image_is_there_for_whoever_opens_the_spool_next(folder: Path) -> None:
+    first = Store(folder)
+    receipt = Spool(first).accept(offered("1.2.3", b"its bytes"))
+    first.close()
+    second = Store(folder)
+    image = taken(Spool(second))
+    assert (image.id, image.identity, image.begun) == (receipt.id, "1.2.3", 0)
+    assert image.path.read_bytes() == b"its bytes"
+    second.close()
+
+
+def test_the_same_bytes_again_are_known_and_answered_once(spool: Spool) -> None:
+    first, second = spool.accept(offered("1.2.3")), spool.accept(offered("1.2.3"))
+    assert (first.verdict, second.verdict) == (NEW, KNOWN)
+    assert first.id == second.id
+    spool.answer(taken(spool), "{}")
+    assert spool.accept(offered("1.2.3")).verdict == KNOWN
+    assert spool.take() is None
+    assert len(files(spool.store.images)) == 1
+
+
+def test_the_same_identity_with_other_bytes_is_kept_apart_and_said(spool: Spool) -> None:
+    assert spool.accept(offered("1.2.3", b"one")).verdict == NEW
+    assert spool.accept(offered("1.2.3", b"other")).verdict == DIFFERS
+    first, second = taken(spool), taken(spool)
+    assert (first.path.read_bytes(), first.differs) == (b"one", False)
+    assert (second.path.read_bytes(), second.differs) == (b"other", True)
+
+
+def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
+    spool: Spool,
+) -> None:
+    receipts = []
+    threads = [
+        threading.Thread(target=lambda: receipts.append(spool.accept(offered("1.2.3"))))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({receipt.id for receipt in receipts}) == 1
+    assert sorted(receipt.verdict for receipt in receipts) == [*[KNOWN] * 7, NEW]
+    assert len(files(spool.store.images)) == 1
+
+
+# A full disk
+
+
+def test_below_the_watermark_nothing_new_is_accepted_and_the_rest_is_answered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(store, least_free=1 << 20)
+    spool.accept(offered("1"))
+    monkeypatch.setattr(store, "free", lambda: (1 << 20) + 3)
+    with pytest.raises(SpoolFullError, match="least_free_mb"):
+        spool.accept(offered("2"))
+    assert spool.accept(offered("1")).verdict == KNOWN
+    spool.answer(taken(spool), "{}", (REPORT,))
+    assert spool.counts() == {"waiting": 0, "answered": 1, "finished": 0}
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, name: str, at: int, number: int) -> None:
+    """The `at`-th call of a function of `os`, counted from 0, fails with this error."""
+    calls = iter(range(10_000))
+    right: Callable[..., object] = getattr(os, name)
+
+    def wrong(*arguments: object) -> object:
+        if next(calls) == at:
+            raise OSError(number, os.strerror(number))
+        return right(*arguments)
+
+    monkeypatch.setattr(os, name, wrong)
+
+
+@pytest.mark.parametrize(("name", "at"), [("write", 0), ("write", 1), ("fsync", 0), ("fsync", 1)])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_what_the_disk_does_not_take_is_refused_and_leaves_nothing(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str, at: int, number: int
+) -> None:
+    with monkeypatch.context() as patch:
+        fail(patch, name, at, number)
+        wanted = SpoolError if number == errno.EIO else SpoolFullError
+        with pytest.raises(wanted):
+            spool.accept(offered("1")._replace(pieces=(b"two", b"pieces")))
+    assert files(spool.store.images) == []
+    assert spool.take() is None
+    assert spool.accept(offered("1")).verdict == NEW
+
+
+def test_a_full_database_refuses_in_one_line_and_goes_on_when_there_is_room(spool: Spool) -> None:
+    pages = spool.store.value("PRAGMA page_count")
+    spool.store.rows(f"PRAGMA max_page_count = {pages}")
+    accepted = fill(spool)
+    assert len(files(spool.store.images)) == accepted
+    spool.store.rows("PRAGMA max_page_count = 100000")
+    assert spool.accept(offered(f"1.{accepted}")).verdict == NEW
+    for _ in range(accepted + 1):
+        spool.answer(taken(spool), "{}")
+    assert spool.counts()["answered"] == accepted + 1
+
+
+def fill(spool: Spool) -> int:
+    """How many images are accepted before one is refused because the disk is full."""
+    for accepted in range(10_000):
+        try:
+            spool.accept(offered(f"1.{accepted}"))
+        except SpoolFullError:
+            return accepted
+    raise AssertionError("the database was never full")
+
+
+@pytest.mark.parametrize("name", ["write", "fsync", "replace"])
+def test_an_answer_that_the_disk_does_not_take_is_made_again(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    spool.accept(offered("1"))
+    with monkeypatch.context() as patch:
+        fail(patch, name, 0, errno.ENOSPC)
+        with pytest.raises(SpoolFullError):
+            spool.answer(taken(spool), "{}", (REPORT,))
+    assert files(spool.store.results) == []
+    spool.answer(taken(spool), "{}", (REPORT,))
+    assert files(spool.store.results) == ["1-sr.dcm"]
+
+
+# Taking and answering
+
+
+def test_images_are_taken_in_order_the_urgent_one_first(spool: Spool) -> None:
+    numbers = [spool.accept(offered(f"1.{i}")).id for i in range(4)]
+    assert spool.hasten(numbers[2])
+    assert spool.hasten(numbers[3])
+    assert [taken(spool).id for _ in range(4)] == [numbers[i] for i in (3, 2, 0, 1)]
+
+
+def test_who_waits_for_an_image_gets_it_when_it_comes(spool: Spool) -> None:
+    got: list[Image | None] = []
+    waiting = threading.Thread(target=lambda: got.append(spool.take(wait=60)))
+    waiting.start()
+    spool.accept(offered("1.2.3"))
+    waiting.join()
+    assert got[0] is not None
+    assert got[0].identity == "1.2.3"
+
+
+def test_an_image_in_hand_when_the_process_ended_says_so(folder: Path) -> None:
+    first = Store(folder)
+    Spool(first).accept(offered("1"))
+    taken(Spool(first))
+    first.close()
+    second = Store(folder)
+    spool = Spool(second)
+    image = taken(spool)
+    assert image.begun == 1
+    spool.give_back(image)
+    assert taken(spool).begun == 0
+    second.close()
+
+
+def test_a_second_answer_to_one_image_is_not_kept(spool: Spool, store: Store) -> None:
+    spool.accept(offered("1"))
+    image = taken(spool)
+    spool.answer(image, '"first"', (REPORT,))
+    spool.answer(image, '"second"', (REPORT,))
+    assert store.value("SELECT answer FROM image") == '"first"'
+    assert store.value("SELECT count(*) FROM delivery") == 1
+
+
+# Delivering
+
+
+def test_an_image_is_finished_when_the_last_receiver_has_its_answer(
+    spool: Spool, store: Store
+) -> None:
+    deliveries = Deliveries(store)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "viewer")),))
+    assert deliveries.receivers() == {"archive", "viewer"}
+    for receiver, left in (("archive", 0), ("viewer", 1)):
+        delivery = deliveries.next(receiver)
+        assert delivery is not None
+        assert delivery.path.read_bytes() == b"report"
+        deliveries.failed(delivery, "is down")
+        assert deliveries.standing(receiver)[::2] == (1, "is down")
+        assert remove_finished(store, time.time() + 1) == 0
+        assert spool.counts()["finished"] == 0
+        deliveries.delivered(delivery)
+        assert deliveries.next(receiver) is None
+        assert spool.counts()["finished"] == left
+    assert remove_finished(store, time.time() + 1) == 1
+    assert files(store.images) == files(store.results) == []
+
+
+def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: Store) -> None:
+    deliveries = Deliveries(store)
+    for i in range(2):
+        spool.accept(offered(f"1.{i}"))
+        spool.answer(taken(spool), "{}", (REPORT._replace(name=f"{i}.dcm"),))
+    first = deliveries.next("archive")
+    assert first is not None
+    second = deliveries.next("archive", without={first.id})
+    assert second is not None
+    assert second.image != first.image
+    assert deliveries.next("archive", without={first.id, second.id}) is None
+
+
+# What goes away
+
+
+def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, store: Store) -> None:
+    spool.accept(offered("1"))
+    (store.images / "orphan").write_bytes(b"never acknowledged")
+    (store.results / ".1-sr.dcm.ab.partial").write_bytes(b"half")
+    assert sweep(store) == 2
+    assert taken(spool).path.read_bytes() == b"pixels"
+
+
+def test_purge_leaves_what_is_unfinished_unless_told(spool: Spool, store: Store) -> None:
+    for i in range(3):
+        spool.accept(offered(f"1.99.{i}", b"SECRET%d" % i))
+    spool.answer(taken(spool), "{}")
+    spool.answer(taken(spool), "{}", (REPORT,))
+    assert purge(store) == 1
+    assert spool.counts() == {"waiting": 1, "answered": 1, "finished": 0}
+    assert purge(store, unfinished=True) == 2
+    assert spool.counts()["answered"] == 0
+    everything = b"".join(p.read_bytes() for p in store.folder.rglob("*") if p.is_file())
+    assert b"1.99." not in everything
+    assert b"SECRET" not in everything
+
+
+# Opening
+
+
+def test_a_spool_is_one_process_s(store: Store, folder: Path) -> None:
+    with pytest.raises(SpoolError, match="in use by another"):
+        Store(folder)
+
+
+def test_a_newer_version_is_refused_and_not_touched(folder: Path) -> None:
+    Store(folder).close()
+    path = folder / DATABASE
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(SpoolError, match="of version 99, made by a newer edge-cxr"):
+        Store(folder)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["garbage", "half", "middle"])
+def test_a_damaged_database_is_refused_in_one_line(folder: Path, damage: str) -> None:
+    store = Store(folder)
+    spool = Spool(store)
+    for i in range(50):
+        spool.accept(offered(f"1.{i}"))
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    path = folder / DATABASE
+    data = bytearray(path.read_bytes())
+    if damage == "garbage":
+        data[:] = b"no database at all " * 100
+    elif damage == "half":
+        del data[len(data) // 2 :]
+    else:
+        data[2 * 4096 : -4096] = b"\xa5" * (len(data) - 3 * 4096)
+    path.write_bytes(data)
+    with pytest.raises(SpoolError, match="damaged") as refused:
+        Store(folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpoolError, match="cannot hold the spool"):
+        Store(tmp_path / "file" / "spool")
+
+
+# Beside a box that runs
+
+
+def test_status_and_urgency_need_no_pause_of_the_box(
+    run: Run, store: Store, spool: Spool, tmp_path: Path
+) -> None:
+    settings = tmp_path / "box.toml"
+    settings.write_text(
+        'spool = "spool"\nleast_free_mb = 1\n[node]\n[[receiver]]\nname = "archive"\n'
+        'ae_title = "A"\nhost = "localhost"\nport = 1\n'
+    )
+    for number in range(3):
+        spool.accept(offered(f"1.{number}"))
+    spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "former")),))
+    delivery = Deliveries(store).next("archive")
+    assert delivery is not None
+    Deliveries(store).failed(delivery, "cannot be reached")
+    told = run("serve --status", settings).stdout
+    assert "2 wait to be answered, 1 answered ones to be delivered, 0 are finished" in told
+    assert "receiver archive: 1 wait since" in told
+    assert "cannot be reached" in told
+    assert "former (no longer in the settings): 1 wait" in told
+    assert run("serve --urgent 3", settings).stdout == "image 3 is next\n"
+    assert taken(spool).id == 3
+    assert run("serve --urgent 1", settings).returncode == 2
+    assert run("serve --status --purge", settings).returncode == 2

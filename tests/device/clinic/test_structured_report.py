@@ -1,0 +1,289 @@
+"""A report says what the answer says, in the patient's study; others' programs read it."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("pydicom", reason="the clinic extra is not installed")
+pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+
+from pydicom import dcmread
+
+from edge_app.classifier import Classifier
+from edge_app.clinic import codes, structured_report
+from edge_app.clinic.forms import FormBook
+from edge_app.clinic.header import HeaderError, bare, read_header
+from edge_app.clinic.statements import OVERALL, Statement, stated
+from edge_app.clinic.structured_report import Author, report
+from edge_app.core.errors import ImageError
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import decode
+from edge_app.model.model_file import read
+from edge_app.pipeline.json_answer import answered, origin, refused
+
+from .images import dicom
+from .peers import dump, verify
+
+AUTHOR = Author(b"salt", "EDGECXR")
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> FormBook:
+    return FormBook(tmp_path_factory.mktemp("forms"))
+
+
+@pytest.fixture(scope="session")
+def classifier(cnn28: Path) -> Classifier:
+    return Classifier(read(cnn28))
+
+
+@pytest.fixture(scope="session")
+def answer(classifier: Classifier) -> dict[str, Any]:
+    image = decode(dicom(), Limits())
+    made = answered("x", image, classifier.classify(image), origin(classifier))
+    return json.loads(json.dumps(made))
+
+
+@pytest.fixture
+def made(tmp_path: Path, book: FormBook, classifier: Classifier) -> Any:
+    def make(answer: Any, data: bytes | None = None, remark: str | None = None) -> Path:
+        path = tmp_path / "report.dcm"
+        header = read_header(dicom() if data is None else data)
+        path.write_bytes(report(header, stated(answer, classifier.labels), AUTHOR, book, remark))
+        return path
+
+    return make
+
+
+def groups(text: str) -> list[str]:
+    return text.split("Measurement Group")[1:]
+
+
+def test_every_finding_is_there_with_code_score_threshold_and_decision(
+    made: Any, answer: dict[str, Any], classifier: Classifier
+) -> None:
+    text = dump(made(answer))
+    told = {re.search(r'Tracking Identifier.*="(.*)"', each)[1]: each for each in groups(text)}
+    assert told.keys() == {"Input check", *classifier.labels.names} | (
+        {OVERALL} if answer.get("overall") else set()
+    )
+    for finding, label in zip(answer["findings"], classifier.labels, strict=True):
+        group = told[finding["label"]]
+        assert f'"Probability")="{finding["score"]:.6f}"' in group
+        decision = {True: "ABOVE", False: "BELOW", None: "UNDECIDED"}[finding["above"]]
+        assert f"({decision},{codes.SCHEME}" in group
+        if finding["threshold"] is None:
+            assert "THRESHOLD" not in group
+        else:
+            threshold = re.search(r'"Threshold of the operating point"\)="([\d.]+)"', group)
+            assert float(threshold[1]) == pytest.approx(finding["threshold"], abs=1e-6)
+        if label.code:
+            assert f"({label.code.value},{label.code.scheme}" in group
+        else:
+            assert f'{codes.SCHEME},"{label.name}")' in group
+        assert answer["model"]["sha256"] in group
+
+
+def test_what_others_judge_is_without_error(made: Any, answer: dict[str, Any]) -> None:
+    assert verify(made(answer)) == []
+
+
+def test_it_lies_in_the_patient_s_study_as_the_archive_knows_it(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    image = dcmread(io.BytesIO(dicom()))
+    got = dcmread(made(answer))
+    for keyword in (
+        *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+        *("StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "SpecificCharacterSet"),
+    ):
+        assert got[keyword].value == image[keyword].value, keyword
+    assert got.SeriesInstanceUID != image.SeriesInstanceUID
+    assert got.Modality == "SR"
+    assert got.VerificationFlag == "UNVERIFIED"
+    evidence = got.CurrentRequestedProcedureEvidenceSequence[0]
+    assert evidence.StudyInstanceUID == image.StudyInstanceUID
+    series = evidence.ReferencedSeriesSequence[0]
+    assert series.SeriesInstanceUID == image.SeriesInstanceUID
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "words"),
+    [
+        ({"input_check": {"score": 3.0, "flagged": True, "kind": "other", "reason": "is a cat"},
+          "findings": [], "overall": None}, "WITHHELD", "was not judged: it is a cat"),
+        ({"blank": True, "findings": [], "overall": None,
+          "input_check": {"score": 9.0, "flagged": True, "kind": "blank", "reason": "is blank"}},
+         "BLANK", "was not judged: it is blank"),
+    ],
+)  # fmt: skip
+def test_what_was_not_judged_is_said_and_has_no_findings(
+    made: Any, answer: dict[str, Any], change: dict[str, Any], verdict: str, words: str
+) -> None:
+    path = made({**answer, **change})
+    text = dump(path)
+    assert len(groups(text)) == 1
+    assert f"({verdict},{codes.SCHEME}" in text
+    assert words in text
+    assert verify(path) == []
+
+
+def test_what_could_not_be_read_gets_a_report_too(made: Any, classifier: Classifier) -> None:
+    path = made(refused("x", ImageError("is a truncated file"), origin(classifier)))
+    text = dump(path)
+    assert f"(UNREADABLE,{codes.SCHEME}" in text
+    assert "was not judged: it is a truncated file" in text
+    assert verify(path) == []
+
+
+def test_the_score_of_the_whole_image_comes_first_where_there_is_one(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    overall = {"probability": 0.25, "percentile": 0.5, "threshold": 0.2, "flagged": True}
+    path = made({**answer, "overall": overall})
+    first = groups(dump(path))[1]
+    assert f'"{OVERALL}"' in first
+    assert '"Probability")="0.250000"' in first
+    assert '="0.500000"' in first
+    assert "(ABOVE," in first
+    assert verify(path) == []
+
+
+def test_warnings_and_a_second_image_of_the_same_uid_are_told(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    text = dump(made({**answer, "warnings": ["is odd: \x1b[31m é"]}, remark="There are two"))
+    assert "The image is odd: ?[31m ?" in text.replace("\x1b", "?")
+    assert "There are two" in text
+
+
+def test_it_is_the_same_instance_whenever_made_and_another_box_s_is_another(
+    classifier: Classifier, book: FormBook, answer: dict[str, Any]
+) -> None:
+    said, header = stated(answer, classifier.labels), read_header(dicom())
+    of = lambda author, head: dcmread(io.BytesIO(report(head, said, author, book)))  # noqa: E731
+    first, again = of(AUTHOR, header), of(AUTHOR, header)
+    assert first.SOPInstanceUID == again.SOPInstanceUID
+    assert first.SOPInstanceUID == first.file_meta.MediaStorageSOPInstanceUID
+    sibling = of(AUTHOR, read_header(dicom(2)))
+    assert first.SOPInstanceUID != sibling.SOPInstanceUID
+    assert first.SeriesInstanceUID == sibling.SeriesInstanceUID
+    assert first.SOPInstanceUID != of(Author(b"other", "EDGECXR"), header).SOPInstanceUID
+    for uid in (first.SOPInstanceUID, first.SeriesInstanceUID):
+        assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid)
+
+
+def test_the_study_s_own_dates_stand_where_the_clock_is_not_set(
+    made: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Clock:
+            return cls(1970, 1, 1, 0, 3)
+
+    monkeypatch.setattr(structured_report.datetime, "datetime", Clock)
+    got = dcmread(made(answer))
+    assert (got.ContentDate, got.ContentTime) == ("20240102", "101112")
+    assert (got.InstanceCreationDate, got.SeriesDate) == ("20240102", "20240102")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"PatientSex": "X", "PatientBirthDate": "unknown", "StudyTime": "25", "StudyDate": None},
+        {"PatientName": None, "PatientID": None, "SpecificCharacterSet": None},
+        {"PatientID": "7" * 80, "StudyID": "S" * 40, "AccessionNumber": "A" * 40},
+        {"SpecificCharacterSet": "ISO_IR 192", "PatientName": "山田^太郎"},
+        {"SpecificCharacterSet": "NO SUCH SET", "PatientName": "Doe^J"},
+    ],
+)
+def test_a_header_that_is_wrong_or_poor_keeps_no_report_back(
+    made: Any, answer: dict[str, Any], elements: dict[str, Any]
+) -> None:
+    from pydicom import config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config.settings, "writing_validation_mode", config.IGNORE)
+        data = dicom(**elements)
+    path = made(answer, data)
+    assert '"Probability"' in dump(path)
+    assert dcmread(path).StudyInstanceUID == "1.2.276.0.9701.1"
+
+
+def test_a_form_that_is_filled_is_what_highdicom_reads(made: Any, answer: dict[str, Any]) -> None:
+    from highdicom.sr import srread
+
+    content = srread(made(answer)).content
+    found = content.get_image_measurement_groups()
+    assert len(found) == 1 + len(answer["findings"]) + bool(answer.get("overall"))
+    for group, finding in zip(found[-len(answer["findings"]) :], answer["findings"], strict=True):
+        assert group.tracking_identifier == finding["label"]
+        measured = group.get_measurements()
+        assert measured[0].value == pytest.approx(finding["score"], abs=1e-6)
+        if finding["threshold"] is not None:
+            assert measured[1].value == pytest.approx(finding["threshold"], abs=1e-6)
+        assert group.source_images[0].referenced_sop_instance_uid == "1.2.276.0.9701.1.1.1"
+
+
+def test_long_labels_get_codes_that_differ() -> None:
+    names = ("Pleural_Thickening", "Pleural Thickness", "Pleural_Thickening_left", "é", "è")
+    made = {codes.finding(Statement(name, None, 0.5, None, None, None, "p")) for name in names}
+    assert len({code.value for code in made}) == len(names)
+    assert all(len(code.value) <= 16 for code in made)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0, 1e-6, 0.123456, 0.9999996])
+def test_no_stand_in_is_left_whatever_the_values(
+    made: Any, answer: dict[str, Any], score: float
+) -> None:
+    from highdicom.sr import srread
+
+    findings = [{**each, "score": score} for each in answer["findings"]]
+    path = made({**answer, "findings": findings})
+    for group in srread(path).content.get_image_measurement_groups()[-len(findings) :]:
+        item = group.get_measurements()[0][0].MeasuredValueSequence[0]
+        assert float(item.NumericValue) == item.FloatingPointValue == round(score, 6)
+    for trace in (b"2.25.970", b"0.97030", b"belong here"):
+        assert trace not in path.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data())
+def test_a_report_is_made_of_whatever_header_was_accepted(
+    draw: st.DataObject, book: FormBook, classifier: Classifier, answer: dict[str, Any]
+) -> None:
+    data = bytearray(dicom())
+    for _ in range(draw.draw(st.integers(1, 30))):
+        data[draw.draw(st.integers(300, 900))] = draw.draw(st.integers(0, 255))
+    try:
+        header = read_header(bytes(data))
+    except HeaderError:
+        return
+    said = stated(answer, classifier.labels)
+    try:
+        made = report(header, said, AUTHOR, book)
+    except Exception:
+        made = report(bare(header), said, AUTHOR, book)
+    assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.StudyInstanceUID
+
+
+def test_forms_are_kept_for_the_next_start(
+    book: FormBook, classifier: Classifier, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, header = stated(answer, classifier.labels), read_header(dicom())
+    first = report(header, said, AUTHOR, book)
+    monkeypatch.setattr("edge_app.clinic.forms._made", lambda kinds: pytest.fail("made again"))
+    again = report(header, said, AUTHOR, FormBook(book.folder))
+    assert len(first) == len(again)

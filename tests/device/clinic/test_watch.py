@@ -1,0 +1,188 @@
+"""A watched folder: complete files are answered, bad ones moved aside, none is ever lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.events import Events
+from edge_app.clinic.settings import WATCH, Watch
+from edge_app.clinic.spool import Document, Spool
+from edge_app.clinic.watch import Outbox, WatchFolder
+
+
+class Watched:
+    """A folder, what takes from it and what answers into it."""
+
+    def __init__(self, folder: Path, spool: Spool, settle: float = 0.0) -> None:
+        self.folder, self.spool, self.log = folder, spool, io.StringIO()
+        folder.mkdir(exist_ok=True)
+        watch = Watch(folder, None, settle)
+        events = Events(b"salt", None, self.log)
+        self.watcher = WatchFolder(watch, 1 << 20, spool, events)
+        self.outbox = Outbox(watch, 1 << 20)
+        self.deliveries = Deliveries(spool.store)
+
+    def answer(self, **content: Any) -> None:
+        """As the workers and the courier do, for all that waits."""
+        while image := self.spool.take():
+            text = json.dumps({"file": image.identity, **content}).encode()
+            self.spool.answer(image, "{}", [Document(f"{image.id}.json", text, (WATCH,))])
+        while delivery := self.deliveries.next(WATCH):
+            self.outbox.deliver(delivery)
+            self.deliveries.delivered(delivery)
+
+    def tree(self) -> list[str]:
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.folder)) for path in files)
+
+
+@pytest.fixture
+def watched(tmp_path: Path, spool: Spool) -> Watched:
+    return Watched(tmp_path / "in", spool)
+
+
+def test_an_image_is_answered_and_lies_beside_its_answer(watched: Watched) -> None:
+    (watched.folder / "a.png").write_bytes(b"picture")
+    watched.watcher.look()
+    assert watched.tree() == ["a.png"]
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+    assert (watched.folder / "answered/a.png").read_bytes() == b"picture"
+    watched.watcher.look()
+    assert watched.spool.take() is None
+
+
+def test_a_file_that_still_grows_is_left_alone(tmp_path: Path, spool: Spool) -> None:
+    watched = Watched(tmp_path / "in", spool, settle=0.3)
+    path = watched.folder / "a.png"
+    for i in range(5):
+        with path.open("ab") as file:
+            file.write(b"%d" % i)
+        watched.watcher.look()
+        time.sleep(0.1)
+    assert spool.take() is None
+    time.sleep(0.4)
+    watched.watcher.look()
+    image = spool.take()
+    assert image is not None
+    assert image.path.read_bytes() == b"01234"
+
+
+@pytest.mark.parametrize("name", [".hidden", "a.png.part", "a.tmp", "a.json", "a.reason.txt"])
+def test_what_is_no_image_yet_or_no_image_at_all_stays(watched: Watched, name: str) -> None:
+    (watched.folder / name).write_bytes(b"x")
+    watched.watcher.look()
+    assert watched.tree() == [name]
+    assert watched.spool.take() is None
+
+
+def test_what_cannot_be_read_goes_aside_with_the_reason(watched: Watched) -> None:
+    (watched.folder / "bad.png").write_bytes(b"junk")
+    watched.watcher.look()
+    watched.answer(error={"kind": "image", "message": "is no image"})
+    assert watched.tree() == [
+        *("refused/bad.png", "refused/bad.png.json", "refused/bad.png.reason.txt"),
+    ]
+    assert (watched.folder / "refused/bad.png.reason.txt").read_text() == "is no image\n"
+
+
+def test_empty_large_and_strange_files_go_aside_at_once(watched: Watched, tmp_path: Path) -> None:
+    (watched.folder / "empty.png").touch()
+    (watched.folder / "large.png").write_bytes(bytes(2 << 20))
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    (watched.folder / "link.png").symlink_to(secret)
+    os.mkfifo(watched.folder / "pipe.png")
+    (watched.folder / os.fsdecode(b"\xff.png")).write_bytes(b"x")
+    watched.watcher.look()
+    assert watched.spool.take() is None
+    assert secret.read_text() == "x"
+    aside = {path.name for path in (watched.folder / "refused").iterdir()}
+    for name in ("empty.png", "large.png", "link.png", "pipe.png", os.fsdecode(b"\xff.png")):
+        assert {name, f"{name}.reason.txt"} <= aside
+
+
+def test_the_same_name_with_other_bytes_overwrites_nothing(watched: Watched) -> None:
+    for content in (b"one", b"two"):
+        (watched.folder / "a.png").write_bytes(content)
+        watched.watcher.look()
+        watched.answer()
+    answered = watched.folder / "answered"
+    kept = {path.read_bytes() for path in answered.glob("*.png")}
+    assert kept == {b"one", b"two"}
+    assert len(list(answered.glob("*.json"))) == 2
+
+
+def test_the_same_file_again_is_answered_again_and_scored_once(watched: Watched) -> None:
+    for _ in range(2):
+        (watched.folder / "a.png").write_bytes(b"one")
+        watched.watcher.look()
+        watched.answer()
+        (watched.folder / "answered/a.png.json").unlink()
+    assert watched.spool.counts()["answered"] == 1
+    assert watched.tree() == ["answered/a.png"]
+
+
+def test_a_file_that_another_took_the_place_of_is_not_moved(watched: Watched) -> None:
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    path.write_bytes(b"another")
+    watched.answer()
+    assert path.read_bytes() == b"another"
+    watched.watcher.look()
+    watched.answer()
+    assert (watched.folder / "answered/a.png").read_bytes() == b"another"
+
+
+def test_a_full_spool_leaves_files_where_they_are(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.folder / "a.png").write_bytes(b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(watched.spool, "least_free", 1 << 60)
+        watched.watcher.look()
+        watched.watcher.look()
+    assert watched.tree() == ["a.png"]
+    assert watched.log.getvalue().count("watch-stalled") == 1
+    watched.watcher.look()
+    assert watched.spool.take() is not None
+
+
+def test_an_answer_that_cannot_be_written_is_tried_again(watched: Watched) -> None:
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    (watched.folder / "answered").write_text("in the way")
+    with pytest.raises(UndeliveredError, match="answered"):
+        watched.answer()
+    (watched.folder / "answered").unlink()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+def test_a_folder_that_goes_away_is_said_once_and_waited_for(watched: Watched) -> None:
+    watched.folder.rmdir()
+    for _ in range(3):
+        watched.watcher.look()
+    watched.folder.mkdir()
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    assert watched.spool.take() is not None
+
+
+def test_file_names_are_not_in_the_log(watched: Watched) -> None:
+    (watched.folder / "MUELLER.png").write_bytes(b"one")
+    (watched.folder / "MEIER.png").touch()
+    watched.watcher.look()
+    assert "image=" in watched.log.getvalue()
+    assert "MUELLER" not in watched.log.getvalue()
+    assert "MEIER" not in watched.log.getvalue()
