@@ -43,6 +43,7 @@ lint: $(WORKSTATION)/installed
 	$(call LINT,$(WORKSTATION))
 
 test-device: $(DEVICE)/installed
+	@tests/install_peers.sh
 	@echo "== device tests, in an environment without TensorFlow"
 	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
 
@@ -83,7 +84,7 @@ $(CHECK)/installed: pyproject.toml
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,opencv,openvino,test,oracles,boards]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,clinic,opencv,openvino,test,oracles,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
