@@ -130,6 +130,10 @@ def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labe
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: is no folder")
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
     path = labels or find_labels(folder)
     nih, rows = _read(path)
     rows = _distinct(path, rows)

@@ -224,3 +224,14 @@ def test_with_the_training_list_alone_no_other_image_trains(
     assert all(image.split != "test" for image in found.images)
     assert not found.has_test_list
     assert any("no test_list.txt" in note for note in found.notes)
+
+
+def test_a_folder_that_cannot_be_listed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        load(tmp_path, LABELS)
