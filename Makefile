@@ -81,7 +81,7 @@ $(CHECK)/installed: pyproject.toml
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,opencv,openvino,test,boards]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[clinic,opencv,openvino,test,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
