@@ -28,7 +28,7 @@ EMPTY_WHERE_ABSENT: Final = (
 OPTIONAL: Final = (
     *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
     *("StudyDescription", "Modality", "AcquisitionDate", "ContentDate", "SeriesDate"),
-    *("AcquisitionTime", "ContentTime", "SeriesTime", "InstanceNumber", "Rows", "Columns"),
+    *("AcquisitionTime", "ContentTime", "SeriesTime"),
 )
 
 SEXES: Final = ("M", "F", "O")
@@ -153,15 +153,11 @@ def _value(dataset: Dataset, keyword: str) -> object:
         return None
     if keyword == "SpecificCharacterSet":
         return element
-    if keyword in ("Rows", "Columns"):
-        return element if isinstance(element, int) and 0 < element < 1 << 16 else None
     text = " ".join(str(element).replace("\\", " ").split())
     text = "".join(c for c in text if c.isprintable())
     if keyword == "PatientSex":
         return text if text in SEXES else None
     kind = dictionary_VR(keyword)
-    if kind == "IS":
-        return text if re.fullmatch(r"[-+]?\d{1,9}", text) else None
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
     return text or None

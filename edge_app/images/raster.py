@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_app.core.errors import ImageError, not_loaded
+from edge_app.core.native_stderr import silenced
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 
@@ -116,18 +117,19 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     _require_readable(page, data, limits)
     if number:
         data = tiff.starting_at(page, data)
-    if tiff_samples.is_needed(page):
-        facts: dict[str, Any] = {"format": "TIFF", "exif_orientation": 1}
-        pixels = tiff_samples.decode(page, data, _plane, facts, notes)
-        facts["height"], facts["width"] = pixels.shape
-        return Radiograph(pixels, facts, tuple(notes))
-    try:
-        return _loaded(_open(data, limits), notes)
-    except OSError:
-        if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
-            raise
-    except _UnidentifiedError:
-        pass
+    with silenced():  # libtiff and Pillow print what they think of damaged tags
+        if tiff_samples.is_needed(page):
+            facts: dict[str, Any] = {"format": "TIFF", "exif_orientation": 1}
+            pixels = tiff_samples.decode(page, data, _plane, facts, notes)
+            facts["height"], facts["width"] = pixels.shape
+            return Radiograph(pixels, facts, tuple(notes))
+        try:
+            return _loaded(_open(data, limits), notes)
+        except OSError:
+            if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
+                raise
+        except _UnidentifiedError:
+            pass
     raise ImageError(f"{_unidentified(data)}: {page}")
 
 

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "b2da0c37b1004da7d70d41592a94a5b169d10b437b712a1146c5b7247ea8edb3"
+SCHEMA_SHA256 = "9cb4956bf73c11ae5abd011d01d0fa6b514a7721cdc4ab8a7bcb57969ad54c2d"
 
 VERSION = '2.22.3'
 import re
@@ -355,6 +355,14 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if isinstance(data__cells_item__model__sha256, str):
                                         if not REGEX_PATTERNS['^[0-9a-f]{64}$'].search(data__cells_item__model__sha256):
                                             raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].model.sha256'.format(**locals()) + ' must match pattern ^[0-9a-f]{64}$')
+                                if 'digest' in data__cells_item__model_keys:
+                                    data__cells_item__model_keys.remove('digest')
+                                    data__cells_item__model__digest = data__cells_item__model['digest']
+                                    if not isinstance(data__cells_item__model__digest, (str, NoneType)):
+                                        raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].model.digest'.format(**locals()) + ' must be string or null')
+                                    if isinstance(data__cells_item__model__digest, str):
+                                        if not REGEX_PATTERNS['^[0-9a-f]{64}$'].search(data__cells_item__model__digest):
+                                            raise InvalidError('' + (name_prefix or 'data') + '.cells[{data__cells_x}].model.digest'.format(**locals()) + ' must match pattern ^[0-9a-f]{64}$')
                                 if 'dtype' in data__cells_item__model_keys:
                                     data__cells_item__model_keys.remove('dtype')
                                     data__cells_item__model__dtype = data__cells_item__model['dtype']

@@ -74,10 +74,8 @@ def measure(
         if abs(one.clock_jump) > abs(met["clock_jump"]):
             met["clock_jump"] = round(one.clock_jump, 3)
     identity = machine.identity()
-    known = [one for one in measured if one.facts and one.fault is None]
+    known = _answered(measured)
     failed = {one.cell.label: str(one.fault) for one in measured if one.fault}
-    if not known:
-        raise NothingMeasuredError("interrupted before anything was measured")
     return {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -111,6 +109,13 @@ def measure(
             for label, reason in {**matrix.absent, **failed}.items()
         ],
     }
+
+
+def _answered(measured: Sequence[Measured]) -> list[Measured]:
+    known = [one for one in measured if one.facts and one.fault is None]
+    if not known:
+        raise NothingMeasuredError("interrupted before anything was measured")
+    return known
 
 
 def _site(measured: Sequence[Measured]) -> SiteSetting:

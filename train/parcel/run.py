@@ -105,9 +105,13 @@ def run_parcel(
             write_volumes(out / f"{entry.name}{UNFINISHED}.zip", b"", volume)[0].unlink()
         except Exception as error:  # time on such a machine is short: the next run may do
             failed += 1
-            reason = " ".join(str(error).split())[:500]
-            console.print(f"{entry.name}: {type(error).__name__}: {reason}", soft_wrap=True)
+            console.print(f"{entry.name}: {_in_a_line(error)}", soft_wrap=True)
     return failed
+
+
+def _in_a_line(error: Exception) -> str:
+    """What another program's error says: its kind tells as much as its words."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
 def _train(

@@ -341,6 +341,7 @@ class Recorder(threading.Thread):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_mutated_conversations_crash_and_leak_nothing(
     serve: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
