@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -79,13 +79,7 @@ def run_parcel(
     """
     clock, failed = Clock(seconds), 0
     out.mkdir(parents=True, exist_ok=True)
-    for entry in read_list(parcel / RECIPES):
-        if (runs / entry.name / "calibration.json").exists():
-            console.print(f"{entry.name}: finished before")
-            continue
-        if clock.left <= 0:
-            console.print(f"{entry.name}: no time left")
-            break
+    for entry in _to_train(parcel, runs, clock, console):
         console.rule(f"{entry.name}, {clock.left:.0f} s left")
         clock.start()
 
@@ -107,6 +101,18 @@ def run_parcel(
             failed += 1
             console.print(f"{entry.name}: {_in_a_line(error)}", soft_wrap=True)
     return failed
+
+
+def _to_train(parcel: Path, runs: Path, clock: Clock, console: Console) -> Iterator[Entry]:
+    """What is not finished, while there is time."""
+    for entry in read_list(parcel / RECIPES):
+        if (runs / entry.name / "calibration.json").exists():
+            console.print(f"{entry.name}: finished before")
+        elif clock.left <= 0:
+            console.print(f"{entry.name}: no time left")
+            return
+        else:
+            yield entry
 
 
 def _in_a_line(error: Exception) -> str:
