@@ -40,9 +40,9 @@ def compiled(function: Function) -> Function:
 
 
 def stream(batches: Iterator[tuple[Any, ...]]) -> Any:
-    """Batches of one shape as Keras takes them best.
+    """Batches of one shape as Keras takes them: ahead of the step that needs them, shape and all.
 
-    Of a generator Keras tells TensorFlow no batch size, and a step then takes a sixth longer.
+    Of a plain generator Keras would tell TensorFlow no batch size.
     """
     if name() == "jax":
         return batches
