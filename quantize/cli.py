@@ -110,7 +110,7 @@ def image_level(
     from edge_app.evaluation.report import read as read_report
     from edge_app.evaluation.report import write as write_report
     from edge_app.model.model_file import read
-    from quantize.image_level import scored_as_a_whole, with_overall
+    from quantize.overall import scored_as_a_whole, with_overall
 
     written = scored_as_a_whole(read(model), read_report(validation), read_report(test)).save()
     for path in (validation, test, *(others or ())):

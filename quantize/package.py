@@ -19,8 +19,8 @@ from edge_app.model.model_file import ModelFile, assemble
 from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
-from train.image_level import reached
 from train.labels import LABELS, NIH
+from train.overall import reached
 from train.run import FinishedRun
 
 if TYPE_CHECKING:

@@ -35,8 +35,8 @@ from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, operating_points, platt
 from train.errors import RunError
 from train.fit import build, fit, trained_part
-from train.image_level import image_level
 from train.labels import NIH
+from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.teachers import Teachers

@@ -36,7 +36,7 @@ from edge_app.evaluation.metrics import (
     interval,
     patient_weights,
 )
-from edge_app.evaluation.whole_image import judged
+from edge_app.evaluation.overall import judged
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import FINDING, KINDS, NORMAL, NORMAL_OF_VERSION_1, Label, Labels

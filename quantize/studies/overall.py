@@ -13,7 +13,7 @@ from edge_app.model.labels import Labels
 from edge_app.model.overall import log_odds
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
-from train.image_level import not_normal, ranking
+from train.overall import not_normal, ranking
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Labels, Floats], Floats]

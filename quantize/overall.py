@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.metrics import patient_weights
+from edge_app.evaluation.overall import judged
 from edge_app.evaluation.report import Report
-from edge_app.evaluation.whole_image import judged
 from edge_app.model.model_file import ModelFile
 from quantize.package import with_test
-from train.image_level import image_level
+from train.overall import image_level
 
 
 def with_overall(report: Report, model: ModelFile) -> Report:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_app.model.labels import NORMAL, Label, Labels
-from train.image_level import image_level, not_normal, ranking, reached
+from train.overall import image_level, not_normal, ranking, reached
 
 LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
 
