@@ -237,7 +237,7 @@ class FinishedRun:
     """A trained network with what was decided on validation.
 
     Attributes:
-        image_level: see `image_level.image_level`; nothing in runs of an earlier version.
+        image_level: see `overall.image_level`; nothing in runs of an earlier version.
     """
 
     folder: Path
