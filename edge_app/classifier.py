@@ -24,6 +24,7 @@ from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
 if TYPE_CHECKING:
+    from edge_app.model.manifest_types import OverallPoint
     from edge_app.model.site import Site
 
 MAX_ASPECT = 1.5
@@ -120,12 +121,12 @@ class Classifier:
         }
 
     @property
-    def promise(self) -> str | None:
-        """What the image-level operating point promises; None where labels are decided alone."""
+    def image_point(self) -> OverallPoint | None:
+        """The image-level operating point; None where each label is decided alone."""
         overall = self.model.manifest.get("overall")
         if overall is None or self.points.image is None:
             return None
-        return overall["operating_points"][self.points.image]["rule"]
+        return overall["operating_points"][self.points.image]
 
     @property
     def exclusive(self) -> bool:

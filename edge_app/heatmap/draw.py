@@ -35,6 +35,8 @@ OPACITY: Final = 0.6
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
+NO_LESION: Final = "Shows what the scores rest on, not where a lesion is."
+
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
 
@@ -135,7 +137,7 @@ def _lines(
     scaled = ""
     if original != drawn:
         scaled = f"; {original[0]}x{original[1]} drawn at {drawn[0]}x{drawn[1]}"
-    return [*lines, (by + scaled, DIM), (DISCLAIMER, DIM)]
+    return [*lines, (NO_LESION, DIM), (by + scaled, DIM), (DISCLAIMER, DIM)]
 
 
 def _mark(
@@ -183,8 +185,8 @@ def _write(
 
     draw = ImageDraw.Draw(image)
     margin, y = line_height // 2, top + line_height // 2
-    bar = np.tile(np.linspace(0, 1, image.width // 4), (line_height // 2, 1))
-    before = f"odds of the finding: {lowest} "
+    bar = np.tile(np.linspace(0, 1, image.width // 6), (line_height // 2, 1))
+    before = f"odds if all of it looked like this: {lowest} "
     draw.text((margin, y), before, LIGHT, font)
     x = margin + round(draw.textlength(before, font))
     image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))

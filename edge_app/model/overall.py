@@ -43,12 +43,15 @@ class Overall(NamedTuple):
 
     def in_words(self) -> str:
         """All of it in one line."""
-        state = {True: "flagged: ", False: "not flagged: ", None: ""}[self.flagged]
+        state = ""
+        if self.threshold is not None:
+            state = "flagged" if self.flagged else "not flagged"
+            state += f" (from {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = (
             ""
             if self.percentile is None
-            else f"; at least {percent(self.percentile)} of normal images score lower"
+            else f"; at least {percent(self.percentile)} of normal images are below"
         )
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 

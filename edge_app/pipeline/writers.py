@@ -20,6 +20,7 @@ from edge_app.pipeline.json_answer import answered, origin, refused
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.model.decisions import Finding
+    from edge_app.model.manifest_types import OverallPoint
     from edge_app.model.overall import Overall
     from edge_app.pipeline.answer import Answer, Refusal
 
@@ -67,11 +68,11 @@ class TableWriter:
         self.out.write("\n".join(lines) + "\n\n")
 
     def _by_probability(self, ranked: list[Finding]) -> Iterator[str]:
-        yield f"{'finding':<{self.width}} probability  usually  of normal images score lower"
+        yield f"{'finding':<{self.width}} probability  usually  normal images below"
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
             lower = "" if each.percentile is None else percent(each.percentile)
-            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>9}"
+            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
             yield row.rstrip()
 
     def _by_threshold(self, ranked: list[Finding]) -> Iterator[str]:
@@ -86,14 +87,27 @@ class TableWriter:
 
     def close(self) -> None:
         model, point = self.classifier.model, self.classifier.points
-        rule = f": {self.classifier.promise}" if self.classifier.promise else ""
-        site = self.classifier.site
-        if site:
-            rule += f"; site file {site.digest[:16]}"
-        self.out.write(
-            f"{model.name}, {model.manifest['input']['dtype']}; "
-            f"operating point '{point.name}'{rule}\n{DISCLAIMER}\n"
-        )
+        lines = [
+            f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
+            *promises(self.classifier.image_point),
+        ]
+        if self.classifier.site:
+            lines.append(f"site file {self.classifier.site.digest[:16]}")
+        self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")
+
+
+def promises(point: OverallPoint | None) -> Iterator[str]:
+    """What being flagged is worth, and not being flagged, in lines."""
+    if point is None:
+        return
+    test = point.get("test")
+    elsewhere = ""
+    if test and test["specificity"]["value"] is not None:
+        flagged = percent(1 - test["specificity"]["value"])
+        elsewhere = f"; of normal test images, {flagged} are"
+    yield f"its threshold is set so that {point['rule']}{elsewhere}"
+    missed = percent(1 - point["sensitivity"])
+    yield f"not flagged is not normal: {missed} of images that are not normal are not flagged"
 
 
 class CsvWriter:

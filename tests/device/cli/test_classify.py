@@ -33,12 +33,13 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.returncode == 0
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[1].startswith(("  flagged: ", "  not flagged: "))
+    assert lines[1].startswith(("  flagged (from ", "  not flagged (from "))
     rows = lines[3:17]
     assert sorted(row.split()[0] for row in rows) == sorted(set(LABELS) - {"No Finding"})
     probabilities = [float(row[22:].split(" %")[0].replace("<", "")) for row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert "1 in 10 normal validation images is flagged" in lines[-2]
+    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-3]
+    assert lines[-2].startswith("not flagged is not normal: ")
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG)" in done.stdout
 
