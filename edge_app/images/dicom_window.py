@@ -5,7 +5,7 @@ PS3.3 C.11.2.1.2 (LINEAR), C.11.2.1.3 (LINEAR_EXACT, SIGMOID).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,11 @@ def find_window(header: Values, notes: list[str]) -> Window | None:
     if len(usable) > 1:
         notes.append(f"offers {len(usable)} windows: the first was used")
     return usable[0]
+
+
+AIR: Final = 1024
+HOUNSFIELD: Final = 4096
+"""Signed levels of 12 bits on the scale of Hounsfield units begin at -1024: air is -1000."""
 
 
 class Range(NamedTuple):
@@ -158,8 +163,9 @@ def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) ->
     """The smallest usual range of levels that holds those from `low` to `high`.
 
     Usual ranges have as many bits as detectors store. They begin where the file's own do, or where
-    the modality value is 0; those of signed levels at 0, or half of them are negative. Levels of
-    16 unsigned bits that are all in the upper half of their range are signed ones in disguise.
+    the modality value is 0; those of signed levels at 0, or half of them are negative, or 1024.
+    Levels of 16 unsigned bits that are all in the upper half of their range are signed ones in
+    disguise.
 
     Args:
         low, high: of the pixels.
@@ -175,7 +181,9 @@ def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) ->
         if zero is not None and usual:
             firsts.append(zero - size + 1 if levels.descending else zero)
         if levels.signed:
-            firsts = [half, *firsts[1:], *([half - size // 2] if usual else ()), *firsts[:1]]
+            negative = [half - size // 2] if usual else []
+            negative += [half - AIR] if size == HOUNSFIELD else []
+            firsts = [half, *firsts[1:], *negative, *firsts[:1]]
         elif container.bits == DISGUISED_BITS:
             firsts.append(half)
         for first in firsts:

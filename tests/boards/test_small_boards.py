@@ -92,7 +92,7 @@ def test_where_not_even_the_packages_fit_there_is_a_line_and_no_traceback(limit:
         assert "damaged or truncated" not in done.err  # nothing is wrong with the image
         assert "No Finding" not in done.out
     else:
-        assert "No Finding" in done.out
+        assert "Cardiomegaly" in done.out
 
 
 def test_thousands_of_radiographs_take_no_more_memory_than_a_few(many: Path) -> None:

@@ -149,6 +149,11 @@ def test_signed_pixels_about_0(bits: int, used: int) -> None:
     assert warnings == (() if used == bits else (told,))
 
 
+def test_signed_pixels_in_hounsfield_units() -> None:
+    stored = TWELVE.astype(np.int16) - 1024
+    assert shown(written(stored, 16)) == ("uses 12 of its 16 bits: windowed to -1024..3071",)
+
+
 def test_a_little_noise_below_0_does_not_make_a_picture_signed() -> None:
     stored = TWELVE.astype(np.int16)
     stored[0, 0], stored[-1, 0] = -3, -20  # where the picture is black
