@@ -225,8 +225,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text())
-        newer = {key: content[key] for key in ("precision",) if key in content}
-        return {key: content[key] for key in ("recipe", "dataset", "packages")} | newer
+        facts = {key: content[key] for key in ("recipe", "dataset", "packages")}
+        return facts | {"precision": content.get("precision", "float32")}
     except FileNotFoundError:
         raise RunError(f"{path.parent}: no {path.name}: train it to its end first") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -15,12 +15,17 @@ FIRST = ".001"
 
 def write_volumes(path: Path, data: bytes, most: int) -> list[Path]:
     """Write `data` as `path`, or as pieces of at most so many bytes; what stood there goes."""
-    for old in _volumes(path):
-        old.unlink()
+    remove_volumes(path)
     paths = [path] if len(data) <= most else _named(path, -(-len(data) // most))
     for index, piece in enumerate(paths):
         write_whole(piece, data[index * most : (index + 1) * most])
     return paths
+
+
+def remove_volumes(path: Path) -> None:
+    """Remove a file, or its pieces, if it is there."""
+    for piece in _volumes(path):
+        piece.unlink()
 
 
 def read_volumes(path: Path) -> bytes:

@@ -475,8 +475,8 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
-    known = r"labelled folder, ChestMNIST \.npz, packed pictures \(\.zip\), or CSV"
-    with pytest.raises(DatasetError, match=known):
+    forms = r"labelled folder, ChestMNIST \.npz, packed pictures \(\.zip\), or CSV"
+    with pytest.raises(DatasetError, match=forms):
         load(tmp_path / "x.parquet")
 
 

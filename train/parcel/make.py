@@ -77,11 +77,11 @@ def make(
 
     Raises:
         DatasetError: nothing usable is at `data`.
-        RunError: the list, the ImageNet weights or the wheels cannot be had.
+        RunError: the list, the ImageNet weights or the wheels cannot be had, or the folder holds
+            something else.
     """
     entries = read_list(recipes)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _clear(folder)
     shutil.copyfile(recipes, folder / RECIPES)
     (folder / "run.sh").write_text(SCRIPT)
     _imagenet(entries, folder / IMAGENET)
@@ -97,6 +97,14 @@ def make(
                 f"{size:8.2f} MiB  {path.relative_to(folder)}", highlight=False, soft_wrap=True
             )
     return about
+
+
+def _clear(folder: Path) -> None:
+    """Make an empty folder of an old parcel, or of none."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / RECIPES).exists():
+        raise RunError(f"{folder}: holds something else than a parcel: name another folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _imagenet(entries: Sequence[Entry], folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from train.parcel.recipes import Entry, read_list
 from train.parcel.results import UNFINISHED, packed_result
 from train.run import train
 from train.teacher_files import read_teachers
-from train.volumes import write_volumes
+from train.volumes import remove_volumes, write_volumes
 
 
 class Clock:
@@ -43,6 +44,24 @@ class Clock:
         took = (now - self.began) / (2 if self.epoch == float("inf") else 1)
         self.epoch, self.began = min(self.epoch, took), now
         return self.epoch < self.left
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where results go, and how; see `run_parcel`."""
+
+    out: Path
+    half: bool
+    state: bool
+    volume: int
+
+    def write(self, run: Path, suffix: str) -> None:
+        """Leave what a run has come to; that of a finished one takes the unfinished one's place."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        content = packed_result(run, half=self.half, state=self.state)
+        write_volumes(self.out / f"{run.name}{suffix}.zip", content, self.volume)
+        if not suffix:
+            remove_volumes(self.out / f"{run.name}{UNFINISHED}.zip")
 
 
 def run_parcel(
@@ -77,26 +96,20 @@ def run_parcel(
     Returns:
         How many runs failed; each is told in a line, and the next one goes on.
     """
-    clock, failed = Clock(seconds), 0
-    out.mkdir(parents=True, exist_ok=True)
+    clock, results, failed = Clock(seconds), Results(out, half, state, volume), 0
     for entry in _to_train(parcel, runs, clock, console):
         console.rule(f"{entry.name}, {clock.left:.0f} s left")
         clock.start()
 
-        def keep(name: str, entry: Entry = entry) -> None:
-            content = packed_result(runs / entry.name, half=half, state=state)
-            write_volumes(out / name, content, volume)
-
-        def go_on(entry: Entry = entry, keep: Callable[[str], None] = keep) -> bool:
-            keep(f"{entry.name}{UNFINISHED}.zip")
+        def go_on(name: str = entry.name) -> bool:
+            results.write(runs / name, UNFINISHED)
             return clock.has_time_for_another()
 
         try:
             if not _train(entry, parcel / PICTURES, runs, cache, console, precision, go_on):
                 console.print(f"{entry.name}: no time left for another epoch")
                 break
-            keep(f"{entry.name}.zip")
-            write_volumes(out / f"{entry.name}{UNFINISHED}.zip", b"", volume)[0].unlink()
+            results.write(runs / entry.name, "")
         except Exception as error:  # time on such a machine is short: the next run may do
             failed += 1
             console.print(f"{entry.name}: {_in_a_line(error)}", soft_wrap=True)

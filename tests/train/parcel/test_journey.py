@@ -198,3 +198,14 @@ def test_pieces_of_a_parcel_are_one_data_set(small_nih: Path, tmp_path: Path) ->
     whole = read_volumes(parcel / PICTURES)
     assert load(parcel / f"{PICTURES}.001").identity == load(parcel / PICTURES).identity
     assert len(whole) > 60_000
+
+
+def test_a_parcel_takes_no_other_folders_place(small_nih: Path, tmp_path: Path) -> None:
+    folder = make_parcel(small_nih, tmp_path / "parcel", LIST)
+    make_parcel(small_nih, folder, LIST)  # but an older parcel's
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="something else than a parcel"):
+        make_parcel(small_nih, other, LIST)
+    assert (other / "thesis.txt").exists()
