@@ -19,6 +19,7 @@ from ..pictures import read
 from .mutations import NUMBERS, TEXTS, VRS, Element, inside, joined, split, with_inside
 
 pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+pytest.importorskip("gdcm", reason="python-gdcm is not installed")
 
 from .corpus import corpus
 
