@@ -1,4 +1,4 @@
-# Three commands: `make demo` scores a picture, `make check` runs what takes less than a minute, `make
+# Three commands: `make demo` scores a picture, `make check` runs the quick checks, `make
 # test` runs everything. Each makes the environment that it needs.
 PYTHON ?= python3
 DEMO := .venv/demo
