@@ -18,13 +18,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.images import windowing
+from edge_app.images.windowing import LOW_CONTRAST, middle
+
 CONTAINER_BITS: Final = 16
-
-LOW_CONTRAST: Final = 1 / 8
-"""Share of the range below which it counts as little contrast: at 8 bits it would be ≤ 32 grays."""
-
-MIDDLE: Final = (0.005, 0.995)
-"""Quantiles that a picture with little contrast in its range is stretched between."""
 
 FAR: Final = 1 / 4
 """Share of the range below which no value lies where a picture begins far from black."""
@@ -43,9 +40,6 @@ STRAY: Final = 1e-4
 
 BORDER: Final = 0.5
 """Share of the pixels that a border of a single value has at most."""
-
-PIECE: Final = 1 << 20
-"""Pixels counted at a time: bincount widens each to 8 bytes."""
 
 
 class Range(NamedTuple):
@@ -124,10 +118,7 @@ def windowed(
 
 
 def histogram_of(values: NDArray[np.uint16]) -> Histogram:
-    counts = np.zeros(1 << CONTAINER_BITS, np.int64)
-    flat = values.reshape(-1)
-    for start in range(0, flat.size, PIECE):
-        counts += np.bincount(flat[start : start + PIECE], minlength=len(counts))
+    counts = windowing.histogram(values, CONTAINER_BITS)
     occupied = np.flatnonzero(counts)
     return Histogram(occupied, counts[occupied])
 
@@ -224,8 +215,7 @@ def _is_painted(outside: Histogram, few: float, pixels: int) -> bool:
 
 def _middle(histogram: Histogram) -> tuple[int, int]:
     """The 0.5th and 99.5th percentile."""
-    reached = np.cumsum(histogram.counts)
-    low, high = np.searchsorted(reached, [share * reached[-1] for share in MIDDLE])
+    low, high = middle(histogram.counts)
     return int(histogram.values[low]), int(histogram.values[high])
 
 
