@@ -22,6 +22,7 @@ from quantize.studies.inputs import (
 )
 from quantize.studies.layers import layers
 from quantize.studies.localisation import localisation_study
+from quantize.studies.mirrored import mirrored_study
 from quantize.studies.outputs import outputs
 from quantize.studies.overall import overall_study
 from quantize.studies.result import Result
@@ -99,6 +100,10 @@ STUDIES: Final = (
     Study(
         "sites", open_model_and_report, sites_study,
         "What calibrate promises, kept at simulated sites: intervals, targets, drift's alarms.",
+    ),
+    Study(
+        "mirrored", open_model, mirrored_study,
+        "Do the maps' peaks move to the other side when the picture is mirrored?",
     ),
     Study(
         "film", open_model, film_study,
