@@ -16,10 +16,10 @@ echo "== installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
 # Nothing that is installed here starts a service.
-printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.d.$$
 if [ ! -e /usr/sbin/policy-rc.d ]; then
-    install -m 755 /tmp/policy-rc.d.$$ /usr/sbin/policy-rc.d
-    trap 'rm -f /usr/sbin/policy-rc.d /tmp/policy-rc.d.$$' EXIT
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
 fi
 # shellcheck disable=SC2086
 apt-get -qq -y --no-install-recommends install $missing >/dev/null
