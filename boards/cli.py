@@ -77,6 +77,22 @@ def kit(
 
 
 @app.command()
+def deb(
+    target: Annotated[str, typer.Option(help=f"One of {', '.join(kits.TARGETS)}.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to.")] = Path("dist"),
+    python: Annotated[
+        list[str] | None, typer.Option(metavar="X.Y", help="Only this version; repeatable.")
+    ] = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Build edge-cxr_VERSION_ARCHITECTURE.deb: the application, and the box as a service."""
+    from boards import deb as package
+
+    made = package.build(kits.find(target), out, cache, python or ())
+    print(f"{made}  {made.stat().st_size / 1e6:.0f} MB")
+
+
+@app.command()
 def matrix(
     boards: Annotated[
         list[str] | None, typer.Argument(metavar="[BOARD]...", help="Beside x86-64; default: all.")

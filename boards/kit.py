@@ -20,7 +20,9 @@ from boards.wheels import TIME
 from edge_app.core.errors import UsageError
 from edge_app.core.files import write_whole
 
+HERE: Final = Path(__file__).parent
 INSTALLER: Final = ("install.sh", "installer.py")
+SERVICE: Final = ("service.sh", "service/edge-cxr.service", "service/box.toml")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class KitTarget:
     Attributes:
         machine: in the names of wheels.
         machines: what `uname -m` may say: 32-bit systems mostly run a 64-bit kernel.
-        dicom: whether wheels of the codecs exist.
+        extras: of the device wheel.
     """
 
     name: str
@@ -38,14 +40,15 @@ class KitTarget:
     machines: tuple[str, ...]
     bits: int
     pythons: tuple[str, ...]
-    dicom: bool = True
+    extras: tuple[str, ...] = ("dicom", "clinic")
 
 
 TARGETS: Final = {
     target.name: target
     for target in (
         KitTarget("pi64", "aarch64", ("aarch64",), 64, ("3.11", "3.13")),
-        KitTarget("pi32", "armv7l", ("armv7l", "armv8l", "aarch64"), 32, ("3.11",), dicom=False),
+        # DICOM's codecs have no wheels there: what is not compressed is read.
+        KitTarget("pi32", "armv7l", ("armv7l", "armv8l", "aarch64"), 32, ("3.11",), ("clinic",)),
         KitTarget("x86-64", "x86_64", ("x86_64",), 64, ("3.10", "3.11", "3.12", "3.13")),
     )
 }
@@ -93,10 +96,10 @@ def build(
     with tempfile.TemporaryDirectory() as work:
         own = wheel or wheels.build(Path(work), models)
         pip = downloads.pip_wheel(cache)
-        extras = ("dicom",) if target.dicom else ()
         sets = {}
         for python in pythons or target.pythons:
-            needed = downloads.wheels_for(own, wheels.Target(target.machine, python), cache, extras)
+            machine = wheels.Target(target.machine, python)
+            needed = downloads.wheels_for(own, machine, cache, target.extras)
             sets[python] = [own, *needed]
         members = contents(target, pip, sets)
     into.mkdir(parents=True, exist_ok=True)
@@ -122,11 +125,11 @@ def contents(target: KitTarget, pip: Path, sets: Mapping[str, Sequence[Path]]) -
         "version": next(iter(together)).name.split("-")[1],
         "machines": target.machines,
         "bits": target.bits,
-        "glibc": f"2.{max(_glibc(path.name) for path in together)}",
+        "glibc": f"2.{max(glibc(path.name) for path in together)}",
         "pip": pip.name,
         "wheels": {python: [path.name for path in chosen] for python, chosen in sets.items()},
     }
-    members = {name: Path(__file__).with_name(name).read_bytes() for name in INSTALLER}
+    members = {name: (HERE / name).read_bytes() for name in (*INSTALLER, *SERVICE)}
     members |= {f"wheels/{path.name}": path.read_bytes() for path in (pip, *together)}
     members["kit.json"] = (json.dumps(facts, indent=2) + "\n").encode()
     digests = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
@@ -141,7 +144,7 @@ def unpack(archive: Path, into: Path) -> Path:
     return folder
 
 
-def _glibc(wheel: str) -> int:
+def glibc(wheel: str) -> int:
     """The oldest glibc 2.x that a wheel runs with, from its name; 0: any."""
     wanted = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
     return min(wanted, default=17 if "manylinux2014" in wheel else 0)
@@ -157,6 +160,6 @@ def _archive(folder: str, members: dict[str, bytes]) -> bytes:
         for name in sorted(members):
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mtime = len(members[name]), TIME
-            entry.mode = 0o755 if name == "install.sh" else 0o644
+            entry.mode = 0o755 if name in ("install.sh", "service.sh") else 0o644
             archive.addfile(entry, io.BytesIO(members[name]))
     return packed.getvalue()

@@ -34,6 +34,9 @@ SHIPPED: Final = Path("edge_app", "model", "shipped")
 GLIBC: Final = range(17, 37)
 """Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
 
+UNUSED: Final = {"pyjpegls"}
+"""What highdicom asks for to compress images, which the box does not; no wheel for 32-bit Arm."""
+
 Requirements = dict[str, Requirement]
 """By canonical name."""
 
@@ -180,6 +183,9 @@ def requirements(
             requirement = Requirement(text)
             marker, name = requirement.marker, canonicalize_name(requirement.name)
             if marker and not any(marker.evaluate(each) for each in environments):
+                continue
+            # An extra that stands for others names its own project.
+            if name in UNUSED or name == canonicalize_name(wheel.name.split("-")[0]):
                 continue
             if name in joined:
                 requirement.specifier &= joined[name].specifier

@@ -1,0 +1,159 @@
+"""The Debian package: the application, and the box in the clinic as a service of systemd.
+
+Where the kit makes a virtual environment on the board, the package brings one for each Python that
+a system may have: dpkg owns and verifies every file, and nothing is downloaded or built there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from boards import downloads, wheels
+from boards.errors import BoardsError
+from boards.kit import KitTarget, glibc
+from boards.wheels import REPOSITORY, TIME
+
+ARCHITECTURES: Final = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"}
+"""Debian's names of the machines."""
+
+SERVICE: Final = Path(__file__).with_name("service")
+"""What the package has beside the application."""
+
+HOME: Final = Path("usr/lib/edge-cxr")
+
+PLACES: Final = {
+    "edge-cxr": ("usr/bin/edge-cxr", 0o755),
+    "edge-cxr.service": ("usr/lib/systemd/system/edge-cxr.service", 0o644),
+    "box.toml": ("etc/edge-cxr/box.toml", 0o644),
+    **{name: (f"DEBIAN/{name}", 0o755) for name in ("postinst", "prerm", "postrm")},
+}
+"""Where the files of `SERVICE` go, and their modes."""
+
+
+def build(target: KitTarget, into: Path, cache: Path, pythons: Sequence[str] = ()) -> Path:
+    """`edge-cxr_VERSION_ARCHITECTURE.deb` in `into`.
+
+    Args:
+        target: what it is for.
+        into: the folder.
+        cache: where downloads are kept.
+        pythons: only these versions; default all that the target has.
+
+    Raises:
+        BoardsError: wheels cannot be had, or dpkg-deb is missing or fails.
+    """
+    if shutil.which("dpkg-deb") is None:
+        raise BoardsError("dpkg-deb is missing: build the package on Debian or Ubuntu")
+    with tempfile.TemporaryDirectory() as work:
+        own = wheels.build(Path(work, "wheel"))
+        root = Path(work, "root")
+        needs = set()
+        for python in pythons or target.pythons:
+            machine = wheels.Target(target.machine, python)
+            chosen = [own, *downloads.wheels_for(own, machine, cache, target.extras)]
+            needs |= {glibc(path.name) for path in chosen}
+            _environment(chosen, machine, root)
+        _link_equal_files(root / HOME)
+        _add_service(root)
+        version = own.name.split("-")[1]
+        _describe(root, version, target, pythons or target.pythons, max(needs))
+        into.mkdir(parents=True, exist_ok=True)
+        place = into / f"edge-cxr_{version}_{ARCHITECTURES[target.machine]}.deb"
+        _pack(root, place)
+    return place
+
+
+def _environment(chosen: Sequence[Path], machine: wheels.Target, root: Path) -> None:
+    """A virtual environment as `python3 -m venv` makes one, of another machine's wheels."""
+    home = root / HOME / f"python{machine.python}"
+    library = home / "lib" / f"python{machine.python}" / "site-packages"
+    library.mkdir(parents=True)
+    wheels.install(chosen, machine, library)
+    shutil.rmtree(
+        library / "bin", ignore_errors=True
+    )  # their first line names this machine's Python
+    (home / "bin").mkdir()
+    (home / "bin" / "python3").symlink_to(f"/usr/bin/python{machine.python}")
+    (home / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+
+
+def _link_equal_files(folder: Path) -> None:
+    """Models, and all packages in Python alone, are the same for every version of Python."""
+    seen: dict[bytes, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            first = seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), path)
+            if first is not path:
+                path.unlink()
+                path.hardlink_to(first)
+
+
+def _add_service(root: Path) -> None:
+    for name, (place, mode) in PLACES.items():
+        path = root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SERVICE / name, path)
+        path.chmod(mode)
+    told = root / "usr/share/doc/edge-cxr"
+    told.mkdir(parents=True)
+    shutil.copyfile(REPOSITORY / "LICENSE", told / "copyright")
+    shutil.copyfile(REPOSITORY / "docs" / "serve.md", told / "serve.md")
+
+
+def _describe(
+    root: Path, version: str, target: KitTarget, pythons: Iterable[str], minor: int
+) -> None:
+    """The control files."""
+    size = sum(path.stat().st_size // 1024 + 1 for path in _files(root / "usr"))
+    control = f"""\
+Package: edge-cxr
+Version: {version}
+Architecture: {ARCHITECTURES[target.machine]}
+Maintainer: the edge-cxr project
+Installed-Size: {size}
+Depends: {" | ".join(f"python{python}" for python in pythons)}, libc6 (>= 2.{minor}), adduser
+Section: science
+Priority: optional
+Description: scores chest radiographs on small boards, offline
+ The command edge-cxr, and a service that receives radiographs as a DICOM
+ node or from a folder and sends structured reports into an archive.
+ .
+ Research software, not a medical device: a score is not a diagnosis.
+"""
+    (root / "DEBIAN" / "control").write_text(control)
+    (root / "DEBIAN" / "conffiles").write_text("/etc/edge-cxr/box.toml\n")
+    sums = (
+        f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  "
+        f"{path.relative_to(root)}\n"
+        for path in _files(root / "usr")
+    )
+    (root / "DEBIAN" / "md5sums").write_text("".join(sums))
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+
+
+def _pack(root: Path, place: Path) -> None:
+    for path in [root, *root.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+        elif not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+    done = subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(root), str(place)],
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(TIME)},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise BoardsError(f"dpkg-deb failed: {' '.join(done.stderr.split())[-300:]}")
