@@ -15,7 +15,7 @@ from edge_app.core.errors import ModelError
 from quantize.edgetpu.graph import Graph, Operator, printable, read_graphs
 from quantize.edgetpu.partition import PARTITION, blockers, first_part
 from quantize.edgetpu.refusals import refusal
-from quantize.edgetpu.rules import RULES, Obstacle, obstacle
+from quantize.edgetpu.rules import RULES, Obstacle, doubt, obstacle
 from quantize.edgetpu.sources import DOCUMENTATION, Basis, issue
 
 ON_CHIP_BYTES: Final = 8 << 20
@@ -41,16 +41,14 @@ class OperatorPrediction:
         basis: how this is known.
         reason: why it runs on the CPU; empty: it runs on the Edge TPU.
         own: whether the reason lies in the operator itself, not in an earlier one.
-        caveat: where an operator that would be mapped may not be all the same.
-        caveat_from: how the caveat is known, if there is one.
+        doubt: why an operator that would be mapped may not be all the same.
     """
 
     operator: Operator
     basis: Basis
     reason: str = ""
     own: bool = False
-    caveat: str = ""
-    caveat_from: Basis | None = None
+    doubt: Obstacle | None = None
 
     @property
     def maps(self) -> bool:
@@ -131,7 +129,7 @@ class Check:
 
 
 def _as_dict(prediction: OperatorPrediction) -> dict[str, Any]:
-    operator, doubt = prediction.operator, prediction.caveat_from
+    operator, doubted = prediction.operator, prediction.doubt
     return {
         "index": operator.index,
         "operator": printable(operator.name),
@@ -141,8 +139,7 @@ def _as_dict(prediction: OperatorPrediction) -> dict[str, Any]:
         "maps": prediction.maps,
         "reason": printable(prediction.reason) or None,
         **_basis(prediction.basis),
-        "caveat": prediction.caveat or None,
-        "caveat_from": None if doubt is None else _basis(doubt),
+        "caveat": None if doubted is None else _with_basis(doubted),
     }
 
 
@@ -185,8 +182,7 @@ def check_graphs(graphs: Sequence[Graph]) -> Check:
 
 
 def _refuse(graph: Graph, refused: Obstacle) -> list[OperatorPrediction]:
-    reason = f"the compiler takes nothing of the file: {refused.reason}"
-    return [OperatorPrediction(operator, refused.basis, reason) for operator in graph.operators]
+    return [OperatorPrediction(o, refused.basis, "the file is refused") for o in graph.operators]
 
 
 def _predict(graph: Graph) -> list[OperatorPrediction]:
@@ -198,9 +194,8 @@ def _predict(graph: Graph) -> list[OperatorPrediction]:
         if found is not None:
             made = OperatorPrediction(operator, found.basis, found.reason, own=True)
         elif place in part:
-            rule = RULES[operator.name]
-            doubt = rule.caveat_from if rule.caveat else None
-            made = OperatorPrediction(operator, rule.basis, caveat=rule.caveat, caveat_from=doubt)
+            basis = RULES[operator.name].basis
+            made = OperatorPrediction(operator, basis, doubt=doubt(operator))
         else:
             first = graph.operators[stopped[place]]
             after = f"after {printable(first.name)} ({first.index}): only one part is compiled"

@@ -83,14 +83,12 @@ class Rule:
     Attributes:
         conditions: the first that is not met gives the reason.
         basis: of its being mapped where they are met.
-        caveat: where it may not be mapped all the same; empty: nothing is known.
-        caveat_from: what the caveat rests on.
+        doubt: gives why it may not be mapped all the same, or None.
     """
 
     conditions: tuple[Condition, ...] = ()
     basis: Basis = DOCUMENTED
-    caveat: str = ""
-    caveat_from: Basis = DOCUMENTED
+    doubt: Condition | None = None
 
 
 def obstacle(operator: Operator) -> Obstacle | None:
@@ -109,6 +107,13 @@ def obstacle(operator: Operator) -> Obstacle | None:
         if reason is not None:
             return Obstacle(reason, condition.basis)
     return None
+
+
+def doubt(operator: Operator) -> Obstacle | None:
+    """Why an operator without an obstacle may still not be mapped; None: nothing is known."""
+    found = RULES[operator.name].doubt
+    words = None if found is None else found.unmet(operator)
+    return None if found is None or words is None else Obstacle(words, found.basis)
 
 
 def _eight_bits(operator: Operator) -> str | None:
@@ -272,14 +277,19 @@ def _one_row(tensors: Iterable[Tensor]) -> str | None:
 
 def _few_elements(operator: Operator) -> str | None:
     """Of 1x256x128x3 a mean over height and width stayed on the CPU, of 1x64x128x3 not."""
+    count = _reduced(operator)
+    return f"the mean of {count} elements is too large" if count >= 4 * MEAN_REDUCED else None
+
+
+def _more_than_seen(operator: Operator) -> str | None:
+    count = _reduced(operator)
+    return f"no mean of {count} elements was seen" if count > MEAN_REDUCED else None
+
+
+def _reduced(operator: Operator) -> int:
+    """The number of elements that a reduction makes one of."""
     found = _axes(operator)
-    if found is None:
-        return None
-    image, axes = found
-    count = prod(image.shape[axis] for axis in axes)
-    if count >= 4 * MEAN_REDUCED:
-        return f"the mean of {count} elements is too large"
-    return None
+    return 0 if found is None else prod(found[0].shape[axis] for axis in found[1])
 
 
 def _resized_to_few(operator: Operator) -> str | None:
@@ -377,6 +387,7 @@ def _one_alpha_a_channel(operator: Operator) -> str | None:
 
 CELL_STATE: Final = 19
 """Of an LSTM's inputs: its gates are 1 to 8, then peepholes, biases, projection, two states."""
+LSTM_FEATURES: Final = 900
 LSTM_EXTRAS: Final = {
     "peepholes": (9, 10, 11),
     "a projection": (16, 17),
@@ -403,6 +414,18 @@ def _plain_lstm(operator: Operator) -> str | None:
     return None
 
 
+def _many_features(operator: Operator) -> str | None:
+    """With 1000 inputs a step and more the compiler failed, with 900 not."""
+    features = operator.computed[0].shape[-1]
+    if features < LSTM_FEATURES:
+        return None
+    return f"with about 1000 inputs a step it has failed, here {features}"
+
+
+def _always(words: str, basis: Basis = DOCUMENTED) -> Condition:
+    return Condition(lambda operator: words, basis)
+
+
 _AXES: Final = (Condition(_not_the_batch),)
 _WEIGHTS: Final = Condition(_constant_parameters, seen(issue(25)))
 _PLAIN: Final = Condition(_nothing_fused)
@@ -410,14 +433,14 @@ _DILATED: Final = Condition(_same_dilation)
 _SMALL: Final = Condition(_resized_to_few, seen(issue(597)))
 
 
-_BY_SIZE: Final = "depending on its size not mapped, to avoid a loss of precision"
+_BY_SIZE: Final = _always("depending on its size not mapped, to avoid a loss of precision")
 _LARGE: Final = "not mapped for some large tensors"
 
 RULES: Final[dict[str, Rule]] = {
     "ADD": Rule(basis=seen(YOLOV7)),
     "AVERAGE_POOL_2D": Rule((_PLAIN,), seen(YOLO_NAS)),
     "CONCATENATION": Rule(
-        (_PLAIN, Condition(_only_zeros_beside)), seen(YOLOV7), _LARGE, seen(issue(512))
+        (_PLAIN, Condition(_only_zeros_beside)), seen(YOLOV7), _always(_LARGE, seen(issue(512)))
     ),
     "CONV_2D": Rule((_WEIGHTS, _a_scale_a_channel(0), _DILATED), seen(EFFICIENTDET)),
     "DEPTHWISE_CONV_2D": Rule((_WEIGHTS, _a_scale_a_channel(3), _DILATED), seen(EFFICIENTDET)),
@@ -445,6 +468,7 @@ RULES: Final[dict[str, Rule]] = {
             Condition(_few_elements, seen(REIDENTIFICATION)),
         ),
         seen(issue(317)),
+        Condition(_more_than_seen, guessed(REIDENTIFICATION)),
     ),
     "MINIMUM": Rule(basis=seen(YOLO_NAS)),
     "MUL": Rule(basis=seen(YOLOV7)),
@@ -457,7 +481,7 @@ RULES: Final[dict[str, Rule]] = {
     "RELU": Rule(),
     "RELU6": Rule(),
     "RELU_N1_TO_1": Rule(),
-    "RESHAPE": Rule((), seen(YOLOV7), _LARGE),
+    "RESHAPE": Rule((), seen(YOLOV7), _always(_LARGE)),
     "RESIZE_BILINEAR": Rule((_SMALL,), seen(issue(31)), _BY_SIZE),
     "RESIZE_NEAREST_NEIGHBOR": Rule((_SMALL,), seen(YOLOV7), _BY_SIZE),
     "RSQRT": Rule(),
@@ -471,9 +495,9 @@ RULES: Final[dict[str, Rule]] = {
     "SUB": Rule(basis=seen(REIDENTIFICATION)),
     "SUM": Rule(_AXES),
     "TANH": Rule(),
-    "TRANSPOSE": Rule((), seen(YOLO_NAS), _LARGE, seen(issue(433))),
+    "TRANSPOSE": Rule((), seen(YOLO_NAS), _always(_LARGE, seen(issue(433)))),
     "TRANSPOSE_CONV": Rule(
-        (_WEIGHTS, _a_scale_a_channel(0)), seen(issue(686)), _LARGE, seen(issue(686))
+        (_WEIGHTS, _a_scale_a_channel(0)), seen(issue(686)), _always(_LARGE, seen(issue(686)))
     ),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule(
         (
@@ -481,7 +505,6 @@ RULES: Final[dict[str, Rule]] = {
             Condition(_plain_lstm, guessed("no log shows one")),
         ),
         seen(LSTM_PAIR),
-        "with about 1000 inputs a step or more the compiler has failed",
-        seen(issue(598)),
+        Condition(_many_features, seen(issue(598))),
     ),
 }

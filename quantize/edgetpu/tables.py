@@ -28,8 +28,8 @@ def print_check(name: str, check: Check, console: Console) -> None:
         table.add_column(heading)
     for prediction in check.predictions:
         operator = prediction.operator
-        where = prediction.reason and f"no: {prediction.reason}"
-        where = where or (f"yes, but {prediction.caveat}" if prediction.caveat else "yes")
+        where = f"no: {prediction.reason}" if prediction.reason else "yes"
+        where += f", but {prediction.doubt.reason}" if prediction.doubt else ""
         table.add_row(
             str(operator.index),
             Text(printable(operator.name)),
@@ -44,6 +44,8 @@ def print_check(name: str, check: Check, console: Console) -> None:
         f"\n{name}: {check.mapped} of {total} operations would run on the Edge TPU, "
         f"{check.on_cpu} on the CPU"
     ]
+    if check.refused is not None:
+        lines.append(f"the compiler would take nothing of it: {printable(check.refused.reason)}")
     if check.elsewhere:
         lines.append(f"{check.elsewhere} of them lie in other graphs than the main one")
     if check.mapped:
@@ -60,7 +62,7 @@ def print_check(name: str, check: Check, console: Console) -> None:
 
 def _sources(predictions: Sequence[OperatorPrediction]) -> list[str]:
     """What the predictions rest on, each source once."""
-    bases = {p.basis for p in predictions} | {p.caveat_from for p in predictions if p.caveat_from}
+    bases = {p.basis for p in predictions} | {p.doubt.basis for p in predictions if p.doubt}
     found = {
         known: sorted(basis.source for basis in bases if basis.known == known)
         for known in ("seen", "guessed")

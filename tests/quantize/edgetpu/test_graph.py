@@ -17,22 +17,21 @@ from edge_app.core.errors import ModelError
 from quantize.edgetpu.check import check
 from quantize.edgetpu.graph import read_graph
 from tests.quantize.edgetpu.against_interpreter import differences
-from tests.quantize.edgetpu.graphs import CNN28, OPERATORS, TYPES, edited, stand_in, tail
+from tests.quantize.edgetpu.graphs import (
+    CNN28,
+    OPERATORS,
+    TYPES,
+    add_graph,
+    edited,
+    stand_in,
+    tail,
+)
 
 TAIL = tail()
 
 
 def test_operators_and_tensors_of_a_shipped_network_are_those_that_the_interpreter_lists() -> None:
     assert differences(CNN28) == []
-
-
-def add_graph(model: Any) -> None:
-    """A second graph, as control flow or another signature runs it."""
-    main = model.subgraphs[0]
-    other = schema.SubGraphT()
-    other.name, other.tensors, other.operators = b"other", main.tensors, main.operators
-    other.inputs, other.outputs = main.inputs, main.outputs
-    model.subgraphs.append(other)
 
 
 def add_tensors(*changes: dict[str, Any]) -> Callable[[Any], None]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.edgetpu.graph import Operator, Tensor
-from quantize.edgetpu.rules import GENERAL, RULES, obstacle
+from quantize.edgetpu.rules import GENERAL, RULES, doubt, obstacle
 from quantize.edgetpu.sources import DOCUMENTATION, Basis
 
 
@@ -204,7 +204,8 @@ def test_a_scale_that_is_no_positive_number_is_not_mapped(scale: float) -> None:
 def bases() -> list[Basis]:
     found = [condition.basis for condition in GENERAL]
     for rule in RULES.values():
-        found += [rule.basis, rule.caveat_from, *(c.basis for c in rule.conditions)]
+        doubts = () if rule.doubt is None else (rule.doubt,)
+        found += [rule.basis, *(c.basis for c in (*rule.conditions, *doubts))]
     return found
 
 
@@ -216,6 +217,23 @@ def test_whatever_is_said_has_a_source() -> None:
             assert basis.source == DOCUMENTATION
         if basis.known == "seen":
             assert basis.source.startswith("https://github.com/")
+
+
+@pytest.mark.parametrize(
+    ("doubted", "words"),
+    [
+        (operator("ADD", FEATURES, FEATURES), None),
+        (operator("RESHAPE", FEATURES, integers(1, 512)), "some large tensors"),
+        (operator("MEAN", image(1, 64, 128, 3), integers(1, 2)), None),
+        (operator("MEAN", image(1, 128, 128, 3), integers(1, 2)), "no mean of 16384 elements"),
+        (lstm(), None),
+        (lstm(input=image(1, 4, 1280)), "with about 1000 inputs a step it has failed, here 1280"),
+    ],
+)
+def test_where_the_compiler_may_still_decline_is_said(doubted: Operator, words: str | None) -> None:
+    assert reason(doubted) is None
+    found = doubt(doubted)
+    assert (found is None) if words is None else (found is not None and words in found.reason)
 
 
 def test_what_is_not_in_the_table_is_told_from_what_a_log_shows_on_the_cpu() -> None:
@@ -250,5 +268,6 @@ def test_any_operands_get_an_answer(
     name: str, inputs: list[Tensor | None], outputs: list[Tensor]
 ) -> None:
     """An operator whose inputs make no sense is not mapped, or is; it never raises."""
-    answer = reason(Operator(0, name, 1, tuple(inputs), tuple(outputs)))
-    assert answer is None or (answer and "\n" not in answer)
+    made = Operator(0, name, 1, tuple(inputs), tuple(outputs))
+    answer = obstacle(made) or doubt(made)
+    assert answer is None or (answer.reason and "\n" not in answer.reason)
