@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -46,6 +47,17 @@ OPERATORS: Final = _names(schema.BuiltinOperator)
 TYPES: Final = _names(schema.TensorType)
 OPTION_TYPES: Final = _names(schema.BuiltinOptions)
 ACTIVATIONS: Final = _names(schema.ActivationFunctionType)
+
+BITS: Final = {
+    **dict.fromkeys(("INT2",), 2),
+    **dict.fromkeys(("INT4", "UINT4"), 4),
+    **dict.fromkeys(("INT8", "UINT8", "BOOL"), 8),
+    **dict.fromkeys(("INT16", "UINT16", "FLOAT16", "BFLOAT16"), 16),
+    **dict.fromkeys(("INT32", "UINT32", "FLOAT32"), 32),
+    **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 64),
+    "COMPLEX128": 128,
+}
+"""Of one element; strings, resources and variants have no fixed size."""
 
 _FUSED: Final = ("FusedActivationFunction",)
 _DILATIONS: Final = (*_FUSED, "DilationHFactor", "DilationWFactor")
@@ -215,7 +227,7 @@ class _Reader:
         dtype = TYPES.get(tensor.Type())
         if dtype is None:
             raise ModelError(f"a tensor has type {int(tensor.Type())}, which is not known")
-        buffer = int(tensor.Buffer())
+        buffer, sparse = int(tensor.Buffer()), tensor.Sparsity() is not None
         return Tensor(
             self._text(tensor.Name()),
             signature,
@@ -225,10 +237,10 @@ class _Reader:
             zero_points,
             axis,
             buffer,
-            self._data(buffer, tensor, shape),
+            _whole(self._data(buffer, tensor, shape), shape, 0 if sparse else BITS.get(dtype, 0)),
             place,
             bool(tensor.IsVariable()),
-            tensor.Sparsity() is not None,
+            sparse,
         )
 
     def _quantization(self, table: Any) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
@@ -316,6 +328,16 @@ def _shape(field: Any) -> tuple[int, ...]:
     shape = _vector(field)
     bounded(shape.size, MAX_RANK, "dimensions")
     return tuple(int(n) for n in shape)
+
+
+def _whole(
+    data: NDArray[np.uint8] | None, shape: tuple[int, ...], bits: int
+) -> NDArray[np.uint8] | None:
+    """The bytes of a constant, if they are as many as its elements need."""
+    needed = -(-prod(shape) * bits // 8)
+    if data is not None and bits and data.size != needed:
+        raise ModelError(f"a constant has {data.size} bytes where its shape needs {needed}")
+    return data
 
 
 def _present(operands: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:

@@ -64,6 +64,18 @@ def two_codes(model: Any) -> None:
     model.subgraphs[0].operators[-1].opcodeIndex = len(model.operatorCodes) - 1
 
 
+def _without(table: Any, *fields: str) -> None:
+    for name in fields:
+        setattr(table, name, None)
+
+
+def _add_constant(model: Any, kind: int, elements: int, data: bytes) -> None:
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, np.uint8)
+    model.buffers.append(buffer)
+    add_tensors({"shape": [elements], "type": kind, "buffer": len(model.buffers) - 1})(model)
+
+
 def custom(model: Any) -> None:
     code = model.operatorCodes[0]
     code.builtinCode = code.deprecatedBuiltinCode = OPERATORS.CUSTOM
@@ -93,6 +105,18 @@ VALID: dict[str, Callable[[Any], None]] = {
     "old and new operator codes": two_codes,
     "a custom operator": custom,
     "an operand left out": without_a_bias,
+    "a graph without ends": lambda model: _without(model.subgraphs[0], "inputs", "outputs"),
+    "an operator without operands": lambda model: _without(
+        model.subgraphs[0].operators[0], "inputs", "outputs"
+    ),
+    "options of another operator": lambda model: setattr(
+        model.subgraphs[0].operators[0], "builtinOptionsType", schema.BuiltinOptions.AddOptions
+    ),
+    "a constant of 4 bits": lambda model: _add_constant(model, TYPES.INT4, 5, b"abc"),
+    "a constant of 16 bits": lambda model: _add_constant(model, TYPES.FLOAT16, 2, b"abcd"),
+    "a constant of strings": lambda model: _add_constant(
+        model, TYPES.STRING, 1, struct.pack("<iii", 1, 12, 14) + b"ab"
+    ),
     "no metadata": lambda model: setattr(model, "metadata", None),
 }
 
@@ -147,6 +171,8 @@ def test_what_lies_in_another_file_or_has_an_unknown_type_is_refused_by_its_name
         read_graph(edited(elsewhere, TAIL))
     with pytest.raises(ModelError, match="a tensor has type 99, which is not known"):
         read_graph(edited(add_tensors({"shape": [1], "type": 99}), TAIL))
+    with pytest.raises(ModelError, match="a constant has 3 bytes where its shape needs 8"):
+        read_graph(edited(lambda model: _add_constant(model, TYPES.INT32, 2, b"abc"), TAIL))
     scales = quantization(scale=[1.0, 2.0], zeroPoint=[0])
     with pytest.raises(ModelError, match="other numbers of scales and zero points"):
         read_graph(edited(add_tensors({"shape": [2], "quantization": scales}), TAIL))
@@ -225,7 +251,7 @@ def test_any_bytes_changed_give_no_traceback(changes: list[tuple[int, int]]) -> 
 
 def everything(model: Any) -> None:
     for name, change in VALID.items():
-        if name != "types":
+        if name not in ("types", "a graph without ends"):
             change(model)
 
 
