@@ -48,7 +48,7 @@ EFFICIENTDET: Final = issue(426)  # 15.0
 MNIST: Final = (
     "https://github.com/system-software-lab/nrf20/blob/HEAD/convert/quantize/README.md"  # 15.0
 )
-YOLO_NAS: Final = "https://github.com/dbro/frigate-detector-edgetpu-yolo9"  # 16.0, its README
+YOLOV9: Final = "https://github.com/dbro/frigate-detector-edgetpu-yolo9"  # of 2025, in its README
 YOLOV7: Final = "https://github.com/WongKinYiu/yolov7/pull/1672"  # 16.0
 REIDENTIFICATION: Final = issue(461)  # 16.0
 DENSE: Final = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +12,9 @@ from quantize.edgetpu.check import (
     LARGE_ACTIVATION_FROM,
     ON_CHIP_BYTES,
     Check,
-    OperatorPrediction,
 )
 from quantize.edgetpu.graph import Operator, printable
+from quantize.edgetpu.partition import PARTITION
 from quantize.edgetpu.sources import DOCUMENTATION
 
 
@@ -55,14 +53,17 @@ def print_check(name: str, check: Check, console: Console) -> None:
             f"its largest activation has {megabytes(check.largest_activation)}: with one of "
             f"{megabytes(LARGE_ACTIVATION)} the compiler has failed ({LARGE_ACTIVATION_FROM})"
         )
-    lines += _sources(check.predictions)
+    lines += _sources(check)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _sources(predictions: Sequence[OperatorPrediction]) -> list[str]:
+def _sources(check: Check) -> list[str]:
     """What the predictions rest on, each source once."""
-    bases = {p.basis for p in predictions} | {p.doubt.basis for p in predictions if p.doubt}
+    bases = {prediction.basis for prediction in check.predictions}
+    bases |= {p.doubt.basis for p in check.predictions if p.doubt is not None}
+    if 0 < check.mapped < len(check.predictions):
+        bases.add(PARTITION)
     found = {
         known: sorted(basis.source for basis in bases if basis.known == known)
         for known in ("seen", "guessed")
@@ -72,7 +73,10 @@ def _sources(predictions: Sequence[OperatorPrediction]) -> list[str]:
         lines.append(f"seen in what the compiler said: {', '.join(found['seen'])}")
     if found["guessed"]:
         lines.append(f"guessed from: {'; '.join(found['guessed'])}")
-    return [*lines, "only the compiler knows"]
+    return [
+        *lines,
+        "seen: the operation in another network, not in this one; only the compiler knows",
+    ]
 
 
 def print_mapping(mapping: Mapping, console: Console) -> None:

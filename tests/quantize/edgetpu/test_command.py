@@ -250,7 +250,7 @@ def test_the_table_says_what_is_known_and_what_is_guessed(start: Start, tmp_path
     plain.write_bytes(edited(replace_operator(2, OPERATORS.LEAKY_RELU)))
     rows = [line.split() for line in start(plain, "--check-only").out.splitlines()]
     assert [row[-1] for row in rows if row[1:2] == ["CONV_2D"]] == ["seen"] * 2 + ["guessed"] * 5
-    assert ["only", "the", "compiler", "knows"] in rows
+    assert any(row[-4:] == ["only", "the", "compiler", "knows"] for row in rows)
 
 
 def test_what_the_compiler_leaves_to_the_cpu_is_a_gate(

@@ -14,7 +14,15 @@ import pytest
 
 from quantize.edgetpu.check import check_graphs
 from quantize.edgetpu.graph import Graph, Operator, Tensor
-from quantize.edgetpu.sources import DENSE, EFFICIENTDET, LSTM_PAIR, MNIST, REIDENTIFICATION, issue
+from quantize.edgetpu.sources import (
+    DENSE,
+    EFFICIENTDET,
+    LSTM_PAIR,
+    MNIST,
+    REIDENTIFICATION,
+    YOLOV9,
+    issue,
+)
 
 MAPPED, CPU = True, False
 SCALED = ("INT8", "UINT8", "INT16")
@@ -169,6 +177,14 @@ def an_lstm_with_a_16_bit_state(net: Network) -> list[bool]:
     return [MAPPED] * 6
 
 
+def the_boxes_of_a_head(net: Network) -> list[bool]:
+    """A softmax over 16 bins for each of four sides, of every cell of a map."""
+    rows = (1, 576, 4, 16)
+    flat = net.add("RESHAPE", net.input(1, 24, 24, 64), net.integers(*rows), out=rows)
+    net.add("SOFTMAX", flat, out=rows)
+    return [MAPPED, MAPPED]
+
+
 def a_dense_layer_with_computed_weights(net: Network) -> list[bool]:
     given = (net.input(1, 16, dtype="UINT8"), net.input(16, 16, dtype="UINT8"))
     net.add("FULLY_CONNECTED", *given, None, out=(1, 16), dtype="UINT8")
@@ -234,6 +250,7 @@ CASES = {
     "two heads": Case(EFFICIENTDET, "15.0", two_heads_that_end_in_floats),
     "resizing": Case(issue(597), "16.0", resizing_around_a_convolution),
     "LSTM": Case(LSTM_PAIR, "16.0", an_lstm_with_a_16_bit_state),
+    "softmax": Case(YOLOV9, "of 2025", the_boxes_of_a_head),
     "computed weights": Case(issue(25), "2.0", a_dense_layer_with_computed_weights),
     "several rows": Case(issue(27), "2.0", a_dense_layer_of_several_rows),
     "batch": Case(issue(30), "2.0", a_batch_of_thirty),
