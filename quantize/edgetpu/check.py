@@ -139,7 +139,8 @@ def _as_dict(prediction: OperatorPrediction) -> dict[str, Any]:
         "maps": prediction.maps,
         "reason": printable(prediction.reason) or None,
         **_basis(prediction.basis),
-        "caveat": None if doubted is None else _with_basis(doubted),
+        "caveat": None if doubted is None else doubted.reason,
+        "caveat_basis": None if doubted is None else _basis(doubted.basis),
     }
 
 

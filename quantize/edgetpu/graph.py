@@ -49,7 +49,7 @@ OPTION_TYPES: Final = _names(schema.BuiltinOptions)
 ACTIVATIONS: Final = _names(schema.ActivationFunctionType)
 
 BITS: Final = {
-    **dict.fromkeys(("INT2",), 2),
+    "INT2": 2,
     **dict.fromkeys(("INT4", "UINT4"), 4),
     **dict.fromkeys(("INT8", "UINT8", "BOOL"), 8),
     **dict.fromkeys(("INT16", "UINT16", "FLOAT16", "BFLOAT16"), 16),
@@ -67,7 +67,7 @@ OPTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "CONCATENATION": ("ConcatenationOptions", _FUSED),
     "CONV_2D": ("Conv2DOptions", _DILATIONS),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _DILATIONS),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat", "KeepNumDims")),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat")),
     "MAX_POOL_2D": ("Pool2DOptions", _FUSED),
     "MUL": ("MulOptions", _FUSED),
     "PACK": ("PackOptions", ("Axis",)),

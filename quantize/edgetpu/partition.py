@@ -16,7 +16,7 @@ from quantize.edgetpu.sources import EFFICIENTDET, guessed
 
 PARTITION: Final = guessed(
     "https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/lite/graph_info.cc; "
-    f"agrees with {EFFICIENTDET}, where two branches end on the CPU and no third is lost"
+    f"agrees with {EFFICIENTDET}, where the CPU makes two outputs floats and nothing else is lost"
 )
 
 
