@@ -1,17 +1,22 @@
-"""A flatbuffer → which operators the Edge TPU would run, predicted from the documentation.
+"""A flatbuffer → which operators the Edge TPU would run, from what is known of its compiler.
 
 This needs no compiler; where there is one, its own answer counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 from edge_app.backends.edgetpu import OPERATOR
 from edge_app.core.errors import ModelError
-from quantize.edgetpu.graph import Graph, Operator, printable, read_graph
-from quantize.edgetpu.rules import EIGHT_BITS, RULES, SOURCE, obstacle
+from quantize.edgetpu.graph import Graph, Operator, printable, read_graphs
+from quantize.edgetpu.partition import PARTITION, blockers, first_part
+from quantize.edgetpu.refusals import refusal
+from quantize.edgetpu.rules import RULES, Obstacle, doubt, obstacle
+from quantize.edgetpu.sources import DOCUMENTATION, Basis, issue
 
 ON_CHIP_BYTES: Final = 8 << 20
 """Of static memory for code and parameters together: "roughly 8 MB".
@@ -23,6 +28,9 @@ SURE_BYTES: Final = 6 << 20
 
 Such as https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75 (7.0).
 """
+LARGE_ACTIVATION: Final = 60 * 152 * 90
+"""Bytes of the smallest tensor for whose size a network was said to have failed to compile."""
+LARGE_ACTIVATION_FROM: Final = issue(309)
 
 
 @dataclass(frozen=True)
@@ -30,15 +38,17 @@ class OperatorPrediction:
     """Where one operator would run.
 
     Attributes:
+        basis: how this is known.
         reason: why it runs on the CPU; empty: it runs on the Edge TPU.
         own: whether the reason lies in the operator itself, not in an earlier one.
-        caveat: what the documentation leaves open about an operator that would be mapped.
+        doubt: why an operator that would be mapped may not be all the same.
     """
 
     operator: Operator
+    basis: Basis
     reason: str = ""
     own: bool = False
-    caveat: str = ""
+    doubt: Obstacle | None = None
 
     @property
     def maps(self) -> bool:
@@ -50,20 +60,30 @@ class Check:
     """What would run where.
 
     Attributes:
+        graph: the main one.
+        others: graphs that control flow or other signatures run; all of them on the CPU.
         parameter_bytes: weights and biases of what would run on the Edge TPU.
+        refused: why the compiler would take nothing of the file; None: nothing is known.
     """
 
     graph: Graph
     predictions: tuple[OperatorPrediction, ...]
     parameter_bytes: int
+    others: tuple[Graph, ...] = ()
+    refused: Obstacle | None = None
 
     @property
     def mapped(self) -> int:
         return sum(prediction.maps for prediction in self.predictions)
 
     @property
+    def elsewhere(self) -> int:
+        """Operators of the other graphs."""
+        return sum(len(graph.operators) for graph in self.others)
+
+    @property
     def on_cpu(self) -> int:
-        return len(self.predictions) - self.mapped
+        return len(self.predictions) - self.mapped + self.elsewhere
 
     @property
     def passed(self) -> bool:
@@ -82,45 +102,76 @@ class Check:
         """The smallest number of bytes of parameters that are sent to the chip at every run."""
         return max(0, self.parameter_bytes - ON_CHIP_BYTES)
 
+    @property
+    def largest_activation(self) -> int:
+        """Bytes of the largest tensor that a mapped operator takes or gives."""
+        mapped = (prediction.operator for prediction in self.predictions if prediction.maps)
+        tensors = (tensor for o in mapped for tensor in (*o.computed, *o.outputs))
+        return max((prod(tensor.shape) for tensor in tensors), default=0)
+
     def as_dict(self) -> dict[str, Any]:
         return {
-            "source": SOURCE,
+            "source": DOCUMENTATION,
             "passed": self.passed,
             "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
+            "refused": None if self.refused is None else _with_basis(self.refused),
+            "one_part": _basis(PARTITION),
             "parameters": {
                 "bytes": self.parameter_bytes,
                 "on_chip_limit": ON_CHIP_BYTES,
                 "fits": self.fits,
                 "streamed_at_least": self.streamed_bytes,
             },
-            "operators": [
-                {
-                    "index": prediction.operator.index,
-                    "operator": printable(prediction.operator.name),
-                    "version": prediction.operator.version,
-                    "inputs": [t.text for t in prediction.operator.inputs if t is not None],
-                    "outputs": [t.text for t in prediction.operator.outputs],
-                    "maps": prediction.maps,
-                    "reason": printable(prediction.reason) or None,
-                    "caveat": prediction.caveat or None,
-                }
-                for prediction in self.predictions
-            ],
+            "largest_activation": self.largest_activation,
+            "operators": [_as_dict(prediction) for prediction in self.predictions],
+            "operators_of_other_graphs": self.elsewhere,
         }
+
+
+def _as_dict(prediction: OperatorPrediction) -> dict[str, Any]:
+    operator, doubted = prediction.operator, prediction.doubt
+    return {
+        "index": operator.index,
+        "operator": printable(operator.name),
+        "version": operator.version,
+        "inputs": [t.text for t in operator.inputs if t is not None],
+        "outputs": [t.text for t in operator.outputs],
+        "maps": prediction.maps,
+        "reason": printable(prediction.reason) or None,
+        **_basis(prediction.basis),
+        "caveat": None if doubted is None else doubted.reason,
+        "caveat_basis": None if doubted is None else _basis(doubted.basis),
+    }
+
+
+def _basis(basis: Basis) -> dict[str, str]:
+    return {"known": basis.known, "from": basis.source}
+
+
+def _with_basis(found: Obstacle) -> dict[str, str]:
+    return {"reason": printable(found.reason), **_basis(found.basis)}
 
 
 def check(flatbuffer: bytes) -> Check:
     """Predict where each operator of a flatbuffer would run.
 
     Raises:
-        ModelError: it cannot be read, or is compiled for the Edge TPU already.
+        ModelError: it cannot be read, is compiled for the Edge TPU already, or computes nothing.
     """
-    graph = read_graph(flatbuffer)
+    return check_graphs(read_graphs(flatbuffer))
+
+
+def check_graphs(graphs: Sequence[Graph]) -> Check:
+    """The same for what `read_graphs` returns."""
+    graph, *others = graphs
     if any(o.custom and o.name == OPERATOR.decode() for o in graph.operators):
         raise ModelError(
             "is compiled for the Edge TPU already: check or compile what it was made from"
         )
-    predictions = tuple(_predict(graph))
+    if not graph.operators or not graph.inputs or not graph.outputs:
+        raise ModelError("its graph has no operators, no inputs or no outputs")
+    refused = refusal(graphs)
+    predictions = tuple(_predict(graph) if refused is None else _refuse(graph, refused))
     parameters = {
         tensor.buffer: tensor.data.size
         for prediction in predictions
@@ -128,30 +179,27 @@ def check(flatbuffer: bytes) -> Check:
         for tensor in prediction.operator.constants
         if tensor.data is not None and tensor.scales.size  # shapes and axes are not loaded
     }
-    return Check(graph, predictions, sum(parameters.values()))
+    return Check(graph, predictions, sum(parameters.values()), tuple(others), refused)
+
+
+def _refuse(graph: Graph, refused: Obstacle) -> list[OperatorPrediction]:
+    return [OperatorPrediction(o, refused.basis, "the file is refused") for o in graph.operators]
 
 
 def _predict(graph: Graph) -> list[OperatorPrediction]:
-    """One part is compiled; in order of execution it ends before the first operator not mapped.
-
-    `SOURCE`, under "Compiling". A float input is quantized on the CPU before that part begins.
-    """
+    obstacles = [obstacle(operator) for operator in graph.operators]
+    part = first_part(graph.operators, [found is None for found in obstacles])
+    stopped = blockers(graph.operators, part, [found is not None for found in obstacles])
     predictions: list[OperatorPrediction] = []
-    first: Operator | None = None
-    for operator in graph.operators:
-        reason = obstacle(operator)
-        started = any(prediction.maps for prediction in predictions)
-        if reason is not None:
-            predictions.append(OperatorPrediction(operator, reason, own=True))
-            if first is None and (started or not _quantizes_an_input(operator)):
-                first = operator
-        elif first is not None:
-            after = f"after {printable(first.name)} ({first.index}): only one part is compiled"
-            predictions.append(OperatorPrediction(operator, after))
+    for place, (operator, found) in enumerate(zip(graph.operators, obstacles, strict=True)):
+        if found is not None:
+            made = OperatorPrediction(operator, found.basis, found.reason, own=True)
+        elif place in part:
+            basis = RULES[operator.name].basis
+            made = OperatorPrediction(operator, basis, doubt=doubt(operator))
         else:
-            predictions.append(OperatorPrediction(operator, caveat=RULES[operator.name].caveat))
+            first = graph.operators[stopped[place]]
+            after = f"after {printable(first.name)} ({first.index}): only one part is compiled"
+            made = OperatorPrediction(operator, PARTITION, after)
+        predictions.append(made)
     return predictions
-
-
-def _quantizes_an_input(operator: Operator) -> bool:
-    return operator.name == "QUANTIZE" and all(t.dtype in EIGHT_BITS for t in operator.outputs)

@@ -93,14 +93,7 @@ def _go_on(
 ) -> int:
     found = answer.check
     if not found.passed and not request.allow_cpu:
-        own = next(each for each in found.predictions if each.own)
-        _say(
-            err,
-            f"{request.model}: {found.on_cpu} of {len(found.predictions)} operations would "
-            f"run on the CPU, the first for {printable(own.operator.name)} ({own.operator.index}): "
-            f"{printable(own.reason)}"
-            + ("; --allow-cpu goes on all the same" if found.mapped else ""),
-        )
+        _say(err, f"{request.model}: {_shortfall(found)}")
         return EXIT_GATE
     if request.check_only or model is None:
         return EXIT_DONE
@@ -121,6 +114,23 @@ def _go_on(
     answer.written = attach(model, mapping, request.out or request.model)
     _say(err, f"written: {answer.written.path}, for the CPU and the Edge TPU")
     return EXIT_DONE
+
+
+def _shortfall(found: Check) -> str:
+    """Why a check is not passed."""
+    if found.refused is not None:
+        return f"the compiler would take nothing of the file: {printable(found.refused.reason)}"
+    total = len(found.predictions) + found.elsewhere
+    own = next((each for each in found.predictions if each.own), None)
+    first = (
+        f"the first for {printable(own.operator.name)} ({own.operator.index}): "
+        f"{printable(own.reason)}"
+        if own is not None
+        else "those of other graphs than the main one"
+    )
+    return f"{found.on_cpu} of {total} operations would run on the CPU, {first}" + (
+        "; --allow-cpu goes on all the same" if found.mapped else ""
+    )
 
 
 def _say(err: Console, line: str) -> None:

@@ -1,5 +1,7 @@
 """A TensorFlow Lite flatbuffer → its operators and tensors, as plain values.
 
+Whatever TensorFlow Lite's interpreter accepts can be read, and is read as the interpreter reads it
+(https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/lite/core/interpreter_builder.cc).
 The file may hold anything: lengths are bounded before they are used, and every error of the
 flatbuffers package becomes a `ModelError`.
 """
@@ -7,7 +9,9 @@ flatbuffers package becomes a `ModelError`.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -17,13 +21,16 @@ from numpy.typing import NDArray
 from edge_app.core.errors import ModelError
 from edge_app.model.model_file import TFLITE_IDENTIFIER
 
-MAX_OPERATORS: Final = 10_000
-MAX_TENSORS: Final = 50_000
-MAX_OPERANDS: Final = 256
-"""Inputs or outputs of one operator, or of the graph."""
-MAX_RANK: Final = 8
-MAX_NAME: Final = 1000
-MAX_SCALES: Final = 1 << 20
+MAX_SUBGRAPHS: Final = 1000
+MAX_OPERATORS: Final = 100_000
+MAX_TENSORS: Final = 200_000
+MAX_OPERANDS: Final = 1 << 20
+MAX_LETTERS: Final = 1 << 24
+MAX_SCALES: Final = 1 << 24
+"""Limits on all of a file together: its vectors may overlap, so that its size bounds nothing."""
+MAX_RANK: Final = 32
+MAX_SHOWN: Final = 1000
+"""Letters of a name that are printed."""
 
 DAMAGED: Final = (
     *(struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError),
@@ -41,20 +48,32 @@ TYPES: Final = _names(schema.TensorType)
 OPTION_TYPES: Final = _names(schema.BuiltinOptions)
 ACTIVATIONS: Final = _names(schema.ActivationFunctionType)
 
-_DILATIONS: Final = ("FusedActivationFunction", "DilationHFactor", "DilationWFactor")
+BITS: Final = {
+    "INT2": 2,
+    **dict.fromkeys(("INT4", "UINT4"), 4),
+    **dict.fromkeys(("INT8", "UINT8", "BOOL"), 8),
+    **dict.fromkeys(("INT16", "UINT16", "FLOAT16", "BFLOAT16"), 16),
+    **dict.fromkeys(("INT32", "UINT32", "FLOAT32"), 32),
+    **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 64),
+    "COMPLEX128": 128,
+}
+"""Of one element; strings, resources and variants have no fixed size."""
+
+_FUSED: Final = ("FusedActivationFunction",)
+_DILATIONS: Final = (*_FUSED, "DilationHFactor", "DilationWFactor")
 OPTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "ADD": ("AddOptions", ("FusedActivationFunction",)),
-    "AVERAGE_POOL_2D": ("Pool2DOptions", ("FusedActivationFunction",)),
-    "CONCATENATION": ("ConcatenationOptions", ("FusedActivationFunction",)),
+    "ADD": ("AddOptions", _FUSED),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", _FUSED),
+    "CONCATENATION": ("ConcatenationOptions", _FUSED),
     "CONV_2D": ("Conv2DOptions", _DILATIONS),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", _DILATIONS),
-    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
-    "MAX_POOL_2D": ("Pool2DOptions", ("FusedActivationFunction",)),
-    "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", (*_FUSED, "WeightsFormat")),
+    "MAX_POOL_2D": ("Pool2DOptions", _FUSED),
+    "MUL": ("MulOptions", _FUSED),
     "PACK": ("PackOptions", ("Axis",)),
     "STRIDED_SLICE": ("StridedSliceOptions", ("EllipsisMask", "NewAxisMask")),
-    "SUB": ("SubOptions", ("FusedActivationFunction",)),
-    "TRANSPOSE_CONV": ("TransposeConvOptions", ("FusedActivationFunction",)),
+    "SUB": ("SubOptions", _FUSED),
+    "TRANSPOSE_CONV": ("TransposeConvOptions", _FUSED),
 }
 """By operator: the schema's table of its options, and the accessors that are read."""
 
@@ -65,14 +84,17 @@ class Tensor:
 
     Attributes:
         name: in the flatbuffer.
-        shape: -1 where a dimension was not known when the network was converted.
+        shape: -1 where a dimension was not known when the network was converted; () for a scalar.
         fixed: whether the whole shape was known.
         dtype: the schema's name, such as "INT8".
         scales: float32, one a tensor or one a channel; empty: not quantized.
-        zero_points: int64, as many, or none where all are 0.
+        zero_points: int64, as many.
         channel_axis: the dimension that `scales` goes along, if there are several.
         buffer: of its constant data; tensors may share one.
-        data: uint8, the constant's bytes; None: computed, or the graph's input.
+        data: uint8, the constant's bytes; None: computed, the graph's input, or a variable.
+        index: its place in the subgraph.
+        variable: a state that an operator keeps from one run to the next.
+        sparse: a constant that is stored without its zeros.
     """
 
     name: str
@@ -84,6 +106,9 @@ class Tensor:
     channel_axis: int
     buffer: int
     data: NDArray[np.uint8] | None
+    index: int = -1
+    variable: bool = False
+    sparse: bool = False
 
     @property
     def text(self) -> str:
@@ -110,6 +135,7 @@ class Operator:
         version: of the operator, as the converter chose it for the features that it uses.
         inputs: None where an optional one is left out.
         options: by the schema's accessors, see `OPTIONS`; empty where the file has none.
+        code: the schema's number of the operator.
     """
 
     index: int
@@ -119,11 +145,17 @@ class Operator:
     outputs: tuple[Tensor, ...]
     options: dict[str, int] = field(default_factory=dict)
     custom: bool = False
+    code: int = -1
 
     @property
     def computed(self) -> list[Tensor]:
-        """Inputs that are no constants."""
-        return [tensor for tensor in self.inputs if tensor is not None and tensor.data is None]
+        """Inputs that other operators, or the user, give: no constants, no states."""
+        given = (tensor for tensor in self.inputs if tensor is not None and tensor.data is None)
+        return [tensor for tensor in given if not tensor.variable]
+
+    @property
+    def states(self) -> list[Tensor]:
+        return [tensor for tensor in self.inputs if tensor is not None and tensor.variable]
 
     @property
     def constants(self) -> list[Tensor]:
@@ -132,15 +164,21 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """The main subgraph of a flatbuffer."""
+    """One subgraph of a flatbuffer."""
 
     operators: tuple[Operator, ...]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    tensors: tuple[Tensor, ...] = ()
 
 
 def read_graph(flatbuffer: bytes) -> Graph:
-    """Read the main subgraph.
+    """Read the main subgraph, see `read_graphs`."""
+    return read_graphs(flatbuffer)[0]
+
+
+def read_graphs(flatbuffer: bytes) -> tuple[Graph, ...]:
+    """Read all subgraphs: the main one, then those that its control flow runs.
 
     Raises:
         ModelError: it is no TensorFlow Lite flatbuffer, or a damaged one.
@@ -148,67 +186,91 @@ def read_graph(flatbuffer: bytes) -> Graph:
     if flatbuffer[4:8] != TFLITE_IDENTIFIER:
         raise ModelError("not a TensorFlow Lite model")
     try:
-        return _Reader(flatbuffer).graph()
+        return _Reader(flatbuffer).graphs()
     except DAMAGED:
         raise ModelError("a damaged flatbuffer: copy the file again, or convert again") from None
 
 
 def printable(text: str) -> str:
     """Without what could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in text[:MAX_NAME])
+    return "".join(c if c.isprintable() else "?" for c in text[:MAX_SHOWN])
 
 
 class _Reader:
     def __init__(self, flatbuffer: bytes) -> None:
         self.flatbuffer = flatbuffer
         self.model = schema.Model.GetRootAs(flatbuffer, 0)
+        self.read: Counter[str] = Counter()
 
-    def graph(self) -> Graph:
-        if self.model.SubgraphsLength() < 1:
+    def graphs(self) -> tuple[Graph, ...]:
+        count = self._counted(self.model.SubgraphsLength(), MAX_SUBGRAPHS, "graphs")
+        if count == 0:
             raise ModelError("it has no graph")
-        main = self.model.Subgraphs(0)
-        count = bounded(main.TensorsLength(), MAX_TENSORS, "tensors")
-        tensors = [self._tensor(main.Tensors(place)) for place in range(count)]
-        count = bounded(main.OperatorsLength(), MAX_OPERATORS, "operators")
-        operators = tuple(self._operator(k, main.Operators(k), tensors) for k in range(count))
-        inputs = _present(_operands(main.InputsAsNumpy(), tensors))
-        outputs = _present(_operands(main.OutputsAsNumpy(), tensors))
-        if not operators or not inputs or not outputs:
-            raise ModelError("its graph has no operators, no inputs or no outputs")
-        return Graph(operators, inputs, outputs)
+        return tuple(self._graph(self.model.Subgraphs(place)) for place in range(count))
 
-    def _tensor(self, tensor: Any) -> Tensor:
-        shape = _shape(tensor.ShapeAsNumpy())
-        signature = _shape(tensor.ShapeSignatureAsNumpy()) or shape
-        quantization = tensor.Quantization()
-        scales = _vector(quantization.ScaleAsNumpy() if quantization else 0)
-        zero_points = _vector(quantization.ZeroPointAsNumpy() if quantization else 0)
-        bounded(scales.size, MAX_SCALES, "scales")
-        if zero_points.size not in (0, scales.size):
-            raise ModelError("a tensor has other numbers of scales and zero points")
-        return Tensor(
-            _text(tensor.Name()),
-            signature,
-            min(*shape, *signature, 1) > 0 and len(shape) == len(signature),
-            TYPES[tensor.Type()],
-            scales.astype(np.float32, copy=False),
-            zero_points.astype(np.int64, copy=False),
-            int(quantization.QuantizedDimension()) if quantization else 0,
-            int(tensor.Buffer()),
-            self._data(int(tensor.Buffer())),
+    def _graph(self, graph: Any) -> Graph:
+        count = self._counted(graph.TensorsLength(), MAX_TENSORS, "tensors")
+        tensors = [self._tensor(place, graph.Tensors(place)) for place in range(count)]
+        count = self._counted(graph.OperatorsLength(), MAX_OPERATORS, "operators")
+        operators = (self._operator(k, graph.Operators(k), tensors) for k in range(count))
+        return Graph(
+            tuple(operators),
+            _present(self._operands(graph.InputsAsNumpy(), tensors)),
+            _present(self._operands(graph.OutputsAsNumpy(), tensors)),
+            tuple(tensors),
         )
 
-    def _data(self, place: int) -> NDArray[np.uint8] | None:
-        if place >= self.model.BuffersLength():
+    def _tensor(self, place: int, tensor: Any) -> Tensor:
+        shape = _shape(tensor.ShapeAsNumpy())
+        signature = _shape(tensor.ShapeSignatureAsNumpy()) or shape
+        scales, zero_points, axis = self._quantization(tensor.Quantization())
+        dtype = TYPES.get(tensor.Type())
+        if dtype is None:
+            raise ModelError(f"a tensor has type {int(tensor.Type())}, which is not known")
+        buffer, sparse = int(tensor.Buffer()), tensor.Sparsity() is not None
+        return Tensor(
+            self._text(tensor.Name()),
+            signature,
+            min((*shape, *signature), default=0) >= 0 and len(shape) == len(signature),
+            dtype,
+            scales,
+            zero_points,
+            axis,
+            buffer,
+            _whole(self._data(buffer, tensor, shape), shape, 0 if sparse else BITS.get(dtype, 0)),
+            place,
+            bool(tensor.IsVariable()),
+            sparse,
+        )
+
+    def _quantization(self, table: Any) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
+        """Scales, zero points, channel axis. Without scales nothing else of it counts."""
+        scales = _vector(table.ScaleAsNumpy() if table else 0).astype(np.float32, copy=False)
+        self._counted(scales.size, MAX_SCALES, "scales")
+        if scales.size == 0:
+            return scales, np.zeros(0, np.int64), 0
+        zero_points = _vector(table.ZeroPointAsNumpy()).astype(np.int64, copy=False)
+        if zero_points.size != scales.size:
+            raise ModelError("a tensor has other numbers of scales and zero points")
+        return scales, zero_points, int(table.QuantizedDimension())
+
+    def _data(self, place: int, tensor: Any, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        if tensor.ExternalBuffer():
+            raise ModelError("its parameters lie in another file, which is not read")
+        if place >= max(1, self.model.BuffersLength()):
             raise ModelError(f"a tensor's buffer {place} is not there")
-        buffer = self.model.Buffers(place)
+        # Buffer 0 is empty by the schema's rule; what has no element needs no bytes.
+        empty = np.zeros(0, np.uint8) if 0 in shape else None
+        buffer = self.model.Buffers(place) if place else None
+        if buffer is None:
+            return empty
         start, size = int(buffer.Offset()), int(buffer.Size())
         if start > 1:  # the data of large models lie behind the flatbuffer
             if start + size > len(self.flatbuffer):
                 raise ModelError("a constant lies outside the file")
             return np.frombuffer(self.flatbuffer, np.uint8, size, start)
         data = _vector(buffer.DataAsNumpy())
-        return data.astype(np.uint8, copy=False) if data.size else None
+        return data.astype(np.uint8, copy=False) if data.size else empty
 
     def _operator(self, place: int, operator: Any, tensors: list[Tensor]) -> Operator:
         which = int(operator.OpcodeIndex())
@@ -221,13 +283,33 @@ class _Reader:
         custom = name == "CUSTOM"
         return Operator(
             place,
-            _text(code.CustomCode()) if custom else name,
+            self._text(code.CustomCode()) if custom else name,
             int(code.Version()),
-            _operands(operator.InputsAsNumpy(), tensors),
-            _present(_operands(operator.OutputsAsNumpy(), tensors)),
+            self._operands(operator.InputsAsNumpy(), tensors),
+            _present(self._operands(operator.OutputsAsNumpy(), tensors)),
             _options(name, operator),
             custom,
+            builtin,
         )
+
+    def _operands(self, field: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
+        places = _vector(field)
+        self._counted(places.size, MAX_OPERANDS, "operands")
+        if places.size and (places.min() < -1 or places.max() >= len(tensors)):
+            raise ModelError("an operator takes a tensor that is not there")
+        return tuple(None if place == -1 else tensors[place] for place in places)
+
+    def _text(self, name: bytes | None) -> str:
+        name = name or b""
+        self._counted(len(name), MAX_LETTERS, "letters of names")
+        return name.decode("utf-8", "replace")
+
+    def _counted(self, count: int, limit: int, what: str) -> int:
+        """`count`, if a network may have so many more."""
+        bounded(count, limit, what)
+        self.read[what] += count
+        bounded(self.read[what], limit, what)
+        return count
 
 
 def bounded(count: int, limit: int, what: str) -> int:
@@ -248,34 +330,26 @@ def _shape(field: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in shape)
 
 
-def _operands(field: Any, tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
-    places = _vector(field)
-    bounded(places.size, MAX_OPERANDS, "operands")
-    if places.size and (places.min() < -1 or places.max() >= len(tensors)):
-        raise ModelError("an operator takes a tensor that is not there")
-    return tuple(None if place == -1 else tensors[place] for place in places)
+def _whole(
+    data: NDArray[np.uint8] | None, shape: tuple[int, ...], bits: int
+) -> NDArray[np.uint8] | None:
+    """The bytes of a constant, if they are as many as its elements need."""
+    needed = -(-prod(shape) * bits // 8)
+    if data is not None and bits and data.size != needed:
+        raise ModelError(f"a constant has {data.size} bytes where its shape needs {needed}")
+    return data
 
 
 def _present(operands: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
-    if None in operands:
-        raise ModelError("an output is not there")
     return tuple(tensor for tensor in operands if tensor is not None)
 
 
-def _text(name: bytes | None) -> str:
-    name = name or b""
-    bounded(len(name), MAX_NAME, "letters of a name")
-    return name.decode("utf-8", "replace")
-
-
 def _options(name: str, operator: Any) -> dict[str, int]:
-    kind = OPTION_TYPES.get(operator.BuiltinOptionsType(), "")
-    if name not in OPTIONS or kind == "NONE":
+    """The interpreter takes its defaults too where the options are another operator's."""
+    expected, wanted = OPTIONS.get(name, ("", ()))
+    if OPTION_TYPES.get(operator.BuiltinOptionsType()) != expected:
         return {}
-    expected, wanted = OPTIONS[name]
-    if kind != expected:
-        raise ModelError(f"{name} has options of another operator")
     table = operator.BuiltinOptions()
-    options = getattr(schema, kind)()
+    options = getattr(schema, expected)()
     options.Init(table.Bytes, table.Pos)
     return {accessor: int(getattr(options, accessor)()) for accessor in wanted}

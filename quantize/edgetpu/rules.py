@@ -1,70 +1,119 @@
-"""Which operators the Edge TPU's compiler maps, as far as this is documented.
+"""Which operators the Edge TPU's compiler maps, and how this is known.
 
-The compiler is closed. The conditions are those of Coral's "TensorFlow models on the Edge TPU"
-(`SOURCE`: model requirements, supported operations and their known limitations) for runtime 14,
-which is the last; where a condition comes from elsewhere the line says so. A documented
-condition that holds is no promise: the compiler may still decline ("otherwise supported, but not
-mapped due to some unspecified limitation").
+The conditions are those of Coral's "TensorFlow models on the Edge TPU" (model requirements,
+supported operations and their known limitations) unless the line says otherwise: `seen` in a
+published log of the compiler, or `guessed`. A condition that holds is no promise: the compiler may
+still decline ("otherwise supported, but not mapped due to some unspecified limitation").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Final
 
 import numpy as np
 
 from quantize.edgetpu.graph import ACTIVATIONS, Operator, Tensor
-
-SOURCE: Final = "https://coral.ai/docs/edgetpu/models-intro/"
+from quantize.edgetpu.sources import (
+    DENSE,
+    DOCUMENTED,
+    EFFICIENTDET,
+    LSTM_PAIR,
+    MNIST,
+    REIDENTIFICATION,
+    YOLOV7,
+    YOLOV9,
+    Basis,
+    guessed,
+    issue,
+    seen,
+)
 
 EIGHT_BITS: Final = ("INT8", "UINT8")
 SOFTMAX_ELEMENTS: Final = 16_000
 DEPTH_MULTIPLE: Final = 4
+MEAN_REDUCED: Final = 64 * 128
+"""The most elements that a mean was seen to be mapped with; with four times as many it was not."""
+RESIZED_ELEMENTS: Final = 1024 * 1024 * 3
+"""The smallest output for which resizing was seen on the CPU."""
 FUSED: Final = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 """Activations fused into an operator that are operations of their own in the table."""
 
 PER_CHANNEL: Final = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 """Operators whose weights may have a scale for each channel (https://ai.google.dev/edge/litert/models/quantization_spec)."""
 
-PARSED_BELOW: Final = {
-    "CONV_2D": (6, "github.com/google-coral/edgetpu/issues/631"),
-    "TRANSPOSE_CONV": (4, "github.com/google-coral/edgetpu/issues/845"),
+LEFT_TO_THE_CPU: Final[dict[str, str]] = {
+    "DEPTH_TO_SPACE": issue(386),
+    "DEQUANTIZE": EFFICIENTDET,
+    "ELU": issue(508),
+    "GATHER": YOLOV9,
+    "HARD_SWISH": issue(272),
+    "LEAKY_RELU": issue(597),
+    "SIN": DENSE,
 }
-"""Versions of operators at which compiler 16.0, the last, was seen to refuse the whole file."""
+"""Operators that are not in the table and that a log shows on the CPU."""
 
-Condition = Callable[[Operator], str | None]
-"""Why an operator would not be mapped, or None."""
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why an operator would not be mapped."""
+
+    reason: str
+    basis: Basis = DOCUMENTED
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What an operator has to meet.
+
+    Attributes:
+        unmet: the reason why it would not be mapped, or None.
+    """
+
+    unmet: Callable[[Operator], str | None]
+    basis: Basis = DOCUMENTED
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The conditions of one operation, in addition to those of all.
+    """What is known of one operation, in addition to the conditions of all.
 
     Attributes:
         conditions: the first that is not met gives the reason.
-        caveat: what the documentation leaves open; empty: nothing.
+        basis: of its being mapped where they are met.
+        doubt: gives why it may not be mapped all the same, or None.
     """
 
     conditions: tuple[Condition, ...] = ()
-    caveat: str = ""
+    basis: Basis = DOCUMENTED
+    doubt: Condition | None = None
 
 
-def obstacle(operator: Operator) -> str | None:
+def obstacle(operator: Operator) -> Obstacle | None:
     """Why this operator, whatever precedes it, would not be mapped; None: nothing forbids it."""
     if operator.custom:
-        return f"custom operator {operator.name}"
+        return Obstacle(f"custom operator {operator.name}", seen(EFFICIENTDET))
     rule = RULES.get(operator.name)
     if rule is None:
-        return "operator not supported"
+        log = LEFT_TO_THE_CPU.get(operator.name)
+        return Obstacle("operator not supported", seen(log) if log else DOCUMENTED)
     if not operator.outputs or not operator.computed:
-        return "nothing to compute: it has no input or no output"
+        nothing = "nothing to compute: it has no input or no output"
+        return Obstacle(nothing, guessed("such an operator gives a constant"))
     for condition in (*GENERAL, *rule.conditions):
-        reason = condition(operator)
+        reason = condition.unmet(operator)
         if reason is not None:
-            return reason
+            return Obstacle(reason, condition.basis)
     return None
+
+
+def doubt(operator: Operator) -> Obstacle | None:
+    """Why an operator without an obstacle may still not be mapped; None: nothing is known."""
+    found = RULES[operator.name].doubt
+    words = None if found is None else found.unmet(operator)
+    return None if found is None or words is None else Obstacle(words, found.basis)
 
 
 def _eight_bits(operator: Operator) -> str | None:
@@ -72,6 +121,8 @@ def _eight_bits(operator: Operator) -> str | None:
     for tensor in (*operator.computed, *operator.outputs):
         if tensor.dtype not in EIGHT_BITS:
             return f"{tensor.dtype.lower()} activations: only 8-bit integers are mapped"
+    if operator.states and operator.name not in KEEPS_A_STATE:
+        return "it keeps a state from one run to the next"
     for tensor in operator.constants:
         if tensor.dtype not in (*EIGHT_BITS, "INT32"):
             return f"{tensor.dtype.lower()} parameters: not fully quantized to 8 bits"
@@ -99,8 +150,23 @@ def _quantized(operator: Operator) -> str | None:
 def _constant_shapes(operator: Operator) -> str | None:
     """Every size is known when compiling."""
     for tensor in (*operator.computed, *operator.outputs):
-        if not tensor.fixed or not tensor.shape:
+        if not tensor.fixed:
             return f"its size is not constant ({tensor.text})"
+    return None
+
+
+def _some_elements(operator: Operator) -> str | None:
+    """Tensors have one to three dimensions."""
+    for tensor in (*operator.computed, *operator.outputs):
+        if not tensor.shape or 0 in tensor.shape:
+            return f"{tensor.text}: a tensor with one dimension at least is needed"
+    return None
+
+
+def _dense(operator: Operator) -> str | None:
+    """Nothing is known of weights stored without their zeros, which came in 2020."""
+    if any(tensor.sparse for tensor in operator.constants):
+        return "its parameters are stored sparse"
     return None
 
 
@@ -112,20 +178,21 @@ def _three_dimensions(operator: Operator) -> str | None:
     return None
 
 
-def _known_version(operator: Operator) -> str | None:
-    limit, where = PARSED_BELOW.get(operator.name, (None, ""))
-    if limit is not None and operator.version >= limit:
-        return f"version {operator.version}: compiler 16.0 cannot read the file ({where})"
-    return None
-
-
 def _fused(operator: Operator) -> str | None:
     name = _activation(operator)
     return None if name in FUSED else f"fused activation {name} is not supported"
 
 
-GENERAL: Final[tuple[Condition, ...]] = (
-    *(_known_version, _eight_bits, _constant_shapes, _three_dimensions, _quantized, _fused),
+KEEPS_A_STATE: Final = ("UNIDIRECTIONAL_SEQUENCE_LSTM",)
+
+GENERAL: Final = (
+    Condition(_eight_bits),
+    Condition(_constant_shapes),
+    Condition(_some_elements),
+    Condition(_three_dimensions, seen(issue(30))),
+    Condition(_quantized),
+    Condition(_dense, guessed("the documentation says nothing of sparse parameters")),
+    Condition(_fused, guessed("only these activations are operations of the table")),
 )
 """Coral's model requirements, and what 8-bit quantization is."""
 
@@ -145,25 +212,19 @@ def _same_dilation(operator: Operator) -> str | None:
     return None if height == width else f"dilations {height} and {width} differ"
 
 
-def _constant_parameters(first: int) -> Condition:
-    """Weights and biases, the inputs from `first` on without the image, are constants."""
-
-    def condition(operator: Operator) -> str | None:
-        weights = operator.inputs[first] if len(operator.inputs) > first else None
-        if weights is None or weights.data is None:
-            return "its weights are not constant"
-        if len(operator.computed) != 1:
-            return "its bias is not constant"
-        return None
-
-    return condition
+def _constant_parameters(operator: Operator) -> str | None:
+    """Weights, the second input, and biases are constants."""
+    weights = operator.inputs[1] if len(operator.inputs) > 1 else None
+    if weights is None or weights.data is None:
+        return "its weights are not constant"
+    return None if len(operator.computed) == 1 else "its bias is not constant"
 
 
-def _scale_a_channel(weights: int, channel_axis: int) -> Condition:
+def _a_scale_a_channel(channel_axis: int) -> Condition:
     """Per-channel weights have a scale for each output channel, along the right dimension."""
 
-    def condition(operator: Operator) -> str | None:
-        tensor = operator.inputs[weights]
+    def unmet(operator: Operator) -> str | None:
+        tensor = operator.inputs[1]
         if tensor is None or tensor.scales.size <= 1:
             return None
         fits = (
@@ -172,30 +233,72 @@ def _scale_a_channel(weights: int, channel_axis: int) -> Condition:
         )
         return None if fits else "the scales of its weights are not one an output channel"
 
-    return condition
+    return Condition(unmet, guessed("https://ai.google.dev/edge/litert/models/quantization_spec"))
 
 
-def _dense_weights(operator: Operator) -> str | None:
-    """Per-channel weights of dense layers came in 2024, after the last compiler (2021).
-
-    https://github.com/tensorflow/tflite-micro/pull/2602
-    """
+def _default_weights(operator: Operator) -> str | None:
     if operator.options.get("WeightsFormat", 0) != 0:
         return "only the default format of its weights is supported"
+    return None
+
+
+def _scale_a_tensor(operator: Operator) -> str | None:
+    """A scale for each output of a dense layer came in 2024, after the last compiler (2021)."""
     weights = operator.inputs[1]
     if weights is not None and weights.scales.size > 1:
         return "its weights are quantized per channel, which is newer than the compiler"
     return None
 
 
-def _one_dimension(tensors: str) -> Condition:
-    def condition(operator: Operator) -> str | None:
-        for tensor in getattr(operator, tensors):
-            if any(n > 1 for n in tensor.shape[:-1]):
-                return f"{tensor.text} is not one-dimensional"
-        return None
+def _plain_dense(operator: Operator) -> str | None:
+    """Version 5 and more: a layer on several rows, no bias, sparse or 16-bit weights.
 
-    return condition
+    Where one dense layer of a network needs it, the converter gives the version to all of them.
+    """
+    if operator.version > 4:
+        return f"version {operator.version} of dense layers: the plain one is 4 at most"
+    return None
+
+
+def _one_row_out(operator: Operator) -> str | None:
+    return _one_row(operator.outputs)
+
+
+def _several_rows(operator: Operator) -> str | None:
+    """The table's softmax has one row; the heads of a YOLOv9 have many, and were mapped."""
+    rows = _one_row(operator.computed)
+    return None if rows is None else f"by the documentation not where {rows}"
+
+
+def _one_row(tensors: Iterable[Tensor]) -> str | None:
+    for tensor in tensors:
+        if any(n > 1 for n in tensor.shape[:-1]):
+            return f"{tensor.text} is not one-dimensional"
+    return None
+
+
+def _few_elements(operator: Operator) -> str | None:
+    """Of 1x256x128x3 a mean over height and width stayed on the CPU, of 1x64x128x3 not."""
+    count = _reduced(operator)
+    return f"the mean of {count} elements is too large" if count >= 4 * MEAN_REDUCED else None
+
+
+def _more_than_seen(operator: Operator) -> str | None:
+    count = _reduced(operator)
+    return f"no mean of {count} elements was seen" if count > MEAN_REDUCED else None
+
+
+def _reduced(operator: Operator) -> int:
+    """The number of elements that a reduction makes one of."""
+    found = _axes(operator)
+    return 0 if found is None else prod(found[0].shape[axis] for axis in found[1])
+
+
+def _resized_to_few(operator: Operator) -> str | None:
+    """Resizing 1x512x512x3 by two stayed on the CPU."""
+    if any(prod(tensor.shape) >= RESIZED_ELEMENTS for tensor in operator.outputs):
+        return f"resized to {operator.outputs[0].text}, which is too large"
+    return None
 
 
 def _softmax_elements(operator: Operator) -> str | None:
@@ -284,54 +387,126 @@ def _one_alpha_a_channel(operator: Operator) -> str | None:
     return None
 
 
-def _not_judged(operator: Operator) -> str | None:
-    return "documented as supported where unidirectional, but not judged by this check"
+CELL_STATE: Final = 19
+"""Of an LSTM's inputs: its gates are 1 to 8, then peepholes, biases, projection, two states."""
+LSTM_FEATURES: Final = 900
+LSTM_EXTRAS: Final = {
+    "peepholes": (9, 10, 11),
+    "a projection": (16, 17),
+    "layer normalization": (20, 21, 22, 23),
+}
 
 
-_RESIZED: Final = Rule(
-    caveat="depending on its size not mapped, to avoid a loss of precision",
-)
-_REDUCED: Final = Rule((_not_the_batch,))
+def _quantized_state(operator: Operator) -> str | None:
+    """The output's state has 8 bits, the cell's 16, as the quantizer makes them.
+
+    https://ai.google.dev/edge/litert/models/quantization_spec
+    """
+    for state in operator.states:
+        cell = any(tensor is state for tensor in operator.inputs[CELL_STATE : CELL_STATE + 1])
+        if state.dtype not in (("INT16",) if cell else EIGHT_BITS):
+            return f"{state.dtype.lower()} state: not fully quantized"
+    return None if len(operator.states) == 2 else "it has not the two states of an LSTM"
+
+
+def _plain_lstm(operator: Operator) -> str | None:
+    for name, places in LSTM_EXTRAS.items():
+        if any(tensor is not None for p in places for tensor in operator.inputs[p : p + 1]):
+            return f"an LSTM with {name}"
+    return None
+
+
+def _many_features(operator: Operator) -> str | None:
+    """With 1000 inputs a step and more the compiler failed, with 900 not."""
+    features = operator.computed[0].shape[-1]
+    if features < LSTM_FEATURES:
+        return None
+    return f"with about 1000 inputs a step it has failed, here {features}"
+
+
+def _always(words: str, basis: Basis = DOCUMENTED) -> Condition:
+    return Condition(lambda operator: words, basis)
+
+
+_AXES: Final = (Condition(_not_the_batch),)
+_WEIGHTS: Final = Condition(_constant_parameters, seen(issue(25)))
+_PLAIN: Final = Condition(_nothing_fused)
+_DILATED: Final = Condition(_same_dilation)
+_SMALL: Final = Condition(_resized_to_few, seen(issue(597)))
+
+
+_BY_SIZE: Final = _always("depending on its size not mapped, to avoid a loss of precision")
+_LARGE: Final = "not mapped for some large tensors"
 
 RULES: Final[dict[str, Rule]] = {
-    "ADD": Rule(),
-    "AVERAGE_POOL_2D": Rule((_nothing_fused,)),
-    "CONCATENATION": Rule((_nothing_fused, _only_zeros_beside)),
-    "CONV_2D": Rule((_constant_parameters(1), _scale_a_channel(1, 0), _same_dilation)),
-    "DEPTHWISE_CONV_2D": Rule((_constant_parameters(1), _scale_a_channel(1, 3), _same_dilation)),
+    "ADD": Rule(basis=seen(YOLOV7)),
+    "AVERAGE_POOL_2D": Rule((_PLAIN,), seen(YOLOV9)),
+    "CONCATENATION": Rule(
+        (_PLAIN, Condition(_only_zeros_beside)), seen(YOLOV7), _always(_LARGE, seen(issue(512)))
+    ),
+    "CONV_2D": Rule((_WEIGHTS, _a_scale_a_channel(0), _DILATED), seen(EFFICIENTDET)),
+    "DEPTHWISE_CONV_2D": Rule((_WEIGHTS, _a_scale_a_channel(3), _DILATED), seen(EFFICIENTDET)),
     "EXPAND_DIMS": Rule(),
-    "FULLY_CONNECTED": Rule((_constant_parameters(1), _dense_weights, _one_dimension("outputs"))),
+    "FULLY_CONNECTED": Rule(
+        (
+            _WEIGHTS,
+            Condition(_default_weights),
+            Condition(_one_row_out, seen(issue(27))),
+            Condition(
+                _scale_a_tensor, guessed("https://github.com/tensorflow/tflite-micro/pull/2602")
+            ),
+            Condition(_plain_dense, guessed("the table's dense layer has one row")),
+        ),
+        seen(MNIST),
+    ),
     "L2_NORMALIZATION": Rule(),
-    "LOGISTIC": Rule(),
-    "MAXIMUM": Rule(),
-    "MAX_POOL_2D": Rule((_nothing_fused,)),
-    "MEAN": Rule((_not_the_batch, _depth_of_four)),
-    "MINIMUM": Rule(),
-    "MUL": Rule(),
-    "PACK": Rule((_no_packing_of_the_batch,)),
-    "PAD": Rule((_no_padding_of_the_batch,)),
-    "PRELU": Rule((_one_alpha_a_channel,)),
-    "QUANTIZE": Rule(),
-    "REDUCE_MAX": _REDUCED,
-    "REDUCE_MIN": _REDUCED,
+    "LOGISTIC": Rule(basis=seen(YOLOV7)),
+    "MAXIMUM": Rule(basis=seen(YOLOV9)),
+    "MAX_POOL_2D": Rule((_PLAIN,), seen(YOLOV7)),
+    "MEAN": Rule(
+        (
+            *_AXES,
+            Condition(_depth_of_four),
+            Condition(_few_elements, seen(REIDENTIFICATION)),
+        ),
+        seen(issue(317)),
+        Condition(_more_than_seen, guessed(REIDENTIFICATION)),
+    ),
+    "MINIMUM": Rule(basis=seen(YOLOV9)),
+    "MUL": Rule(basis=seen(YOLOV7)),
+    "PACK": Rule((Condition(_no_packing_of_the_batch),)),
+    "PAD": Rule((Condition(_no_padding_of_the_batch),), seen(YOLOV7)),
+    "PRELU": Rule((Condition(_one_alpha_a_channel),), seen(issue(460))),
+    "QUANTIZE": Rule(basis=seen(YOLOV7)),
+    "REDUCE_MAX": Rule(_AXES),
+    "REDUCE_MIN": Rule(_AXES),
     "RELU": Rule(),
     "RELU6": Rule(),
     "RELU_N1_TO_1": Rule(),
-    "RESHAPE": Rule(caveat="not mapped for some large tensors"),
-    "RESIZE_BILINEAR": _RESIZED,
-    "RESIZE_NEAREST_NEIGHBOR": _RESIZED,
+    "RESHAPE": Rule((), seen(YOLOV7), _always(_LARGE)),
+    "RESIZE_BILINEAR": Rule((_SMALL,), seen(issue(31)), _BY_SIZE),
+    "RESIZE_NEAREST_NEIGHBOR": Rule((_SMALL,), seen(YOLOV7), _BY_SIZE),
     "RSQRT": Rule(),
     "SLICE": Rule(),
-    "SOFTMAX": Rule((_one_dimension("computed"), _softmax_elements)),
+    "SOFTMAX": Rule((Condition(_softmax_elements),), seen(YOLOV9), Condition(_several_rows)),
     "SPACE_TO_DEPTH": Rule(),
-    "SPLIT": Rule((_no_splitting_of_the_batch,)),
-    "SQUARED_DIFFERENCE": Rule(),
+    "SPLIT": Rule((Condition(_no_splitting_of_the_batch),), seen(YOLOV9)),
+    "SQUARED_DIFFERENCE": Rule(basis=seen(REIDENTIFICATION)),
     "SQUEEZE": Rule(),
-    "STRIDED_SLICE": Rule((_unit_strides,)),
-    "SUB": Rule(),
-    "SUM": _REDUCED,
+    "STRIDED_SLICE": Rule((Condition(_unit_strides),), seen(YOLOV9)),
+    "SUB": Rule(basis=seen(REIDENTIFICATION)),
+    "SUM": Rule(_AXES),
     "TANH": Rule(),
-    "TRANSPOSE": Rule(),
-    "TRANSPOSE_CONV": Rule((_constant_parameters(1), _scale_a_channel(1, 0))),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule((_not_judged,)),
+    "TRANSPOSE": Rule((), seen(YOLOV9), _always(_LARGE, seen(issue(433)))),
+    "TRANSPOSE_CONV": Rule(
+        (_WEIGHTS, _a_scale_a_channel(0)), seen(issue(686)), _always(_LARGE, seen(issue(686)))
+    ),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule(
+        (
+            Condition(_quantized_state, seen(LSTM_PAIR)),
+            Condition(_plain_lstm, guessed("no log shows one")),
+        ),
+        seen(LSTM_PAIR),
+        Condition(_many_features, seen(issue(598))),
+    ),
 }

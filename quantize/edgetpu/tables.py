@@ -7,42 +7,76 @@ from rich.table import Table
 from rich.text import Text
 
 from quantize.edgetpu.attach import Mapping
-from quantize.edgetpu.check import ON_CHIP_BYTES, Check
+from quantize.edgetpu.check import (
+    LARGE_ACTIVATION,
+    LARGE_ACTIVATION_FROM,
+    ON_CHIP_BYTES,
+    Check,
+)
 from quantize.edgetpu.graph import Operator, printable
-from quantize.edgetpu.rules import SOURCE
+from quantize.edgetpu.partition import PARTITION
+from quantize.edgetpu.sources import DOCUMENTATION
 
 
 def print_check(name: str, check: Check, console: Console) -> None:
-    """Print a row for each operator, then a summary."""
+    """Print a row for each operator, then a summary and what it rests on."""
     table = Table(box=None, header_style="bold")
     table.add_column("", justify="right")
-    for heading in ("operator", "weights", "output", "maps"):
+    for heading in ("operator", "weights", "output", "maps", "known"):
         table.add_column(heading)
     for prediction in check.predictions:
         operator = prediction.operator
-        where = prediction.reason and f"no: {prediction.reason}"
-        where = where or (f"yes, but {prediction.caveat}" if prediction.caveat else "yes")
+        where = f"no: {prediction.reason}" if prediction.reason else "yes"
+        where += f", but {prediction.doubt.reason}" if prediction.doubt else ""
         table.add_row(
             str(operator.index),
             Text(printable(operator.name)),
             _weights(operator),
             ", ".join(t.text for t in operator.outputs),
             Text(printable(where), style="" if prediction.maps else "red"),
+            prediction.basis.known,
         )
     console.print(table, highlight=False)
-    total = len(check.predictions)
-    console.print(
+    total = len(check.predictions) + check.elsewhere
+    lines = [
         f"\n{name}: {check.mapped} of {total} operations would run on the Edge TPU, "
-        f"{check.on_cpu} on the CPU",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+        f"{check.on_cpu} on the CPU"
+    ]
+    if check.refused is not None:
+        lines.append(f"the compiler would take nothing of it: {printable(check.refused.reason)}")
+    if check.elsewhere:
+        lines.append(f"{check.elsewhere} of them lie in other graphs than the main one")
     if check.mapped:
-        console.print(_memory(check), highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"predicted from {SOURCE}; only the compiler knows", highlight=False, soft_wrap=True
-    )
+        lines.append(_memory(check))
+    if check.largest_activation >= LARGE_ACTIVATION:
+        lines.append(
+            f"its largest activation has {megabytes(check.largest_activation)}: with one of "
+            f"{megabytes(LARGE_ACTIVATION)} the compiler has failed ({LARGE_ACTIVATION_FROM})"
+        )
+    lines += _sources(check)
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _sources(check: Check) -> list[str]:
+    """What the predictions rest on, each source once."""
+    bases = {prediction.basis for prediction in check.predictions}
+    bases |= {p.doubt.basis for p in check.predictions if p.doubt is not None}
+    if 0 < check.mapped < len(check.predictions):
+        bases.add(PARTITION)
+    found = {
+        known: sorted(basis.source for basis in bases if basis.known == known)
+        for known in ("seen", "guessed")
+    }
+    lines = [f"documented: {DOCUMENTATION}"]
+    if found["seen"]:
+        lines.append(f"seen in what the compiler said: {', '.join(found['seen'])}")
+    if found["guessed"]:
+        lines.append(f"guessed from: {'; '.join(found['guessed'])}")
+    return [
+        *lines,
+        "seen: the operation in another network, not in this one; only the compiler knows",
+    ]
 
 
 def print_mapping(mapping: Mapping, console: Console) -> None:

@@ -72,6 +72,15 @@ def replace_operator(place: int, code: int) -> Callable[[Any], None]:
     return change
 
 
+def add_graph(model: Any) -> None:
+    """A second graph, as control flow or another signature runs it."""
+    main = model.subgraphs[0]
+    other = schema.SubGraphT()
+    other.name, other.tensors, other.operators = b"other", main.tensors, main.operators
+    other.inputs, other.outputs = main.inputs, main.outputs
+    model.subgraphs.append(other)
+
+
 def stand_in(flatbuffer: bytes = CNN28, on_cpu: int = 0) -> bytes:
     """What a compiler might leave, made here: no Edge TPU could run it.
 

@@ -23,6 +23,7 @@ from tests.quantize.edgetpu.graphs import (
     OPERATORS,
     TYPES,
     activations,
+    add_graph,
     edited,
     replace_operator,
     stand_in,
@@ -103,10 +104,14 @@ def test_a_float_input_is_quantized_on_the_cpu_before_the_part_begins() -> None:
     first, *middle = answer.predictions
     assert first.operator.name == "QUANTIZE"
     assert first.reason.startswith("float32 activations")
-    assert [verdict.operator.name for verdict in middle if verdict.maps] == ["CONV_2D", "CONV_2D"]
-    # The map is dequantized first, so that its mean comes after what ends the part.
-    own = [verdict.operator.name for verdict in middle if verdict.own]
-    assert own == ["DEQUANTIZE", "DEQUANTIZE"]
+    # In the file the map is dequantized before its mean, which does not depend on that.
+    assert [(verdict.operator.name, verdict.maps) for verdict in middle] == [
+        ("CONV_2D", True),
+        ("CONV_2D", True),
+        ("DEQUANTIZE", False),
+        ("MEAN", True),
+        ("DEQUANTIZE", False),
+    ]
     assert not answer.passed
 
 
@@ -187,7 +192,8 @@ def test_parameters_beyond_the_chips_memory_are_streamed(
     def change(model: Any) -> None:
         graph = model.subgraphs[0]
         weights = graph.tensors[graph.operators[MEAN - 1].inputs[1]]
-        model.buffers[weights.buffer].data = np.zeros(size, np.uint8)
+        weights.shape = np.array([15, 1, 1, size // 15], np.int32)
+        model.buffers[weights.buffer].data = np.zeros(size // 15 * 15, np.uint8)
 
     answer = check(edited(change))
     assert answer.passed, "a network that does not fit is slow, but mapped"
@@ -202,6 +208,42 @@ def test_weights_that_two_operators_share_count_once() -> None:
         second.buffer = first.buffer
 
     assert check(edited(change)).parameter_bytes == check(CNN28).parameter_bytes - 128
+
+
+def test_operators_of_other_graphs_run_on_the_cpu() -> None:
+    answer = check(edited(add_graph))
+    assert answer.mapped == len(answer.predictions) == 10
+    assert (answer.elsewhere, answer.on_cpu, answer.passed) == (10, 10, False)
+
+
+def test_the_largest_activation_is_told() -> None:
+    assert check(CNN28).largest_activation == 28 * 28 * 32
+    assert check(edited(replace_operator(0, OPERATORS.ELU))).largest_activation == 28 * 28 * 32
+    assert check(edited(replace_operator(MEAN, OPERATORS.ELU))).mapped == MEAN
+
+
+def test_the_answer_says_how_each_thing_is_known() -> None:
+    answer = check(edited(replace_operator(2, OPERATORS.LEAKY_RELU))).as_dict()
+    assert answer["refused"] is None
+    assert answer["one_part"]["known"] == "guessed"
+    known = [(o["operator"], o["known"]) for o in answer["operators"]]
+    assert known[:4] == [
+        *[("CONV_2D", "seen")] * 2,
+        ("LEAKY_RELU", "seen"),
+        ("CONV_2D", "guessed"),
+    ]
+    assert answer["operators"][2]["from"] == "https://github.com/google-coral/edgetpu/issues/597"
+
+
+def test_a_file_that_is_newer_than_the_compiler_has_nothing_mapped() -> None:
+    answer = check(edited(replace_operator(MEAN, OPERATORS.GELU)))
+    assert answer.mapped == answer.parameter_bytes == answer.largest_activation == 0
+    assert set(reasons(answer)) == {"the file is refused"}
+    assert answer.as_dict()["refused"] == {
+        "reason": "GELU is newer than the compiler",
+        "known": "seen",
+        "from": "https://github.com/google-coral/edgetpu/issues/818",
+    }
 
 
 def test_what_is_compiled_already_is_refused() -> None:

@@ -27,7 +27,14 @@ from edge_app.backends.self_test import self_test
 from edge_app.inspection.catalogue import print_model
 from edge_app.model.model_file import SHIPPED, read
 from quantize import cli
-from tests.quantize.edgetpu.graphs import CNN28, OPERATORS, edited, replace_operator, stand_in
+from tests.quantize.edgetpu.graphs import (
+    CNN28,
+    OPERATORS,
+    add_graph,
+    edited,
+    replace_operator,
+    stand_in,
+)
 
 REPORT = """Edge TPU Compiler version 16.0.0-stand-in
 On-chip memory used for caching model parameters: 400.00KiB
@@ -218,6 +225,32 @@ def test_a_prediction_that_something_stays_on_the_cpu_is_a_gate(
     answer = start(plain, "--check-only", "--json")
     assert answer.code == 5
     assert json.loads(answer.out)["check"]["passed"] is False
+
+
+def test_a_file_that_the_compiler_cannot_read_is_a_gate(start: Start, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes(edited(replace_operator(2, OPERATORS.GELU)))
+    outcome = start(plain, "--check-only")
+    assert outcome.code == 5
+    assert "the compiler would take nothing of the file: GELU is newer" in outcome.err
+    assert "0 of 10 operations would run on the Edge TPU" in outcome.out
+    assert "edgetpu/issues/818" in outcome.out
+
+
+def test_operators_outside_the_main_graph_are_a_gate(start: Start, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes(edited(add_graph))
+    outcome = start(plain, "--check-only")
+    assert outcome.code == 5
+    assert "10 of 20 operations would run on the CPU, those of other graphs" in outcome.err
+
+
+def test_the_table_says_what_is_known_and_what_is_guessed(start: Start, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.tflite"
+    plain.write_bytes(edited(replace_operator(2, OPERATORS.LEAKY_RELU)))
+    rows = [line.split() for line in start(plain, "--check-only").out.splitlines()]
+    assert [row[-1] for row in rows if row[1:2] == ["CONV_2D"]] == ["seen"] * 2 + ["guessed"] * 5
+    assert any(row[-4:] == ["only", "the", "compiler", "knows"] for row in rows)
 
 
 def test_what_the_compiler_leaves_to_the_cpu_is_a_gate(
