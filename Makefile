@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test lint test-device test-workstation test-pi wheel kit clean
+.PHONY: demo check test quick-lint lint test-device test-workstation test-pi wheel kit clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
@@ -38,6 +38,9 @@ check: $(CHECK)/installed
 	@echo "== the fast device tests"
 	@$(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools
 	@echo "== the quick checks passed; make test runs all of them"
+
+quick-lint: $(CHECK)/installed
+	$(call LINT,$(CHECK))
 
 lint: $(WORKSTATION)/installed
 	$(call LINT,$(WORKSTATION))
