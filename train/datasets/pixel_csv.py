@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.evaluation.labelled import encode
+from edge_app.evaluation.label_names import encode
 from edge_app.evaluation.splits import assign
 from train.datasets.dataset import Dataset, Pixels, csv_fault, first_of_each_split, read_csv
 from train.errors import DatasetError
