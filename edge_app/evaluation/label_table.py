@@ -260,7 +260,7 @@ def _label_columns(
     path: Path, header: Sequence[str], lines: Lines, columns: dict[str, int]
 ) -> dict[str, int]:
     """Columns of 0 and 1, by heading: where no column holds names, each is a label's own."""
-    found = {}
+    found: dict[str, int] = {}
     for place, heading in enumerate(header):
         name = heading.replace("\ufeff", "").strip().strip("\"'")
         if place in columns.values() or not name:

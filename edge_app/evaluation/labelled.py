@@ -36,6 +36,12 @@ SPLIT_WORDS: Final[dict[str, Split]] = {
 """What a column of splits may hold, in lower case."""
 
 
+NO_PATIENTS: Final = (
+    "the labels tell no patients: each image counts as one, so intervals are too narrow"
+)
+"""Stands among the notes on a data set, wherever intervals are made from it."""
+
+
 @dataclass(frozen=True)
 class LabelledImage:
     """One image of the list that has a file and labels.
@@ -220,29 +226,49 @@ def _targets(table: Table, row: Row, labels: Labels, numbered: bool) -> NDArray[
 
 
 def _splits_of_column(table: Table) -> list[Split | None]:
-    """The split of each row as its own column says; validation is drawn where that names none.
+    return drawn_splits(
+        [row.name for row in table.rows],
+        [row.patient for row in table.rows],
+        [row.cells["split"] for row in table.rows],
+        str(table.path),
+    )
+
+
+def drawn_splits(
+    names: Sequence[str], patients: Sequence[str], words: Sequence[str] | None, where: str
+) -> list[Split | None]:
+    """The split of each image as its own word says; what no word names is drawn by patient.
+
+    Args:
+        names, patients: of each image.
+        words: train, validation or test, or nothing for none; None: there are no words.
+        where: begins the message of an error.
+
+    Returns:
+        As the words say; validation is drawn from train where no word names it.
 
     Raises:
-        DatasetError: a cell is no split, or a patient is in two.
+        DatasetError: a word is no split, or a patient is in two.
     """
+    if words is None:
+        return [*assign(patients, None)]
     found: list[Split | None] = []
-    where: dict[str, Split] = {}
-    for row in table.rows:
-        word = row.cells["split"].lower()
-        if word and word not in SPLIT_WORDS:
+    splits: dict[str, Split] = {}
+    for name, patient, word in zip(names, patients, words, strict=True):
+        if word and word.lower() not in SPLIT_WORDS:
             raise DatasetError(
-                f"{table.where(row)}: {word[:40]!r} is no split: write train, validation or test"
+                f"{where}: {name}: {word[:40]!r} is no split: write train, validation or test"
             )
-        split = SPLIT_WORDS.get(word)
+        split = SPLIT_WORDS.get(word.lower())
         found.append(split)
-        if split and where.setdefault(row.patient, split) != split:
+        if split and splits.setdefault(patient, split) != split:
             raise DatasetError(
-                f"{table.where(row)}: patient {row.patient} is in {where[row.patient]} and in "
-                f"{split}: put all images of a patient into one split"
+                f"{where}: patient {patient} is in {splits[patient]} and in {split}: "
+                "put all images of a patient into one split"
             )
     if "validation" in found:
         return found
-    inside = [(row.patient, split) for row, split in zip(table.rows, found, strict=True) if split]
+    inside = [(patient, split) for patient, split in zip(patients, found, strict=True) if split]
     drawn = iter(assign([patient for patient, _ in inside], [s == "test" for _, s in inside]))
     return [next(drawn) if split else None for split in found]
 

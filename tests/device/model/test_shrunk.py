@@ -59,9 +59,7 @@ def test_a_real_radiograph_saved_as_a_large_jpeg_keeps_its_scores(
     nih: Path, path: Path, side: int
 ) -> None:
     classifier = Classifier(read(path))
-    pictures = [
-        read_image(image.path).pixels for image in part(load(nih, NIH), "test", 24).images
-    ]
+    pictures = [read_image(image.path).pixels for image in part(load(nih, NIH), "test", 24).images]
     found = [moved(classifier, jpeg(p, side, 90, seed)) for seed, p in enumerate(pictures)]
     assert max(score for score, _ in found) <= SCORE
     assert np.mean([squared for _, squared in found]) ** 0.5 <= LOGIT_RMS
