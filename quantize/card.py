@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from edge_app.model.model_file import ModelFile
 from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
 from train.subgroups import NOTABLE_GAP
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
 
 CARD: Final = "MODEL_CARD.md"
 MAKES: Final = {
@@ -147,10 +150,25 @@ def _facts(model: ModelFile) -> str:
             ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
             ("scheme", manifest["quantization"]["scheme"]),
             ("gates against the float network", judged),
+            ("input check", _check(manifest)),
             ("licence", manifest["licence"]),
             ("created", manifest["created"]),
         ],
     )
+
+
+def _check(manifest: Manifest) -> str:
+    """Where the input check is from, and what it flagged where it was tried."""
+    if "input_check" not in manifest:
+        return "none: the network scores any picture"
+    tried = manifest["training"].get("input_check")
+    text = manifest["input_check"]["fitted_on"]
+    if tried:
+        text += (
+            f"; flags {tried['drawn']['flagged']:.0%} of {tried['drawn']['pictures']} drawn "
+            f"pictures, {tried['radiographs']['flagged']:.2%} of {tried['radiographs']['on']}"
+        )
+    return text + (f" ({tried['why']})" if tried and "why" in tried else "")
 
 
 def _data(model: ModelFile, about: About, test: Report, validation: Report) -> str:

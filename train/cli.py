@@ -198,17 +198,21 @@ def input_check(
 ) -> None:
     """Teach a model file to refuse what is no chest radiograph; its network stays as it is."""
     from edge_app.model.model_file import locate, read
-    from train.input_check import attach, fit
+    from train.chosen_check import chosen
+    from train.input_check import attach
 
     before = read(locate(model))
     side = before.input_spec.height
     training, validation = read_training_and_split(
         data, side, cache, limit, "validation", LabelSet.of_manifest(before.manifest)
     )
-    facts, weights = fit(training, validation, seed, console)
-    written = attach(before, facts, weights, out or before.path)
+    check = chosen(training, validation, seed, console)
+    written = attach(before, check.facts, check.weights, out or before.path, check.tried)
+    drawn, real = check.tried["drawn"], check.tried["radiographs"]
+    console.print(f"input check: {check.said}", soft_wrap=True, highlight=False)
     console.print(
-        f"written: {written.path}; flags {facts['flagged']:.2%} of {facts['limits_from']}",
+        f"written: {written.path}; flags {real['flagged']:.2%} of {real['on']}, and "
+        f"{drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures",
         soft_wrap=True,
         highlight=False,
     )
