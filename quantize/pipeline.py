@@ -59,13 +59,7 @@ def quantize_run(
         DatasetError: there are no training or no test images.
         ConversionError: the network does not convert to what the device expects.
     """
-    training, test = cached.split("train"), cached.split("test")
-    if not len(training) or not len(test):
-        lacks = "test" if len(training) else "training"
-        raise DatasetError(
-            f"{cached.name}: no {lacks} images in it: int8 is calibrated on training images and "
-            "judged on test images"
-        )
+    training, test = _parts(cached)
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
@@ -91,6 +85,18 @@ def quantize_run(
         )
         reports, gates = _judged(run, test, name, draft, console)
     return with_evidence(draft, path, reports, gates)
+
+
+def _parts(cached: Cached) -> tuple[Cached, Cached]:
+    """The images to calibrate with, and those to judge on."""
+    training, test = cached.split("train"), cached.split("test")
+    if not len(training) or not len(test):
+        lacks = "test" if len(training) else "training"
+        raise DatasetError(
+            f"{cached.name}: no {lacks} images in it: int8 is calibrated on training images and "
+            "judged on test images"
+        )
+    return training, test
 
 
 def _judged(

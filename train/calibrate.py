@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MIN_IMAGES: Final = 10
 """Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""
 
+STRENGTH: Final = 1e4
+"""How little the slope is held back, as scikit-learn's `C`: it keeps logits that hardly differ from
+being blown up."""
+
 RULES: Final = {
     "balanced": "largest sensitivity + specificity (Youden)",
     "screening": "sensitivity of at least 0.90",
@@ -50,6 +54,7 @@ def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str)
     values = logits.astype(np.float64)
     count, labels = values.shape
     share = (targets.sum(axis=0) + 0.5) / (count + 0.5 * labels)
+    ridge = 1 / (STRENGTH * count)
     mean = (values * targets).sum() / count
 
     def loss(chosen: NDArray[np.float64], slope: float | None) -> tuple[float, Any]:
@@ -59,7 +64,8 @@ def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str)
         odds = steep * values + chosen[free:]
         shares = special.softmax(odds, axis=1)
         value = special.logsumexp(odds, axis=1).mean() - steep * mean - share @ chosen[free:]
-        by_slope = (shares * values).sum() / count - mean
+        value += steep * steep * ridge / 2
+        by_slope = (shares * values).sum() / count - mean + steep * ridge
         by_intercept = shares.mean(axis=0) - share
         return float(value), np.concatenate([[by_slope], by_intercept]) if free else by_intercept
 
@@ -93,7 +99,7 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
     for truth, logit in zip(targets.T, logits.T.astype(np.float64), strict=True):
         slope, intercept = 0.0, 0.0
         if _enough(truth):
-            fitted = LogisticRegression(C=1e4).fit(logit[:, np.newaxis], truth)
+            fitted = LogisticRegression(C=STRENGTH).fit(logit[:, np.newaxis], truth)
             slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
         if slope <= 0:
             slope, intercept = 1.0, _matching_intercept(truth, logit)

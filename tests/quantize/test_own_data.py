@@ -25,7 +25,7 @@ from train.networks.registry import NETWORKS, Network
 from .own_data import SIDE, joined, pictures_of, targets_of, tiny, write_arrays, write_folder
 
 QUIET = Console(file=io.StringIO())
-COUNT = 260
+COUNT = 200
 PATIENTS = [f"p{i // 2}" for i in range(COUNT)]
 
 
@@ -35,6 +35,7 @@ class Own(NamedTuple):
     Attributes:
         write: makes the data set in a folder; returns its path.
         labels: the model's, in order.
+        bright: the one that makes pictures bright.
         normal: the name of its normal label.
         exclusive: its head.
         stated: the text of a labels file, and its ending; nothing without one.
@@ -43,6 +44,7 @@ class Own(NamedTuple):
 
     write: Callable[[Path], Path]
     labels: tuple[str, ...]
+    bright: str
     normal: str | None = None
     exclusive: bool = False
     stated: tuple[str, str] | None = None
@@ -112,14 +114,20 @@ FORMS = {
         two_exclusive,
         ("Tuberculosis", "Normal"),
         "Normal",
+        "Normal",
         exclusive=True,
         stated=('labels = ["Tuberculosis", "Normal"]\nexclusive = true\n', ".toml"),
     ),
-    "five columns": Own(one_hot, ("Effusion", "Pleural_Thickening", "Scar", "Cavity", "Edema")),
-    "an .npz of 40": Own(forty, tuple(f"Sign {k:02d}" for k in range(40)), patients=False),
+    "five columns": Own(
+        one_hot, ("Effusion", "Pleural_Thickening", "Scar", "Cavity", "Edema"), "Effusion"
+    ),
+    "an .npz of 40": Own(
+        forty, tuple(f"Sign {k:02d}" for k in range(40)), "Sign 00", patients=False
+    ),
     "numbers": Own(
         numbers,
         ("Bacterial", "Viral", "No Finding"),
+        "Bacterial",
         "No Finding",
         exclusive=True,
         stated=(
@@ -128,7 +136,7 @@ FORMS = {
         ),
         patients=False,
     ),
-    "arrays of one label": Own(arrays, ("Nodule",)),
+    "arrays of one label": Own(arrays, ("Nodule",), "Nodule"),
 }
 
 ABOUT = 'licence = "CC-BY-4.0"\nlimits = ["One ward alone."]\n'
@@ -164,6 +172,9 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NETWORKS, "tiny", Network(tiny, SIDE))
+        if len(own.labels) > 1:  # drawing takes longer than all else; one label is the odd case
+            for picture in ("roc_curves", "confusion_matrices", "montage", "training_curves"):
+                patch.setattr(f"train.pictures.{picture}", lambda *arguments: None)
         fitted = command(train, "fit", data, "--run", run, *fast, *more)
         command(train, "evaluate", run, data, "--split", "validation")
         quantized = command(
@@ -175,33 +186,33 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_the_model_answers_the_labels_of_the_data(made: Made, tmp_path: Path) -> None:
+    """From the files on the device: the label that makes a picture bright scores higher in it."""
     manifest = made.model.manifest
     assert made.model.labels.names == made.own.labels
     assert manifest["head"] == ("exclusive" if made.own.exclusive else "independent")
     normal = [label.name for label in made.model.labels if label.kind == "normal"]
     assert normal == ([made.own.normal] if made.own.normal else [])
     assert ("overall" in manifest) is (made.own.normal is not None or not made.own.exclusive)
-    if made.data.is_dir():
-        image = made.data / "3.png"
-    else:
-        image = tmp_path / "3.png"
-        Image.fromarray(pictures_of(targets_of(COUNT, 1))[3]).save(image)
-    findings = edge_app.open_model(made.run / "own.tflite").classify(image)
-    scores = np.array([finding.score for finding in findings.values()])
-    assert tuple(findings) == made.own.labels
-    assert (scores >= 0).all()
-    assert (scores <= 1).all()
+    scores = []
+    for bright in (0, 1):
+        Image.fromarray(pictures_of(np.full((1, 1), bright))[0]).save(tmp_path / f"{bright}.png")
+        findings = edge_app.open_model(made.run / "own.tflite").classify(tmp_path / f"{bright}.png")
+        assert tuple(findings) == made.own.labels
+        scores.append([finding.score for finding in findings.values()])
+        assert (findings.overall is not None) is (
+            made.own.normal is not None or not made.own.exclusive
+        )
+    place = made.own.labels.index(made.own.bright)
+    assert scores[1][place] > scores[0][place] + 0.1
     if made.own.exclusive:
-        assert scores.sum() == pytest.approx(1)
+        assert np.sum(scores, axis=1) == pytest.approx(1)
 
 
-def test_each_output_ranks_its_own_label(made: Made) -> None:
-    """The squares are bright and large, so what learns anything ranks by them."""
+def test_the_report_of_int8_ranks_the_label_that_can_be_seen(made: Made) -> None:
     int8 = report.read(made.run / "reports" / "int8.json")
     assert int8.labels.names == made.own.labels
-    if len(made.own.labels) <= 5:
-        areas = [row["auroc"]["value"] for row in int8.content["labels"]]
-        assert min(areas) > 0.8, areas
+    row = int8.content["labels"][made.own.labels.index(made.own.bright)]
+    assert row["auroc"]["value"] > 0.8
 
 
 def test_scores_are_as_frequent_as_their_labels_where_they_were_calibrated(made: Made) -> None:
