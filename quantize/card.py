@@ -334,14 +334,18 @@ def _subgroups(content: dict[str, Any]) -> str:
     )
 
 
+def _kept(share: float | None) -> str:
+    return "no decisions" if share is None else f"{share:.1%}"
+
+
 def _steadiness(reports: dict[str, Report]) -> str:
     point = next(iter(reports.values())).content["operating_point"]
     rows = [
         (
             key,
             *(
-                f"{r.content['retest'][key]['decisions_kept'][point]:.1%}, "
-                f"{r.content['retest'][key]['logit_rms']:.3f}"
+                f"{_kept(r.content['retest'][key]['decisions_kept'][point])}, "
+                f"{_share(r.content['retest'][key]['logit_rms'])}"
                 for r in reports.values()
             ),
         )

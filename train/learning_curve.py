@@ -107,9 +107,11 @@ def _macro(
     report: Report, findings: Sequence[int], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     answers = report.evaluated
+    exclusive = report.content.get("head") == "exclusive"
+    scores = report.calibrated(answers.logits) if exclusive else answers.logits
     area: NDArray[np.float64] = np.mean(
         [
-            auroc(answers.targets[:, i] > 0, answers.logits[:, i].astype(np.float64), weights)
+            auroc(answers.targets[:, i] > 0, scores[:, i].astype(np.float64), weights)
             for i in findings
         ],
         axis=0,

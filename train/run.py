@@ -205,10 +205,11 @@ def _begin(
 ) -> None:
     """Write what the run is made of; or refuse to go on with it as something else.
 
-    A folder in which no epoch was finished is begun anew.
+    A folder in which no epoch came to its end, and no network was kept, is begun anew.
     """
     config = run / "config.json"
-    if not config.exists() or not finished_epochs(run / "backup"):
+    empty = not finished_epochs(run / "backup") and not (run / "kept.weights.h5").exists()
+    if not config.exists() or empty:
         content = {
             "recipe": asdict(recipe),
             "dataset": facts,

@@ -75,6 +75,8 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
         "by": {},
     }
     labels = report.labels
+    exclusive = report.content.get("head") == "exclusive"
+    ranked = report.calibrated(answers.logits) if exclusive else answers.logits
     formed = groups(rows)
     content["not_told"] = [kind for kind in KINDS if kind not in formed]
     for kind, members in formed.items():
@@ -84,7 +86,7 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
             if all(_enough(answers.targets[m, i]) for m in members.values())
         ]
         values = {
-            name: _macro_auroc(answers.targets[m], answers.logits[m], weights[:, m], findings)
+            name: _macro_auroc(answers.targets[m], ranked[m], weights[:, m], findings)
             for name, m in members.items()
         }
         macros = [group["macro_auroc"]["value"] for group in values.values()]
@@ -109,14 +111,14 @@ def _enough(truth: NDArray[np.uint8]) -> bool:
 
 def _macro_auroc(
     targets: NDArray[np.uint8],
-    logits: NDArray[np.float32],
+    scores: NDArray[np.floating[Any]],
     weights: NDArray[np.float64],
     findings: list[int],
 ) -> dict[str, Any]:
     if not findings:
         return {"macro_auroc": {"value": None, "low": None, "high": None}}
     areas = np.stack(
-        [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in findings]
+        [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in findings]
     ).mean(axis=0)
     low, high = interval(areas[1:])
     numbers = {"value": areas[0], "low": low, "high": high}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+from scipy.special import softmax
 
 from edge_app.classifier import Classifier
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
@@ -148,7 +149,8 @@ def _macro(
     labels: LabelSet,
 ) -> dict[str, Any]:
     weights = patient_weights(patients, RESAMPLES, seed)
+    scores = softmax(logits, axis=1) if labels.head == "exclusive" else logits
     computable = [i for i in labels.findings if 0 < targets[:, i].sum() < len(targets)]
-    each = [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in computable]
+    each = [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in computable]
     low, high = interval(np.nanmean(each, axis=0))
     return {"value": macro_auroc(targets, logits, labels), "low": low, "high": high}
