@@ -71,7 +71,11 @@ def _label(path: Path, entry: Any) -> Label:
         return Label(entry.strip())
     try:
         code = Code(**entry["code"]) if entry.get("code") else None
-        return Label(entry["name"], entry.get("kind", FINDING), code)
+        label = Label(entry["name"], entry.get("kind", FINDING), code)
+        texts = (label.name, label.kind, *(code or ()))
+        if not all(isinstance(each, str) and 0 < len(each) <= LONGEST for each in texts):
+            raise TypeError
+        return label
     except (TypeError, KeyError, AttributeError):
         raise DatasetError(
             f"{path}: {str(entry)[:80]} is no label: write its name, or a table of name, kind "

@@ -11,7 +11,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -125,17 +125,16 @@ def read_table(path: Path) -> Table:
         header, lines = _text(path, data)
     columns = _columns(path, header)
     if "findings" not in columns:
+        lines = list(lines)
         own = _label_columns(path, header, lines, columns)
         if not own:
             _refuse_without_labels(path, header)
-        rows = list(_rows(path, lines, columns, own))
-        return Table(path, False, _distinct(path, rows), tuple(own))
-    rows = list(_rows(path, lines, columns, {}))
+        return Table(path, False, _distinct(path, _rows(path, lines, columns, own)), tuple(own))
     nih = _plain(header[columns["image"]]) == "imageindex"
-    return Table(path, nih, _distinct(path, rows), ())
+    return Table(path, nih, _distinct(path, _rows(path, lines, columns, {})), ())
 
 
-Lines = list[tuple[int, list[str]]]
+Lines = Iterable[tuple[int, list[str]]]
 
 
 def _text(path: Path, data: bytes) -> tuple[list[str], Lines]:
@@ -145,21 +144,30 @@ def _text(path: Path, data: bytes) -> tuple[list[str], Lines]:
         line = _line_of_no_text(data)
         raise DatasetError(f"{path}, line {line}: is not UTF-8 text")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    lines: Lines = []
+    lines = _lines(path, reader)
+    _, header = next(lines, (1, []))
+    return header, _equally_long(path, header, lines)
+
+
+def _lines(path: Path, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Lines that are not blank, by number; the first one even so."""
     try:
-        header = next(reader, [])
-        for cells in filter(None, reader):
-            if len(lines) >= MAX_IMAGES:
-                raise DatasetError(f"{path}, line {reader.line_num}: more than {MAX_IMAGES} images")
-            if len(cells) != len(header):
-                raise DatasetError(
-                    f"{path}, line {reader.line_num}: {len(cells)} cells, not {len(header)}"
-                )
-            lines.append((reader.line_num, [cell.strip() for cell in cells]))
+        for place, cells in enumerate(reader):
+            if cells or not place:
+                yield reader.line_num, cells  # type: ignore[attr-defined]
     except csv.Error as error:
         fault = next((said for key, said in CSV_FAULTS.items() if key in str(error)), QUOTES)
-        raise DatasetError(f"{path}, line {reader.line_num}: is no CSV: {fault}") from None
-    return header, lines
+        line = reader.line_num  # type: ignore[attr-defined]
+        raise DatasetError(f"{path}, line {line}: is no CSV: {fault}") from None
+
+
+def _equally_long(path: Path, header: Sequence[str], lines: Lines) -> Lines:
+    for count, (line, cells) in enumerate(lines):
+        if count >= MAX_IMAGES:
+            raise DatasetError(f"{path}, line {line}: more than {MAX_IMAGES} images")
+        if len(cells) != len(header):
+            raise DatasetError(f"{path}, line {line}: {len(cells)} cells, not {len(header)}")
+        yield line, [cell.strip() for cell in cells]
 
 
 CSV_FAULTS: Final = {
@@ -295,7 +303,7 @@ def _borne(joined: str | None, cells: Sequence[str], own: dict[str, int]) -> tup
     return tuple(name for name, value in said.items() if value in YES)
 
 
-def _distinct(path: Path, rows: list[Row]) -> list[Row]:
+def _distinct(path: Path, rows: Iterable[Row]) -> list[Row]:
     """Without lines that say the same twice."""
     seen: dict[str, Row] = {}
     for row in rows:

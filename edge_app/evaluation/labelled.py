@@ -161,7 +161,9 @@ def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = F
         left_out=left_out,
         tells_patients=table.tells("patient"),
         has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
-        notes=([] if table.tells("split") else lists.notes) + _doubles(files),
+        notes=([] if table.tells("split") else lists.notes)
+        + _doubles(files)
+        + _set_aside(table, labels),
     )
 
 
@@ -214,6 +216,13 @@ def _require_columns(table: Table, labels: Labels) -> None:
             f"{table.path}: no column {missing[0]!r} of 0 and 1; it has {listed(table.columns)}: "
             f"add a column for each of {listed(labels.names)}"
         )
+
+
+def _set_aside(table: Table, labels: Labels) -> list[str]:
+    others = [name for name in table.columns if channel_of(name, labels) is None]
+    if not others:
+        return []
+    return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
 
 
 def _targets(table: Table, row: Row, labels: Labels, numbered: bool) -> NDArray[np.uint8] | None:
