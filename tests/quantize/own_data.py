@@ -35,7 +35,8 @@ def targets_of(count: int, labels: int, *, exclusive: bool = False) -> NDArray[n
     rng = np.random.default_rng(labels)
     if exclusive:
         return np.eye(labels, dtype=np.uint8)[rng.integers(0, labels, count)]
-    drawn = (rng.random((count, labels)) < 0.4).astype(np.uint8)
+    share = 0.6 if labels == 1 else 0.4
+    drawn = (rng.random((count, labels)) < share).astype(np.uint8)
     drawn[rng.random(count) < 0.33] = 0
     return drawn
 

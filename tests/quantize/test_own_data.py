@@ -155,7 +155,7 @@ class Made(NamedTuple):
 ALL = "EDGE_CXR_ALL_FORMS"
 """With this in the environment all forms are gone through, else `USUAL`: each takes seconds."""
 
-USUAL = ("two exclusive names", "an .npz of 40", "arrays of one label")
+USUAL = ("two exclusive names", "arrays of one label")
 
 
 @pytest.fixture(
