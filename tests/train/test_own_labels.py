@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import FINDING, NORMAL, Code, Label, Labels
 from train.calibrate import fitted, operating_points
+from train.datasets.packed import LOSSLESS, pack
 from train.datasets.registry import load
 from train.errors import DatasetError
 from train.fit import build, start_at_prevalence
@@ -193,3 +194,25 @@ def test_a_network_starts_at_the_labels_shares(head: str) -> None:
     # A black picture is nothing to convolutions without bias: the head's bias is what answers.
     raw = {"slope": [1] * 3, "intercept": [0] * 3}
     np.testing.assert_allclose(calibrated(logits, raw, head)[0], [0.6, 0.3, 0.1], atol=1e-5)
+
+
+def test_own_labels_travel_with_packed_pictures(tmp_path: Path) -> None:
+    text = "image,labels\n0.png,Scar|Cavity\n1.png,none\n2.png,Normal\n"
+    dataset = load(folder_with(tmp_path, text))
+    (tmp_path / "p.zip").write_bytes(pack(dataset, 8, LOSSLESS)[0])
+    packed = load(tmp_path / "p.zip")
+    assert packed.labels == dataset.labels
+    assert not packed.tells_patients
+    np.testing.assert_array_equal(packed.targets, dataset.targets)
+    with pytest.raises(DatasetError, match="was packed with the labels Cavity, Normal, Scar"):
+        load(tmp_path / "p.zip", labels=OF_NIH)
+
+
+def test_a_split_column_is_kept_and_validation_is_drawn_by_patient(tmp_path: Path) -> None:
+    rows = [f"{i}.png,Scar,p{i // 2},{'test' if i < 10 else 'Train'}" for i in range(60)]
+    text = "\n".join(["image,labels,patient,split", *rows, "60.png,Scar,p99,"])
+    table = load(folder_with(tmp_path, text, 61)).table
+    assert set(table.loc[table["split"] == "test", "image"]) == {f"{i}.png" for i in range(10)}
+    assert set(table["split"]) == {"train", "validation", "test"}
+    assert "60.png" not in set(table["image"])
+    assert (table.groupby("patient")["split"].nunique() == 1).all()
