@@ -334,7 +334,8 @@ def _subgroups(content: dict[str, Any]) -> str:
     )
 
 
-def _kept(share: float | None) -> str:
+def kept_text(share: float | None) -> str:
+    """A share of decisions; without thresholds there are none."""
     return "no decisions" if share is None else f"{share:.1%}"
 
 
@@ -344,7 +345,7 @@ def _steadiness(reports: dict[str, Report]) -> str:
         (
             key,
             *(
-                f"{_kept(r.content['retest'][key]['decisions_kept'][point])}, "
+                f"{kept_text(r.content['retest'][key]['decisions_kept'][point])}, "
                 f"{_share(r.content['retest'][key]['logit_rms'])}"
                 for r in reports.values()
             ),
