@@ -27,13 +27,14 @@ from rich.console import Console
 
 from edge_app.core.files import write_whole
 from edge_app.evaluation import report
+from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.model.calibration import calibrated
 from train import pictures
 from train.backend import versions
 from train.cache import Cached
-from train.calibrate import DEFAULT_POINT, fitted, operating_points
+from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
 from train.errors import RunError
 from train.fit import build, fit, require_trainable, trained_part
 from train.labels import OF_NIH, LabelSet
@@ -106,8 +107,23 @@ def train(
         if done:
             keep_best(recipe, validation, run)
     if done:
+        _say_undecided(run, cached.labels, console)
         _point_on(run, console)
     return done
+
+
+def _say_undecided(run: Path, labels: LabelSet, console: Console) -> None:
+    """Name the labels that nothing will be decided on."""
+    decided = json.loads((run / "calibration.json").read_text())
+    thresholds = decided["operating_points"][DEFAULT_POINT]["thresholds"]
+    names = [name for name, at in zip(labels.names, thresholds, strict=True) if at is None]
+    if names:
+        console.print(
+            f"{run}: no threshold for {listed(names)}: each takes {MIN_IMAGES} validation images "
+            "that bear it and as many that do not: add images",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _auxiliary_facts(recipe: Recipe, training: Cached, console: Console) -> dict[str, Any]:

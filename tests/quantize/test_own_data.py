@@ -249,6 +249,13 @@ def test_what_a_recipe_lacks_is_said_in_one_line(made: Made) -> None:
     assert f"{line}: training leaves out" in " ".join(made.fitted.split())
 
 
+def test_labels_with_too_few_images_for_a_threshold_are_named(made: Made) -> None:
+    thresholds = made.model.manifest["operating_points"]["balanced"]["thresholds"]
+    undecided = [n for n, at in zip(made.own.labels, thresholds, strict=True) if at is None]
+    assert ("no threshold for " in made.fitted) is bool(undecided)
+    assert ", ".join(undecided[:12]) in made.fitted
+
+
 def test_the_maker_says_what_the_model_is(made: Made) -> None:
     manifest = made.model.manifest
     card = (made.run / "reports" / "MODEL_CARD.md").read_text()
