@@ -343,7 +343,9 @@ def evaluate(
     if place.suffix != ".json":
         raise UsageError(f"out={place}: a report's name ends in .json")
     opened = model if isinstance(model, Model) else open_model(model)
-    labelled = load(Path(folder), opened.labels, None if labels is None else Path(labels))
+    labelled = load(
+        Path(folder), opened._classifier.labels, None if labels is None else Path(labels)
+    )
     wanted = part(labelled, split, limit)
     return opened._evaluate(wanted, place, retest, _at_once(workers))
 

@@ -2,8 +2,14 @@
 
 from train.start import load_tensorflow
 
-if __name__ == "__main__":
-    load_tensorflow()
-    from quantize.cli import main
 
+def main() -> None:
+    """The command, TensorFlow loaded."""
+    load_tensorflow()
+    from quantize.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
     main()

@@ -9,23 +9,34 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from edge_app.core.about import DISCLAIMER
+from edge_app.core.errors import ReportError
+from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
+from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
-from train.labels import FINDINGS, LABELS
 from train.subgroups import NOTABLE_GAP
 
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
+
 CARD: Final = "MODEL_CARD.md"
+MAKES: Final = {
+    "float": "python -m quantize int8 RUN DATA",
+    "int8": "python -m quantize int8 RUN DATA",
+    "float-validation": "python -m train evaluate RUN DATA --split validation",
+}
+"""The command that makes each report."""
+
 METRICS: Final = {
     "auroc": "AUROC",
     "average_precision": "average precision",
@@ -35,24 +46,15 @@ METRICS: Final = {
     "f1": "F1",
 }
 LIMITS: Final = (
-    "Labels were mined from reports of one hospital (NIH Clinical Center) by text processing, "
-    "which the release estimates to be above 90 % right. Nothing was tested on other hospitals, "
-    "on children apart, or on lateral views.",
-    "All images had been reduced to 64×64 or 128×128 pixels before training. How the network does "
-    "on full-size radiographs, which the device shrinks itself, was not measured.",
     "The network answers any picture; what its input check does not flag gets scores that look "
-    "like any others. Most mirrored radiographs pass (the network was trained on both, and scores "
-    "them alike), and so do small turns, mild faults of exposure and parts of a frame. Lateral "
-    "views, other parts of the body, children and other hospitals' pictures were not there to try.",
+    "like any others.",
     "A heatmap shows where the network finds evidence, in few and wide cells: it does not outline "
-    "a lesion, and by the radiologists' boxes it is for several findings no better than the middle "
-    "of the picture.",
-    "Validation patients chose the recipe and the epoch, so the figures on them are optimistic. "
-    "The official test list holds few patients with many images each: intervals resample "
-    "patients, and are wide.",
+    "a lesion.",
+    "Validation patients chose the recipe and the epoch, so the figures on them are optimistic.",
     "A threshold's sensitivity and specificity were fitted on validation patients and are not "
     "reached on test patients: compare the two columns before relying on either.",
 )
+"""What holds of every model; its maker says more."""
 
 
 def model_card(model: ModelFile, folder: Path) -> str:
@@ -69,8 +71,9 @@ def model_card(model: ModelFile, folder: Path) -> str:
         ConversionError: the reports are of another model or of different images, or a float one
             has no retest.
     """
-    reports = {stem: read(folder / f"{stem}.json") for stem in ("float", "int8")}
-    validation = read(folder / "float-validation.json")
+    reports = {stem: _report(folder, stem) for stem in ("float", "int8", "float-validation")}
+    validation = reports.pop("float-validation")
+    about = about_model(model.manifest)
     _require_fit(model, reports, validation)
     subgroups = json.loads((folder / "subgroups.json").read_text())
     sections = [
@@ -78,7 +81,7 @@ def model_card(model: ModelFile, folder: Path) -> str:
         f"**{DISCLAIMER}**",
         _facts(model),
         "## Data",
-        _data(model, reports["int8"], validation),
+        _data(model, about, reports["int8"], validation),
         "## How well it ranks",
         _ranking(reports, validation),
         "## By what radiologists agreed on",
@@ -102,10 +105,17 @@ def model_card(model: ModelFile, folder: Path) -> str:
         "## Recipe",
         _recipe(model),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in LIMITS),
+        "\n".join(f"- {limit}" for limit in (*about.limits, *LIMITS)),
         f"Intended use: {model.manifest['intended_use']}",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _report(folder: Path, stem: str) -> Report:
+    try:
+        return read(folder / f"{stem}.json")
+    except ReportError as error:
+        raise ReportError(f"{error}: {MAKES[stem]} writes it") from None
 
 
 def _require_fit(model: ModelFile, reports: dict[str, Report], validation: Report) -> None:
@@ -140,13 +150,28 @@ def _facts(model: ModelFile) -> str:
             ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
             ("scheme", manifest["quantization"]["scheme"]),
             ("gates against the float network", judged),
+            ("input check", _check(manifest)),
             ("licence", manifest["licence"]),
             ("created", manifest["created"]),
         ],
     )
 
 
-def _data(model: ModelFile, test: Report, validation: Report) -> str:
+def _check(manifest: Manifest) -> str:
+    """Where the input check is from, and what it flagged where it was tried."""
+    if "input_check" not in manifest:
+        return "none: the network scores any picture"
+    tried = manifest["training"].get("input_check")
+    text = manifest["input_check"]["fitted_on"]
+    if tried:
+        text += (
+            f"; flags {tried['drawn']['flagged']:.0%} of {tried['drawn']['pictures']} drawn "
+            f"pictures, {tried['radiographs']['flagged']:.2%} of {tried['radiographs']['on']}"
+        )
+    return text + (f" ({tried['why']})" if tried and "why" in tried else "")
+
+
+def _data(model: ModelFile, about: About, test: Report, validation: Report) -> str:
     training = model.manifest["training"]["dataset"]
     sets = {"trained on": training["train"], "judged on": validation.content["dataset"]}
     sets["tested on"] = test.content["dataset"]
@@ -155,19 +180,30 @@ def _data(model: ModelFile, test: Report, validation: Report) -> str:
         for use, facts in sets.items()
     ]
     table = markdown_table(("", "split", "images", "patients", "digest"), rows)
-    text = f"{test.content['dataset']['name']}. No patient is in two of the splits"
+    tested = test.content["dataset"]
+    text = f"{tested['name']}. No patient is in two of the splits"
+    if NO_PATIENTS in tested.get("notes", ()):
+        text = (
+            f"{tested['name']}. The data tell no patients, so one may be in two of the splits; "
+            "each image counts as one, and intervals are too narrow"
+        )
     if "refit_of" in training:
         text += (
             ", but that the shipped network was trained once more, by the recipe that the "
             "validation patients had judged, on them as well: the figures on validation are of "
             "the network before that"
         )
-    return f"{text}.\n\n{table}"
+    return f"{_sentence(about.data)}\n\n{text}.\n\n{table}"
+
+
+def _sentence(data: str) -> str:
+    return "Where the data are from is not stated." if data == NOT_STATED else data
 
 
 def _ranking(reports: dict[str, Report], validation: Report) -> str:
     columns = {"int8, test": reports["int8"], "float, test": reports["float"]}
     columns["float, validation"] = validation
+    labels = validation.labels
     rows = [
         (
             label,
@@ -175,10 +211,10 @@ def _ranking(reports: dict[str, Report], validation: Report) -> str:
             *(interval_text(r.content["labels"][channel]["auroc"]) for r in columns.values()),
             interval_text(reports["int8"].content["labels"][channel]["average_precision"]),
         )
-        for channel, label in enumerate(LABELS)
+        for channel, label in enumerate(labels.names)
     ]
     macro = (
-        "**macro, 14 findings**",
+        f"**macro, {labels.all_findings}**",
         "",
         *(f"**{interval_text(r.content['macro']['auroc'])}**" for r in columns.values()),
         interval_text(reports["int8"].content["macro"]["average_precision"]),
@@ -210,7 +246,7 @@ def _operating_points(report: Report) -> str:
     for name in points:
         header += [f"{name}: sensitivity fitted", "test", "specificity fitted", "test"]
     rows = []
-    for channel, label in enumerate(LABELS):
+    for channel, label in enumerate(report.labels.names):
         row = [label]
         for reached in (points[name][channel] for name in points):
             row += [_share(reached["sensitivity_fitted"]), _share(reached["sensitivity"])]
@@ -222,14 +258,19 @@ def _operating_points(report: Report) -> str:
 def _errors(report: Report) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Expected calibration error of each finding before and after calibration."""
     answers = report.evaluated
+    count = answers.logits.shape[1]
+    raw = {"slope": np.ones(count), "intercept": np.zeros(count)}
     scores = {
-        "before": expit(answers.logits.astype(np.float64)),
-        "after": calibrated(answers.logits, report.content["calibration"]),
+        "before": calibrated(answers.logits, raw, report.head),
+        "after": report.calibrated(answers.logits),
     }
     whole = np.ones((1, len(answers.targets)))
     before, after = (
         np.array(
-            [calibration_error(answers.targets[:, i] > 0, s[:, i], whole)[0] for i in FINDINGS]
+            [
+                calibration_error(answers.targets[:, i] > 0, s[:, i], whole)[0]
+                for i in report.labels.findings
+            ]
         )
         for s in scores.values()
     )
@@ -245,14 +286,19 @@ def _calibration(reports: dict[str, Report], validation: Report) -> str:
     rows = []
     for name, report in sets.items():
         before, after = _errors(report)
-        worst = LABELS[FINDINGS[int(after.argmax())]]
+        labels = report.labels
+        worst = labels[labels.findings[int(after.argmax())]].name
         rows.append(
             (name, f"{before.mean():.4f}", f"{after.mean():.4f}", f"{worst}, {after.max():.4f}")
         )
     header = ("", "before", "after", "largest after")
+    exclusive = validation.head == "exclusive"
+    how = (
+        "One slope for all labels and an intercept each" if exclusive else "Platt scaling per label"
+    )
     return (
-        "Platt scaling per label, fitted on validation. Expected calibration error, mean over the "
-        f"14 findings:\n\n{markdown_table(header, rows)}"
+        f"{how}, fitted on validation. Expected calibration error, mean over "
+        f"{validation.labels.all_findings}:\n\n{markdown_table(header, rows)}"
     )
 
 
@@ -271,6 +317,13 @@ def _subgroups(content: dict[str, Any]) -> str:
                 f"**By {kind} the gap is {compared['gap']:.3f}: it ranks worst for {ranked[0]} "
                 f"and best for {ranked[-1]}.**"
             )
+    untold = content.get("not_told", [])
+    if untold:
+        words.append(
+            f"The data tell no {', '.join(untold)}: whom the model serves less is not known."
+        )
+    if not rows:
+        return words[0]
     if not words:
         words = [f"No gap between groups is above {NOTABLE_GAP}."]
     header = ("", "group", "images", "patients", "findings compared", "macro AUROC")
@@ -281,14 +334,19 @@ def _subgroups(content: dict[str, Any]) -> str:
     )
 
 
+def kept_text(share: float | None) -> str:
+    """A share of decisions; without thresholds there are none."""
+    return "no decisions" if share is None else f"{share:.1%}"
+
+
 def _steadiness(reports: dict[str, Report]) -> str:
     point = next(iter(reports.values())).content["operating_point"]
     rows = [
         (
             key,
             *(
-                f"{r.content['retest'][key]['decisions_kept'][point]:.1%}, "
-                f"{r.content['retest'][key]['logit_rms']:.3f}"
+                f"{kept_text(r.content['retest'][key]['decisions_kept'][point])}, "
+                f"{_share(r.content['retest'][key]['logit_rms'])}"
                 for r in reports.values()
             ),
         )

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from edge_app.core.errors import EXIT_GATE
 from edge_app.model.model_file import ModelFile
+from quantize.about import NOT_STATED, UNSTATED, read_about
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.studies.command import command
 from quantize.studies.registry import STUDIES
+from train.labels import LabelSet
 from train.networks.registry import require_imagenet
 from train.options import (
     CACHE,
@@ -48,6 +50,10 @@ def int8(
     images: Annotated[int, typer.Option(min=1, help="Training images to calibrate with.")] = (
         CALIBRATION_IMAGES
     ),
+    about: Annotated[
+        Path | None,
+        typer.Option(help="TOML or JSON of licence, intended_use, data and limits of the model."),
+    ] = None,
     seed: SeedOption = 0,
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -61,9 +67,19 @@ def int8(
     place = out or run / f"{name}.tflite"
     if not place.parent.is_dir():
         raise typer.BadParameter(f"{place.parent} is no folder to write the model file to")
+    stated = read_about(about) if about else UNSTATED
     finished = open_run(run)
-    cached = read_data(data, finished.recipe.side, cache, limit)
-    model = quantize_run(finished, cached, name, place, images, seed, console)
+    cached = read_data(data, finished.recipe.side, cache, limit, finished.labels)
+    model = quantize_run(finished, cached, name, place, images, seed, console, stated)
+    unsaid = [
+        key for key in ("licence", "intended_use", "data") if getattr(stated, key) == NOT_STATED
+    ]
+    if unsaid:
+        console.print(
+            f"{NOT_STATED} in the model file: {', '.join(unsaid)}; --about FILE says it",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(
         f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE",
         soft_wrap=True,
@@ -94,7 +110,9 @@ def card(
     from quantize.reproduce import write_card
 
     shipped = read(model)
-    write_card(shipped, reports, read_data(data, shipped.input_spec.height, cache, limit))
+    labels = LabelSet.of_manifest(shipped.manifest)
+    side = shipped.input_spec.height
+    write_card(shipped, reports, read_data(data, side, cache, limit, labels))
 
 
 @app.command("image-level")

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from edge_app.core import native_stderr
 from edge_app.model.preprocess import normalised
 from train.cache import Cached
-from train.labels import LABELS
 
 CALIBRATION_IMAGES: Final = 300
 
@@ -48,7 +47,8 @@ def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64
     """
     order = calibration_rows(training, len(training), seed)
     waiting = [
-        [row for row in order if training.targets[row, channel]] for channel in range(len(LABELS))
+        [row for row in order if training.targets[row, channel]]
+        for channel in range(training.targets.shape[1])
     ]
     chosen: dict[int, None] = {}
     while len(chosen) < count and any(waiting):

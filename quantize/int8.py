@@ -1,11 +1,11 @@
 """A network → its int8 flatbuffer, in which each label uses the full range of int8.
 
-int8 stores all 15 logits with one step, and their maps too, so the label with the widest range
+int8 stores all logits with one step, and their maps too, so the label with the widest range
 decides on the step of all: a rare label's logits lie 13 below zero while a common one's span 6.
 Therefore the last convolution computes each label in units of its own span, and the model file says
-how to convert them back (`Classifier.logits`): 15 multiplications and additions on the device. The
-same addition removes the constant error that all earlier roundings leave (bias correction: Nagel et
-al., ICCV 2019).
+how to convert them back (`Classifier.logits`): one multiplication and addition a label on the
+device. The same addition removes the constant error that all earlier roundings leave (bias
+correction: Nagel et al., ICCV 2019).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Spans:
     """real = slope · output + intercept, label by label, for logits and map alike.
 
     Attributes:
-        slope: float32 (15,), positive.
-        intercept: float32 (15,).
+        slope: float32 (L,), positive.
+        intercept: float32 (L,).
     """
 
     slope: NDArray[np.float32]
@@ -70,7 +70,9 @@ def in_int8(
     farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
     calibration = np.concatenate([pictures, everything[farthest]])
     flatbuffer = to_int8(in_spans(network, spans), calibration)
-    quantized_logits = spans.slope * _logits(flatbuffer, pictures) + spans.intercept
+    quantized_logits = (
+        spans.slope * _logits(flatbuffer, pictures, logits.shape[1]) + spans.intercept
+    )
     shift = (logits[: len(pictures)] - quantized_logits).mean(axis=0)
     return flatbuffer, Spans(spans.slope, (spans.intercept + shift).astype(np.float32))
 
@@ -84,8 +86,8 @@ def label_spans(logits: NDArray[np.float32], maps: NDArray[np.float32]) -> Spans
     """The range of each label's map, and the middle of its logits.
 
     Args:
-        logits: M×15.
-        maps: M×2×15, the lowest and highest of each image.
+        logits: M×L.
+        maps: M×2×L, the lowest and highest of each image.
     """
     middle = (logits.min(axis=0) + logits.max(axis=0)) / 2
     reach = maps[:, 1].max(axis=0) - maps[:, 0].min(axis=0)
@@ -108,7 +110,7 @@ def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
 def _answers(
     network: keras.Model, pictures: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits M×15, and the lowest and highest value of each map M×2×15, batch by batch."""
+    """Logits M×L, and the lowest and highest value of each map M×2×L, batch by batch."""
     logits, maps = [], []
     for batch in batches(as_input(pictures)):
         answer, activation = network.predict_on_batch(batch)
@@ -117,9 +119,9 @@ def _answers(
     return np.concatenate(logits), np.concatenate(maps)
 
 
-def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """K×15, the graph's own outputs."""
-    stated = tensors(flatbuffer)[1]["logits"]
+def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8], labels: int) -> NDArray[np.float32]:
+    """K×L, the graph's own outputs."""
+    stated = tensors(flatbuffer, labels)[1]["logits"]
     interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()

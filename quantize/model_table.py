@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_app.evaluation.report import Report, interval_text, read
-from quantize.card import markdown_table
+from quantize.card import kept_text, markdown_table
 from quantize.errors import ConversionError
 
 HEADER = ("model", "float, validation", "float, test", "int8, test", "decisions kept: noise, JPEG")
 
 
 def side_by_side(folders: Sequence[Path]) -> str:
-    """Macro AUROC over the 14 findings, a row a folder of reports.
+    """Macro AUROC over the findings, a row a folder of reports.
 
     Args:
         folders: each with `float.json` and `int8.json` on test, and `float-validation.json` where
@@ -51,4 +51,4 @@ def _kept(report: Report) -> str:
     if not retest:
         return "not measured"
     point = report.content["operating_point"]
-    return ", ".join(f"{retest[key]['decisions_kept'][point]:.1%}" for key in ("noise", "jpeg90"))
+    return ", ".join(kept_text(retest[key]["decisions_kept"][point]) for key in ("noise", "jpeg90"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.metrics import patient_weights
 from edge_app.evaluation.overall import judged
-from edge_app.evaluation.report import Report
+from edge_app.evaluation.report import Report, counted
 from edge_app.model.model_file import ModelFile
 from quantize.package import with_test
 from train.overall import image_level
@@ -41,7 +41,7 @@ def scored_as_a_whole(model: ModelFile, validation: Report, test: Report) -> Mod
     if test.content["model"]["sha256"] != model.sha256:
         raise UsageError("the test report is of another network than the model file's")
     answers, dataset = validation.evaluated, validation.content["dataset"]
-    where = f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients"
+    where = f"{dataset['split']}, {counted(dataset)}"
     scores = validation.calibrated(answers.logits)
     facts = image_level(answers.targets, scores, model.labels, model.head, where)
     if "overall" not in facts:

@@ -12,27 +12,21 @@ from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.backends.protocol import Backend
-from edge_app.evaluation.report import Report
+from edge_app.evaluation.report import Report, counted
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.golden import Golden
 from edge_app.model.model_file import ModelFile, assemble
 from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
+from quantize.about import UNSTATED, About
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
-from train.labels import LABELS, NIH
+from train.labels import LABELS
 from train.overall import reached
 from train.run import FinishedRun
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
 
-LICENCE: Final = "Apache-2.0"
-INTENDED_USE: Final = (
-    "Research on, and demonstration of, the scoring of frontal chest radiographs of adults on "
-    "devices without a network. Not a medical device; not for diagnosis, triage or any decision "
-    "about a patient. Trained and measured on text-mined labels of one hospital's radiographs "
-    "(NIH Clinical Center) that had been reduced to 64x64 or 128x128 pixels beforehand."
-)
 GOLDEN_SEEDS: Final = (0, 1, 2, 3)
 GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
 """Steps of an int8 output, or logits. Two runtimes were seen to differ by 1 to 2 steps."""
@@ -51,8 +45,12 @@ def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def tensors(flatbuffer: bytes, labels: int = len(LABELS)) -> tuple[dict[str, Any], dict[str, Any]]:
     """The manifest's `input` and `outputs` of a flatbuffer; the rank tells logits from map.
+
+    Args:
+        flatbuffer: the network.
+        labels: how many it answers.
 
     Raises:
         ConversionError: the graph is not image → (logits, map), or its int8 input is not
@@ -62,8 +60,8 @@ def tensors(flatbuffer: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     (detail,) = interpreter.get_input_details()
     image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
-    if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, len(LABELS)]:
-        raise ConversionError("the graph does not end in 15 logits and their map")
+    if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, labels]:
+        raise ConversionError(f"the graph does not end in {labels} logits and their map")
     stored = image["quantization"]
     if stored not in (None, INT8):
         raise ConversionError(
@@ -91,6 +89,7 @@ def package(
     run: FinishedRun,
     quantization: dict[str, Any],
     spans: dict[str, list[float]] | None = None,
+    about: About = UNSTATED,
 ) -> ModelFile:
     """Write a model file; its golden outputs are computed by this machine's interpreter.
 
@@ -101,20 +100,21 @@ def package(
         run: its calibration, operating points and training facts go into the manifest.
         quantization: scheme and calibration set, for the manifest.
         spans: how the graph's outputs become logits; None: they are logits.
+        about: what its maker says of it.
 
     Raises:
         ConversionError: the graph is not one that the device expects.
     """
-    image, outputs = tensors(flatbuffer)
+    image, outputs = tensors(flatbuffer, len(run.labels.labels))
     runtime = find_interpreter()
     manifest = {
         "name": name,
         "architecture": run.recipe.network,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "licence": LICENCE,
-        "intended_use": INTENDED_USE,
-        "labels": NIH.entries(),
-        "head": "independent",
+        "licence": about.licence,
+        "intended_use": about.intended_use,
+        "labels": run.labels.labels.entries(),
+        "head": run.labels.head,
         "input": image,
         "outputs": outputs,
         **({} if spans is None else {"spans": spans}),
@@ -128,7 +128,7 @@ def package(
             "runtime": runtime.label,
             "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
         },
-        "training": run.config,
+        "training": run.config | about.training(),
         "quantization": quantization,
         "metrics": {},
     }
@@ -174,7 +174,7 @@ def with_evidence(
     metrics: dict[str, Any] = {}
     for prefix, report in reports.items():
         dataset = report.content["dataset"]
-        where = f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients"
+        where = f"{dataset['split']}, {counted(dataset)}"
         for key in ("auroc", "average_precision"):
             metrics[f"{prefix}macro_{key}"] = {**report.content["macro"][key], "on": where}
         metrics[f"{prefix}dataset_digest"] = dataset["digest"]
@@ -200,6 +200,6 @@ def with_test(model: ModelFile, stated: Mapping[str, Any], report: Report) -> Mo
         report.calibrated(answers.logits),
         model.labels,
         answers.patients,
-        f"{dataset['split']}, {dataset['images']} images of {dataset['patients']} patients",
+        f"{dataset['split']}, {counted(dataset)}",
     )
     return model.replace(manifest={**stated, "overall": overall})

@@ -13,6 +13,7 @@ from edge_app.comparison.gates import judge, record
 from edge_app.comparison.tables import print_comparison
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
+from quantize.about import UNSTATED, About
 from quantize.convert import calibration_rows
 from quantize.int8 import in_int8, span_pictures
 from quantize.int8_report import evaluate
@@ -37,6 +38,7 @@ def quantize_run(
     images: int,
     seed: int,
     console: Console,
+    about: About = UNSTATED,
 ) -> ModelFile:
     """Convert, compare with the float network on test, print the differences, write the model file.
 
@@ -51,14 +53,13 @@ def quantize_run(
         images: the largest number of training images to calibrate with.
         seed: of their choice.
         console: for progress.
+        about: what its maker says of it.
 
     Raises:
         DatasetError: there are no training or no test images.
         ConversionError: the network does not convert to what the device expects.
     """
-    training, test = cached.split("train"), cached.split("test")
-    if not len(training) or not len(test):
-        raise DatasetError(f"{cached.name}: needs training images to calibrate and test images")
+    training, test = _parts(cached)
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
@@ -79,9 +80,23 @@ def quantize_run(
     }
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
         # The trial of a backend reads a file, and the gates' results are not known yet.
-        draft = package(Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict())
+        draft = package(
+            Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict(), about
+        )
         reports, gates = _judged(run, test, name, draft, console)
     return with_evidence(draft, path, reports, gates)
+
+
+def _parts(cached: Cached) -> tuple[Cached, Cached]:
+    """The images to calibrate with, and those to judge on."""
+    training, test = cached.split("train"), cached.split("test")
+    if not len(training) or not len(test):
+        lacks = "test" if len(training) else "training"
+        raise DatasetError(
+            f"{cached.name}: no {lacks} images in it: int8 is calibrated on training images and "
+            "judged on test images"
+        )
+    return training, test
 
 
 def _judged(

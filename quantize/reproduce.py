@@ -10,6 +10,7 @@ from rich.console import Console
 from edge_app.core.files import write_whole
 from edge_app.evaluation.report import read
 from edge_app.model.model_file import ModelFile
+from quantize.about import NIH
 from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.pipeline import quantize_run
@@ -52,7 +53,7 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
     write_all(report, final / "reports", "float-validation")
     console.rule(f"{name}, int8")
     model = quantize_run(
-        open_run(final), cached, name, final / f"{name}.tflite", CALIBRATION_IMAGES, 0, console
+        open_run(final), cached, name, final / f"{name}.tflite", CALIBRATION_IMAGES, 0, console, NIH
     )
     write_card(model, final / "reports", cached)
     return model

@@ -69,7 +69,7 @@ class Simulation:
         kernels: Collection[str] = (),
         activations: Collection[str] = (),
     ) -> NDArray[np.float32]:
-        """M×15, with these kernels and activations rounded."""
+        """M×L, with these kernels and activations rounded."""
         for name, (kernel, *bias) in self._exact.items():
             conv = self._model.get_layer(name)
             held = nearest_kernel(conv, kernel) if name in kernels else kernel

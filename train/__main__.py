@@ -2,8 +2,14 @@
 
 from train.start import load_backend
 
-if __name__ == "__main__":
-    load_backend()
-    from train.cli import main
 
+def main() -> None:
+    """The command, its backend loaded."""
+    load_backend()
+    from train.cli import main as command
+
+    command()
+
+
+if __name__ == "__main__":
     main()

@@ -25,6 +25,7 @@ from edge_app.evaluation.splits import Split, split_by_patient
 from edge_app.model.preprocess import InputSpec, resize
 from train.datasets.dataset import Dataset
 from train.errors import DatasetError
+from train.labels import OF_NIH, LabelSet
 
 DECODING_VERSION = 3
 """Raised whenever `edge_app` decodes or resizes to other bytes than before."""
@@ -40,8 +41,9 @@ class Cached:
     Attributes:
         images: N×height×width, uint8, memory-mapped: what `preprocess.resize` gave.
         rows: M places in `images`.
-        targets: M×15, uint8.
+        targets: M×L, uint8.
         table: M rows, see `Dataset.table`, and `sha256` of each source.
+        labels, tells_patients: the data set's.
     """
 
     images: NDArray[np.uint8]
@@ -49,6 +51,8 @@ class Cached:
     table: pd.DataFrame
     rows: NDArray[np.int64]
     name: str
+    labels: LabelSet = OF_NIH
+    tells_patients: bool = True
 
     def split(self, *names: Split) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""
@@ -66,6 +70,13 @@ class Cached:
             table=self.table[keep].reset_index(drop=True),
             rows=self.rows[keep],
         )
+
+    @property
+    def counted(self) -> str:
+        """How many images of how many patients, in words."""
+        if not self.tells_patients:
+            return f"{len(self)} images, patients not known"
+        return f"{len(self)} images of {self.table['patient'].nunique()} patients"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -102,7 +113,15 @@ def open_cache(
     rows = np.flatnonzero(digests != "")
     table = dataset.table.assign(sha256=digests).iloc[rows].reset_index(drop=True)
     images = np.load(place / "images.npy", mmap_mode="r")
-    cached = Cached(images, dataset.targets[rows], table, rows, dataset.name)
+    cached = Cached(
+        images,
+        dataset.targets[rows],
+        table,
+        rows,
+        dataset.name,
+        dataset.labels,
+        dataset.tells_patients,
+    )
     return cached, dataset.problems + unreadable
 
 

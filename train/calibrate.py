@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy import special
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
 from edge_app.model.calibration import calibrated
 
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
 MIN_IMAGES: Final = 10
 """Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""
+
+STRENGTH: Final = 1e4
+"""How little the slope is held back, as scikit-learn's `C`: it keeps logits that hardly differ from
+being blown up."""
 
 RULES: Final = {
     "balanced": "largest sensitivity + specificity (Youden)",
@@ -24,6 +32,59 @@ RULES: Final = {
 DEFAULT_POINT: Final = "balanced"
 
 
+def fitted(
+    targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str, head: Head = "independent"
+) -> dict[str, Any]:
+    """What makes scores of logits, as the manifest's `calibration`; see `platt` and `softmax`."""
+    return (softmax if head == "exclusive" else platt)(targets, logits, where)
+
+
+def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
+    """One slope for all of exclusive labels, and an intercept each.
+
+    The slope is temperature scaling (Guo et al., On Calibration of Modern Neural Networks, ICML
+    2017); the intercepts make each label's mean score its prevalence, where a label that no image
+    bears counts as half an image. With fewer than two labels of enough images, or where the fit
+    would turn the ranking round, the slope is 1.
+
+    Args:
+        targets, logits: M×L, of images that trained nothing; one label an image.
+        where: names those images.
+    """
+    values = logits.astype(np.float64)
+    count, labels = values.shape
+    share = (targets.sum(axis=0) + 0.5) / (count + 0.5 * labels)
+    ridge = 1 / (STRENGTH * count)
+    mean = (values * targets).sum() / count
+
+    def loss(chosen: NDArray[np.float64], slope: float | None) -> tuple[float, Any]:
+        """Mean cross-entropy and its gradient, by intercepts and, where it is free, by slope."""
+        free = slope is None
+        steep = float(chosen[0]) if free else float(slope or 0)
+        odds = steep * values + chosen[free:]
+        shares = special.softmax(odds, axis=1)
+        value = special.logsumexp(odds, axis=1).mean() - steep * mean - share @ chosen[free:]
+        value += steep * steep * ridge / 2
+        by_slope = (shares * values).sum() / count - mean + steep * ridge
+        by_intercept = shares.mean(axis=0) - share
+        return float(value), np.concatenate([[by_slope], by_intercept]) if free else by_intercept
+
+    slope, intercepts = 1.0, np.log(share)
+    if (targets.sum(axis=0) >= MIN_IMAGES).sum() >= 2:
+        found = minimize(loss, [1.0, *intercepts], (None,), "L-BFGS-B", jac=True).x
+        slope, intercepts = float(found[0]), found[1:]
+    if slope <= 0 or not np.isfinite(slope):
+        slope, intercepts = 1.0, np.log(share)
+    if slope == 1.0:
+        intercepts = minimize(loss, intercepts, (1.0,), "L-BFGS-B", jac=True).x
+    return {
+        "method": "platt",
+        "slope": [slope] * labels,
+        "intercept": (intercepts - intercepts.mean()).tolist(),
+        "fitted_on": where,
+    }
+
+
 def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
     """Slope and intercept per label, as the manifest's `calibration`.
 
@@ -31,14 +92,14 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
     gets the intercept that makes its mean score its prevalence.
 
     Args:
-        targets, logits: M×15, of images that trained nothing.
+        targets, logits: M×L, of images that trained nothing.
         where: names those images.
     """
     slopes, intercepts = [], []
     for truth, logit in zip(targets.T, logits.T.astype(np.float64), strict=True):
         slope, intercept = 0.0, 0.0
         if _enough(truth):
-            fitted = LogisticRegression(C=1e4).fit(logit[:, np.newaxis], truth)
+            fitted = LogisticRegression(C=STRENGTH).fit(logit[:, np.newaxis], truth)
             slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
         if slope <= 0:
             slope, intercept = 1.0, _matching_intercept(truth, logit)
@@ -62,9 +123,13 @@ def operating_points(
     logits: NDArray[np.float32],
     calibration: dict[str, Any],
     where: str,
+    head: Head = "independent",
 ) -> dict[str, Any]:
-    """The manifest's `operating_points`: thresholds on the score by each of `RULES`."""
-    scores = calibrated(logits, calibration)
+    """The manifest's `operating_points`: thresholds on the score by each of `RULES`.
+
+    Exclusive labels have one each, too: against the rest.
+    """
+    scores = calibrated(logits, calibration, head)
     points: dict[str, Any] = {
         name: {
             "rule": rule,

@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from train.cache import Cached
 from train.errors import RunError
-from train.labels import LABELS
 from train.predict import macro_auroc, predict
 
 Logs = dict[str, float]
@@ -28,12 +27,14 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         assert logs is not None
-        logits = predict(self.model, self.cached)[:, : len(LABELS)]  # without auxiliary ones
+        logits = predict(self.model, self.cached)[
+            :, : self.cached.targets.shape[1]
+        ]  # without auxiliary ones
         if not np.isfinite(logits).all():
             raise RunError(
                 "training has diverged: try a lower --set learning_rate=..., in a new --run"
             )
-        logs["val_auroc"] = macro_auroc(self.cached.targets, logits)
+        logs["val_auroc"] = macro_auroc(self.cached.targets, logits, self.cached.labels)
 
 
 class Scalars(keras.callbacks.Callback):

@@ -11,6 +11,7 @@ import typer
 
 from edge_app.core.files import write_whole
 from edge_app.model.preprocess import SIZES
+from train.labels import LabelSet
 from train.networks.registry import NETWORKS, require_imagenet
 from train.options import (
     CACHE,
@@ -70,11 +71,16 @@ def fit(
         list[Path] | None,
         typer.Option(help="A finished run or model file; can be repeated."),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="List of labels, a name a line, or TOML or JSON; default: the data's."),
+    ] = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
+    from train.own_labels import read_labels
     from train.run import train
     from train.teacher_files import read_teachers
 
@@ -97,9 +103,11 @@ def fit(
         require_imagenet(chosen.network)  # before the data set is decoded
     if bool(teacher) != bool(chosen.distil):
         raise typer.BadParameter("--teacher and --set distil=... go together")
-    cached = read_data(data, chosen.side, cache, limit)
+    arithmetic = _arithmetic(precision)
+    wanted = read_labels(labels) if labels else None
+    cached = read_data(data, chosen.side, cache, limit, wanted)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train(chosen, cached, run, console, teachers, _arithmetic(precision))
+    train(chosen, cached, run, console, teachers, arithmetic)
 
 
 def _arithmetic(precision: str) -> str:
@@ -146,10 +154,12 @@ def refit(
     from train.run import refit as train_again
     from train.teacher_files import read_teachers
 
-    recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
-    cached = read_data(data, recipe.side, cache, limit)
+    arithmetic = _arithmetic(precision)
+    config = read_config(validated / "config.json")
+    recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
+    cached = read_data(data, recipe.side, cache, limit, labels)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(validated, cached, run, console, teachers, _arithmetic(precision))
+    train_again(validated, cached, run, console, teachers, arithmetic)
 
 
 @app.command()
@@ -168,7 +178,7 @@ def evaluate(
     from train.run import open_run
 
     finished = open_run(run)
-    cached = read_split(data, finished.recipe.side, cache, limit, split)
+    cached = read_split(data, finished.recipe.side, cache, limit, split, finished.labels)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
     folder = out or run / "reports"
     stem = "float" if split == "test" else f"float-{split}"
@@ -188,15 +198,21 @@ def input_check(
 ) -> None:
     """Teach a model file to refuse what is no chest radiograph; its network stays as it is."""
     from edge_app.model.model_file import locate, read
-    from train.input_check import attach, fit
+    from train.chosen_check import chosen
+    from train.input_check import attach
 
     before = read(locate(model))
     side = before.input_spec.height
-    training, validation = read_training_and_split(data, side, cache, limit, "validation")
-    facts, weights = fit(training, validation, seed, console)
-    written = attach(before, facts, weights, out or before.path)
+    training, validation = read_training_and_split(
+        data, side, cache, limit, "validation", LabelSet.of_manifest(before.manifest)
+    )
+    check = chosen(training, validation, seed, console)
+    written = attach(before, check.facts, check.weights, out or before.path, check.tried)
+    drawn, real = check.tried["drawn"], check.tried["radiographs"]
+    console.print(f"input check: {check.said}", soft_wrap=True, highlight=False)
     console.print(
-        f"written: {written.path}; flags {facts['flagged']:.2%} of {facts['limits_from']}",
+        f"written: {written.path}; flags {real['flagged']:.2%} of {real['on']}, and "
+        f"{drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures",
         soft_wrap=True,
         highlight=False,
     )

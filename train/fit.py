@@ -15,7 +15,7 @@ from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Interruption, Logs, Report, Scalars, Validation
 from train.errors import DatasetError, RunError
-from train.labels import LABELS
+from train.labels import OF_NIH, LabelSet
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
 from train.predict import logits_only, macro_auroc
@@ -27,45 +27,60 @@ from train.resume import (
     finished_epochs,
     history_before,
 )
-from train.targets import AUXILIARY, sigmoid_crossentropy, training_targets
+from train.targets import AUXILIARY, crossentropy, training_targets
 from train.teachers import Teachers
 
 
-def build(recipe: Recipe, *, any_size: bool = False) -> keras.Model:
+def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) -> keras.Model:
     """The recipe's network with its initial weights: image → (logits, map).
 
     Args:
         recipe: decides the network and the seed.
+        labels: what its outputs stand for.
         any_size: take images of any size rather than the recipe's.
     """
     keras.utils.set_random_seed(recipe.seed)
     side = None if any_size else recipe.side
     more = {"enlarge": True} if recipe.enlarge else {}
     model = NETWORKS[recipe.network].build(
-        side, dropout=recipe.dropout, lowpass=recipe.lowpass, **more
+        side, dropout=recipe.dropout, lowpass=recipe.lowpass, labels=len(labels.labels), **more
     )
     if recipe.imagenet:
         pretrained(recipe.network).load(model)
     return model
 
 
-def trained_part(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """What of a network is trained: image → logits, and auxiliary ones if the recipe has them."""
-    if recipe.auxiliary:
-        return with_auxiliary(model, len(AUXILIARY))
+def trained_part(
+    model: keras.Model, recipe: Recipe, auxiliary: int = len(AUXILIARY)
+) -> keras.Model:
+    """What of a network is trained: image → logits, and auxiliary ones if the recipe has them.
+
+    Args:
+        model: image → (logits, map).
+        recipe: whether it has auxiliary targets.
+        auxiliary: how many of them the data have.
+    """
+    if recipe.auxiliary and auxiliary:
+        return with_auxiliary(model, auxiliary)
     return logits_only(model)
 
 
-def start_at_prevalence(model: keras.Model, goals: NDArray[np.float32]) -> None:
-    """Set the head's bias to each label's log-odds, so that no epoch goes to learning how rare
-    the findings are (Lin et al., Focal Loss, ICCV 2017, section 3.3).
+def start_at_prevalence(
+    model: keras.Model, goals: NDArray[np.float32], labels: LabelSet = OF_NIH
+) -> None:
+    """Set the head's bias to each label's log-odds, or to the log of its share of exclusive ones,
+    so that no epoch goes to learning how rare the findings are (Lin et al., Focal Loss, ICCV 2017,
+    section 3.3).
 
     Args:
         model: with the layer `map`.
         goals: M×K, the labels' columns first, in 0..1.
+        labels: the model's.
     """
-    share = np.clip(goals[:, : len(LABELS)].mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
-    model.get_layer("map").bias.assign(np.log(share / (1 - share)))
+    own = goals[:, : len(labels.labels)]
+    share = np.clip(own.mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
+    bias = np.log(share) if labels.head == "exclusive" else np.log(share / (1 - share))
+    model.get_layer("map").bias.assign(bias)
 
 
 def continue_from(network: keras.Model, teacher: keras.Model | None) -> None:
@@ -114,12 +129,17 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached | None) 
         DatasetError: no whole batch to train on, or no AUROC to choose an epoch by.
     """
     if len(train) < recipe.batch:
-        raise DatasetError(f"{len(train)} training images do not fill a batch of {recipe.batch}")
+        raise DatasetError(
+            f"{len(train)} training images do not fill a batch of {recipe.batch}: add images, or "
+            "--set batch=..."
+        )
     if validation is None:
         return
-    if np.isnan(macro_auroc(validation.targets, np.zeros(validation.targets.shape, np.float32))):
+    nothing = np.zeros(validation.targets.shape, np.float32)
+    if np.isnan(macro_auroc(validation.targets, nothing, validation.labels)):
         raise DatasetError(
-            f"no finding is both present and absent among the {len(validation)} validation images"
+            f"no finding is both present and absent among the {len(validation)} validation images: "
+            "add images of further patients, or choose them by a column 'split'"
         )
 
 
@@ -156,6 +176,7 @@ def fit(
     require_trainable(recipe, train, validation)
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
+    auxiliary = goals.shape[1] - len(train.labels.labels)
     first = _next_epoch(recipe, run)
     if first is None:
         console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
@@ -167,7 +188,8 @@ def fit(
         first = _next_epoch(recipe, run)
         if first is not None and first < until:
             with computing_in(precision):
-                model = trained_part(_started(recipe, goals, teachers), recipe)
+                network = _started(recipe, goals, teachers, train.labels)
+                model = trained_part(network, recipe, auxiliary)
             epochs = range(first, until)
             if not _fit(model, train, goals, validation, recipe, epochs, run, console, go_on):
                 break
@@ -200,7 +222,7 @@ def _fit(
     """
     steps = len(train) // recipe.batch
     history = history_before(run / "history.csv", epochs.start)
-    model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
+    model.compile(_optimizer(recipe, steps), crossentropy(recipe.auxiliary, train.labels))
 
     def exchange(epoch: int, logs: Logs) -> None:
         if recipe.ema:
@@ -232,17 +254,26 @@ def _fit(
     return not interruption.happened
 
 
-def _started(recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None) -> keras.Model:
+def _started(
+    recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None, labels: LabelSet
+) -> keras.Model:
     """The recipe's network with the weights that training begins with."""
-    network = build(recipe, any_size=recipe.early_epochs > 0)
+    network = build(recipe, labels, any_size=recipe.early_epochs > 0)
     if teachers and recipe.continued:
         continue_from(network, teachers.last)
     else:
-        start_at_prevalence(network, goals)
+        start_at_prevalence(network, goals, labels)
     return network
 
 
-def begin_again(model: keras.Model, recipe: Recipe, images: int, epochs: int, backup: Path) -> None:
+def begin_again(
+    model: keras.Model,
+    recipe: Recipe,
+    images: int,
+    epochs: int,
+    backup: Path,
+    labels: LabelSet = OF_NIH,
+) -> None:
     """Make a backup after so many epochs of weights alone, for a run whose own backup is lost.
 
     It goes on where the schedule was; the average begins at the weights, the moments at zero.
@@ -252,9 +283,10 @@ def begin_again(model: keras.Model, recipe: Recipe, images: int, epochs: int, ba
         recipe, images: of the run; how many it is trained on.
         epochs: how many count as done.
         backup: its folder.
+        labels: what it is trained for.
     """
     steps = images // recipe.batch
-    model.compile(_optimizer(recipe, steps), sigmoid_crossentropy(recipe.auxiliary))
+    model.compile(_optimizer(recipe, steps), crossentropy(recipe.auxiliary, labels))
     model.optimizer.build(model.trainable_variables)
     model.optimizer.iterations.assign(epochs * steps)
     if recipe.ema:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import classification_report
 
 from edge_app.core import machine
@@ -15,11 +16,9 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation import report, report_text
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
-from edge_app.model.calibration import calibrated
 from train import pictures
 from train.backend import versions
 from train.cache import Cached
-from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import FinishedRun, build_report
 
@@ -68,14 +67,14 @@ def write_all(evaluation: Report, folder: Path, stem: str) -> None:
 def as_text(evaluation: Report) -> str:
     """scikit-learn's classification report, AUROC and the like with intervals, the retest."""
     content, answers = evaluation.content, evaluation.evaluated
-    scores = calibrated(answers.logits, content["calibration"])
+    scores = evaluation.calibrated(answers.logits)
     thresholds = [
         np.inf if row["threshold"] is None else row["threshold"] for row in content["labels"]
     ]
     table = classification_report(
-        answers.targets,
-        scores >= np.array(thresholds),
-        target_names=LABELS,
+        *_as_classes(answers.targets, scores >= np.array(thresholds)),
+        labels=range(len(evaluation.labels)),
+        target_names=evaluation.labels.names,
         digits=3,
         zero_division=0,
     )
@@ -89,6 +88,13 @@ def as_text(evaluation: Report) -> str:
         *report_text.retest(content),
     ]
     return "\n".join([*lines, DISCLAIMER]) + "\n"
+
+
+def _as_classes(targets: NDArray[np.uint8], decided: NDArray[np.bool_]) -> tuple[Any, Any]:
+    """Truth and decisions as scikit-learn takes them; it would make two classes of one label."""
+    if targets.shape[1] > 1:
+        return targets, decided
+    return np.pad(targets, ((0, 0), (0, 1))), np.pad(decided, ((0, 0), (0, 1)))
 
 
 def _without_threshold(content: ReportDocument) -> list[str]:

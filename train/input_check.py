@@ -227,12 +227,26 @@ def fit(
 
 
 def _words(cached: Cached, split: str) -> str:
-    return f"{split}, {len(cached)} images of {cached.table['patient'].nunique()} patients"
+    return f"{split}, {cached.counted}"
 
 
-def attach(model: ModelFile, facts: dict[str, Any], weights: Weights, path: Path) -> ModelFile:
-    """Write the model file with the check in it; all else in it stays as it was."""
-    manifest = {**model.manifest, "input_check": facts}
+def attach(
+    model: ModelFile,
+    facts: dict[str, Any],
+    weights: Weights,
+    path: Path,
+    tried: dict[str, Any] | None = None,
+) -> ModelFile:
+    """Write the model file with the check in it; all else in it stays as it was.
+
+    Args:
+        model: the model file.
+        facts, weights: see `fit`.
+        path: of the file to write.
+        tried: what the check flagged where it was tried; goes into the manifest's `training`.
+    """
+    training = model.manifest["training"] | ({"input_check": tried} if tried else {})
+    manifest = {**model.manifest, "input_check": facts, "training": training}
     return model.replace(manifest=manifest, check_weights=weights.to_bytes()).save(path)
 
 

@@ -1,13 +1,20 @@
-"""The 15 labels of the networks trained here; a label's index is its output channel.
+"""What a network is trained to answer: the 15 labels of the shipped ones, or any others.
 
-The 14 findings of NIH ChestX-ray14 (Wang et al., ChestX-ray8, CVPR 2017, extended release) in the
-order of the data card this project grew from, with "No Finding" as index 14.
-An image can bear several findings, so each label is a yes/no question of its own.
+A label's index is its output channel. `LABELS` are the 14 findings of NIH ChestX-ray14 (Wang et
+al., ChestX-ray8, CVPR 2017, extended release) in the order of the data card this project grew from,
+with "No Finding" as index 14. There an image can bear several findings, so each label is a yes/no
+question of its own.
 """
 
-from typing import Final
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.model.labels import FINDING, NORMAL, Code, Label, Labels
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
 
 LABELS: Final = (
     "Atelectasis",
@@ -48,6 +55,48 @@ NIH: Final = Labels(
     for name in LABELS
 )
 """The same as a model file states them."""
+
+
+class LabelSet(NamedTuple):
+    """The labels of a network or a data set, and how they belong together.
+
+    Attributes:
+        labels: in the order of the output channels.
+        head: ``independent``, each label a yes/no question of its own; or ``exclusive``, just one
+            of them applies.
+        numbered: numbers in a data set are places in this list, because a person wrote it for it.
+    """
+
+    labels: Labels
+    head: Head = "independent"
+    numbered: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.labels.names
+
+    @property
+    def findings(self) -> tuple[int, ...]:
+        return self.labels.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a run's `config.json`, and so for the manifest."""
+        return {"labels": self.labels.entries(), "head": self.head, "numbered": self.numbered}
+
+    @classmethod
+    def from_dict(cls, stated: Mapping[str, Any]) -> LabelSet:
+        """What `as_dict` made."""
+        return cls(Labels.of(stated["labels"]), stated["head"], stated["numbered"])
+
+    @classmethod
+    def of_manifest(cls, manifest: Mapping[str, Any]) -> LabelSet:
+        """The labels that a model file states."""
+        trained = manifest["training"].get("labels", {})
+        labels = Labels.of(manifest["labels"])
+        return cls(labels, manifest["head"], bool(trained.get("numbered", False)))
+
+
+OF_NIH: Final = LabelSet(NIH)
 
 ADJUDICATED: Final = {
     "Airspace opacity": ("Atelectasis", "Consolidation", "Infiltration", "Pneumonia", "Edema"),

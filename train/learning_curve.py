@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report, read
 from train.errors import RunError
-from train.labels import FINDINGS, LABELS
 from train.run import read_config
 
 MIN_POSITIVES: Final = 10
@@ -44,8 +43,8 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
     reports = [read(run / "reports" / "float-validation.json") for run in runs]
     configs = [read_config(run / "config.json") for run in runs]
     _require_comparable(configs, reports)
-    answers = reports[0].evaluated
-    findings = [i for i in FINDINGS if answers.targets[:, i].sum() >= MIN_POSITIVES]
+    answers, labels = reports[0].evaluated, reports[0].labels
+    findings = [i for i in labels.findings if answers.targets[:, i].sum() >= MIN_POSITIVES]
     weights = np.concatenate(
         [np.ones((1, len(answers.images))), patient_weights(answers.patients, resamples, seed=0)]
     )
@@ -54,7 +53,7 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
     order = np.argsort(patients)
     targets = [2 * int(patients.max()), RELEASE_PATIENTS]
     return {
-        "over": [LABELS[i] for i in findings],
+        "over": [labels[i].name for i in findings],
         "validation": reports[0].content["dataset"],
         "points": [
             {
@@ -108,9 +107,11 @@ def _macro(
     report: Report, findings: Sequence[int], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     answers = report.evaluated
+    exclusive = report.content.get("head") == "exclusive"
+    scores = report.calibrated(answers.logits) if exclusive else answers.logits
     area: NDArray[np.float64] = np.mean(
         [
-            auroc(answers.targets[:, i] > 0, answers.logits[:, i].astype(np.float64), weights)
+            auroc(answers.targets[:, i] > 0, scores[:, i].astype(np.float64), weights)
             for i in findings
         ],
         axis=0,

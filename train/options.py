@@ -11,11 +11,13 @@ from typing import Annotated, Final, cast
 import typer
 from rich.console import Console
 
+from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.splits import Split
 from edge_app.model.preprocess import InputSpec
 from train.cache import Cached, open_cache
 from train.datasets.registry import NAMES, load
 from train.errors import DatasetError
+from train.labels import LabelSet
 
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.")]
 DataArgument = Annotated[Path, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}.")]
@@ -38,7 +40,13 @@ console = Console(stderr=True, markup=False)
 """Progress and remarks; what a command answers goes to standard output."""
 
 
-def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> Cached:
+def read_data(
+    data: Path,
+    side: int,
+    cache: Path,
+    limit: int | None = None,
+    labels: LabelSet | None = None,
+) -> Cached:
     """Index and decode a data set, and say on standard error what is left out.
 
     Args:
@@ -46,21 +54,31 @@ def read_data(data: Path, side: int, cache: Path, limit: int | None = None) -> C
         side: of the decoded images, in pixels.
         cache: folder of decoded images.
         limit: images of each split; None for all.
+        labels: what the images can bear; None: what the data set itself says.
 
     Raises:
         DatasetError: nothing usable is there, or more than 1 % of it cannot be read.
     """
-    dataset = load(data, limit=limit)
+    dataset = load(data, limit=limit, labels=labels)
     cached, problems = open_cache(dataset, InputSpec.square(side), cache, console)
     for note in dataset.notes:
-        console.print(f"{data}: {note}", highlight=False, markup=False)
+        console.print(f"{data}: {note}", highlight=False, markup=False, soft_wrap=True)
+    if not dataset.tells_patients:
+        console.print(f"{data}: {NO_PATIENTS}", highlight=False, soft_wrap=True)
     for image, reason in problems[:10]:
         console.print(f"left out: {image}: {reason}", highlight=False)
     console.print(f"{dataset.name}: {len(cached)} images, {len(problems)} left out")
     return cached
 
 
-def read_split(data: Path, side: int, cache: Path, limit: int | None, split: str) -> Cached:
+def read_split(
+    data: Path,
+    side: int,
+    cache: Path,
+    limit: int | None,
+    split: str,
+    labels: LabelSet | None = None,
+) -> Cached:
     """The images of one split of a data set, test or validation; see `read_data`.
 
     Raises:
@@ -68,14 +86,19 @@ def read_split(data: Path, side: int, cache: Path, limit: int | None, split: str
         DatasetError: no image is in it.
     """
     chosen = require_split(split)
-    cached = read_data(data, side, cache, limit).split(chosen)
+    cached = read_data(data, side, cache, limit, labels).split(chosen)
     if not len(cached):
         raise DatasetError(f"{data}: no {split} images in it")
     return cached
 
 
 def read_training_and_split(
-    data: Path, side: int, cache: Path, limit: int | None, split: str
+    data: Path,
+    side: int,
+    cache: Path,
+    limit: int | None,
+    split: str,
+    labels: LabelSet | None = None,
 ) -> tuple[Cached, Cached]:
     """The training images of a data set and those of one split, test or validation.
 
@@ -84,7 +107,7 @@ def read_training_and_split(
         DatasetError: one of the two has no images.
     """
     chosen = require_split(split)
-    cached = read_data(data, side, cache, limit)
+    cached = read_data(data, side, cache, limit, labels)
     training, others = cached.split("train"), cached.split(chosen)
     if not len(training) or not len(others):
         raise DatasetError(f"{data}: needs training images to calibrate and {split} images")

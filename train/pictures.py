@@ -12,19 +12,20 @@ from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.report import Report, interval_text
-from edge_app.model.calibration import calibrated
 from train.cache import Cached
-from train.labels import LABELS
 
 COLUMNS = 5
 
 plt.switch_backend("Agg")  # no screen is needed, none is asked for
 
 
-def _grid() -> tuple[plt.Figure, np.ndarray]:
-    rows = -(-len(LABELS) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(3 * COLUMNS, 3 * rows + 0.6))
-    return figure, axes.ravel()
+def _grid(count: int) -> tuple[plt.Figure, np.ndarray]:
+    """Axes for so many labels; those beyond are off."""
+    rows = -(-count // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(3 * COLUMNS, 3 * rows + 0.6), squeeze=False)
+    for axis in axes.ravel()[count:]:
+        axis.set_axis_off()
+    return figure, axes.ravel()[:count]
 
 
 def _save(figure: plt.Figure, title: str, path: Path) -> None:
@@ -37,8 +38,8 @@ def _save(figure: plt.Figure, title: str, path: Path) -> None:
 
 def roc_curves(report: Report, path: Path) -> None:
     """One ROC curve a label, with its AUROC and interval."""
-    figure, axes = _grid()
-    scores = calibrated(report.evaluated.logits, report.content["calibration"])
+    figure, axes = _grid(len(report.labels))
+    scores = report.calibrated(report.evaluated.logits)
     for channel, (axis, row) in enumerate(zip(axes, report.content["labels"], strict=True)):
         truth, auroc = report.evaluated.targets[:, channel], row["auroc"]
         axis.plot([0, 1], [0, 1], color="0.8", linewidth=1)
@@ -55,7 +56,7 @@ def roc_curves(report: Report, path: Path) -> None:
 
 def confusion_matrices(report: Report, path: Path) -> None:
     """One 2×2 table a label at the report's operating point."""
-    figure, axes = _grid()
+    figure, axes = _grid(len(report.labels))
     for axis, row in zip(axes, report.content["labels"], strict=True):
         axis.set_title(f"{row['label']} ({row['support']})", fontsize=10)
         cells = row["confusion"]
@@ -119,6 +120,10 @@ def montage(cached: Cached, path: Path, count: int = 30) -> None:
     chosen = np.linspace(0, len(cached) - 1, min(count, len(cached))).astype(int)
     for axis, index in zip(axes.ravel(), chosen, strict=False):
         axis.imshow(cached.images[cached.rows[index]], cmap="gray", vmin=0, vmax=255)
-        names = [label for label, yes in zip(LABELS, cached.targets[index], strict=True) if yes]
+        names = [
+            label
+            for label, yes in zip(cached.labels.names, cached.targets[index], strict=True)
+            if yes
+        ]
         axis.set_title("\n".join(names), fontsize=7)
     _save(figure, f"{len(cached)} training images, {len(chosen)} of them", path)

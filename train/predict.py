@@ -7,12 +7,13 @@ from typing import Final
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 
 from edge_app.images.perturb import perturbed
 from edge_app.model.preprocess import normalised
 from train.cache import Cached
-from train.labels import FINDINGS
+from train.labels import OF_NIH, LabelSet
 
 PREDICT_BATCH: Final = 256
 
@@ -25,7 +26,7 @@ def logits_only(model: keras.Model) -> keras.Model:
 def predict(
     model: keras.Model, cached: Cached, perturbation: str | None = None
 ) -> NDArray[np.float32]:
-    """Logits M×15 of a network over cached images, in `PREDICT_BATCH`es.
+    """Logits M×L of a network over cached images, in `PREDICT_BATCH`es.
 
     Args:
         model: with the logits as its only output.
@@ -44,8 +45,14 @@ def predict(
     return np.concatenate(chunks)
 
 
-def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:
-    """Mean AUROC over those of the 14 findings that have both classes; NaN if none has."""
-    columns = [i for i in FINDINGS if 0 < targets[:, i].sum() < len(targets)]
-    values = [roc_auc_score(targets[:, i], logits[:, i]) for i in columns]
+def macro_auroc(
+    targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: LabelSet = OF_NIH
+) -> float:
+    """Mean AUROC over those of the findings that have both classes; NaN if none has.
+
+    Exclusive labels are ranked by their share of the softmax, one against the rest.
+    """
+    scores = softmax(logits, axis=1) if labels.head == "exclusive" else logits
+    columns = [i for i in labels.findings if 0 < targets[:, i].sum() < len(targets)]
+    values = [roc_auc_score(targets[:, i], scores[:, i]) for i in columns]
     return float(np.mean(values)) if values else float("nan")

@@ -27,30 +27,35 @@ from rich.console import Console
 
 from edge_app.core.files import write_whole
 from edge_app.evaluation import report
+from edge_app.evaluation.label_names import listed
+from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.model.calibration import calibrated
 from train import pictures
 from train.backend import versions
 from train.cache import Cached
-from train.calibrate import DEFAULT_POINT, operating_points, platt
+from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
 from train.errors import RunError
-from train.fit import build, fit, trained_part
-from train.labels import NIH
+from train.fit import build, fit, require_trainable, trained_part
+from train.labels import OF_NIH, LabelSet
 from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
+from train.resume import finished_epochs
+from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
 
 def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
     """What a report and a manifest say of the images they rest on."""
-    return {
+    facts: dict[str, Any] = {
         "name": cached.name,
         "split": split,
         "digest": cached.digest,
         "images": len(cached),
         "patients": int(cached.table["patient"].nunique()),
     }
+    return facts if cached.tells_patients else facts | {"notes": [NO_PATIENTS]}
 
 
 FINAL_SPLIT = "train and validation"
@@ -84,22 +89,56 @@ def train(
     training, validation = cached.split("train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
+    # Nothing is written before the data are known to do.
+    require_trainable(recipe, training, validation)
+    training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
+    facts: dict[str, Any] = {
+        "train": dataset_facts(training, "train"),
+        "validation": dataset_facts(validation, "validation"),
+        **_auxiliary_facts(recipe, training, console),
+    }
+    if teachers:
+        facts["teachers"] = teachers.names
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
-        facts: dict[str, Any] = {
-            "train": dataset_facts(training, "train"),
-            "validation": dataset_facts(validation, "validation"),
-        }
-        if teachers:
-            facts["teachers"] = teachers.names
-        _begin(run / "config.json", recipe, facts, precision)
+        _begin(run, recipe, facts, precision, cached.labels)
         pictures.montage(training, run / "train.png")
         done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
         if done:
             keep_best(recipe, validation, run)
     if done:
+        _say_undecided(run, cached.labels, console)
         _point_on(run, console)
     return done
+
+
+def _say_undecided(run: Path, labels: LabelSet, console: Console) -> None:
+    """Name the labels that nothing will be decided on."""
+    decided = json.loads((run / "calibration.json").read_text())
+    thresholds = decided["operating_points"][DEFAULT_POINT]["thresholds"]
+    names = [name for name, at in zip(labels.names, thresholds, strict=True) if at is None]
+    if names:
+        console.print(
+            f"{run}: no threshold for {listed(names)}: each takes {MIN_IMAGES} validation images "
+            "that bear it and as many that do not: add images",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _auxiliary_facts(recipe: Recipe, training: Cached, console: Console) -> dict[str, Any]:
+    """Which auxiliary targets there are, where a recipe asks for more than that; says so."""
+    names = auxiliary_names(recipe, training.table)
+    missing = [name for name in AUXILIARY if name not in names]
+    if not recipe.auxiliary or not missing:
+        return {}
+    console.print(
+        f"{training.name}: tells no {', '.join(missing)}: training leaves out these auxiliary "
+        "targets",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return {"auxiliary": list(names)}
 
 
 def keep_best(recipe: Recipe, validation: Cached, run: Path) -> None:
@@ -143,14 +182,17 @@ def refit(
         raise RunError(f"{validated} was trained with other teachers: give it the same")
     if "refit_of" in before or before["validation"]["digest"] != validation.digest:
         raise RunError(f"{validated} was not validated on this data set's validation")
+    require_trainable(recipe, training, None)
+    training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
+    facts = {
+        **{key: value for key, value in before.items() if key != "auxiliary"},
+        "train": dataset_facts(training, FINAL_SPLIT),
+        "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
+        **_auxiliary_facts(recipe, training, console),
+    }
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
-        facts = {
-            **before,
-            "train": dataset_facts(training, FINAL_SPLIT),
-            "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
-        }
-        _begin(run / "config.json", recipe, facts, precision)
+        _begin(run, recipe, facts, precision, cached.labels)
         fit(recipe, training, None, run, console, teachers, precision)
         _keep_network(recipe, run)
         _require_finished(validated)
@@ -174,12 +216,20 @@ def _alone(run: Path) -> Iterator[None]:
         yield
 
 
-def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) -> None:
-    """Write what the run is made of; or refuse to go on with it as something else."""
-    if not config.exists():
+def _begin(
+    run: Path, recipe: Recipe, facts: dict[str, Any], precision: str, labels: LabelSet
+) -> None:
+    """Write what the run is made of; or refuse to go on with it as something else.
+
+    A folder in which no epoch came to its end, and no network was kept, is begun anew.
+    """
+    config = run / "config.json"
+    empty = not finished_epochs(run / "backup") and not (run / "kept.weights.h5").exists()
+    if not config.exists() or empty:
         content = {
             "recipe": asdict(recipe),
             "dataset": facts,
+            "labels": labels.as_dict(),
             "packages": versions(),
             "precision": precision,
         }
@@ -189,6 +239,8 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) 
     changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
     if before["dataset"] != facts:
         changed.append("the data set or the teachers")
+    if LabelSet.from_dict(before["labels"]) != labels:
+        changed.append("list of labels")
     if changed:
         raise RunError(
             f"{config.parent} was begun with another {', '.join(changed)}: "
@@ -198,8 +250,10 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) 
 
 def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
     """The kept weights as a network with both outputs, without what only training needs."""
-    model = build(replace(recipe, imagenet=False))
-    trained_part(model, recipe).load_weights(run / "kept.weights.h5")
+    config = read_config(run / "config.json")
+    model = build(replace(recipe, imagenet=False), LabelSet.from_dict(config["labels"]))
+    auxiliary = config["dataset"].get("auxiliary", AUXILIARY)
+    trained_part(model, recipe, len(auxiliary)).load_weights(run / "kept.weights.h5")
     model.save(run / "model.keras")
     return model
 
@@ -207,12 +261,12 @@ def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
 def _decide(model: keras.Model, validation: Cached, run: Path) -> None:
     """Calibration and operating points from validation."""
     logits = predict(logits_only(model), validation)
-    patients = validation.table["patient"].nunique()
-    where = f"validation, {len(validation)} images of {patients} patients"
-    calibration = platt(validation.targets, logits, where)
-    points = operating_points(validation.targets, logits, calibration, where)
-    scores = calibrated(logits, calibration)
-    whole = image_level(validation.targets, scores, NIH, "independent", where)
+    where = f"validation, {validation.counted}"
+    labels, head, _ = validation.labels
+    calibration = fitted(validation.targets, logits, where, head)
+    points = operating_points(validation.targets, logits, calibration, where, head)
+    scores = calibrated(logits, calibration, head)
+    whole = image_level(validation.targets, scores, labels, head, where)
     decided = {"calibration": calibration, "operating_points": points, "image_level": whole}
     write_whole(run / "calibration.json", (json.dumps(decided, indent=1) + "\n").encode())
 
@@ -226,7 +280,10 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
         facts = {key: content[key] for key in ("recipe", "dataset", "packages")}
-        return facts | {"precision": content.get("precision", "float32")}
+        return facts | {
+            "labels": content.get("labels", OF_NIH.as_dict()),
+            "precision": content.get("precision", "float32"),
+        }
     except FileNotFoundError:
         raise RunError(f"{path.parent}: no {path.name}: train it to its end first") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -248,6 +305,11 @@ class FinishedRun:
     calibration: dict[str, Any]
     operating_points: dict[str, Any]
     image_level: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> LabelSet:
+        """What its outputs stand for."""
+        return LabelSet.from_dict(self.config["labels"])
 
 
 def open_run(folder: Path) -> FinishedRun:
@@ -292,7 +354,8 @@ def build_report(
             logits,
             retest,
         ),
-        labels=NIH,
+        labels=run.labels.labels,
+        head=run.labels.head,
         model=model,
         dataset=dataset_facts(cached, split),
         runtime=runtime,

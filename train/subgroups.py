@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report
 from train.errors import DatasetError
-from train.labels import FINDINGS, LABELS
 
 KIND: Final = "edge-cxr subgroup report"
 MIN_IMAGES: Final = 10
@@ -23,6 +22,7 @@ MIN_IMAGES: Final = 10
 
 NOTABLE_GAP: Final = 0.05
 AGE_BANDS: Final = {"under 40": (0, 40), "40 to 59": (40, 60), "60 and over": (60, 200)}
+KINDS: Final = ("sex", "age", "view")
 NAMES: Final = {"M": "male", "F": "female"}
 
 
@@ -30,20 +30,20 @@ def groups(table: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Kind of group → name → which of the M images belong to it.
 
     Args:
-        table: M rows with `sex`, `age` and `view`, as in `Dataset.table`.
-
-    Raises:
-        DatasetError: the data set does not tell them.
+        table: M rows with `sex`, `age` and `view`, as in `Dataset.table`, as far as these are
+            known; what is not forms no groups.
     """
-    missing = [name for name in ("sex", "age", "view") if name not in table]
-    if missing:
-        raise DatasetError(f"no {', '.join(missing)} in this data set to form subgroups by")
-    age = pd.to_numeric(table["age"], errors="coerce").to_numpy()
     found: dict[str, dict[str, NDArray[np.bool_]]] = {}
     for kind in ("sex", "view"):
-        values = table[kind].to_numpy(str)
-        found[kind] = {NAMES.get(v, v): values == v for v in sorted(set(values) - {"nan", ""})}
-    found["age"] = {name: (age >= low) & (age < high) for name, (low, high) in AGE_BANDS.items()}
+        values = table[kind].fillna("").to_numpy(str) if kind in table else np.array([], str)
+        groups = {NAMES.get(v, v): values == v for v in sorted(set(values) - {"nan", ""})}
+        found |= {kind: groups} if groups else {}
+    ages = table["age"] if "age" in table else pd.Series(np.nan, table.index)
+    age = pd.to_numeric(ages, errors="coerce").to_numpy()
+    if np.isfinite(age).any():
+        found["age"] = {
+            name: (age >= low) & (age < high) for name, (low, high) in AGE_BANDS.items()
+        }
     return found
 
 
@@ -56,7 +56,7 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
         resamples: of the bootstrap.
 
     Raises:
-        DatasetError: the table lacks an image of the report, or a column.
+        DatasetError: the table lacks an image of the report.
     """
     answers = report.evaluated
     known = table.set_index("image")
@@ -74,17 +74,24 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
         "bootstrap": {"unit": "patient", "resamples": resamples, "level": 0.95},
         "by": {},
     }
-    for kind, members in groups(rows).items():
+    labels = report.labels
+    exclusive = report.content.get("head") == "exclusive"
+    ranked = report.calibrated(answers.logits) if exclusive else answers.logits
+    formed = groups(rows)
+    content["not_told"] = [kind for kind in KINDS if kind not in formed]
+    for kind, members in formed.items():
         findings = [
-            i for i in FINDINGS if all(_enough(answers.targets[m, i]) for m in members.values())
+            i
+            for i in labels.findings
+            if all(_enough(answers.targets[m, i]) for m in members.values())
         ]
         values = {
-            name: _macro_auroc(answers.targets[m], answers.logits[m], weights[:, m], findings)
+            name: _macro_auroc(answers.targets[m], ranked[m], weights[:, m], findings)
             for name, m in members.items()
         }
         macros = [group["macro_auroc"]["value"] for group in values.values()]
         content["by"][kind] = {
-            "over": [LABELS[i] for i in findings],
+            "over": [labels[i].name for i in findings],
             "gap": round(max(macros) - min(macros), 6) if findings else None,
             "groups": {
                 name: {
@@ -104,14 +111,14 @@ def _enough(truth: NDArray[np.uint8]) -> bool:
 
 def _macro_auroc(
     targets: NDArray[np.uint8],
-    logits: NDArray[np.float32],
+    scores: NDArray[np.floating[Any]],
     weights: NDArray[np.float64],
     findings: list[int],
 ) -> dict[str, Any]:
     if not findings:
         return {"macro_auroc": {"value": None, "low": None, "high": None}}
     areas = np.stack(
-        [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in findings]
+        [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in findings]
     ).mean(axis=0)
     low, high = interval(areas[1:])
     numbers = {"value": areas[0], "low": low, "high": high}

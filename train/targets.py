@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import keras
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from train.cache import Cached
 from train.errors import DatasetError
-from train.labels import LABELS
+from train.labels import OF_NIH, LabelSet
 from train.recipes import Recipe
 
 AUXILIARY: Final = ("view", "sex", "age")
@@ -24,39 +24,52 @@ Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 def training_targets(
     recipe: Recipe, cached: Cached, teachers: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """M×15 targets in 0..1, and three columns more if the recipe has auxiliary ones.
+    """M×L targets in 0..1, and a column more for each of `auxiliary_names`.
 
     Args:
         recipe: decides the shares.
         cached: M images with labels.
-        teachers: M×15 scores, if the recipe distils.
+        teachers: M×L scores, if the recipe distils.
 
     Raises:
-        DatasetError: the recipe wants what is not known of these images.
+        DatasetError: the recipe distils, and there are no teachers.
     """
     targets = cached.targets.astype(np.float32)
-    targets += recipe.smoothing * (0.5 - targets)
+    middle = 1 / targets.shape[1] if cached.labels.head == "exclusive" else 0.5
+    targets += recipe.smoothing * (middle - targets)
     if recipe.distil:
         if teachers is None:
             raise DatasetError("the recipe distils, but there are no teachers: give --teacher")
         targets += recipe.distil * (teachers - targets)
-    if recipe.auxiliary:
-        targets = np.concatenate([targets, auxiliary_targets(cached.table)], axis=1)
+    names = auxiliary_names(recipe, cached.table)
+    if names:
+        targets = np.concatenate([targets, auxiliary_targets(cached.table, names)], axis=1)
     return targets
 
 
-def auxiliary_targets(table: pd.DataFrame) -> NDArray[np.float32]:
-    """M×3 in 0..1: anterior-posterior view, male, age in centuries.
+def auxiliary_names(recipe: Recipe, table: pd.DataFrame) -> tuple[str, ...]:
+    """Which of `AUXILIARY` a recipe that asks for them can have of these images; none if not."""
+    return tuple(name for name in AUXILIARY if recipe.auxiliary and _is_told(table, name))
 
-    Raises:
-        DatasetError: the data set does not tell them.
-    """
-    missing = [name for name in AUXILIARY if name not in table]
-    if missing:
-        raise DatasetError(f"no {', '.join(missing)} in this data set for auxiliary targets")
-    view, sex = table["view"] == "AP", table["sex"] == "M"
-    age = pd.to_numeric(table["age"], errors="coerce").fillna(50.0).clip(0, CENTURY) / CENTURY
-    return np.stack([view, sex, age], axis=1).astype(np.float32)
+
+def _is_told(table: pd.DataFrame, name: str) -> bool:
+    if name not in table:
+        return False
+    if name == "age":
+        return bool(pd.to_numeric(table[name], errors="coerce").notna().any())
+    return bool((table[name].fillna("").astype(str).str.strip() != "").any())
+
+
+def auxiliary_targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
+    """M×A in 0..1: of view whether it is anterior-posterior, of sex male, age in centuries."""
+    columns = []
+    for name in names:
+        if name == "age":
+            ages = pd.to_numeric(table["age"], errors="coerce").fillna(50.0)
+            columns.append(ages.clip(0, CENTURY) / CENTURY)
+        else:
+            columns.append(table[name] == {"view": "AP", "sex": "M"}[name])
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def sampling_weights(recipe: Recipe, targets: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -67,14 +80,29 @@ def sampling_weights(recipe: Recipe, targets: NDArray[np.uint8]) -> NDArray[np.f
     return weights / weights.sum()
 
 
-def sigmoid_crossentropy(auxiliary: float) -> Loss:
-    """Binary cross-entropy of logits, mean over the 15 labels; other columns weigh `auxiliary`."""
+def crossentropy(auxiliary: float, labels: LabelSet = OF_NIH) -> Loss:
+    """The loss of logits: the labels' columns first, further ones as `auxiliary` weighs them.
+
+    Independent labels: binary cross-entropy, mean over them; exclusive ones: categorical
+    cross-entropy of their softmax. Further columns: binary cross-entropy, mean.
+    """
+    count = len(labels.labels)
 
     def loss(goals: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-        each = keras.ops.binary_crossentropy(goals, logits, from_logits=True)
-        labels = keras.ops.mean(each[:, : len(LABELS)], axis=-1)
-        if not auxiliary:
-            return labels
-        return labels + auxiliary * keras.ops.mean(each[:, len(LABELS) :], axis=-1)
+        if labels.head == "exclusive":
+            own = keras.ops.categorical_crossentropy(
+                goals[:, :count], logits[:, :count], from_logits=True
+            )
+        else:
+            own = keras.ops.mean(
+                keras.ops.binary_crossentropy(
+                    goals[:, :count], logits[:, :count], from_logits=True
+                ),
+                axis=-1,
+            )
+        if not auxiliary or logits.shape[1] == count:
+            return own
+        more = keras.ops.binary_crossentropy(goals[:, count:], logits[:, count:], from_logits=True)
+        return own + auxiliary * keras.ops.mean(more, axis=-1)
 
     return loss

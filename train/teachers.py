@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,6 +19,9 @@ from edge_app.pipeline.route import score_all, unbroken
 from train.cache import Cached
 from train.errors import DatasetError
 
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
 
 @dataclass(frozen=True)
 class Teacher:
@@ -26,8 +29,9 @@ class Teacher:
 
     Attributes:
         name: of its network, with the digest of its weights.
-        logits: its M×15 logits of M cached images at its size.
+        logits: its M×L logits of M cached images at its size.
         calibration: what makes scores of them.
+        head: of its labels, which are the student's.
         network: what a student can go on from; None of a model file, which holds no such thing.
         validation: digest of the images it was not trained on.
         cached: the images that a student may train on, at this teacher's size.
@@ -39,6 +43,7 @@ class Teacher:
     network: keras.Model | None
     validation: str
     cached: Cached
+    head: Head = "independent"
 
     def require_unseen(self, validation: Cached) -> None:
         """Refuse a teacher that may have been trained on the student's validation patients.
@@ -60,7 +65,7 @@ class Teachers:
     Attributes:
         names: of the networks, with the digest of each one's weights.
         images: K image names.
-        scores: K×15 float32 in 0..1, of the same images.
+        scores: K×L float32 in 0..1, of the same images.
         last: the last member's network, if it has one.
     """
 
@@ -70,7 +75,7 @@ class Teachers:
     last: keras.Model | None
 
     def scores_of(self, cached: Cached) -> NDArray[np.float32]:
-        """M×15, in the order of `cached`.
+        """M×L, in the order of `cached`.
 
         Raises:
             DatasetError: the teachers have not seen one of its images.
@@ -87,14 +92,14 @@ def ensemble(members: Sequence[Teacher]) -> Teachers:
     """The mean of the members' calibrated scores."""
     total = np.zeros(members[0].cached.targets.shape)
     for member in members:
-        total += calibrated(member.logits(member.cached), member.calibration)
+        total += calibrated(member.logits(member.cached), member.calibration, member.head)
     names = [member.name for member in members]
     images = members[0].cached.table["image"].to_numpy(str)
     return Teachers(names, images, (total / len(members)).astype(np.float32), members[-1].network)
 
 
 def model_file_logits(classifier: Classifier, cached: Cached) -> NDArray[np.float32]:
-    """Logits M×15 of a model file over cached images of its size."""
+    """Logits M×L of a model file over cached images of its size."""
     pictures = (from_array(cached.images[row]) for row in cached.rows)
 
     def score(one: Classifier, source: object, image: Radiograph) -> NDArray[np.float32]:

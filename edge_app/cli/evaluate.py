@@ -88,7 +88,7 @@ def evaluate(
         raise UsageError(f"--out {out}: a report's name ends in .json")
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
     classifier = open_classifier(model, per_label(operating_point), options, site=site)
-    wanted = part(load(folder, classifier.labels.names, labels), split, limit)
+    wanted = part(load(folder, classifier.labels, labels), split, limit)
     place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
     made = _written(
         *(wanted, classifier, place),

@@ -24,7 +24,7 @@ from edge_app.core.errors import DatasetError, ImageError, OutputError, UsageErr
 from edge_app.core.plain_text import printable
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
-from edge_app.evaluation.labelled import Labelled, LabelledImage
+from edge_app.evaluation.labelled import NO_PATIENTS, Labelled, LabelledImage
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import SPLITS
@@ -395,9 +395,7 @@ def _report(
     )
     notes = [printable(note) for note in wanted.notes]
     if not wanted.tells_patients:
-        notes.append(
-            "the labels tell no patients: each image counts as one, so intervals are too narrow"
-        )
+        notes.append(NO_PATIENTS)
     if left_out:
         notes.append(
             f"{len(left_out)} images of this split were left out: missing, unreadable or unlabelled"

@@ -2,52 +2,44 @@
 
 Two kinds of CSV are read, told apart by their header: the NIH release's (``Image Index``,
 ``Finding Labels``, ``Patient ID``) and a plain one of ``image``, ``labels`` and, if known,
-``patient``. Images are named relative to the folder, or lie anywhere below ``images*/``; official
-lists lie beside the CSV. Labels are joined by ``|``; an image that bears none of them says
-``none``. Workstation and device both read them here.
+``patient`` and ``split``. Labels are joined by ``|``, and an image that bears none of them says
+``none``; or each label has a column of 0 and 1. The same may be arrays of a ``labels.npz``.
+Images are named relative to the folder, or lie anywhere below ``images*/``; official lists lie
+beside the table. Workstation and device both read them here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
-from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.image_files import ImageFiles
-from edge_app.evaluation.official_lists import OfficialLists, decoded, read_lists
-from edge_app.evaluation.splits import Split, assign
-from edge_app.model.labels import NORMAL_OF_VERSION_1
+from edge_app.evaluation.label_names import channel_of, encode, listed
+from edge_app.evaluation.label_table import Row, Table, read_table
+from edge_app.evaluation.official_lists import OfficialLists, read_lists
+from edge_app.evaluation.splits import SPLITS, Split, assign
+from edge_app.model.labels import Labels
 
-MAX_CSV_BYTES: Final = 32 << 20
-MAX_IMAGES: Final = 250_000
-"""More than twice the whole NIH release."""
-
-COLUMNS: Final = {
-    "image": ("image index", "image"),
-    "findings": ("finding labels", "labels"),
-    "patient": ("patient id", "patient"),
-    "age": ("patient age",),
-    "sex": ("patient gender", "patient sex"),
-    "view": ("view position",),
+SPLIT_WORDS: Final[dict[str, Split]] = {
+    **{split: split for split in SPLITS},
+    **dict.fromkeys(("training",), "train"),
+    **dict.fromkeys(("val", "valid", "dev"), "validation"),
+    **dict.fromkeys(("testing",), "test"),
 }
-"""What is known of an image, and the headings it stands under.
+"""What a column of splits may hold, in lower case."""
 
-Spaces, underscores, hyphens and the case of letters do not count in a heading.
-"""
 
-ABOUT: Final = ("age", "sex", "view")
-
-NONE: Final = "none"
-"""Stands in a CSV for no label at all: with an empty cell an image counts as unlabelled."""
+NO_PATIENTS: Final = (
+    "the labels tell no patients: each image counts as one, so intervals are too narrow"
+)
+"""Stands among the notes on a data set, wherever intervals are made from it."""
 
 
 @dataclass(frozen=True)
@@ -103,30 +95,29 @@ class Labelled:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    cells: dict[str, str]
-
-    @property
-    def name(self) -> str:
-        return self.cells["image"]
-
-    @property
-    def patient(self) -> str:
-        return self.cells.get("patient", self.name)
-
-
-def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labelled:
+def load(
+    folder: Path, labels: Labels, table: Path | None = None, *, numbered: bool = False
+) -> Labelled:
     """Index a folder; no image is opened.
 
     Args:
         folder: with the images.
-        names: the labels that an image can bear, in the order of their targets.
-        labels: their CSV; if None, the folder's own (see `find_labels`).
+        labels: those that an image can bear.
+        table: which image bears which; if None, the folder's own (see `find_labels`).
+        numbered: see `label_names.encode`.
 
     Raises:
-        DatasetError: the CSV is missing, damaged or contradicts itself; names the line.
+        DatasetError: the table is missing, damaged or contradicts itself; names the line.
+    """
+    require_folder(folder)
+    return load_table(folder, read_table(table or find_labels(folder)), labels, numbered=numbered)
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse what is no folder, or none that can be read.
+
+    Raises:
+        DatasetError: it is so.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: is no folder")
@@ -134,35 +125,45 @@ def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labe
         next(folder.iterdir(), None)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
-    path = labels or find_labels(folder)
-    nih, rows = _read(path)
-    rows = _distinct(path, rows)
+
+
+def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = False) -> Labelled:
+    """The same with the table read; see `load`."""
+    _require_columns(table, labels)
+    rows = table.rows
     image_names = [row.name for row in rows]
     files = ImageFiles(folder)
     found = files.of(image_names)
     lists = read_lists(folder, image_names)
     images, left_out = [], []
-    for row, split in zip(rows, _splits(folder, rows, lists), strict=True):
-        targets, file = _targets(path, row, names), found.get(row.name)
+    splits = _splits_of_column(table) if table.tells("split") else _splits(folder, rows, lists)
+    if table.tells("split") and (lists.test is not None or lists.train is not None):
+        raise DatasetError(
+            f"{table.path}: has a column 'split', and official lists lie beside it: take one away"
+        )
+    for row, split in zip(rows, splits, strict=True):
+        targets, file = _targets(table, row, labels, numbered), found.get(row.name)
         if file is None:
             left_out.append(LeftOut(row.name, "missing", split))
         elif targets is None:
             left_out.append(LeftOut(row.name, "unlabelled", split))
         elif split is None:
-            left_out.append(LeftOut(row.name, "in no official list", None))
+            nowhere = "in no split" if table.tells("split") else "in no official list"
+            left_out.append(LeftOut(row.name, nowhere, None))
         else:
-            about = {str(key): row.cells[key] for key in ABOUT if key in row.cells}
-            images.append(LabelledImage(row.name, file, row.patient, targets, split, about))
-    if nih:
+            images.append(LabelledImage(row.name, file, row.patient, targets, split, row.about))
+    if table.nih:
         left_out += [LeftOut(name, "not in the CSV", None) for name in files.strange(found)]
-    layout = "NIH ChestX-ray14 layout" if nih else "labelled folder"
+    layout = "NIH ChestX-ray14 layout" if table.nih else "labelled folder"
     return Labelled(
         name=f"{layout}, {folder.resolve().name}",
         images=images,
         left_out=left_out,
-        tells_patients=any("patient" in row.cells for row in rows),
-        has_test_list=lists.test is not None,
-        notes=lists.notes + _doubles(files),
+        tells_patients=table.tells("patient"),
+        has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
+        notes=([] if table.tells("split") else lists.notes)
+        + _doubles(files)
+        + _set_aside(table, labels),
     )
 
 
@@ -174,20 +175,16 @@ def _doubles(files: ImageFiles) -> list[str]:
 
 
 def facts(path: Path) -> dict[str, dict[str, str]]:
-    """What a CSV of labels says of age, sex and view, by image.
+    """What a table of labels says of age, sex and view, by image.
 
     Raises:
         DatasetError: it is missing, damaged or contradicts itself; names the line.
     """
-    _, rows = _read(path)
-    return {
-        row.name: {key: row.cells[key] for key in ABOUT if key in row.cells}
-        for row in _distinct(path, rows)
-    }
+    return {row.name: row.about for row in read_table(path).rows}
 
 
 def find_labels(folder: Path) -> Path:
-    """``Data_Entry_2017*.csv`` of the NIH release, ``labels.csv``, or the folder's only CSV.
+    """``Data_Entry_2017*.csv`` of the NIH release, ``labels.csv``, the only CSV, ``labels.npz``.
 
     Raises:
         DatasetError: none of them is there.
@@ -197,137 +194,95 @@ def find_labels(folder: Path) -> Path:
         found = [path for path in tables if re.fullmatch(pattern, path.name.lower())]
         if found:
             return found[-1]
+    if not tables and (folder / "labels.npz").is_file():
+        return folder / "labels.npz"
     if len(tables) != 1:
         how_many = "several .csv files" if tables else "no .csv file"
         raise DatasetError(
             f"{folder}: {how_many} in it, and neither Data_Entry_2017*.csv nor labels.csv: "
-            "which images bear which labels?"
+            "which images bear which labels? Write image,labels,patient into labels.csv"
         )
     return tables[0]
 
 
-def encode(borne: Sequence[str], names: Sequence[str], where: str) -> NDArray[np.uint8]:
-    """The labels that an image bears → 0 or 1 for each of all `names`.
+def _require_columns(table: Table, labels: Labels) -> None:
+    """Refuse a table of label columns that lacks one: its images would seem not to bear it."""
+    if not table.columns:
+        return
+    known = {channel_of(name, labels) for name in table.columns}
+    missing = [label.name for channel, label in enumerate(labels) if channel not in known]
+    if missing:
+        raise DatasetError(
+            f"{table.path}: no column {missing[0]!r} of 0 and 1; it has {listed(table.columns)}: "
+            f"add a column for each of {listed(labels.names)}"
+        )
+
+
+def _set_aside(table: Table, labels: Labels) -> list[str]:
+    others = [name for name in table.columns if channel_of(name, labels) is None]
+    if not others:
+        return []
+    return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
+
+
+def _targets(table: Table, row: Row, labels: Labels, numbered: bool) -> NDArray[np.uint8] | None:
+    if row.borne is None:
+        return None
+    borne: Sequence[str] = row.borne
+    if table.columns:  # another label's column is none of the asked ones
+        borne = [name for name in borne if channel_of(name, labels) is not None]
+    return encode(borne, labels, table.where(row), numbered=numbered)
+
+
+def _splits_of_column(table: Table) -> list[Split | None]:
+    return drawn_splits(
+        [row.name for row in table.rows],
+        [row.patient for row in table.rows],
+        [row.cells["split"] for row in table.rows],
+        str(table.path),
+    )
+
+
+def drawn_splits(
+    names: Sequence[str], patients: Sequence[str], words: Sequence[str] | None, where: str
+) -> list[Split | None]:
+    """The split of each image as its own word says; what no word names is drawn by patient.
+
+    Args:
+        names, patients: of each image.
+        words: train, validation or test, or nothing for none; None: there are no words.
+        where: begins the message of an error.
+
+    Returns:
+        As the words say; validation is drawn from train where no word names it.
 
     Raises:
-        DatasetError: one is no label, or one says that there is no finding beside others; the
-            message begins with `where`.
+        DatasetError: a word is no split, or a patient is in two.
     """
-    row = np.zeros(len(names), np.uint8)
-    if list(borne) == [NONE] and NONE not in names:
-        return row
-    for name in borne:
-        if name not in names:
-            raise DatasetError(f"{where}: {name!r} is not one of the labels {', '.join(names)}")
-        row[names.index(name)] = 1
-    if NORMAL_OF_VERSION_1 in borne and row.sum() > 1:
-        raise DatasetError(f"{where}: bears {NORMAL_OF_VERSION_1!r} and a finding at once")
-    return row
-
-
-def _targets(path: Path, row: _Row, names: Sequence[str]) -> NDArray[np.uint8] | None:
-    if not row.cells["findings"]:
-        return None
-    borne = [name.strip() for name in row.cells["findings"].split("|")]
-    return encode(borne, names, f"{path}, line {row.line}: {row.name}")
-
-
-def _read(path: Path) -> tuple[bool, list[_Row]]:
-    """Whether a CSV has the NIH release's headings, and its rows, their cells by `COLUMNS`."""
-    try:
-        data = read_bounded(path, MAX_CSV_BYTES)
-    except UnreadableError as error:
-        raise DatasetError(f"{path}: {error}") from None
-    text = decoded(data)
-    if text is None:
-        line = _line_of_no_text(data)
-        raise DatasetError(f"{path}, line {line}: is not UTF-8 text")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = next(reader, [])
-        columns = _columns(path, header)
-        rows = list(_rows(path, reader, len(header), columns))
-    except csv.Error as error:
-        fault = next((said for key, said in CSV_FAULTS.items() if key in str(error)), QUOTES)
-        raise DatasetError(f"{path}, line {reader.line_num}: is no CSV: {fault}") from None
-    return _plain(header[columns["image"]]) == "imageindex", rows
-
-
-CSV_FAULTS: Final = {
-    "unexpected end": "unexpected end of data within quotes",
-    "field larger": f"field larger than {csv.field_size_limit()} letters",
-    "new-line": "line ends of several kinds",
-}
-"""By what Python says of them."""
-
-QUOTES: Final = "a quote within a cell is not doubled"
-
-
-def _line_of_no_text(data: bytes) -> int:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return data.count(b"\n", 0, error.start) + 1
-    return 1
-
-
-def _plain(heading: str) -> str:
-    """A heading without what people change in it: case, spaces, underscores, byte order marks."""
-    return re.sub(r"[\s_\-\ufeff\"']", "", heading).lower()
-
-
-def _columns(path: Path, header: list[str]) -> dict[str, int]:
-    """Where in a row each of `COLUMNS` stands."""
-    columns = {}
-    plain = [_plain(cell) for cell in header]
-    for key, headings in COLUMNS.items():
-        wanted = {_plain(heading) for heading in headings}
-        places = [place for place, cell in enumerate(plain) if cell in wanted]
-        if len(places) > 1:
-            raise DatasetError(f"{path}, line 1: has two columns for the {key}")
-        if places:
-            columns[key] = places[0]
-        elif key in ("image", "findings"):
-            names = " or ".join(repr(heading) for heading in headings)
-            there = ", ".join(cell.strip()[:40] for cell in header[:12])
+    if words is None:
+        return [*assign(patients, None)]
+    found: list[Split | None] = []
+    splits: dict[str, Split] = {}
+    for name, patient, word in zip(names, patients, words, strict=True):
+        if word and word.lower() not in SPLIT_WORDS:
             raise DatasetError(
-                f"{path}, line 1: no column {names}, in any case of letters; there are: {there}"
+                f"{where}: {name}: {word[:40]!r} is no split: write train, validation or test"
             )
-    return columns
-
-
-def _rows(
-    path: Path, reader: Iterator[list[str]], width: int, columns: dict[str, int]
-) -> Iterator[_Row]:
-    for count, cells in enumerate(filter(None, reader)):
-        line = reader.line_num  # type: ignore[attr-defined]
-        if count >= MAX_IMAGES:
-            raise DatasetError(f"{path}, line {line}: more than {MAX_IMAGES} images")
-        if len(cells) != width:
-            raise DatasetError(f"{path}, line {line}: {len(cells)} cells, not {width}")
-        row = _Row(line, {key: cells[place].strip() for key, place in columns.items()})
-        name = PurePosixPath(row.name)
-        if not row.name or not row.name.isprintable() or name.is_absolute() or ".." in name.parts:
-            raise DatasetError(f"{path}, line {line}: {row.name!r} names no image of the folder")
-        row.cells["image"] = str(name)
-        if not row.patient or not row.patient.isprintable():
-            raise DatasetError(f"{path}, line {line}: {row.name} has no patient")
-        yield row
-
-
-def _distinct(path: Path, rows: list[_Row]) -> list[_Row]:
-    """Without lines that say the same twice."""
-    seen: dict[str, _Row] = {}
-    for row in rows:
-        first = seen.setdefault(row.name, row)
-        if any(first.cells.get(key) != row.cells.get(key) for key in ("patient", "findings")):
+        split = SPLIT_WORDS.get(word.lower())
+        found.append(split)
+        if split and splits.setdefault(patient, split) != split:
             raise DatasetError(
-                f"{path}, lines {first.line} and {row.line}: two lines disagree about {row.name}"
+                f"{where}: patient {patient} is in {splits[patient]} and in {split}: "
+                "put all images of a patient into one split"
             )
-    return list(seen.values())
+    if "validation" in found:
+        return found
+    inside = [(patient, split) for patient, split in zip(patients, found, strict=True) if split]
+    drawn = iter(assign([patient for patient, _ in inside], [s == "test" for _, s in inside]))
+    return [next(drawn) if split else None for split in found]
 
 
-def _splits(folder: Path, rows: list[_Row], lists: OfficialLists) -> list[Split | None]:
+def _splits(folder: Path, rows: list[Row], lists: OfficialLists) -> list[Split | None]:
     """The split of each row; None where official lists name it in neither."""
     if lists.test is None and lists.train is None:
         return [*assign([row.patient for row in rows], None)]

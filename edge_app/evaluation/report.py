@@ -27,6 +27,7 @@ from edge_app.core import strict_json
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
+from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -118,6 +119,13 @@ def dataset_digest(
         for image, digest, row in zip(images, digests, targets.tolist(), strict=True)
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def counted(dataset: Mapping[str, Any]) -> str:
+    """How many images of how many patients a report's `dataset` holds, in words."""
+    if NO_PATIENTS in dataset.get("notes", ()):
+        return f"{dataset['images']} images, patients not known"
+    return f"{dataset['images']} images of {dataset['patients']} patients"
 
 
 def build(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_app.core.about import DISCLAIMER
-from edge_app.evaluation.report import Report, interval_text
+from edge_app.evaluation.report import Report, counted, interval_text
 from edge_app.images.perturb import WORDS
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def heading(content: ReportDocument) -> list[str]:
     lines = [
         f"{model['name']}, {model['format']}, {runtime['name']} {runtime['version']} on the "
         f"{runtime['delegate']}{threads}; {machine}",
-        f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
-        f"{dataset['patients']} patients; digest {dataset['digest'][:16]}",
+        f"{dataset['name']}, {dataset['split']}: {counted(dataset)}; "
+        f"digest {dataset['digest'][:16]}",
     ]
     lines += [f"note: {note}" for note in dataset.get("notes", ())]
     return [*lines, f"operating point '{content['operating_point']}'"]

@@ -29,7 +29,6 @@ from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.outputs import sigmoid_report, with_sigmoid
 from quantize.studies.result import Result
-from train.labels import LABELS
 from train.predict import logits_only, predict
 from train.run import build_report
 
@@ -162,7 +161,8 @@ def _scaled(factor: float) -> Callable[[Weights], Weights]:
 
 
 def _swapped(weights: Weights) -> Weights:
-    order = [1, 0, *range(2, len(LABELS))]
+    order = [*range(weights[-1].shape[-1])]
+    order[:2] = order[1::-1]
     return [each[..., order] for each in weights]
 
 
@@ -170,9 +170,13 @@ def _without_bias(weights: Weights) -> Weights:
     return [weights[0], np.zeros_like(weights[1])]
 
 
+LOST: Final = 7
+"""Channel of the label that is lost, or the last one of a shorter list: Effusion in NIH's."""
+
+
 def _one_label_gone(weights: Weights) -> Weights:
     kernel, bias = weights
-    kernel[..., LABELS.index("Effusion")] = 0
+    kernel[..., min(LOST, kernel.shape[-1] - 1)] = 0
     return [kernel, bias]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
+from scipy.special import softmax
 
 from edge_app.classifier import Classifier
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
@@ -27,7 +28,7 @@ from edge_app.pipeline.scorers import classified_only
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
-from train.labels import FINDINGS
+from train.labels import LabelSet
 from train.predict import macro_auroc
 from train.run import dataset_facts
 
@@ -72,7 +73,7 @@ def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Cons
     answers = {way: np.stack(values) for way, values in logits.items()}
     measured: dict[str, dict[str, Any]] = {
         way: {
-            "macro_auroc": _macro(targets, answers[way], patients, seed),
+            "macro_auroc": _macro(targets, answers[way], patients, seed, cached.labels),
             "logit_rms": float(np.sqrt(np.mean((answers[way] - answers[WAYS[0]]) ** 2))),
             "flagged": float(np.mean(flagged[way])),
         }
@@ -141,10 +142,15 @@ def _pictures(
 
 
 def _macro(
-    targets: NDArray[np.uint8], logits: NDArray[np.float32], patients: NDArray[np.str_], seed: int
+    targets: NDArray[np.uint8],
+    logits: NDArray[np.float32],
+    patients: NDArray[np.str_],
+    seed: int,
+    labels: LabelSet,
 ) -> dict[str, Any]:
     weights = patient_weights(patients, RESAMPLES, seed)
-    computable = [i for i in FINDINGS if 0 < targets[:, i].sum() < len(targets)]
-    each = [auroc(targets[:, i] > 0, logits[:, i].astype(np.float64), weights) for i in computable]
+    scores = softmax(logits, axis=1) if labels.head == "exclusive" else logits
+    computable = [i for i in labels.findings if 0 < targets[:, i].sum() < len(targets)]
+    each = [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in computable]
     low, high = interval(np.nanmean(each, axis=0))
-    return {"value": macro_auroc(targets, logits), "low": low, "high": high}
+    return {"value": macro_auroc(targets, logits, labels), "low": low, "high": high}

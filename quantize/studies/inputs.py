@@ -21,6 +21,7 @@ from edge_app.evaluation.second_reference import read as read_second
 from edge_app.model.model_file import ModelFile, locate, read
 from quantize.studies.bench import Bench
 from train.cache import Cached
+from train.labels import LabelSet
 from train.options import (
     CACHE,
     CacheOption,
@@ -61,7 +62,9 @@ def open_bench(
 ) -> Bench:
     """RUN DATA: a float network, training images, and those of a split to measure on."""
     finished = open_run(run)
-    training, measured = read_training_and_split(data, finished.recipe.side, cache, limit, split)
+    training, measured = read_training_and_split(
+        data, finished.recipe.side, cache, limit, split, finished.labels
+    )
     return Bench(finished, training, measured, split, seed, out or run / FOLDER, console)
 
 
@@ -91,7 +94,8 @@ class ModelInputs:
     def images(self) -> Cached:
         """The test images at the model's size."""
         side = self.model.input_spec.height
-        return read_split(self.data, side, self.cache, self.limit, "test")
+        labels = LabelSet.of_manifest(self.model.manifest)
+        return read_split(self.data, side, self.cache, self.limit, "test", labels)
 
 
 def open_model(

@@ -159,9 +159,10 @@ def localise(
         ConversionError: no image with a box is there.
     """
     places = {name: place for place, name in enumerate(cached.table["image"])}
-    boxes = [boxed for boxed in boxes if boxed.image in places]
+    known = model.labels.names
+    boxes = [boxed for boxed in boxes if boxed.image in places and boxed.label in known]
     if not boxes:
-        raise ConversionError(f"{cached.name}: no image with a box is in it")
+        raise ConversionError(f"{cached.name}: no image with a box of the model's labels is in it")
     rows = np.array([places[boxed.image] for boxed in boxes])
     scores = _scores(model, run, cached.images[cached.rows[rows]], boxes)
     patients = cached.table["patient"].to_numpy(str)[rows]
@@ -206,7 +207,7 @@ def _scores(
         "float": lambda i, channel: pointed(float_maps[i, ..., channel]),
         "centre": lambda i, channel: CENTRE,
     }
-    channels = [LABELS.index(boxed.label) for boxed in boxes]
+    channels = [model.labels.names.index(boxed.label) for boxed in boxes]
     return {
         method: np.stack(
             [judged(pointers[method](i, channels[i]), boxed) for i, boxed in enumerate(boxes)]

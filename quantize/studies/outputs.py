@@ -23,7 +23,6 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.result import Result
-from train.labels import LABELS
 from train.run import build_report
 
 HEADER: Final = (
@@ -81,7 +80,7 @@ def outputs(bench: Bench) -> Result:
         kind: [result.gate for result in judge(comparison) if not result.passed]
         for kind, comparison in compared.items()
     }
-    rows = [_label(compared, channel) for channel in range(len(LABELS))]
+    rows = [_label(compared, channel) for channel in range(len(bench.run.labels.labels))]
     macro = {kind: each.content["macro"]["auroc"] for kind, each in compared.items()}
     data = compared["logits"].content["dataset"]
     gates = "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in broken.items())

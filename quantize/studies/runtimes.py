@@ -25,7 +25,6 @@ from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndFolderInputs
 from quantize.studies.result import Result
-from train.labels import LABELS
 
 if TYPE_CHECKING:
     from edge_app.comparison.document import Agreement
@@ -101,7 +100,8 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
     one, second = (answers.logits for answers in comparison.pair.answers)
     steps = np.rint(np.abs(second - one) / step)
     labels = [
-        {"label": label, **_spread(column)} for label, column in zip(LABELS, steps.T, strict=True)
+        {"label": label, **_spread(column)}
+        for label, column in zip(model.labels.names, steps.T, strict=True)
     ]
     points = comparison.content["operating_points"]
     changed = {name: _changed(point) for name, point in points.items()}

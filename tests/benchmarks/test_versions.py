@@ -12,7 +12,7 @@ from benchmarks.scenarios import Process, Scenarios
 from edge_app.evaluation.evaluate import part
 from edge_app.evaluation.labelled import load
 from tests.device.performance.results import MACHINE, quantity
-from train.labels import LABELS
+from train.labels import NIH
 
 
 def test_each_is_told_as_a_share_of_the_plain_command() -> None:
@@ -58,7 +58,7 @@ def test_a_round_has_both_versions_of_everything(tmp_path: Path) -> None:
         assert {"HEAD~1", "now"} <= labels
     many = [process for process in processes if process.scenario.startswith("evaluate")]
     assert [process.few for process in many] == [True] * 3 + [False] * 3
-    assert part(load(Path(many[-1].line[2]), LABELS), None).split == "all"
+    assert part(load(Path(many[-1].line[2]), NIH), None).split == "all"
 
 
 def test_images_a_second_leave_out_what_a_process_takes_before_them(

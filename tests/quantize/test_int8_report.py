@@ -13,7 +13,7 @@ from edge_app.evaluation import evaluate as device
 from edge_app.evaluation.labelled import load
 from edge_app.model.model_file import SHIPPED, read
 from quantize.int8_report import evaluate
-from train.labels import LABELS
+from train.labels import NIH
 from train.options import read_data
 
 
@@ -21,7 +21,7 @@ def test_workstation_and_device_report_the_same(small_nih: Path, tmp_path: Path)
     model = read(SHIPPED / "cxr-cnn28.tflite")
     cached = read_data(small_nih, 28, tmp_path / "cache").split("test")
     here = evaluate(model, cached, "test", Console(file=io.StringIO()), retest=True)
-    wanted = device.part(load(small_nih, LABELS), "test")
+    wanted = device.part(load(small_nih, NIH), "test")
     there = device.evaluate(wanted, Classifier(model), tmp_path / "r.json", retest=True)
     for key in ("images", "patients", "targets", "logits"):
         expected = getattr(here.evaluated, key)

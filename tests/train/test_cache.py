@@ -268,7 +268,7 @@ def test_a_bad_csv_pixel_is_reported_like_an_unreadable_image(
 ) -> None:
     pixels = np.full((120, 784), "7", dtype="U4")
     pixels[64, 3] = "256"
-    path = make_pixel_csv(tmp_path / "x.csv", ["0", "1"] * 60, pixels)
+    path = make_pixel_csv(tmp_path / "x.csv", ["Mass", "Edema"] * 60, pixels)
     cached, problems = open_cache(load(path), SPEC, tmp_path / "cache", QUIET)
     assert [name for name, _ in problems] == ["row_000064"]
     assert len(cached) == 119

@@ -21,7 +21,7 @@ from train.datasets.dataset import Dataset
 from train.datasets.demographics import age_in_years, with_plain_demographics
 from train.datasets.registry import Form, load
 from train.errors import DatasetError
-from train.labels import LABELS
+from train.labels import LABELS, OF_NIH, LabelSet
 
 # Column of a ChestMNIST file → output channel, written out by hand from the two published lists.
 CHANNEL_OF_CHESTMNIST_COLUMN = (
@@ -42,10 +42,14 @@ CHANNEL_OF_CHESTMNIST_COLUMN = (
 )
 
 
+NUMBERED = OF_NIH._replace(numbered=True)
+"""As a file that lists the 15 labels says."""
+
+
 def labels_of(dataset: Dataset) -> dict[str, set[str]]:
     """Image → the names of the labels it bears."""
     return {
-        image: {LABELS[i] for i in np.flatnonzero(row)}
+        image: {dataset.labels.names[i] for i in np.flatnonzero(row)}
         for image, row in zip(dataset.table["image"], dataset.targets, strict=True)
     }
 
@@ -375,7 +379,7 @@ def test_csv_labels_are_names_or_output_channels(
     path = make_pixel_csv(
         tmp_path / "x.csv", ["Mass", "13", "0", "14", "No Finding", "Edema|Mass", ""]
     )
-    dataset = load(path)
+    dataset = load(path, labels=NUMBERED)
     assert list(labels_of(dataset).values()) == [
         {"Mass"},
         {"Mass"},
@@ -392,7 +396,7 @@ def test_an_unknown_csv_label_is_named(
     tmp_path: Path, make_pixel_csv: Callable[..., Path], label: str
 ) -> None:
     with pytest.raises(DatasetError, match=f"row_000001: '{label}'"):
-        load(make_pixel_csv(tmp_path / "x.csv", ["Mass", label]))
+        load(make_pixel_csv(tmp_path / "x.csv", ["Mass", label]), labels=NUMBERED)
 
 
 def test_csv_pixels_are_read_row_by_row(
@@ -421,7 +425,7 @@ def test_a_bad_csv_pixel_makes_that_image_unreadable(
 ) -> None:
     pixels = np.full((3, 784), "7", dtype="U4")
     pixels[1, 400] = value
-    dataset = load(make_pixel_csv(tmp_path / "x.csv", ["0"] * 3, pixels))
+    dataset = load(make_pixel_csv(tmp_path / "x.csv", ["Mass"] * 3, pixels))
     results = [result for _, result, _ in dataset.pixels()]
     assert isinstance(results[1], ImageError)
     for good in (results[0], results[2]):
@@ -440,7 +444,7 @@ def test_a_csv_with_another_number_of_columns_is_an_error(tmp_path: Path, column
 def test_csv_rows_longer_than_the_header_are_an_error(
     tmp_path: Path, make_pixel_csv: Callable[..., Path], long_rows: tuple[int, ...]
 ) -> None:
-    path = make_pixel_csv(tmp_path / "x.csv", ["3"] * 3)
+    path = make_pixel_csv(tmp_path / "x.csv", ["Mass"] * 3)
     header, *rows = path.read_text().splitlines()
     rows = [row + ",9" if i in long_rows else row for i, row in enumerate(rows)]
     path.write_text("\n".join([header, *rows]))
@@ -461,7 +465,7 @@ def test_a_csv_without_column_names_loses_no_picture_silently(
 
 
 def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_two(path: Path, limit: int | None) -> Dataset:
+    def read_two(path: Path, limit: int | None, labels: LabelSet | None) -> Dataset:
         table = pd.DataFrame({"image": ["a", "b"], "patient": ["a", "b"], "split": "train"})
         targets = np.zeros((2, len(LABELS)), np.uint8)
         return Dataset(
@@ -475,7 +479,10 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
-    forms = r"labelled folder, ChestMNIST \.npz, packed pictures \(\.zip\), or CSV"
+    forms = (
+        r"labelled folder, \.npz of images and labels, ChestMNIST \.npz, "
+        r"packed pictures \(\.zip\), or CSV"
+    )
     with pytest.raises(DatasetError, match=forms):
         load(tmp_path / "x.parquet")
 
@@ -510,13 +517,12 @@ def test_the_label_column_is_found_by_its_name(tmp_path: Path, heading: str, pla
     header = [*PIXELS[:place], heading, *PIXELS[place:]]
     labels: list[object] = [k % 14 for k in range(28)]
     pixels = pixel_csv(tmp_path / "x.csv", header, place, labels)
-    dataset = load(tmp_path / "x.csv")
+    dataset = load(tmp_path / "x.csv", labels=NUMBERED)
     rows = [int(name.removeprefix("row_")) for name in dataset.table["image"]]
     assert [set(np.flatnonzero(row)) for row in dataset.targets] == [{k % 14} for k in rows]
     for (_, image, _), row in zip(dataset.pixels(), rows, strict=True):
         np.testing.assert_array_equal(image, pixels[row].reshape(28, 28))
-    assert "0 is Atelectasis" in dataset.notes[-1]
-    assert (len(dataset.notes) == 2) == (heading.strip(" \ufeff").lower() != "label")
+    assert (len(dataset.notes) == 1) == (heading.strip(" \ufeff").lower() != "label")
 
 
 @pytest.mark.parametrize(
@@ -538,7 +544,7 @@ def test_a_label_column_that_cannot_be_told_is_refused_with_the_columns(
 def test_pixels_in_another_order_are_put_in_that_of_their_numbers(tmp_path: Path) -> None:
     order = sorted(range(784), key=str)  # as a spreadsheet sorts them
     pixels = pixel_csv(tmp_path / "x.csv", [*(PIXELS[i] for i in order), "label"], 784, [3, 4])
-    dataset = load(tmp_path / "x.csv")
+    dataset = load(tmp_path / "x.csv", labels=NUMBERED)
     _, image, _ = next(dataset.pixels())
     expected = np.empty(784, np.uint8)
     expected[order] = pixels[int(dataset.table["image"][0].removeprefix("row_"))]
@@ -546,9 +552,14 @@ def test_pixels_in_another_order_are_put_in_that_of_their_numbers(tmp_path: Path
     assert any("order of their columns' numbers" in note for note in dataset.notes)
 
 
-def test_no_and_yes_as_numbers_are_told(tmp_path: Path) -> None:
+def test_numbers_are_no_labels_unless_a_list_says_which(tmp_path: Path) -> None:
     pixel_csv(tmp_path / "x.csv", [*PIXELS, "label"], 784, [0, 1, 1, 0])
-    assert "if that means no and yes" in load(tmp_path / "x.csv").notes[-1]
+    with pytest.raises(DatasetError, match=r"numbers, such as 0, 1, .* give --labels FILE"):
+        load(tmp_path / "x.csv")
+    with pytest.raises(DatasetError, match="a number could be a place in anybody's list"):
+        load(tmp_path / "x.csv", labels=OF_NIH)
+    found = set().union(*labels_of(load(tmp_path / "x.csv", labels=NUMBERED)).values())
+    assert found == {"Atelectasis", "Consolidation"}
 
 
 def test_a_finding_beside_no_finding_is_refused(

@@ -59,12 +59,13 @@ class Killed(BaseException):
     """Stands for SIGKILL where a test wants to choose the place."""
 
 
-def tiny(size: int | None, dropout: float, lowpass: bool = False) -> keras.Model:
+def tiny(size: int | None, dropout: float, lowpass: bool = False, labels: int = 15) -> keras.Model:
     """What a network here is made of, but quick: a convolution, a norm, dropout, the head."""
     inputs = keras.Input((size, size, 1), name="image")
     x = keras.layers.Conv2D(4, 3, 2, use_bias=False, name="conv")(inputs)
     x = keras.layers.BatchNormalization(name="bn")(x)
-    return keras.Model(inputs, activation_head(keras.layers.ReLU(6.0)(x), dropout), name="tiny")
+    x = keras.layers.ReLU(6.0)(x)
+    return keras.Model(inputs, activation_head(x, dropout, labels), name="tiny")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from edge_app.evaluation.report import Evaluated, Report
 from train.errors import DatasetError
-from train.labels import LABELS
+from train.labels import LABELS, NIH
 from train.subgroups import subgroups
 
 COUNT = 600
@@ -42,7 +42,11 @@ def report(table: pd.DataFrame) -> Report:
     logits = generator.normal(size=targets.shape).astype(np.float32)
     logits[~male, MASS] += 3 * targets[~male, MASS]
     patients = np.array([str(i // 3) for i in range(COUNT)])
-    facts = {"model": {"name": "m", "format": "int8"}, "dataset": {"split": "test"}}
+    facts = {
+        "model": {"name": "m", "format": "int8"},
+        "dataset": {"split": "test"},
+        "labels": [{"label": label.name, "kind": label.kind} for label in NIH],
+    }
     return Report(facts, Evaluated(table["image"].to_numpy(str), patients, targets, logits))
 
 
@@ -81,8 +85,9 @@ def test_images_of_unknown_age_are_in_no_age_band(report: Report, table: pd.Data
 
 
 def test_what_the_data_set_does_not_tell_is_said(report: Report, table: pd.DataFrame) -> None:
-    with pytest.raises(DatasetError, match="no view"):
-        subgroups(report, table.drop(columns="view"))
+    less = subgroups(report, table.drop(columns="view").assign(age=""), 20)
+    assert list(less["by"]) == ["sex"]
+    assert less["not_told"] == ["age", "view"]
     with pytest.raises(DatasetError, match=r"0000\.png"):
         subgroups(report, table.iloc[1:])
 

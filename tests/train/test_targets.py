@@ -57,9 +57,11 @@ def test_auxiliary_targets_are_view_sex_and_age(cached: Cached) -> None:
     more = training_targets(replace(PLAIN, auxiliary=0.2), told, None)
     assert more.shape == (len(cached), 18)
     assert np.allclose(more[:2, 15:], [[1, 1, 0.25], [0, 0, 0.5]])
-    unknown = replace(cached, table=table.drop(columns="view"))
-    with pytest.raises(DatasetError, match="no view in this data set"):
-        training_targets(replace(PLAIN, auxiliary=0.2), unknown, None)
+    unknown = replace(cached, table=table.drop(columns="view").assign(age=""))
+    less = training_targets(replace(PLAIN, auxiliary=0.2), unknown, None)
+    assert np.array_equal(less[:2, 15:], [[1], [0]])
+    nothing = replace(cached, table=table.drop(columns=["view", "sex", "age"]))
+    assert training_targets(replace(PLAIN, auxiliary=0.2), nothing, None).shape[1] == 15
 
 
 def test_an_auxiliary_head_is_trained_and_left_behind(cached: Cached, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edge_app.evaluation.label_names import channel_of, listed
 from edge_app.evaluation.splits import Split
+from edge_app.model.labels import NORMAL, Label, Labels
 from train.datasets.dataset import Dataset, Pixels
 from train.errors import DatasetError
-from train.labels import LABELS, NO_FINDING
+from train.labels import OF_NIH, LabelSet
 
 # MedMNIST v2's ChestMNIST, in its own order and words (Yang et al., Scientific Data 2023).
 CHESTMNIST_LABELS: Final = (
@@ -46,21 +48,26 @@ PARTS: Final[tuple[tuple[Split, str], ...]] = (
 """Our names of the splits, and the file's."""
 
 
+OTHERWISE: Final = "other arrays are images, labels and names, see docs/train.md"
 DAMAGED: Final = "is damaged, or no .npz of plain arrays (Python objects in it are not loaded)"
 
 
-def read_chestmnist(path: Path, limit: int | None) -> Dataset:
+def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
     """Index a ChestMNIST file of any size of image.
 
     Raises:
-        DatasetError: it is damaged, or holds something else.
+        DatasetError: it is damaged, or holds something else than the labels wanted.
     """
+    known = wanted or OF_NIH
+    places = _places(path, known)
     try:
         with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as arrays:
-            known = {name.removesuffix(".npy") for name in archive.namelist()}
+            members = {name.removesuffix(".npy") for name in archive.namelist()}
             needed = {f"{key}_{kind}" for _, key in PARTS for kind in ("images", "labels")}
-            if not needed <= known:
-                raise DatasetError(f"{path}: no {min(needed - known)} in it; not a ChestMNIST file")
+            if not needed <= members:
+                raise DatasetError(
+                    f"{path}: no {min(needed - members)} in it; not a ChestMNIST file: {OTHERWISE}"
+                )
             labels = {split: arrays[f"{key}_labels"] for split, key in PARTS}
             lengths = {split: _length(path, archive, f"{key}_images") for split, key in PARTS}
     except OSError as error:
@@ -68,11 +75,13 @@ def read_chestmnist(path: Path, limit: int | None) -> Dataset:
     except (zipfile.BadZipFile, ValueError):
         raise DatasetError(f"{path}: {DAMAGED}") from None
     rows, targets, takes = [], [], []
-    order = [LABELS.index(name) for name in CHESTMNIST_LABELS]
     for split, key in PARTS:
         answers = labels[split]
-        if answers.ndim != 2 or answers.shape[1] != len(order):
-            raise DatasetError(f"{path}: {key}_labels is {answers.shape}, not N×{len(order)}")
+        if answers.ndim != 2 or answers.shape[1] != len(CHESTMNIST_LABELS):
+            raise DatasetError(
+                f"{path}: {key}_labels is {answers.shape}, not N×{len(CHESTMNIST_LABELS)}: "
+                f"{OTHERWISE}"
+            )
         if len(answers) != lengths[split]:
             raise DatasetError(
                 f"{path}: {len(answers)} {key}_labels for {lengths[split]} {key}_images"
@@ -80,12 +89,10 @@ def read_chestmnist(path: Path, limit: int | None) -> Dataset:
         if not np.isin(answers, (0, 1)).all():
             raise DatasetError(f"{path}: {key}_labels holds other values than 0 and 1")
         count = len(answers) if limit is None else min(limit, len(answers))
-        encoded = np.zeros((count, len(LABELS)), np.uint8)
-        encoded[:, order] = answers[:count]
-        encoded[:, NO_FINDING] = ~answers[:count].any(axis=1)
+        every = np.column_stack([answers[:count], ~answers[:count].any(axis=1)])
         # The file tells no patients: each image stands for one, so intervals come out too narrow.
         rows += [(f"{key}_{i:06d}", f"{key}_{i:06d}", split) for i in range(count)]
-        targets.append(encoded)
+        targets.append(every[:, places].astype(np.uint8))
         takes.append((f"{key}_images", count))
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
@@ -100,7 +107,21 @@ def read_chestmnist(path: Path, limit: int | None) -> Dataset:
         targets=np.concatenate(targets),
         pixels=pixels,
         identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        labels=known,
+        tells_patients=False,
     )
+
+
+def _places(path: Path, wanted: LabelSet) -> list[int]:
+    """The column of each label wanted; that of images without findings follows the file's."""
+    written = Labels([*(Label(name) for name in CHESTMNIST_LABELS), Label("No Finding", NORMAL)])
+    found = [channel_of(name, written) for name in wanted.names]
+    strange = [name for name, place in zip(wanted.names, found, strict=True) if place is None]
+    if strange:
+        raise DatasetError(
+            f"{path}: a ChestMNIST file has no label {strange[0]!r}; it has {listed(written.names)}"
+        )
+    return [place for place in found if place is not None]
 
 
 def _length(path: Path, archive: zipfile.ZipFile, member: str) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
 from train.errors import DatasetError
+from train.labels import OF_NIH, LabelSet
 
 Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 """An image's index, its H×W uint8 pixels or why there are none, and the SHA-256 of its source."""
@@ -32,12 +33,14 @@ class Dataset:
         name: the layout and folder, for people.
         table: N rows with columns `image`, `patient`, `split`, and what else is known (`age`,
             `sex`, `view`); unlabelled and missing images are not among them.
-        targets: N×15, uint8, 0 or 1, in the order of `LABELS`.
+        targets: N×L, uint8, 0 or 1, in the order of `labels`.
         pixels: yields each image once, in the order of the table; `min_side` is what each side
             keeps at least where a decoder can shrink the picture on its way.
         problems: what was left out, as ``(image, reason)``.
         notes: one line each, of what a person should know before they trust the data.
         identity: what the cache is keyed by; changes when the source does.
+        labels: what the images can bear.
+        tells_patients: whether it is known whose the images are; else each stands for one.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Dataset:
     identity: str
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    labels: LabelSet = OF_NIH
+    tells_patients: bool = True
 
 
 def first_of_each_split(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:

@@ -14,22 +14,27 @@ import numpy as np
 import pandas as pd
 
 from edge_app.core.errors import ImageError
-from edge_app.evaluation.labelled import load
+from edge_app.evaluation.label_table import Table, read_table
+from edge_app.evaluation.labelled import find_labels, load_table, require_folder
 from edge_app.images.read import read_image
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split
 from train.datasets.demographics import with_plain_demographics
-from train.labels import LABELS
+from train.labels import OF_NIH, LabelSet
+from train.own_labels import of_columns, settled
 
 WORKERS: Final = 4
 
 
-def read_folder(root: Path, limit: int | None) -> Dataset:
+def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
     """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
 
     Raises:
-        DatasetError: it has no layout that is known, or its CSV cannot be read.
+        DatasetError: it has no layout that is known, or its table cannot be read.
     """
-    labelled = load(root, LABELS)
+    require_folder(root)
+    source = read_table(find_labels(root))
+    labels, said = (wanted, []) if wanted else _labels_of(source)
+    labelled = load_table(root, source, labels.labels, numbered=labels.numbered)
     rows = [
         {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
         for each in labelled.images
@@ -43,12 +48,25 @@ def read_folder(root: Path, limit: int | None) -> Dataset:
     return Dataset(
         name=labelled.name,
         table=table.reset_index(drop=True),
-        targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(LABELS)),
+        targets=np.array([each.targets for each in images], np.uint8).reshape(
+            -1, len(labels.labels)
+        ),
         pixels=partial(_read_files, paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=[(each.name, each.reason) for each in labelled.left_out],
-        notes=labelled.notes + notes,
+        notes=said + labelled.notes + notes,
+        labels=labels,
+        tells_patients=labelled.tells_patients,
     )
+
+
+def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
+    """NIH's labels of its own release; of any other data those that it has."""
+    if table.nih:
+        return OF_NIH, []
+    if table.columns:
+        return of_columns(table.columns, str(table.path))
+    return settled((row.borne for row in table.rows if row.borne), str(table.path))
 
 
 def _read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.core.errors import ImageError
+from edge_app.evaluation.label_names import listed
 from edge_app.model.preprocess import InputSpec, resize
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split
 from train.errors import DatasetError
-from train.labels import LABELS
+from train.labels import OF_NIH, LabelSet
 from train.volumes import FIRST, read_volumes
 
 FORMAT: Final = "edge-cxr pictures 1"
@@ -63,11 +64,13 @@ def pack(dataset: Dataset, side: int, quality: int) -> tuple[bytes, dict[str, An
     table = dataset.table.iloc[kept].assign(
         sha256=digests,
         bytes=lengths,
-        labels=["|".join(np.array(LABELS)[row > 0]) for row in dataset.targets[kept]],
+        labels=["|".join(np.array(dataset.labels.names)[row > 0]) for row in dataset.targets[kept]],
     )
     about: dict[str, Any] = {
         "format": FORMAT,
         "dataset": dataset.name,
+        "labels": dataset.labels.as_dict(),
+        "tells_patients": dataset.tells_patients,
         "images": len(table),
         "largest_side": side,
         "quality": quality,
@@ -99,11 +102,11 @@ def _decoded(packed: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(packed)).convert("L"))
 
 
-def read_packed(path: Path, limit: int | None) -> Dataset:
+def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
     """Index packed pictures.
 
     Raises:
-        DatasetError: the file is damaged, or is another ZIP.
+        DatasetError: the file is damaged, or is another ZIP, or has other labels than wanted.
     """
     content = read_volumes(path)
     try:
@@ -124,7 +127,12 @@ def read_packed(path: Path, limit: int | None) -> Dataset:
         raise DatasetError(f"{path}: holds no packed pictures: {error}") from None
     table = first_of_each_split(table, limit)
     rows = table.index.to_list()
-    targets = [[name in labels[row].split("|") for name in LABELS] for row in rows]
+    known = LabelSet.from_dict(about["labels"]) if "labels" in about else OF_NIH
+    if wanted and wanted.labels.entries() != known.labels.entries():
+        raise DatasetError(
+            f"{path}: was packed with the labels {listed(known.names)}: pack the data anew"
+        )
+    targets = [[name in labels[row].split("|") for name in known.names] for row in rows]
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         for index, row in enumerate(rows):
@@ -134,7 +142,9 @@ def read_packed(path: Path, limit: int | None) -> Dataset:
     return Dataset(
         name=about["dataset"],
         table=table.reset_index(drop=True),
-        targets=np.array(targets, np.uint8).reshape(-1, len(LABELS)),
+        targets=np.array(targets, np.uint8).reshape(-1, len(known.labels)),
         pixels=pixels,
         identity=f"{hashlib.sha256(content).hexdigest()} {limit}",
+        labels=wanted or known,
+        tells_patients=about.get("tells_patients", True),
     )

@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.evaluation.labelled import encode
+from edge_app.evaluation.label_names import encode
 from edge_app.evaluation.splits import assign
 from train.datasets.dataset import Dataset, Pixels, csv_fault, first_of_each_split, read_csv
 from train.errors import DatasetError
-from train.labels import LABELS
+from train.labels import LabelSet
+from train.own_labels import settled
 
 PIXEL_COLUMNS: Final = 28 * 28
 LABEL_HEADINGS: Final = frozenset(
@@ -47,7 +48,7 @@ class Columns(NamedTuple):
     notes: list[str]
 
 
-def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
+def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
     """Index a CSV of pixels; patients are not known, so each image is one.
 
     Raises:
@@ -61,9 +62,14 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
     table = table[~unlabelled.to_numpy()]
     table = table.assign(split=assign(table["patient"].tolist(), None))
+    borne = {row: tuple(each.strip() for each in labels[row].split("|")) for row in table["row"]}
+    known, said = (wanted, []) if wanted else settled(borne.values(), str(path))
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
-    targets = [encode(_names(labels[row]), LABELS, names[row]) for row in rows]
+    targets = [
+        encode(borne[row], known.labels, f"{path}: {names[row]}", numbered=known.numbered)
+        for row in rows
+    ]
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))
@@ -83,11 +89,13 @@ def read_pixel_csv(path: Path, limit: int | None) -> Dataset:
     return Dataset(
         name=f"pixel CSV, {path.name}",
         table=table[["image", "patient", "split"]].reset_index(drop=True),
-        targets=np.array(targets, np.uint8).reshape(-1, len(LABELS)),
+        targets=np.array(targets, np.uint8).reshape(-1, len(known.labels)),
         pixels=pixels,
         identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
         problems=problems,
-        notes=columns.notes + _about_numbers(labels[~unlabelled]),
+        notes=columns.notes + said,
+        labels=known,
+        tells_patients=False,
     )
 
 
@@ -129,28 +137,6 @@ def read_columns(path: Path) -> Columns:
 def _plain(heading: str) -> str:
     """A heading without what people change in it: case, spaces, underscores, byte order marks."""
     return re.sub(r"[\s_\-\ufeff\"'.]", "", heading).lower()
-
-
-def _about_numbers(labels: pd.Series) -> list[str]:
-    """What to say where labels are numbers, which could be places in anybody's list."""
-    numbers = {int(label) for label in labels.str.strip() if label.strip().isdigit()}
-    if not numbers:
-        return []
-    notes = [
-        f"numbers are taken as places in this project's list of labels: 0 is {LABELS[0]}, 1 is "
-        f"{LABELS[1]} … {len(LABELS) - 1} is {LABELS[-1]}"
-    ]
-    if numbers == {0, 1}:
-        notes.append("its labels are 0 and 1 only: if that means no and yes, write labels' names")
-    return notes
-
-
-def _names(label: str) -> list[str]:
-    """A label cell: an output channel such as ``3``, or names such as ``Mass|Edema``."""
-    label = label.strip()
-    if label.isdigit() and int(label) < len(LABELS):
-        return [LABELS[int(label)]]
-    return label.split("|")
 
 
 def _pixel_row(index: int, values: NDArray[np.generic]) -> Pixels:

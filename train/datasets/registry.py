@@ -9,12 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from train.datasets.arrays import is_arrays, read_arrays
 from train.datasets.chestmnist import read_chestmnist
 from train.datasets.dataset import Dataset
 from train.datasets.folder import read_folder
 from train.datasets.packed import is_packed, read_packed
 from train.datasets.pixel_csv import read_pixel_csv
 from train.errors import DatasetError
+from train.labels import LabelSet
+from train.own_labels import require_exclusive
 
 
 class Form(NamedTuple):
@@ -24,16 +27,17 @@ class Form(NamedTuple):
         name: for people, as in "Labelled folder, ChestMNIST .npz, or …".
         matches: whether a path looks like it; the content is not read.
         read: indexes it, images not decoded; keeps only so many images of each split, or all
-            for None. Raises DatasetError.
+            for None; the labels are those given, or for None its own. Raises DatasetError.
     """
 
     name: str
     matches: Callable[[Path], bool]
-    read: Callable[[Path, int | None], Dataset]
+    read: Callable[[Path, int | None, LabelSet | None], Dataset]
 
 
 FORMS: Final = (
     Form("labelled folder", Path.is_dir, read_folder),
+    Form(".npz of images and labels", is_arrays, read_arrays),
     Form("ChestMNIST .npz", lambda path: path.suffix == ".npz", read_chestmnist),
     Form("packed pictures (.zip)", is_packed, read_packed),
     Form("CSV of a label and 784 pixels", lambda path: path.suffix == ".csv", read_pixel_csv),
@@ -43,12 +47,13 @@ FORMS: Final = (
 NAMES: Final = "{}, or {}".format(", ".join(form.name for form in FORMS[:-1]), FORMS[-1].name)
 
 
-def load(path: Path, *, limit: int | None = None) -> Dataset:
+def load(path: Path, *, limit: int | None = None, labels: LabelSet | None = None) -> Dataset:
     """Recognise and index the data set at `path`.
 
     Args:
         path: what to read.
         limit: keep the first `limit` images of each split only; for trials.
+        labels: what the images can bear; None: what the data set itself says.
 
     Raises:
         DatasetError: it has none of the forms, or nothing usable is there.
@@ -56,9 +61,11 @@ def load(path: Path, *, limit: int | None = None) -> Dataset:
     form = next((form for form in FORMS if form.matches(path)), None)
     if form is None:
         raise DatasetError(f"{path}: is no data set that is known: {NAMES}")
-    dataset = form.read(path, limit)
+    dataset = form.read(path, limit, labels)
     if not len(dataset.table):
         left_out = dataset.problems
         why = f"{len(left_out)} were left out, first {left_out[0]}" if left_out else "it is empty"
         raise DatasetError(f"{path}: no labelled image is left; {why}")
+    borne, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
+    require_exclusive(borne, images, dataset.labels)
     return dataset

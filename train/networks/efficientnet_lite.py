@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from train.labels import LABELS
 from train.networks import imagenet
 from train.networks.parts import BATCH_NORM, activation_head, lowpass_filter
 
@@ -79,9 +80,10 @@ class Lite:
         lowpass: bool = False,
         enlarge: bool = False,
         drop_path: float = 0.2,
+        labels: int = len(LABELS),
     ) -> keras.Model:
         """The network for one gray channel; see `efficientnet_lite`."""
-        return efficientnet_lite(self, size, dropout, lowpass, enlarge, drop_path)
+        return efficientnet_lite(self, size, dropout, lowpass, enlarge, drop_path, labels)
 
     def require_imagenet(self) -> None:
         """Make sure that the ImageNet weights can be read; see `imagenet.require`."""
@@ -108,7 +110,13 @@ def _to_eights(filters: float) -> int:
 
 
 def efficientnet_lite(
-    lite: Lite, size: int | None, dropout: float, lowpass: bool, enlarge: bool, drop_path: float
+    lite: Lite,
+    size: int | None,
+    dropout: float,
+    lowpass: bool,
+    enlarge: bool,
+    drop_path: float,
+    labels: int,
 ) -> keras.Model:
     """EfficientNet-Lite for one gray channel.
 
@@ -123,6 +131,7 @@ def efficientnet_lite(
             than two, and so the map is twice as high and wide, at four times the work.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
             linearly from 0 at the first.
+        labels: how many.
     """
     first = 1 if enlarge else 2
 
@@ -158,7 +167,7 @@ def efficientnet_lite(
                 x = layers.Add(name=f"{name}_add")([x, shortcut])
             block += 1
     x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, HEAD, 1, 1, "head"))
-    return keras.Model(inputs, activation_head(x, dropout), name=lite.name)
+    return keras.Model(inputs, activation_head(x, dropout, labels), name=lite.name)
 
 
 def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:

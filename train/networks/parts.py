@@ -29,10 +29,12 @@ def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
     return outputs
 
 
-def activation_head(features: keras.KerasTensor, dropout: float) -> list[keras.KerasTensor]:
-    """(N, h, w, C) features → [logits (N, 15), map (N, h, w, 15)], in float32 at any precision."""
+def activation_head(
+    features: keras.KerasTensor, dropout: float, labels: int = len(LABELS)
+) -> list[keras.KerasTensor]:
+    """(N, h, w, C) features → [logits (N, L), map (N, h, w, L)], in float32 at any precision."""
     features = layers.SpatialDropout2D(dropout, name="dropout")(features)
-    maps = layers.Conv2D(len(LABELS), 1, dtype="float32", name="map")(features)
+    maps = layers.Conv2D(labels, 1, dtype="float32", name="map")(features)
     return [layers.GlobalAveragePooling2D(dtype="float32", name="logits")(maps), maps]
 
 

@@ -12,11 +12,13 @@ from rich.console import Console
 from train.cache import Cached
 from train.errors import RunError
 from train.fit import begin_again, build, trained_part
+from train.labels import LabelSet
 from train.options import read_data
 from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
 from train.predict import macro_auroc, predict
 from train.recipes import Recipe
 from train.run import keep_best, read_config
+from train.targets import AUXILIARY
 from train.volumes import FIRST, read_volumes
 
 
@@ -52,8 +54,9 @@ def unpack(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         unpacked_result(read_volumes(path), partial)
-        recipe = Recipe.from_dict(read_config(partial / "config.json")["recipe"])
-        there, here = _open(recipe, partial, read_data(data, recipe.side, cache, limit))
+        config = read_config(partial / "config.json")
+        recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
+        there, here = _open(recipe, partial, read_data(data, recipe.side, cache, limit, labels))
         partial.rename(runs / name)
         console.print(
             f"{runs / name}: validation AUROC {there:.4f} there, {here:.4f} here",
@@ -72,10 +75,12 @@ def _open(recipe: Recipe, run: Path, cached: Cached) -> tuple[float, float]:
         if facts[name]["digest"] != part.digest:
             raise RunError(f"{run.stem}: its {name} pictures are not those of this data set")
     history = pd.read_csv(run / "history.csv")
-    model = trained_part(build(replace(recipe, imagenet=False)), recipe)
+    labels, auxiliary = cached.labels, facts.get("auxiliary", AUXILIARY)
+    model = build(replace(recipe, imagenet=False), labels)
+    model = trained_part(model, recipe, len(auxiliary))
     model.load_weights(run / WEIGHTS)
     if not (run / "backup").exists():
-        begin_again(model, recipe, len(training), len(history), run / "backup")
+        begin_again(model, recipe, len(training), len(history), run / "backup", labels)
     keep_best(recipe, validation, run)
     logits = predict(model, validation)[:, : validation.targets.shape[1]]
-    return float(history["val_auroc"].max()), macro_auroc(validation.targets, logits)
+    return float(history["val_auroc"].max()), macro_auroc(validation.targets, logits, labels)

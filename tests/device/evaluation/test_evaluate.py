@@ -28,7 +28,7 @@ from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.model_file import SHIPPED, read
 from edge_app.model.shipped import DEFAULT_MODEL
-from train.labels import LABELS
+from train.labels import LABELS, NIH
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -299,9 +299,9 @@ def test_a_wrong_call_says_what_is_wrong(
 def test_a_split_without_images_is_said(folder: Path, tmp_path: Path) -> None:
     data = plain(tmp_path / "data", ["image,labels,patient", "0.png,Mass,p"], count=1)
     with pytest.raises(DatasetError, match="no labelled test image in it"):
-        part(load(data, LABELS), "test")
+        part(load(data, NIH), "test")
     with pytest.raises(UsageError, match="there are"):
-        part(load(folder, LABELS), "everything")
+        part(load(folder, NIH), "everything")
 
 
 # --- interruptions ---------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def begun(folder: Path, cnn28: Path, out: Path, **options: Any) -> None:
 
 
 def run_in_process(folder: Path, model: Path, out: Path, **options: Any) -> Report:
-    return evaluate(part(load(folder, LABELS), None), Classifier(read(model)), out, **options)
+    return evaluate(part(load(folder, NIH), None), Classifier(read(model)), out, **options)
 
 
 @pytest.mark.parametrize(
@@ -549,7 +549,7 @@ def test_a_record_that_holds_no_answer_is_none(change: dict[str, Any]) -> None:
 def test_the_real_test_split_has_the_digest_of_the_shipped_reports(
     nih: Path, repository: Path
 ) -> None:
-    wanted = part(load(nih, LABELS), None)
+    wanted = part(load(nih, NIH), None)
     names = [image.name for image in wanted.images]
     digests = [hashlib.sha256(image.path.read_bytes()).hexdigest() for image in wanted.images]
     targets = np.stack([image.targets for image in wanted.images])
@@ -563,7 +563,7 @@ def test_real_images_get_the_logits_of_the_shipped_report(
 ) -> None:
     shipped = report.read(repository / "reports" / DEFAULT_MODEL / "int8.json")
     classifier = Classifier(read(SHIPPED / f"{DEFAULT_MODEL}.tflite"))
-    wanted = part(load(nih, LABELS), "test", limit=200)
+    wanted = part(load(nih, NIH), "test", limit=200)
     made = evaluate(wanted, classifier, tmp_path / "r.json")
     assert made.content["dataset"]["left_out"]["images"] == 0
     assert made.content["model"] == shipped.content["model"]

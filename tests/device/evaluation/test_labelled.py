@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.core.errors import DatasetError
-from edge_app.evaluation import labelled
+from edge_app.evaluation import label_table
 from edge_app.evaluation.labelled import Labelled, find_labels, load
-from train.labels import LABELS
+from edge_app.model.labels import Label, Labels
+from train.labels import NIH
 
 
 def folder_of(root: Path, text: str | bytes, images: tuple[str, ...] = ("a.png", "b.png")) -> Path:
@@ -28,12 +29,12 @@ def folder_of(root: Path, text: str | bytes, images: tuple[str, ...] = ("a.png",
 
 
 def findings(found: Labelled) -> dict[str, set[str]]:
-    return {i.name: {LABELS[c] for c in np.flatnonzero(i.targets)} for i in found.images}
+    return {i.name: {NIH[c].name for c in np.flatnonzero(i.targets)} for i in found.images}
 
 
 def test_a_plain_csv_names_images_labels_and_patients(tmp_path: Path) -> None:
     text = "patient,image,labels\nx,a.png,Mass|Edema\nx,sub/b.png, No Finding \n"
-    found = load(folder_of(tmp_path / "clinic", text, ("a.png", "sub/b.png")), LABELS)
+    found = load(folder_of(tmp_path / "clinic", text, ("a.png", "sub/b.png")), NIH)
     assert findings(found) == {"a.png": {"Mass", "Edema"}, "sub/b.png": {"No Finding"}}
     assert [image.patient for image in found.images] == ["x", "x"]
     assert [image.path.name for image in found.images] == ["a.png", "b.png"]
@@ -43,7 +44,7 @@ def test_a_plain_csv_names_images_labels_and_patients(tmp_path: Path) -> None:
 
 
 def test_without_patients_each_image_is_its_own(tmp_path: Path) -> None:
-    found = load(folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n"), LABELS)
+    found = load(folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n"), NIH)
     assert [image.patient for image in found.images] == ["a.png", "b.png"]
     assert not found.tells_patients
 
@@ -59,7 +60,7 @@ def test_without_patients_each_image_is_its_own(tmp_path: Path) -> None:
     ids=["byte order mark", "Windows", "quoted and blank lines", "twice the same"],
 )
 def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> None:
-    assert findings(load(folder_of(tmp_path, text), LABELS)) == {
+    assert findings(load(folder_of(tmp_path, text), NIH)) == {
         "a.png": {"Mass"},
         "b.png": {"Edema"},
     }
@@ -70,7 +71,7 @@ def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> Non
     [
         ("", "line 1: no column 'image index' or 'image'"),
         ("image;labels\na.png;Mass\n", "line 1: no column"),
-        ("image,label\n", "line 1: no column 'finding labels' or 'labels'"),
+        ("image,age\n", "line 1: no column 'finding labels' or 'labels'"),
         ("image,labels,image\n", "line 1: has two columns for the image"),
         ("image,labels\na.png,Mass\nb.png\n", "line 3: 1 cells, not 2"),
         ("image,labels\na.png,Mass,Edema\n", "line 2: 3 cells, not 2"),
@@ -92,13 +93,13 @@ def test_a_fault_of_the_csv_is_one_line_with_its_place(
     tmp_path: Path, text: str | bytes, words: str
 ) -> None:
     with pytest.raises(DatasetError, match=words) as caught:
-        load(folder_of(tmp_path, text), LABELS)
+        load(folder_of(tmp_path, text), NIH)
     assert "\n" not in str(caught.value)
 
 
 def test_what_is_missing_or_unlabelled_is_left_out_with_its_split(tmp_path: Path) -> None:
     text = "image,labels\na.png,Mass\nb.png, \nc.png,Mass\n"
-    found = load(folder_of(tmp_path, text), LABELS)
+    found = load(folder_of(tmp_path, text), NIH)
     assert [image.name for image in found.images] == ["a.png"]
     assert {(each.name, each.reason) for each in found.left_out} == {
         ("b.png", "unlabelled"),
@@ -111,8 +112,8 @@ def test_a_missing_image_moves_no_patient_to_another_split(
     tmp_path: Path, make_nih: Callable[..., Path]
 ) -> None:
     rows = [(f"{p}.png", "Mass", p) for p in range(60)]
-    whole = load(make_nih(tmp_path / "whole", rows, size=(2, 2)), LABELS)
-    some = load(make_nih(tmp_path / "some", rows, size=(2, 2), missing=["3.png", "40.png"]), LABELS)
+    whole = load(make_nih(tmp_path / "whole", rows, size=(2, 2)), NIH)
+    some = load(make_nih(tmp_path / "some", rows, size=(2, 2), missing=["3.png", "40.png"]), NIH)
     expected = {image.name: image.split for image in whole.images}
     assert {each.name: each.split for each in [*some.images, *some.left_out]} == expected
 
@@ -121,7 +122,7 @@ def test_images_of_no_official_list_are_in_no_split(
     tmp_path: Path, make_nih: Callable[..., Path]
 ) -> None:
     rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2), ("3.png", "Mass", 3)]
-    found = load(make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["2.png"]), LABELS)
+    found = load(make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["2.png"]), NIH)
     assert found.has_test_list
     assert [each.split for each in found.left_out] == [None]
 
@@ -130,9 +131,9 @@ def test_the_csv_may_be_elsewhere(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "images", "image,labels\na.png,Mass\n")
     other = tmp_path / "other.csv"
     other.write_text("image,labels\nb.png,Edema\n")
-    assert findings(load(folder, LABELS, other)) == {"b.png": {"Edema"}}
+    assert findings(load(folder, NIH, other)) == {"b.png": {"Edema"}}
     with pytest.raises(DatasetError, match=r"none\.csv: no such file"):
-        load(folder, LABELS, tmp_path / "none.csv")
+        load(folder, NIH, tmp_path / "none.csv")
 
 
 def test_which_csv_holds_the_labels(tmp_path: Path) -> None:
@@ -152,17 +153,17 @@ def test_a_list_too_long_to_be_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = folder_of(tmp_path, "image,labels\na.png,Mass\nb.png,Mass\n")
-    monkeypatch.setattr(labelled, "MAX_IMAGES", 1)
+    monkeypatch.setattr(label_table, "MAX_IMAGES", 1)
     with pytest.raises(DatasetError, match="line 3: more than 1 images"):
-        load(folder, LABELS)
-    monkeypatch.setattr(labelled, "MAX_CSV_BYTES", 10)
+        load(folder, NIH)
+    monkeypatch.setattr(label_table, "MAX_BYTES", 10)
     with pytest.raises(DatasetError, match="is larger than 10 bytes"):
-        load(folder, LABELS)
+        load(folder, NIH)
 
 
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere: is no folder"):
-        load(tmp_path / "nowhere", LABELS)
+        load(tmp_path / "nowhere", NIH)
 
 
 @given(st.binary(max_size=200))
@@ -174,12 +175,12 @@ def test_any_bytes_are_a_csv_or_a_dataset_error(
     for beginning in (b"", b"image,labels,patient\n"):
         (folder / "labels.csv").write_bytes(beginning + data)
         with suppress(DatasetError):
-            assert not load(folder, LABELS).images
+            assert not load(folder, NIH).images
 
 
 def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
     text = "image,labels\na.png,none\nb.png,Scar\nc.png,\n"
-    found = load(folder_of(tmp_path, text), ("Cavity", "Scar"))
+    found = load(folder_of(tmp_path, text), Labels([Label("Cavity"), Label("Scar")]))
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
     assert [(each.name, each.reason) for each in found.left_out] == [("c.png", "missing")]
 
@@ -196,7 +197,7 @@ def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_headings_are_known_in_every_spelling(tmp_path: Path, header: str, encoding: str) -> None:
     text = f"{header}\na.png,Mass,1\nb.png,Edema,2\n"
-    found = load(folder_of(tmp_path, text.encode(encoding)), LABELS)
+    found = load(folder_of(tmp_path, text.encode(encoding)), NIH)
     assert findings(found) == {"a.png": {"Mass"}, "b.png": {"Edema"}}
     assert [image.patient for image in found.images] == ["1", "2"]
     assert found.name.startswith("NIH")
@@ -204,14 +205,14 @@ def test_headings_are_known_in_every_spelling(tmp_path: Path, header: str, encod
 
 def test_a_missing_heading_is_told_with_those_that_are_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="there are: picture, truth"):
-        load(folder_of(tmp_path, "picture,truth\na.png,Mass\n"), LABELS)
+        load(folder_of(tmp_path, "picture,truth\na.png,Mass\n"), NIH)
 
 
 def test_an_image_of_both_lists_is_refused(tmp_path: Path, make_nih: Callable[..., Path]) -> None:
     rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2)]
     folder = make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["1.png", "2.png"])
     with pytest.raises(DatasetError, match="1 images are in both official lists"):
-        load(folder, LABELS)
+        load(folder, NIH)
 
 
 def test_with_the_training_list_alone_no_other_image_trains(
@@ -219,7 +220,7 @@ def test_with_the_training_list_alone_no_other_image_trains(
 ) -> None:
     rows = [(f"{patient}.png", "Mass", patient) for patient in range(1, 9)]
     folder = make_nih(tmp_path / "nih", rows, listed=[f"{patient}.png" for patient in range(5, 9)])
-    found = load(folder, LABELS)
+    found = load(folder, NIH)
     assert {image.name for image in found.images} == {"5.png", "6.png", "7.png", "8.png"}
     assert all(image.split != "test" for image in found.images)
     assert not found.has_test_list
@@ -234,4 +235,4 @@ def test_a_folder_that_cannot_be_listed_is_said(
 
     monkeypatch.setattr(Path, "iterdir", forbidden)
     with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
-        load(tmp_path, LABELS)
+        load(tmp_path, NIH)

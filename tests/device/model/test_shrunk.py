@@ -16,7 +16,7 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Radiograph
 from edge_app.images.read import read_image
 from edge_app.model.model_file import read, shipped_models
-from train.labels import LABELS
+from train.labels import NIH
 
 GRAIN = 4.0
 """Gray levels, standard deviation: what a radiograph of that size has and an enlarged one lacks."""
@@ -59,9 +59,7 @@ def test_a_real_radiograph_saved_as_a_large_jpeg_keeps_its_scores(
     nih: Path, path: Path, side: int
 ) -> None:
     classifier = Classifier(read(path))
-    pictures = [
-        read_image(image.path).pixels for image in part(load(nih, LABELS), "test", 24).images
-    ]
+    pictures = [read_image(image.path).pixels for image in part(load(nih, NIH), "test", 24).images]
     found = [moved(classifier, jpeg(p, side, 90, seed)) for seed, p in enumerate(pictures)]
     assert max(score for score, _ in found) <= SCORE
     assert np.mean([squared for _, squared in found]) ** 0.5 <= LOGIT_RMS

@@ -1,0 +1,94 @@
+"""The names that people write for labels → those labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.core.errors import DatasetError
+from edge_app.model.labels import Labels
+
+NONE: Final = "none"
+"""Stands in a CSV for no label at all: with an empty cell an image counts as unlabelled."""
+
+NORMAL_NAMES: Final = frozenset(("nofinding", "nofindings", "normal", "healthy"))
+"""What an image without findings is called, as `plain_name` leaves it."""
+
+NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?")
+NAMED: Final = 12
+"""How many labels a message names."""
+
+
+def plain_name(name: str) -> str:
+    """A name without what people change in it: case, spaces, underscores, hyphens."""
+    return re.sub(r"[\s_\-]", "", name).casefold()
+
+
+def is_number(name: str) -> bool:
+    return NUMBER.fullmatch(name.strip()) is not None
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in one line; of many, the first ones."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def channel_of(name: str, labels: Labels) -> int | None:
+    """The label that a name stands for; None where it is none of them.
+
+    Case, spaces, underscores and hyphens do not count, and the normal label goes by any of
+    `NORMAL_NAMES` that is no other label's.
+    """
+    if name in labels.names:
+        return labels.names.index(name)
+    plain = plain_name(name)
+    alike = [i for i, label in enumerate(labels) if plain_name(label.name) == plain]
+    if len(alike) == 1:
+        return alike[0]
+    return labels.normal if not alike and plain in NORMAL_NAMES else None
+
+
+def encode(
+    borne: Sequence[str], labels: Labels, where: str, *, numbered: bool = False
+) -> NDArray[np.uint8]:
+    """The labels that an image bears → 0 or 1 for each label.
+
+    Args:
+        borne: their names; nothing, or `NONE` alone, for no label at all.
+        labels: all that there are.
+        where: begins the message of an error.
+        numbered: a number that is no label's name is a place in the list, from 0.
+
+    Raises:
+        DatasetError: one is no label, or one says that there is no finding beside others.
+    """
+    row = np.zeros(len(labels), np.uint8)
+    if list(borne) == [NONE] and channel_of(NONE, labels) is None:
+        return row
+    for name in borne:
+        channel = channel_of(name, labels)
+        if channel is None and numbered and name.isascii() and name.isdigit():
+            channel = int(name) if int(name) < len(labels) else None
+        if channel is None:
+            raise DatasetError(f"{where}: {_strange(name, labels, numbered)}")
+        row[channel] = 1
+    if labels.normal is not None and row[labels.normal] and row.sum() > 1:
+        normal = labels[labels.normal].name
+        raise DatasetError(
+            f"{where}: bears {normal!r} and a finding at once: take one of the two out"
+        )
+    return row
+
+
+def _strange(name: str, labels: Labels, numbered: bool) -> str:
+    what = f"{name[:80]!r} is not one of the labels {listed(labels.names)}"
+    if numbered and is_number(name):
+        return f"{what}, nor a place in their list, 0 to {len(labels) - 1}"
+    if is_number(name):
+        return f"{what}: write names, since a number could be a place in anybody's list"
+    return f"{what}: correct the name, or write {NONE!r} where an image bears none of them"

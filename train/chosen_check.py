@@ -1,0 +1,118 @@
+"""Which input check a model file gets: one taught with its own radiographs, or a shipped one.
+
+A check that is taught with few patients' radiographs may flag nothing at all and look as good as
+any, since its limits are those that its own radiographs keep. So it needs enough of them, and any
+check is tried on drawn pictures that are no radiographs before it is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from edge_app.model.input_check import InputCheck, Weights, grid_of
+from edge_app.model.model_file import read, shipped_models
+from edge_app.model.preprocess import InputSpec, resize
+from train.cache import Cached
+from train.errors import RunError
+from train.input_check import fit
+from train.non_radiographs import DRAWERS
+
+LEAST_PATIENTS: Final = 300
+"""Training patients below which no check is taught; see docs/input-check.md."""
+
+LEAST_FLAGGED: Final = 0.9
+"""Share of the drawn pictures that a check must flag to be written."""
+
+MOST_REFUSED: Final = 0.05
+"""Share of the held-out radiographs that a shipped check may flag."""
+
+DRAWN: Final = 30
+"""Drawn pictures of each kind."""
+
+
+class Chosen(NamedTuple):
+    """A check for a model file.
+
+    Attributes:
+        facts: the manifest's `input_check` without its digest.
+        weights: of the check.
+        tried: what the manifest's `training` holds of the trial.
+        said: which one it is and why, in a line.
+    """
+
+    facts: dict[str, Any]
+    weights: Weights
+    tried: dict[str, Any]
+    said: str
+
+
+def chosen(training: Cached, validation: Cached, seed: int, console: Console) -> Chosen:
+    """The check for a network that sees pictures of the size of these radiographs.
+
+    Args:
+        training: to teach with, if they are of `LEAST_PATIENTS` or more.
+        validation: radiographs of other patients.
+        seed: of all that is random.
+        console: for progress.
+
+    Raises:
+        RunError: none can be had that flags what it should and no more.
+    """
+    side = training.images.shape[1]
+    if grid_of(side) is None or training.images.shape[1] != training.images.shape[2]:
+        raise RunError(f"there is no input check for a network of {side} pixels a side")
+    patients = int(training.table["patient"].nunique())
+    if patients >= LEAST_PATIENTS:
+        facts, weights = fit(training, validation, seed, console)
+        tried = _tried(side, facts, weights, validation, seed)
+        if tried["drawn"]["flagged"] >= LEAST_FLAGGED:
+            return Chosen(facts, weights, tried, "taught with these radiographs")
+        why = f"taught with these, it flags {tried['drawn']['flagged']:.0%} of drawn pictures"
+    else:
+        why = f"{patients} training patients are fewer than the {LEAST_PATIENTS} to teach one with"
+    return _shipped(side, validation, seed, why)
+
+
+def _shipped(side: int, validation: Cached, seed: int, why: str) -> Chosen:
+    for path in shipped_models():
+        model = read(path)
+        stated = model.manifest.get("input_check")
+        if stated is None or model.check_weights is None or stated["grid"] != grid_of(side):
+            continue
+        facts: dict[str, Any] = {key: value for key, value in stated.items() if key != "sha256"}
+        facts["fitted_on"] = f"as in {model.name}: {stated['fitted_on']}"[:200]
+        weights = Weights.from_bytes(model.check_weights, stated["grid"], stated["hidden"])
+        tried = _tried(side, facts, weights, validation, seed) | {"as_in": model.name, "why": why}
+        drawn, real = tried["drawn"]["flagged"], tried["radiographs"]["flagged"]
+        if drawn < LEAST_FLAGGED or real > MOST_REFUSED:
+            raise RunError(
+                f"no input check is written: {why}, and that of {model.name} flags {drawn:.0%} of "
+                f"drawn pictures and {real:.1%} of these radiographs: add training patients"
+            )
+        return Chosen(facts, weights, tried, f"that of {model.name}, since {why}")
+    raise RunError(f"no input check is written: {why}, and no shipped one fits {side} pixels")
+
+
+def _tried(
+    side: int, facts: dict[str, Any], weights: Weights, validation: Cached, seed: int
+) -> dict[str, Any]:
+    """What a check flags of drawn pictures and of held-out radiographs."""
+    limits = np.array(facts["limits"], np.float32)
+    check = InputCheck(side, facts["grid"], weights, limits)
+    generator, spec = np.random.default_rng(seed), InputSpec.square(side)
+    drawn = [
+        check.judge(resize(picture, spec), picture.shape).flagged
+        for draw in DRAWERS.values()
+        for picture in (draw(generator) for _ in range(DRAWN))
+    ]
+    real = [check.judge(validation.images[row]).flagged for row in validation.rows]
+    return {
+        "drawn": {"pictures": len(drawn), "flagged": round(float(np.mean(drawn)), 4)},
+        "radiographs": {
+            "on": f"validation, {validation.counted}",
+            "flagged": round(float(np.mean(real)), 4),
+        },
+    }

@@ -1,0 +1,130 @@
+"""One `.npz` of images and labels: `images` N×H×W uint8, `labels` N×K of 0 and 1, `names` K.
+
+`patient` and `split`, N each, are optional; so are `names` where a list of labels is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edge_app.evaluation.label_names import channel_of
+from edge_app.evaluation.labelled import drawn_splits
+from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.errors import DatasetError
+from train.labels import LabelSet
+from train.own_labels import HOW, of_columns, require_names
+
+TAKES: Final = "it takes arrays images (N×H×W uint8), labels (N×K of 0 and 1) and names (K)"
+
+
+def is_arrays(path: Path) -> bool:
+    """Whether a path is an `.npz` with an array `images`; ChestMNIST's are named by split."""
+    if path.suffix != ".npz" or not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "images.npy" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+    """Index an `.npz` of images and labels.
+
+    Raises:
+        DatasetError: an array is missing or has another shape, or the labels are not those wanted.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise DatasetError(f"{path}: is damaged, or no .npz of plain arrays: {TAKES}") from None
+    images, targets = _checked(path, arrays)
+    labels, channels, notes = _labels(path, arrays, targets.shape[1], wanted)
+    names = [f"image_{i:06d}" for i in range(len(images))]
+    told = "patient" in arrays
+    patients = arrays["patient"].astype(str).tolist() if told else names
+    words = arrays["split"].astype(str).tolist() if "split" in arrays else None
+    splits = drawn_splits(names, patients, words, str(path))
+    table = pd.DataFrame({"image": names, "patient": patients, "split": splits})
+    nowhere = table["split"].isna()
+    problems = [(image, "in no split") for image in table["image"][nowhere]]
+    table = first_of_each_split(table[~nowhere], limit)
+    rows = table.index.to_list()
+
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
+        for index, row in enumerate(rows):
+            image = np.ascontiguousarray(images[row])
+            yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
+
+    status = path.stat()
+    return Dataset(
+        name=f"arrays, {path.name}",
+        table=table.reset_index(drop=True),
+        targets=targets[np.ix_(rows, channels)].astype(np.uint8),
+        pixels=pixels,
+        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        problems=problems,
+        notes=notes,
+        labels=labels,
+        tells_patients=told,
+    )
+
+
+def _checked(path: Path, arrays: dict[str, Any]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """The images, and their labels as N×K."""
+    for key in ("images", "labels"):
+        if key not in arrays:
+            raise DatasetError(f"{path}: no {key} in it: {TAKES}")
+    images, targets = arrays["images"], arrays["labels"]
+    if images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape:
+        raise DatasetError(f"{path}: images is {images.dtype} {images.shape}: {TAKES}")
+    if targets.ndim != 2 or len(targets) != len(images):
+        raise DatasetError(
+            f"{path}: labels is {targets.shape} for {len(images)} images, not N×K: a column for "
+            "each label, also where just one applies"
+        )
+    if not np.isin(targets, (0, 1)).all():
+        raise DatasetError(f"{path}: labels holds other values than 0 and 1")
+    for key in ("patient", "split"):
+        if key in arrays and arrays[key].shape != (len(images),):
+            raise DatasetError(f"{path}: {key} is {arrays[key].shape}, not one for each image")
+    return images, targets
+
+
+def _labels(
+    path: Path, arrays: dict[str, Any], count: int, wanted: LabelSet | None
+) -> tuple[LabelSet, list[int], list[str]]:
+    """The labels, the column of each, and what to say of them."""
+    written = [str(name) for name in arrays["names"].ravel()] if "names" in arrays else None
+    if written is not None and len(written) != count:
+        raise DatasetError(f"{path}: {len(written)} names for {count} columns of labels")
+    if wanted is None:
+        if written is None:
+            raise DatasetError(f"{path}: no names of its {count} labels: add them, or {HOW}")
+        require_names(str(path), written)
+        labels, notes = of_columns(written, str(path))
+        return labels, list(range(count)), notes
+    if written is None:
+        if not wanted.numbered or len(wanted.labels) != count:
+            raise DatasetError(
+                f"{path}: no names of its {count} labels: add them, or give --labels FILE with "
+                f"{count} names"
+            )
+        return wanted, list(range(count)), []
+    place = {channel_of(name, wanted.labels): i for i, name in enumerate(written)}
+    missing = [name for channel, name in enumerate(wanted.names) if channel not in place]
+    if missing:
+        raise DatasetError(
+            f"{path}: no column {missing[0]!r} among its labels, {', '.join(written[:12])}"
+        )
+    return wanted, [place[channel] for channel in range(len(wanted.labels))], []

@@ -1,0 +1,238 @@
+"""The labels of own data: from a list that a person writes, or from the names that the data bear.
+
+A list is a text file of a name a line, or a TOML or JSON file:
+
+    labels = ["Tuberculosis", "Normal"]    # or tables with name, kind and code, as a manifest's
+    normal = "Normal"                      # the label of an image without findings; "" for none
+    exclusive = true                       # just one label applies to each image
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from edge_app.evaluation.label_names import (
+    NONE,
+    NORMAL_NAMES,
+    channel_of,
+    is_number,
+    listed,
+    plain_name,
+)
+from edge_app.model.labels import FINDING, NORMAL, Code, Label, Labels
+from train.errors import DatasetError
+from train.labels import NIH, LabelSet
+from train.written_file import read_written
+
+MOST: Final = 64
+LONGEST: Final = 64
+ANSWERS: Final = frozenset(("yes", "no", "true", "false", "y", "n", "positive", "negative"))
+"""Words that say whether a label applies, and so are no label's name, in lower case."""
+
+KEYS: Final = ("labels", "normal", "exclusive")
+HOW: Final = "give --labels FILE with a name a line"
+
+
+def read_labels(path: Path) -> LabelSet:
+    """The labels that a file lists, in its order.
+
+    Raises:
+        DatasetError: it cannot be read, or is no list of 1 to 64 labels.
+    """
+    if path.suffix.lower() not in (".toml", ".json"):
+        lines = (line.partition("#")[0].strip() for line in _lines(path))
+        return _checked(path, [Label(name) for name in lines if name], None, exclusive=False)
+    stated = read_written(path)
+    if isinstance(stated, list):
+        stated = {"labels": stated}
+    unknown = sorted(set(stated) - set(KEYS))
+    if unknown:
+        raise DatasetError(f"{path}: {unknown[0]!r} is unknown: there are {', '.join(KEYS)}")
+    normal, exclusive = stated.get("normal"), stated.get("exclusive", False)
+    if not isinstance(stated.get("labels"), list) or not stated["labels"]:
+        raise DatasetError(f'{path}: no list of labels: write labels = ["…", "…"]')
+    if not isinstance(exclusive, bool) or not isinstance(normal, str | None):
+        raise DatasetError(f"{path}: normal is a label's name, and exclusive is true or false")
+    labels = [_label(path, entry) for entry in stated["labels"]]
+    return _checked(path, labels, normal, exclusive=exclusive)
+
+
+def _lines(path: Path) -> list[str]:
+    text = read_written(path)
+    assert isinstance(text, str)
+    return text.splitlines()
+
+
+def _label(path: Path, entry: Any) -> Label:
+    if isinstance(entry, str):
+        return Label(entry.strip())
+    try:
+        code = Code(**entry["code"]) if entry.get("code") else None
+        label = Label(entry["name"], entry.get("kind", FINDING), code)
+        texts = (label.name, label.kind, *(code or ()))
+        if not all(isinstance(each, str) and 0 < len(each) <= LONGEST for each in texts):
+            raise TypeError
+        return label
+    except (TypeError, KeyError, AttributeError):
+        raise DatasetError(
+            f"{path}: {str(entry)[:80]} is no label: write its name, or a table of name, kind "
+            "(finding or normal) and code (scheme, value, meaning)"
+        ) from None
+
+
+def _checked(path: Path, labels: list[Label], normal: str | None, *, exclusive: bool) -> LabelSet:
+    """The labels as a set, one of them normal by what is stated or by its name."""
+    require_names(f"{path}", [label.name for label in labels], exclusive=exclusive)
+    kinds = [label.kind for label in labels]
+    if not set(kinds) <= {FINDING, NORMAL} or kinds.count(NORMAL) > 1:
+        raise DatasetError(f"{path}: a label's kind is finding or, of one label, normal")
+    if normal:
+        channel = channel_of(normal, Labels(labels))
+        if channel is None:
+            raise DatasetError(f"{path}: normal = {normal!r} is none of its labels")
+        labels = [Label(x.name, NORMAL if i == channel else FINDING, x.code)
+                  for i, x in enumerate(labels)]  # fmt: skip
+    elif normal is None and NORMAL not in kinds:
+        labels = with_normal(f"{path}", labels)
+    _require_finding(f"{path}", labels)
+    return LabelSet(Labels(labels), "exclusive" if exclusive else "independent", numbered=True)
+
+
+def require_names(where: str, names: Sequence[str], *, exclusive: bool = False) -> None:
+    """Refuse names that a model file cannot hold, or that nobody could tell apart.
+
+    Raises:
+        DatasetError: the message begins with `where`.
+    """
+    if not 1 <= len(names) <= MOST:
+        raise DatasetError(f"{where}: {len(names)} labels, not 1 to {MOST}: list those to train")
+    if exclusive and len(names) < 2:
+        raise DatasetError(
+            f"{where}: exclusive labels are two or more: add one, or exclusive=false"
+        )
+    for name in names:
+        if not isinstance(name, str) or not name or not name.isprintable() or "|" in name:
+            raise DatasetError(f"{where}: {name!r} is no label's name: write letters, without '|'")
+        if len(name) > LONGEST:
+            raise DatasetError(f"{where}: {name[:40]!r}… is longer than {LONGEST} letters: shorten")
+    plain, count = Counter(map(plain_name, names)).most_common(1)[0]
+    if count > 1:
+        twice = " and ".join(repr(name) for name in names if plain_name(name) == plain)
+        raise DatasetError(f"{where}: the labels {twice} are the same: take one out")
+
+
+def with_normal(where: str, labels: Sequence[Label]) -> list[Label]:
+    """The labels, one of them normal if it has such a name.
+
+    Raises:
+        DatasetError: two have.
+    """
+    named = [label.name for label in labels if plain_name(label.name) in NORMAL_NAMES]
+    if len(named) > 1:
+        raise DatasetError(
+            f"{where}: {' and '.join(named)} both sound like images without findings: "
+            f'say normal = "…" in a --labels FILE'
+        )
+    return [label._replace(kind=NORMAL) if label.name in named else label for label in labels]
+
+
+def _require_finding(where: str, labels: Sequence[Label]) -> None:
+    if all(label.kind == NORMAL for label in labels):
+        raise DatasetError(
+            f"{where}: the only label is {labels[0].name!r}, that of images without findings: "
+            "add a finding"
+        )
+
+
+def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, list[str]]:
+    """The labels of a data set that brings no list: the names that its images bear.
+
+    Those of the shipped networks come first, in their order, then all others by letter; spellings
+    that differ in case, spaces, underscores or hyphens alone are one label.
+
+    Args:
+        borne: the names of each labelled image, as they are written.
+        where: begins the message of an error.
+
+    Returns:
+        The labels, and a line that says which they are.
+
+    Raises:
+        DatasetError: the names are none, such as numbers; says what to give instead.
+    """
+    counted: dict[str, Counter[str]] = {}
+    for names in borne:
+        for name in names:
+            if name != NONE:
+                counted.setdefault(plain_name(name), Counter())[name] += 1
+    written = [spellings.most_common(1)[0][0] for spellings in counted.values()]
+    _refuse_what_names_nothing(written, where)
+    known = {plain_name(label.name): label for label in NIH}
+    ordered = [label for plain, label in known.items() if plain in counted]
+    others = sorted(name for name in written if plain_name(name) not in known)
+    return _named([*(label.name for label in ordered), *others], where)
+
+
+def of_columns(columns: Sequence[str], where: str) -> tuple[LabelSet, list[str]]:
+    """The labels of a table with a column of 0 and 1 each, in its order; as `settled`."""
+    _refuse_what_names_nothing(list(columns), where)
+    return _named(list(columns), where)
+
+
+def _named(names: list[str], where: str) -> tuple[LabelSet, list[str]]:
+    known = {plain_name(label.name): label for label in NIH}
+    spelled = [known.get(plain_name(name), Label(name)) for name in names]
+    labels = [Label(label.name, FINDING, label.code) for label in spelled]
+    require_names(where, [label.name for label in labels])
+    labels = with_normal(where, labels)
+    _require_finding(where, labels)
+    found = Labels(labels)
+    normal = "none is normal" if found.normal is None else f"normal is {found[found.normal].name!r}"
+    count = f"{len(found)} label{'s' if len(found) > 1 else ''}"
+    note = f"{count}: {listed(found.names)}; {normal} (--labels FILE says otherwise)"
+    return LabelSet(found), [note]
+
+
+def _refuse_what_names_nothing(names: list[str], where: str) -> None:
+    if not names:
+        raise DatasetError(f"{where}: no image bears a label: write their names, or {HOW}")
+    if "" in names:
+        raise DatasetError(f"{where}: a label without a name: take out the '|' beside nothing")
+    numbers = sorted(name for name in names if is_number(name))
+    if numbers:
+        raise DatasetError(
+            f"{where}: its labels are numbers, such as {', '.join(numbers[:3])}, and nothing says "
+            f"what they stand for: {HOW}, that of 0 first"
+        )
+    answers = [name for name in names if name.lower() in ANSWERS]
+    if answers:
+        raise DatasetError(
+            f"{where}: {answers[0]!r} is an answer and no label's name: write the label's name "
+            f"where it applies and {NONE!r} where not, or a column of 0 and 1 under its name"
+        )
+
+
+def require_exclusive(borne: Sequence[int], images: Sequence[str], labels: LabelSet) -> None:
+    """Refuse images that bear none, or several, of labels of which just one applies.
+
+    Args:
+        borne: of each image, how many labels.
+        images: their names.
+        labels: exclusive or not.
+
+    Raises:
+        DatasetError: names the first such image.
+    """
+    if labels.head != "exclusive":
+        return
+    wrong = [i for i, count in enumerate(borne) if count != 1]
+    if wrong:
+        what = "none" if borne[wrong[0]] == 0 else f"{borne[wrong[0]]}"
+        raise DatasetError(
+            f"{len(wrong)} of {len(images)} images do not bear just one label, first "
+            f"{images[wrong[0]]}, which bears {what}: correct them, or write exclusive = false "
+            "in the list of labels"
+        )
