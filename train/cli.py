@@ -42,6 +42,12 @@ app.add_typer(parcel.app, name="parcel")
 PrecisionOption = Annotated[
     str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
 ]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
+    ),
+]
 
 
 @app.callback()
@@ -70,12 +76,18 @@ def fit(
         list[Path] | None,
         typer.Option(help="A finished run or model file; can be repeated."),
     ] = None,
+    source: FromOption = None,
+    new_head: Annotated[
+        bool, typer.Option("--new-head", help="With --from: begin the labels' channels anew.")
+    ] = False,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
     from train.run import train
+    from train.source import fine_tuning
+    from train.source_files import open_source
     from train.teacher_files import read_teachers
 
     if recipe not in RECIPES:
@@ -89,8 +101,16 @@ def fit(
         "epochs": epochs,
         "seed": seed,
     }
+    start = open_source(source, new_head=new_head) if source else None
+    fixed = recipe != DEFAULT_RECIPE or (network, size, imagenet) != (None, None, None)
+    if (start and fixed) or (new_head and not start):
+        raise typer.BadParameter(
+            "--from takes the network and its size from its source: no --recipe, --network, "
+            "--size or --imagenet beside it; --new-head goes with --from"
+        )
     try:
-        chosen = _changed(RECIPES[recipe], options, setting or [])
+        base = fine_tuning(start.recipe) if start else RECIPES[recipe]
+        chosen = _changed(base, options, setting or [])
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     if chosen.imagenet:
@@ -99,7 +119,7 @@ def fit(
         raise typer.BadParameter("--teacher and --set distil=... go together")
     cached = read_data(data, chosen.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train(chosen, cached, run, console, teachers, _arithmetic(precision))
+    train(chosen, cached, run, console, teachers, _arithmetic(precision), source=start)
 
 
 def _arithmetic(precision: str) -> str:
@@ -137,6 +157,7 @@ def refit(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
     ] = None,
+    source: FromOption = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -144,12 +165,16 @@ def refit(
     """Train a run's recipe once more, on its validation patients as well."""
     from train.run import read_config
     from train.run import refit as train_again
+    from train.source_files import open_source
     from train.teacher_files import read_teachers
 
-    recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
+    config = read_config(validated / "config.json")
+    recipe = Recipe.from_dict(config["recipe"])
+    before = config["dataset"].get("started_from", {})
+    start = open_source(source, new_head=before.get("head") == "new") if source else None
     cached = read_data(data, recipe.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(validated, cached, run, console, teachers, _arithmetic(precision))
+    train_again(validated, cached, run, console, teachers, _arithmetic(precision), start)
 
 
 @app.command()
@@ -200,6 +225,50 @@ def input_check(
         soft_wrap=True,
         highlight=False,
     )
+
+
+@app.command()
+def few(
+    data: DataArgument,
+    images: Annotated[
+        list[int], typer.Option(min=100, help="Images to draw, by patient; can be repeated.")
+    ],
+    source: Annotated[
+        str, typer.Option("--from", help="What is fine-tuned: as for `fit`.")
+    ] = "cxr-lite0-128",
+    judged: Annotated[
+        Path | None, typer.Option(help="Data set whose test images judge; default: DATA.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of run folders; the same one resumes.")] = (
+        Path("runs/few")
+    ),
+    start: Annotated[
+        list[str] | None, typer.Option(help="source, nothing or imagenet; default: each.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the results here.")] = None,
+    seed: SeedOption = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """What a start is worth with few images: a finished network, ImageNet weights or nothing."""
+    from train.few import STARTS, lines
+    from train.few import few as measure
+    from train.source_files import open_source
+
+    starts = start or list(STARTS)
+    if not set(starts) <= set(STARTS):
+        raise typer.BadParameter(f"--start: there are {', '.join(STARTS)}")
+    opened = open_source(source)
+    if "imagenet" in starts:
+        require_imagenet(opened.recipe.network)
+    own = read_data(data, opened.recipe.side, cache, limit)
+    judges = read_data(judged, opened.recipe.side, cache, limit) if judged else own
+    pool, test = own.split("train", "validation"), judges.split("test")
+    found = measure(pool, test, opened, images, starts, runs, seed, console)
+    if out:
+        write_whole(out, (json.dumps(found, indent=1) + "\n").encode())
+    for line in lines(found):
+        print(line)
 
 
 @app.command()

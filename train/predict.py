@@ -44,8 +44,13 @@ def predict(
     return np.concatenate(chunks)
 
 
-def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32]) -> float:
-    """Mean AUROC over those of the 14 findings that have both classes; NaN if none has."""
-    columns = [i for i in FINDINGS if 0 < targets[:, i].sum() < len(targets)]
+def rankable(targets: NDArray[np.uint8], least: int = 1) -> list[int]:
+    """Channels of the findings that at least so many images bear, and as many do not."""
+    return [i for i in FINDINGS if least <= targets[:, i].sum() <= len(targets) - least]
+
+
+def macro_auroc(targets: NDArray[np.uint8], logits: NDArray[np.float32], least: int = 1) -> float:
+    """Mean AUROC over the `rankable` findings; NaN if there is none."""
+    columns = rankable(targets, least)
     values = [roc_auc_score(targets[:, i], logits[:, i]) for i in columns]
     return float(np.mean(values)) if values else float("nan")

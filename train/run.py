@@ -39,6 +39,7 @@ from train.labels import NIH
 from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
+from train.source import Source
 from train.teachers import Teachers
 
 
@@ -64,6 +65,7 @@ def train(
     teachers: Teachers | None = None,
     precision: str = "float32",
     go_on: Callable[[], bool] = lambda: True,
+    source: Source | None = None,
 ) -> bool:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
 
@@ -72,7 +74,7 @@ def train(
         run: its folder.
         console: for progress.
         teachers: whose scores the recipe distils, if it does.
-        precision, go_on: see `fit.fit`.
+        precision, go_on, source: see `fit.fit`.
 
     Returns:
         Whether the run is finished, and not interrupted by `go_on`.
@@ -81,6 +83,7 @@ def train(
         DatasetError: the images cannot be trained on or validated with.
         RunError: the folder holds another run, is in use, or training diverged.
     """
+    started_from = _started_from(source, cached)
     training, validation = cached.split("train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
@@ -92,14 +95,33 @@ def train(
         }
         if teachers:
             facts["teachers"] = teachers.names
+        if started_from:
+            facts["started_from"] = started_from
         _begin(run / "config.json", recipe, facts, precision)
         pictures.montage(training, run / "train.png")
-        done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
+        done = fit(recipe, training, validation, run, console, teachers, precision, go_on, source)
         if done:
             keep_best(recipe, validation, run)
     if done:
         _point_on(run, console)
     return done
+
+
+def _started_from(source: Source | None, cached: Cached) -> dict[str, Any] | None:
+    """What a run's configuration says of its source.
+
+    Raises:
+        RunError: it was trained on the validation patients.
+    """
+    if source is None:
+        return None
+    known = source.knows(cached)
+    if known["validation"] == "seen":
+        raise RunError(
+            f"{source.facts['name']} was trained on these validation patients: no epoch, threshold "
+            "or calibration could be chosen by them; start from a run that was not"
+        )
+    return {**source.facts, "test_patients": known["test"]}
 
 
 def keep_best(recipe: Recipe, validation: Cached, run: Path) -> None:
@@ -116,6 +138,7 @@ def refit(
     console: Console,
     teachers: Teachers | None = None,
     precision: str = "float32",
+    source: Source | None = None,
 ) -> None:
     """Train a run's recipe once more, on its validation patients as well.
 
@@ -128,7 +151,7 @@ def refit(
         cached: the same data set.
         run: the new run's folder.
         console: for progress.
-        teachers: the same that `validated` had.
+        teachers, source: the same that `validated` had.
         precision: of the arithmetic of training, see `fit.fit`.
 
     Raises:
@@ -141,6 +164,8 @@ def refit(
     recipe, before = Recipe.from_dict(config["recipe"]), config["dataset"]
     if (teachers.names if teachers else None) != before.get("teachers"):
         raise RunError(f"{validated} was trained with other teachers: give it the same")
+    if _started_from(source, cached) != before.get("started_from"):
+        raise RunError(f"{validated} was started from another network: give it the same --from")
     if "refit_of" in before or before["validation"]["digest"] != validation.digest:
         raise RunError(f"{validated} was not validated on this data set's validation")
     run.mkdir(parents=True, exist_ok=True)
@@ -151,7 +176,7 @@ def refit(
             "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
         }
         _begin(run / "config.json", recipe, facts, precision)
-        fit(recipe, training, None, run, console, teachers, precision)
+        fit(recipe, training, None, run, console, teachers, precision, source=source)
         _keep_network(recipe, run)
         _require_finished(validated)
         shutil.copyfile(validated / "calibration.json", run / "calibration.json")
@@ -188,7 +213,7 @@ def _begin(config: Path, recipe: Recipe, facts: dict[str, Any], precision: str) 
     before = read_config(config)
     changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
     if before["dataset"] != facts:
-        changed.append("the data set or the teachers")
+        changed.append("the data set, the teachers or the start")
     if changed:
         raise RunError(
             f"{config.parent} was begun with another {', '.join(changed)}: "

@@ -1,0 +1,214 @@
+"""What a start is worth with few images: the same network from a finished one, ImageNet, nothing.
+
+A number of images is drawn by patient and split into training and validation. Each start trains on
+them, and all are judged on the same test patients, in pairs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from edge_app.core.files import write_whole
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.splits import VALIDATION_SHARE, split_by_patient
+from train.cache import Cached
+from train.errors import DatasetError
+from train.labels import LABELS
+from train.predict import logits_only, predict, rankable
+from train.recipes import Recipe
+from train.run import dataset_facts, open_run, train
+from train.source import Source, fine_tuning
+
+MIN_POSITIVES: Final = 10
+"""Findings with fewer among the images that judge are left out."""
+
+STARTS: Final = ("source", "nothing", "imagenet")
+VIEWS: Final = 8000
+"""From nothing a network sees at least so many training images, each `PASSES` times or more; from a
+source, which needs fewer, half as many."""
+
+PASSES: Final = 5
+RESAMPLES: Final = 1000
+NOTHING_RATE: Final = 1e-3
+"""Peak of the learning rate from ImageNet weights and from nothing."""
+
+Areas = dict[tuple[int, str], NDArray[np.float64]]
+"""By number of images and start, macro AUROCs as `_macro` gives them; (0, "source") is the source
+itself."""
+
+
+def drawn(cached: Cached, images: int, seed: int) -> Cached:
+    """So many images of patients in a random order, split anew into train and validation.
+
+    Of the last patient as many images are taken as are still needed.
+
+    Raises:
+        DatasetError: there are not so many.
+    """
+    if len(cached) < images:
+        raise DatasetError(f"{cached.name}: {len(cached)} images to draw from, not {images}")
+    of = cached.table["patient"].to_numpy(str)
+    patients = np.random.default_rng([seed, images]).permutation(np.unique(of))
+    place = {patient: i for i, patient in enumerate(patients)}
+    order = np.argsort([place[patient] for patient in of], kind="stable")
+    rows = np.sort(order[:images])
+    table = cached.table.iloc[rows].reset_index(drop=True)
+    validating = split_by_patient(table["patient"], VALIDATION_SHARE, "validation")
+    split = np.where(table["patient"].isin(validating), "validation", "train")
+    return replace(
+        cached,
+        targets=cached.targets[rows],
+        table=table.assign(split=split),
+        rows=cached.rows[rows],
+        name=f"{images} images drawn from {cached.name}",
+    )
+
+
+def recipe_of(start: str, source: Source, images: int) -> Recipe:
+    """What one start trains by: the source's network and input; see `VIEWS` for the passes.
+
+    Args:
+        start: one of `STARTS`.
+        source: the finished network.
+        images: how many are trained on.
+    """
+    base, passes = fine_tuning(source.recipe), max(PASSES, math.ceil(VIEWS / images))
+    if start == "source":
+        return replace(base, epochs=math.ceil(passes / 2))
+    rate = NOTHING_RATE
+    return replace(base, epochs=passes, imagenet=start == "imagenet", learning_rate=rate)
+
+
+def few(
+    own: Cached,
+    judges: Cached,
+    source: Source,
+    counts: Sequence[int],
+    starts: Sequence[str],
+    runs: Path,
+    seed: int,
+    console: Console,
+) -> dict[str, Any]:
+    """Train each start on each number of images, and judge them.
+
+    Finished runs in `runs` are not trained again; what is done is in `runs/few.json` after each.
+
+    Args:
+        own: images to draw from.
+        judges: images of other patients.
+        source: the finished network.
+        counts: how many images to draw.
+        starts: which of `STARTS`; they train in this order.
+        runs: folder of run folders.
+        seed: of the draw.
+        console: for progress.
+
+    Returns:
+        Plain JSON: see `_measured`.
+
+    Raises:
+        DatasetError: too few images, or a patient is on both sides.
+    """
+    shared = set(own.table["patient"]) & set(judges.table["patient"])
+    if shared:
+        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+    content: dict[str, Any] = {
+        "source": {**source.facts, "drawn_images": _relation(source, own)},
+        "drawn_from": dataset_facts(own, "train and validation"),
+        "judged_on": dataset_facts(judges, "test"),
+        "over": [LABELS[i] for i in rankable(judges.targets, MIN_POSITIVES)],
+        "resamples": RESAMPLES,
+        "results": [],
+    }
+    as_it_is = predict(logits_only(source.network), judges)
+    areas: Areas = {(0, "source"): _macro(judges, as_it_is)}
+    for start, count in ((start, count) for start in starts for count in counts):
+        part = drawn(own, count, seed)
+        recipe = recipe_of(start, source, len(part.split("train")))
+        run = runs / f"{count}-{start}"
+        console.rule(f"{count} images, from {start}: {recipe.epochs} passes")
+        train(recipe, part, run, console, source=source if start == "source" else None)
+        areas[count, start] = _macro(judges, _answers(run, judges))
+        content["results"] = _measured(areas)
+        write_whole(runs / "few.json", (json.dumps(content, indent=1) + "\n").encode())
+    return content
+
+
+def _relation(source: Source, own: Cached) -> str:
+    """Whether the source was trained on what is drawn from, as far as digests tell."""
+    trained = source.facts["dataset"].get("train", {}).get("digest")
+    if trained in (own.digest, own.split("train").digest):
+        return "of patients that the source was trained on"
+    return "not known to be of patients that the source was trained on"
+
+
+def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
+    """The judges' logits (M×15) by a finished run; kept in its folder, as they take minutes."""
+    kept = run / f"judged-{judges.digest[:16]}.npy"
+    if not kept.exists():
+        logits = predict(logits_only(open_run(run).model), judges)
+        file = io.BytesIO()
+        np.save(file, logits)
+        write_whole(kept, file.getvalue())
+    answers: NDArray[np.float32] = np.load(kept)
+    return answers
+
+
+def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean AUROC over the findings that can be ranked: of all images, then of each resample."""
+    patients = judges.table["patient"].to_numpy(str)
+    weights = np.concatenate(
+        [np.ones((1, len(judges))), patient_weights(patients, RESAMPLES, seed=0)]
+    )
+    each = [
+        auroc(judges.targets[:, i] > 0, logits[:, i].astype(np.float64), weights)
+        for i in rankable(judges.targets, MIN_POSITIVES)
+    ]
+    mean: NDArray[np.float64] = np.mean(each, axis=0)
+    return mean
+
+
+def _measured(areas: Areas) -> list[dict[str, Any]]:
+    """For each network its macro AUROC, and how far it is above the same from nothing."""
+    rows = []
+    for (count, start), area in areas.items():
+        row: dict[str, Any] = {"images": count, "start": start, "macro_auroc": _interval(area)}
+        nothing = areas.get((count, "nothing"))
+        if nothing is not None and start != "nothing":
+            row["above_nothing"] = _interval(area - nothing)
+        rows.append(row)
+    return sorted(rows, key=lambda row: (row["images"], STARTS.index(row["start"])))
+
+
+def _interval(areas: NDArray[np.float64]) -> dict[str, float]:
+    """The value on all images, and its 95 % interval over patients."""
+    low, high = interval(areas[1:])
+    ends = {"value": float(areas[0]), "low": low, "high": high}
+    return {name: round(end, 4) for name, end in ends.items()}
+
+
+def lines(content: dict[str, Any]) -> Iterable[str]:
+    """The results for people."""
+    source = content["source"]["name"]
+    names = {"source": f"from {source}", "nothing": "from nothing", "imagenet": "from ImageNet"}
+    yield f"drawn images: {content['source']['drawn_images']}"
+    for row in content["results"]:
+        name = names[row["start"]] if row["images"] else f"{source} as it is"
+        line = f"{row['images']:>6} images  {name:<24}  {_words(row['macro_auroc'])}"
+        if "above_nothing" in row:
+            line += f"; above nothing by {_words(row['above_nothing'])}"
+        yield line
+
+
+def _words(found: dict[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"

@@ -1,0 +1,86 @@
+"""A finished network that another run starts from: fine-tuning, which few images need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import keras
+
+from train.cache import Cached
+from train.errors import RunError
+from train.recipes import Recipe
+
+HEAD: Final = "map"
+"""The layer whose output channels are the labels."""
+
+Known = Literal["seen", "not seen", "not known"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run starts from.
+
+    Attributes:
+        network: with the weights.
+        recipe: that it was trained by.
+        keeps_head: whether the run has the same labels, and so goes on from their channels too.
+        facts: what a run's configuration, a manifest and a card say of it: `name`, `network`,
+            `sha256`, `head`, and the `dataset` that it was trained on.
+    """
+
+    network: keras.Model
+    recipe: Recipe
+    keeps_head: bool
+    facts: dict[str, Any]
+
+    def knows(self, cached: Cached) -> dict[str, Known]:
+        """Whether it was trained on a data set's validation and test patients, by split.
+
+        It is known only where its training images are a part of this data set, by their digest.
+        """
+        trained = self.facts["dataset"].get("train", {}).get("digest")
+        known: dict[str, dict[str, Known]] = {
+            cached.split("train").digest: {"validation": "not seen", "test": "not seen"},
+            cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
+        }
+        return known.get(trained, {"validation": "not known", "test": "not known"})
+
+
+def fine_tuning(recipe: Recipe) -> Recipe:
+    """How a network that was trained by `recipe` is gone on with, on few images.
+
+    Network, input and augmentation stay. The peak of the learning rate is lower, so that what the
+    network knows is bent rather than lost, and nothing is asked of the data but images and labels.
+    """
+    return replace(
+        recipe,
+        imagenet=False,
+        early_epochs=0,
+        epochs=12,
+        learning_rate=2e-4,
+        warmup=1.0,
+        auxiliary=0.0,
+        distil=0.0,
+        continued=False,
+        patients=1.0,
+        seed=1,
+    )
+
+
+def write_weights(network: keras.Model, source: Source) -> None:
+    """Write a source's weights into a network that was just built; its head only if it is kept.
+
+    Raises:
+        RunError: they are of another architecture.
+    """
+    for layer in network.layers:
+        if not layer.get_weights() or (layer.name == HEAD and not source.keeps_head):
+            continue
+        try:
+            layer.set_weights(source.network.get_layer(layer.name).get_weights())
+        except ValueError:
+            raise RunError(
+                f"{source.facts['name']} is a {source.network.name}, or made otherwise: this run, "
+                f"a {network.name}, cannot start from its weights (layer {layer.name})"
+            ) from None
