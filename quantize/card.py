@@ -131,7 +131,10 @@ def _facts(model: ModelFile) -> str:
     manifest = model.manifest
     image = manifest["input"]
     gates = manifest["quantization"].get("gates")
-    judged = "not judged" if gates is None else "all passed" if gates["passed"] else "NOT passed"
+    judged = "not judged"
+    if gates is not None:
+        verdict = gates.get("verdict", "passed" if gates["passed"] else "not passed")
+        judged = "all passed" if verdict == "passed" else verdict.replace("not", "NOT")
     return markdown_table(
         ("", ""),
         [

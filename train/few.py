@@ -35,7 +35,7 @@ MIN_POSITIVES: Final = 10
 STARTS: Final = ("source", "nothing", "imagenet")
 VIEWS: Final = 8000
 """From nothing a network sees at least so many training images, each `PASSES` times or more; from a
-source, which needs fewer, half as many."""
+source, which needs fewer, a quarter as many."""
 
 PASSES: Final = 5
 RESAMPLES: Final = 1000
@@ -84,7 +84,7 @@ def recipe_of(start: str, source: Source, images: int) -> Recipe:
     """
     base, passes = fine_tuning(source.recipe), max(PASSES, math.ceil(VIEWS / images))
     if start == "source":
-        return replace(base, epochs=math.ceil(passes / 2))
+        return replace(base, epochs=math.ceil(passes / 4))
     rate = NOTHING_RATE
     return replace(base, epochs=passes, imagenet=start == "imagenet", learning_rate=rate)
 
