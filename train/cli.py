@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,9 @@ from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from train.start import run_reporting_errors
 
+if TYPE_CHECKING:
+    from train.source import Source
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -48,6 +51,12 @@ FromOption = Annotated[
         "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
     ),
 ]
+OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge")
+FROM_FIXES = (
+    "--from takes the network and its input from what it starts from: leave out --recipe and "
+    f"whatever sets {', '.join(OF_THE_SOURCE)}"
+)
+"""Why a recipe cannot be changed in `OF_THE_SOURCE`."""
 
 
 @app.callback()
@@ -86,14 +95,9 @@ def fit(
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
     from train.run import train
-    from train.source import fine_tuning
     from train.source_files import open_source
     from train.teacher_files import read_teachers
 
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
-    if network is not None and network not in NETWORKS:
-        raise typer.BadParameter(f"{network!r}; there are {', '.join(NETWORKS)}")
     options = {
         "network": network,
         "size": size,
@@ -101,18 +105,10 @@ def fit(
         "epochs": epochs,
         "seed": seed,
     }
+    if new_head and not source:
+        raise typer.BadParameter("--new-head goes with --from")
     start = open_source(source, new_head=new_head) if source else None
-    fixed = recipe != DEFAULT_RECIPE or (network, size, imagenet) != (None, None, None)
-    if (start and fixed) or (new_head and not start):
-        raise typer.BadParameter(
-            "--from takes the network and its size from its source: no --recipe, --network, "
-            "--size or --imagenet beside it; --new-head goes with --from"
-        )
-    try:
-        base = fine_tuning(start.recipe) if start else RECIPES[recipe]
-        chosen = _changed(base, options, setting or [])
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    chosen = _chosen(recipe, start, options, setting or [])
     if chosen.imagenet:
         require_imagenet(chosen.network)  # before the data set is decoded
     if bool(teacher) != bool(chosen.distil):
@@ -120,6 +116,31 @@ def fit(
     cached = read_data(data, chosen.side, cache, limit)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
     train(chosen, cached, run, console, teachers, _arithmetic(precision), source=start)
+
+
+def _chosen(
+    recipe: str, start: Source | None, options: dict[str, Any], settings: list[str]
+) -> Recipe:
+    """The recipe that the options of `fit` name and change.
+
+    Raises:
+        typer.BadParameter: there is no such recipe, network or setting, or it contradicts `start`.
+    """
+    from train.source import fine_tuning
+
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
+    if options["network"] not in (None, *NETWORKS):
+        raise typer.BadParameter(f"{options['network']!r}; there are {', '.join(NETWORKS)}")
+    base = fine_tuning(start.recipe) if start else RECIPES[recipe]
+    try:
+        chosen = _changed(base, options, settings)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    same = [getattr(chosen, name) == getattr(base, name) for name in OF_THE_SOURCE]
+    if start and (recipe != DEFAULT_RECIPE or not all(same)):
+        raise typer.BadParameter(FROM_FIXES)
+    return chosen
 
 
 def _arithmetic(precision: str) -> str:

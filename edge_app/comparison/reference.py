@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-
-from edge_app.evaluation.metrics import Floats
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from edge_app.comparison.pairing import Answers, Bools
     from edge_app.evaluation.document import Metric
+
+Counts = NDArray[np.int64]
 
 MIN_PATIENTS: Final = 10
 """With fewer on either side, a resample of patients draws a few of them again and again: it tells
@@ -27,7 +28,7 @@ CONSTANT: Final = 0.01
 by a quarter of a percentage point at most, less than one gray level of noise does."""
 
 
-def patients_of(targets: Bools, patients: Floats) -> tuple[Floats, Floats]:
+def patients_of(targets: Bools, patients: NDArray[np.str_]) -> tuple[Counts, Counts]:
     """How many patients have an image with each label, and how many have one without it.
 
     Args:

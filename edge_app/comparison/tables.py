@@ -52,7 +52,7 @@ def verdict_line(verdicts: Sequence[GateResult]) -> str:
     word = verdict(verdicts)
     if word == "passed":
         return f"PASSED: all {len(verdicts)} gates met"
-    parts = []
+    parts: list[str] = []
     for outcome in ("not met", "not proven"):
         gates = [result.gate for result in verdicts if result.outcome == outcome]
         if gates:

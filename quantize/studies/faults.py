@@ -244,8 +244,9 @@ def _both(edit: Callable[[Evaluated], Evaluated]) -> Convert:
     """A fault of what is compared rather than of the conversion, which is as faithful as ever."""
 
     def convert(conversion: Conversion) -> Comparison:
-        sides = (conversion.bench.reference, conversion.correct)
-        return compare(*(Report(side.content, edit(side.evaluated)) for side in sides))
+        one, other = conversion.bench.reference, conversion.correct
+        edited = (Report(side.content, edit(side.evaluated)) for side in (one, other))
+        return compare(next(edited), next(edited))
 
     return convert
 
