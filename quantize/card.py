@@ -23,6 +23,7 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from train.labels import FINDINGS, LABELS
+from train.source import told
 from train.subgroups import NOTABLE_GAP
 
 CARD: Final = "MODEL_CARD.md"
@@ -165,7 +166,8 @@ def _data(model: ModelFile, test: Report, validation: Report) -> str:
             "validation patients had judged, on them as well: the figures on validation are of "
             "the network before that"
         )
-    return f"{text}.\n\n{table}"
+    start = training.get("started_from")
+    return f"{text}.{f' **{told(start)}**' if start else ''}\n\n{table}"
 
 
 def _ranking(reports: dict[str, Report], validation: Report) -> str:

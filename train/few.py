@@ -85,8 +85,10 @@ def recipe_of(start: str, source: Source, images: int) -> Recipe:
     base, passes = fine_tuning(source.recipe), max(PASSES, math.ceil(VIEWS / images))
     if start == "source":
         return replace(base, epochs=math.ceil(passes / 4))
-    rate = NOTHING_RATE
-    return replace(base, epochs=passes, imagenet=start == "imagenet", learning_rate=rate)
+    # With few images the AUROC of an epoch is mostly chance: nothing is stopped early by it.
+    patience, rate = max(base.patience, passes), NOTHING_RATE
+    base = replace(base, epochs=passes, patience=patience, learning_rate=rate)
+    return replace(base, imagenet=start == "imagenet")
 
 
 def few(

@@ -39,7 +39,7 @@ from train.labels import NIH
 from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
-from train.source import Source
+from train.source import Source, told
 from train.teachers import Teachers
 
 
@@ -97,6 +97,7 @@ def train(
             facts["teachers"] = teachers.names
         if started_from:
             facts["started_from"] = started_from
+            console.print(told(started_from), highlight=False, soft_wrap=True)
         _begin(run / "config.json", recipe, facts, precision)
         pictures.montage(training, run / "train.png")
         done = fit(recipe, training, validation, run, console, teachers, precision, go_on, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -45,6 +46,29 @@ class Source:
             cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
         }
         return known.get(trained, {"validation": "not known", "test": "not known"})
+
+
+def told(started_from: Mapping[str, Any]) -> str:
+    """What a run's `started_from` says, in a sentence or two, for a terminal and a card."""
+    dataset = started_from["dataset"]
+    trained = dataset.get("train", {})
+    on = "on what is not stated"
+    if trained:
+        on = (
+            f"on {trained['images']} images of {trained['patients']} patients "
+            f"({trained['name']}, {trained['split']})"
+        )
+    words = f"Started from {started_from['name']}, {started_from['network']} trained {on}"
+    if "teachers" in dataset:
+        words += f" with {len(dataset['teachers'])} teachers"
+    if "started_from" in dataset:
+        words += f", itself started from {dataset['started_from']['name']}"
+    if started_from["test_patients"] == "not seen":
+        return f"{words}; none of the test patients is among these."
+    return (
+        f"{words}. Whether test patients are among these is not known, and a test patient who is "
+        "spoils the test."
+    )
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:
