@@ -267,11 +267,16 @@ def few(
         list[str] | None, typer.Option(help="source, nothing or imagenet; default: each.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the results here.")] = None,
+    rival: Annotated[
+        Path | None,
+        typer.Option(help="Report, on the same test images, of one from nothing on more images."),
+    ] = None,
     seed: SeedOption = 0,
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """What a start is worth with few images: a finished network, ImageNet weights or nothing."""
+    from edge_app.evaluation.report import read
     from train.few import STARTS, lines
     from train.few import few as measure
     from train.source_files import open_source
@@ -285,7 +290,8 @@ def few(
     own = read_data(data, opened.recipe.side, cache, limit)
     judges = read_data(judged, opened.recipe.side, cache, limit) if judged else own
     pool, test = own.split("train", "validation"), judges.split("test")
-    found = measure(pool, test, opened, images, starts, runs, seed, console)
+    bar = read(rival) if rival else None
+    found = measure(pool, test, opened, images, starts, runs, seed, console, bar)
     if out:
         write_whole(out, (json.dumps(found, indent=1) + "\n").encode())
     for line in lines(found):

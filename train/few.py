@@ -20,6 +20,7 @@ from rich.console import Console
 
 from edge_app.core.files import write_whole
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.report import Report
 from edge_app.evaluation.splits import VALIDATION_SHARE, split_by_patient
 from train.cache import Cached
 from train.errors import DatasetError
@@ -100,6 +101,7 @@ def few(
     runs: Path,
     seed: int,
     console: Console,
+    rival: Report | None = None,
 ) -> dict[str, Any]:
     """Train each start on each number of images, and judge them.
 
@@ -114,19 +116,22 @@ def few(
         runs: folder of run folders.
         seed: of the draw.
         console: for progress.
+        rival: of a network that was trained from nothing on more images, over the same judges.
+            What ranks better than it ranks better than with fewer images, too.
 
     Returns:
         Plain JSON: see `_measured`.
 
     Raises:
-        DatasetError: too few images, or a patient is on both sides.
+        DatasetError: too few images, a patient is on both sides, or the rival's judges are others.
     """
     shared = set(own.table["patient"]) & set(judges.table["patient"])
     if shared:
         raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+    pool, relation = _pool(source, own)
     content: dict[str, Any] = {
-        "source": {**source.facts, "drawn_images": _relation(source, own)},
-        "drawn_from": dataset_facts(own, "train and validation"),
+        "source": {**source.facts, "drawn_images": relation},
+        "drawn_from": dataset_facts(pool, "train and validation"),
         "judged_on": dataset_facts(judges, "test"),
         "over": [LABELS[i] for i in rankable(judges.targets, MIN_POSITIVES)],
         "resamples": RESAMPLES,
@@ -134,24 +139,34 @@ def few(
     }
     as_it_is = predict(logits_only(source.network), judges)
     areas: Areas = {(0, "source"): _macro(judges, as_it_is)}
+    above = None
+    if rival:
+        above = _macro(judges, _answers_of(rival, judges))
+        content["rival"] = {"name": rival.content["model"]["name"], "macro_auroc": _interval(above)}
     for start, count in ((start, count) for start in starts for count in counts):
-        part = drawn(own, count, seed)
+        part = drawn(pool, count, seed)
         recipe = recipe_of(start, source, len(part.split("train")))
         run = runs / f"{count}-{start}"
         console.rule(f"{count} images, from {start}: {recipe.epochs} passes")
         train(recipe, part, run, console, source=source if start == "source" else None)
         areas[count, start] = _macro(judges, _answers(run, judges))
-        content["results"] = _measured(areas)
+        content["results"] = _measured(areas, above)
         write_whole(runs / "few.json", (json.dumps(content, indent=1) + "\n").encode())
     return content
 
 
-def _relation(source: Source, own: Cached) -> str:
-    """Whether the source was trained on what is drawn from, as far as digests tell."""
+def _pool(source: Source, own: Cached) -> tuple[Cached, str]:
+    """What is drawn from, and what the source knows of it, as far as digests tell.
+
+    A source that was trained on a share of the training patients leaves the others to draw from.
+    """
     trained = source.facts["dataset"].get("train", {}).get("digest")
-    if trained in (own.digest, own.split("train").digest):
-        return "of patients that the source was trained on"
-    return "not known to be of patients that the source was trained on"
+    training, share = own.split("train"), source.recipe.patients
+    if share < 1 and trained == training.of_patients(share).digest:
+        return training.of_other_patients(share), "of patients that the source has not seen"
+    if trained in (own.digest, training.digest):
+        return own, "of patients that the source was trained on"
+    return own, "of patients of whom it is not known whether the source has seen them"
 
 
 def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
@@ -164,6 +179,20 @@ def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
         write_whole(kept, file.getvalue())
     answers: NDArray[np.float32] = np.load(kept)
     return answers
+
+
+def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
+    """A report's logits (M×15) in the judges' order.
+
+    Raises:
+        DatasetError: it is of other images.
+    """
+    answers = rival.evaluated
+    if rival.content["dataset"]["digest"] != judges.digest:
+        raise DatasetError(f"{judges.name}: the report to be compared with is of other images")
+    place = {image: row for row, image in enumerate(answers.images)}
+    logits: NDArray[np.float32] = answers.logits[[place[i] for i in judges.table["image"]]]
+    return logits
 
 
 def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -180,7 +209,7 @@ def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return mean
 
 
-def _measured(areas: Areas) -> list[dict[str, Any]]:
+def _measured(areas: Areas, rival: NDArray[np.float64] | None = None) -> list[dict[str, Any]]:
     """For each network its macro AUROC, and how far it is above the same from nothing."""
     rows = []
     for (count, start), area in areas.items():
@@ -188,6 +217,8 @@ def _measured(areas: Areas) -> list[dict[str, Any]]:
         nothing = areas.get((count, "nothing"))
         if nothing is not None and start != "nothing":
             row["above_nothing"] = _interval(area - nothing)
+        if rival is not None:
+            row["above_rival"] = _interval(area - rival)
         rows.append(row)
     return sorted(rows, key=lambda row: (row["images"], STARTS.index(row["start"])))
 
@@ -209,6 +240,8 @@ def lines(content: dict[str, Any]) -> Iterable[str]:
         line = f"{row['images']:>6} images  {name:<24}  {_words(row['macro_auroc'])}"
         if "above_nothing" in row:
             line += f"; above nothing by {_words(row['above_nothing'])}"
+        if "above_rival" in row:
+            line += f"; above {content['rival']['name']} by {_words(row['above_rival'])}"
         yield line
 
 

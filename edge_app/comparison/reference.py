@@ -25,7 +25,7 @@ how these differ, and hardly anything of others."""
 CHANCE: Final = 0.5
 CONSTANT: Final = 0.01
 """Standard deviation of logits below which an output counts as constant: a hundredth moves a score
-by a quarter of a percentage point at most, less than one gray level of noise does."""
+by a quarter of a percentage point at most."""
 
 
 def patients_of(targets: Bools, patients: NDArray[np.str_]) -> tuple[Counts, Counts]:

@@ -124,6 +124,18 @@ def test_each_start_is_compared_with_nothing_on_the_same_resamples() -> None:
 
 
 def test_images_that_the_source_was_trained_on_are_called_so(own: Cached, source: Source) -> None:
-    assert study._relation(source, own) == "of patients that the source was trained on"
+    pool, relation = study._pool(source, own)
+    assert (pool.digest, relation) == (own.digest, "of patients that the source was trained on")
     other = replace(source, facts={**source.facts, "dataset": {}})
-    assert study._relation(other, own).startswith("not known")
+    assert "not known" in study._pool(other, own)[1]
+
+
+def test_a_source_of_a_share_of_the_patients_leaves_the_others(own: Cached, source: Source) -> None:
+    training = own.split("train")
+    seen = training.of_patients(0.6)
+    facts = {**source.facts, "dataset": {"train": {"digest": seen.digest}}}
+    partial = replace(source, facts=facts, recipe=replace(source.recipe, patients=0.6))
+    pool, relation = study._pool(partial, own)
+    assert relation == "of patients that the source has not seen"
+    assert len(pool) + len(seen) == len(training)
+    assert not set(pool.table["patient"]) & set(seen.table["patient"])
