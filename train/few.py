@@ -131,17 +131,15 @@ def few(
     pool, relation = _pool(source, own)
     content: dict[str, Any] = {
         "source": {**source.facts, "drawn_images": relation},
-        "drawn_from": dataset_facts(pool, "train and validation"),
+        "drawn_from": dataset_facts(pool, "train_val"),
         "judged_on": dataset_facts(judges, "test"),
         "over": [LABELS[i] for i in rankable(judges.targets, MIN_POSITIVES)],
         "resamples": RESAMPLES,
         "results": [],
     }
-    as_it_is = predict(logits_only(source.network), judges)
-    areas: Areas = {(0, "source"): _macro(judges, as_it_is)}
-    above = None
-    if rival:
-        above = _macro(judges, _answers_of(rival, judges))
+    areas: Areas = {(0, "source"): _macro(judges, predict(logits_only(source.network), judges))}
+    above = _macro(judges, _answers_of(rival, judges)) if rival else None
+    if rival and above is not None:
         content["rival"] = {"name": rival.content["model"]["name"], "macro_auroc": _interval(above)}
     for start, count in ((start, count) for start in starts for count in counts):
         part = drawn(pool, count, seed)
