@@ -168,7 +168,7 @@ def fit(
     require_trainable(recipe, train, validation)
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
-    chosen = criterion(validation.targets) if validation else None
+    chosen = None if validation is None else criterion(validation.targets)
     first = _next_epoch(recipe, run, chosen)
     if first is None:
         console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
