@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_app.comparison.compare import Comparison
-    from edge_app.comparison.gates import GateResult
+    from edge_app.comparison.gates import GateResult, Verdict
     from edge_app.evaluation.evaluate import Part
     from edge_app.evaluation.report import Report
     from edge_app.model.site import Site
@@ -375,6 +375,13 @@ class Compared(NamedTuple):
     def passed(self) -> bool:
         """Whether every gate was met."""
         return all(gate.passed for gate in self.gates)
+
+    @property
+    def verdict(self) -> Verdict:
+        """ "passed", "not passed", or "not proven": the reference, or the data, prove nothing."""
+        from edge_app.comparison.gates import verdict
+
+        return verdict(self.gates)
 
 
 def compare(

@@ -24,6 +24,7 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
 from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
+from train.source import told
 from train.subgroups import NOTABLE_GAP
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ def _facts(model: ModelFile) -> str:
     manifest = model.manifest
     image = manifest["input"]
     gates = manifest["quantization"].get("gates")
-    judged = "not judged" if gates is None else "all passed" if gates["passed"] else "NOT passed"
+    judged = "not judged"
+    if gates is not None:
+        verdict = gates.get("verdict", "passed" if gates["passed"] else "not passed")
+        judged = "all passed" if verdict == "passed" else verdict.replace("not", "NOT")
     return markdown_table(
         ("", ""),
         [
@@ -193,7 +197,9 @@ def _data(model: ModelFile, about: About, test: Report, validation: Report) -> s
             "validation patients had judged, on them as well: the figures on validation are of "
             "the network before that"
         )
-    return f"{_sentence(about.data)}\n\n{text}.\n\n{table}"
+    start = training.get("started_from")
+    told_start = f" **{told(start)}**" if start else ""
+    return f"{_sentence(about.data)}\n\n{text}.{told_start}\n\n{table}"
 
 
 def _sentence(data: str) -> str:

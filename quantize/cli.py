@@ -89,11 +89,13 @@ def int8(
 
 
 def _require_gates(model: ModelFile) -> None:
-    """End with exit code 5 where a gate of the model's manifest is not met."""
-    gates = model.manifest["quantization"]["gates"]
-    broken = [name for name, gate in gates["gates"].items() if not gate["passed"]]
+    """End with exit code 5 where a gate of the model's manifest is not met, or not proven."""
+    gates = model.manifest["quantization"]["gates"]["gates"]
+    broken = [f"{name} {gate['outcome']}" for name, gate in gates.items() if not gate["passed"]]
     if broken:
-        console.print(f"{model.path}: not to be shipped: {', '.join(broken)} not met")
+        console.print(
+            f"{model.path}: not to be shipped: {', '.join(broken)}", highlight=False, soft_wrap=True
+        )
         raise typer.Exit(EXIT_GATE)
 
 

@@ -54,11 +54,13 @@ SLOW: Final = (
     "tests/train/test_cache.py::test_memory_is_flat_in_the_number_of_images",
     "tests/train/parcel/test_journey.py",
     "tests/train/test_chosen_check.py",
+    "tests/train/test_few.py",
     "tests/train/test_fit.py",
     "tests/train/test_float_report.py",
     "tests/train/test_input_check.py",
     "tests/train/test_refit.py",
     "tests/train/test_run.py",
+    "tests/train/test_source.py",
     "tests/train/test_targets.py",
     "tests/device/backends/test_delegates.py",
     "tests/device/backends/test_runtimes.py::"

@@ -63,6 +63,11 @@ class Cached:
         chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
         return self._where(self.table["patient"].isin(chosen).to_numpy())
 
+    def of_other_patients(self, share: float) -> Cached:
+        """All images that `of_patients` leaves out."""
+        chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
+        return self._where(~self.table["patient"].isin(chosen).to_numpy())
+
     def _where(self, keep: NDArray[np.bool_]) -> Cached:
         return replace(
             self,

@@ -12,14 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from train.cache import Cached
+from train.criterion import measured
 from train.errors import RunError
-from train.predict import macro_auroc, predict
+from train.predict import predict
 
 Logs = dict[str, float]
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds `val_auroc`, the macro AUROC over the findings, to each epoch's logs."""
+    """Adds to each epoch's logs what `criterion.measured` finds in the validation images."""
 
     def __init__(self, cached: Cached) -> None:
         super().__init__()
@@ -34,7 +35,7 @@ class Validation(keras.callbacks.Callback):
             raise RunError(
                 "training has diverged: try a lower --set learning_rate=..., in a new --run"
             )
-        logs["val_auroc"] = macro_auroc(self.cached.targets, logits, self.cached.labels)
+        logs.update(measured(self.cached.targets, logits, self.cached.labels))
 
 
 class Scalars(keras.callbacks.Callback):

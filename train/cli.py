@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +32,9 @@ from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from train.start import run_reporting_errors
 
+if TYPE_CHECKING:
+    from train.source import Source
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -43,6 +46,18 @@ app.add_typer(parcel.app, name="parcel")
 PrecisionOption = Annotated[
     str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
 ]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
+    ),
+]
+OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge")
+FROM_FIXES = (
+    "--from takes the network and its input from what it starts from: leave out --recipe and "
+    f"whatever sets {', '.join(OF_THE_SOURCE)}"
+)
+"""Why a recipe cannot be changed in `OF_THE_SOURCE`."""
 
 
 @app.callback()
@@ -75,6 +90,10 @@ def fit(
         Path | None,
         typer.Option(help="List of labels, a name a line, or TOML or JSON; default: the data's."),
     ] = None,
+    source: FromOption = None,
+    new_head: Annotated[
+        bool, typer.Option("--new-head", help="With --from: begin the labels' channels anew.")
+    ] = False,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -82,12 +101,9 @@ def fit(
     """Train into a run folder, or go on where an interrupted run stopped."""
     from train.own_labels import read_labels
     from train.run import train
+    from train.source_files import open_source
     from train.teacher_files import read_teachers
 
-    if recipe not in RECIPES:
-        raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
-    if network is not None and network not in NETWORKS:
-        raise typer.BadParameter(f"{network!r}; there are {', '.join(NETWORKS)}")
     options = {
         "network": network,
         "size": size,
@@ -95,10 +111,10 @@ def fit(
         "epochs": epochs,
         "seed": seed,
     }
-    try:
-        chosen = _changed(RECIPES[recipe], options, setting or [])
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    if new_head and not source:
+        raise typer.BadParameter("--new-head goes with --from")
+    start = open_source(source) if source else None
+    chosen = _chosen(recipe, start, options, setting or [])
     if chosen.imagenet:
         require_imagenet(chosen.network)  # before the data set is decoded
     if bool(teacher) != bool(chosen.distil):
@@ -107,7 +123,33 @@ def fit(
     wanted = read_labels(labels) if labels else None
     cached = read_data(data, chosen.side, cache, limit, wanted)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train(chosen, cached, run, console, teachers, arithmetic)
+    start = start.matched(cached.labels, new_head=new_head) if start else None
+    train(chosen, cached, run, console, teachers, arithmetic, source=start)
+
+
+def _chosen(
+    recipe: str, start: Source | None, options: dict[str, Any], settings: list[str]
+) -> Recipe:
+    """The recipe that the options of `fit` name and change.
+
+    Raises:
+        typer.BadParameter: there is no such recipe, network or setting, or it contradicts `start`.
+    """
+    from train.source import fine_tuning
+
+    if recipe not in RECIPES:
+        raise typer.BadParameter(f"{recipe!r}; there are {', '.join(RECIPES)}")
+    if options["network"] not in (None, *NETWORKS):
+        raise typer.BadParameter(f"{options['network']!r}; there are {', '.join(NETWORKS)}")
+    base = fine_tuning(start.recipe) if start else RECIPES[recipe]
+    try:
+        chosen = _changed(base, options, settings)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    same = [getattr(chosen, name) == getattr(base, name) for name in OF_THE_SOURCE]
+    if start and (recipe != DEFAULT_RECIPE or not all(same)):
+        raise typer.BadParameter(FROM_FIXES)
+    return chosen
 
 
 def _arithmetic(precision: str) -> str:
@@ -145,6 +187,7 @@ def refit(
     teacher: Annotated[
         list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
     ] = None,
+    source: FromOption = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -152,6 +195,7 @@ def refit(
     """Train a run's recipe once more, on its validation patients as well."""
     from train.run import read_config
     from train.run import refit as train_again
+    from train.source_files import open_source
     from train.teacher_files import read_teachers
 
     arithmetic = _arithmetic(precision)
@@ -159,7 +203,10 @@ def refit(
     recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
     cached = read_data(data, recipe.side, cache, limit, labels)
     teachers = read_teachers(teacher or [], data, cache, limit, cached)
-    train_again(validated, cached, run, console, teachers, arithmetic)
+    before = config["dataset"].get("started_from", {})
+    start = open_source(source) if source else None
+    start = start.matched(labels, new_head=before.get("head") == "new") if start else None
+    train_again(validated, cached, run, console, teachers, arithmetic, start)
 
 
 @app.command()
@@ -216,6 +263,57 @@ def input_check(
         soft_wrap=True,
         highlight=False,
     )
+
+
+@app.command()
+def few(
+    data: DataArgument,
+    images: Annotated[
+        list[int], typer.Option(min=100, help="Images to draw, by patient; can be repeated.")
+    ],
+    source: Annotated[
+        str, typer.Option("--from", help="What is fine-tuned: as for `fit`.")
+    ] = "cxr-lite0-128",
+    judged: Annotated[
+        Path | None, typer.Option(help="Data set whose test images judge; default: DATA.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder of run folders; the same one resumes.")] = (
+        Path("runs/few")
+    ),
+    start: Annotated[
+        list[str] | None, typer.Option(help="source, nothing or imagenet; default: each.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the results here.")] = None,
+    rival: Annotated[
+        Path | None,
+        typer.Option(help="Report, on the same test images, of one from nothing on more images."),
+    ] = None,
+    seed: SeedOption = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """What a start is worth with few images: a finished network, ImageNet weights or nothing."""
+    from edge_app.evaluation.report import read
+    from train.few import STARTS, lines
+    from train.few import few as measure
+    from train.source_files import open_source
+
+    starts = start or list(STARTS)
+    if not set(starts) <= set(STARTS):
+        raise typer.BadParameter(f"--start: there are {', '.join(STARTS)}")
+    opened = open_source(source)
+    if "imagenet" in starts:
+        require_imagenet(opened.recipe.network)
+    own = read_data(data, opened.recipe.side, cache, limit)
+    judges = read_data(judged, opened.recipe.side, cache, limit) if judged else own
+    pool, test = own.split("train", "validation"), judges.split("test")
+    bar = read(rival) if rival else None
+    opened = opened.matched(own.labels)
+    found = measure(pool, test, opened, images, starts, runs, seed, console, bar)
+    if out:
+        write_whole(out, (json.dumps(found, indent=1) + "\n").encode())
+    for line in lines(found):
+        print(line)
 
 
 @app.command()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import keras
 import numpy as np
@@ -14,11 +15,12 @@ from train.backend import computing_in, make_repeatable, stream
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Interruption, Logs, Report, Scalars, Validation
+from train.criterion import AUROC, Criterion, criterion
 from train.errors import DatasetError, RunError
 from train.labels import OF_NIH, LabelSet
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
-from train.predict import logits_only, macro_auroc
+from train.predict import logits_only, rankable
 from train.recipes import Recipe
 from train.resume import (
     Backup,
@@ -27,8 +29,16 @@ from train.resume import (
     finished_epochs,
     history_before,
 )
+from train.source import Source, write_weights
 from train.targets import AUXILIARY, crossentropy, training_targets
 from train.teachers import Teachers
+
+HORIZONS: Final = 4
+"""How many horizons of the weight average a run is long, at least: of the initial weights the last
+average then holds e⁻⁴, 2 %. From 2,000 steps on a recipe's own average holds less."""
+
+NORM_HORIZONS: Final = 20
+"""The same for batch normalisation's averages, which must fit the weights of the moment."""
 
 
 def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) -> keras.Model:
@@ -126,7 +136,7 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached | None) 
     """Refuse data that a run would only fail on after its first epoch.
 
     Raises:
-        DatasetError: no whole batch to train on, or no AUROC to choose an epoch by.
+        DatasetError: no whole batch to train on, or no finding to validate.
     """
     if len(train) < recipe.batch:
         raise DatasetError(
@@ -135,8 +145,7 @@ def require_trainable(recipe: Recipe, train: Cached, validation: Cached | None) 
         )
     if validation is None:
         return
-    nothing = np.zeros(validation.targets.shape, np.float32)
-    if np.isnan(macro_auroc(validation.targets, nothing, validation.labels)):
+    if not rankable(validation.targets, validation.labels):
         raise DatasetError(
             f"no finding is both present and absent among the {len(validation)} validation images: "
             "add images of further patients, or choose them by a column 'split'"
@@ -152,11 +161,12 @@ def fit(
     teachers: Teachers | None = None,
     precision: str = "float32",
     go_on: Callable[[], bool] = lambda: True,
+    source: Source | None = None,
 ) -> bool:
     """Train into the folder `run`, or go on from its last finished epoch.
 
-    Leaves `kept.weights.h5` (of the epoch with the best validation AUROC, or of the last one
-    where there is no validation), `history.csv` and TensorBoard's logs. Killed at any moment, it
+    Leaves `kept.weights.h5` (of the best epoch by `criterion`, or of the last one where there is
+    no validation), `history.csv` and TensorBoard's logs. Killed at any moment, it
     loses at most the epoch it was in, and ends with the very weights it would have had. A run
     that has finished or stopped early is left alone.
 
@@ -166,6 +176,7 @@ def fit(
         console: for progress.
         precision: of the arithmetic, "float32" or "mixed_bfloat16"; the weights are float32.
         go_on: asked when an epoch is safely written, whether there is time for another.
+        source: a finished network to start from rather than from initial weights.
 
     Returns:
         Whether training came to its end.
@@ -177,7 +188,8 @@ def fit(
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
     auxiliary = goals.shape[1] - len(train.labels.labels)
-    first = _next_epoch(recipe, run)
+    chosen = None if validation is None else criterion(validation.targets, validation.labels)
+    first = _next_epoch(recipe, run, chosen)
     if first is None:
         console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
     elif first:
@@ -185,21 +197,21 @@ def fit(
     make_repeatable()
     # Images of another size want another graph: a run stops there, and goes on.
     for until in (recipe.early_epochs, recipe.epochs):
-        first = _next_epoch(recipe, run)
+        first = _next_epoch(recipe, run, chosen)
         if first is not None and first < until:
             with computing_in(precision):
-                network = _started(recipe, goals, teachers, train.labels)
+                network = _started(recipe, goals, teachers, source, train.labels)
                 model = trained_part(network, recipe, auxiliary)
             epochs = range(first, until)
             if not _fit(model, train, goals, validation, recipe, epochs, run, console, go_on):
                 break
-    return _next_epoch(recipe, run) is None
+    return _next_epoch(recipe, run, chosen) is None
 
 
-def _next_epoch(recipe: Recipe, run: Path) -> int | None:
+def _next_epoch(recipe: Recipe, run: Path, chosen: Criterion | None) -> int | None:
     """The first epoch, from 0, that `run` lacks; None if it has finished or stopped early."""
     first = finished_epochs(run / "backup")
-    history = history_before(run / "history.csv", first)
+    history = history_before(run / "history.csv", first, chosen or AUROC)
     over = first >= recipe.epochs or epochs_since_best(history) >= recipe.patience
     return None if over else first
 
@@ -221,7 +233,7 @@ def _fit(
         Whether `go_on` let them come to their end.
     """
     steps = len(train) // recipe.batch
-    history = history_before(run / "history.csv", epochs.start)
+    _shorten_norm_averages(model, recipe.epochs * steps)
     model.compile(_optimizer(recipe, steps), crossentropy(recipe.auxiliary, train.labels))
 
     def exchange(epoch: int, logs: Logs) -> None:
@@ -235,7 +247,7 @@ def _fit(
             on_epoch_end=exchange,
         ),
         # From here to the second exchange the model holds the averaged weights.
-        *_keeping(run / "kept.weights.h5", recipe, validation, history),
+        *_keeping(run, recipe, validation, epochs.start),
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=epochs.start > 0),
         Scalars(run / "tensorboard"),
         Report(console, recipe.epochs, steps, epochs.start),
@@ -255,11 +267,19 @@ def _fit(
 
 
 def _started(
-    recipe: Recipe, goals: NDArray[np.float32], teachers: Teachers | None, labels: LabelSet
+    recipe: Recipe,
+    goals: NDArray[np.float32],
+    teachers: Teachers | None,
+    source: Source | None,
+    labels: LabelSet,
 ) -> keras.Model:
     """The recipe's network with the weights that training begins with."""
     network = build(recipe, labels, any_size=recipe.early_epochs > 0)
-    if teachers and recipe.continued:
+    if source:
+        write_weights(network, source)
+        if not source.keeps_head:
+            start_at_prevalence(network, goals, labels)
+    elif teachers and recipe.continued:
         continue_from(network, teachers.last)
     else:
         start_at_prevalence(network, goals, labels)
@@ -298,6 +318,21 @@ def begin_again(
     writer.on_epoch_end(epochs - 1)
 
 
+def shortened(momentum: float, horizons: int, steps: int) -> float:
+    """Momentum of a moving average over a run of so many steps: as it is, or less in a short run.
+
+    An average with momentum m forgets over a horizon of 1 / (1 − m) steps. In a run that is not
+    many horizons long it would still hold what it began with.
+    """
+    return min(momentum, max(0.0, 1 - horizons / steps))
+
+
+def _shorten_norm_averages(model: keras.Model, steps: int) -> None:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = shortened(layer.momentum, NORM_HORIZONS, steps)
+
+
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     """AdamW with the recipe's schedule over epochs of so many steps."""
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
@@ -310,28 +345,35 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
         ),
         weight_decay=recipe.weight_decay,
         use_ema=recipe.ema > 0,
-        ema_momentum=recipe.ema or 0.99,
+        ema_momentum=shortened(recipe.ema, HORIZONS, recipe.epochs * steps),
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 
 
 def _keeping(
-    path: Path, recipe: Recipe, validation: Cached | None, history: Sequence[float]
+    run: Path, recipe: Recipe, validation: Cached | None, done: int
 ) -> list[keras.callbacks.Callback]:
-    """What decides which epoch's weights are kept in `path`, and when to stop."""
+    """What decides which epoch's weights are kept in `run`, and when to stop.
+
+    Args:
+        run, recipe, validation: of the run.
+        done: how many epochs it has.
+    """
+    path = str(run / "kept.weights.h5")
     if validation is None:
-        return [keras.callbacks.ModelCheckpoint(str(path), save_weights_only=True)]
-    best = max(history, default=None)
+        return [keras.callbacks.ModelCheckpoint(path, save_weights_only=True)]
+    chosen = criterion(validation.targets, validation.labels)
+    history = history_before(run / "history.csv", done, chosen)
     return [
         Validation(validation),
         keras.callbacks.ModelCheckpoint(
-            str(path),
-            monitor="val_auroc",
-            mode="max",
+            path,
+            monitor=chosen.name,
+            mode=chosen.mode,
             save_best_only=True,
             save_weights_only=True,
-            initial_value_threshold=best,
+            initial_value_threshold=chosen.goodness(max(history)) if history else None,
         ),
-        ResumedEarlyStopping(history, recipe.patience),
+        ResumedEarlyStopping(chosen, history, recipe.patience),
     ]

@@ -86,11 +86,15 @@ def _title(report: Report) -> str:
 
 
 def training_curves(history: Path, path: Path) -> None:
-    """Loss and validation AUROC by epoch."""
+    """Loss and validation AUROC by epoch; the validation loss where there is no AUROC."""
     table = pd.read_csv(history)
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6))
-    names = {"loss": "training loss", "val_auroc": "validation macro AUROC"}
-    for axis, name in zip(axes, names, strict=True):
+    names = {
+        "loss": "training loss",
+        "val_auroc": "validation macro AUROC",
+        "val_loss": "validation loss",
+    }
+    for axis, name in zip(axes, [name for name in names if name in table], strict=False):
         axis.plot(table["epoch"] + 1, table[name], marker="o")
         axis.set(xlabel="epoch", title=names[name])
         axis.grid(alpha=0.3)

@@ -45,14 +45,22 @@ def predict(
     return np.concatenate(chunks)
 
 
+def rankable(targets: NDArray[np.uint8], labels: LabelSet = OF_NIH, least: int = 1) -> list[int]:
+    """Channels of the findings that at least so many images bear, and as many do not."""
+    return [i for i in labels.findings if least <= targets[:, i].sum() <= len(targets) - least]
+
+
 def macro_auroc(
-    targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: LabelSet = OF_NIH
+    targets: NDArray[np.uint8],
+    logits: NDArray[np.float32],
+    labels: LabelSet = OF_NIH,
+    least: int = 1,
 ) -> float:
-    """Mean AUROC over those of the findings that have both classes; NaN if none has.
+    """Mean AUROC over the `rankable` findings; NaN if there is none.
 
     Exclusive labels are ranked by their share of the softmax, one against the rest.
     """
     scores = softmax(logits, axis=1) if labels.head == "exclusive" else logits
-    columns = [i for i in labels.findings if 0 < targets[:, i].sum() < len(targets)]
+    columns = rankable(targets, labels, least)
     values = [roc_auc_score(targets[:, i], scores[:, i]) for i in columns]
     return float(np.mean(values)) if values else float("nan")

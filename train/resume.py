@@ -12,6 +12,8 @@ import h5py
 import keras
 import numpy as np
 
+from train.criterion import Criterion
+
 
 class Backup(keras.callbacks.BackupAndRestore):
     """Keras' backup, whole or not there: made beside the last one, which is kept, and renamed.
@@ -42,15 +44,15 @@ def _previous(backup: Path) -> Path:
 class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping that remembers the epochs before an interruption."""
 
-    def __init__(self, history: Sequence[float], patience: int) -> None:
-        super().__init__(monitor="val_auroc", mode="max", patience=patience)
-        self.history = history
+    def __init__(self, criterion: Criterion, history: Sequence[float], patience: int) -> None:
+        super().__init__(monitor=criterion.name, mode=criterion.mode, patience=patience)
+        self.criterion, self.history = criterion, history
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         super().on_train_begin(logs)
         if len(self.history):
             self.best_epoch = int(np.argmax(self.history))
-            self.best = float(self.history[self.best_epoch])
+            self.best = self.criterion.goodness(self.history[self.best_epoch])
             self.wait = epochs_since_best(self.history)
 
 
@@ -70,8 +72,8 @@ def finished_epochs(backup: Path) -> int:
     return 0
 
 
-def history_before(path: Path, epoch: int) -> list[float]:
-    """Validation AUROC of the epochs that count, if any; rows of a torn epoch are dropped."""
+def history_before(path: Path, epoch: int, criterion: Criterion) -> list[float]:
+    """How good each epoch that counts was, if any, more being better; torn epochs are dropped."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -85,7 +87,8 @@ def history_before(path: Path, epoch: int) -> list[float]:
         partial.write_text(header + "".join(kept), newline="")
         partial.replace(path)
     rows_kept = csv.DictReader([header, *kept])
-    return [float(row["val_auroc"]) for row in rows_kept if "val_auroc" in row]
+    name = criterion.name
+    return [criterion.goodness(float(row[name])) for row in rows_kept if name in row]
 
 
 def epochs_since_best(history: Sequence[float]) -> int:

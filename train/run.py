@@ -42,6 +42,7 @@ from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
+from train.source import Source, told
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
@@ -69,6 +70,7 @@ def train(
     teachers: Teachers | None = None,
     precision: str = "float32",
     go_on: Callable[[], bool] = lambda: True,
+    source: Source | None = None,
 ) -> bool:
     """Train, or go on with, `run`; then keep the best epoch, calibrated on validation.
 
@@ -77,7 +79,7 @@ def train(
         run: its folder.
         console: for progress.
         teachers: whose scores the recipe distils, if it does.
-        precision, go_on: see `fit.fit`.
+        precision, go_on, source: see `fit.fit`.
 
     Returns:
         Whether the run is finished, and not interrupted by `go_on`.
@@ -86,6 +88,7 @@ def train(
         DatasetError: the images cannot be trained on or validated with.
         RunError: the folder holds another run, is in use, or training diverged.
     """
+    started_from = _started_from(source, cached)
     training, validation = cached.split("train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
@@ -99,11 +102,14 @@ def train(
     }
     if teachers:
         facts["teachers"] = teachers.names
+    if started_from:
+        facts["started_from"] = started_from
+        console.print(told(started_from), highlight=False, soft_wrap=True)
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
         _begin(run, recipe, facts, precision, cached.labels)
         pictures.montage(training, run / "train.png")
-        done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
+        done = fit(recipe, training, validation, run, console, teachers, precision, go_on, source)
         if done:
             keep_best(recipe, validation, run)
     if done:
@@ -141,6 +147,23 @@ def _auxiliary_facts(recipe: Recipe, training: Cached, console: Console) -> dict
     return {"auxiliary": list(names)}
 
 
+def _started_from(source: Source | None, cached: Cached) -> dict[str, Any] | None:
+    """What a run's configuration says of its source.
+
+    Raises:
+        RunError: it was trained on the validation patients.
+    """
+    if source is None:
+        return None
+    known = source.knows(cached)
+    if known["validation"] == "seen":
+        raise RunError(
+            f"{source.facts['name']} was trained on these validation patients: no epoch, threshold "
+            "or calibration could be chosen by them; start from a run that was not"
+        )
+    return {**source.facts, "test_patients": known["test"]}
+
+
 def keep_best(recipe: Recipe, validation: Cached, run: Path) -> None:
     """Make of `kept.weights.h5` and `history.csv` all else that a finished run holds."""
     pictures.training_curves(run / "history.csv", run / "curves.png")
@@ -155,6 +178,7 @@ def refit(
     console: Console,
     teachers: Teachers | None = None,
     precision: str = "float32",
+    source: Source | None = None,
 ) -> None:
     """Train a run's recipe once more, on its validation patients as well.
 
@@ -167,7 +191,7 @@ def refit(
         cached: the same data set.
         run: the new run's folder.
         console: for progress.
-        teachers: the same that `validated` had.
+        teachers, source: the same that `validated` had.
         precision: of the arithmetic of training, see `fit.fit`.
 
     Raises:
@@ -180,6 +204,8 @@ def refit(
     recipe, before = Recipe.from_dict(config["recipe"]), config["dataset"]
     if (teachers.names if teachers else None) != before.get("teachers"):
         raise RunError(f"{validated} was trained with other teachers: give it the same")
+    if _started_from(source, cached) != before.get("started_from"):
+        raise RunError(f"{validated} was started from another network: give it the same --from")
     if "refit_of" in before or before["validation"]["digest"] != validation.digest:
         raise RunError(f"{validated} was not validated on this data set's validation")
     require_trainable(recipe, training, None)
@@ -193,7 +219,7 @@ def refit(
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
         _begin(run, recipe, facts, precision, cached.labels)
-        fit(recipe, training, None, run, console, teachers, precision)
+        fit(recipe, training, None, run, console, teachers, precision, source=source)
         _keep_network(recipe, run)
         _require_finished(validated)
         shutil.copyfile(validated / "calibration.json", run / "calibration.json")
@@ -238,7 +264,7 @@ def _begin(
     before = read_config(config)
     changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
     if before["dataset"] != facts:
-        changed.append("the data set or the teachers")
+        changed.append("the data set, the teachers or the start")
     if LabelSet.from_dict(before["labels"]) != labels:
         changed.append("list of labels")
     if changed:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_app.comparison.pairing import Answers, Bools, Pair, decisions, pair
+from edge_app.comparison.reference import MIN_PATIENTS, patients_of, spread, why_not_proven
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.evaluation.metrics import (
     Confusion,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         ComparisonDocument,
         DecidedSide,
         LogitDifference,
+        Proven,
         Repeated,
         Role,
         Side,
@@ -118,12 +120,14 @@ def compare(
             {
                 "label": label,
                 "support": int(pairing.targets[:, channel].sum()),
+                **_proven(pairing, drawn, channel),
                 **drawn.label(channel),
                 **_fidelity(pairing, channel),
             }
             for channel, label in enumerate(pairing.labels.names)
         ],
         "macro": {"over": f"{pairing.labels.computable_findings} in both", **drawn.macro()},
+        "proven": drawn.proven(),
         "logits": _logit_difference(pairing),
         "operating_points": {
             point: _agreement(pairing, point, drawn.agreement[point]) for point in pairing.points
@@ -180,14 +184,17 @@ class _Drawn:
         whole = np.ones((1, len(patients)))
         same = {point: _same(pairing, point) for point in pairing.points}
         self.findings = list(pairing.labels.findings)
+        self.bearing, self.others = patients_of(pairing.targets, patients)
         self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
-        differences, agreements = [], []
+        differences, agreements, areas = [], [], []
         for weights in weight_chunks(patients, resamples, seed):
             one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
             differences.append(other - one)
+            areas.append(one[0])
             agreements.append([_share(cells, weights) for cells in same.values()])
         empty = np.empty((len(METRICS), len(pairing.labels), 0))
         self.differences = np.concatenate([empty, *differences], axis=2)
+        self.areas = np.concatenate([empty[0], *areas], axis=1)
         drawn = np.concatenate([np.empty((len(same), 0)), *map(np.array, agreements)], axis=1)
         self.agreement = {
             point: _with_interval(_share(cells, whole)[0], drawn[row])
@@ -202,6 +209,16 @@ class _Drawn:
             )
             for row, metric in enumerate(METRICS)
         }
+
+    def reference_auroc(self, channel: int) -> Metric:
+        return _with_interval(self.values[0][0, channel, 0], self.areas[channel])
+
+    def proven(self) -> Proven:
+        """What the reference knows, over the findings that enough patients bear, and do not."""
+        patients = np.minimum(self.bearing, self.others)[self.findings]
+        known = np.array(self.findings)[patients >= MIN_PATIENTS]
+        auroc = _with_interval(_mean(self.values[0][0, known, 0]), _mean(self.areas[known]))
+        return {"findings": len(known), "patients": int(patients.max()), "auroc": auroc}
 
     def macro(self) -> dict[str, Compared]:
         """Means over the findings that both models have a value for."""
@@ -253,6 +270,20 @@ def _compared(reference: float, candidate: float, differences: Floats) -> Compar
 def _with_interval(value: float, drawn: Floats) -> Metric:
     low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
     return {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
+
+
+def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
+    """What one label of the reference rests on, and why that proves nothing, if so."""
+    bearing, others = int(drawn.bearing[channel]), int(drawn.others[channel])
+    exclusive = pairing.reference.head == "exclusive"
+    deviation = _plain(spread(pairing.answers[0], channel, exclusive=exclusive))
+    auroc = drawn.reference_auroc(channel)
+    return {
+        "patients": {"with": bearing, "without": others},
+        "spread": deviation,
+        "reference_auroc": auroc,
+        "not_proven": why_not_proven(bearing, others, deviation, auroc),
+    }
 
 
 # --- logits -----------------------------------------------------------------------------------

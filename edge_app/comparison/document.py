@@ -75,12 +75,28 @@ class Agreement(TypedDict):
     labels: list[DecidedLabel]
 
 
+class Proven(TypedDict):
+    """What the reference knows at all.
+
+    Attributes:
+        findings: how many have patients enough to judge it by.
+        patients: with, and without, the finding that has most of them.
+        auroc: its mean over these findings.
+    """
+
+    findings: int
+    patients: int
+    auroc: Metric
+
+
 class ComparisonDocument(TypedDict):
     """A comparison, without the outcome of the gates.
 
     Attributes:
-        labels: a row a label: `label`, `support`, a `Compared` for each metric, how its `logits`
-            differ, and the `resolution` of both models' outputs.
+        labels: a row a label: `label`, `support`, how many `patients` have it, the `spread` of the
+            reference's logits, `reference_auroc`, why that is `not_proven`, a `Compared` for each
+            metric, how its `logits` differ, and the `resolution` of both models' outputs.
+        proven: what the reference knows at all.
         macro: what it is taken `over`, and a `Compared` for each metric.
         operating_points: those that both models have, the reference's default first.
         largest_changes: the scores that move most.
@@ -98,6 +114,7 @@ class ComparisonDocument(TypedDict):
     operating_point: str
     labels: list[Facts]
     macro: Facts
+    proven: Proven
     logits: LogitDifference
     operating_points: dict[str, Agreement]
     largest_changes: list[Facts]

@@ -1,6 +1,8 @@
 """The gates: how much a candidate may differ from its reference, and whether it stays within that.
 
-A gate whose quantity cannot be computed is not met: without a measurement there is no proof.
+A candidate that equals a reference which knows nothing is as good as nothing, so the first gates
+are on the reference. One of these that is not met, or any gate whose quantity cannot be computed,
+is "not proven": without a measurement there is no proof, and nothing passes.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edge_app.comparison.compare import ROLES, Comparison
+from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +24,18 @@ if TYPE_CHECKING:
 YARDSTICK: Final = "noise"
 """The perturbation whose effect on the reference limits the candidate's difference."""
 
+REFERENCE_GATES: Final = ("reference_support", "reference_auroc", "reference_constant")
+"""Whether there is anything to be held to; not to be set, as nothing makes nothing a proof."""
+
+Outcome = Literal["met", "not met", "not proven"]
+Verdict = Literal["passed", "not passed", "not proven"]
+
 
 @dataclass(frozen=True)
 class Gates:
     """The limits. Each is a gate of its own, except `label_support`.
+
+    The gates on the reference have no limit that could be changed; see `reference`.
 
     Attributes:
         macro_auroc: smallest ΔAUROC, mean over the findings.
@@ -91,8 +102,8 @@ class GateResult:
     """One gate's outcome.
 
     Attributes:
-        gate: its name in `Gates`.
-        passed: whether it is met.
+        gate: its name in `Gates`, or one of the reference's.
+        outcome: whether it is met, or that this cannot be said.
         value: what was found; None where it could not be computed.
         limit: what the value is compared with.
         measure: what is judged, in words.
@@ -101,7 +112,7 @@ class GateResult:
     """
 
     gate: str
-    passed: bool
+    outcome: Outcome
     value: float | None
     limit: float
     measure: str
@@ -110,18 +121,33 @@ class GateResult:
     hint: str
 
     @property
+    def passed(self) -> bool:
+        """Whether it is met."""
+        return self.outcome == "met"
+
+    @property
     def message(self) -> str:
         """One line."""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.gate}: {self.measure}: {self.found}, required {self.required}{hint}"
+        outcome = f"{self.outcome}: " if self.outcome == "not proven" else ""
+        return f"{self.gate}: {outcome}{self.measure}: {self.found}, required {self.required}{hint}"
+
+
+def verdict(results: Iterable[GateResult]) -> Verdict:
+    """Of all gates: a broken one weighs more than one that could not be proven."""
+    outcomes = {result.outcome for result in results}
+    if "not met" in outcomes:
+        return "not passed"
+    return "not proven" if "not proven" in outcomes else "passed"
 
 
 def judge(comparison: Comparison, gates: Gates | None = None) -> list[GateResult]:
-    """Hold a comparison against the limits; one verdict a gate, in the order of `Gates`."""
+    """Hold a comparison against the limits; the reference's gates first, then those of `Gates`."""
     gates = gates or Gates()
     content = comparison.content
     labels, macro = content["labels"], content["macro"]["auroc"]["difference"]
     return [
+        *_reference(content),
         _floor("macro_auroc", gates, macro["value"], "macro ΔAUROC", _points, NO_POSITIVES),
         _floor(
             "macro_auroc_low", gates, macro["low"],
@@ -145,23 +171,67 @@ def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
     results = list(verdicts)
     return {
         "gates": {
-            verdict.gate: {
-                "measure": verdict.measure,
-                "value": verdict.value,
-                "limit": verdict.limit,
-                "passed": verdict.passed,
+            result.gate: {
+                "measure": result.measure,
+                "value": result.value,
+                "limit": result.limit,
+                "passed": result.passed,
+                "outcome": result.outcome,
             }
-            for verdict in results
+            for result in results
         },
-        "passed": all(verdict.passed for verdict in results),
+        "passed": all(result.passed for result in results),
+        "verdict": verdict(results),
     }
 
 
 def as_json(comparison: Comparison, verdicts: Iterable[GateResult]) -> str:
     """A comparison with its verdict first, indented."""
     outcome = record(verdicts)
-    content = {"passed": outcome["passed"], "gates": outcome["gates"], **comparison.content}
+    first = {key: outcome[key] for key in ("passed", "verdict", "gates")}
+    content = {**first, **comparison.content}
     return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _reference(content: ComparisonDocument) -> list[GateResult]:
+    """Whether the reference knows anything that a candidate could be held to."""
+    proven = content["proven"]
+    auroc, most = proven["auroc"], proven["patients"]
+    constant = [row["label"] for row in content["labels"] if is_constant(row["spread"])]
+    found = "not computable"
+    if auroc["low"] is not None:
+        found = f"{auroc['low']:.3f}"
+    return [
+        _proof(
+            "reference_support", most >= MIN_PATIENTS, most, MIN_PATIENTS,
+            "patients with, and without, the finding that most have",
+            str(most), f"≥ {MIN_PATIENTS}",
+        ),
+        _proof(
+            "reference_auroc", above_chance(auroc), auroc["low"], CHANCE,
+            "lower end of the reference's macro AUROC's 95 % interval", found, f"> {CHANCE}",
+            f"over {proven['findings']} findings of ≥ {MIN_PATIENTS} patients",
+        ),
+        _proof(
+            "reference_constant", not constant, len(constant), 0,
+            "labels whose logits are constant in the reference", str(len(constant)), "≤ 0",
+            ", ".join(constant[:3]) + (f" and {len(constant) - 3} more" if constant[3:] else ""),
+        ),
+    ]  # fmt: skip
+
+
+def _proof(
+    gate: str,
+    proven: bool,
+    value: float | None,
+    limit: float,
+    measure: str,
+    found: str,
+    required: str,
+    hint: str = "",
+) -> GateResult:
+    outcome: Outcome = "met" if proven else "not proven"
+    return GateResult(gate, outcome, value, limit, measure, found, required, hint)
 
 
 NO_POSITIVES: Final = "no finding has both positives and negatives"
@@ -205,10 +275,15 @@ def _floor(
     if value is None:
         required = text(limit, DIGITS[text])
         return GateResult(
-            gate, False, None, limit, measure, "not computable", f"≥ {required}", missing
+            gate, "not proven", None, limit, measure, "not computable", f"≥ {required}", missing
         )
     found, required = _apart(text, value, limit)
-    return GateResult(gate, value >= limit, value, limit, measure, found, f"≥ {required}", hint)
+    outcome = _outcome(value >= limit)
+    return GateResult(gate, outcome, value, limit, measure, found, f"≥ {required}", hint)
+
+
+def _outcome(met: bool) -> Outcome:
+    return "met" if met else "not met"
 
 
 def _label_auroc(gates: Gates, labels: list[Facts]) -> GateResult:
@@ -268,13 +343,13 @@ def _coarsest(
     if not found:
         required = f"≤ {_percentage_points(limit)}"
         return GateResult(
-            gate, False, None, limit, measure, "not computable", required,
+            gate, "not proven", None, limit, measure, "not computable", required,
             "it takes two images with finite logits",
         )  # fmt: skip
     value, label = max(found)
     text = _apart(_percentage_points, value, limit)
     return GateResult(
-        gate, value <= limit, value, limit, measure, text[0], f"≤ {text[1]}",
+        gate, _outcome(value <= limit), value, limit, measure, text[0], f"≤ {text[1]}",
         label if value > 0 else "",
     )  # fmt: skip
 
@@ -299,4 +374,5 @@ def _non_finite(gates: Gates, labels: list[Facts]) -> GateResult:
 
 def _ceiling(gate: str, gates: Gates, value: int, measure: str, hint: str) -> GateResult:
     limit = getattr(gates, gate)
-    return GateResult(gate, value <= limit, value, limit, measure, str(value), f"≤ {limit}", hint)
+    outcome = _outcome(value <= limit)
+    return GateResult(gate, outcome, value, limit, measure, str(value), f"≤ {limit}", hint)

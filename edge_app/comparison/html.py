@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.comparison import charts
 from edge_app.comparison.compare import ROLES, Comparison
-from edge_app.comparison.gates import YARDSTICK, GateResult
+from edge_app.comparison.gates import YARDSTICK, GateResult, verdict
 from edge_app.comparison.tables import decision_words, number, percent, side_name, signed, spread
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.page import document, section, table, write
@@ -100,21 +100,26 @@ LEGEND: Final = (
 )
 
 
+NOT_PROVEN: Final = '<br><span class="quiet">not proven</span>'
+
+
 def _header(content: ComparisonDocument, verdicts: Sequence[GateResult], title: str) -> str:
-    broken = [verdict for verdict in verdicts if not verdict.passed]
+    broken = [result for result in verdicts if not result.passed]
     data = content["dataset"]
     sides = " against ".join(side_name(content[role]) for role in reversed(ROLES))
+    word = verdict(verdicts).capitalize()
     if broken:
-        verdict, kind = "Not passed", "bad"
+        kind = "bad"
         items = "".join(f"<li>{escape(_broken(gate))}</li>" for gate in broken)
         words = f'<ul class="lead">{items}</ul>'
     else:
-        verdict, kind = "Passed", "good"
+        kind = "good"
         words = f'<p class="lead">All {len(verdicts)} gates are met.</p>'
+    words += _labels_not_proven(content)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in content["notes"])
     return (
         f'<header class="{kind}">\n<p class="eyebrow">{escape(title)}</p>\n'
-        f"<h1>{verdict}</h1>\n{words}\n"
+        f"<h1>{word}</h1>\n{words}\n"
         f"{_key_figures(content)}\n"
         f'<p class="what">{escape(sides)}; {escape(data["name"])}, {escape(data["split"])}: '
         f"{data['images']} images of {data['patients']} patients. {escape(DISCLAIMER)}</p>"
@@ -122,10 +127,19 @@ def _header(content: ComparisonDocument, verdicts: Sequence[GateResult], title: 
     )
 
 
-def _broken(verdict: GateResult) -> str:
-    hint = f" ({verdict.hint})" if verdict.hint else ""
-    measure = verdict.measure[0].upper() + verdict.measure[1:]
-    return f"{measure}{hint}: {verdict.found}, required {verdict.required}"
+def _broken(result: GateResult) -> str:
+    hint = f" ({result.hint})" if result.hint else ""
+    measure = result.measure[0].upper() + result.measure[1:]
+    proof = "Not proven: " if result.outcome == "not proven" else ""
+    return f"{proof}{measure}{hint}: {result.found}, required {result.required}"
+
+
+def _labels_not_proven(content: ComparisonDocument) -> str:
+    """The labels that the reference proves nothing of, if any."""
+    reasons = [
+        f"{row['label']} ({row['not_proven']})" for row in content["labels"] if row["not_proven"]
+    ]
+    return f'<p class="note">Not proven: {escape("; ".join(reasons))}.</p>' if reasons else ""
 
 
 def _key_figures(content: ComparisonDocument) -> str:
@@ -163,16 +177,16 @@ def _key_figures(content: ComparisonDocument) -> str:
 
 def _gates(verdicts: Iterable[GateResult]) -> str:
     rows = []
-    for verdict in verdicts:
-        mark = ("good", "met") if verdict.passed else ("bad", "not met")
-        hint = f'<br><span class="quiet">{escape(verdict.hint)}</span>' if verdict.hint else ""
+    for result in verdicts:
+        kind = "good" if result.passed else "bad"
+        hint = f'<br><span class="quiet">{escape(result.hint)}</span>' if result.hint else ""
         rows.append(
             [
-                f'<span class="mark {mark[0]}">{mark[1]}</span>',
-                f"{escape(verdict.measure)}{hint}",
-                escape(verdict.found),
-                escape(verdict.required).replace(" ", "&nbsp;", 1),
-                f"<code>{escape(verdict.gate)}</code>",
+                f'<span class="mark {kind}">{result.outcome}</span>',
+                f"{escape(result.measure)}{hint}",
+                escape(result.found),
+                escape(result.required).replace(" ", "&nbsp;", 1),
+                f"<code>{escape(result.gate)}</code>",
             ]
         )
     return table(("", "Judged", "Found", "Required", "Gate"), rows, "gates")
@@ -193,7 +207,7 @@ def _forest(content: ComparisonDocument, verdicts: Iterable[GateResult]) -> str:
             [
                 escape(row["label"] if of_label else "Macro, findings"),
                 str(row["support"]) if of_label else "",
-                number(row["auroc"]["reference"]),
+                number(row["auroc"]["reference"]) + (NOT_PROVEN if row.get("not_proven") else ""),
                 number(row["auroc"]["candidate"]),
                 charts.forest_row(difference, axis, limit, beyond),
                 f"<b>{signed(difference['value'])}</b>",

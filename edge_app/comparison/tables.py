@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_app.comparison.compare import ROLES, Comparison
-from edge_app.comparison.gates import GateResult
+from edge_app.comparison.gates import GateResult, verdict
 from edge_app.core.about import DISCLAIMER
 from edge_app.images.perturb import WORDS
 
@@ -37,6 +37,7 @@ def print_comparison(
     for part in (
         _gates(verdicts),
         _labels(content),
+        *_not_proven(content),
         _agreement(content),
         _changes(content),
     ):
@@ -48,10 +49,16 @@ def print_comparison(
 
 def verdict_line(verdicts: Sequence[GateResult]) -> str:
     """The verdict in one line."""
-    broken = [verdict.gate for verdict in verdicts if not verdict.passed]
-    if broken:
-        return f"NOT PASSED: {len(broken)} of {len(verdicts)} gates not met: {', '.join(broken)}"
-    return f"PASSED: all {len(verdicts)} gates met"
+    word = verdict(verdicts)
+    if word == "passed":
+        return f"PASSED: all {len(verdicts)} gates met"
+    parts: list[str] = []
+    for outcome in ("not met", "not proven"):
+        gates = [result.gate for result in verdicts if result.outcome == outcome]
+        if gates:
+            of = "" if parts else f" of {len(verdicts)} gates"
+            parts.append(f"{len(gates)}{of} {outcome}: {', '.join(gates)}")
+    return f"{word.upper()}: {'; '.join(parts)}"
 
 
 def summary_lines(content: ComparisonDocument) -> list[str]:
@@ -63,7 +70,9 @@ def summary_lines(content: ComparisonDocument) -> list[str]:
         if sampling["resamples"]
         else "no intervals: they take several patients"
     )
+    unproven = [row["label"] for row in content["labels"] if row["not_proven"]]
     return [
+        *([f"not proven for {', '.join(unproven)}: see below"] if unproven else []),
         ", ".join(names),
         f"{shown(data['name'])}, {shown(data['split'])}: "
         f"{data['images']} images of {data['patients']} patients; {intervals}",
@@ -119,11 +128,11 @@ def _gates(verdicts: Iterable[GateResult]) -> Table:
     table = Table(box=None, header_style="bold")
     for column in ("gate", "", "found", "required", "judged"):
         table.add_column(column, justify="right" if column in ("found", "required") else "left")
-    for verdict in verdicts:
-        hint = f" ({verdict.hint})" if verdict.hint else ""
-        met = Text("met") if verdict.passed else Text("NOT MET", "bold red")
-        judged = Text(verdict.measure + hint)
-        table.add_row(verdict.gate, met, verdict.found, verdict.required, judged)
+    for result in verdicts:
+        hint = f" ({result.hint})" if result.hint else ""
+        met = Text("met") if result.passed else Text(result.outcome.upper(), "bold red")
+        judged = Text(result.measure + hint)
+        table.add_row(result.gate, met, result.found, result.required, judged)
     return table
 
 
@@ -138,6 +147,16 @@ def _labels(content: ComparisonDocument) -> Table:
     rms = number(content["logits"]["rms"])
     table.add_row("macro, findings", "", *_metric_cells(macro), rms, style="bold")
     return table
+
+
+def _not_proven(content: ComparisonDocument) -> list[Text]:
+    """The labels of which nothing is proven, each in a line; nothing where there are none."""
+    lines = [
+        f" {row['label']}: {row['not_proven']}" for row in content["labels"] if row["not_proven"]
+    ]
+    if not lines:
+        return []
+    return [Text("\n".join([" not proven, label by label", *lines]))]
 
 
 def _metric_cells(row: Facts) -> list[str]:

@@ -20,7 +20,7 @@ from edge_app.comparison.gates import GateResult, Gates, judge
 from edge_app.comparison.tables import number, percent, signed
 from edge_app.core.errors import EdgeCxrError
 from edge_app.evaluation import report
-from edge_app.evaluation.report import Report
+from edge_app.evaluation.report import Evaluated, Report
 from quantize.convert import to_int8
 from quantize.int8 import Spans, in_int8
 from quantize.int8_grid import as_kernel, as_matrix
@@ -244,6 +244,31 @@ def _half_the_images(conversion: Conversion) -> Comparison:
     return compare(kept, conversion.correct)
 
 
+def _both(edit: Callable[[Evaluated], Evaluated]) -> Convert:
+    """A fault of what is compared rather than of the conversion, which is as faithful as ever."""
+
+    def convert(conversion: Conversion) -> Comparison:
+        one, other = conversion.bench.reference, conversion.correct
+        edited = (Report(side.content, edit(side.evaluated)) for side in (one, other))
+        return compare(next(edited), next(edited))
+
+    return convert
+
+
+def _other_images_labels(answers: Evaluated) -> Evaluated:
+    order = np.random.default_rng(0).permutation(len(answers.targets))
+    return replace(answers, targets=answers.targets[order])
+
+
+def _one_positive_a_label(answers: Evaluated) -> Evaluated:
+    return replace(answers, targets=np.eye(*answers.targets.shape, dtype=answers.targets.dtype))
+
+
+def _all_alike(answers: Evaluated) -> Evaluated:
+    alike = np.zeros_like(answers.logits)
+    return replace(answers, logits=alike, retest=dict.fromkeys(answers.retest, alike))
+
+
 FAULTS: Final = (
     Fault("calibrated on black images", (REFUSED,), _calibrated_on(_black)),
     Fault("… black but for one white pixel", ("saturated",), _calibrated_on(_black_but_a_pixel)),
@@ -257,6 +282,9 @@ FAULTS: Final = (
     Fault("weights in four bits", ("agreement", "agreement_over_noise"), _in_four_bits),
     Fault("a float network that diverged", ("non_finite",), _diverged),
     Fault("a float report without retest", ("agreement_over_noise",), _without_retest),
+    Fault("labels of other images", ("reference_auroc",), _both(_other_images_labels)),
+    Fault("one positive a label", ("reference_support",), _both(_one_positive_a_label)),
+    Fault("networks that answer all alike", ("reference_constant",), _both(_all_alike)),
     Fault("a truncated float report", (REFUSED,), _truncated),
     Fault("a float report of half the images", (REFUSED,), _half_the_images),
 )

@@ -56,7 +56,9 @@ def examine(name: str, radiograph: Path, work: Path) -> None:
     archive = kit.build(target, work, CACHE, (chosen.python,))
     environment = machine.environment()
     box = install.from_kit(archive, environment, work)
-    print(f"{name}: {archive.name}, {archive.stat().st_size / 1e6:.0f} MB, is installed", flush=True)
+    print(
+        f"{name}: {archive.name}, {archive.stat().st_size / 1e6:.0f} MB, is installed", flush=True
+    )
 
     port, archive_port, received = free_port(), free_port(), work / "received"
     received.mkdir()

@@ -95,6 +95,42 @@ def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_r
         (folder / "subgroups.json").write_text(before)
 
 
+@pytest.mark.parametrize(
+    ("test_patients", "words"),
+    [
+        ("not known", "a test patient who is spoils the test"),
+        ("not seen", "none of the test patients is among these"),
+    ],
+)
+def test_a_card_says_what_the_network_was_started_from(
+    shipped: ModelFile, finished_run: Path, test_patients: str, words: str
+) -> None:
+    training = shipped.manifest["training"]
+    facts = {"images": 7, "patients": 5, "name": "elsewhere", "split": "train"}
+    start = {
+        "name": "cxr-else",
+        "network": "cnn28",
+        "dataset": {"train": facts},
+        "test_patients": test_patients,
+    }
+    dataset = {**training["dataset"], "started_from": start}
+    tuned = shipped._replace(
+        manifest={**shipped.manifest, "training": {**training, "dataset": dataset}}
+    )
+    card = model_card(tuned, finished_run / "reports")
+    told = "Started from cxr-else, cnn28 trained on 7 images of 5 patients (elsewhere, train)"
+    assert told in card
+    assert words in card
+    assert told not in model_card(shipped, finished_run / "reports")
+
+
+def test_a_card_says_that_gates_are_not_proven(shipped: ModelFile, finished_run: Path) -> None:
+    quantization = shipped.manifest["quantization"]
+    assert quantization["gates"]["passed"] is False  # ten test images prove nothing
+    card = model_card(shipped, finished_run / "reports")
+    assert "| gates against the float network | NOT " in card
+
+
 def test_tables_of_other_commands_come_along_if_they_are_of_this_model(
     shipped: ModelFile, finished_run: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from edge_app.evaluation import report
 from edge_app.images.read import read_image
 from edge_app.model.model_file import ModelFile, read
 from quantize.about import UNSTATED
+from quantize.cli import _require_gates
 from quantize.pipeline import quantize_run
 from train.options import read_data
 from train.run import open_run
@@ -49,6 +51,18 @@ def test_the_manifest_tells_where_the_model_comes_from(
     assert shipped.manifest["quantization"]["calibration"]["images"] == 10
     assert shipped.manifest["quantization"]["calibration"]["split"] == "train"
     assert "tensorflow" in shipped.manifest["quantization"]["packages"]
+
+
+def test_a_network_that_proves_nothing_is_not_to_be_shipped(
+    shipped: ModelFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two epochs on pictures of nothing: int8 equals it, and that is worth nothing."""
+    with pytest.raises(typer.Exit) as exit_:
+        _require_gates(shipped)
+    assert exit_.value.exit_code == 5
+    said = capsys.readouterr().err
+    assert "not to be shipped: " in said
+    assert "reference_auroc not proven" in said
 
 
 def test_both_reports_are_of_the_same_images_and_thresholds(

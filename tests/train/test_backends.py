@@ -15,10 +15,11 @@ import pytest
 
 from train.backend import computing_in, precision
 from train.cli import main
+from train.criterion import measured
 from train.fit import build
 from train.networks.parts import with_auxiliary
 from train.options import read_data
-from train.predict import logits_only, macro_auroc, predict
+from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import Backup
 from train.run import open_run, read_config
@@ -139,7 +140,7 @@ def test_a_run_finished_under_jax_is_opened_and_evaluated_under_tensorflow(
     validation = read_data(small_nih, 28, tmp_path / "cache").split("validation")
     best = pd.read_csv(run / "history.csv")["val_auroc"].max()  # of bfloat16's logits
     logits = predict(logits_only(opened.model), validation)
-    assert macro_auroc(validation.targets, logits) == pytest.approx(best, abs=0.03)
+    assert measured(validation.targets, logits)["val_auroc"] == pytest.approx(best, abs=0.03)
     cache = ["--cache", str(tmp_path / "cache")]
     under_tensorflow(monkeypatch, ["evaluate", str(run), str(small_nih), *cache])
     assert (run / "reports" / "float.json").exists()

@@ -31,15 +31,16 @@ from train.augment import NONE, Augmentation
 from train.batches import batches
 from train.cache import Cached, open_cache
 from train.cli import main
+from train.criterion import criterion, measured
 from train.datasets.registry import load
 from train.errors import DatasetError
 from train.fit import build, fit
-from train.labels import NO_FINDING
-from train.networks.parts import activation_head
+from train.labels import LABELS, NO_FINDING
+from train.networks.parts import BATCH_NORM, activation_head
 from train.networks.registry import NETWORKS, Network
 from train.predict import logits_only, macro_auroc, predict
-from train.recipes import Recipe
-from train.resume import Backup, finished_epochs
+from train.recipes import RECIPES, TEACHERS, Recipe
+from train.resume import Backup, ResumedEarlyStopping, finished_epochs
 from train.run import read_config
 
 EPOCHS = 6
@@ -211,9 +212,10 @@ def test_a_run_over_two_sizes_leaves_a_network_of_the_recipes_size(
     train(large, tmp_path / "run", recipe)
     network = logits_only(build(recipe))
     network.load_weights(tmp_path / "run" / "kept.weights.h5")
-    best = max(float(row["val_auroc"]) for row in rows_of(tmp_path / "run"))
+    best = min(float(row["val_loss"]) for row in rows_of(tmp_path / "run"))
     validation = large.split("validation")
-    assert macro_auroc(validation.targets, predict(network, validation)) == pytest.approx(best)
+    logits = predict(network, validation)
+    assert measured(validation.targets, logits)["val_loss"] == pytest.approx(best)
 
 
 def test_the_head_starts_at_the_labels_prevalence(cached: Cached) -> None:
@@ -433,6 +435,7 @@ def test_the_average_of_the_weights_is_validated_and_kept(
     train(cached, tmp_path / "run", recipe)
     assert (len(Recorder.trained), len(Recorder.validated)) == (15, 3)
 
+    momentum = fitting.shortened(momentum, fitting.HORIZONS, 15)
     averages: list[NDArray[np.float64]] = []
     for step, weights in enumerate(Recorder.trained):
         exact = [weight.astype(np.float64) for weight in weights]
@@ -452,14 +455,91 @@ def test_the_average_of_the_weights_is_validated_and_kept(
             ]
             assert (max(distances) > 1e-3) == (momentum > 0)
 
-    scores = [float(row["val_auroc"]) for row in rows_of(tmp_path / "run")]
+    losses = [float(row["val_loss"]) for row in rows_of(tmp_path / "run")]
     best = logits_only(build(recipe))
     best.load_weights(tmp_path / "run" / "kept.weights.h5")
     kept = [weight.numpy() for weight in best.trainable_variables]
-    for weight, validated in zip(kept, Recorder.validated[int(np.argmax(scores))], strict=True):
+    for weight, validated in zip(kept, Recorder.validated[int(np.argmin(losses))], strict=True):
         assert np.array_equal(weight, validated)
     validation = cached.split("validation")
-    assert macro_auroc(validation.targets, predict(best, validation)) == max(scores)
+    assert measured(validation.targets, predict(best, validation))["val_loss"] == min(losses)
+
+
+def test_a_long_run_averages_as_its_recipe_says_and_a_short_one_leaves_its_beginning() -> None:
+    shipped = {name: RECIPES[name] for name in (*TEACHERS, *TEACHERS["cxr-lite0-128"])}
+    for recipe in shipped.values():
+        steps = recipe.epochs * (9427 // recipe.batch)
+        assert fitting.shortened(recipe.ema, fitting.HORIZONS, max(steps, 2000)) == recipe.ema
+        norm = BATCH_NORM["momentum"]
+        assert fitting.shortened(norm, fitting.NORM_HORIZONS, max(steps, 2000)) == norm
+    for steps in (4, 15, 200, 1100):  # 600 images make 15 steps an epoch
+        left = fitting.shortened(0.998, fitting.HORIZONS, steps) ** steps
+        assert left < 0.02, "of the initial weights in the last average"
+    assert fitting.shortened(0.0, fitting.HORIZONS, 100) == 0.0
+
+
+def test_a_short_run_leaves_its_initial_weights(tmp_path: Path, cached: Cached) -> None:
+    """With the default average the kept weights must be the trained ones, not the first ones."""
+    recipe = replace(TINY, ema=Recipe().ema, epochs=3, learning_rate=1e-2)
+    train(cached, tmp_path / "run", recipe)
+    first, trained, kept = build(recipe), build(recipe), build(recipe)
+    for network, name in ((trained, "backup/latest"), (kept, "kept")):
+        logits_only(network).load_weights(tmp_path / "run" / f"{name}.weights.h5")
+    begun, ended, averaged = (
+        np.concatenate([weight.numpy().ravel() for weight in each.trainable_variables])
+        for each in (first, trained, kept)
+    )
+    assert np.abs(averaged - begun).max() > 0.2 * np.abs(ended - begun).max() > 0
+
+
+# --- choosing an epoch ----------------------------------------------------------------------
+
+
+def few_positives(cached: Cached, count: int) -> Cached:
+    """Forty images of which so many bear Mass, and none bears anything else."""
+    validation = cached.split("train")
+    targets = np.zeros_like(validation.targets)
+    targets[:count, LABELS.index("Mass")] = 1
+    return replace(validation, targets=targets)
+
+
+@pytest.mark.parametrize(("count", "name"), [(4, "val_loss"), (5, "val_auroc")])
+def test_an_epoch_is_chosen_by_the_loss_where_too_few_can_be_ranked(
+    tmp_path: Path, cached: Cached, count: int, name: str
+) -> None:
+    validation = few_positives(cached, count)
+    assert criterion(validation.targets).name == name
+    recipe = replace(TINY, learning_rate=3e-2)
+    (tmp_path / "run").mkdir()
+    fit(recipe, cached.split("train"), validation, tmp_path / "run", Console(quiet=True))
+    values = [float(row[name]) for row in rows_of(tmp_path / "run")]
+    assert ("val_auroc" in rows_of(tmp_path / "run")[0]) == (name == "val_auroc")
+    kept = logits_only(build(recipe))
+    kept.load_weights(tmp_path / "run" / "kept.weights.h5")
+    found = measured(validation.targets, predict(kept, validation))[name]
+    assert found == pytest.approx(min(values) if name == "val_loss" else max(values), abs=1e-6)
+
+
+def test_early_stopping_by_the_loss_remembers_too(tmp_path: Path, cached: Cached) -> None:
+    validation = few_positives(cached, 2)
+    history = [-0.5, -0.3, -0.4]
+    stopping = ResumedEarlyStopping(criterion(validation.targets), history, 3)
+    stopping.set_model(keras.Sequential())
+    stopping.on_train_begin()
+    assert (stopping.best, stopping.best_epoch, stopping.wait) == (0.3, 1, 1)
+
+
+def test_one_positive_moves_no_choice() -> None:
+    """A finding of one image, ranked first or last, changes nothing."""
+    rng = np.random.default_rng(0)
+    targets = np.zeros((60, 15), np.uint8)
+    targets[:20, LABELS.index("Effusion")] = 1
+    targets[0, LABELS.index("Hernia")] = 1
+    logits = rng.normal(size=targets.shape).astype(np.float32)
+    turned = logits.copy()
+    turned[:, LABELS.index("Hernia")] *= -1
+    both = [measured(targets, each)["val_auroc"] for each in (logits, turned)]
+    assert both[0] == both[1] == roc_auc_score(targets[:, 7], logits[:, 7])
 
 
 # --- stopping early -------------------------------------------------------------------------
@@ -469,12 +549,12 @@ def test_early_stopping_remembers_the_epochs_before_an_interruption(
     tmp_path: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The best epoch is the second: with a patience of 3, the fifth is the last."""
-    scores = {0: 0.6, 1: 0.7, 2: 0.65, 3: 0.66, 4: 0.69, 5: 0.99}
+    losses = {0: 0.4, 1: 0.3, 2: 0.35, 3: 0.34, 4: 0.31, 5: 0.01}
 
     def scripted(self: Any, epoch: int, logs: dict[str, float]) -> None:
         if epoch == dies_in:
             raise Killed
-        logs["val_auroc"] = scores[epoch]
+        logs["val_loss"] = losses[epoch]
 
     monkeypatch.setattr(fitting.Validation, "on_epoch_end", scripted)
     recipe = replace(TINY, patience=3)
@@ -485,7 +565,7 @@ def test_early_stopping_remembers_the_epochs_before_an_interruption(
     best = weights_in(run / "kept.weights.h5")
     dies_in = None
     train(cached, run, recipe)
-    assert [float(row["val_auroc"]) for row in rows_of(run)] == [0.6, 0.7, 0.65, 0.66, 0.69]
+    assert [float(row["val_loss"]) for row in rows_of(run)] == [0.4, 0.3, 0.35, 0.34, 0.31]
     kept = weights_in(run / "kept.weights.h5")  # of the second epoch still
     assert all(np.array_equal(kept[name], best[name]) for name in best)
     # Started once more, it does not train another epoch to see whether that is better.

@@ -10,12 +10,13 @@ import pandas as pd
 from rich.console import Console
 
 from train.cache import Cached
+from train.criterion import criterion, measured
 from train.errors import RunError
 from train.fit import begin_again, build, trained_part
 from train.labels import LabelSet
 from train.options import read_data
 from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
-from train.predict import macro_auroc, predict
+from train.predict import predict
 from train.recipes import Recipe
 from train.run import keep_best, read_config
 from train.targets import AUXILIARY
@@ -56,17 +57,13 @@ def unpack(
         unpacked_result(read_volumes(path), partial)
         config = read_config(partial / "config.json")
         recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
-        there, here = _open(recipe, partial, read_data(data, recipe.side, cache, limit, labels))
+        compared = _open(recipe, partial, read_data(data, recipe.side, cache, limit, labels))
         partial.rename(runs / name)
-        console.print(
-            f"{runs / name}: validation AUROC {there:.4f} there, {here:.4f} here",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.print(f"{runs / name}: {compared}", highlight=False, soft_wrap=True)
 
 
-def _open(recipe: Recipe, run: Path, cached: Cached) -> tuple[float, float]:
-    """Make the run folder whole; the best epoch's validation AUROC as it was there, and is here."""
+def _open(recipe: Recipe, run: Path, cached: Cached) -> str:
+    """Make the run folder whole; say how good its best epoch was there, and is here."""
     facts = read_config(run / "config.json")["dataset"]
     training, validation = cached.split("train"), cached.split("validation")
     if recipe.patients < 1.0:
@@ -83,4 +80,7 @@ def _open(recipe: Recipe, run: Path, cached: Cached) -> tuple[float, float]:
         begin_again(model, recipe, len(training), len(history), run / "backup", labels)
     keep_best(recipe, validation, run)
     logits = predict(model, validation)[:, : validation.targets.shape[1]]
-    return float(history["val_auroc"].max()), macro_auroc(validation.targets, logits, labels)
+    chosen = criterion(validation.targets, labels)
+    best = chosen.goodness(max(map(chosen.goodness, history[chosen.name])))
+    here = measured(validation.targets, logits, labels)[chosen.name]
+    return f"{chosen.words} {best:.4f} there, {here:.4f} here"

@@ -429,10 +429,13 @@ def test_the_keys_are_those_that_are_documented() -> None:
     content = compared(evaluated, nearly(evaluated)).content
     assert list(content) == [
         *("kind", "schema_version", "edge_cxr", "disclaimer", "reference", "candidate"),
-        *("dataset", "bootstrap", "notes", "operating_point", "labels", "macro", "logits"),
-        *("operating_points", "largest_changes"),
+        *("dataset", "bootstrap", "notes", "operating_point", "labels", "macro", "proven"),
+        *("logits", "operating_points", "largest_changes"),
     ]
-    assert list(content["labels"][0]) == ["label", "support", *METRICS, "logits", "resolution"]
+    assert list(content["labels"][0]) == [
+        *("label", "support", "patients", "spread", "reference_auroc", "not_proven"),
+        *(*METRICS, "logits", "resolution"),
+    ]
     assert list(content["labels"][0]["auroc"]) == ["reference", "candidate", "difference"]
     assert list(content["labels"][0]["logits"]) == ["rms", "correlation", "follows"]
     assert list(content["macro"]) == ["over", *METRICS]

@@ -148,7 +148,7 @@ def test_the_page_of_hard_cases_is_whole(tmp_path: Path) -> None:
         assert "not computable" in Page(page(hard, judge(hard))).text
     one = answers(1, 1)
     single = compared(one, nearly(one))
-    assert "Not passed" in Page(page(single, judge(single))).text
+    assert "Not proven" in Page(page(single, judge(single))).text
 
 
 def test_the_page_shows_where_logits_are_no_numbers() -> None:
@@ -180,7 +180,7 @@ def test_a_faithful_candidate_ends_with_0_and_the_verdict_first(
     done = run("compare", *pair, *QUICK)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith("PASSED: all 9 gates met\n")
+    assert done.stdout.startswith("PASSED: all 12 gates met\n")
     assert all(label in done.stdout for label in LABELS)
     assert "reference, noise of one gray level" in done.stdout
     assert "not measured" in done.stdout  # the other perturbations
@@ -196,15 +196,16 @@ def test_a_broken_gate_is_a_line_on_standard_error_and_code_5(
     assert first.startswith("edge-cxr: macro_auroc: macro ΔAUROC: ")
     assert second.startswith("edge-cxr: agreement: share of equal decisions at 'balanced': ")
     assert "required ≥ 100" in second
-    assert done.stdout.startswith("NOT PASSED: 2 of 9 gates not met: macro_auroc, agreement\n")
+    assert done.stdout.startswith("NOT PASSED: 2 of 12 gates not met: macro_auroc, agreement\n")
 
 
 def test_json_is_the_comparison_with_its_gates(run: Run, pair: tuple[Path, Path]) -> None:
     done = run("compare", *pair, *QUICK, "--json")
     found = json.loads(done.stdout, parse_constant=pytest.fail)
     assert done.returncode == 0
-    assert list(found)[:3] == ["passed", "gates", "kind"]
+    assert list(found)[:3] == ["passed", "verdict", "gates"]
     assert found["passed"] is True
+    assert found["verdict"] == "passed"
     assert found["gates"]["macro_auroc"]["limit"] == -0.002
     expected = compare(*map(reports.read, pair), 100).content
     assert {key: found[key] for key in expected} == expected

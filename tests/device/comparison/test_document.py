@@ -27,6 +27,6 @@ def test_what_compare_prints_holds_to_its_schema() -> None:
 
 
 def test_the_types_and_the_schema_name_the_same_parts() -> None:
-    of_the_gates = {"passed", "gates"}
+    of_the_gates = {"passed", "verdict", "gates"}
     named = set(document.ComparisonDocument.__annotations__)
     assert named == set(SCHEMA["properties"]) - of_the_gates == set(SCHEMA["required"])

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import validate
 
 from edge_app.comparison.compare import Comparison
-from edge_app.comparison.gates import GateResult, Gates, judge, record
+from edge_app.comparison.gates import REFERENCE_GATES, GateResult, Gates, judge, record, verdict
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.model_file import read
@@ -22,6 +22,7 @@ from train.labels import LABELS
 from ..reports import answers, compared, nearly, with_logits
 
 NAMES = [
+    *REFERENCE_GATES,
     *("macro_auroc", "macro_auroc_low", "label_auroc", "agreement", "agreement_over_noise"),
     *("tied", "saturated", "misplaced", "non_finite"),
 ]
@@ -143,7 +144,7 @@ def test_logits_that_are_no_number_are_caught(reference: Evaluated) -> None:
     assert f"200, required ≤ 0 ({LABELS[7]})" in verdicts[-1].message
 
 
-# --- what cannot be computed is not met --------------------------------------------------------
+# --- what cannot be computed is not proven --------------------------------------------------------
 
 
 def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
@@ -158,14 +159,18 @@ def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
 
 def test_one_patient_has_no_interval_so_no_lower_end() -> None:
     evaluated = answers(patients=1)
-    assert broken(judge(compared(evaluated, nearly(evaluated)))) == ["macro_auroc_low"]
+    verdicts = judge(compared(evaluated, nearly(evaluated)))
+    assert broken(verdicts) == ["reference_support", "reference_auroc", "macro_auroc_low"]
+    assert verdict(verdicts) == "not proven"
 
 
 def test_no_positives_anywhere_meet_no_auroc_gate(reference: Evaluated) -> None:
     evaluated = replace(reference, targets=np.zeros_like(reference.targets))
     verdicts = judge(compared(evaluated, nearly(evaluated)))
-    assert broken(verdicts) == ["macro_auroc", "macro_auroc_low", "label_auroc"]
-    assert all("not computable" in v.message for v in verdicts if not v.passed)
+    gates = ["reference_support", "reference_auroc"]
+    assert broken(verdicts) == [*gates, "macro_auroc", "macro_auroc_low", "label_auroc"]
+    assert all("not computable" in v.message for v in verdicts[1:] if not v.passed)
+    assert verdict(verdicts) == "not proven"
 
 
 # --- settings and record -----------------------------------------------------------------------
@@ -199,8 +204,7 @@ def test_settings_that_are_none_are_refused(settings: list[str], words: str) -> 
 def test_value_and_limit_never_look_equal_when_the_gate_is_broken(faithful: Comparison) -> None:
     content = copy.deepcopy(faithful.content)
     content["macro"]["auroc"]["difference"]["value"] = -0.002004
-    first = judge(replace(faithful, content=content))[0]
-    assert not first.passed
+    first = next(v for v in judge(replace(faithful, content=content)) if not v.passed)
     assert (first.found, first.required) == ("−0.002004", "≥ −0.002000")
 
 
@@ -211,9 +215,12 @@ def test_the_record_is_plain_json_that_a_manifest_may_hold(
     assert kept["passed"] is True
     assert list(kept["gates"]) == NAMES
     assert kept["gates"]["agreement"]["limit"] == 0.97
-    assert set(kept["gates"]["agreement"]) == {"measure", "value", "limit", "passed"}
+    assert set(kept["gates"]["agreement"]) == {"measure", "value", "limit", "passed", "outcome"}
     schema = json.loads((repository / "edge_app" / "model" / "manifest.schema.json").read_text())
     manifest = read(cnn28).manifest
     manifest = {**manifest, "quantization": {**manifest["quantization"], **kept}}
     validate(json.loads(json.dumps(manifest, allow_nan=False)), schema)
-    assert record([replace(v, passed=False) for v in judge(faithful)])["passed"] is False
+    for outcome in ("not met", "not proven"):
+        failed = record([replace(v, outcome=outcome) for v in judge(faithful)])
+        assert failed["passed"] is False
+        assert failed["verdict"] == {"not met": "not passed"}.get(outcome, outcome)

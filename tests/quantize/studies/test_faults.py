@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_app.comparison.gates import Gates, judge
+from edge_app.comparison.gates import REFERENCE_GATES, Gates, judge
 from quantize.studies.faults import (
     FAULTS,
     REFUSED,
@@ -55,7 +55,7 @@ def test_the_ten_images_of_one_label_bear_it(conversion: Conversion) -> None:
 
 
 def test_every_gate_has_a_fault_that_it_is_meant_for() -> None:
-    names = set(Gates.__dataclass_fields__) - {"label_support"}
+    names = {*REFERENCE_GATES, *Gates.__dataclass_fields__} - {"label_support"}
     assert names | {REFUSED} == {name for fault in FAULTS for name in fault.meant}
 
 

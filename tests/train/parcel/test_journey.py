@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from train.criterion import measured
 from train.datasets.registry import load
 from train.errors import RunError
 from train.options import read_data
@@ -23,7 +24,7 @@ from train.parcel.make import PICTURES, make
 from train.parcel.results import WEIGHTS, packed_result, unpacked_result
 from train.parcel.run import Clock, run_parcel
 from train.parcel.unpack import unpack
-from train.predict import logits_only, macro_auroc, predict
+from train.predict import logits_only, predict
 from train.resume import finished_epochs
 from train.run import open_run
 from train.run import train as train_run
@@ -98,7 +99,7 @@ def test_what_is_trained_under_jax_comes_home_as_run_folders(
         assert "jax" in run.config["packages"]
         logits = predict(logits_only(run.model), validation)
         best = pd.read_csv(run.folder / "history.csv")["val_auroc"].max()
-        assert macro_auroc(validation.targets, logits) == pytest.approx(best, abs=0.01)
+        assert measured(validation.targets, logits)["val_auroc"] == pytest.approx(best, abs=0.01)
         # It counts as finished here too, and is not begun anew over its results.
         assert finished_epochs(run.folder / "backup") == 2
     assert run.config["dataset"]["teachers"]

@@ -1,0 +1,250 @@
+"""What a start is worth with few images: the same network from a finished one, ImageNet, nothing.
+
+A number of images is drawn by patient and split into training and validation. Each start trains on
+them, and all are judged on the same test patients, in pairs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from edge_app.core.files import write_whole
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.report import Report
+from edge_app.evaluation.splits import VALIDATION_SHARE, split_by_patient
+from train.cache import Cached
+from train.errors import DatasetError
+from train.predict import logits_only, predict, rankable
+from train.recipes import Recipe
+from train.run import dataset_facts, open_run, train
+from train.source import Source, fine_tuning
+
+MIN_POSITIVES: Final = 10
+"""Findings with fewer among the images that judge are left out."""
+
+STARTS: Final = ("source", "nothing", "imagenet")
+VIEWS: Final = 8000
+"""From nothing a network sees at least so many training images, each `PASSES` times or more; from a
+source, which needs fewer, a quarter as many."""
+
+PASSES: Final = 5
+RESAMPLES: Final = 1000
+NOTHING_RATE: Final = 1e-3
+"""Peak of the learning rate from ImageNet weights and from nothing."""
+
+Areas = dict[tuple[int, str], NDArray[np.float64]]
+"""By number of images and start, macro AUROCs as `_macro` gives them; (0, "source") is the source
+itself."""
+
+
+def drawn(cached: Cached, images: int, seed: int) -> Cached:
+    """So many images of patients in a random order, split anew into train and validation.
+
+    Of the last patient as many images are taken as are still needed.
+
+    Raises:
+        DatasetError: there are not so many.
+    """
+    if len(cached) < images:
+        raise DatasetError(f"{cached.name}: {len(cached)} images to draw from, not {images}")
+    of = cached.table["patient"].to_numpy(str)
+    patients = np.random.default_rng([seed, images]).permutation(np.unique(of))
+    place = {patient: i for i, patient in enumerate(patients)}
+    order = np.argsort([place[patient] for patient in of], kind="stable")
+    rows = np.sort(order[:images])
+    table = cached.table.iloc[rows].reset_index(drop=True)
+    validating = split_by_patient(table["patient"], VALIDATION_SHARE, "validation")
+    split = np.where(table["patient"].isin(validating), "validation", "train")
+    return replace(
+        cached,
+        targets=cached.targets[rows],
+        table=table.assign(split=split),
+        rows=cached.rows[rows],
+        name=f"{images} images drawn from {cached.name}",
+    )
+
+
+def recipe_of(start: str, source: Source, images: int) -> Recipe:
+    """What one start trains by: the source's network and input; see `VIEWS` for the passes.
+
+    Args:
+        start: one of `STARTS`.
+        source: the finished network.
+        images: how many are trained on.
+    """
+    base, passes = fine_tuning(source.recipe), max(PASSES, math.ceil(VIEWS / images))
+    if start == "source":
+        return replace(base, epochs=math.ceil(passes / 4))
+    # With few images the AUROC of an epoch is mostly chance: nothing is stopped early by it.
+    patience, rate = max(base.patience, passes), NOTHING_RATE
+    base = replace(base, epochs=passes, patience=patience, learning_rate=rate)
+    return replace(base, imagenet=start == "imagenet")
+
+
+def few(
+    own: Cached,
+    judges: Cached,
+    source: Source,
+    counts: Sequence[int],
+    starts: Sequence[str],
+    runs: Path,
+    seed: int,
+    console: Console,
+    rival: Report | None = None,
+) -> dict[str, Any]:
+    """Train each start on each number of images, and judge them.
+
+    Finished runs in `runs` are not trained again; what is done is in `runs/few.json` after each.
+
+    Args:
+        own: images to draw from.
+        judges: images of other patients.
+        source: the finished network.
+        counts: how many images to draw.
+        starts: which of `STARTS`; they train in this order.
+        runs: folder of run folders.
+        seed: of the draw.
+        console: for progress.
+        rival: of a network that was trained from nothing on more images, over the same judges.
+            What ranks better than it ranks better than with fewer images, too.
+
+    Returns:
+        Plain JSON: see `_measured`.
+
+    Raises:
+        DatasetError: too few images, a patient is on both sides, or the rival's judges are others.
+    """
+    shared = set(own.table["patient"]) & set(judges.table["patient"])
+    if shared:
+        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+    pool, relation = _pool(source, own)
+    content: dict[str, Any] = {
+        "source": {**source.facts, "drawn_images": relation},
+        "drawn_from": dataset_facts(pool, "train_val"),
+        "judged_on": dataset_facts(judges, "test"),
+        "over": [judges.labels.names[i] for i in _ranked(judges)],
+        "resamples": RESAMPLES,
+        "results": [],
+    }
+    areas: Areas = {(0, "source"): _macro(judges, predict(logits_only(source.network), judges))}
+    above = _macro(judges, _answers_of(rival, judges)) if rival else None
+    if rival and above is not None:
+        content["rival"] = {"name": rival.content["model"]["name"], "macro_auroc": _interval(above)}
+    for start, count in ((start, count) for start in starts for count in counts):
+        part = drawn(pool, count, seed)
+        recipe = recipe_of(start, source, len(part.split("train")))
+        run = runs / f"{count}-{start}"
+        console.rule(f"{count} images, from {start}: {recipe.epochs} passes")
+        train(recipe, part, run, console, source=source if start == "source" else None)
+        areas[count, start] = _macro(judges, _answers(run, judges))
+        content["results"] = _measured(areas, above)
+        write_whole(runs / "few.json", (json.dumps(content, indent=1) + "\n").encode())
+    return content
+
+
+def _pool(source: Source, own: Cached) -> tuple[Cached, str]:
+    """What is drawn from, and what the source knows of it, as far as digests tell.
+
+    A source that was trained on a share of the training patients leaves the others to draw from.
+    """
+    trained = source.facts["dataset"].get("train", {}).get("digest")
+    training, share = own.split("train"), source.recipe.patients
+    if share < 1 and trained == training.of_patients(share).digest:
+        return training.of_other_patients(share), "of patients that the source has not seen"
+    if trained in (own.digest, training.digest):
+        return own, "of patients that the source was trained on"
+    return own, "of patients of whom it is not known whether the source has seen them"
+
+
+def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
+    """The judges' logits (M×15) by a finished run; kept in its folder, as they take minutes."""
+    kept = run / f"judged-{judges.digest[:16]}.npy"
+    if not kept.exists():
+        logits = predict(logits_only(open_run(run).model), judges)
+        file = io.BytesIO()
+        np.save(file, logits)
+        write_whole(kept, file.getvalue())
+    answers: NDArray[np.float32] = np.load(kept)
+    return answers
+
+
+def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
+    """A report's logits (M×15) in the judges' order.
+
+    Raises:
+        DatasetError: it is of other images.
+    """
+    answers = rival.evaluated
+    if rival.content["dataset"]["digest"] != judges.digest:
+        raise DatasetError(f"{judges.name}: the report to be compared with is of other images")
+    place = {image: row for row, image in enumerate(answers.images)}
+    logits: NDArray[np.float32] = answers.logits[[place[i] for i in judges.table["image"]]]
+    return logits
+
+
+def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean AUROC over the findings that can be ranked: of all images, then of each resample."""
+    patients = judges.table["patient"].to_numpy(str)
+    weights = np.concatenate(
+        [np.ones((1, len(judges))), patient_weights(patients, RESAMPLES, seed=0)]
+    )
+    each = [
+        auroc(judges.targets[:, i] > 0, logits[:, i].astype(np.float64), weights)
+        for i in _ranked(judges)
+    ]
+    mean: NDArray[np.float64] = np.mean(each, axis=0)
+    return mean
+
+
+def _ranked(judges: Cached) -> list[int]:
+    return rankable(judges.targets, judges.labels, MIN_POSITIVES)
+
+
+def _measured(areas: Areas, rival: NDArray[np.float64] | None = None) -> list[dict[str, Any]]:
+    """For each network its macro AUROC, and how far it is above the same from nothing."""
+    rows = []
+    for (count, start), area in areas.items():
+        row: dict[str, Any] = {"images": count, "start": start, "macro_auroc": _interval(area)}
+        nothing = areas.get((count, "nothing"))
+        if nothing is not None and start != "nothing":
+            row["above_nothing"] = _interval(area - nothing)
+        if rival is not None:
+            row["above_rival"] = _interval(area - rival)
+        rows.append(row)
+    return sorted(rows, key=lambda row: (row["images"], STARTS.index(row["start"])))
+
+
+def _interval(areas: NDArray[np.float64]) -> dict[str, float]:
+    """The value on all images, and its 95 % interval over patients."""
+    low, high = interval(areas[1:])
+    ends = {"value": float(areas[0]), "low": low, "high": high}
+    return {name: round(end, 4) for name, end in ends.items()}
+
+
+def lines(content: dict[str, Any]) -> Iterable[str]:
+    """The results for people."""
+    source = content["source"]["name"]
+    names = {"source": f"from {source}", "nothing": "from nothing", "imagenet": "from ImageNet"}
+    yield f"drawn images: {content['source']['drawn_images']}"
+    for row in content["results"]:
+        name = names[row["start"]] if row["images"] else f"{source} as it is"
+        line = f"{row['images']:>6} images  {name:<24}  {_words(row['macro_auroc'])}"
+        if "above_nothing" in row:
+            line += f"; above nothing by {_words(row['above_nothing'])}"
+        if "above_rival" in row:
+            line += f"; above {content['rival']['name']} by {_words(row['above_rival'])}"
+        yield line
+
+
+def _words(found: dict[str, float]) -> str:
+    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"

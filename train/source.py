@@ -1,0 +1,128 @@
+"""A finished network that another run starts from: fine-tuning, which few images need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import keras
+
+from train.cache import Cached
+from train.errors import RunError
+from train.labels import LabelSet
+from train.recipes import Recipe
+
+HEAD: Final = "map"
+"""The layer whose output channels are the labels."""
+
+Known = Literal["seen", "not seen", "not known"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run starts from.
+
+    Attributes:
+        network: with the weights.
+        recipe: that it was trained by.
+        labels: of its output channels.
+        facts: what a run's configuration, a manifest and a card say of it: `name`, `network`,
+            `sha256`, `head`, and the `dataset` that it was trained on.
+    """
+
+    network: keras.Model
+    recipe: Recipe
+    labels: LabelSet
+    facts: dict[str, Any]
+
+    @property
+    def keeps_head(self) -> bool:
+        """Whether a run goes on from the labels' channels, too."""
+        return bool(self.facts["head"] == "kept")
+
+    def matched(self, labels: LabelSet, *, new_head: bool = False) -> Source:
+        """The same for a run with these labels; its head is kept where they are the source's.
+
+        Args:
+            labels: of the run.
+            new_head: begin the labels' channels anew even where the labels are the same.
+        """
+        same = (self.labels.names, self.labels.head) == (labels.names, labels.head)
+        return replace(
+            self, facts={**self.facts, "head": "kept" if same and not new_head else "new"}
+        )
+
+    def knows(self, cached: Cached) -> dict[str, Known]:
+        """Whether it was trained on a data set's validation and test patients, by split.
+
+        It is known only where its training images are a part of this data set, by their digest.
+        """
+        trained = self.facts["dataset"].get("train", {}).get("digest")
+        known: dict[str, dict[str, Known]] = {
+            cached.split("train").digest: {"validation": "not seen", "test": "not seen"},
+            cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
+        }
+        return known.get(trained, {"validation": "not known", "test": "not known"})
+
+
+def told(started_from: Mapping[str, Any]) -> str:
+    """What a run's `started_from` says, in a sentence or two, for a terminal and a card."""
+    dataset = started_from["dataset"]
+    trained = dataset.get("train", {})
+    on = "on what is not stated"
+    if trained:
+        on = (
+            f"on {trained['images']} images of {trained['patients']} patients "
+            f"({trained['name']}, {trained['split']})"
+        )
+    words = f"Started from {started_from['name']}, {started_from['network']} trained {on}"
+    if "teachers" in dataset:
+        words += f" with {len(dataset['teachers'])} teachers"
+    if "started_from" in dataset:
+        words += f", itself started from {dataset['started_from']['name']}"
+    if started_from["test_patients"] == "not seen":
+        return f"{words}; none of the test patients is among these."
+    return (
+        f"{words}. Whether test patients are among these is not known, and a test patient who is "
+        "spoils the test."
+    )
+
+
+def fine_tuning(recipe: Recipe) -> Recipe:
+    """How a network that was trained by `recipe` is gone on with, on few images.
+
+    Network, input and augmentation stay. The peak of the learning rate is lower, so that what the
+    network knows is bent rather than lost, and nothing is asked of the data but images and labels.
+    """
+    return replace(
+        recipe,
+        imagenet=False,
+        early_epochs=0,
+        epochs=5,
+        learning_rate=2e-4,
+        warmup=0.5,
+        auxiliary=0.0,
+        distil=0.0,
+        continued=False,
+        patients=1.0,
+        seed=1,
+    )
+
+
+def write_weights(network: keras.Model, source: Source) -> None:
+    """Write a source's weights into a network that was just built; its head only if it is kept.
+
+    Raises:
+        RunError: they are of another architecture.
+    """
+    for layer in network.layers:
+        if not layer.get_weights() or (layer.name == HEAD and not source.keeps_head):
+            continue
+        try:
+            layer.set_weights(source.network.get_layer(layer.name).get_weights())
+        except ValueError:
+            raise RunError(
+                f"{source.facts['name']} is a {source.network.name}, or made otherwise: this run, "
+                f"a {network.name}, cannot start from its weights (layer {layer.name})"
+            ) from None

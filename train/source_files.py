@@ -1,0 +1,58 @@
+"""Shipped networks and finished runs, opened as what another run starts from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from train.errors import RunError
+from train.labels import LabelSet
+from train.run import open_run
+from train.source import Source
+
+SHIPPED: Final = Path(__file__).resolve().parent.parent / "networks"
+"""Run folders of the shipped models' float networks; a checkout has them."""
+
+NETWORK_FILE: Final = "model.keras"
+
+
+def open_source(name: str) -> Source:
+    """Open what a run is to start from.
+
+    Args:
+        name: a shipped model's name, a finished run's folder, or the `model.keras` in it.
+
+    Raises:
+        RunError: it is none of these, or damaged.
+    """
+    run = open_run(_folder(name))
+    labels = LabelSet.from_dict(run.config["labels"])
+    facts = {
+        "name": run.folder.resolve().name,
+        "network": run.recipe.network,
+        "sha256": hashlib.sha256((run.folder / NETWORK_FILE).read_bytes()).hexdigest(),
+        "head": "kept",
+        "dataset": run.config["dataset"],
+    }
+    return Source(run.model, run.recipe, labels, facts)
+
+
+def shipped_names() -> list[str]:
+    """The names of the shipped models whose float networks are here."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{NETWORK_FILE}"))
+
+
+def _folder(name: str) -> Path:
+    if name in shipped_names():
+        return SHIPPED / name
+    path = Path(name)
+    if path.is_dir():
+        return path
+    if path.name == NETWORK_FILE and path.is_file():
+        return path.parent
+    what = "an int8 model file holds no float weights" if path.suffix == ".tflite" else "is no run"
+    raise RunError(
+        f"{name}: {what}: give {', '.join(shipped_names())}, a finished run's folder, "
+        f"or the {NETWORK_FILE} in one"
+    )
