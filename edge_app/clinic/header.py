@@ -92,6 +92,20 @@ def instance_of(header: Dataset) -> Instance:
     return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
 
 
+def about(header: Dataset) -> str:
+    """Whose an image is and from when, in one line as people read it; empty where nothing says."""
+    name = str(header.get("PatientName") or "").partition("=")[0]
+    name = ", ".join(part for part in name.split("^") if part.strip())
+    said = [name, str(header.get("PatientID") or "")]
+    said += [_day(str(header.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
+    return " · ".join(each for each in said if each)
+
+
+def _day(text: str) -> str:
+    """``20240102`` → ``2024-01-02``."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 else text
+
+
 def bare(header: Dataset) -> Dataset:
     """The same with its identifiers alone."""
     from pydicom import Dataset
