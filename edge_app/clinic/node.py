@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
-from edge_app.clinic.settings import Node, Tls
+from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.resources import memory
 from edge_app.images.dicom_pixels import READ, RLE
@@ -23,8 +23,6 @@ from edge_app.images.dicom_values import line
 
 if TYPE_CHECKING:
     from pynetdicom.events import Event
-
-ENTRANCE: Final = "node"
 
 RADIOGRAPHS: Final = (
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
@@ -158,7 +156,7 @@ class DicomNode:
         digest = hashlib.sha256(data).hexdigest()
         pieces = (PREAMBLE, _file_meta(event), data)
         offered = Offered(
-            *(ENTRANCE, instance.sop_instance, digest, pieces),
+            *(NODE, instance.sop_instance, digest, pieces),
             *(f"{peer}@{host}", about(header)),
         )
         try:
