@@ -177,6 +177,15 @@ class Box:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a peer that hangs up ends no more than that
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        self.start()
+        while not self._stopping.wait(HOUSEKEEPING):
+            self._tidy()
+        self.end()
+        if self._failed:
+            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
+
+    def start(self) -> None:
+        """Have all parts begin their work."""
         swept = sweep(self.store)
         settings = self.settings
         self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
@@ -191,11 +200,6 @@ class Box:
             self.events.tell("listening", ae_title=title, host=settings.node.host, port=port)
         for name, listener in self._listeners():
             self.events.tell("serving", part=name, url=listener.url)
-        while not self._stopping.wait(HOUSEKEEPING):
-            self._tidy()
-        self._end()
-        if self._failed:
-            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
 
     def _listeners(self) -> Iterator[tuple[str, Listener]]:
         if self.settings.page:
@@ -227,7 +231,8 @@ class Box:
         if removed:
             self.events.audit("removed", images=removed)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Have all parts finish what is in hand, and let go of the spool."""
         self.events.tell("stopping")
         for part in (*self._entrances, *self._workers, *self._couriers):
             part.stop()

@@ -52,7 +52,7 @@ def faults(settings: Settings) -> Iterator[str]:
 
 def missing(settings: Settings) -> Iterator[str]:
     """One line for each package that the settings need and that is not installed."""
-    wanted = EXTRA if settings.node or settings.receivers else ()
+    wanted: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
     wanted += EXTRA_OF_PAGE if settings.page else ()
     wanted += EXTRA_OF_METRICS if settings.metrics else ()
     for name in dict.fromkeys(wanted):

@@ -41,7 +41,7 @@ TROUBLE: Final = frozenset(
 REMEMBERED: Final = 20
 
 Value = str | int | float | bool | None
-Listener = Callable[[str, Mapping[str, Value]], None]
+Hearer = Callable[[str, Mapping[str, Value]], None]
 
 
 class Told(NamedTuple):
@@ -62,13 +62,13 @@ class Events:
 
     Attributes:
         troubles: the latest of `TROUBLE`.
-        listeners: are told of every event; they take no time, and raise nothing.
+        hearers: are told of every event; they take no time, and raise nothing.
     """
 
     def __init__(self, salt: bytes, audit: Path | None = None, out: TextIO | None = None) -> None:
         self.salt, self.audit_file, self.out = salt, audit, out or sys.stderr
         self.troubles: deque[Told] = deque(maxlen=REMEMBERED)
-        self.listeners: list[Listener] = []
+        self.hearers: list[Hearer] = []
         self._lock = threading.Lock()
         self._dated = "JOURNAL_STREAM" not in os.environ  # the journal has its own times
 
@@ -81,8 +81,8 @@ class Events:
         """One line: the event's name, and what belongs to it as ``key=value``."""
         if event in TROUBLE:
             self.troubles.append(Told(time.time(), event, facts))
-        for listener in self.listeners:
-            listener(event, facts)
+        for hear in self.hearers:
+            hear(event, facts)
         words = [_now()] if self._dated else []
         words += [event, *(f"{key}={_word(value)}" for key, value in facts.items())]
         with self._lock, suppress(OSError):  # who listens may have gone

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_app.images.dicom_values import line
@@ -64,6 +65,16 @@ class _Metered(BytesIO):
         if self.reads > MAX_READS:
             raise HeaderError(f"has more than {MAX_READS} elements")
         return super().read(size)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as those of DICOM do (PS3.10 7.1).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(PREAMBLE)[PREAMBLE - 4 :] == b"DICM"
 
 
 def read_header(data: bytes, syntax: str | None = None) -> Dataset:

@@ -66,7 +66,7 @@ class Metrics:
             }
         )
         self.registry.register(self)
-        events.listeners.append(self._told)
+        events.hearers.append(self._told)
 
     def _told(self, event: str, facts: Mapping[str, Value]) -> None:
         self._events.labels(event).inc()
@@ -87,7 +87,9 @@ class Metrics:
             value=oldest or 0,
         )
         waiting = GaugeMetricFamily(
-            "edge_cxr_deliveries_waiting", "Results that a receiver has not got", labels=["receiver"]
+            "edge_cxr_deliveries_waiting",
+            "Results that a receiver has not got",
+            labels=["receiver"],
         )
         known = {each.name for each in self.settings.receivers}
         for name in sorted(known | self.deliveries.receivers()):

@@ -381,7 +381,8 @@ def _listener(table: _Table, port: int, users: Path | None) -> Listener:
     host = table.get("host", str, LOOPBACK)
     if not _is_loopback(table, host) and users is None:
         raise table.wrong(
-            "host", f"is {host!r}, and users is missing: say in which file those are who may come in"
+            "host",
+            f"is {host!r}, and users is missing: say in which file those are who may come in",
         )
     names = table.texts("names") or []
     for name in names:
@@ -393,8 +394,11 @@ def _listener(table: _Table, port: int, users: Path | None) -> Listener:
         certificate = Certificate(*(inner.path(key) for key in Certificate._fields))
         inner.done()
     return Listener(
-        *(host, table.whole("port", port, 1, 65535)),
-        *(tuple(name.lower() for name in names), certificate, users),
+        host=host,
+        port=table.whole("port", port, 1, 65535),
+        names=tuple(name.lower() for name in names),
+        certificate=certificate,
+        users=users,
     )
 
 

@@ -247,8 +247,8 @@ class Spool:
             ]
             with self.store.transaction() as database:
                 kept = database.execute(
-                    "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, score = ?, "
-                    "map = ? WHERE id = ? AND answered IS NULL",
+                    "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
+                    "score = ?, map = ? WHERE id = ? AND answered IS NULL",
                     (answer, now, None if wanted else now, *gist, image.id),
                 )
                 if kept.rowcount:

@@ -139,17 +139,24 @@ def forget(path: Path, name: str) -> bool:
     return True
 
 
-def hashed(password: str, salt: bytes | None = None) -> str:
+def hashed(password: str) -> str:
     """What is kept of a password."""
-    salt = salt if salt is not None else secrets.token_bytes(16)
+    salt = secrets.token_bytes(16)
+    made = _scrypt(password, salt, COST, BLOCK, PARALLEL)
+    return f"scrypt${COST}${BLOCK}${PARALLEL}${salt.hex()}${made.hex()}"
+
+
+def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
     with _ONE_AT_A_TIME:
-        made = hashlib.scrypt(
-            *(password.encode("utf-8", "surrogatepass"),),
-            **{"salt": salt, "n": COST, "r": BLOCK, "p": PARALLEL},
+        return hashlib.scrypt(
+            password.encode("utf-8", "surrogatepass"),
+            salt=salt,
+            n=cost,
+            r=block,
+            p=parallel,
             maxmem=SCRYPT_BYTES,
             dklen=32,
         )
-    return f"scrypt${COST}${BLOCK}${PARALLEL}${salt.hex()}${made.hex()}"
 
 
 NOBODY: Final = f"scrypt${COST}${BLOCK}${PARALLEL}${'00' * 16}${'00' * 32}"
@@ -157,8 +164,14 @@ NOBODY: Final = f"scrypt${COST}${BLOCK}${PARALLEL}${'00' * 16}${'00' * 32}"
 
 
 def _is_password(password: str, kept: str) -> bool:
-    salt = bytes.fromhex(kept.split("$")[4])
-    return hmac.compare_digest(hashed(password, salt), kept)
+    """Whether it is, by the numbers that it was kept with."""
+    try:
+        _, cost, block, parallel, salt, made = kept.split("$")
+        numbers = (int(cost), int(block), int(parallel))
+        found = _scrypt(password, bytes.fromhex(salt), *numbers)
+    except ValueError:
+        return False
+    return hmac.compare_digest(found.hex(), made)
 
 
 def _digest(token: str) -> str:

@@ -116,5 +116,3 @@ def _answer_of(image: Any) -> dict[str, str]:
 
     answer = json.loads(image["answer"])
     return {"model": answer["model"]["sha256"], "operating_point": answer["operating_point"]}
-
-

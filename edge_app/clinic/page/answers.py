@@ -61,14 +61,18 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
     """
     room = request.app.state.room
     session = request.scope.get("session")
-    text = _templates().get_template(template).render(
-        t=room.texts,
-        room=room,
-        reader=request.scope.get("reader", ""),
-        users=room.accounts is not None,
-        path=request.url.path,
-        form=room.sessions.form(session) if session else "",
-        **values,
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            t=room.texts,
+            room=room,
+            reader=request.scope.get("reader", ""),
+            users=room.accounts is not None,
+            path=request.url.path,
+            form=room.sessions.form(session) if session else "",
+            **values,
+        )
     )
     return HTMLResponse(text, status)
 

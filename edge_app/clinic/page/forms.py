@@ -28,9 +28,7 @@ async def checked_form(request: Request) -> list[tuple[str, str]]:
         if len(data) > LONGEST:
             raise PageError(413, "error.damaged-form")
     try:
-        fields = parse_qsl(
-            data.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS
-        )
+        fields = parse_qsl(data.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise PageError(400, "error.damaged-form") from None
     require_own(request, dict(fields).get(PROOF, ""))

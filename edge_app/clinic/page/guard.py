@@ -122,7 +122,11 @@ class Guard:
         path = scope["path"]
         if not self.accounts or scope["reader"] or path in OPEN or path.startswith(STATIC):
             return None
-        if self.sessions and scope["method"] == "GET" and "html" in request.headers.get("accept", ""):
+        if (
+            self.sessions
+            and scope["method"] == "GET"
+            and "html" in request.headers.get("accept", "")
+        ):
             return RedirectResponse("/sign-in", 303)
         return JSONResponse(
             {"error": self.texts("error.sign-in")}, 401, {"www-authenticate": "Bearer"}

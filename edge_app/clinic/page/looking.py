@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from edge_app.clinic.gist import STATES, UNREADABLE, WAITING, unpacked
-from edge_app.clinic.header import HeaderError
+from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
@@ -70,6 +70,7 @@ def image(request: Request) -> Response:
     said = told(json.loads(row["answer"])) if row["answer"] else None
     peaks = _peaks(request, row, said)
     chosen = _chosen(request.query_params.get("map", ""), peaks)
+    path = room.store.images / row["file"]
     room.events.audit(
         "viewed", **who(request), image=room.events.digest(row["identity"]), number=row["id"]
     )
@@ -80,7 +81,8 @@ def image(request: Request) -> Response:
         said=said,
         peaks=peaks,
         chosen=chosen,
-        has_file=(room.store.images / row["file"]).exists(),
+        has_file=path.exists(),
+        has_report=path.exists() and is_dicom(path),
         size=_size(row),
         full=FULL,
         no_lesion=NO_LESION,
@@ -88,7 +90,7 @@ def image(request: Request) -> Response:
         came=request.query_params.get("came", ""),
         kept=request.query_params.get("kept", "") == "yes",
         readings=room.readings.of(row["sha256"]),
-        waiting=room.worklist.counts().get(WAITING, 0),
+        waiting=0 if said else room.worklist.waiting(),
         findings=[room.labels[i].name for i in room.labels.findings],
     )
 
@@ -221,6 +223,7 @@ def status(request: Request) -> Response:
     return page(
         request,
         "status.html",
+        address=str(request.base_url),
         ill=room.ill(),
         refusing=free < least,
         free=free,
@@ -248,5 +251,3 @@ def health(request: Request) -> Response:
     """Whether the box works, for a program that watches it."""
     why = request.app.state.room.ill()
     return PlainTextResponse(f"{why or 'ok'}\n", 503 if why else 200)
-
-

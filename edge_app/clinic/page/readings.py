@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
+from edge_app.clinic.header import is_dicom
 from edge_app.clinic.store import Store
 from edge_app.core.plain_text import plain
 from edge_app.evaluation.labelled import NONE
@@ -71,7 +72,9 @@ def told(form: Sequence[tuple[str, str]], labels: Labels) -> Reading:
         raise ReadingError("error.no-opinion")
     if nothing and findings:
         raise ReadingError("error.nothing-and-findings")
-    note = " ".join(plain(fields.get("note", "").replace("\r\n", "\n").replace("\n", " / ")).split())
+    note = " ".join(
+        plain(fields.get("note", "").replace("\r\n", "\n").replace("\n", " / ")).split()
+    )
     return Reading(opinion, findings, nothing, note[:LONGEST_NOTE])
 
 
@@ -134,14 +137,11 @@ class Readings:
     def _collected(self, image: sqlite3.Row, reading: Reading) -> str:
         """The image's name in exports; it is copied where the settings say so."""
         path = self.store.images / image["file"]
-        with path.open("rb") as file:
-            name = file_name(image["sha256"], b"DICM" in file.read(132)[128:])
-            if self.collect and (reading.labels or reading.nothing):
-                self.collect.mkdir(mode=0o700, parents=True, exist_ok=True)
-                target = self.collect / name
-                if not os.path.lexists(target):
-                    file.seek(0)
-                    durable.replace(target, file.read())
+        name = file_name(image["sha256"], is_dicom(path))
+        if self.collect and (reading.labels or reading.nothing):
+            self.collect.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.path.lexists(self.collect / name):
+                durable.replace(self.collect / name, path.read_bytes())
         return name
 
     def of(self, sha256: str) -> list[sqlite3.Row]:

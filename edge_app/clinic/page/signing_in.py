@@ -30,9 +30,7 @@ async def sign_in(request: Request) -> Response:
     wait = room.tries.wait(address)
     if wait > 0:
         seconds = math.ceil(wait)
-        answer = page(
-            request, "sign_in.html", 429, why=room.texts("sign-in.wait", seconds=seconds)
-        )
+        answer = page(request, "sign_in.html", 429, why=room.texts("sign-in.wait", seconds=seconds))
         answer.headers["retry-after"] = str(seconds)
         return answer
     name, password = fields.get("name", "").strip(), fields.get("password", "")

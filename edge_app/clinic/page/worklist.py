@@ -178,11 +178,13 @@ class Worklist:
             self._counts = (now, counts)
         return counts
 
+    def waiting(self) -> int:
+        """How many images wait, now."""
+        return int(self.rows("SELECT count(*) FROM image WHERE state = ?", WAITING)[0][0])
+
     def oldest_waiting(self) -> float | None:
         """When the image came that waits longest, in seconds since 1970."""
-        found = self.rows(
-            "SELECT received FROM image WHERE state = ? ORDER BY id LIMIT 1", WAITING
-        )
+        found = self.rows("SELECT received FROM image WHERE state = ? ORDER BY id LIMIT 1", WAITING)
         return float(found[0]["received"]) if found else None
 
 
