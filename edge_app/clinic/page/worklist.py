@@ -21,7 +21,8 @@ ROWS: Final = 50
 """Of a page."""
 
 COUNTED_FOR: Final = 2.0
-"""Seconds for which counts are taken to be what they were."""
+"""Seconds for which counts are taken to be what they were; a hundred times as long as counting
+takes, where that is more."""
 
 LONGEST_SOUGHT: Final = 64
 
@@ -113,7 +114,8 @@ class Worklist:
             check_same_thread=False,
         )
         self._connection.row_factory = sqlite3.Row
-        self._counts: tuple[float, dict[str, int]] = (-COUNTED_FOR, {})
+        self._counts: dict[str, int] = {}
+        self._counted_until = 0.0
 
     def close(self) -> None:
         """Let go of it."""
@@ -170,13 +172,13 @@ class Worklist:
 
     def counts(self) -> dict[str, int]:
         """How many images are in each state; some seconds old at most."""
-        since, counts = self._counts
-        now = time.monotonic()
-        if now - since >= COUNTED_FOR:
+        began = time.monotonic()
+        if began >= self._counted_until:
             found = self.rows("SELECT state, count(*) AS count FROM image GROUP BY state")
-            counts = {row["state"]: int(row["count"]) for row in found}
-            self._counts = (now, counts)
-        return counts
+            self._counts = {row["state"]: int(row["count"]) for row in found}
+            now = time.monotonic()
+            self._counted_until = now + max(COUNTED_FOR, 100 * (now - began))
+        return self._counts
 
     def waiting(self) -> int:
         """How many images wait, now."""
@@ -194,8 +196,11 @@ def _filters(question: Question, order: Order) -> tuple[list[str], list[Any]]:
         wheres.append("state = ?")
         values.append(question.state)
     if question.sought:
-        wheres.append("instr(sought, ?) > 0")
-        values.append(question.sought.casefold())
+        wheres.append(r"(sought LIKE ? ESCAPE '\' OR id = ?)")
+        sought = question.sought.casefold()
+        is_number = sought.isascii() and sought.isdigit() and len(sought) < 19
+        pattern = "".join(f"\\{each}" if each in "%_\\" else each for each in sought)
+        values += [f"%{pattern}%", int(sought) if is_number else None]
     return wheres, values
 
 

@@ -136,6 +136,7 @@ if (viewer) {
       event.preventDefault();
       const none = by("no-map");
       show(toggle.hasAttribute("aria-current") && none ? none : toggle);
+      if (viewer.getBoundingClientRect().bottom < 80) viewer.scrollIntoView();
     });
   }
 
