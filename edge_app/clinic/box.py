@@ -37,6 +37,12 @@ HOUSEKEEPING: Final = 60.0
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
 """Without one of these the box does not do its work."""
 
+LIBRARIES: Final = (
+    *("pydicom", "pynetdicom", "highdicom"),
+    *("uvicorn", "asyncio", "python_multipart"),
+)
+"""Whose own logs are kept silent."""
+
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
 """For which the images in hand are waited for at the end."""
@@ -255,7 +261,7 @@ def open_classifier(settings: Settings) -> Classifier:
 
 
 def _quiet() -> None:
-    """pydicom, pynetdicom and highdicom tell what they see, names of patients among it."""
+    """Libraries tell what they see, names of patients among it."""
     warnings.simplefilter("ignore")
-    for name in ("pydicom", "pynetdicom", "highdicom"):
+    for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import resource
 import socket
 import threading
@@ -59,8 +58,6 @@ class HttpServer:
         except BaseException:
             self._socket.close()
             raise
-        # It would tell what it is asked for, and file names are among that.
-        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
