@@ -1,7 +1,7 @@
 """What the box costs: how fast its worklist answers, and what it takes while nothing happens.
 
-    python -m tools.clinic worklist [--images 100000]
-    python -m tools.clinic idle [--seconds 60]
+python -m tools.clinic worklist [--images 100000]
+python -m tools.clinic idle [--seconds 60]
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="What the box costs.")
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("worklist", help="how fast the worklist answers")
-    listing.add_argument("--images", type=int, default=100_000, help="waiting, and as many answered")
+    listing.add_argument(
+        "--images", type=int, default=100_000, help="waiting, and as many answered"
+    )
     idling = commands.add_parser("idle", help="memory and processor while nothing happens")
     idling.add_argument("--seconds", type=float, default=60)
     asked = parser.parse_args(arguments)
@@ -172,7 +174,8 @@ def _upload(folder: Path, port: int) -> None:
         + b"\r\n--x--\r\n"
     )
     headers = {
-        **{"Cookie": cookie, "Accept": "application/json"},
+        "Cookie": cookie,
+        "Accept": "application/json",
         "Content-Type": "multipart/form-data; boundary=x",
     }
     with urllib.request.urlopen(urllib.request.Request(f"{url}/upload", body, headers)) as came:

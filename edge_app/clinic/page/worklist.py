@@ -191,7 +191,8 @@ class Worklist:
 
 
 def _filters(question: Question, order: Order) -> tuple[list[str], list[Any]]:
-    wheres, values = [order.where] if order.where else [], []
+    wheres = [order.where] if order.where else []
+    values: list[Any] = []
     if question.state:
         wheres.append("state = ?")
         values.append(question.state)

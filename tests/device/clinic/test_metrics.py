@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
-parser = pytest.importorskip("prometheus_client.parser", reason="the extra is not installed")
+pytest.importorskip("prometheus_client", reason="the clinic extra is not installed")
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from .page.serving import Client, serving
 
@@ -18,7 +20,7 @@ def values(text: str) -> dict[tuple[str, str], float]:
     """By name and by the value of the one label, empty without one."""
     return {
         (sample.name, "".join(sample.labels.values())): sample.value
-        for family in parser.text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 

@@ -42,9 +42,7 @@ class Client:
     def __init__(self, port: int, token: str = "") -> None:
         self.port, self.token, self.cookie, self.form = port, token, "", ""
 
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, **headers: str
-    ) -> Answer:
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         sent = {"Accept": "text/html", **{k.replace("_", "-"): v for k, v in headers.items()}}
         if self.cookie:
             sent.setdefault("Cookie", self.cookie)
@@ -118,7 +116,9 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, top: str = "", page: str = "", model: str = "cxr-cnn28") -> Iterator[Served]:
+def serving(
+    folder: Path, top: str = "", page: str = "", model: str = "cxr-cnn28"
+) -> Iterator[Served]:
     """A box with a page and metrics, on free ports.
 
     Args:
@@ -136,5 +136,3 @@ def serving(folder: Path, top: str = "", page: str = "", model: str = "cxr-cnn28
         yield Served(box, folder, port, metrics)
     finally:
         box.end()
-
-

@@ -67,7 +67,8 @@ def test_a_reader_uploads_looks_and_says_what_they_see(
     browser.one("#zoom-in").click()
     assert browser.one("#zoom").text == "125 %"
     browser.run(
-        "const e = document.getElementById('width'); e.value = 64; e.dispatchEvent(new Event('input'))"
+        "const slider = document.getElementById('width'); slider.value = 64;"
+        "slider.dispatchEvent(new Event('input'))"
     )
     slope = browser.one("#window feComponentTransfer > *").get_attribute("slope")
     assert float(slope) == 4
@@ -137,7 +138,11 @@ def test_pages_fit_any_width_and_axe_finds_no_serious_fault(
     browser: Browser, answered: int, width: int, dark: bool
 ) -> None:
     browser.resize(width, max(700, width * 9 // 16), dark)
-    for path, name in (("/", "list"), (f"/images/{answered}?map=0", "image"), ("/status", "status")):
+    for path, name in (
+        ("/", "list"),
+        (f"/images/{answered}?map=0", "image"),
+        ("/status", "status"),
+    ):
         browser.open(path)
         assert fits(browser), (path, width)
         assert browser.faults() == [], (path, width, dark)

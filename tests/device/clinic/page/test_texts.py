@@ -31,9 +31,7 @@ def used() -> set[str]:
     for path in PAGE.glob("templates/*.html"):
         found |= set(re.findall(r"""\bt\(["']([\w.-]+)["'][,)]""", path.read_text("utf-8")))
     for path in PAGE.glob("*.py"):
-        found |= set(
-            re.findall(r'"((?:error|sign-in|study)\.[\w-]+)"', path.read_text("utf-8"))
-        )
+        found |= set(re.findall(r'"((?:error|sign-in|study)\.[\w-]+)"', path.read_text("utf-8")))
     return {each for each in found if not each.endswith(".html")} | MADE
 
 
@@ -45,7 +43,7 @@ def test_every_text_is_there_and_every_text_is_said(language: str) -> None:
 @pytest.mark.parametrize("language", languages())
 def test_all_languages_have_the_same_places_for_values(language: str) -> None:
     english, other = Texts("en"), Texts(language)
-    for key in english.keys():
+    for key in sorted(english.keys()):
         places = [sorted(re.findall(r"{\w+}", text(key))) for text in (english, other)]
         assert places[0] == places[1], key
 

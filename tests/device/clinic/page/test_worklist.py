@@ -76,7 +76,9 @@ def test_pages_follow_each_other_without_gap_or_double_and_lead_back(
     assert back.back == ""
 
 
-@pytest.mark.parametrize("key", ["x", "1_2_3", "1e999", "nan_1", "0.5_1; DROP TABLE image", "9" * 99])
+@pytest.mark.parametrize(
+    "key", ["x", "1_2_3", "1e999", "nan_1", "0.5_1; DROP TABLE image", "9" * 99]
+)
 def test_a_key_that_is_none_begins_at_the_beginning(worklist: Worklist, key: str) -> None:
     for sort in SORTS:
         whole = worklist.page(Question(sort=sort))
