@@ -62,7 +62,8 @@ class HttpServer:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+        with suppress(SystemExit):  # which would end a thread without a word
+            self._server.run(sockets=[self._socket])
         if not self._server.should_exit:
             raise RuntimeError("the server has ended")
 

@@ -1,6 +1,7 @@
 """The page in a browser: as a reader uses it, by keyboard alone, small, large, dark, and by axe.
 
-With ``EDGE_CXR_SHOTS=FOLDER`` each page is kept there as a PNG, for somebody to look at.
+With ``EDGE_CXR_SHOTS=FOLDER`` each page is kept there as a PNG, for somebody to look at, at each
+width in light and dark.
 """
 
 from __future__ import annotations
@@ -132,8 +133,11 @@ def test_by_keyboard_alone(browser: Browser, answered: int) -> None:
     browser.until(lambda: "kept=yes" in browser.driver.current_url, "the reading")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [320, 1280, 3840])
+VIEWS = ((320, False), (1280, True), (3840, False))
+OTHERS = ((320, True), (1280, False), (3840, True))
+
+
+@pytest.mark.parametrize(("width", "dark"), VIEWS + (OTHERS if SHOTS else ()))
 def test_pages_fit_any_width_and_axe_finds_no_serious_fault(
     browser: Browser, answered: int, width: int, dark: bool
 ) -> None:
@@ -149,6 +153,12 @@ def test_pages_fit_any_width_and_axe_finds_no_serious_fault(
         keep(browser, f"{name}-{width}{'-dark' if dark else ''}")
     ground = browser.run("return getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground.strip("rgb()").split(","))) < 384) is dark
+
+
+def test_axe_does_find_faults(browser: Browser) -> None:
+    browser.open("/status")
+    browser.run("document.querySelector('main').append(document.createElement('input'))")
+    assert [each.split(":")[0] for each in browser.faults()] == ["critical label"]
 
 
 def test_an_answer_appears_by_itself(
