@@ -32,6 +32,7 @@ from edge_app.clinic.settings import read_settings
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.model.model_file import locate, read
+from edge_app.model.shipped import DEFAULT_MODEL
 from edge_app.pipeline.json_answer import answered, origin
 from edge_app.pipeline.reader import read_given
 
@@ -130,7 +131,7 @@ def idle(folder: Path, seconds: float) -> None:
     """Print what a box with all entrances takes: before anything came, and after one image."""
     (folder / "in").mkdir()
     more = f'[node]\nport = {_free()}\n[watch]\nfolder = "in"\n[metrics]\nport = {_free()}\n'
-    port = _settings(folder, more)
+    port = _settings(folder, more, DEFAULT_MODEL)
     with _served(folder, port) as process:
         _measure(process, seconds, "as started")
         _upload(folder, port)
@@ -190,9 +191,9 @@ def _upload(folder: Path, port: int) -> None:
         urllib.request.urlopen(url + path).read()
 
 
-def _settings(folder: Path, more: str) -> int:
+def _settings(folder: Path, more: str, model: str = MODEL) -> int:
     port = _free()
-    text = f'spool = "spool"\nmodel = "{MODEL}"\nleast_free_mb = 1\n[page]\nport = {port}\n{more}'
+    text = f'spool = "spool"\nmodel = "{model}"\nleast_free_mb = 1\n[page]\nport = {port}\n{more}'
     (folder / "box.toml").write_text(text)
     return port
 

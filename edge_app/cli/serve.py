@@ -69,7 +69,7 @@ def serve(
         _beside(known, urgent)
     elif purge:
         _purge(known.spool, unfinished)
-    elif password or token or forget:
+    elif any(each is not None for each in (password, token, forget)):
         _account(known, password, token, forget)
     else:
         _serve(known, check)
@@ -81,12 +81,12 @@ def _account(known: Settings, password: str | None, token: str | None, forget: s
 
     if known.users is None:
         raise UsageError(f"{known.file}: users is missing: say in which file users are kept")
-    if password:
+    if password is not None:
         accounts.set_password(known.users, password, _asked_password())
         print(f"{password} may sign in")
-    elif token:
+    elif token is not None:
         print(accounts.set_token(known.users, token))
-    elif forget and not accounts.forget(known.users, forget):
+    elif forget is not None and not accounts.forget(known.users, forget):
         raise UsageError(f"{known.users}: there is no {forget!r}")
 
 

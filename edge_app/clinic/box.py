@@ -28,6 +28,7 @@ from edge_app.core.about import __version__
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
+    from edge_app.clinic.metrics import Metrics
     from edge_app.clinic.page.room import ReadingRoom
 
 AUDIT: Final = "audit.log"
@@ -77,7 +78,7 @@ class Box:
         self._failed: str | None = None
         self._workers: list[Worker] = []
         self._couriers: list[Courier] = []
-        self._rooms: list[ReadingRoom] = []
+        self._rooms: list[ReadingRoom | Metrics] = []
         self.store = Store(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
         self.events = Events(self.store.salt, audit)
@@ -127,13 +128,14 @@ class Box:
                 *(settings, settings.page, self.spool, self.deliveries, self.events),
                 *(results, classifier, self.ill),
             )
-            opened.append(self._listening("page", settings.page.listener, application(room)))
             self._rooms.append(room)
+            opened.append(self._listening("page", settings.page.listener, application(room)))
         if settings.metrics:
             from edge_app.clinic.metrics import Metrics
             from edge_app.clinic.metrics import application as machines
 
             metrics = Metrics(settings, self.store, self.events, classifier)
+            self._rooms.append(metrics)
             app = machines(metrics, settings.metrics, self.events, self.ill)
             opened.append(self._listening("metrics", settings.metrics, app))
         return opened

@@ -68,6 +68,10 @@ class Metrics:
         self.registry.register(self)
         events.hearers.append(self._told)
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self.worklist.close()
+
     def _told(self, event: str, facts: Mapping[str, Value]) -> None:
         self._events.labels(event).inc()
         seconds = facts.get("seconds")

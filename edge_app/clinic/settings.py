@@ -317,7 +317,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         metrics=_metrics(metrics, users) if metrics else None,
     )
     if made.node is None and made.watch is None and made.page is None:
-        raise table.wrong("node", "[page] and [watch] are missing: there would be nothing to do")
+        raise table.wrong("[node],", "[page] and [watch] are missing: there is nothing to do")
     return made
 
 
@@ -362,7 +362,7 @@ def _page(table: _Table, users: Path | None) -> Page:
     has_collect = table.maybe("collect", str) is not None
     page = Page(
         listener=_listener(table, 8080, users),
-        max_bytes=table.whole("max_mb", 128, 1, 2048) << 20,
+        max_bytes=table.whole("max_mb", 128, 1, Limits().max_bytes >> 20) << 20,
         language=table.matching("language", LANGUAGE, "give one as 'en'", "en"),
         session=table.number("session_hours", 12, 0.1, 24 * 30) * 3600,
         collect=table.path("collect") if has_collect else None,

@@ -71,7 +71,8 @@ def told(answer: Mapping[str, Any]) -> Study:
         answer: the object that `classify --json` prints.
     """
     error = answer["error"]["message"] if "error" in answer else None
-    overall = answer.get("overall")
+    blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
+    overall = None if blank else answer.get("overall")
     whole = Overall(**overall) if overall else None
     check = answer.get("input_check")
     image, model, runtime = answer.get("image", {}), answer["model"], answer["runtime"]
@@ -81,7 +82,7 @@ def told(answer: Mapping[str, Any]) -> Study:
         overall=whole.in_words() if whole else "",
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
-        rows=_rows(answer),
+        rows=[] if blank else _rows(answer),
         by_label=whole is None or whole.flagged is None,
         check=check["reason"] if check else None,
         checked=bool(check),

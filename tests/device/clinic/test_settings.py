@@ -85,7 +85,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
     [
         ("spool = ", "is no TOML"),
         ("[node]", "spool is missing"),
-        ('spool = "s"', "nothing to do"),
+        ('spool = "s"', r"\[node\], \[page\] and \[watch\] are missing"),
         ("spool = 3\n[node]", "spool must be a text"),
         (NODE + "prot = 3", r"\[node\] prot is not known; there are: .*port"),
         (NODE + 'port = "104"', r"\[node\] port must be a whole number"),

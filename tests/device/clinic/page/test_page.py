@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_app.clinic.page.room import ReadingRoom
 from edge_app.core.about import DISCLAIMER
 from edge_app.images.radiograph import Limits
 
@@ -217,6 +218,38 @@ def test_each_finding_has_a_heatmap_that_is_the_command_s(
         expected = strength(scale.weighed(found.map[..., channel], channel), 256, 256)
         assert np.abs(alpha / 255 - 0.6 * expected).max() < 0.01
     assert client.get(f"/images/{answered}/map/99.png").status == 404
+
+
+@pytest.mark.parametrize("name", ["one-label", "forty-labels", "three-exclusive", "version-1"])
+def test_a_study_of_any_model_shows_its_labels(tmp_path: Path, png: bytes, name: str) -> None:
+    model = Path(__file__).resolve().parents[3] / f"models/{name}.tflite"
+    with serving(tmp_path, model=str(model)) as served:
+        client = served.client()
+        client.upload(("a.png", png))
+        served.wait(1)
+        answer = client.get("/images/1/answer.json").json
+        page = client.get("/images/1?map=0")
+        assert page.status == 200
+        for finding in answer["findings"]:
+            row = re.search(rf">\s*{re.escape(finding['label'])}\b", page.text)
+            assert (row is not None) is (finding["kind"] == "finding")
+        for channel in re.findall(r'data-channel="(\d+)"', page.text):
+            assert client.get(f"/images/1/map/{channel}.png").status == 200
+        assert client.get("/").status == client.get("/status").status == 200
+
+
+def test_a_blank_picture_has_no_scores_on_the_page(tmp_path: Path) -> None:
+    model = Path(__file__).resolve().parents[3] / "models/version-1.tflite"
+    file = io.BytesIO()
+    Image.fromarray(np.full((64, 64), 128, np.uint8)).save(file, "PNG")
+    with serving(tmp_path, model=str(model)) as served:
+        client = served.client()
+        client.upload(("blank.png", file.getvalue()))
+        served.wait(1)
+        page = client.get("/images/1").text
+        assert "the picture is blank" in page
+        assert "probable" not in page
+        assert "<table" not in page
 
 
 def test_a_chosen_heatmap_is_there_without_javascript(served: Served, answered: int) -> None:
@@ -588,7 +621,8 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(tmp_path) as served:
-        (room,) = served.box._rooms
+        room = served.box._rooms[0]
+        assert isinstance(room, ReadingRoom)
 
         def broken(*_: object) -> None:
             raise ZeroDivisionError("patient Meier")
