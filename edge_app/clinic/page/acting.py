@@ -25,9 +25,11 @@ async def upload(request: Request) -> Response:
         raise PageError(503, "error.busy")
     try:
         receipts = await _uploaded(request)
-    except (UploadError, SpoolFullError) as error:
-        status = error.status if isinstance(error, UploadError) else 507
-        room.events.audit("refused", **who(request), status=str(status), why=str(error))
+    except UploadError as error:
+        _tell_refused(request, error.status, room.texts(error.key))
+        raise
+    except SpoolFullError as error:
+        _tell_refused(request, 507, str(error))
         raise
     finally:
         room.uploads.release()
@@ -37,6 +39,11 @@ async def upload(request: Request) -> Response:
     (first, *others) = receipts
     target = "/" if others else f"/images/{first.id}?came={first.verdict}"
     return RedirectResponse(target, 303)
+
+
+def _tell_refused(request: Request, status: int, why: str) -> None:
+    room = request.app.state.room
+    room.events.audit("refused", **who(request), status=str(status), why=why)
 
 
 async def _uploaded(request: Request) -> list[Receipt]:

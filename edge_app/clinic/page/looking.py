@@ -45,6 +45,8 @@ def worklist(request: Request) -> Response:
     question = asked(request.query_params)
     answer = room.worklist.page(question)
     part = request.query_params.get("part") == "list"
+    if not part:  # which a page asks for by itself
+        room.events.audit("viewed", **who(request), part="worklist")
     return page(
         request,
         "list.html" if part else "worklist.html",
@@ -71,9 +73,7 @@ def image(request: Request) -> Response:
     peaks = _peaks(request, row, said)
     chosen = _chosen(request.query_params.get("map", ""), peaks)
     path = room.store.images / row["file"]
-    room.events.audit(
-        "viewed", **who(request), image=room.events.digest(row["identity"]), number=row["id"]
-    )
+    _audit_view(request, row, "answer")
     return page(
         request,
         "study.html",
@@ -86,13 +86,19 @@ def image(request: Request) -> Response:
         size=_size(row),
         full=FULL,
         no_lesion=NO_LESION,
-        same_model=said is not None and said.model_sha256 == room.model.sha256,
+        same_model=said is not None and room.model.gave(said),
         came=request.query_params.get("came", ""),
         kept=request.query_params.get("kept", "") == "yes",
         readings=room.readings.of(row["sha256"]),
         waiting=0 if said else room.worklist.waiting(),
         findings=[room.labels[i].name for i in room.labels.findings],
     )
+
+
+def _audit_view(request: Request, row: Any, part: str) -> None:
+    room = request.app.state.room
+    digest = room.events.digest(row["identity"])
+    room.events.audit("viewed", **who(request), image=digest, number=row["id"], part=part)
 
 
 def _peaks(request: Request, row: Any, said: Study | None) -> dict[int, tuple[float, float] | None]:
@@ -107,7 +113,7 @@ def _peaks(request: Request, row: Any, said: Study | None) -> dict[int, tuple[fl
 def _is_shown(request: Request, said: Study) -> bool:
     """Whether the answer's map can be read: it is one of the model that is in use."""
     room = request.app.state.room
-    return room.overlays is not None and said.model_sha256 == room.model.sha256
+    return room.overlays is not None and room.model.gave(said)
 
 
 def _size(row: Any) -> tuple[int, int]:
@@ -143,6 +149,7 @@ def picture(request: Request) -> Response:
         raise PageError(422, "error.picture", why=str(error)) from None
     except BusyError:
         raise PageError(503, "error.busy") from None
+    _audit_view(request, row, "picture")
     return Response(data, media_type="image/png")
 
 

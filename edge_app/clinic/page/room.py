@@ -48,9 +48,14 @@ class ModelFacts(NamedTuple):
     name: str
     dtype: str
     sha256: str
+    digest: str | None
     operating_point: str
     worth: list[str]
     runtime: str
+
+    def gave(self, said: study.Study) -> bool:
+        """Whether an answer is this model's, its calibration and thresholds included."""
+        return (said.model_sha256, said.model_digest) == (self.sha256, self.digest)
 
 
 class ReadingRoom:
@@ -151,6 +156,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         name=model.name,
         dtype=model.manifest["input"]["dtype"],
         sha256=model.sha256,
+        digest=model.digest,
         operating_point=classifier.points.name,
         worth=study.worth(classifier.image_point),
         runtime=f"{session['name']} {session['version']}",

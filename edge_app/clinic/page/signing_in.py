@@ -50,6 +50,7 @@ async def sign_out(request: Request) -> Response:
     """End the browser's session."""
     room, guard = request.app.state.room, request.app.state.guard
     await checked_form(request)
+    room.events.audit("signed-out", **who(request))
     answer = RedirectResponse("/", 303)
     answer.headers.append("set-cookie", guard.cookie(room.sessions.begun("")))
     return answer

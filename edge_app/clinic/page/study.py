@@ -46,6 +46,7 @@ class Study(NamedTuple):
         warnings: one line each.
         facts: of the image: format, size.
         model, model_sha256, operating_point, runtime: whose answer it is.
+        model_digest: of all parts of the model file; None where it is not known.
     """
 
     error: str | None
@@ -62,6 +63,7 @@ class Study(NamedTuple):
     model_sha256: str
     operating_point: str
     runtime: str
+    model_digest: str | None
 
 
 def told(answer: Mapping[str, Any]) -> Study:
@@ -92,6 +94,7 @@ def told(answer: Mapping[str, Any]) -> Study:
         model_sha256=model["sha256"],
         operating_point=answer["operating_point"],
         runtime=f"{runtime['name']} {runtime['version']}",
+        model_digest=model["digest"],
     )
 
 

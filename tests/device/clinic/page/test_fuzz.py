@@ -7,6 +7,6 @@ from .serving import Served
 
 
 def test_damaged_requests_end_nothing_and_leave_nothing(served: Served) -> None:
-    outcome = run(served, seed=7, number=250)
+    outcome = run(served, seed=7, number=120)
     assert outcome.faults == []
     assert {200, 400, 403, 404} <= outcome.kinds.keys()
