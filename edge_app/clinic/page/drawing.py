@@ -116,6 +116,7 @@ class Drawing:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 bufsize=0,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread takes address space
             )
         return self._process
 

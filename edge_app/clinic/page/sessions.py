@@ -46,6 +46,7 @@ class Sessions:
     def __init__(self, salt: bytes, seconds: float) -> None:
         self._key = hmac.new(salt, b"sessions of the page", hashlib.sha256).digest()
         self.seconds = seconds
+        self._ended: dict[str, float] = {}
 
     def begun(self, reader: str) -> Session:
         """A new one."""
@@ -71,7 +72,15 @@ class Sessions:
         if not _same(signature, self._signed("cookie", content, proof)):
             return None
         session = _read(content)
-        return session if session and session.until > time.time() else None
+        if session is None or session.until < time.time() or session.text in self._ended:
+            return None
+        return session
+
+    def end(self, session: Session) -> None:
+        """Know it no more, though its cookie may still be somewhere; until the box starts anew."""
+        now = time.time()
+        still = {text: until for text, until in self._ended.items() if until > now}
+        self._ended = {**still, session.text: session.until}
 
     def form(self, session: Session) -> str:
         """What a form of this session says to prove that it is this page's."""

@@ -50,6 +50,8 @@ async def sign_out(request: Request) -> Response:
     """End the browser's session."""
     room, guard = request.app.state.room, request.app.state.guard
     await checked_form(request)
+    if request.scope["session"]:
+        room.sessions.end(request.scope["session"])
     room.events.audit("signed-out", **who(request))
     answer = RedirectResponse("/", 303)
     answer.headers.append("set-cookie", guard.cookie(room.sessions.begun("")))

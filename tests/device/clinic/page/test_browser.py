@@ -91,6 +91,27 @@ def test_a_reader_uploads_looks_and_says_what_they_see(
     assert browser.log() == []
 
 
+DROP = """
+const [name, bytes] = arguments, files = new DataTransfer();
+files.items.add(new File([Uint8Array.from(bytes)], name));
+for (const kind of ["dragover", "drop"])
+  document.body.dispatchEvent(
+    new DragEvent(kind, {dataTransfer: files, bubbles: true, cancelable: true}));
+"""
+
+
+def test_a_file_is_dropped_and_one_that_is_too_large_is_said(browser: Browser, png: bytes) -> None:
+    browser.open("/")
+    browser.run("document.getElementById('upload').dataset.most = 10")
+    browser.run(DROP, "large.png", list(png))
+    browser.until(lambda: "large.png: is larger than" in browser.one("#said").text, "the reason")
+    browser.open("/")
+    browser.run(DROP, "dropped.png", list(png + b"dropped"))
+    browser.until(lambda: "/images/" in browser.driver.current_url, "the study")
+    browser.settled()
+    assert browser.one("h1").text == "dropped.png"
+
+
 def test_by_keyboard_alone(browser: Browser, answered: int) -> None:
     from selenium.webdriver.common.keys import Keys
 

@@ -496,6 +496,7 @@ def test_a_reader_signs_in_is_named_in_the_audit_log_and_signs_out(
     assert client.post("/sign-out").status == 303
     assert client.get("/").status == 303
     assert kept != client.cookie
+    assert guarded.client().get("/", Cookie=kept).status == 303
     assert guarded.audit()[-1]["event"] == "signed-out"
 
 
