@@ -166,9 +166,10 @@ def heatmap(request: Request) -> Response:
 
 
 def answer(request: Request) -> Response:
-    """The answer as JSON, as `classify --json` prints it."""
+    """The answer as JSON, as `classify --json` prints it, without a file's name."""
     row = _answered(request)
-    text = json.dumps(json.loads(row["answer"]), indent=2, ensure_ascii=False) + "\n"
+    content = {**json.loads(row["answer"]), "file": f"image {row['id']}"}
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     return _download(request, row, text.encode(), "application/json", "json")
 
 
@@ -185,8 +186,11 @@ def report(request: Request) -> Response:
         raise PageError(404, "study.no-sr") from None
     except OSError:
         raise PageError(404, "error.gone") from None
-    except (EdgeCxrError, ImportError) as error:
+    except EdgeCxrError as error:
         raise PageError(503, "error.report", why=str(error)) from None
+    except ImportError as error:
+        why = f"{error.name} is not installed: pip install 'edge-cxr[clinic]'"
+        raise PageError(503, "error.report", why=why) from None
     return _download(request, row, content, "application/dicom", "dcm")
 
 

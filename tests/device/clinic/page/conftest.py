@@ -8,9 +8,6 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-pytest.importorskip("starlette", reason="the clinic extra is not installed")
-pytest.importorskip("uvicorn", reason="the clinic extra is not installed")
-
 from edge_app.images.phantom import synthetic_radiograph
 
 from .serving import Served, serving

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("starlette", reason="the clinic extra is not installed")
+
 from .browser import Browser, browsing
 from .serving import Served
 

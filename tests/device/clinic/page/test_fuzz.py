@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+pytest.importorskip("starlette", reason="the clinic extra is not installed")
+
 from .fuzz import run
 from .serving import Served
 

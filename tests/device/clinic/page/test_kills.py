@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("starlette", reason="the clinic extra is not installed")
+
 from ..peers import Box, free_port, listens, wait_for
 from .serving import Client
 

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("starlette", reason="the clinic extra is not installed")
+
 from edge_app.clinic.page.room import ReadingRoom
 from edge_app.core.about import DISCLAIMER
 from edge_app.images.radiograph import Limits
