@@ -231,6 +231,7 @@ def status(request: Request) -> Response:
     """How the box stands."""
     room = request.app.state.room
     free, least = room.store.free(), room.settings.least_free
+    receivers = list(_receivers(room))
     return page(
         request,
         "status.html",
@@ -241,7 +242,8 @@ def status(request: Request) -> Response:
         least=least,
         counts=room.spool.counts(),
         oldest=room.worklist.oldest_waiting(),
-        receivers=list(_receivers(room)),
+        receivers=receivers,
+        stuck=[name for name, _, standing in receivers if standing.trouble],
         troubles=[
             (each.time, each.event, " ".join(f"{k}={v}" for k, v in each.facts.items()))
             for each in reversed(room.events.troubles)

@@ -31,6 +31,7 @@ PATIENCE: Final = 0.15
 """Seconds without an answer after which a request counts as one that is not complete."""
 
 BETWEEN_LOOKS: Final = 250
+BETWEEN_SESSIONS: Final = 20
 MEGABYTES: Final = 60
 """By which the process may grow."""
 
@@ -180,6 +181,8 @@ def run(served: Served, seed: int, number: int) -> Outcome:
         failed = latest is not told and latest is not None and latest.event == "request-failed"
         if failed or (found >= 500 and found not in EXPECTED):
             faults.append(f"request {count}, status {found}, {latest}: {request[:200]!r}")
+        if count % BETWEEN_SESSIONS == 0:  # one of them may have ended the session
+            requests = corpus(served.client(), image)
         if count % BETWEEN_LOOKS == 0 and (client.get("/").status != 200 or served.box.ill()):
             faults.append(f"after request {count} the box is ill: {served.box.ill()}")
             break

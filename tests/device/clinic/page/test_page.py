@@ -644,6 +644,23 @@ def test_trouble_is_on_the_status_page(tmp_path: Path) -> None:
         assert "status A700h out of room" in page
 
 
+def test_a_receiver_that_gets_nothing_is_named(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        number = served.client().upload(("a.txt", b"text")).json["images"][0]["number"]
+        served.wait(number)
+        with served.box.store.transaction() as database:
+            database.execute(
+                "INSERT INTO delivery (image, receiver, document, trouble) VALUES (?, 'old', 'd', "
+                "'cannot be reached')",
+                (number,),
+            )
+        page = served.client().get("/status").text
+        assert "The box works" not in page
+        assert "Results do not reach: old" in page
+        assert "old (no longer in the settings)" in page
+        assert "cannot be reached" in page
+
+
 def test_an_error_that_nobody_foresaw_is_one_line_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
