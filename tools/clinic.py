@@ -75,6 +75,7 @@ def worklist(folder: Path, images: int) -> None:
     """Print the time to the last byte of the list, for each way to look at it."""
     port = _settings(folder, "")
     box = Box(read_settings(folder / "box.toml"))
+    box.events.out = (folder / "log").open("w")
     _fill(box, images)
     (page,) = box._entrances
     page.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -119,7 +120,5 @@ def _keep(request: Request, form: list[tuple[str, str]]) -> None:
 
 
 def _answer_of(image: Any) -> dict[str, str]:
-    import json
-
     answer = json.loads(image["answer"])
     return {"model": answer["model"]["sha256"], "operating_point": answer["operating_point"]}

@@ -20,6 +20,7 @@ from edge_app.clinic.page.worklist import SORTS, Question, asked
 from edge_app.clinic.results import report_name
 from edge_app.clinic.settings import WATCH
 from edge_app.core.errors import EdgeCxrError, ImageError
+from edge_app.core.files import UnreadableError
 from edge_app.heatmap.draw import NO_LESION
 from edge_app.heatmap.maps import FULL
 
@@ -184,7 +185,7 @@ def report(request: Request) -> Response:
         content = room.results.report(path, json.loads(row["answer"]), bool(row["differs"]))
     except HeaderError:
         raise PageError(404, "study.no-sr") from None
-    except OSError:
+    except (OSError, UnreadableError):
         raise PageError(404, "error.gone") from None
     except EdgeCxrError as error:
         raise PageError(503, "error.report", why=str(error)) from None

@@ -286,6 +286,22 @@ def test_an_uploaded_dicom_image_has_a_report_and_a_picture_has_none(
     assert again.SOPInstanceUID == report.SOPInstanceUID
 
 
+def test_an_image_whose_file_is_gone_keeps_its_answer(served: Served) -> None:
+    client = served.client()
+    number = client.upload(("gone.dcm", dicom(81))).json["images"][0]["number"]
+    served.wait(number)
+    file = served.box.store.value("SELECT file FROM image WHERE id = ?", number)
+    (served.box.store.images / file).unlink()
+    page = client.get(f"/images/{number}").text
+    assert "no longer here" in page
+    assert "probable that it is not normal" in page
+    for path in ("picture.png", "report.dcm"):
+        assert client.get(f"/images/{number}/{path}").status == 404
+    done = client.post(f"/images/{number}/reading", [("opinion", "agrees")])
+    assert done.status == 409
+    assert client.get(f"/images/{number}/answer.json").status == 200
+
+
 def test_what_waits_can_be_moved_to_the_front(tmp_path: Path, png: bytes) -> None:
     with serving(tmp_path) as served:
         for worker in served.box._workers:
