@@ -16,6 +16,8 @@ from edge_app.clinic.page.drawing import BusyError, Drawing
 from edge_app.core.errors import ImageError
 from edge_app.images.phantom import synthetic_radiograph
 
+from ..peers import wait_for
+
 pytestmark = pytest.mark.process
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -87,8 +89,7 @@ def test_who_waits_too_long_for_others_is_told(
     other = threading.Thread(target=occupy)
     other.start()
     began.wait()
-    while not draws._lock.locked():
-        pass
+    wait_for(draws._lock.locked, "the other one's turn")
     with pytest.raises(BusyError):
         draws.png(files / "whole.png", 1000, *LIMITS)
     other.join()
