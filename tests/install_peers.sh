@@ -7,6 +7,27 @@ missing=
 command -v storescu >/dev/null || missing="$missing dcmtk"
 command -v Orthanc >/dev/null || missing="$missing orthanc"
 command -v dciodvfy >/dev/null || missing="$missing dicom3tools"
+command -v chromium >/dev/null || missing="$missing chromium"
+command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+
+# axe-core (MPL-2.0), which judges whether everybody can use the page; it is run, and not passed on.
+axe=4.14.1
+axe_sha256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/edge-cxr-tests"
+if [ ! -e "$cache/axe.min.js" ]; then
+    echo "== fetching axe-core $axe"
+    mkdir -p "$cache"
+    fetched=$(mktemp -d)
+    if curl --fail --silent --location --max-time 120 --output "$fetched/axe.tgz" \
+        "https://registry.npmjs.org/axe-core/-/axe-core-$axe.tgz" &&
+        echo "$axe_sha256  $fetched/axe.tgz" | sha256sum --check --quiet; then
+        tar -xzf "$fetched/axe.tgz" -C "$fetched"
+        mv "$fetched/package/axe.min.js" "$cache/axe.min.js"
+    else
+        echo "== axe-core could not be fetched: tests that need it are skipped"
+    fi
+    rm -rf "$fetched"
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "== not installed:$missing: tests that need them are skipped"

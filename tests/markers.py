@@ -66,7 +66,9 @@ SLOW: Final = (
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/cli/test_doctor.py",
+    "tests/device/clinic/page",
     "tests/device/clinic/test_kills.py",
+    "tests/device/clinic/test_metrics.py",
     "tests/device/clinic/test_node.py",
     "tests/device/clinic/test_serve.py",
     "tests/device/clinic/test_structured_report.py",

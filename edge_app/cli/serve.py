@@ -30,6 +30,16 @@ StatusOption = Annotated[
 UrgentOption = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="Have this image answered before all others.")
 ]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Let a reader in at the page; asks for a password."),
+]
+TokenOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Let a program in; prints its token, once.")
+]
+ForgetOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Let a reader or a program in no more.")
+]
 
 
 def serve(
@@ -39,12 +49,19 @@ def serve(
     urgent: UrgentOption = None,
     purge: PurgeOption = False,
     unfinished: UnfinishedOption = False,
+    password: PasswordOption = None,
+    token: TokenOption = None,
+    forget: ForgetOption = None,
 ) -> None:
-    """Receive radiographs as a DICOM node or from a folder, and send the answers back."""
+    """Receive radiographs as a DICOM node, from a folder or on a page, and give the answers."""
     from edge_app.clinic.settings import read_settings
 
-    if sum((check, status, urgent is not None, purge)) > 1:
-        raise UsageError("--check, --status, --urgent and --purge exclude each other")
+    given = (urgent, password, token, forget)
+    if sum((check, status, purge, *(each is not None for each in given))) > 1:
+        raise UsageError(
+            "--check, --status, --urgent, --purge, --password, --token and --forget exclude each "
+            "other"
+        )
     if unfinished and not purge:
         raise UsageError("--unfinished belongs to --purge")
     known = read_settings(settings)
@@ -52,8 +69,38 @@ def serve(
         _beside(known, urgent)
     elif purge:
         _purge(known.spool, unfinished)
+    elif any(each is not None for each in (password, token, forget)):
+        _account(known, password, token, forget)
     else:
         _serve(known, check)
+
+
+def _account(known: Settings, password: str | None, token: str | None, forget: str | None) -> None:
+    """Change who may come in; a running box takes it at once."""
+    from edge_app.clinic.page import accounts
+
+    if known.users is None:
+        raise UsageError(f"{known.file}: users is missing: say in which file users are kept")
+    if password is not None:
+        accounts.set_password(known.users, password, _asked_password())
+        print(f"{password} may sign in")
+    elif token is not None:
+        print(accounts.set_token(known.users, token))
+    elif forget is not None and not accounts.forget(known.users, forget):
+        raise UsageError(f"{known.users}: there is no {forget!r}")
+
+
+def _asked_password() -> str:
+    """Twice from a person; the first line of standard input from a program."""
+    import getpass
+    import sys
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        raise UsageError("the two differ: try again")
+    return first
 
 
 def _serve(known: Settings, check: bool) -> None:

@@ -20,6 +20,7 @@ from edge_app.backends.options import CPU
 from edge_app.clinic.delivering import pause_after
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.gist import Gist, gist
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image, Spool
@@ -121,12 +122,12 @@ class Worker(threading.Thread):
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
             if isinstance(outcome, ImageError):
                 answer: Mapping[str, Any] = refused(_name(image), outcome, by)
-                self._keep(image, answer)
+                self._keep(image, answer, gist(answer))
                 continue
             seen, findings = outcome
             answer = answered(_name(image), seen, findings, by)
             more = self.results.heatmap(image, answer, seen, self._classifier, findings)
-            self._keep(image, answer, more)
+            self._keep(image, answer, gist(answer, findings.map), more)
 
     def _taken(self) -> Iterator[Image]:
         while not self._stopping.is_set():
@@ -138,13 +139,17 @@ class Worker(threading.Thread):
             if not image.begun:
                 yield image
             elif answer := self._alone(image):
-                self._keep(image, answer)
+                self._keep(image, answer, gist(answer))
 
     def _keep(
-        self, image: Image, answer: Mapping[str, Any], more: list[Document] | None = None
+        self,
+        image: Image,
+        answer: Mapping[str, Any],
+        kept: Gist,
+        more: list[Document] | None = None,
     ) -> None:
         documents = [*self.results.documents(image, answer), *(more or ())]
-        self.spool.answer(image, json.dumps(answer, ensure_ascii=False), documents)
+        self.spool.answer(image, json.dumps(answer, ensure_ascii=False), documents, kept)
         self._in_hand, self._failures = None, 0
         self.events.tell(
             "answered",

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
@@ -20,7 +20,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.retention import remove_finished, sweep
-from edge_app.clinic.settings import Settings
+from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
@@ -28,13 +28,21 @@ from edge_app.core.about import __version__
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
+    from edge_app.clinic.metrics import Metrics
+    from edge_app.clinic.page.room import ReadingRoom
 
 AUDIT: Final = "audit.log"
 HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
 
-OWN_THREADS: Final = ("worker", "watch", "node", "lobby")
+OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
 """Without one of these the box does not do its work."""
+
+LIBRARIES: Final = (
+    *("pydicom", "pynetdicom", "highdicom"),
+    *("uvicorn", "asyncio", "python_multipart"),
+)
+"""Whose own logs are kept silent."""
 
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
@@ -66,6 +74,11 @@ class Box:
         _quiet()
         heap.few_arenas()
         self.settings = settings
+        self._stopping = threading.Event()
+        self._failed: str | None = None
+        self._workers: list[Worker] = []
+        self._couriers: list[Courier] = []
+        self._rooms: list[ReadingRoom | Metrics] = []
         self.store = Store(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
         self.events = Events(self.store.salt, audit)
@@ -75,16 +88,15 @@ class Box:
             classifier = open_classifier(settings)
             results = Results(settings, self.store, classifier.labels)
             self._entrances = self._open_entrances()
+            self._entrances += self._open_listeners(classifier, results)
         except BaseException:
             self.store.close()
             raise
-        self._workers = self._open_workers(classifier, results)
-        self._couriers = [
+        self._workers += self._open_workers(classifier, results)
+        self._couriers += [
             Courier(self.deliveries, carrier, self.events, pause)
             for carrier, pause in self._carriers()
         ]
-        self._stopping = threading.Event()
-        self._failed: str | None = None
 
     def _open_entrances(self) -> list[_Part]:
         settings = self.settings
@@ -103,6 +115,48 @@ class Box:
                     f"{settings.file}: [node] cannot listen at {where}: {error.strerror}"
                 ) from None
         return entrances
+
+    def _open_listeners(self, classifier: Classifier, results: Results) -> list[_Part]:
+        """What is served over HTTP."""
+        settings = self.settings
+        opened: list[_Part] = []
+        if settings.page:
+            from edge_app.clinic.page.app import application
+            from edge_app.clinic.page.room import ReadingRoom
+
+            room = ReadingRoom(
+                *(settings, settings.page, self.spool, self.deliveries, self.events),
+                *(results, classifier, self.ill),
+            )
+            self._rooms.append(room)
+            opened.append(self._listening("page", settings.page.listener, application(room)))
+        if settings.metrics:
+            from edge_app.clinic.metrics import Metrics
+            from edge_app.clinic.metrics import application as machines
+
+            metrics = Metrics(settings, self.store, self.events, classifier)
+            self._rooms.append(metrics)
+            app = machines(metrics, settings.metrics, self.events, self.ill)
+            opened.append(self._listening("metrics", settings.metrics, app))
+        return opened
+
+    def _listening(self, name: str, listener: Listener, app: object) -> _Part:
+        from edge_app.clinic.page.server import HttpServer
+
+        try:
+            return HttpServer(name, listener, app)
+        except OSError as error:
+            where = f"{listener.host}:{listener.port}"
+            raise SettingsError(
+                f"{self.settings.file}: [{name}] cannot listen at {where}: {error.strerror}"
+            ) from None
+
+    def ill(self) -> str | None:
+        """What does not work; None where all does."""
+        if self._failed:
+            return self._failed
+        dead = [each.name for each in (*self._workers, *self._couriers) if not each.is_alive()]
+        return f"the part '{dead[0]}' has ended" if dead else None
 
     def _open_workers(self, classifier: Classifier, results: Results) -> list[Worker]:
         count = 1 if classifier.exclusive else self.settings.workers
@@ -131,6 +185,15 @@ class Box:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a peer that hangs up ends no more than that
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        self.start()
+        while not self._stopping.wait(HOUSEKEEPING):
+            self._tidy()
+        self.end()
+        if self._failed:
+            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
+
+    def start(self) -> None:
+        """Have all parts begin their work."""
         swept = sweep(self.store)
         settings = self.settings
         self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
@@ -143,11 +206,14 @@ class Box:
         if settings.node:
             title, port = settings.node.ae_title, settings.node.port
             self.events.tell("listening", ae_title=title, host=settings.node.host, port=port)
-        while not self._stopping.wait(HOUSEKEEPING):
-            self._tidy()
-        self._end()
-        if self._failed:
-            raise SpoolError(f"{self._failed}; start it again: nothing that was accepted is lost")
+        for name, listener in self._listeners():
+            self.events.tell("serving", part=name, url=listener.url)
+
+    def _listeners(self) -> Iterator[tuple[str, Listener]]:
+        if self.settings.page:
+            yield "page", self.settings.page.listener
+        if self.settings.metrics:
+            yield "metrics", self.settings.metrics
 
     def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
         """One line for what nobody foresaw; its text may name patients, so its kind is told."""
@@ -173,13 +239,16 @@ class Box:
         if removed:
             self.events.audit("removed", images=removed)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Have all parts finish what is in hand, and let go of the spool."""
         self.events.tell("stopping")
         for part in (*self._entrances, *self._workers, *self._couriers):
             part.stop()
         end = time.monotonic() + ENDING_SECONDS
         for thread in (*self._workers, *self._couriers):
             thread.join(max(0.0, end - time.monotonic()))
+        for room in self._rooms:
+            room.close()
         self.events.tell("stopped", **self.spool.counts())
         self.store.close()
 
@@ -194,7 +263,7 @@ def open_classifier(settings: Settings) -> Classifier:
 
 
 def _quiet() -> None:
-    """pydicom, pynetdicom and highdicom tell what they see, names of patients among it."""
+    """Libraries tell what they see, names of patients among it."""
     warnings.simplefilter("ignore")
-    for name in ("pydicom", "pynetdicom", "highdicom"):
+    for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
 import shutil
 import socket
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from edge_app.clinic.settings import Node, Receiver, Settings, Tls, Watch
+from edge_app.clinic.settings import (
+    LOOPBACK,
+    Certificate,
+    Listener,
+    Node,
+    Page,
+    Receiver,
+    Settings,
+    Tls,
+    Watch,
+)
 from edge_app.core.errors import EdgeCxrError
 
 EXTRA: Final = ("pydicom", "pynetdicom", "highdicom")
+EXTRA_OF_PAGE: Final = ("starlette", "uvicorn", "jinja2", "python_multipart")
+EXTRA_OF_METRICS: Final = ("starlette", "uvicorn", "prometheus_client")
 
 
 def faults(settings: Settings) -> Iterator[str]:
@@ -28,14 +42,22 @@ def faults(settings: Settings) -> Iterator[str]:
         yield from _receiver(receiver)
     if settings.watch:
         yield from _watch(settings.watch)
+    if settings.page:
+        yield from _page(settings.page)
+    if settings.metrics:
+        yield from _listener("metrics", settings.metrics)
+    if settings.users:
+        yield from _users(settings.users)
 
 
 def missing(settings: Settings) -> Iterator[str]:
     """One line for each package that the settings need and that is not installed."""
-    if settings.node or settings.receivers:
-        for name in EXTRA:
-            if importlib.util.find_spec(name) is None:
-                yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
+    wanted: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
+    wanted += EXTRA_OF_PAGE if settings.page else ()
+    wanted += EXTRA_OF_METRICS if settings.metrics else ()
+    for name in dict.fromkeys(wanted):
+        if importlib.util.find_spec(name) is None:
+            yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
 
 
 def _spool(settings: Settings) -> Iterator[str]:
@@ -75,14 +97,60 @@ def _model(settings: Settings) -> Iterator[str]:
         yield f"operating_point: {error}"
 
 
-def _node(node: Node) -> Iterator[str]:
-    family = socket.AF_INET6 if ":" in node.host else socket.AF_INET
+def _port(table: str, host: str, port: int) -> Iterator[str]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((node.host, node.port))
+            trial.bind((host, port))
         except OSError as error:
-            yield f"[node] port: cannot listen at {node.host}:{node.port}: {error.strerror}"
+            yield f"[{table}] port: cannot listen at {host}:{port}: {error.strerror}"
+
+
+def _page(page: Page) -> Iterator[str]:
+    from edge_app.clinic.page.texts import Texts
+
+    yield from _listener("page", page.listener)
+    try:
+        Texts(page.language)
+    except EdgeCxrError as error:
+        yield str(error)
+    if page.collect and not os.access(_existing(page.collect), os.R_OK | os.W_OK | os.X_OK):
+        yield f"[page] collect: this user may not write in {_existing(page.collect)}"
+
+
+def _listener(table: str, listener: Listener) -> Iterator[str]:
+    yield from _port(table, listener.host, listener.port)
+    if listener.certificate:
+        yield from _tls(f"[{table}.tls]", listener.certificate, _load)
+    elif not ipaddress.ip_address(listener.host).is_loopback:
+        yield (
+            f"[{table}.tls] is missing: over the network passwords and pictures would be readable "
+            f"for others; give a certificate, or host = {LOOPBACK!r} behind a server that has one"
+        )
+
+
+def _load(certificate: Certificate) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+
+
+def _users(path: Path) -> Iterator[str]:
+    from edge_app.clinic.page.accounts import read
+
+    try:
+        known = read(path)
+    except EdgeCxrError as error:
+        yield f"users: {error}"
+        return
+    if not known:
+        yield f"users: {path} holds nobody: add somebody with --password NAME"
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield f"users: {path} is open to other users: chmod 600 it"
+
+
+def _node(node: Node) -> Iterator[str]:
+    yield from _port("node", node.host, node.port)
     if node.tls:
         from edge_app.clinic.node import server_context
 
@@ -101,7 +169,7 @@ def _receiver(receiver: Receiver) -> Iterator[str]:
         yield from _tls(f"{place}, tls", receiver.tls, client_context)
 
 
-def _tls(place: str, tls: Tls, make: object) -> Iterator[str]:
+def _tls(place: str, tls: Tls | Certificate, make: object) -> Iterator[str]:
     assert callable(make)
     for path in tls:
         if not os.access(path, os.R_OK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import suppress
@@ -9,9 +10,36 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.gist import gist
 
-VERSION: Final = 1
-"""Of the tables, in the database's `user_version`. Add what turns an older one into a newer."""
+VERSION: Final = 2
+"""Of the tables, in the database's `user_version`; `NEWER` turns an older one into a newer."""
+
+READINGS: Final = """
+CREATE TABLE reading (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256 TEXT NOT NULL,               -- of the image, which may be gone
+    reader TEXT NOT NULL,
+    time REAL NOT NULL,
+    opinion TEXT NOT NULL,              -- agrees with the answer or not
+    labels TEXT NOT NULL,               -- what the reader sees, joined by |; empty if not said
+    note TEXT NOT NULL,
+    file TEXT NOT NULL,                 -- what the image is called where readings are exported
+    patient TEXT NOT NULL,              -- a digest
+    state TEXT NOT NULL,                -- of the answer that was read
+    score REAL,
+    model TEXT NOT NULL,                -- SHA-256 of the network that answered
+    operating_point TEXT NOT NULL,
+    UNIQUE (sha256, reader)
+);
+"""
+
+INDEXES: Final = """
+CREATE INDEX image_state ON image (state, id);
+CREATE INDEX image_score ON image (score, id) WHERE score IS NOT NULL;
+CREATE INDEX image_state_score ON image (state, score, id) WHERE score IS NOT NULL;
+CREATE INDEX image_sought ON image (id, sought, state);
+"""
 
 TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
@@ -31,6 +59,11 @@ CREATE TABLE image (
     answered REAL,
     answer TEXT,                        -- the JSON object that `classify --json` prints
     finished REAL,                      -- when all receivers had the answer
+    about TEXT NOT NULL DEFAULT '',     -- whose it is, for people
+    sought TEXT NOT NULL DEFAULT '',    -- the same as it is looked for: in small letters
+    state TEXT NOT NULL DEFAULT 'waiting',  -- see `gist`
+    score REAL,                         -- probability that it is not normal, where it was judged
+    map BLOB,                           -- the network's, see `gist`
     UNIQUE (entrance, identity, sha256)
 );
 CREATE INDEX image_waiting ON image (urgent DESC, id) WHERE answered IS NULL;
@@ -47,7 +80,24 @@ CREATE TABLE delivery (
     UNIQUE (image, receiver, document)
 );
 CREATE INDEX delivery_waiting ON delivery (receiver, id) WHERE delivered IS NULL;
+CREATE INDEX delivery_image ON delivery (image);
 """
+
+NEWER: Final = {
+    1: f"""
+ALTER TABLE image ADD COLUMN about TEXT NOT NULL DEFAULT '';
+ALTER TABLE image ADD COLUMN sought TEXT NOT NULL DEFAULT '';
+ALTER TABLE image ADD COLUMN state TEXT NOT NULL DEFAULT 'waiting';
+ALTER TABLE image ADD COLUMN score REAL;
+ALTER TABLE image ADD COLUMN map BLOB;
+{READINGS}{INDEXES}
+CREATE INDEX delivery_image ON delivery (image);
+UPDATE image SET (state, score) = (
+    SELECT gist_state(image.answer), gist_score(image.answer)
+) WHERE answered IS NOT NULL;
+""",
+}
+"""What makes tables of the next version of those of this one."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -94,4 +144,20 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is removed names patients
     if version == 0:
-        connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+        made = TABLES + READINGS + INDEXES
+        connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version < VERSION:
+        _renew(connection, version)
+
+
+def _renew(connection: sqlite3.Connection, version: int) -> None:
+    """Bring older tables up to date, all of them or none."""
+    connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
+    connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
+    steps = "".join(NEWER[each] for each in range(version, VERSION))
+    try:
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise

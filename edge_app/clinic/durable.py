@@ -52,6 +52,21 @@ def replace(path: Path, data: bytes) -> None:
         raise
 
 
+def adopt(path: Path, target: Path) -> None:
+    """Move a file within its folder to a name that is free; as `write_new`.
+
+    Raises:
+        OSError: it may still have its old name.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.rename(path, target)
+    sync_folder(target.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Have the folder's entries on the medium.
 

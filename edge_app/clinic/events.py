@@ -14,9 +14,11 @@ import os
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from edge_app.core.plain_text import plain
 
@@ -27,7 +29,27 @@ AUDIT_BYTES: Final = 16 << 20
 LONGEST: Final = 300
 """Characters of a value: what peers say of themselves is theirs."""
 
+TROUBLE: Final = frozenset(
+    (
+        *("refused", "rejected", "undelivered", "receiver-unknown", "audit-failed"),
+        *("answering-failed", "answering-stalled", "delivery-stalled", "watch-stalled"),
+        *("housekeeping-failed", "thread-failed", "request-failed", "sign-in-refused"),
+    )
+)
+"""Events that somebody should look at."""
+
+REMEMBERED: Final = 20
+
 Value = str | int | float | bool | None
+Hearer = Callable[[str, Mapping[str, Value]], None]
+
+
+class Told(NamedTuple):
+    """An event that was told, at a time in seconds since 1970."""
+
+    time: float
+    event: str
+    facts: Mapping[str, Value]
 
 
 class Events:
@@ -37,10 +59,16 @@ class Events:
         salt: of the spool.
         audit: the audit log's file; None for none.
         out: where the lines go; standard error if None.
+
+    Attributes:
+        troubles: the latest of `TROUBLE`.
+        hearers: are told of every event; they take no time, and raise nothing.
     """
 
     def __init__(self, salt: bytes, audit: Path | None = None, out: TextIO | None = None) -> None:
         self.salt, self.audit_file, self.out = salt, audit, out or sys.stderr
+        self.troubles: deque[Told] = deque(maxlen=REMEMBERED)
+        self.hearers: list[Hearer] = []
         self._lock = threading.Lock()
         self._dated = "JOURNAL_STREAM" not in os.environ  # the journal has its own times
 
@@ -51,6 +79,10 @@ class Events:
 
     def tell(self, event: str, /, **facts: Value) -> None:
         """One line: the event's name, and what belongs to it as ``key=value``."""
+        if event in TROUBLE:
+            self.troubles.append(Told(time.time(), event, facts))
+        for hear in self.hearers:
+            hear(event, facts)
         words = [_now()] if self._dated else []
         words += [event, *(f"{key}={_word(value)}" for key, value in facts.items())]
         with self._lock, suppress(OSError):  # who listens may have gone

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_app.images.dicom_values import line
@@ -66,6 +67,16 @@ class _Metered(BytesIO):
         return super().read(size)
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as those of DICOM do (PS3.10 7.1).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(PREAMBLE)[PREAMBLE - 4 :] == b"DICM"
+
+
 def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     """The elements named above, as far as they are there and hold what they can.
 
@@ -90,6 +101,20 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
 def instance_of(header: Dataset) -> Instance:
     """The identifiers of a header."""
     return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
+
+
+def about(header: Dataset) -> str:
+    """Whose an image is and from when, in one line as people read it; empty where nothing says."""
+    name = str(header.get("PatientName") or "").partition("=")[0]
+    name = ", ".join(part for part in name.split("^") if part.strip())
+    said = [name, str(header.get("PatientID") or "")]
+    said += [_day(str(header.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
+    return " · ".join(each for each in said if each)
+
+
+def _day(text: str) -> str:
+    """``20240102`` → ``2024-01-02``."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 else text
 
 
 def bare(header: Dataset) -> Dataset:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
-from edge_app.clinic.header import HeaderError, instance_of, read_header
-from edge_app.clinic.settings import Node, Tls
+from edge_app.clinic.header import HeaderError, about, instance_of, read_header
+from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.resources import memory
 from edge_app.images.dicom_pixels import READ, RLE
@@ -23,8 +23,6 @@ from edge_app.images.dicom_values import line
 
 if TYPE_CHECKING:
     from pynetdicom.events import Event
-
-ENTRANCE: Final = "node"
 
 RADIOGRAPHS: Final = (
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
@@ -148,15 +146,19 @@ class DicomNode:
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
         data = request.DataSet.getvalue()
         try:
-            instance = instance_of(read_header(data, str(event.context.transfer_syntax)))
+            header = read_header(data, str(event.context.transfer_syntax))
         except HeaderError as error:
             return self._refuse(peer, host, CANNOT_UNDERSTAND, str(error))
+        instance = instance_of(header)
         named = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
         if named != instance[:2]:
             return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
         digest = hashlib.sha256(data).hexdigest()
         pieces = (PREAMBLE, _file_meta(event), data)
-        offered = Offered(ENTRANCE, instance.sop_instance, digest, pieces, f"{peer}@{host}")
+        offered = Offered(
+            *(NODE, instance.sop_instance, digest, pieces),
+            *(f"{peer}@{host}", about(header)),
+        )
         try:
             receipt = self.spool.accept(offered)
         except SpoolFullError as error:

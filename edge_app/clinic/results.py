@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import bare, read_header
-from edge_app.clinic.settings import WATCH, Settings
+from edge_app.clinic.settings import NODE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
 from edge_app.clinic.store import Store
@@ -32,6 +33,11 @@ DIFFERS: Final = (
 BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
 
 
+def report_name(number: int) -> str:
+    """What an image's report is called in the folder of results."""
+    return f"{number}-sr.dcm"
+
+
 class Results:
     """Makes the documents of an answer.
 
@@ -45,7 +51,10 @@ class Results:
         title = settings.node.ae_title if settings.node else "EDGECXR"
         self.author, self.labels = Author(store.salt, title), labels
         self.book = FormBook(store.folder / FORMS)
-        self.max_bytes = settings.node.max_bytes if settings.node else settings.limits.max_bytes
+        self.max_bytes = max(
+            settings.node.max_bytes if settings.node else settings.limits.max_bytes,
+            settings.page.max_bytes if settings.page else 0,
+        )
         wanted = settings.node.receivers if settings.node else ()
         chosen = [each for each in settings.receivers if each.name in wanted]
         self.reports = tuple(each.name for each in chosen)
@@ -61,18 +70,31 @@ class Results:
         if image.entrance == WATCH:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
-        if not self.reports:
+        if not self.reports or image.entrance != NODE:
             return []
-        header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
+        content = self.report(image.path, answer, image.differs)
+        return [Document(report_name(image.id), content, self.reports)]
+
+    def report(self, path: Path, answer: Mapping[str, Any], differs: bool) -> bytes:
+        """An answer as a DICOM structured report.
+
+        Args:
+            path: of the image, whose header tells the study.
+            differs: another image of the same identity has other bytes.
+
+        Raises:
+            HeaderError: the image is no DICOM file, or has no identifiers.
+            EdgeCxrError: the report's forms cannot be made.
+        """
+        header = read_header(read_bounded(path, self.max_bytes + (1 << 20)))
         said = stated(answer, self.labels)
-        remark = DIFFERS if image.differs else None
+        remark = DIFFERS if differs else None
         try:
-            content = report(header, said, self.author, self.book, remark)
+            return report(header, said, self.author, self.book, remark)
         except EdgeCxrError:
             raise
         except Exception:  # a value that pydicom cannot write, say
-            content = report(bare(header), said, self.author, self.book, BARE)
-        return [Document(f"{image.id}-sr.dcm", content, self.reports)]
+            return report(bare(header), said, self.author, self.book, BARE)
 
     def heatmap(
         self,
@@ -83,7 +105,7 @@ class Results:
         findings: Findings,
     ) -> list[Document]:
         """The heatmap as a Secondary Capture, for who wants it; none where there is no map."""
-        if not self.heatmaps or image.entrance == WATCH or findings.map is None:
+        if not self.heatmaps or image.entrance != NODE or findings.map is None:
             return []
         if stated(answer, self.labels).verdict != JUDGED:
             return []

@@ -44,12 +44,15 @@ def remove_finished(store: Store, before: float) -> int:
 
 
 def purge(store: Store, *, unfinished: bool = False) -> int:
-    """Remove all that is finished; with `unfinished` all that there is.
+    """Remove all that is finished; with `unfinished` all that there is, readings too.
 
     Returns:
         How many images there were.
     """
     removed = _remove(store, "finished IS NOT NULL OR ?", unfinished)
+    if unfinished:
+        with store.transaction() as database:
+            database.execute("DELETE FROM reading")
     # What the log of the database still holds of them goes too.
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     store.rows("VACUUM")

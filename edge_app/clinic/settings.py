@@ -1,7 +1,8 @@
 """The settings file of the box: TOML, checked key by key before anything starts.
 
 Only what is switched on in it runs: a table ``[node]`` is the DICOM node, ``[watch]`` the watch
-folder, each ``[[receiver]]`` an archive that gets results. ``docs/serve.md`` describes the keys.
+folder, each ``[[receiver]]`` an archive that gets results, ``[page]`` the page for readers,
+``[metrics]`` what Prometheus asks for. ``docs/serve.md`` and ``docs/page.md`` describe the keys.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ else:
 MAX_BYTES: Final = 1 << 20
 AE_TITLE: Final = re.compile(r"(?=.*\S)[\x20-\x5b\x5d-\x7e]{1,16}")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z]{2,8})?")
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})")
 LOOPBACK: Final = "127.0.0.1"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -105,10 +108,56 @@ class Watch(NamedTuple):
     settle: float
 
 
+class Certificate(NamedTuple):
+    """Files in PEM: what proves to a browser who this is."""
+
+    certificate: Path
+    key: Path
+
+
+class Listener(NamedTuple):
+    """Where something is served over HTTP.
+
+    Attributes:
+        names: by which browsers may call this machine, beside its addresses and its own name.
+        users: whoever may come in; None for anybody who can reach it.
+    """
+
+    host: str
+    port: int
+    names: tuple[str, ...]
+    certificate: Certificate | None
+    users: Path | None
+
+    @property
+    def url(self) -> str:
+        """Its address, as a browser takes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}/"
+
+
+class Page(NamedTuple):
+    """The page for readers.
+
+    Attributes:
+        max_bytes: of an uploaded file.
+        language: of its texts, the name of a file in ``page/texts``.
+        session: seconds after which a reader has to sign in again.
+        collect: a folder that keeps copies of what readers have labelled; None for none.
+    """
+
+    listener: Listener
+    max_bytes: int
+    language: str
+    session: float
+    collect: Path | None
+
+
 class Settings(NamedTuple):
     """All of it.
 
     Attributes:
+        users: the file of those who may come in over HTTP; None where there is none.
         least_free: bytes of the spool's disk below which new images are refused.
         keep: seconds for which finished images are kept.
     """
@@ -126,6 +175,9 @@ class Settings(NamedTuple):
     node: Node | None
     receivers: tuple[Receiver, ...]
     watch: Watch | None
+    users: Path | None
+    page: Page | None
+    metrics: Listener | None
 
 
 def read_settings(path: Path) -> Settings:
@@ -244,6 +296,8 @@ def _settings(path: Path, table: _Table) -> Settings:
     if len({*names, WATCH}) <= len(names):
         raise table.wrong("receiver", f"names must differ, and not be {WATCH!r}")
     node, watch = table.table("node"), table.table("watch")
+    page, metrics = table.table("page"), table.table("metrics")
+    users = table.path("users") if table.maybe("users", str) is not None else None
     made = Settings(
         file=path,
         spool=table.path("spool"),
@@ -258,14 +312,23 @@ def _settings(path: Path, table: _Table) -> Settings:
         node=_node(node, names) if node else None,
         receivers=receivers,
         watch=_watch(watch) if watch else None,
+        users=users,
+        page=_page(page, users) if page else None,
+        metrics=_metrics(metrics, users) if metrics else None,
     )
-    if made.node is None and made.watch is None:
-        raise table.wrong("node", "and [watch] are missing: there would be nothing to do")
+    if made.node is None and made.watch is None and made.page is None:
+        raise table.wrong("[node],", "[page] and [watch] are missing: there is nothing to do")
     return made
 
 
+NODE: Final = "node"
+"""The name of the DICOM node among the entrances."""
+
 WATCH: Final = "watch"
-"""The name of the watch folder among the receivers."""
+"""The name of the watch folder among the entrances, and among the receivers."""
+
+PAGE: Final = "page"
+"""The name of the page among the entrances."""
 
 
 def _node(table: _Table, receivers: Sequence[str]) -> Node:
@@ -293,6 +356,50 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
     )
     table.done()
     return node
+
+
+def _page(table: _Table, users: Path | None) -> Page:
+    has_collect = table.maybe("collect", str) is not None
+    page = Page(
+        listener=_listener(table, 8080, users),
+        max_bytes=table.whole("max_mb", 128, 1, Limits().max_bytes >> 20) << 20,
+        language=table.matching("language", LANGUAGE, "give one as 'en'", "en"),
+        session=table.number("session_hours", 12, 0.1, 24 * 30) * 3600,
+        collect=table.path("collect") if has_collect else None,
+    )
+    table.done()
+    return page
+
+
+def _metrics(table: _Table, users: Path | None) -> Listener:
+    listener = _listener(table, 9117, users)
+    table.done()
+    return listener
+
+
+def _listener(table: _Table, port: int, users: Path | None) -> Listener:
+    host = table.get("host", str, LOOPBACK)
+    if not _is_loopback(table, host) and users is None:
+        raise table.wrong(
+            "host",
+            f"is {host!r}, and users is missing: say in which file those are who may come in",
+        )
+    names = table.texts("names") or []
+    for name in names:
+        if not HOST_NAME.fullmatch(name):
+            raise table.wrong("names", f"has {name!r}: give names of this machine, without a port")
+    inner = table.table("tls")
+    certificate = None
+    if inner is not None:
+        certificate = Certificate(*(inner.path(key) for key in Certificate._fields))
+        inner.done()
+    return Listener(
+        host=host,
+        port=table.whole("port", port, 1, 65535),
+        names=tuple(name.lower() for name in names),
+        certificate=certificate,
+        users=users,
+    )
 
 
 def _is_loopback(table: _Table, host: str) -> bool:

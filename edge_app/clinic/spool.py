@@ -16,29 +16,35 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.store import Store
 
 NEW: Final = "new"
 KNOWN: Final = "known"
 DIFFERS: Final = "differs"
 
+UNTOLD: Final = Gist(SCORED)
+
 
 class Offered(NamedTuple):
     """An image that somebody wants answered.
 
     Attributes:
-        entrance: which way it came: ``node``, ``watch``.
+        entrance: which way it came: ``node``, ``watch``, ``page``.
         identity: what makes it this image there: its SOP Instance UID, its file's name.
         sha256: of what was sent, in hexadecimal digits.
-        pieces: its file, one after the other.
+        pieces: its file, one after the other; or a file in the folder of images, which is taken
+            over where the image is accepted.
         sender: who gave it, for the audit log.
+        about: whose it is, as people read it in a list.
     """
 
     entrance: str
     identity: str
     sha256: str
-    pieces: Sequence[bytes | memoryview]
+    pieces: Sequence[bytes | memoryview] | Path
     sender: str = ""
+    about: str = ""
 
 
 class Receipt(NamedTuple):
@@ -101,11 +107,17 @@ class Spool:
         known = self._known(offered)
         if known:
             return known
-        size = sum(map(len, offered.pieces))
-        self._require_room(size)
+        pieces = offered.pieces
         path = self.store.images / secrets.token_hex(16)
         try:
-            durable.write_new(path, offered.pieces)
+            if isinstance(pieces, Path):
+                size = pieces.stat().st_size
+                self.require_room(0)
+                durable.adopt(pieces, path)
+            else:
+                size = sum(map(len, pieces))
+                self.require_room(size)
+                durable.write_new(path, pieces)
         except OSError as error:
             if error.errno in durable.FULL:
                 raise self._full() from None
@@ -129,7 +141,12 @@ class Spool:
         )
         return Receipt(rows[0]["id"], KNOWN) if rows else None
 
-    def _require_room(self, size: int) -> None:
+    def require_room(self, size: int) -> None:
+        """Nothing, where so many bytes more can be accepted.
+
+        Raises:
+            SpoolFullError: less than `least_free` would be left.
+        """
         if self.store.free() - size < self.least_free:
             raise self._full()
 
@@ -147,10 +164,11 @@ class Spool:
             ).fetchone()[0]
             entered = database.execute(
                 "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
-                "received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(offered.entrance, offered.identity, offered.sha256, path.name, size),
                     *(offered.sender, bool(others), time.time()),
+                    *(offered.about, offered.about.casefold()),
                 ),
             )
         with self.store.changed:
@@ -205,12 +223,15 @@ class Spool:
                 database.execute("UPDATE image SET begun = 0 WHERE id = ?", (image.id,))
             self.store.changed.notify_all()
 
-    def answer(self, image: Image, answer: str, documents: Sequence[Document] = ()) -> None:
+    def answer(
+        self, image: Image, answer: str, documents: Sequence[Document] = (), gist: Gist = UNTOLD
+    ) -> None:
         """Keep an image's answer, once, and have its documents delivered.
 
         Args:
             answer: JSON, without what names the patient.
             documents: each is delivered to each of its receivers.
+            gist: what lists show of it.
 
         Raises:
             SpoolError: it is not kept, and the image waits to be answered as before.
@@ -226,9 +247,9 @@ class Spool:
             ]
             with self.store.transaction() as database:
                 kept = database.execute(
-                    "UPDATE image SET answer = ?, answered = ?, finished = ? "
-                    "WHERE id = ? AND answered IS NULL",
-                    (answer, now, None if wanted else now, image.id),
+                    "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
+                    "score = ?, map = ? WHERE id = ? AND answered IS NULL",
+                    (answer, now, None if wanted else now, *gist, image.id),
                 )
                 if kept.rowcount:
                     database.executemany(

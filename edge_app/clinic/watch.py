@@ -148,7 +148,7 @@ class WatchFolder(threading.Thread):
             self.events.audit("refused", image=self.events.digest(name), why=str(error))
             return
         digest = hashlib.sha256(data).hexdigest()
-        receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH))
+        receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH, name))
         if receipt.verdict == KNOWN:  # somebody wants its answer again
             self._deliveries.again(receipt.id, WATCH)
         self._taken[name] = self._seen[name].look

@@ -53,7 +53,7 @@ def test_it_holds_the_device_package_and_its_models_and_nothing_else(wheel: Path
     assert {top for top in tops if not top.endswith(".dist-info")} == {"edge_app"}
     for needed in ("py.typed", "model/shipped/cxr-lite0-128.tflite"):
         assert f"edge_app/{needed}" in names
-    for kind in ("*.py", "*.schema.json", "*.css"):
+    for kind in ("*.py", "*.schema.json", "*.css", "*.js", "*.svg", "*.html", "*.toml"):
         for path in (REPOSITORY / "edge_app").rglob(kind):
             assert path.relative_to(REPOSITORY).as_posix() in names
     print(f"wheel: {wheel.stat().st_size} bytes")

@@ -1,7 +1,8 @@
 """A process with a spool for the tests to kill: accepts what it reads, answers, delivers.
 
 ``python spool_process.py SPOOL OUTBOX`` reads ``IDENTITY CONTENT`` from standard input, a line
-each, and prints the identity as soon as the image is accepted.
+each, and prints the identity as soon as the image is accepted. Every second image is offered as a
+file that lies in the spool's folder already, the others as bytes.
 """
 
 from __future__ import annotations
@@ -47,10 +48,15 @@ def main() -> None:
     threading.Thread(target=answer, args=(spool,), daemon=True).start()
     threading.Thread(target=deliver, args=(store, Path(sys.argv[2])), daemon=True).start()
     print("ready", flush=True)
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
         identity, content = line.split()
         digest = hashlib.sha256(content.encode()).hexdigest()
-        spool.accept(Offered("node", identity, digest, (content.encode(),)))
+        arrived = store.images / f"{number}.arriving"
+        if number % 2:  # as an upload comes
+            arrived.write_bytes(content.encode())
+        pieces = arrived if number % 2 else (content.encode(),)
+        spool.accept(Offered("node", identity, digest, pieces))
+        arrived.unlink(missing_ok=True)  # it was known
         print(identity, flush=True)
 
 

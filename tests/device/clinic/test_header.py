@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,7 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
 
-from edge_app.clinic.header import IDENTIFIERS, HeaderError, instance_of, read_header
+from edge_app.clinic.header import IDENTIFIERS, HeaderError, about, instance_of, read_header
 
 from .images import CR, EXPLICIT, PATIENT, dicom
 
@@ -32,6 +33,24 @@ def test_it_tells_who_and_which_study() -> None:
     )
     for keyword, value in PATIENT.items():
         assert header[keyword].value == value
+
+
+@pytest.mark.parametrize(
+    ("elements", "line"),
+    [
+        ({}, "Müller, Jürgen · P-4711 · 1950-12-31 · 2024-01-02"),
+        (
+            {"PatientName": "Yamada^Tarou=山田^太郎", "PatientID": ""},
+            "Yamada, Tarou · 1950-12-31 · 2024-01-02",
+        ),
+        ({"PatientName": None, "PatientID": None, "PatientBirthDate": "x", "StudyDate": ""}, ""),
+    ],
+)
+def test_it_tells_people_whose_it_is(elements: dict[str, str | None], line: str) -> None:
+    named = {"SpecificCharacterSet": "ISO_IR 192", **elements}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert about(read_header(dicom(**named))) == line
 
 
 def test_a_data_set_alone_is_read_in_its_transfer_syntax() -> None:

@@ -46,6 +46,28 @@ def test_the_manual_s_settings_are_settings(manual: str, tmp_path: Path) -> None
 
 def test_the_manual_names_every_event(manual: str, repository: Path) -> None:
     told = set()
-    for path in (repository / "edge_app/clinic").glob("*.py"):
+    for path in (repository / "edge_app/clinic").rglob("*.py"):
         told |= set(re.findall(r'\.(?:tell|audit)\(\s*"([\w-]+)"', path.read_text()))
-    assert told - set(re.findall(r"`([\w-]+)`", manual)) == {"audit-failed", "housekeeping-failed"}
+    named = set(re.findall(r"`([\w-]+)`", manual))
+    assert told - named == {"audit-failed", "housekeeping-failed"}
+
+
+@pytest.fixture(scope="session")
+def manual_of_page(repository: Path) -> str:
+    return (repository / "docs/page.md").read_text()
+
+
+def test_the_page_s_manual_shows_settings_that_are_settings(
+    manual_of_page: str, tmp_path: Path
+) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", manual_of_page, re.DOTALL)
+    assert examples
+    for example in examples:
+        (tmp_path / "box.toml").write_text(example)
+        assert read_settings(tmp_path / "box.toml").page is not None
+
+
+def test_the_page_s_manual_names_every_metric(manual_of_page: str, repository: Path) -> None:
+    code = (repository / "edge_app/clinic/metrics.py").read_text()
+    for name in set(re.findall(r'"(edge_cxr_\w+)"', code)):
+        assert f"`{name}" in manual_of_page, name

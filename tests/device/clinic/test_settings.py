@@ -85,7 +85,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
     [
         ("spool = ", "is no TOML"),
         ("[node]", "spool is missing"),
-        ('spool = "s"', "nothing to do"),
+        ('spool = "s"', r"\[node\], \[page\] and \[watch\] are missing"),
         ("spool = 3\n[node]", "spool must be a text"),
         (NODE + "prot = 3", r"\[node\] prot is not known; there are: .*port"),
         (NODE + 'port = "104"', r"\[node\] port must be a whole number"),
@@ -106,6 +106,11 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         ('spool = "s"\n[watch]', "folder is missing"),
         ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "x"', "outbox is the watched folder"),
         ('spool = "s"\nnode = 3', "node must be a table"),
+        ('spool = "s"\n[page]\nhost = "0.0.0.0"', "users is missing"),
+        (NODE + '[metrics]\nhost = "10.0.0.7"', "users is missing"),
+        ('spool = "s"\n[page]\nnames = ["box.local:80"]', "without a port"),
+        ('spool = "s"\n[page]\nlanguage = "../en"', "give one as 'en'"),
+        ('spool = "s"\n[page.tls]\ncertificate = "c"', "key is missing"),
         ("receiver = 3\n" + NODE, "receiver must be tables"),
     ],
 )
@@ -121,7 +126,59 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         read_settings(tmp_path / "absent.toml")
 
 
+def test_a_page_needs_two_lines_and_listens_to_this_machine_alone(tmp_path: Path) -> None:
+    read = settings(tmp_path, 'spool = "spool"\n[page]\n')
+    assert read.page is not None
+    assert read.page.listener.url == "http://127.0.0.1:8080/"
+    assert (read.page.listener.users, read.page.collect, read.metrics) == (None, None, None)
+
+
+def test_a_page_on_a_network_names_who_may_come_in(tmp_path: Path) -> None:
+    read = settings(
+        tmp_path,
+        """
+        spool = "s"
+        users = "users"
+        [page]
+        host = "0.0.0.0"
+        port = 443
+        names = ["Box.Clinic.example"]
+        collect = "read"
+        [page.tls]
+        certificate = "c.pem"
+        key = "k.pem"
+        [metrics]
+        host = "::"
+        """,
+    )
+    assert read.page is not None
+    assert read.page.listener.users == tmp_path / "users"
+    assert read.page.listener.names == ("box.clinic.example",)
+    assert read.page.listener.url == "https://0.0.0.0:443/"
+    assert read.page.collect == tmp_path / "read"
+    assert read.metrics is not None
+    assert read.metrics.users == tmp_path / "users"
+
+
 # The machine
+
+
+def test_check_finds_what_a_page_lacks(tmp_path: Path) -> None:
+    pytest.importorskip("starlette", reason="the clinic extra is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "users").write_text("")
+        (tmp_path / "users").chmod(0o644)
+        text = (
+            f'spool = "s"\nusers = "users"\n[page]\nport = {port}\nlanguage = "xx"\n'
+            f'[metrics]\nhost = "0.0.0.0"\nport = {free_port()}\n'
+        )
+        found = "\n".join(faults(settings(tmp_path, text)))
+    for words in (
+        *(f"[page] port: cannot listen at 127.0.0.1:{port}", "holds nobody", "chmod 600"),
+        *("there are en", "[metrics.tls] is missing: over the network"),
+    ):
+        assert words in found
 
 
 def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -343,3 +346,87 @@ def test_status_and_urgency_need_no_pause_of_the_box(
     assert taken(spool).id == 3
     assert run("serve --urgent 1", settings).returncode == 2
     assert run("serve --status --purge", settings).returncode == 2
+
+
+VERSION_1 = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+
+CREATE TABLE image (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    entrance TEXT NOT NULL,             -- which way it came
+    identity TEXT NOT NULL,             -- its SOP Instance UID, or its file's name
+    sha256 TEXT NOT NULL,               -- of what was sent
+    file TEXT NOT NULL,                 -- in the folder of images
+    bytes INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    differs INTEGER NOT NULL,           -- another image of this identity has other bytes
+    received REAL NOT NULL,             -- seconds since 1970, as all times here
+    urgent INTEGER NOT NULL DEFAULT 0,  -- larger ones go first
+    begun INTEGER NOT NULL DEFAULT 0,   -- how often somebody began to answer it
+    answered REAL,
+    answer TEXT,                        -- the JSON object that `classify --json` prints
+    finished REAL,                      -- when all receivers had the answer
+    UNIQUE (entrance, identity, sha256)
+);
+CREATE INDEX image_waiting ON image (urgent DESC, id) WHERE answered IS NULL;
+CREATE INDEX image_finished ON image (finished) WHERE finished IS NOT NULL;
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    receiver TEXT NOT NULL,
+    document TEXT NOT NULL,             -- in the folder of results
+    tries INTEGER NOT NULL DEFAULT 0,
+    trouble TEXT,                       -- why the last try failed
+    delivered REAL,
+    UNIQUE (image, receiver, document)
+);
+CREATE INDEX delivery_waiting ON delivery (receiver, id) WHERE delivered IS NULL;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folder: Path) -> None:
+    folder.mkdir()
+    answers = {
+        "flagged": {
+            "blank": False,
+            "findings": [1],
+            "overall": {"flagged": True, "probability": 0.7},
+        },
+        "clear": {
+            "blank": False,
+            "findings": [1],
+            "overall": {"flagged": False, "probability": 0.2},
+        },
+        "scored": {"blank": False, "findings": [1], "overall": None},
+        "withheld": {"blank": False, "findings": []},
+        "blank": {"blank": True, "findings": []},
+        "unreadable": {"error": {"message": "is damaged"}},
+    }
+    with closing(sqlite3.connect(folder / "spool.sqlite")) as database:
+        database.executescript(VERSION_1)
+        columns = "entrance, identity, sha256, file, bytes, sender, differs, received"
+        for number, (state, answer) in enumerate([("waiting", None), *answers.items()]):
+            database.execute(
+                f"INSERT INTO image ({columns}, answered, answer) VALUES ('node', ?, ?, 'f', 1, "
+                "'s', 0, 1.0, ?, ?)",
+                (state, str(number), *((2.0, json.dumps(answer)) if answer else (None, None))),
+            )
+        database.execute("INSERT INTO delivery (image, receiver, document) VALUES (2, 'a', 'd')")
+        database.commit()
+    store = Store(folder)
+    try:
+        rows = store.rows("SELECT identity, state, score FROM image ORDER BY id")
+        assert [row["state"] for row in rows] == [row["identity"] for row in rows]
+        assert [row["score"] for row in rows] == [None, 0.7, 0.2, None, None, None, None]
+        assert store.value("SELECT count(*) FROM delivery") == 1
+        assert store.value("PRAGMA user_version") == 2
+        assert Spool(store).accept(offered("new")).verdict == "new"
+        made = {row["sql"] for row in store.rows("SELECT sql FROM sqlite_master WHERE sql <> ''")}
+    finally:
+        store.close()
+    fresh = Store(folder.with_name("fresh"))
+    names = {row["name"] for row in fresh.rows("SELECT name FROM sqlite_master")}
+    fresh.close()
+    assert {re.split(r"[ (]+", each)[2] for each in made} <= names

@@ -1,0 +1,267 @@
+"""What readers see: the worklist, a study, its picture and heatmaps, downloads, the status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from edge_app.clinic.gist import STATES, UNREADABLE, WAITING, unpacked
+from edge_app.clinic.header import HeaderError, is_dicom
+from edge_app.clinic.page.answers import PageError, page, who
+from edge_app.clinic.page.drawing import LARGEST, BusyError
+from edge_app.clinic.page.study import Study, told
+from edge_app.clinic.page.worklist import SORTS, Question, asked
+from edge_app.clinic.results import report_name
+from edge_app.clinic.settings import WATCH
+from edge_app.core.errors import EdgeCxrError, ImageError
+from edge_app.core.files import UnreadableError
+from edge_app.heatmap.draw import NO_LESION
+from edge_app.heatmap.maps import FULL
+
+PICTURE: Final = 1400
+"""Pixels of the longer side, where a picture is first shown."""
+
+
+def found(request: Request) -> Any:
+    """The image that an address names.
+
+    Raises:
+        PageError: it is not there, or not any more.
+    """
+    image = request.app.state.room.worklist.image(request.path_params["number"])
+    if image is None:
+        raise PageError(404, "error.not-found")
+    return image
+
+
+def worklist(request: Request) -> Response:
+    """The list of images."""
+    room = request.app.state.room
+    question = asked(request.query_params)
+    answer = room.worklist.page(question)
+    part = request.query_params.get("part") == "list"
+    if not part:  # which a page asks for by itself
+        room.events.audit("viewed", **who(request), part="worklist")
+    return page(
+        request,
+        "list.html" if part else "worklist.html",
+        rows=answer.rows,
+        question=question,
+        counts=room.worklist.counts(),
+        states=STATES,
+        sorts=SORTS,
+        back=_link(question, before=answer.back) if answer.back else "",
+        on=_link(question, after=answer.on) if answer.on else "",
+        megabytes=room.page.max_bytes >> 20,
+    )
+
+
+def _link(question: Question, **key: str) -> str:
+    wanted = {"state": question.state, "q": question.sought, "sort": question.sort, **key}
+    return "/?" + urlencode({name: value for name, value in wanted.items() if value})
+
+
+def image(request: Request) -> Response:
+    """An image, and its answer."""
+    room, row = request.app.state.room, found(request)
+    said = told(json.loads(row["answer"])) if row["answer"] else None
+    peaks = _peaks(request, row, said)
+    chosen = _chosen(request.query_params.get("map", ""), peaks)
+    path = room.store.images / row["file"]
+    _audit_view(request, row, "answer")
+    return page(
+        request,
+        "study.html",
+        image=row,
+        said=said,
+        peaks=peaks,
+        chosen=chosen,
+        has_file=path.exists(),
+        has_report=path.exists() and is_dicom(path),
+        size=_size(row),
+        full=FULL,
+        no_lesion=NO_LESION,
+        same_model=said is not None and room.model.gave(said),
+        came=request.query_params.get("came", ""),
+        kept=request.query_params.get("kept", "") == "yes",
+        readings=room.readings.of(row["sha256"]),
+        waiting=0 if said else room.worklist.waiting(),
+        findings=[room.labels[i].name for i in room.labels.findings],
+    )
+
+
+def _audit_view(request: Request, row: Any, part: str) -> None:
+    room = request.app.state.room
+    digest = room.events.digest(row["identity"])
+    room.events.audit("viewed", **who(request), image=digest, number=row["id"], part=part)
+
+
+def _peaks(request: Request, row: Any, said: Study | None) -> dict[int, tuple[float, float] | None]:
+    """For each finding that has a heatmap, by channel: where it is strongest, None if nowhere."""
+    overlays = request.app.state.room.overlays
+    if said is None or row["map"] is None or not _is_shown(request, said):
+        return {}
+    cells, (width, height) = unpacked(row["map"]), _size(row)
+    return {each.channel: overlays.peak(cells, each.channel, width, height) for each in said.rows}
+
+
+def _is_shown(request: Request, said: Study) -> bool:
+    """Whether the answer's map can be read: it is one of the model that is in use."""
+    room = request.app.state.room
+    return room.overlays is not None and room.model.gave(said)
+
+
+def _size(row: Any) -> tuple[int, int]:
+    facts = (json.loads(row["answer"]) if row["answer"] else {}).get("image")
+    return (facts["width"], facts["height"]) if facts else (1, 1)
+
+
+def _chosen(text: str, peaks: Mapping[int, Any]) -> int | None:
+    with suppress(ValueError):
+        if len(text) < 4 and int(text) in peaks:
+            return int(text)
+    return None
+
+
+def state(request: Request) -> Response:
+    """Whether an image is answered."""
+    return JSONResponse({"state": found(request)["state"]})
+
+
+def picture(request: Request) -> Response:
+    """The picture that the network was given, as a PNG."""
+    room, row = request.app.state.room, found(request)
+    if row["state"] in (WAITING, UNREADABLE):  # decoded by the worker, before anybody looks
+        raise PageError(404, "error.not-answered")
+    side = LARGEST if request.query_params.get("size") == "full" else PICTURE
+    path = room.store.images / row["file"]
+    if not path.exists():
+        raise PageError(404, "error.gone")
+    limits = room.settings.limits
+    try:
+        data = room.drawing.png(path, side, limits.max_bytes, limits.max_pixels)
+    except ImageError as error:
+        raise PageError(422, "error.picture", why=str(error)) from None
+    except BusyError:
+        raise PageError(503, "error.busy") from None
+    _audit_view(request, row, "picture")
+    return Response(data, media_type="image/png")
+
+
+def heatmap(request: Request) -> Response:
+    """A finding's heatmap, to be laid over the picture."""
+    room, row = request.app.state.room, found(request)
+    said = told(json.loads(row["answer"])) if row["answer"] else None
+    channel = request.path_params["channel"]
+    known = said is not None and channel in {each.channel for each in said.rows}
+    if said is None or not known or row["map"] is None or not _is_shown(request, said):
+        raise PageError(404, "error.no-map")
+    data = room.overlays.png(unpacked(row["map"]), channel, *_size(row))
+    return Response(data, media_type="image/png")
+
+
+def answer(request: Request) -> Response:
+    """The answer as JSON, as `classify --json` prints it, without a file's name."""
+    row = _answered(request)
+    content = {**json.loads(row["answer"]), "file": f"image {row['id']}"}
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return _download(request, row, text.encode(), "application/json", "json")
+
+
+def report(request: Request) -> Response:
+    """The answer as a DICOM structured report."""
+    room, row = request.app.state.room, _answered(request)
+    kept = room.store.results / report_name(row["id"])
+    if kept.exists():
+        return _download(request, row, kept.read_bytes(), "application/dicom", "dcm")
+    path = room.store.images / row["file"]
+    try:
+        content = room.results.report(path, json.loads(row["answer"]), bool(row["differs"]))
+    except HeaderError:
+        raise PageError(404, "study.no-sr") from None
+    except (OSError, UnreadableError):
+        raise PageError(404, "error.gone") from None
+    except EdgeCxrError as error:
+        raise PageError(503, "error.report", why=str(error)) from None
+    except ImportError as error:
+        why = f"{error.name} is not installed: pip install 'edge-cxr[clinic]'"
+        raise PageError(503, "error.report", why=why) from None
+    return _download(request, row, content, "application/dicom", "dcm")
+
+
+def _answered(request: Request) -> Any:
+    row = found(request)
+    if row["answer"] is None:
+        raise PageError(404, "error.not-answered")
+    return row
+
+
+def _download(request: Request, row: Any, data: bytes, kind: str, suffix: str) -> Response:
+    room = request.app.state.room
+    room.events.audit(
+        "exported",
+        **who(request),
+        image=room.events.digest(row["identity"]),
+        number=row["id"],
+        kind=suffix,
+    )
+    name = f"image-{row['id']}.{suffix}"
+    return Response(
+        data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def readings(request: Request) -> Response:
+    """What readers said, as a CSV."""
+    room = request.app.state.room
+    room.events.audit("exported", **who(request), kind="csv", count=room.readings.count())
+    return Response(
+        "".join(room.readings.csv()),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": 'attachment; filename="readings.csv"'},
+    )
+
+
+def status(request: Request) -> Response:
+    """How the box stands."""
+    room = request.app.state.room
+    free, least = room.store.free(), room.settings.least_free
+    receivers = list(_receivers(room))
+    return page(
+        request,
+        "status.html",
+        address=str(request.base_url),
+        ill=room.ill(),
+        refusing=free < least,
+        free=free,
+        least=least,
+        counts=room.spool.counts(),
+        oldest=room.worklist.oldest_waiting(),
+        receivers=receivers,
+        stuck=[name for name, _, standing in receivers if standing.trouble],
+        troubles=[
+            (each.time, each.event, " ".join(f"{k}={v}" for k, v in each.facts.items()))
+            for each in reversed(room.events.troubles)
+        ],
+        readings=room.readings.count(),
+    )
+
+
+def _receivers(room: Any) -> Iterator[tuple[str, bool, Any]]:
+    """Name, whether it is in the settings, what it has still to get."""
+    known = [each.name for each in room.settings.receivers]
+    known += [WATCH] if room.settings.watch else []
+    for name in [*known, *sorted(room.deliveries.receivers() - {*known})]:
+        yield name, name in known, room.deliveries.standing(name)
+
+
+def health(request: Request) -> Response:
+    """Whether the box works, for a program that watches it."""
+    why = request.app.state.room.ill()
+    return PlainTextResponse(f"{why or 'ok'}\n", 503 if why else 200)

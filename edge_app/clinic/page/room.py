@@ -1,0 +1,171 @@
+"""The reading room: all that the page's handlers look at and act on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.events import Events
+from edge_app.clinic.header import HeaderError, about, read_header
+from edge_app.clinic.page import study
+from edge_app.clinic.page.accounts import Accounts
+from edge_app.clinic.page.drawing import Drawing
+from edge_app.clinic.page.readings import Readings
+from edge_app.clinic.page.sessions import Sessions
+from edge_app.clinic.page.texts import Texts
+from edge_app.clinic.page.tries import Tries
+from edge_app.clinic.page.upload import File
+from edge_app.clinic.page.worklist import Worklist
+from edge_app.clinic.settings import PAGE, Page, Settings
+from edge_app.clinic.spool import Offered, Receipt, Spool
+from edge_app.core.plain_text import plain
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+    from edge_app.clinic.page.overlay import Overlays
+    from edge_app.clinic.results import Results
+
+UPLOADS: Final = 8
+"""At once."""
+
+HEADER_BYTES: Final = 8 << 20
+"""Of a DICOM file, in which what comes before its pixels is looked for."""
+
+LONGEST_NAME: Final = 120
+
+
+class ModelFacts(NamedTuple):
+    """Of the model that answers now.
+
+    Attributes:
+        worth: what its operating point is worth, in lines.
+        runtime: what computes, and why.
+    """
+
+    name: str
+    dtype: str
+    sha256: str
+    digest: str | None
+    operating_point: str
+    worth: list[str]
+    runtime: str
+
+    def gave(self, said: study.Study) -> bool:
+        """Whether an answer is this model's, its calibration and thresholds included."""
+        return (said.model_sha256, said.model_digest) == (self.sha256, self.digest)
+
+
+class ReadingRoom:
+    """See the module.
+
+    Args:
+        settings: of the box.
+        page: of the page.
+        spool, deliveries, events, results: of the box.
+        classifier: of the model that answers.
+        ill: says what does not work; None where all does.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        page: Page,
+        spool: Spool,
+        deliveries: Deliveries,
+        events: Events,
+        results: Results,
+        classifier: Classifier,
+        ill: Callable[[], str | None],
+    ) -> None:
+        self.settings, self.page, self.ill = settings, page, ill
+        self.spool, self.store, self.deliveries = spool, spool.store, deliveries
+        self.events, self.results = events, results
+        self.texts = Texts(page.language)
+        self.worklist = Worklist(self.store)
+        self.sessions = Sessions(self.store.salt, page.session)
+        self.accounts = Accounts(page.listener.users) if page.listener.users else None
+        self.tries, self.drawing = Tries(), Drawing()
+        self.labels = classifier.labels
+        self.readings = Readings(self.store, self.labels, page.collect)
+        self.uploads = threading.BoundedSemaphore(UPLOADS)
+        self.began = time.time()
+        self.model = _facts(classifier)
+        self.overlays = _overlays(classifier)
+
+    def close(self) -> None:
+        """Let go of the database, and of what draws."""
+        self.drawing.close()
+        self.worklist.close()
+
+    def accept(self, file: File, reader: str, host: str) -> Receipt:
+        """Have an uploaded file in the spool.
+
+        Raises:
+            SpoolFullError: there is no room for it now.
+            SpoolError: the disk or the database fails.
+        """
+        identity, whose = self._identified(file)
+        sender = f"{reader}@{host}" if reader else host
+        offered = Offered(PAGE, identity, file.sha256, file.path, sender, whose)
+        receipt = self.spool.accept(offered)
+        self.events.audit(
+            "received",
+            image=self.events.digest(identity),
+            number=receipt.id,
+            verdict=receipt.verdict,
+            peer=reader or PAGE,
+            host=host,
+            bytes=file.size,
+        )
+        return receipt
+
+    def _identified(self, file: File) -> tuple[str, str]:
+        """What makes a file this image, and what people call it."""
+        name = plain(file.name)[:LONGEST_NAME]
+        with file.path.open("rb") as opened:
+            begin = opened.read(HEADER_BYTES)
+        try:
+            header = read_header(begin)
+        except (HeaderError, ImportError):
+            return file.sha256, name
+        return str(header.SOPInstanceUID), about(header) or name
+
+    def patient(self, image: Any) -> str:
+        """A digest that is the same for all images of a patient; of the image's own where unknown.
+
+        Of a DICOM image it is that of the patient's ID and birth date, else of its bytes.
+        """
+        path = self.store.images / image["file"]
+        try:
+            with path.open("rb") as opened:
+                header = read_header(opened.read(HEADER_BYTES))
+            number = str(header.get("PatientID") or "")
+            if number:
+                return self.events.digest(f"{number}\0{header.get('PatientBirthDate') or ''}")
+        except (HeaderError, ImportError, OSError):
+            pass
+        return self.events.digest(image["sha256"])
+
+
+def _facts(classifier: Classifier) -> ModelFacts:
+    model, session = classifier.model, classifier.session.as_dict()
+    return ModelFacts(
+        name=model.name,
+        dtype=model.manifest["input"]["dtype"],
+        sha256=model.sha256,
+        digest=model.digest,
+        operating_point=classifier.points.name,
+        worth=study.worth(classifier.image_point),
+        runtime=f"{session['name']} {session['version']}",
+    )
+
+
+def _overlays(classifier: Classifier) -> Overlays | None:
+    if not classifier.model.has_map:
+        return None
+    from edge_app.clinic.page.overlay import Overlays
+
+    return Overlays(classifier.model.manifest, classifier.spec)

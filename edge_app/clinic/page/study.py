@@ -1,0 +1,129 @@
+"""An answer as a reader sees it: its own words and numbers, in the order in which they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from edge_app.core.plain_text import percent
+from edge_app.model.overall import Overall
+from edge_app.pipeline.writers import promises
+
+
+class Row(NamedTuple):
+    """A finding.
+
+    Attributes:
+        channel: of its label in the model's map.
+        probability, usually, percentile, threshold: in words; empty where not known.
+        share: the probability, 0 to 1.
+        mark: the threshold, 0 to 1; None where none decides.
+        above: see `Finding`.
+    """
+
+    label: str
+    channel: int
+    probability: str
+    usually: str
+    percentile: str
+    threshold: str
+    share: float
+    mark: float | None
+    above: bool | None
+
+
+class Study(NamedTuple):
+    """What an answer says.
+
+    Attributes:
+        error: why there is none; None where there is.
+        overall: of the image as a whole, in a line; empty where nothing is said.
+        share, mark: its probability and threshold, 0 to 1.
+        rows: the findings, the most probable first.
+        by_label: whether each finding is decided by its own threshold.
+        check: what the input check objects to; None where to nothing.
+        checked: whether there was an input check.
+        warnings: one line each.
+        facts: of the image: format, size.
+        model, model_sha256, operating_point, runtime: whose answer it is.
+        model_digest: of all parts of the model file; None where it is not known.
+    """
+
+    error: str | None
+    overall: str
+    share: float | None
+    mark: float | None
+    rows: list[Row]
+    by_label: bool
+    check: str | None
+    checked: bool
+    warnings: list[str]
+    facts: str
+    model: str
+    model_sha256: str
+    operating_point: str
+    runtime: str
+    model_digest: str | None
+
+
+def told(answer: Mapping[str, Any]) -> Study:
+    """What an answer says.
+
+    Args:
+        answer: the object that `classify --json` prints.
+    """
+    error = answer["error"]["message"] if "error" in answer else None
+    blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
+    overall = None if blank else answer.get("overall")
+    whole = Overall(**overall) if overall else None
+    check = answer.get("input_check")
+    image, model, runtime = answer.get("image", {}), answer["model"], answer["runtime"]
+    facts = f"{image['width']} × {image['height']} {image['format']}" if image else ""
+    return Study(
+        error=error,
+        overall=whole.in_words() if whole else "",
+        share=whole.probability if whole else None,
+        mark=whole.threshold if whole else None,
+        rows=[] if blank else _rows(answer),
+        by_label=whole is None or whole.flagged is None,
+        check=check["reason"] if check else None,
+        checked=bool(check),
+        warnings=list(answer.get("warnings", ())),
+        facts=facts,
+        model=f"{model['name']}, {model['dtype']}",
+        model_sha256=model["sha256"],
+        operating_point=answer["operating_point"],
+        runtime=f"{runtime['name']} {runtime['version']}",
+        model_digest=model["digest"],
+    )
+
+
+def _rows(answer: Mapping[str, Any]) -> list[Row]:
+    ranked = [
+        (each["rank"], channel, each)
+        for channel, each in enumerate(answer.get("findings", ()))
+        if each["rank"] is not None
+    ]
+    return [
+        Row(
+            each["label"],
+            channel,
+            percent(each["probability"]),
+            _share(each["prevalence"]),
+            _share(each["percentile"]),
+            _share(each["threshold"]),
+            each["probability"],
+            each["threshold"],
+            each["above"],
+        )
+        for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent(value)
+
+
+def worth(point: Any) -> list[str]:
+    """What being flagged is worth, in lines; none where nothing is known."""
+    return list(promises(point))
