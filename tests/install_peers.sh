@@ -7,6 +7,7 @@ missing=
 command -v storescu >/dev/null || missing="$missing dcmtk"
 command -v Orthanc >/dev/null || missing="$missing orthanc"
 command -v dciodvfy >/dev/null || missing="$missing dicom3tools"
+command -v minisign >/dev/null || missing="$missing minisign"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "== not installed:$missing: tests that need them are skipped"
