@@ -59,6 +59,8 @@ def open_classifier(
     classifier = Classifier(found, operating_point, options, force=force, site=decides)
     for note in classifier.choice.notes:
         complain(note)
+    if found.origin is not None and found.origin.asked_for:
+        complain(f"{found.path}: {found.origin.words}")
     return classifier
 
 

@@ -52,7 +52,7 @@ class ModelError(EdgeCxrError):
     kind = "model"
 
 
-class SignatureError(EdgeCxrError):
+class SignatureError(ModelError):
     """A file is not what was signed, or is not signed where it has to be."""
 
     kind = "signature"

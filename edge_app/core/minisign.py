@@ -1,7 +1,7 @@
 """Public keys and signatures in the form of minisign, as far as this package uses it.
 
-https://jedisct1.github.io/minisign/ describes the files. A signature is of the BLAKE2b-512 digest of
-a file (algorithm ``ED``); a second one covers the first and the trusted comment. What is signed
+https://jedisct1.github.io/minisign/ describes the files. A signature is of a file's BLAKE2b-512
+digest (algorithm ``ED``); a second one covers the first and the trusted comment. What is signed
 here, the program ``minisign`` checks, and the other way round.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -64,11 +65,13 @@ class Origin(NamedTuple):
         signer: the trusted key whose good signature it has; None where there is none.
         serial: what that signature states; None without.
         words: the same as the end of a sentence that begins with the file's name.
+        asked_for: whether this place trusts keys, and the file has no signature by any of them.
     """
 
     signer: TrustedKey | None
     serial: int | None
     words: str
+    asked_for: bool = False
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -123,6 +126,8 @@ def pinned() -> Keys:
         return Keys()
     try:
         text = read_bounded(place, MAX_BYTES).decode()
+        if place.stat().st_mode & stat.S_IWOTH:
+            raise ValueError("everybody may write to it")
         return parse(text)._replace(path=place)
     except (UnreadableError, ValueError) as error:
         reason = "is no text" if isinstance(error, UnicodeDecodeError) else str(error)
@@ -148,7 +153,9 @@ def parse(text: str) -> Keys:
         try:
             trusted.append(TrustedKey(minisign.public_key(word), owner.strip()))
         except ValueError:
-            raise ValueError(f"line {number} is no key, no comment and not {SIGNED_ONLY!r}") from None
+            raise ValueError(
+                f"line {number} is no key, no comment and not {SIGNED_ONLY!r}"
+            ) from None
         if not owner.isprintable():
             raise ValueError(f"line {number} holds characters that cannot be printed")
     if len({each.key.number for each in trusted}) < len(trusted):
@@ -170,7 +177,10 @@ def origin(data: bytes, signature: bytes | None, kind: Kind, name: str, keys: Ke
             else, or what lies there is no signature.
     """
     if signature is None:
-        return Origin(None, None, "is not signed: who made it is not known")
+        words = "is not signed: who made it is not known"
+        return Origin(None, None, words, bool(keys.trusted))
+    if not keys.trusted:
+        return Origin(None, None, "is signed, and no key is trusted here that could tell by whom")
     try:
         found = minisign.signature(signature.decode())
     except UnicodeDecodeError:
@@ -179,7 +189,8 @@ def origin(data: bytes, signature: bytes | None, kind: Kind, name: str, keys: Ke
         raise SignatureError(f"its signature {error}") from None
     signer = next((each for each in keys.trusted if each.key.number == found.number), None)
     if signer is None:
-        return Origin(None, None, f"is signed by key {found.id}, which is not trusted here")
+        words = f"is signed by key {found.id}, which is not trusted here"
+        return Origin(None, None, words, True)
     if not found.is_good(data, signer.key):
         raise SignatureError(
             f"is not what {signer.title} signed: it was changed, or the signature is another "
