@@ -81,10 +81,10 @@ class Place:
         current = self.version(self.current)
         if current is not None:
             _replace_link(version / BEFORE, os.path.join("..", current.name))
-            os.sync()
+            _on_the_medium(version)
         _replace_link(self.current, os.path.join("versions", version.name))
+        _on_the_medium(self.home)
         self.previous.unlink(missing_ok=True)
-        os.sync()
 
 
 def install(place: Place, trusted: str | None = None) -> None:
@@ -381,6 +381,15 @@ def _replace_link(link: Path, target: str) -> None:
         fresh.unlink()
     fresh.symlink_to(target)
     os.replace(fresh, link)
+
+
+def _on_the_medium(folder: Path) -> None:
+    """Have the folder's entries there before the next step."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _text(path: Path, otherwise: str) -> str:

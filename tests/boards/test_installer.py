@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -329,13 +331,15 @@ def test_two_first_installations_at_once_leave_one(board: Board) -> None:
     process.communicate()
     assert board.install(other).code == 0
     assert board.says() == "version 1.1 hello"
+    models = versions.parent / "models"
+    models.mkdir()
     assert board.install(other, "--uninstall").code == 0
-    assert not board.prefix.exists()
+    assert [path.name for path in versions.parent.iterdir()] == ["models"]
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o077])
 def test_others_read_what_is_installed_and_change_none_of_it(board: Board, mask: int) -> None:
-    done = processes.run(board.line(board.kit()), before=lambda: None if os.umask(mask) else None)
+    done = processes.run(board.line(board.kit()), before=partial(os.umask, mask))
     assert done.code == 0, done.err
     for path in (board.prefix, *board.prefix.rglob("*")):
         if not path.is_symlink():
@@ -399,104 +403,116 @@ def test_a_kill_before_any_change_of_a_switch_leaves_the_way_back(tmp_path: Path
     assert versions_of(place) == ("2", "3")
 
 
-def test_models_of_the_user_outlive_the_application(board: Board) -> None:
-    folder = board.kit()
-    own = board.prefix / "share" / "edge-cxr" / "models" / "mine.tflite"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(b"mine")
+def test_models_of_the_user_outlive_an_installation_that_fails(board: Board) -> None:
+    home = board.prefix / "share" / "edge-cxr"
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "mine.tflite").write_bytes(b"mine")
     assert board.install(board.kit("1.1", code=4)).code == 4
-    assert board.install(folder).code == 0
-    assert board.install(folder, "--uninstall").code == 0
-    assert own.read_bytes() == b"mine"
-    assert not (board.prefix / "share" / "edge-cxr" / "versions").exists()
+    assert [path.name for path in home.rglob("*")] == ["models", "mine.tflite"]
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory, pip: Path) -> Iterator[Board]:
+    """Version 1.0 with serial 5, where only signed kits are wanted; nothing changes it."""
+    pytest.importorskip("cryptography", reason="the signing extra is not installed")
+    board = Board(tmp_path_factory.mktemp("board"), pip)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(board.root / "config"))
+        done = board.install(board.kit("1.0", serial=5))
+        assert "who made this kit was not checked" in done.out
+        board.trust("ours", "signed only")
+        yield board
 
 
 class TestSigned:
     """What the installed version says of the next one's kit."""
-
-    @pytest.fixture(autouse=True)
-    def _able(self) -> None:
-        pytest.importorskip("cryptography", reason="the signing extra is not installed")
 
     def upgrade(self, board: Board, folder: Path) -> Done:
         done = processes.run([board.prefix / "bin" / "edge-cxr", "upgrade", folder])
         assert "Traceback" not in done.err
         return done
 
+    def refused(self, board: Board, folder: Path) -> str:
+        before = board.everything()
+        done = self.upgrade(board, folder)
+        assert (done.code, done.err.count("\n")) == (4, 1), done
+        assert board.everything() == before
+        return done.err
+
     def test_a_later_kit_of_a_trusted_key_is_installed(self, board: Board) -> None:
-        first = board.install(board.kit("1.0", serial=1))
-        assert "who made this kit was not checked" in first.out
+        pytest.importorskip("cryptography", reason="the signing extra is not installed")
+        assert board.install(board.kit("1.0", serial=1)).code == 0
         board.trust("ours", "signed only")
         done = self.upgrade(board, board.kit("1.1", serial=2))
         assert done.code == 0, done.err
-        assert "is signed by" in done.out
+        assert done.out.count("is signed by") == 2  # once by the command, once by the installer
         assert "serial 2" in done.out
         assert board.says() == "version 1.1 hello"
         assert not list((board.prefix / "share" / "edge-cxr").glob("incoming-*"))
 
-        assert board.install(board.kit("1.2", serial=3)).code == 0  # its own installer asks
-        assert board.says() == "version 1.2 hello"
+    @pytest.mark.parametrize(
+        ("version", "serial", "key", "words"),
+        [
+            ("0.9", 4, "ours", "has serial 4, and 5 was installed already"),
+            ("1.1", 5, "ours", "has the serial 5 of another kit"),
+            ("1.2", None, "ours", "is not signed"),
+            ("1.3", 9, "evil", "which is not trusted here"),
+        ],
+    )
+    def test_older_unsigned_and_foreign_kits_change_nothing(
+        self, signed: Board, version: str, serial: int | None, key: str, words: str
+    ) -> None:
+        folder = signed.kit(version, serial=serial, key=key)
+        assert words in self.refused(signed, folder)
+        done = signed.install(folder)  # the kit's own installer asks the installed version
+        assert done.code == 4
+        assert words in done.err
+        assert signed.says() == "version 1.0 hello"
 
-    def test_older_unsigned_and_foreign_kits_change_nothing(self, board: Board) -> None:
-        assert board.install(board.kit("1.0", serial=5)).code == 0
-        board.trust("ours", "signed only")
-        before = board.everything()
-        for folder, words in (
-            (board.kit("0.9", serial=4), "has serial 4, and 5 was installed already"),
-            (board.kit("1.1", serial=5), "has the serial 5 of another kit"),
-            (board.kit("1.2"), "is not signed"),
-            (board.kit("1.3", serial=9, key="evil"), "which is not trusted here"),
-        ):
-            for done in (self.upgrade(board, folder), board.install(folder)):
-                assert done.code == 4
-                assert words in done.err
-                assert done.err.count("\n") == 1
-                assert board.everything() == before
-        board.trust("ours")
-        unsigned = self.upgrade(board, board.kit("1.2"))
-        assert "is not signed: who made it is not known, and an installed" in unsigned.err
+    def test_an_unsigned_kit_takes_no_signed_ones_place(
+        self, signed: Board, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lax = signed.root / "lax"
+        lax.write_text(signed.keys.read_text().replace("signed only", ""))
+        monkeypatch.setenv("EDGE_CXR_KEYS", str(lax))
+        refused = self.refused(signed, signed.kit("1.2"))
+        assert "is not signed: who made it is not known, and an installed version is" in refused
 
-    def test_a_changed_kit_does_not_run(self, board: Board) -> None:
+    def test_a_changed_kit_does_not_run(self, signed: Board) -> None:
         """Its digests made anew, as whoever changes it would."""
-        assert board.install(board.kit("1.0", serial=1)).code == 0
-        board.trust("ours", "signed only")
-        folder = board.kit("1.1", serial=2)
+        folder = signed.kit("1.1", serial=6)
         with (folder / "install.sh").open("a") as script:
-            script.write("touch ran\n")
-        changed = self.upgrade(board, folder)
-        assert "install.sh is not the kit's" in changed.err
+            script.write(f"touch '{signed.root}/ran'\n")
+        assert "install.sh is not the kit's" in self.refused(signed, folder)
         digest = processes.run(["sha256sum", folder / "install.sh"]).out[:64]
         sums = (folder / "SHA256SUMS").read_text().splitlines()
         sums = [f"{digest}  install.sh" if "install.sh" in line else line for line in sums]
         (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
-        assert "is not what" in self.upgrade(board, folder).err
+        assert "is not what" in self.refused(signed, folder)
         (folder / "SHA256SUMS.minisig").unlink()
-        assert "is not signed" in self.upgrade(board, folder).err
-        assert board.says() == "version 1.0 hello"
+        assert "is not signed" in self.refused(signed, folder)
+        assert not (signed.root / "ran").exists()
 
     @pytest.mark.parametrize("strange", ["more", "wheels/more.whl", "link", "pipe"])
-    def test_what_does_not_belong_to_a_kit_is_named(self, board: Board, strange: str) -> None:
-        assert board.install(board.kit("1.0", serial=1)).code == 0
-        folder = board.kit("1.1", serial=2)
+    def test_what_does_not_belong_to_a_kit_is_named(self, signed: Board, strange: str) -> None:
+        folder = signed.kit("1.1", serial=6)
         if strange == "link":
             (folder / strange).symlink_to("/etc/passwd")
         elif strange == "pipe":
             os.mkfifo(folder / strange)
         else:
             (folder / strange).write_text("more")
-        done = self.upgrade(board, folder)
-        assert done.code == 4
-        assert strange in done.err
-        assert board.says() == "version 1.0 hello"
+        assert strange in self.refused(signed, folder)
 
-    def test_where_keys_are_trusted_a_version_that_cannot_judge_is_no_judge(
-        self, board: Board
+    def test_where_keys_are_trusted_a_version_that_does_not_start_is_no_judge(
+        self, signed: Board
     ) -> None:
-        assert board.install(board.kit("1.0", serial=1)).code == 0
-        (board.prefix / "share" / "edge-cxr" / "current" / "bin" / "edge-cxr").unlink()
-        board.trust("ours", "signed only")
-        folder = board.kit("1.1", serial=2)
-        assert "the installed version does not start" in board.install(folder).err
-        board.keys.unlink()
-        assert board.install(folder).code == 0
-        assert board.says() == "version 1.1 hello"
+        folder = signed.kit("1.1", serial=6)
+        command = signed.prefix / "share" / "edge-cxr" / "current" / "bin" / "edge-cxr"
+        command.rename(f"{command}.away")
+        try:
+            done = signed.install(folder)
+        finally:
+            Path(f"{command}.away").rename(command)
+        assert done.code == 4
+        assert "the installed version does not start" in done.err
