@@ -116,7 +116,7 @@ def upgrade(folder: Path) -> int:
         except OSError as error:
             raise OutputError(f"{error.filename or folder}: {error.strerror}") from None
         print(f"{folder}: {checked(place, here).origin.words}", flush=True)
-        line = ["sh", place / "install.sh", "--prefix", here.prefix]
+        line = ["sh", str(place / "install.sh"), "--prefix", str(here.prefix)]
         return subprocess.run(line, stdin=subprocess.DEVNULL).returncode
 
 
@@ -127,7 +127,7 @@ def _whole(folder: Path, keys: Keys) -> Kit:
     there = {SUMS, SUMS + trust.SUFFIX, *stated}
     strange = sorted(_files(folder) - there)
     if strange:
-        raise SignatureError(f"{strange[0]} does not belong to the kit: unpack it anew")
+        raise SignatureError(f"{strange[0]} does not belong to the kit: copy it again")
     for name, digest in stated.items():
         if _digest(folder / name) != digest:
             raise SignatureError(f"{name} is not the kit's: damaged or changed, copy it again")
@@ -160,7 +160,7 @@ def _files(folder: Path) -> set[str]:
             path = Path(top, name)
             kind = path.lstat().st_mode
             if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
-                raise SignatureError(f"{path} is no plain file: unpack the kit anew")
+                raise SignatureError(f"{path} is no plain file: copy the kit again")
             if not stat.S_ISDIR(kind):
                 found.add(path.relative_to(folder).as_posix())
     return found
