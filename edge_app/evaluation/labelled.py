@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.plain_text import plain
 from edge_app.evaluation.image_files import ImageFiles
 from edge_app.evaluation.official_lists import OfficialLists, decoded, read_lists
 from edge_app.evaluation.splits import Split, assign
@@ -279,17 +280,17 @@ def _plain(heading: str) -> str:
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
     """Where in a row each of `COLUMNS` stands."""
     columns = {}
-    plain = [_plain(cell) for cell in header]
+    found = [_plain(cell) for cell in header]
     for key, headings in COLUMNS.items():
         wanted = {_plain(heading) for heading in headings}
-        places = [place for place, cell in enumerate(plain) if cell in wanted]
+        places = [place for place, cell in enumerate(found) if cell in wanted]
         if len(places) > 1:
             raise DatasetError(f"{path}, line 1: has two columns for the {key}")
         if places:
             columns[key] = places[0]
         elif key in ("image", "findings"):
             names = " or ".join(repr(heading) for heading in headings)
-            there = ", ".join(cell.strip()[:40] for cell in header[:12])
+            there = ", ".join(plain(cell.strip()[:40]) for cell in header[:12])
             raise DatasetError(
                 f"{path}, line 1: no column {names}, in any case of letters; there are: {there}"
             )

@@ -252,7 +252,7 @@ def _report() -> Kind:
             (folder / name).write_bytes(stored)
         found = reports.read(folder / "r.json")
         compared = compare.compare(other, found, 10)
-        html.page(compared, gates.judge(compared))
+        print(html.page(compared, gates.judge(compared)))
 
     return Kind({"report": seed}, read, JSON)
 
