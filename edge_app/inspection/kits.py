@@ -75,8 +75,13 @@ def installation() -> Installation | None:
     return Installation(home, home.parent.parent)
 
 
-def checked(folder: Path, here: Installation | None) -> Kit:
+def checked(folder: Path, here: Installation | None, called: Path | None = None) -> Kit:
     """An unpacked kit, found whole, made by whom this place trusts, and not an older one.
+
+    Args:
+        folder: of the kit.
+        here: whose kits it has to be later than.
+        called: the folder that messages name instead.
 
     Raises:
         SignatureError: it is not; one line says why.
@@ -88,7 +93,7 @@ def checked(folder: Path, here: Installation | None) -> Kit:
         if here is not None:
             _require_no_way_back(kit, here, keys)
     except (SignatureError, UnreadableError) as error:
-        raise SignatureError(f"{folder}: {error}") from None
+        raise SignatureError(f"{called or folder}: {error}") from None
     except OSError as error:
         raise SignatureError(f"{error.filename or folder}: {error.strerror}") from None
     return kit
@@ -115,7 +120,7 @@ def upgrade(folder: Path) -> int:
             _copy(folder, place)
         except OSError as error:
             raise OutputError(f"{error.filename or folder}: {error.strerror}") from None
-        print(f"{folder}: {checked(place, here).origin.words}", flush=True)
+        print(f"{folder}: {checked(place, here, folder).origin.words}", flush=True)
         line = ["sh", str(place / "install.sh"), "--prefix", str(here.prefix)]
         return subprocess.run(line, stdin=subprocess.DEVNULL).returncode
 
