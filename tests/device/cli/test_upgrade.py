@@ -16,7 +16,7 @@ from edge_app.core import signing, trust
 
 KEYS = {
     "ours": signing.SecretKey(b"12345678", bytes(32)),
-    "evil": signing.SecretKey(b"8", b"1" * 32),
+    "evil": signing.SecretKey(b"87654321", b"1" * 32),
 }
 
 
@@ -78,6 +78,7 @@ def test_what_is_older_or_not_of_a_trusted_key_does_not_run(
     for command in (("upgrade", folder), ("upgrade", "--check", folder)):
         done = run(*command)
         assert (done.returncode, done.stdout) == (4, "")
+        assert done.stderr.startswith(f"edge-cxr: {folder}: ")
         assert words in done.stderr
     assert [path.name for path in home.iterdir()] == ["versions"]
 
