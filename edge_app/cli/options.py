@@ -57,10 +57,8 @@ def open_classifier(
     decides = site_file(site)
     found = read(locate(model))
     classifier = Classifier(found, operating_point, options, force=force, site=decides)
-    for note in classifier.choice.notes:
+    for note in classifier.notes:
         complain(note)
-    if found.origin is not None and found.origin.asked_for:
-        complain(f"{found.path}: {found.origin.words}")
     return classifier
 
 
