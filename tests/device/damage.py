@@ -212,7 +212,7 @@ def _site() -> Kind:
         try:  # as whoever edits one would, with its digest made anew
             content = json.loads(data)
             data = json.dumps(sites.sealed(content)).encode()
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             pass
         (folder / "site.json").write_bytes(data)
         site = sites.read(folder / "site.json")

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import atheris
@@ -67,12 +68,21 @@ def main() -> None:
             print(f"{asked.kind}: {fault}", file=sys.__stderr__)
             os._exit(_kept(asked.keep / f"{asked.kind}-{hash(data) & 0xFFFFFF:06x}", data))
 
+    def mutated(data: bytes, most: int, seed: int) -> bytes:
+        """Damage that knows the file's form, or libFuzzer's own."""
+        random = Random(seed)
+        if data and kind.mutations and random.random() < 0.5:
+            return random.choice(kind.mutations)(random, bytes(data))[:most]
+        return bytes(atheris.Mutate(data, most))
+
     with tempfile.TemporaryDirectory() as work:
         _write(Path(work), kind.seeds)
         largest = max(map(len, kind.seeds.values()))
         options = [f"-max_total_time={asked.seconds}", f"-max_len={2 * largest}", "-verbosity=0"]
         options += [f"-timeout={damage.SECONDS}", f"-artifact_prefix={asked.keep}/{asked.kind}-"]
-        atheris.Setup([sys.argv[0], *options, "-print_final_stats=1", work], one)
+        atheris.Setup(
+            [sys.argv[0], *options, "-print_final_stats=1", work], one, custom_mutator=mutated
+        )
         atheris.Fuzz()
 
 
