@@ -15,7 +15,7 @@ from boards import board as known
 from boards import kit as kits
 from boards import sysroot
 from boards.errors import BoardsError
-from edge_app.core import signing
+from edge_app.core import signing, trust
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.files import write_whole
 
@@ -78,6 +78,7 @@ def kit(
         int | None,
         typer.Option(
             min=0,
+            max=trust.MOST,
             metavar="N",
             help="Of the signature, higher than before; default: seconds since 1970.",
         ),

@@ -10,6 +10,7 @@ import typer
 from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import JsonOption, ThreadsOption
+from edge_app.core.trust import MOST
 from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def models_sign(
     key: Annotated[Path, typer.Option(metavar="FILE", help="The secret key, as minisign's.")],
     serial: Annotated[
         int | None,
-        typer.Option(min=0, metavar="N", help="Higher than before; default: seconds since 1970."),
+        typer.Option(
+            min=0, max=MOST, metavar="N", help="Higher than before; default: seconds since 1970."
+        ),
     ] = None,
 ) -> None:
     """Write a signature beside each file, which minisign -V checks too."""

@@ -28,6 +28,9 @@ SIGNED_ONLY: Final = "signed only"
 """The line of a keys file that has unsigned files refused."""
 
 MAX_BYTES: Final = 1 << 16
+MOST: Final = 10**15 - 1
+"""The highest serial number."""
+
 COMMENT: Final = re.compile(r"edge-cxr (model|kit|key) ([A-Za-z0-9._-]{1,64}) serial ([0-9]{1,15})")
 
 Kind = Literal["model", "kit", "key"]
@@ -102,10 +105,18 @@ def keys_place() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named:
         return None if named == NONE else Path(named)
-    for place in (own_keys_place(), Path(SYSTEM)):
-        if os.path.lexists(place):
-            return place
-    return None
+    return next(filter(is_there, (own_keys_place(), Path(SYSTEM))), None)
+
+
+def is_there(place: Path) -> bool:
+    """Whether there is something, be it out of reach: only what is surely absent is not there."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def own_keys_place() -> Path:
@@ -227,7 +238,7 @@ def beside(path: Path) -> bytes | None:
         SignatureError: something does, and it cannot be read.
     """
     place = path.with_name(path.name + SUFFIX)
-    if not os.path.lexists(place):
+    if not is_there(place):
         return None
     try:
         return read_bounded(place, minisign.MAX_BYTES)

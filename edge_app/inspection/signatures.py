@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,14 +96,16 @@ def add_key(given: str, owner: str, signed_only: bool) -> tuple[Path, PublicKey,
         SignatureError: no trusted key signed it.
         OutputError: the keys file cannot be written.
     """
-    keys = trust.pinned()
+    place = trust.keys_place() or trust.own_keys_place()
+    if os.environ.get(trust.VARIABLE) == trust.NONE:
+        raise UsageError(f"{trust.VARIABLE} is {trust.NONE}: no key would be trusted")
+    keys = trust.pinned() if trust.is_there(place) else Keys()
     key, why = _vouched(given, keys)
     if not owner.isprintable() or "\n" in owner:
         raise UsageError("--owner: write the name in one line")
     known = next((each for each in keys.trusted if each.key.number == key.number), None)
     if known is not None and (known.key != key or keys.signed_only or not signed_only):
         raise UsageError(f"{key.id}: is trusted already, or another key of its number is")
-    place = keys.path or trust.own_keys_place()
     text = HEADING if keys.path is None else place.read_text("utf-8")
     lines = [] if text.endswith("\n") else [""]
     if known is None:

@@ -257,3 +257,33 @@ def test_a_kill_at_any_change_leaves_an_answer_and_the_way_back(strict: Place) -
     assert code == 0
     assert step > 5
     assert sorted(path.name for path in home.iterdir()) == ["2", "3", "current"]
+
+
+def test_a_first_key_goes_where_the_keys_are_looked_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = place.folder / "named" / "keys"
+    monkeypatch.setenv("EDGE_CXR_KEYS", str(named))
+    assert f"{named}: " in place.ok("models trust", place.folder / "first.pub")
+    again = place.run("models trust", place.folder / "first.pub")
+    assert (again.returncode, "is trusted already" in again.stderr) == (2, True)
+    monkeypatch.setenv("EDGE_CXR_KEYS", "none")
+    assert place.run("models trust", place.folder / "first.pub").returncode == 2
+    key = place.folder / "first.key"
+    big = place.run("models sign", place.model(), "--key", key, "--serial", 10**15)
+    assert big.returncode == 2
+
+
+def test_what_is_no_key_and_no_model_is_neither_signed_nor_trusted(
+    place: Place, picture: Path
+) -> None:
+    key = place.folder / "first.key"
+    assert "not a TensorFlow Lite model" in place.refused("models sign", picture, "--key", key)
+    text = place.folder / "text.pub"
+    text.write_text("text")
+    assert "is no public key" in place.refused("models sign", text, "--key", key)
+    assert place.run("models trust", text).returncode == 2
+    assert place.run("models trust", "absent.pub").returncode == 2
+    wrong = place.run("models sign", place.model(), "--key", picture)
+    assert (wrong.returncode, "is no secret key of minisign" in wrong.stderr) == (2, True)
+    assert "no such file" in place.refused("models install", "absent.tflite")
