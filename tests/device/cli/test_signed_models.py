@@ -284,6 +284,6 @@ def test_what_is_no_key_and_no_model_is_neither_signed_nor_trusted(
     assert "is no public key" in place.refused("models sign", text, "--key", key)
     assert place.run("models trust", text).returncode == 2
     assert place.run("models trust", "absent.pub").returncode == 2
-    wrong = place.run("models sign", place.model(), "--key", picture)
+    wrong = place.run("models sign", place.model(), "--key", text)
     assert (wrong.returncode, "is no secret key of minisign" in wrong.stderr) == (2, True)
     assert "no such file" in place.refused("models install", "absent.tflite")
