@@ -279,7 +279,8 @@ def _ask(current: Path | None) -> None:
     elif code == UNKNOWN_COMMAND:
         print("who made this kit was not checked: the installed version is too old for that")
     elif code in (IMPOSSIBLE, DAMAGED):
-        raise Refusal(" ".join(said).removeprefix(f"{NAME}: ").removeprefix(f"{HERE}: "))
+        words = " ".join(said).removeprefix(f"{NAME}: ")
+        raise Refusal(words.replace(f"{HERE}:", "this kit", 1))
     elif any(os.path.lexists(place) for place in _keys_places()):
         raise Refusal(
             "the installed version does not start, and it alone knows whom this place trusts: see "

@@ -540,7 +540,7 @@ def outcome(kind: Kind, data: bytes, seconds: int = SECONDS) -> tuple[str, str |
     return "taken", f"prints {steers[0]!r}" if steers else None
 
 
-SCHEMA: Final = re.compile(r"bad manifest: data[^ ]* must be|is damaged: data[^ ]* must be|'\w*'")
+SCHEMA: Final = re.compile(r"bad manifest: data.* must be|is damaged: data.* must be|'\w*'")
 """What a schema's check says of a place, and words that the file itself holds."""
 
 
