@@ -71,7 +71,7 @@ def models_key(
     from edge_app.core import signing
     from edge_app.core.errors import OutputError
 
-    secret = _password("New password: ") if password else ""
+    secret = _new_password() if password else ""
     try:
         public = signing.make(file, secret)
     except OSError as error:
@@ -146,6 +146,18 @@ def _print_installed(done: Installed) -> None:
     print(f"{done.name}: version {done.version} answers now; it {done.origin.words}")
     if done.before is not None:
         print(f"back to {done.before}: edge-cxr models rollback {done.name}")
+
+
+def _new_password() -> str:
+    """A password that was typed twice alike, so that the key is not lost to a slip."""
+    from edge_app.core.errors import UsageError
+
+    secret = _password("New password: ")
+    if not secret:
+        raise UsageError("no password was given: --no-password makes a key without one")
+    if _password("Once more: ") != secret:
+        raise UsageError("the two passwords differ: nothing was made")
+    return secret
 
 
 def _password(prompt: str) -> str:

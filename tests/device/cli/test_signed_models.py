@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from edge_app.backends.options import BackendOptions
+from edge_app.core import signing
 from edge_app.core.trust import SUFFIX
 from edge_app.inspection import installing
 from edge_app.model import installed
@@ -287,3 +288,19 @@ def test_what_is_no_key_and_no_model_is_neither_signed_nor_trusted(
     wrong = place.run("models sign", place.model(), "--key", text)
     assert (wrong.returncode, "is no secret key of minisign" in wrong.stderr) == (2, True)
     assert "no such file" in place.refused("models install", "absent.tflite")
+
+
+def test_a_password_is_asked_twice_and_opens_the_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "OPERATIONS", 1 << 15)  # tried in milliseconds
+    monkeypatch.setattr(signing, "MEMORY", 1 << 24)
+    key = place.folder / "locked.key"
+    slip = place.run("models key", key, stdin=b"one\nother\n")
+    assert (slip.returncode, key.exists()) == (2, False)
+    assert place.run("models key", key, stdin=b"\n").returncode == 2
+    assert place.run("models key", key, stdin=b"one\none\n").returncode == 0
+    model = place.model()
+    wrong = place.run("models sign", model, "--key", key, stdin=b"other\n")
+    assert (wrong.returncode, "the password is another" in wrong.stderr) == (2, True)
+    assert place.run("models sign", model, "--key", key, stdin=b"one\n").returncode == 0
