@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test quick-lint lint test-device test-workstation test-pi wheel kit clean
+.PHONY: demo check test quick-lint lint test-device test-workstation test-pi coverage wheel kit clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
@@ -53,6 +53,13 @@ test-device: $(DEVICE)/installed
 test-workstation: $(WORKSTATION)/installed
 	@echo "== workstation tests"
 	@$(WORKSTATION)/bin/python $(PYTEST) tests --ignore tests/device --ignore tests/boards --ignore tests/tools
+
+# Lines and branches of edge_app that the device tests run, and those that they do not: no part of
+# `make test`, because counting them makes the tests take longer.
+coverage: $(DEVICE)/installed
+	@$(DEVICE)/bin/python $(PIP) 'pytest-cov>=6' 'coverage>=7.10'
+	@tests/install_peers.sh
+	@$(DEVICE)/bin/python $(PYTEST) --cov --cov-report term-missing:skip-covered tests/device
 
 # Systems and wheels of the boards are kept in .boards.
 test-pi: $(DEVICE)/installed

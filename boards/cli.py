@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,6 +15,7 @@ from boards import board as known
 from boards import kit as kits
 from boards import sysroot
 from boards.errors import BoardsError
+from edge_app.core import signing, trust
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.files import write_whole
 
@@ -69,10 +71,27 @@ def kit(
             "name of a shipped model takes its place. Repeatable.",
         ),
     ] = None,
+    sign: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Sign it with this secret key.")
+    ] = None,
+    serial: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=trust.MOST,
+            metavar="N",
+            help="Of the signature, higher than before; default: seconds since 1970.",
+        ),
+    ] = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """Build edge-cxr-kit-TARGET.tar.gz: installs on a board without network."""
-    made = kits.build(kits.find(target), out, cache, python or (), model or ())
+    from getpass import getpass
+
+    key = None if sign is None else signing.read(sign, lambda: getpass("Password: "))
+    number = int(time.time()) if serial is None else serial
+    chosen = kits.find(target)
+    made = kits.build(chosen, out, cache, python or (), model or (), key=key, serial=number)
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
 
 

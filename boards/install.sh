@@ -6,11 +6,11 @@ check=yes python= next=
 for argument in "$@"; do
     case $next in
         --python) python=$argument next= ; continue ;;
-        --prefix) next= ; continue ;;
+        --prefix | --trust) next= ; continue ;;
     esac
     case $argument in
         --rollback | --uninstall | --help | -h) check= ;;
-        --python | --prefix) next=$argument ;;
+        --python | --prefix | --trust) next=$argument ;;
         --python=*) python=${argument#--python=} ;;
     esac
 done

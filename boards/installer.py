@@ -2,7 +2,8 @@
 
 Needs the standard library alone and no network. Started by `install.sh`, which has compared the
 files with SHA256SUMS. Each version has a folder of its own; a link says which one is current and is
-replaced atomically as the last step, so that the previous version works until then.
+replaced atomically as the last step, so that the previous version works until then. Who made the
+kit is for the version that is installed already to judge: nothing in a kit can vouch for it.
 """
 
 from __future__ import annotations
@@ -23,13 +24,20 @@ from typing import Any, NoReturn
 
 HERE = Path(__file__).resolve().parent
 NAME = "edge-cxr"
-COPIED = ("install.sh", "installer.py", "kit.json")
-"""Kept with a version, so that it can be rolled back and removed without the kit."""
+NEEDED = ("install.sh", "installer.py", "kit.json")
+COPIED = (*NEEDED, "SHA256SUMS", "SHA256SUMS.minisig")
+"""Kept with a version, so that it can be rolled back and removed without the kit, and so that the
+next one is seen to be later."""
 
 COMPLETE = "complete"
 """The file that marks a version whose installation is complete."""
 
+BEFORE = "before"
+"""The link in a version that leads to the one before it."""
+
 DAMAGED, IMPOSSIBLE, INTERRUPTED = 3, 4, 130
+UNKNOWN_COMMAND = 2
+"""What a version says that has no ``upgrade`` yet."""
 
 
 class Refusal(Exception):
@@ -48,7 +56,7 @@ class Place:
         self.home = prefix / "share" / NAME
         self.versions = self.home / "versions"
         self.current = self.home / "current"
-        self.previous = self.home / "previous"
+        self.previous = self.home / "previous"  # of earlier installers, beside `BEFORE`
         self.made = self.home / "made.json"
         self.command = prefix / "bin" / NAME
         self.target = os.path.join("..", "share", NAME, "current", "bin", NAME)
@@ -61,13 +69,30 @@ class Place:
             return None
         return version if (version / COMPLETE).is_file() else None
 
-    def point(self, link: Path, version: Path) -> None:
-        """Let a link lead to another version, in one step."""
-        _replace_link(link, os.path.join("versions", version.name))
+    def before(self, version: Path | None) -> Path | None:
+        """The complete version that this one took the place of."""
+        if version is None:
+            return None
+        noted = version / BEFORE
+        return self.version(noted if os.path.lexists(noted) else self.previous)
+
+    def switch(self, version: Path) -> None:
+        """Let another version be the current one, in one step: the way back is noted before it."""
+        current = self.version(self.current)
+        if current is not None:
+            _replace_link(version / BEFORE, os.path.join("..", current.name))
+            _on_the_medium(version)
+        _replace_link(self.current, os.path.join("versions", version.name))
+        _on_the_medium(self.home)
+        self.previous.unlink(missing_ok=True)
 
 
-def install(place: Place) -> None:
+def install(place: Place, trusted: str | None = None) -> None:
     """Make the kit's version the current one.
+
+    Args:
+        place: where to.
+        trusted: a key that it is to trust from now on.
 
     Raises:
         Refusal: it cannot be; the version before is still current.
@@ -79,27 +104,30 @@ def install(place: Place) -> None:
     version = place.versions / "{}-{}-py{}.{}".format(
         kit["version"], _digest()[:12], *sys.version_info[:2]
     )
-    _make_folders(place)
-    try:
-        with _locked(place):
-            before = place.version(place.current)
+    missing = _make_folders(place)
+    with _locked(place):
+        before = place.version(place.current)
+        try:
+            if not place.made.exists():
+                place.made.write_text(json.dumps(missing))
+            _ask(before)
             _remove_leftovers(place)
             if (version / COMPLETE).is_file():
                 _test(version)
             else:
                 _fill(version, kit)
             if before != version:
-                if before:
-                    place.point(place.previous, before)
-                place.point(place.current, version)
+                place.switch(version)
             if not _is_ours(place):
                 _replace_link(place.command, place.target)
             _remove_leftovers(place)
             os.sync()
-    except BaseException:
-        if place.version(place.current) is None:
-            _remove(place)
-        raise
+        except BaseException:
+            if place.version(place.current) is None:
+                _remove(place)
+            raise
+    if trusted:
+        _run([version / "bin" / NAME, "models", "trust", trusted], "--trust", show=True)
     print(f"installed: {version.name}")
     if before and before != version:
         print(f"back to {before.name}: {_command_line(place, '--rollback')}")
@@ -115,18 +143,19 @@ def roll_back(place: Place) -> None:
     if not place.home.is_dir():
         raise Refusal(f"nothing is installed below {place.prefix}")
     with _locked(place):
-        current, previous = place.version(place.current), place.version(place.previous)
+        current = place.version(place.current)
+        previous = place.before(current)
         if previous is None or previous == current:
             raise Refusal("there is no version before this one")
-        place.point(place.current, previous)
-        if current:
-            place.point(place.previous, current)
-        os.sync()
+        place.switch(previous)
     print(f"rolled back to {previous.name}")
 
 
 def uninstall(place: Place) -> None:
-    """Remove all that was installed, and the folders that were made for it."""
+    """Remove all that was installed, and the folders that were made for it.
+
+    Models that the user installed are not the installer's, and stay.
+    """
     if not place.home.is_dir():
         raise Refusal(f"nothing is installed below {place.prefix}")
     with _locked(place):
@@ -138,8 +167,11 @@ def _remove(place: Place) -> None:
     made = [Path(folder) for folder in json.loads(_text(place.made, "[]"))]
     if _is_ours(place):
         place.command.unlink()
-    shutil.rmtree(place.home)
-    for folder in reversed(made):
+    for link in (place.current, place.previous):
+        link.unlink(missing_ok=True)
+    shutil.rmtree(place.versions, ignore_errors=True)
+    place.made.unlink(missing_ok=True)
+    for folder in (place.home, *reversed(made)):
         with suppress(OSError):  # something else is in it by now
             folder.rmdir()
 
@@ -158,7 +190,8 @@ def _read_kit() -> dict[str, Any]:
         raise Refusal("the kit is damaged: copy it again", DAMAGED) from None
     listed = {line[66:] for line in lines if line[64:66] == "  "}
     wanted = {f"wheels/{name}" for names in kit["wheels"].values() for name in names}
-    if len(listed) != len(lines) or not wanted | set(COPIED) <= listed:
+    wanted |= {f"wheels/{kit['pip']}", *NEEDED}
+    if len(listed) != len(lines) or not wanted <= listed:
         raise Refusal("the kit is damaged: SHA256SUMS does not list all of it", DAMAGED)
     return kit
 
@@ -212,7 +245,8 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
         kept = version / "kit"
         kept.mkdir()
         for name in COPIED:
-            shutil.copy(HERE / name, kept)
+            if (HERE / name).exists():
+                shutil.copy(HERE / name, kept)
         _test(version)
         os.sync()
         (version / COMPLETE).touch()
@@ -226,23 +260,46 @@ def _test(version: Path) -> None:
     _run([version / "bin" / NAME, "doctor"], "the self-test", show=True)
 
 
+def _ask(current: Path | None) -> None:
+    """Have the version that is installed judge the kit: it knows which keys this place trusts.
+
+    Raises:
+        Refusal: it refuses the kit, or cannot be asked where keys are trusted.
+    """
+    if current is None:
+        print("who made this kit was not checked: no installed version is here that could")
+        return
+    try:
+        done = _started([current / "bin" / NAME, "upgrade", "--check", HERE])
+        code, said = done.returncode, done.stdout.strip().splitlines()[-1:]
+    except OSError:
+        code, said = 127, []
+    if code == 0:
+        print(*said)
+    elif code == UNKNOWN_COMMAND:
+        print("who made this kit was not checked: the installed version is too old for that")
+    elif code in (IMPOSSIBLE, DAMAGED):
+        words = " ".join(said).removeprefix(f"{NAME}: ")
+        raise Refusal(words.replace(f"{HERE}:", "this kit", 1))
+    elif any(os.path.lexists(place) for place in _keys_places()):
+        raise Refusal(
+            "the installed version does not start, and it alone knows whom this place trusts: see "
+            "who made this kit with minisign, remove that version with --uninstall, install again"
+        )
+    else:
+        print("who made this kit was not checked: the installed version does not start")
+
+
+def _keys_places() -> list[str]:
+    """Where trusted keys may stand, as the application has it."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    named = os.environ.get("EDGE_CXR_KEYS", "none")
+    own = os.path.join(home, NAME, "keys")
+    return [own, f"/etc/{NAME}/keys", *([] if named == "none" else [named])]
+
+
 def _run(line: list[Any], what: str, show: bool = False) -> None:
-    # Settings of pip and Python in the operator's shell must not affect the kit.
-    clean = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))
-    }
-    clean["PIP_CONFIG_FILE"] = os.devnull
-    done = subprocess.run(
-        [os.fspath(part) for part in line],
-        env=clean,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    done = _started(line)
     if show:
         print(done.stdout, end="", flush=True)
     if done.returncode:
@@ -251,22 +308,41 @@ def _run(line: list[Any], what: str, show: bool = False) -> None:
         raise Refusal(f"{what} failed: {reason}")
 
 
-def _make_folders(place: Place) -> None:
-    """Make the folders that are missing, and record them for `uninstall`."""
-    made: list[Path] = []
+def _started(line: list[Any]) -> subprocess.CompletedProcess[str]:
+    """A command's end, with all that it said as its output."""
+    # Settings of pip and Python in the operator's shell must not affect the kit.
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))
+    }
+    clean["PIP_CONFIG_FILE"] = os.devnull
+    return subprocess.run(
+        [os.fspath(part) for part in line],
+        env=clean,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+
+
+def _make_folders(place: Place) -> list[str]:
+    """Make the folders that are missing; which, for `uninstall`."""
+    missing: list[str] = []
     for folder in (place.command.parent, place.home.parent):
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir()
-            made.append(each)
+        wanted = [each for each in (folder, *folder.parents) if not each.exists()]
+        missing += map(str, reversed(wanted))
+        folder.mkdir(parents=True, exist_ok=True)
     place.versions.mkdir(parents=True, exist_ok=True)
-    if not place.made.exists():
-        place.made.write_text(json.dumps([str(folder) for folder in made]))
+    return missing
 
 
 def _remove_leftovers(place: Place) -> None:
     """Remove versions that are neither current nor previous: older ones and incomplete ones."""
-    kept = {place.version(place.current), place.version(place.previous)}
+    current = place.version(place.current)
+    kept = {current, place.before(current)}
     for version in place.versions.iterdir():
         if version not in kept:
             shutil.rmtree(version, ignore_errors=True)
@@ -275,12 +351,20 @@ def _remove_leftovers(place: Place) -> None:
 @contextmanager
 def _locked(place: Place) -> Iterator[None]:
     """A lock: within it, no other installer runs below this prefix."""
-    descriptor = os.open(place.home, os.O_RDONLY | os.O_DIRECTORY)
+    busy = Refusal("another installer is at work here: wait for it")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = os.open(place.home, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:  # another one has just removed it
+        raise busy from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            same = os.path.samestat(os.stat(place.home), os.fstat(descriptor))
+        except (BlockingIOError, FileNotFoundError):
+            raise busy from None
+        if not same:
+            raise busy
         yield
-    except BlockingIOError:
-        raise Refusal("another installer is at work here: wait for it") from None
     finally:
         os.close(descriptor)
 
@@ -298,6 +382,15 @@ def _replace_link(link: Path, target: str) -> None:
         fresh.unlink()
     fresh.symlink_to(target)
     os.replace(fresh, link)
+
+
+def _on_the_medium(folder: Path) -> None:
+    """Have the folder's entries there before the next step."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _text(path: Path, otherwise: str) -> str:
@@ -334,13 +427,20 @@ def main() -> NoReturn:
     parser = argparse.ArgumentParser(prog="install.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--prefix", help="default: ~/.local")
     parser.add_argument("--python", help="the Python to use; default: the first that fits")
+    parser.add_argument("--trust", metavar="KEY", help="trust this key from now on")
     actions = parser.add_mutually_exclusive_group()
     actions.add_argument("--rollback", action="store_true", help="back to the version before")
     actions.add_argument("--uninstall", action="store_true", help="remove everything")
     options = parser.parse_args()
-    action = roll_back if options.rollback else uninstall if options.uninstall else install
+    os.umask(0o022)  # others may read and run what is installed, and change nothing
     try:
-        action(Place(_prefix(options.prefix)))
+        place = Place(_prefix(options.prefix))
+        if options.rollback:
+            roll_back(place)
+        elif options.uninstall:
+            uninstall(place)
+        else:
+            install(place, options.trust)
         code = 0
     except Refusal as refusal:
         print(f"install.sh: {refusal}", file=sys.stderr)

@@ -17,8 +17,10 @@ from typing import Final
 
 from boards import downloads, wheels
 from boards.wheels import TIME
+from edge_app.core import signing, trust
 from edge_app.core.errors import UsageError
 from edge_app.core.files import write_whole
+from edge_app.core.signing import SecretKey
 
 HERE: Final = Path(__file__).parent
 INSTALLER: Final = ("install.sh", "installer.py")
@@ -73,6 +75,8 @@ def build(
     pythons: Sequence[str] = (),
     models: Sequence[Path] = (),
     wheel: Path | None = None,
+    key: SecretKey | None = None,
+    serial: int = 0,
 ) -> Path:
     """`edge-cxr-kit-TARGET.tar.gz` in `into`, and its SHA-256 beside it.
 
@@ -83,6 +87,8 @@ def build(
         pythons: only these versions; default all that the target has.
         models: model files to bring beside the shipped ones; see `wheels.build`.
         wheel: of the device, with all its models; default: built from this checkout and `models`.
+        key: signs it, if there is one.
+        serial: that the signature states, higher than that of the kit before.
 
     Raises:
         UsageError: the target has no such Python, or two models have one name.
@@ -102,6 +108,8 @@ def build(
             needed = downloads.wheels_for(own, machine, cache, target.extras)
             sets[python] = [own, *needed]
         members = contents(target, pip, sets)
+    if key is not None:
+        members |= signed(members, target, key, serial)
     into.mkdir(parents=True, exist_ok=True)
     place = into / f"edge-cxr-kit-{target.name}.tar.gz"
     data = _archive(f"edge-cxr-kit-{target.name}", members)
@@ -135,6 +143,16 @@ def contents(target: KitTarget, pip: Path, sets: Mapping[str, Sequence[Path]]) -
     digests = (f"{hashlib.sha256(members[name]).hexdigest()}  {name}\n" for name in sorted(members))
     members["SHA256SUMS"] = "".join(digests).encode()
     return members
+
+
+def signed(
+    members: Mapping[str, bytes], target: KitTarget, key: SecretKey, serial: int
+) -> dict[str, bytes]:
+    """The signature of a kit's digests, and so of all its files, as one more file."""
+    sums = members["SHA256SUMS"]
+    signature = key.sign(sums, trust.comment("kit", target.name, serial))
+    checked = signing.checked(signature, sums, key.public)
+    return {f"SHA256SUMS{trust.SUFFIX}": checked.file.encode()}
 
 
 def unpack(archive: Path, into: Path) -> Path:

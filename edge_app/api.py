@@ -182,7 +182,7 @@ class Model:
         self.labels: tuple[str, ...] = self._classifier.labels.names
         self.operating_point: str = self._classifier.points.name
         self.site: str | None = self._site.digest if self._site else None
-        self.notes: tuple[str, ...] = (*self._classifier.choice.notes, *announced)
+        self.notes: tuple[str, ...] = (*self._classifier.notes, *announced)
 
     def classify(self, image: Given) -> Findings:
         """Score one radiograph.

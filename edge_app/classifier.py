@@ -121,6 +121,14 @@ class Classifier:
         }
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """One line each for the user: a preferred backend is not used, the model is not signed."""
+        origin = self.model.origin
+        if origin is None or not origin.asked_for:
+            return self.choice.notes
+        return (*self.choice.notes, f"{self.model.path}: {origin.words}")
+
+    @property
     def image_point(self) -> OverallPoint | None:
         """The image-level operating point; None where each label is decided alone."""
         overall = self.model.manifest.get("overall")

@@ -24,8 +24,9 @@ from edge_app.core.errors import (
 )
 
 COMMANDS: Final = (
-    "classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"
-)  # fmt: skip
+    *("classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"),
+    "upgrade",
+)
 """Each is a function of its name in a module of its name."""
 
 GROUPS: Final = ("models",)

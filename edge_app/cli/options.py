@@ -57,7 +57,7 @@ def open_classifier(
     decides = site_file(site)
     found = read(locate(model))
     classifier = Classifier(found, operating_point, options, force=force, site=decides)
-    for note in classifier.choice.notes:
+    for note in classifier.notes:
         complain(note)
     return classifier
 

@@ -25,6 +25,7 @@ from edge_app.clinic.spool import Spool
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
+from edge_app.core.console import complain
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -259,7 +260,10 @@ def open_classifier(settings: Settings) -> Classifier:
     from edge_app.model.model_file import locate, read
 
     options = BackendOptions(settings.backend, workers=settings.workers)
-    return Classifier(read(locate(settings.model)), settings.operating_point, options)
+    model = read(locate(settings.model))
+    if model.origin is not None and model.origin.asked_for:
+        complain(f"{model.path}: {model.origin.words}")
+    return Classifier(model, settings.operating_point, options)
 
 
 def _quiet() -> None:

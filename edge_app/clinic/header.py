@@ -12,8 +12,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edge_app.images.dicom_values import line
-
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -94,8 +92,8 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     except HeaderError:
         raise
     # pydicom raises almost anything on a broken file.
-    except Exception as error:
-        raise HeaderError(f"is damaged: {line(error)}") from None
+    except Exception:
+        raise HeaderError("is damaged: its elements cannot be told apart") from None
 
 
 def instance_of(header: Dataset) -> Instance:
@@ -147,10 +145,11 @@ def _parse(data: bytes, syntax: str | None) -> Dataset:
             raise HeaderError("is no DICOM file")
         file.seek(PREAMBLE)
         meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _n: tag >> 16 != 2)
-        syntax = str(meta.get("TransferSyntaxUID", ""))
+        syntax = str(meta.get("TransferSyntaxUID") or "")
     uid = UID(syntax)
     if not uid.is_transfer_syntax or uid.is_deflated:
-        raise HeaderError(f"is in the transfer syntax {line(uid)}, which is not read")
+        named = f"the transfer syntax {uid}" if UID_FORM.fullmatch(uid) else "no transfer syntax"
+        raise HeaderError(f"is in {named}, which is not read")
     return read_dataset(
         file, uid.is_implicit_VR, uid.is_little_endian, stop_when=stop_when, specific_tags=wanted
     )

@@ -69,6 +69,10 @@ class Pair:
     points: tuple[str, ...]
 
 
+class _WrongError(ValueError):
+    """What is wrong with a report, in words for people."""
+
+
 def pair(reference: Report, candidate: Report) -> Pair:
     """Match two reports by image name.
 
@@ -80,10 +84,8 @@ def pair(reference: Report, candidate: Report) -> Pair:
         try:
             _check(report)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ReportError(
-                f"the {role} is damaged ({reason}): evaluate its model again"
-            ) from None
+            reason = f" ({error})"[:200] if isinstance(error, _WrongError) else ""
+            raise ReportError(f"the {role} is damaged{reason}: evaluate its model again") from None
     if reference.labels != candidate.labels:
         raise ReportError(
             f"the reports are of different labels ({_named(reference)} and {_named(candidate)}): "
@@ -118,17 +120,17 @@ def _check(report: Report) -> None:
     """Raise KeyError, TypeError or ValueError where a report lacks what a comparison needs."""
     content, evaluated, names = report.content, report.evaluated, report.labels.names
     if not report.labels.findings or len(set(names)) < len(names):
-        raise ValueError("its labels are no model's: none is a finding, or two have one name")
+        raise _WrongError("its labels are no model's: none is a finding, or two have one name")
     count, shape = len(evaluated.images), (len(evaluated.images), len(names))
     logits = [evaluated.logits, *evaluated.retest.values()]
     if {evaluated.targets.shape, *(array.shape for array in logits)} != {shape} or len(
         evaluated.patients
     ) != count:
-        raise ValueError("its scores are not of its images and labels")
+        raise _WrongError("its scores are not of its images and labels")
     if not count or content["dataset"]["images"] != count:
-        raise ValueError(f"it states {content['dataset']['images']} images and holds {count}")
+        raise _WrongError(f"it states {content['dataset']['images']} images and holds {count}")
     if len(np.unique(evaluated.images)) != count:
-        raise ValueError("it has an image twice")
+        raise _WrongError("it has an image twice")
     for key in ("model", "runtime"):
         content[key].items()
     for key in ("slope", "intercept"):
@@ -136,19 +138,19 @@ def _check(report: Report) -> None:
     for rows in content["operating_points"].values():
         _thresholds(rows, names)
     if content["operating_point"] not in content["operating_points"]:
-        raise ValueError("its default operating point is not among its operating points")
+        raise _WrongError("its default operating point is not among its operating points")
 
 
 def _numbers(values: Any, count: int) -> Floats:
     numbers = np.array(values, np.float64)
     if numbers.shape != (count,) or not np.isfinite(numbers).all():
-        raise ValueError(f"its calibration is not {count} finite numbers")
+        raise _WrongError(f"its calibration is not {count} finite numbers")
     return numbers
 
 
 def _thresholds(rows: Any, names: tuple[str, ...]) -> Floats:
     if [row["label"] for row in rows] != list(names):
-        raise ValueError(f"an operating point is not for its {len(names)} labels")
+        raise _WrongError(f"an operating point is not for its {len(names)} labels")
     return np.array(
         [np.nan if row["threshold"] is None else float(row["threshold"]) for row in rows]
     )

@@ -52,6 +52,12 @@ class ModelError(EdgeCxrError):
     kind = "model"
 
 
+class SignatureError(ModelError):
+    """A file is not what was signed, or is not signed where it has to be."""
+
+    kind = "signature"
+
+
 class RuntimeUnavailableError(EdgeCxrError):
     """Nothing that could compute works here, or what was asked for does not."""
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+from typing import Final, TextIO
 
 
 def printable(name: str) -> str:
     """A file name as text: bytes that are no UTF-8, and control characters, are escaped."""
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def is_utf8_stream(out: TextIO) -> bool:
+    """Whether what is written there leaves as UTF-8."""
+    return codecs.lookup(out.encoding or "utf-8").name == "utf-8"
 
 
 def is_utf8(name: str) -> bool:
@@ -23,6 +30,20 @@ def is_utf8(name: str) -> bool:
 def plain(text: str) -> str:
     """A file's own text in one line, without what would steer a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes a cell for a formula by, and runs it (OWASP, CSV injection)."""
+
+
+def cell(text: str) -> str:
+    """A text of others as a cell of a CSV that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def file_cell(name: str) -> str:
+    """As `cell`, of a file's name, which still leads to the file: ``./=1.png``."""
+    return f"./{name}" if name.startswith(FORMULA) else name
 
 
 def percent(share: float) -> str:

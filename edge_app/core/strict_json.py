@@ -22,11 +22,15 @@ def parse(
         ValueError: it is no JSON, holds a number that JSON has none of, or is nested too deeply.
     """
     try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
         return json.loads(
             text, parse_constant=_refuse, parse_float=parse_float, parse_int=parse_int
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("it is no UTF-8 text") from None
 
 
 def _refuse(name: str) -> None:

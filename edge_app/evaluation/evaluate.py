@@ -144,19 +144,22 @@ def logits_of(
     return classifier.logits(resized)[0], changed
 
 
+Stamp = tuple[int, int, int, int]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a model answered about one image, as it is kept in a journal.
 
     Attributes:
-        stamp: size and modification time (ns) of the file when it was read.
+        stamp: of the file when it was read: size, modification time (ns), inode, change time (ns).
         sha256: of the file.
         logits: one a label, float32.
         retest: as `logits`, by perturbation.
     """
 
     image: str
-    stamp: tuple[int, int]
+    stamp: Stamp
     sha256: str
     logits: Floats
     retest: dict[str, Floats]
@@ -173,11 +176,11 @@ class Answer:
     @classmethod
     def from_record(cls, record: dict[str, Any], labels: int) -> Answer:
         """The answer in a journal's record; ValueError, KeyError, TypeError if it holds none."""
-        size, time = record["stamp"]
+        size, modified, file, changed = map(int, record["stamp"])
         retest = {key: _from_hex(text, labels) for key, text in record["retest"].items()}
         return cls(
             str(record["image"]),
-            (int(size), int(time)),
+            (size, modified, file, changed),
             str(record["sha256"]),
             _from_hex(record["logits"], labels),
             retest,
@@ -341,9 +344,10 @@ def _kept(
             continue  # to be answered again
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _stamp(path: Path) -> Stamp:
+    """What differs where another picture took a file's place, even of the same size and date."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 def _answers(

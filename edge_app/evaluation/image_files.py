@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -44,7 +45,7 @@ class ImageFiles:
 
     def _of(self, name: str) -> Path | None:
         path = self.folder / name
-        if path.is_file():
+        if os.path.isfile(path):  # and no error where a name is longer than any file's
             return path
         if name in self._below:
             return self._below[name]

@@ -20,6 +20,7 @@ import numpy as np
 
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.plain_text import plain
 from edge_app.evaluation.label_names import listed, plain_name
 from edge_app.evaluation.official_lists import decoded
 
@@ -234,16 +235,16 @@ def _plain(heading: str) -> str:
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Where in a row each of `COLUMNS` stands; the findings may have columns of their own."""
     columns = {}
-    plain = [_plain(cell) for cell in header]
+    cells = [_plain(cell) for cell in header]
     for key, headings in COLUMNS.items():
         wanted = {_plain(heading) for heading in headings}
-        places = [place for place, cell in enumerate(plain) if cell in wanted]
+        places = [place for place, cell in enumerate(cells) if cell in wanted]
         if key == "findings" and not places:
-            places = [place for place, cell in enumerate(plain) if cell in ALSO_FINDINGS]
+            places = [place for place, cell in enumerate(cells) if cell in ALSO_FINDINGS]
         if len(places) > 1:
             raise DatasetError(
                 f"{path}, line 1: has two columns for the {key}, "
-                f"{listed([header[place].strip()[:40] for place in places])}: take one out"
+                f"{listed([plain(header[place].strip()[:40]) for place in places])}: take one out"
             )
         if places:
             columns[key] = places[0]
@@ -254,7 +255,7 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 def _refuse(path: Path, header: Sequence[str], key: str, more: str = "") -> None:
     names = " or ".join(repr(heading) for heading in COLUMNS[key])
-    there = ", ".join(cell.strip()[:40] for cell in header[:12])
+    there = ", ".join(plain(cell.strip()[:40]) for cell in header[:12])
     raise DatasetError(
         f"{path}, line 1: no column {names}, in any case of letters{more}; there are: {there}"
     )

@@ -407,17 +407,29 @@ def read(path: Path) -> Report:
             any(row["kind"] not in KINDS for row in content["labels"])
             or content["head"] not in HEADS
         ):
-            raise ValueError("its labels or its head are of no kind that is known")
+            raise _WrongError("its labels or its head are of no kind that is known")
         evaluated = _evaluated(_arrays(data), len(content["labels"]))
         content.setdefault("retest", {})  # reports of before it was measured
         if content["retest"].keys() != evaluated.retest.keys():
-            raise ValueError(f"its retest is not the one in {place.name}")
+            raise _WrongError(f"its retest is not the one in {place.name}")
     except UnreadableError as error:
         raise ReportError(f"{place}: {error}") from None
     except DAMAGED as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ReportError(f"{path}: is damaged or no {KIND}: {reason}") from None
+        raise ReportError(f"{path}: is damaged or no {KIND}{_reason(error)}") from None
     return Report(cast("ReportDocument", content), evaluated)
+
+
+class _WrongError(ValueError):
+    """What is wrong with a report, in words for people."""
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, at the end of a line; nothing where only Python has words for it."""
+    if isinstance(error, KeyError):
+        return f": it has no {str(error.args[0])[:40]!r}"
+    if isinstance(error, _WrongError | json.JSONDecodeError):
+        return f": {' '.join(str(error).split())[:200]}"
+    return ""
 
 
 def _upgrade(content: dict[str, Any]) -> None:
@@ -438,7 +450,7 @@ def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
     """The arrays of an `.npz` that unpacks to no more than `MAX_SCORES_BYTES`."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_SCORES_BYTES:
-            raise ValueError(f"its scores unpack to more than {MAX_SCORES_BYTES} bytes")
+            raise _WrongError(f"its scores unpack to more than {MAX_SCORES_BYTES} bytes")
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -456,14 +468,14 @@ def _evaluated(arrays: dict[str, NDArray[Any]], labels: int) -> Evaluated:
     expected |= {f"{RETEST}{key}": expected["logits"] for key in PERTURBATIONS}
     unknown = arrays.keys() - expected.keys()
     if unknown:
-        raise ValueError(f"its scores hold {min(unknown)!r}, which does not belong there")
+        raise _WrongError(f"its scores hold {min(unknown)!r}, which does not belong there")
     for name, array in arrays.items():
         kind, shape = expected[name]
         if array.dtype.kind != kind or array.shape != shape or not count:
-            raise ValueError(f"its {name} are {array.dtype} {array.shape}")
+            raise _WrongError(f"its {name} are {array.dtype} {array.shape}")
         if kind == "f" and (array.dtype != np.float32 or not np.isfinite(array).all()):
-            raise ValueError(f"its {name} are not finite 32-bit numbers")
+            raise _WrongError(f"its {name} are not finite 32-bit numbers")
     if arrays["targets"].dtype != np.uint8 or arrays["targets"].max() > 1:
-        raise ValueError("its targets are not 0 or 1 in 8 bits")
+        raise _WrongError("its targets are not 0 or 1 in 8 bits")
     retest = {key: arrays[f"{RETEST}{key}"] for key in PERTURBATIONS if f"{RETEST}{key}" in arrays}
     return Evaluated(**{key: arrays[key] for key in STORED}, retest=retest)

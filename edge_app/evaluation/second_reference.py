@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.plain_text import plain
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.labels import Labels
@@ -55,7 +56,7 @@ class SecondReference(NamedTuple):
         """Raise a UsageError if a group is of no column, or of labels that are not among these."""
         for column, names in self.groups.items():
             if column not in self.columns:
-                known = ", ".join(self.columns)
+                known = ", ".join(map(plain, self.columns))
                 raise UsageError(f"--group {column}: {self.name} has no such column, but {known}")
             for name in names:
                 if name not in labels.names:
@@ -113,7 +114,7 @@ def read(path: Path, groups: Mapping[str, Sequence[str]]) -> SecondReference:
             if len(cells) != len(heading):
                 raise DatasetError(f"{where}: {len(cells)} cells, not {len(heading)}")
             if cells[0] in said:
-                raise DatasetError(f"{where}: {cells[0]} is there already")
+                raise DatasetError(f"{where}: {plain(cells[0])} is there already")
             said[cells[0]] = [_said(cell, where) for cell in cells[1:]]
     except csv.Error as error:
         raise DatasetError(f"{path}, line {rows.line_num}: is no CSV: {error}") from None

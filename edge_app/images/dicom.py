@@ -32,7 +32,12 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError, not_loaded
 from edge_app.images.dicom_file import DicomFile, parse
-from edge_app.images.dicom_kind import photometric_interpretation, require_radiograph, sop_class
+from edge_app.images.dicom_kind import (
+    known_modality,
+    photometric_interpretation,
+    require_radiograph,
+    sop_class,
+)
 from edge_app.images.dicom_padding import Padding, find_padding
 from edge_app.images.dicom_pixels import EXTRA, Form, Samples, read_samples, require_within
 from edge_app.images.dicom_tables import Table, table, tables
@@ -140,7 +145,7 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
         "inverted": inverted,
         "photometric": photometric,
         "transfer_syntax": file.syntax.name,
-        "modality": header.text("Modality"),
+        "modality": known_modality(header),
         "sop_class": sop_class(header),
     }
     return Radiograph(grays[samples.words], facts, tuple(notes))

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_app.core.errors import ImageError
+from edge_app.images.dicom_terms import UID_FORM
 from edge_app.images.dicom_values import Metered, Values, damaged, parsing
 from edge_app.images.radiograph import Limits
 
@@ -207,7 +208,8 @@ def _transfer_syntax(file: BytesIO) -> UID | None:
     if not syntax:
         return None
     if not syntax.is_transfer_syntax:
-        raise ImageError(f"is DICOM of an unknown transfer syntax, '{syntax}'")
+        named = f", '{syntax}'" if UID_FORM.fullmatch(syntax) else ""
+        raise ImageError(f"is DICOM of an unknown transfer syntax{named}")
     return syntax
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge_app.core.errors import ImageError
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_pixels import Form, is_read
+from edge_app.images.dicom_terms import BODY_PARTS, COLOUR_SPACES, UID_FORM, known
 from edge_app.images.dicom_values import Values, damaged, line, spoken
 
 if TYPE_CHECKING:
@@ -66,7 +67,14 @@ def photometric_interpretation(header: Values) -> str:
 def sop_class(header: Values) -> str:
     """The SOP class's name, its UID where that is none of the standard's."""
     uid = _sop_class_uid(header)
-    return line(uid.name, 64) if uid else "object of no class"
+    if uid.name == uid and not UID_FORM.fullmatch(uid):
+        return "object of a class without a UID" if uid else "object of no class"
+    return line(uid.name, 64)
+
+
+def known_modality(header: Values) -> str:
+    """The modality where it is a term of the standard; "" where it is absent or another text."""
+    return known(header.text("Modality"), (*RADIOGRAPHY, *UNSPECIFIC, *OTHERS), "")
 
 
 def _sop_class_uid(header: Values) -> UID:
@@ -96,29 +104,33 @@ def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
         raise ImageError(f"is a DICOM image of {frames} frames: export the one to be read")
     photometric = photometric_interpretation(header)
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ImageError(f"is a DICOM image in {photometric or 'no colour space'}, not grayscale")
+        space = known(photometric, COLOUR_SPACES, "an unknown colour space")
+        raise ImageError(
+            f"is a DICOM image in {space if photometric else 'no colour space'}, not grayscale"
+        )
     form = _form(file)
     part = header.text("BodyPartExamined")
     if part and "CHEST" not in part and "THORAX" not in part:
-        notes.append(f"says it shows {part}, not CHEST")
+        shown = known(part, BODY_PARTS, "a part of the body that DICOM does not know")
+        notes.append(f"says it shows {shown}, not CHEST")
     if header.text("ViewPosition") in LATERAL:
         notes.append("is a lateral view: the networks know frontal ones")
     return form
 
 
 def _require_modality(header: Values, notes: list[str]) -> None:
-    modality, uid = header.text("Modality"), _sop_class_uid(header)
-    if modality in RADIOGRAPHY:
+    stated, uid = header.text("Modality"), _sop_class_uid(header)
+    if stated in RADIOGRAPHY:
         return
-    known = uid.name != uid  # to the standard's dictionary
-    if modality in UNSPECIFIC:
-        if known and uid not in (*RADIOGRAPH_CLASSES, *UNSPECIFIC_CLASSES):
+    if stated in UNSPECIFIC:
+        if uid.name != uid and uid not in (*RADIOGRAPH_CLASSES, *UNSPECIFIC_CLASSES):
             _require_no_processing_class(uid)
             raise ImageError(f"is a DICOM {sop_class(header)}, not a radiograph of the chest")
         return
-    if modality in OTHERS or uid not in RADIOGRAPH_CLASSES:
-        raise ImageError(f"is a DICOM image of modality {modality}, not a radiograph of the chest")
-    notes.append(f"is of modality {modality}, which DICOM does not know: read as {uid.name}")
+    told = f"modality {stated}" if stated in OTHERS else "a modality that DICOM does not know"
+    if stated in OTHERS or uid not in RADIOGRAPH_CLASSES:
+        raise ImageError(f"is a DICOM image of {told}, not a radiograph of the chest")
+    notes.append(f"is of {told}: read as {uid.name}")
 
 
 def _require_for_presentation(header: Values) -> None:

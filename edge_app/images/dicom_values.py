@@ -128,9 +128,8 @@ class Values:
         first = (self.numbers(keyword) or [None])[0]
         if first is not None:
             return first
-        text = self.text(keyword)
-        if text:
-            damaged(f"its {spoken(keyword)} is '{text}', which is no number")
+        if self.text(keyword):
+            damaged(f"its {spoken(keyword)} is no number")
         return default
 
     def integer(self, keyword: str) -> int | None:

@@ -65,14 +65,13 @@ def find_window(header: Values, notes: list[str]) -> Window | None:
         if pairs:
             notes.append(f"gives a window of width {pairs[0].width:g}: the full range was used")
         elif header.text("WindowCenter") or header.text("WindowWidth") or any((*centers, *widths)):
-            center, width = header.text("WindowCenter"), header.text("WindowWidth")
             notes.append(
-                f"gives Window Center '{center}' and Window Width '{width}', which are no window: "
-                "the full range was used"
+                "gives a Window Center and a Window Width that are no window: the full range was "
+                "used"
             )
         return None
     if function not in FUNCTIONS:
-        raise ImageError(f"is a DICOM image with the unknown VOI LUT function {function}")
+        raise ImageError("is a DICOM image with an unknown VOI LUT function")
     if len(usable) > 1:
         notes.append(f"offers {len(usable)} windows: the first was used")
     return usable[0]

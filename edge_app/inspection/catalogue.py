@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AS_SAVED = "all parts, scores and decisions as they were saved"
 AS_STATED = "network and tensors as stated; nothing covers the manifest: save the model file anew"
+CAME_ALONG = "came with this package"
 EXCLUSIVE = "exclusive: just one of the labels applies, and their scores add up to 1"
 
 
@@ -62,6 +63,7 @@ def _summary(model: ModelFile, default: str) -> dict[str, Any]:
         "path": str(model.path),
         "bytes": model.path.stat().st_size,
         "sha256": model.sha256,
+        "origin": model.origin.as_dict() if model.origin else None,
         "dtype": model.manifest["input"]["dtype"],
         "input": model.input_spec.as_dict(),
         "metrics": model.manifest["metrics"],
@@ -90,6 +92,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("licence", manifest["licence"]),
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
         ("digest", f"{model.digest or 'none'}, over all parts"),
+        ("origin", _origin(model)),
         *_compiled(model),
         *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
@@ -131,6 +134,10 @@ def _compiled(model: ModelFile) -> list[tuple[str, str]]:
     return [(title, words) for title, words in said if words is not None]
 
 
+def _origin(model: ModelFile) -> str:
+    return model.origin.words if model.origin else CAME_ALONG
+
+
 def _input_shape(model: ModelFile) -> list[int]:
     spec = model.input_spec
     return [spec.height, spec.width, spec.channels]
@@ -164,7 +171,7 @@ def verify(paths: Sequence[Path], options: BackendOptions, as_json: bool) -> int
             complain(answer["error"])
         elif not as_json:
             print(
-                f"{answer['name']}: {answer['parts']}; {answer['vectors']} "
+                f"{answer['name']}: {answer['made']}; {answer['parts']}; {answer['vectors']} "
                 f"golden vectors off by at most {answer['off']:g} {answer['unit']} "
                 f"(allowed {answer['tolerance']:g}) with {answer['runtime']}"
             )
@@ -195,6 +202,8 @@ def verified(path: Path, options: BackendOptions, again: bool = False) -> dict[s
         "name": model.name,
         "sha256": model.sha256,
         "digest": model.digest,
+        "origin": model.origin.as_dict() if model.origin else None,
+        "made": _origin(model),
         "parts": AS_SAVED if model.digest else AS_STATED,
         "vectors": len(model.golden.inputs),
         "off": max(result.logits, result.map),

@@ -18,7 +18,7 @@ from edge_app.backends.protocol import Backend
 from edge_app.core import machine
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.inspection.catalogue import verified
-from edge_app.model.model_file import ModelFile, locate, read, shipped_models
+from edge_app.model.model_file import ModelFile, known_models, locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
 
 OPTIONAL = ("pydicom", "python-gdcm")
@@ -29,7 +29,7 @@ NOWHERE = (
 
 
 def examine(options: BackendOptions, as_json: bool) -> int:
-    """Print versions, CPU, backends and each shipped model's self-test.
+    """Print versions, CPU, backends and each known model's self-test.
 
     Args:
         options: the backend to use; any but ``auto`` must work.
@@ -88,7 +88,7 @@ def _tried(options: BackendOptions) -> dict[str, Any]:
         },
         "runtimes": processors,
         "delegate": _device(choice),
-        "models": [verified(path, options, again=True) for path in shipped_models()],
+        "models": [verified(path, options, again=True) for path in known_models()],
     }
 
 

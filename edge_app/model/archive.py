@@ -73,8 +73,8 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
         raise ModelError(
             f"a plain .tflite without a manifest, or truncated; {HOW_TO_MAKE_ONE}"
         ) from None
-    except BROKEN_ZIP as error:
-        raise ModelError(f"its ZIP is damaged: {error}") from None
+    except BROKEN_ZIP:
+        raise ModelError("its ZIP is damaged: copy the file again") from None
     names = archive.namelist()
     known = {*REQUIRED, GOLDEN_MAP, GOLDEN_ANSWERS, CHECK, SUMS, old_member}
     strange = sorted(name for name in set(names) - known if backend_of(name) is None)
@@ -124,8 +124,8 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as member:
             data = member.read(limit + 1)
-    except BROKEN_ZIP as error:
-        raise ModelError(f"{info.filename} in its ZIP is damaged: {error}") from None
+    except BROKEN_ZIP:
+        raise ModelError(f"{info.filename} in its ZIP is damaged: copy the file again") from None
     if len(data) > limit:
         raise ModelError(f"{info.filename} in its ZIP unpacks to more than {limit} bytes")
     return data

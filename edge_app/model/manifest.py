@@ -106,9 +106,9 @@ def _check_details(stated: Manifest) -> None:
 
 
 def _check_texts(part: object) -> None:
-    """No text of a manifest may steer a terminal that it is printed on."""
+    """No text of a manifest may steer a terminal that it is printed on, or begin a line there."""
     if isinstance(part, str):
-        if not part.replace("\n", "").isprintable():
+        if not part.isprintable():
             raise _bad(f"{part[:40]!r} holds characters that cannot be printed")
     elif isinstance(part, dict):
         for key, value in part.items():

@@ -6,8 +6,8 @@ vectors: a few input tensors with the outputs that a reference run gave. It may 
 ``compiled/BACKEND.tflite``: the same network compiled for an accelerator, with the same inputs and
 outputs, so that one file runs on either; and ``input_check.bin``, the weights of what tells
 radiographs from other pictures. ``golden/answers.json`` is what was said of the golden vectors, and
-``SHA256SUMS`` covers all parts. The digests find corruption; they are no signature, and do not tell
-who made the file.
+``SHA256SUMS`` covers all parts. The digests find corruption; who made the file tells a signature
+beside it, see `edge_app.core.trust`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ModelError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
-from edge_app.model import archive
+from edge_app.model import archive, installed
 from edge_app.model import manifest as manifests
 from edge_app.model.golden import Golden, read_answers
 from edge_app.model.input_check import InputCheck, Weights
@@ -36,6 +36,7 @@ from edge_app.model.preprocess import InputSpec, ToTensor
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from edge_app.core.trust import Origin
     from edge_app.model.manifest_types import Head, Manifest
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
@@ -69,6 +70,7 @@ class ModelFile(NamedTuple):
         check_weights: of the input check; None where the file holds none.
         digest: SHA-256 over the digests of all parts, the manifest among them; None in files of
             earlier versions, whose manifest nothing covers.
+        origin: who made it; None where it came with this package, or was not read from a file.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class ModelFile(NamedTuple):
     compiled: Mapping[str, bytes] = MappingProxyType({})
     check_weights: bytes | None = None
     digest: str | None = None
+    origin: Origin | None = None
 
     @property
     def name(self) -> str:
@@ -159,7 +162,8 @@ class ModelFile(NamedTuple):
         Raises:
             ModelError: the parts do not make a model file.
         """
-        whole = {key: value for key, value in self._asdict().items() if key != "digest"}
+        anew = {"digest", "origin"}
+        whole = {key: value for key, value in self._asdict().items() if key not in anew}
         return assemble(**{**whole, **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
@@ -185,11 +189,14 @@ class ModelFile(NamedTuple):
                 self.flatbuffer, self.manifest, self.golden, self.compiled, self.check_weights
             ),
         )
-        return self._replace(path=place)
+        return self._replace(path=place, origin=None)
 
 
 def locate(name: str) -> Path:
-    """The file of a shipped model's name, or `name` itself as a path."""
+    """The file of an installed model's name, of a shipped one's, or `name` itself as a path."""
+    place = installed.find(name)
+    if place is not None:
+        return place
     shipped = SHIPPED / f"{name}.tflite"
     return shipped if os.path.isfile(shipped) else Path(name)
 
@@ -197,6 +204,12 @@ def locate(name: str) -> Path:
 def shipped_models() -> list[Path]:
     """The model files that came with the package, by name."""
     return sorted(SHIPPED.glob("*.tflite"))
+
+
+def known_models() -> list[Path]:
+    """The file that each known name leads to: installed models, and those that came along."""
+    names = {path.stem for path in shipped_models()} | set(installed.names())
+    return [locate(name) for name in sorted(names)]
 
 
 def assemble(
@@ -231,6 +244,8 @@ def assemble(
 def read(path: Path) -> ModelFile:
     """Read a model file and check all of it that can be checked without running it.
 
+    One that did not come with this package has to be signed where this place asks for it.
+
     Raises:
         ModelError: one line that names the file and what is wrong with it.
     """
@@ -240,9 +255,20 @@ def read(path: Path) -> ModelFile:
         known = ", ".join(p.stem for p in shipped_models())
         raise ModelError(f"{path}: {error}; shipped models are: {known}") from None
     try:
-        return parse(path, data)
+        model = parse(path, data)
+        return model if path.parent == SHIPPED else model._replace(origin=_origin(model, data))
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _origin(model: ModelFile, data: bytes) -> Origin:
+    """Who made a model file, as far as this place can tell; raises what `read` does."""
+    from edge_app.core import trust
+
+    keys = trust.pinned()
+    found = trust.origin(data, trust.beside(model.path), "model", model.name, keys)
+    trust.require(found, keys)
+    return found
 
 
 def parse(path: Path, data: bytes) -> ModelFile:

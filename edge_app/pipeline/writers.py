@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
-from edge_app.core.plain_text import percent
+from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
 from edge_app.pipeline.json_answer import answered, origin, refused
 
@@ -124,7 +124,7 @@ class CsvWriter:
             [
                 "file",
                 *OVERALL_COLUMNS,
-                *classifier.labels.names,
+                *map(cell, classifier.labels.names),
                 "above",
                 "operating_point",
                 "model_sha256",
@@ -143,16 +143,16 @@ class CsvWriter:
         warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
-                *(name, *whole, above, self.point, self.model.sha256, self.site, warnings),
-                *(withheld, findings.withheld or "", DISCLAIMER),
+                *(file_cell(name), *whole, cell(above), cell(self.point), self.model.sha256),
+                *(self.site, cell(warnings), withheld, findings.withheld or "", DISCLAIMER),
             ]
         )
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.rows.writerow(
             [
-                *(name, *self.blank, "", self.point, self.model.sha256, self.site, ""),
-                *("", str(error), DISCLAIMER),
+                *(file_cell(name), *self.blank, "", cell(self.point), self.model.sha256),
+                *(self.site, "", "", cell(str(error)), DISCLAIMER),
             ]
         )
 
@@ -172,13 +172,17 @@ def _overall_cells(overall: Overall | None) -> list[str]:
 
 
 class JsonWriter:
-    """One object an image: indented where it is the only one, otherwise one a line."""
+    """One object an image: indented where it is the only one, otherwise one a line.
+
+    Its text is UTF-8, or ASCII with escapes where the stream is of another encoding.
+    """
 
     needs_picture = False
 
     def __init__(self, classifier: Classifier, top: int | None, lines: bool, out: TextIO) -> None:
         self.top, self.out = top, out
         self.indent = None if lines else 2
+        self.escaped = not is_utf8_stream(out)
         self.origin = origin(classifier)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
@@ -191,4 +195,4 @@ class JsonWriter:
         pass
 
     def _write(self, answer: Answer | Refusal) -> None:
-        self.out.write(json.dumps(answer, indent=self.indent, ensure_ascii=False) + "\n")
+        self.out.write(json.dumps(answer, indent=self.indent, ensure_ascii=self.escaped) + "\n")

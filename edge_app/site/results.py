@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_app.core import strict_json
 from edge_app.core.errors import ReportError
+from edge_app.core.plain_text import cell
 
 Floats = NDArray[np.float64]
 
@@ -158,7 +159,7 @@ def _of_json(answer: Mapping[str, Any], labels: Sequence[str]) -> Answered | Non
 def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
     reader = csv.reader(_lines(first, rest), strict=True)
     heading = next(reader, [])
-    needed = ("overall", "flagged", "model_sha256", "site", "withheld", *labels)
+    needed = ("overall", "flagged", "model_sha256", "site", "withheld", *map(cell, labels))
     if any(name not in heading for name in needed):
         raise _WrongError("is no heading of edge-cxr classify --csv for this model")
     places = {name: heading.index(name) for name in needed}
@@ -174,7 +175,7 @@ def _of_csv(row: Mapping[str, str], labels: Iterable[str]) -> Answered | None:
     if row["withheld"] == "true":
         return Answered(row["model_sha256"], site, None, None, [])
     flagged = {"true": True, "false": False, "": None}[row["flagged"]]
-    findings = [_share(float(row[label])) for label in labels]
+    findings = [_share(float(row[cell(label)])) for label in labels]
     return Answered(row["model_sha256"], site, _share(float(row["overall"])), flagged, findings)
 
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ import pytest
 from boards import install, installer, kit, processes
 from boards.kit import KitTarget
 from boards.processes import Done
+from boards.wheels import REPOSITORY
+from edge_app.core import signing
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 MACHINE = os.uname().machine
@@ -26,6 +30,20 @@ COMMAND = """
 import sys, time
 
 def main():
+    if sys.argv[1] == "upgrade":
+        sys.path.insert(0, {application!r})
+        from pathlib import Path
+        from edge_app.core.errors import EdgeCxrError
+        from edge_app.inspection import kits
+        try:
+            if sys.argv[2] != "--check":
+                sys.exit(kits.upgrade(Path(sys.argv[2])))
+            found = kits.checked(Path(sys.argv[3]), kits.installation())
+            print("checked:", found.origin.words)
+            return
+        except EdgeCxrError as error:
+            print(f"edge-cxr: {{error}}", file=sys.stderr)
+            sys.exit(error.exit_code)
     if sys.argv[1:] == ["doctor"] and {slow}:
         print("waiting", flush=True)
         time.sleep(600)
@@ -38,7 +56,9 @@ def write_wheel(folder: Path, version: str, code: int, slow: bool) -> Path:
     """A wheel with an `edge-cxr` that prints its version and ends with `code`."""
     info = f"edge_cxr-{version}.dist-info"
     members = {
-        "tiny.py": COMMAND.format(version=version, code=code, slow=slow),
+        "tiny.py": COMMAND.format(
+            version=version, code=code, slow=slow, application=str(REPOSITORY)
+        ),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: edge-cxr\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\nedge-cxr = tiny:main\n",
@@ -66,16 +86,39 @@ class Board:
         python: str = HERE,
         code: int = 0,
         slow: bool = False,
+        serial: int | None = None,
+        key: str = "ours",
     ) -> Path:
         folder = self.root / f"a kit {version}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         wheel = write_wheel(folder, version, code, slow)
-        for name, data in kit.contents(target, self.pip, {python: [wheel]}).items():
+        members = kit.contents(target, self.pip, {python: [wheel]})
+        if serial is not None:
+            members |= kit.signed(members, target, self.key(key), serial)
+        for name, data in members.items():
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_bytes(data)
         wheel.unlink()
         return folder
+
+    def key(self, name: str) -> signing.SecretKey:
+        """The key of that name; made when it is asked for first."""
+        place = self.root / f"{name}.key"
+        if not place.exists():
+            signing.make(place, "")
+        return signing.read(place, lambda: "")
+
+    def trust(self, name: str, *lines: str) -> None:
+        """Have this place trust a key."""
+        self.key(name)
+        self.keys.parent.mkdir(parents=True, exist_ok=True)
+        public = signing.public_place(self.root / f"{name}.key").read_text()
+        self.keys.write_text("\n".join((public, *lines)))
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "config" / "edge-cxr" / "keys"
 
     def line(self, folder: Path, *options: str) -> list[str]:
         python = str(install.own_python())
@@ -95,7 +138,8 @@ class Board:
 
 
 @pytest.fixture
-def board(tmp_path: Path, pip: Path) -> Board:
+def board(tmp_path: Path, pip: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return Board(tmp_path, pip)
 
 
@@ -269,3 +313,206 @@ def test_without_a_home_folder_it_asks_where_to(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     with pytest.raises(installer.Refusal, match="--prefix FOLDER"):
         installer._prefix(None)
+
+
+def test_two_first_installations_at_once_leave_one(board: Board) -> None:
+    slow, other = board.kit("1.0", slow=True), board.kit("1.1")
+    process = subprocess.Popen(board.line(slow), stdout=subprocess.PIPE, start_new_session=True)
+    versions = board.prefix / "share" / "edge-cxr" / "versions"
+    while not list(versions.glob("1.0-*/bin/edge-cxr")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    done = board.install(other)
+    assert (done.code, done.err) == (
+        4, "install.sh: another installer is at work here: wait for it\n",
+    )  # fmt: skip
+    assert list(versions.glob("1.0-*/bin/edge-cxr"))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert board.install(other).code == 0
+    assert board.says() == "version 1.1 hello"
+    models = versions.parent / "models"
+    models.mkdir()
+    assert board.install(other, "--uninstall").code == 0
+    assert [path.name for path in versions.parent.iterdir()] == ["models"]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_others_read_what_is_installed_and_change_none_of_it(board: Board, mask: int) -> None:
+    done = processes.run(board.line(board.kit()), before=partial(os.umask, mask))
+    assert done.code == 0, done.err
+    for path in (board.prefix, *board.prefix.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode & 0o777
+            assert mode & 0o022 == 0, f"{path}: {mode:o}"
+            assert mode & 0o044 == 0o044, f"{path}: {mode:o}"
+            assert not path.is_dir() or mode & 0o011 == 0o011, f"{path}: {mode:o}"
+
+
+def test_a_kit_whose_digests_leave_out_pip_is_refused(board: Board) -> None:
+    folder = board.kit()
+    sums = folder / "SHA256SUMS"
+    lines = [line for line in sums.read_text().splitlines() if board.pip.name not in line]
+    sums.write_text("\n".join(lines) + "\n")
+    done = board.install(folder)
+    assert done.code == 3
+    assert "SHA256SUMS does not list all of it" in done.err
+    assert not board.prefix.exists()
+
+
+def test_a_kill_before_any_change_of_a_switch_leaves_the_way_back(tmp_path: Path) -> None:
+    def versions_of(place: installer.Place) -> tuple[str, str]:
+        current = place.version(place.current)
+        before = place.before(current)
+        assert current is not None
+        assert before is not None
+        return current.name, before.name
+
+    seen = set()
+    for step in range(1, 20):
+        place = installer.Place(tmp_path / str(step))
+        for name in ("1", "2", "3"):
+            (place.versions / name).mkdir(parents=True)
+            (place.versions / name / "complete").touch()
+        place.current.symlink_to("versions/2")
+        place.previous.symlink_to("versions/1")  # as earlier installers left it
+        process = os.fork()
+        if not process:
+            left = step
+
+            def count(event: str, _: object) -> None:
+                nonlocal left
+                if event in ("os.rename", "os.symlink", "os.remove"):
+                    left -= 1
+                    if left == 0:
+                        os._exit(9)
+
+            try:
+                sys.addaudithook(count)
+                place.switch(place.versions / "3")
+            finally:
+                os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        seen.add(versions_of(place))
+        if code == 0:
+            break
+    assert step > 4
+    assert versions_of(place) == ("3", "2")
+    assert seen == {("2", "1"), ("3", "2")}
+    place.switch(place.versions / "2")
+    assert versions_of(place) == ("2", "3")
+
+
+def test_models_of_the_user_outlive_an_installation_that_fails(board: Board) -> None:
+    home = board.prefix / "share" / "edge-cxr"
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "mine.tflite").write_bytes(b"mine")
+    assert board.install(board.kit("1.1", code=4)).code == 4
+    assert [path.name for path in home.rglob("*")] == ["models", "mine.tflite"]
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory, pip: Path) -> Iterator[Board]:
+    """Version 1.0 with serial 5, where only signed kits are wanted; nothing changes it."""
+    pytest.importorskip("cryptography", reason="the signing extra is not installed")
+    board = Board(tmp_path_factory.mktemp("board"), pip)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(board.root / "config"))
+        done = board.install(board.kit("1.0", serial=5))
+        assert "who made this kit was not checked" in done.out
+        board.trust("ours", "signed only")
+        yield board
+
+
+class TestSigned:
+    """What the installed version says of the next one's kit."""
+
+    def upgrade(self, board: Board, folder: Path) -> Done:
+        done = processes.run([board.prefix / "bin" / "edge-cxr", "upgrade", folder])
+        assert "Traceback" not in done.err
+        return done
+
+    def refused(self, board: Board, folder: Path) -> str:
+        before = board.everything()
+        done = self.upgrade(board, folder)
+        assert (done.code, done.err.count("\n")) == (4, 1), done
+        assert board.everything() == before
+        return done.err
+
+    def test_a_later_kit_of_a_trusted_key_is_installed(self, board: Board) -> None:
+        pytest.importorskip("cryptography", reason="the signing extra is not installed")
+        assert board.install(board.kit("1.0", serial=1)).code == 0
+        board.trust("ours", "signed only")
+        done = self.upgrade(board, board.kit("1.1", serial=2))
+        assert done.code == 0, done.err
+        assert done.out.count("is signed by") == 2  # once by the command, once by the installer
+        assert "serial 2" in done.out
+        assert board.says() == "version 1.1 hello"
+        assert not list((board.prefix / "share" / "edge-cxr").glob("incoming-*"))
+
+    @pytest.mark.parametrize(
+        ("version", "serial", "key", "words"),
+        [
+            ("0.9", 4, "ours", "has serial 4, and 5 was installed already"),
+            ("1.1", 5, "ours", "has the serial 5 of another kit"),
+            ("1.2", None, "ours", "is not signed"),
+            ("1.3", 9, "evil", "which is not trusted here"),
+        ],
+    )
+    def test_older_unsigned_and_foreign_kits_change_nothing(
+        self, signed: Board, version: str, serial: int | None, key: str, words: str
+    ) -> None:
+        folder = signed.kit(version, serial=serial, key=key)
+        assert words in self.refused(signed, folder)
+        done = signed.install(folder)  # the kit's own installer asks the installed version
+        assert done.code == 4
+        assert words in done.err
+        assert signed.says() == "version 1.0 hello"
+
+    def test_an_unsigned_kit_takes_no_signed_ones_place(
+        self, signed: Board, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lax = signed.root / "lax"
+        lax.write_text(signed.keys.read_text().replace("signed only", ""))
+        monkeypatch.setenv("EDGE_CXR_KEYS", str(lax))
+        refused = self.refused(signed, signed.kit("1.2"))
+        assert "is not signed: who made it is not known, and an installed version is" in refused
+
+    def test_a_changed_kit_does_not_run(self, signed: Board) -> None:
+        """Its digests made anew, as whoever changes it would."""
+        folder = signed.kit("1.1", serial=6)
+        with (folder / "install.sh").open("a") as script:
+            script.write(f"touch '{signed.root}/ran'\n")
+        assert "install.sh is not the kit's" in self.refused(signed, folder)
+        digest = processes.run(["sha256sum", folder / "install.sh"]).out[:64]
+        sums = (folder / "SHA256SUMS").read_text().splitlines()
+        sums = [f"{digest}  install.sh" if "install.sh" in line else line for line in sums]
+        (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+        assert "is not what" in self.refused(signed, folder)
+        (folder / "SHA256SUMS.minisig").unlink()
+        assert "is not signed" in self.refused(signed, folder)
+        assert not (signed.root / "ran").exists()
+
+    @pytest.mark.parametrize("strange", ["more", "wheels/more.whl", "link", "pipe"])
+    def test_what_does_not_belong_to_a_kit_is_named(self, signed: Board, strange: str) -> None:
+        folder = signed.kit("1.1", serial=6)
+        if strange == "link":
+            (folder / strange).symlink_to("/etc/passwd")
+        elif strange == "pipe":
+            os.mkfifo(folder / strange)
+        else:
+            (folder / strange).write_text("more")
+        assert strange in self.refused(signed, folder)
+
+    def test_where_keys_are_trusted_a_version_that_does_not_start_is_no_judge(
+        self, signed: Board
+    ) -> None:
+        folder = signed.kit("1.1", serial=6)
+        command = signed.prefix / "share" / "edge-cxr" / "current" / "bin" / "edge-cxr"
+        command.rename(f"{command}.away")
+        try:
+            done = signed.install(folder)
+        finally:
+            Path(f"{command}.away").rename(command)
+        assert done.code == 4
+        assert "the installed version does not start" in done.err

@@ -23,11 +23,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is found out about this machine's runtimes is kept for these tests alone.
 
-    A site file of whoever runs them decides nothing here.
+    A site file, trusted keys and installed models of whoever runs them decide nothing here.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("EDGE_CXR_SITE", "none")
+        patch.setenv("EDGE_CXR_KEYS", "none")
+        patch.setenv("EDGE_CXR_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
 
 

@@ -20,7 +20,7 @@ from edge_app.clinic import durable
 from edge_app.clinic.header import is_dicom
 from edge_app.clinic.store import Store
 from edge_app.core.plain_text import plain
-from edge_app.evaluation.labelled import NONE
+from edge_app.evaluation.label_names import NONE
 from edge_app.model.labels import Labels
 
 AGREES: Final = "agrees"

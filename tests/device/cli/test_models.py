@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.core.errors import ModelError
+from edge_app.core.plain_text import plain
+from edge_app.model import archive
+from edge_app.model.model_file import read
 
 from ..conftest import Run
 
@@ -40,3 +49,81 @@ def test_a_model_that_is_no_file_is_refused_at_once(run: Run, tmp_path: Path) ->
         done = run("models inspect", place)
         assert done.returncode == 4
         assert words in done.stderr
+
+
+def rewritten(
+    path: Path, into: Path, change: Callable[[dict[str, Any]], None], anew: Sequence[str] = ()
+) -> Path:
+    """A model file with its manifest changed by hand, and the digests of these parts made anew."""
+    data = path.read_bytes()
+    members = archive.unzip(data, "edgetpu.tflite")
+    manifest = json.loads(members[archive.MANIFEST])
+    flatbuffer = data[: manifest["flatbuffer"]["bytes"]]
+    change(manifest)
+    members[archive.MANIFEST] = json.dumps(manifest).encode()
+    if archive.SUMS in anew:
+        del members[archive.SUMS]
+        members[archive.SUMS] = archive.sums(flatbuffer, members)
+    into.write_bytes(archive.append(flatbuffer, members))
+    return into
+
+
+def steeper(manifest: dict[str, Any]) -> None:
+    manifest["calibration"]["slope"][0] *= 50
+
+
+def test_an_edited_slope_is_found_at_the_digests_or_at_the_answers(
+    run: Run, cnn28: Path, tmp_path: Path
+) -> None:
+    edited = rewritten(cnn28, tmp_path / "a.tflite", steeper)
+    done = run("models verify", edited)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "manifest.json is not what the model was saved with" in done.stderr
+
+    sealed = rewritten(cnn28, tmp_path / "b.tflite", steeper, [archive.SUMS])
+    done = run("models verify", sealed)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "its scores or decisions are not those that it was saved with" in done.stderr
+
+
+def places(part: Any) -> Iterator[tuple[Any, Any]]:
+    """Each text in a manifest, as what holds it and where there."""
+    for key in list(part) if isinstance(part, dict) else range(len(part)):
+        if isinstance(part[key], str):
+            yield part, key
+        elif isinstance(part[key], dict | list):
+            yield from places(part[key])
+
+
+STEERING = ("\x1b[2J", "\x9b2J", "a\nb", "\u202egnp", "\r", "\x07", "\u2028")
+
+
+def test_no_text_of_a_model_steers_a_terminal_or_a_page(
+    run: Run, cnn28: Path, tmp_path: Path, picture: Path
+) -> None:
+    """One is put into each text of the manifest in turn; the digests are made anew."""
+    manifest = read(cnn28).manifest
+    count = len(list(places(manifest)))
+    assert count > 50
+    for number in range(count):
+
+        def change(stated: dict[str, Any], number: int = number) -> None:
+            holder, key = list(places(stated))[number]
+            holder[key] += STEERING[number % len(STEERING)]
+
+        bad = rewritten(cnn28, tmp_path / "bad.tflite", change, [archive.SUMS])
+        with pytest.raises(ModelError) as caught:
+            read(bad)
+        assert plain(str(caught.value)).isprintable()
+    for command in (("models inspect", bad), ("models list",), ("classify", picture, "-m", bad)):
+        done = run(*command)
+        assert done.stdout.replace("\n", "").isprintable()
+        assert done.stderr.replace("\n", "").isprintable()
+
+
+def test_a_key_of_a_manifest_is_a_text_too(cnn28: Path, tmp_path: Path) -> None:
+    def change(stated: dict[str, Any]) -> None:
+        stated["operating_points"]["\x1b[2J"] = stated["operating_points"]["balanced"]
+
+    with pytest.raises(ModelError, match="cannot be printed"):
+        read(rewritten(cnn28, tmp_path / "bad.tflite", change, [archive.SUMS]))

@@ -507,6 +507,26 @@ def test_a_picture_that_changed_meanwhile_is_answered_anew(
     assert made.content == fresh.content
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_picture_of_the_same_size_and_date_is_another_all_the_same(
+    in_place: bool, cnn28: Path, tmp_path: Path, make_nih: Callable[..., Path]
+) -> None:
+    data = make_nih(tmp_path / "data", rows(20))
+    picture = data / "images" / "003.png"
+    Image.new("L", (28, 28), 10).save(picture, "BMP")
+    begun(data, cnn28, tmp_path / "r.json")
+    before = picture.stat()
+    other = picture if in_place else tmp_path / "other.png"
+    Image.linear_gradient("L").resize((28, 28)).save(other, "BMP")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(picture)
+    after = picture.stat()
+    assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    made = run_in_process(data, cnn28, tmp_path / "r.json")
+    fresh = run_in_process(data, cnn28, tmp_path / "fresh.json")
+    np.testing.assert_array_equal(made.evaluated.logits, fresh.evaluated.logits)
+
+
 def test_a_picture_that_was_missing_is_answered_when_it_is_there(
     cnn28: Path, tmp_path: Path, make_nih: Callable[..., Path]
 ) -> None:
@@ -536,7 +556,7 @@ def test_a_picture_that_was_missing_is_answered_when_it_is_there(
 )
 def test_a_record_that_holds_no_answer_is_none(change: dict[str, Any]) -> None:
     logits = np.arange(15, dtype=np.float32)
-    record = Answer("a.png", (1, 2), "0" * 64, logits, {"noise": logits}).as_record()
+    record = Answer("a.png", (1, 2, 3, 4), "0" * 64, logits, {"noise": logits}).as_record()
     again = Answer.from_record(json.loads(json.dumps(record)), len(LABELS))
     np.testing.assert_array_equal(again.logits, logits)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):

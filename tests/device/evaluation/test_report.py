@@ -229,7 +229,7 @@ NOT_A_NUMBER = np.where(np.arange(len(LABELS)) == 3, np.float32(np.nan), LOGITS)
         ({"retest_noise": None}, "its retest is not the one in"),
         ({"retest_zoom": LOGITS}, "its retest is not the one in"),
         ({"logits": NOT_A_NUMBER}, "logits are not finite"),
-        ({"logits": LOGITS.astype(">f4").astype(object)}, "allow_pickle"),
+        ({"logits": LOGITS.astype(">f4").astype(object)}, "damaged or no"),
         ({"logits": None}, "logits"),
         ({"targets": evaluated().targets + 1}, "targets are not 0 or 1"),
         ({"targets": evaluated().targets.astype(np.uint16)}, "targets are not 0 or 1"),

@@ -122,6 +122,15 @@ def test_a_group_of_what_there_is_not_is_refused(
         judged(given, read_second(said(tmp_path, given), groups))
 
 
+def test_a_heading_of_several_lines_makes_no_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text('image,"a\n\x1b[2Jb"\nx.png,YES\n')
+    second = read_second(path, {"lump": ["Mass"]})
+    with pytest.raises(UsageError) as caught:
+        second.require(report(answers()).labels)
+    assert str(caught.value).isprintable()
+
+
 def test_groups_as_they_are_typed() -> None:
     assert groups_of(["Opacity=Atelectasis|Consolidation"]) == {"Opacity": GROUPS["Opacity"]}
     for wrong in ("Opacity", "=Mass", "Opacity="):

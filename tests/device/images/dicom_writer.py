@@ -30,6 +30,8 @@ ATTRIBUTES = {
     "SOPClassUID": (0x00080016, "UI"),
     "Modality": (0x00080060, "CS"),
     "PresentationIntentType": (0x00080068, "CS"),
+    "BodyPartExamined": (0x00180015, "CS"),
+    "ViewPosition": (0x00185101, "CS"),
     "SamplesPerPixel": (0x00280002, "US"),
     "PhotometricInterpretation": (0x00280004, "CS"),
     "NumberOfFrames": (0x00280008, "IS"),

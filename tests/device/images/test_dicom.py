@@ -452,7 +452,10 @@ def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         ({"Rows": 49}, "truncated DICOM file: its pixel data has 6240 bytes, not the 6370"),
         ({"Rows": 24}, "damaged DICOM file: its pixel data has 6240 bytes"),
         ({"RescaleSlope": 0, "RescaleIntercept": 0}, "rescale slope is 0"),
-        ({"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"}, "function CUBIC"),
+        (
+            {"WindowCenter": 1, "WindowWidth": 2, "VOILUTFunction": "CUBIC"},
+            "unknown VOI LUT",
+        ),
         ({"VOILUTSequence": [lut([0, 1], 0, 20)]}, "its VOI LUT shows one gray"),
         ({"PixelData": None, "FloatPixelData": bytes(4 * PICTURE.size)}, "floating-point"),
         ({"PixelData": None, "DoubleFloatPixelData": bytes(8 * PICTURE.size)}, "floating-point"),
@@ -666,7 +669,9 @@ def test_no_damage_raises_anything_but_an_image_error(draw: st.DataObject) -> No
 
 def test_a_hostile_text_cannot_reach_the_terminal() -> None:
     data = dicom(TWELVE, 12, SOPClassUID="1.2.840.10008.5.1.4.1.1.7", Modality="ABCDEF")
-    assert "modality ?[2J?X," in refusal(data.replace(b"ABCDEF", b"\x1b[2J\x07X"))
+    line = refusal(data.replace(b"ABCDEF", b"\x1b[2J\x07X"))
+    assert line.isprintable()
+    assert "[2J" not in line
 
 
 def test_pydicom_neither_warns_nor_logs(caplog: pytest.LogCaptureFixture) -> None:

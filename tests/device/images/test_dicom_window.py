@@ -60,11 +60,11 @@ def test_more_windows_are_told() -> None:
 @pytest.mark.parametrize(
     ("center", "width", "told"),
     [
-        ("2048", "", "gives Window Center '2048' and Window Width '', which are no window"),
-        ("", "4096", "gives Window Center '' and Window Width '4096', which are no window"),
-        ("soft", "tissue", "gives Window Center 'SOFT' and Window Width 'TISSUE', which are no"),
+        ("2048", "", "gives a Window Center and a Window Width that are no window"),
+        ("", "4096", "gives a Window Center and a Window Width that are no window"),
+        ("soft", "tissue", "gives a Window Center and a Window Width that are no window"),
         ("2048", "-5", "gives a window of width -5"),
-        ("NaN", "4096", "gives Window Center 'NAN'"),
+        ("NaN", "4096", "gives a Window Center and a Window Width that are no"),
     ],
 )
 def test_what_is_no_window_is_told(center: str, width: str, told: str) -> None:

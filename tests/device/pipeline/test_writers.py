@@ -1,0 +1,85 @@
+"""What programs and spreadsheets are given, whatever the names and the streams are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edge_app.core.plain_text import cell, file_cell, is_utf8_stream
+
+from ..conftest import Run
+
+FORMULAS = ("=1+1", "+1", "-1", "@x", "\tx", "\rx")
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_no_text_of_others_is_a_formula(text: str) -> None:
+    assert cell(text) == f"'{text}"
+    assert file_cell(text) == f"./{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a.png", "/=a", "0.5", "'=1"])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert cell(text) == file_cell(text) == text
+
+
+def test_a_csv_of_files_named_as_formulas_has_none(run: Run, picture: Path, tmp_path: Path) -> None:
+    names = ["=cmd.png", "+1.png", "-2.png", "@sum.png"]
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(picture, folder / name)
+    (folder / "=broken.png").write_bytes(b"no image")
+    given = [name for name in [*names, "=broken.png"] if not name.startswith("-")]
+    done = run("classify", "--csv", *given, cwd=folder)
+    rows = list(csv.reader(io.StringIO(done.stdout)))
+    assert len(rows) == 1 + len(given)
+    assert not [each for row in rows for each in row if each.startswith(("=", "+", "-", "@"))]
+    assert [row[0] for row in rows[1:]] == [f"./{name}" for name in given]
+    assert all((folder / row[0]).is_file() for row in rows[1:])
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_is_json_whatever_the_streams_encoding(
+    encoding: str, run: Run, picture: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "Röntgen-片.png"
+    shutil.copy(picture, path)
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = f'"$0" -m edge_app classify --json --model cxr-cnn28 "$1" > "{tmp_path}/out"'
+    line = ["sh", "-c", command, sys.executable, str(path)]
+    subprocess.run(line, env=environment, check=True)
+    data = (tmp_path / "out").read_bytes()
+    answer = json.loads(data.decode("utf-8"))
+    assert answer["file"] == str(path)
+
+
+def test_a_stream_tells_whether_it_is_utf8() -> None:
+    assert is_utf8_stream(io.StringIO())
+    for name, expected in (("UTF8", True), ("utf-8", True), ("ascii", False), ("latin-1", False)):
+        assert is_utf8_stream(io.TextIOWrapper(io.BytesIO(), encoding=name)) is expected
+
+
+def test_a_name_that_is_longer_than_files_names_is_a_missing_image(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    Image.new("L", (64, 64), 90).save(tmp_path / "data" / "a.png")
+    rows = ["image,patient,labels", "a.png,1,Mass", f"{'x' * 300}.png,2,Mass"]
+    (tmp_path / "data" / "labels.csv").write_text("\n".join(rows) + "\n")
+    out = tmp_path / "report.json"
+    done = run(
+        "evaluate", tmp_path / "data", "--model", "cxr-cnn28", "--split", "all", "--out", out
+    )
+    assert "cannot write the output" not in done.stderr
+    assert "missing" in done.stderr
