@@ -23,7 +23,7 @@ from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image, Spool
-from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError
+from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError, MachineError
 from edge_app.pipeline.json_answer import answered, origin, refused
 from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.route import score_all
@@ -94,8 +94,10 @@ class Worker(threading.Thread):
         image, self._in_hand = self._in_hand, None
         try:
             if image is not None:
+                if isinstance(error, MachineError):  # others may need less
+                    self.spool.postpone(image)
                 self.spool.give_back(image)
-            if not isinstance(error, SpoolError):
+            if not isinstance(error, (SpoolError, MachineError)):
                 self._classifier = self._open()
         except EdgeCxrError as another:
             self.events.tell("answering-stalled", why=str(another))
@@ -119,6 +121,8 @@ class Worker(threading.Thread):
         by = origin(self._classifier)
         limits = self.settings.limits
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
+            if isinstance(outcome, MachineError):
+                raise outcome
             if isinstance(outcome, ImageError):
                 answer: Mapping[str, Any] = refused(_name(image), outcome, by)
                 self._keep(image, answer)
@@ -177,12 +181,14 @@ class Worker(threading.Thread):
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             return self._ends(image, f"ends the program that reads it ({name})")
-        if done.returncode not in (EXIT_DONE, EXIT_INPUT):
+        if done.returncode not in (EXIT_DONE, EXIT_INPUT) and not done.stdout:
             if image.begun >= MOST_TRIES:
                 return self._ends(image, f"was tried {image.begun} times and could not be answered")
             self._suspect(f"exit code {done.returncode} of a process of its own")
             return None
         answer: dict[str, Any] = json.loads(done.stdout)
+        if answer.get("error", {}).get("kind") == MachineError.kind:
+            raise MachineError(answer["error"]["message"])
         return {**answer, "file": _name(image)}
 
     def _ends(self, image: Image, reason: str) -> Mapping[str, Any]:

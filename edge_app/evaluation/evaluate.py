@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
 from edge_app.core import machine
-from edge_app.core.errors import DatasetError, ImageError, OutputError, UsageError
+from edge_app.core.errors import DatasetError, ImageError, MachineError, OutputError, UsageError
 from edge_app.core.plain_text import printable
+from edge_app.core.want import blamed
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
 from edge_app.evaluation.labelled import Labelled, LabelledImage
@@ -233,7 +234,8 @@ def evaluate(
 
     Raises:
         DatasetError: no image could be read.
-        OutputError: journal or report cannot be written; what was answered is kept.
+        OutputError: journal or report cannot be written, or the machine lacks memory, descriptors
+            or processes to read an image; what was answered is kept.
         KeyboardInterrupt: after Ctrl-C, between two images; what was answered is kept.
     """
     if second:
@@ -301,6 +303,11 @@ def _complete(
         todo = [image for image in wanted.images if image.name not in known]
         with closing(scoring(_until(interrupted, progress(todo)))) as answered:
             for image, answer in answered:
+                if isinstance(answer, MachineError):
+                    raise OutputError(
+                        f"{printable(image.name)}: {answer}; what was answered is kept in "
+                        f"{journal.path}: {HOW_TO_GO_ON}"
+                    )
                 if isinstance(answer, ImageError):
                     left_out.append((image.name, str(answer)))
                     _name(left_out[-1:] if len(left_out) <= NAMED else [], say)
@@ -360,7 +367,7 @@ def _answers(
         try:
             stamp = _stamp(image.path)
         except OSError as error:
-            raise ImageError(f"cannot be read: {error.strerror}") from None
+            raise blamed(error, f"cannot be read: {error.strerror}") from None
         radiograph = read_image(image.path, limits, least)
         radiograph.facts["stamp"] = stamp
         return radiograph

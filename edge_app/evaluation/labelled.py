@@ -138,7 +138,11 @@ def load(folder: Path, names: Sequence[str], labels: Path | None = None) -> Labe
     nih, rows = _read(path)
     rows = _distinct(path, rows)
     image_names = [row.name for row in rows]
-    files = ImageFiles(folder)
+    try:
+        files = ImageFiles(folder)
+    except OSError as error:
+        place = error.filename or folder
+        raise DatasetError(f"{place}: cannot be read: {error.strerror}") from None
     found = files.of(image_names)
     lists = read_lists(folder, image_names)
     images, left_out = [], []

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_app.core.errors import ImageError, not_loaded
+from edge_app.core.errors import ImageError, MachineError, not_loaded
 from edge_app.core.native_stderr import silenced
+from edge_app.core.want import blamed, want_of
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 
@@ -72,6 +73,7 @@ def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiogra
 
     Raises:
         ImageError: it is none of these, is damaged, or is larger than `limits`.
+        MachineError: memory or descriptors do not suffice, or a package does not load.
     """
     # Pillow warns on standard error about files that are refused, or read, here in one line.
     warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
@@ -79,16 +81,14 @@ def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiogra
         return _decoded(data, limits, min_side)
     except ImageError:
         raise
-    except _UnidentifiedError:
-        raise ImageError(_unidentified(data)) from None
-    except MemoryError:
-        raise ImageError("does not fit into memory: lower --max-pixels") from None
+    except _UnidentifiedError as error:
+        raise blamed(error, _unidentified(data)) from None
     except ImportError as error:
-        raise ImageError(not_loaded(error)) from None
+        raise MachineError(not_loaded(error)) from None
     # A decoder given a broken file raises almost anything (struct.error, KeyError, zlib.error …);
     # all of it means the same to whoever has the file.
-    except Exception:
-        raise ImageError("is damaged or truncated: its pixels cannot be decoded") from None
+    except Exception as error:
+        raise blamed(error, "is damaged or truncated: its pixels cannot be decoded") from None
 
 
 def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
@@ -142,8 +142,8 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
             return Radiograph(pixels, facts, tuple(notes))
         try:
             return _loaded(_open(data, limits), notes)
-        except OSError:
-            if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
+        except OSError as error:
+            if want_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
                 raise
         except _UnidentifiedError:
             pass
@@ -207,8 +207,8 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
             image.decodermaxblock = png.AT_ONCE
             return image
         return factory(BytesIO(data), "")
-    except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error):
-        raise _UnidentifiedError from None
+    except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise _UnidentifiedError from error
 
 
 def _kind(data: bytes) -> str | None:
@@ -244,9 +244,7 @@ def _unidentified(data: bytes) -> str:
     return f"is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image (it begins {beginning})"
 
 
-def _turn(
-    image: Image.Image, facts: dict[str, Any], notes: list[str]
-) -> Image.Transpose | None:
+def _turn(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Transpose | None:
     """What turns the pixels upright; None where they are."""
     from PIL.Image import Transpose
 

@@ -10,8 +10,8 @@ import hashlib
 import os
 from typing import IO
 
-from edge_app.core.errors import ImageError, ImageTooLargeError
-from edge_app.core.files import TooLargeError, UnreadableError, read_bounded
+from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
+from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
@@ -84,12 +84,15 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
 
     Raises:
         ImageError: it cannot be read, or is empty.
+        MachineError: memory or descriptors do not suffice.
         ImageTooLargeError: it is larger than `limits`.
     """
     try:
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
         raise ImageTooLargeError(f"{error}: raise --max-bytes if it is really an image") from None
+    except WantError as error:
+        raise MachineError(str(error)) from None
     except UnreadableError as error:
         raise ImageError(str(error)) from None
     if not data:

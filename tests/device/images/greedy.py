@@ -206,7 +206,9 @@ def _held(process: int) -> int:
 
 def _children(process: int) -> list[int]:
     try:
-        return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return [
+            int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        ]
     except OSError:
         return []
 
