@@ -13,6 +13,7 @@ from typing import IO
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
 from edge_app.core.steps import Watch, unwatched
+from edge_app.core.want import blamed
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 
@@ -57,13 +58,17 @@ def decode(
 
     Raises:
         ImageError: whatever is wrong with them, in one line.
+        MachineError: memory, descriptors or processes do not suffice.
     """
-    if _is_dicom(data):
-        from edge_app.images import dicom
+    try:
+        if _is_dicom(data):
+            from edge_app.images import dicom
 
-        image = dicom.decode(data, limits)
-    else:
-        image = raster.decode(data, limits, least)
+            image = dicom.decode(data, limits)
+        else:
+            image = raster.decode(data, limits, least)
+    except (OSError, MemoryError, ImportError) as error:  # of a module that is loaded only now
+        raise blamed(error, "cannot be read: what decodes it cannot be loaded") from None
     if digest:
         image.facts["sha256"] = hashlib.sha256(data).hexdigest()
     return image
