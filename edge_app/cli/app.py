@@ -94,7 +94,7 @@ def main() -> NoReturn:
 
 
 def _short_of_memory() -> int:
-    """An exit code where so little may be used that numpy would end the process in its own words."""
+    """An exit code where so little may be used that numpy would end the process by itself."""
     import resource
 
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)

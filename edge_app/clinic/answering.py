@@ -32,6 +32,7 @@ from edge_app.pipeline.scorers import classified, classified_only
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
     from edge_app.images.radiograph import Limits, Radiograph
+    from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
 """Seconds between two looks whether to stop."""
@@ -51,6 +52,7 @@ class Worker(threading.Thread):
         results: makes what receivers get.
         settings: of the model and the limits.
         events: what happens is told there.
+        decoder: see `read_image`.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class Worker(threading.Thread):
         results: Results,
         settings: Settings,
         events: Events,
+        decoder: Decoder | None = None,
     ) -> None:
         super().__init__(name="worker", daemon=True)
         self.spool, self.results, self.settings, self.events = spool, results, settings, events
         self._open, self._classifier = open_classifier, classifier
+        self._decoder = decoder
         self._stopping = threading.Event()
         self._in_hand: Image | None = None
         self._failures = 0
@@ -116,7 +120,8 @@ class Worker(threading.Thread):
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
         whole = bool(self.results.heatmaps)
-        read = partial(_read, least=None if whole else spec.least)
+        least = None if whole else spec.least
+        read = partial(_read, least=least, decoder=self._decoder)
         score = classified if whole else classified_only
         by = origin(self._classifier)
         limits = self.settings.limits
@@ -171,6 +176,8 @@ class Worker(threading.Thread):
         line += ["--model", self.settings.model, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
+        if self._decoder:
+            line.append("--isolate")
         line += ["--max-pixels", str(self.settings.limits.max_pixels), str(image.path)]
         try:
             done = subprocess.run(
@@ -203,5 +210,7 @@ def _name(image: Image) -> str:
     return image.identity if image.entrance == WATCH else f"image {image.id}"
 
 
-def _read(image: Image, limits: Limits, *, least: int | None) -> Radiograph:
-    return read_source(str(image.path), limits, least)
+def _read(
+    image: Image, limits: Limits, *, least: int | None, decoder: Decoder | None
+) -> Radiograph:
+    return read_source(str(image.path), limits, least, decoder=decoder)

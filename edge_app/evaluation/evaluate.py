@@ -31,7 +31,7 @@ from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
-from edge_app.images.read import read_image
+from edge_app.images.read import Decoder, read_image
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.route import score_all
 
@@ -212,6 +212,7 @@ def evaluate(
     retest: bool = False,
     limits: Limits | None = None,
     workers: int = 1,
+    decoder: Decoder | None = None,
     second: SecondReference | None = None,
     progress: Progress = iter,
     say: Callable[[str], None] = lambda line: None,
@@ -225,6 +226,7 @@ def evaluate(
         retest: also score each image under every perturbation.
         limits: what images are refused unread; the usual ones if None.
         workers: images worked on at once; their number changes no answer.
+        decoder: see `read_image`; it changes no answer either.
         second: a second reference standard that judges some of the images.
         progress: shows the images go by.
         say: is told what a person at a terminal wants to know: images left out, going on.
@@ -245,7 +247,7 @@ def evaluate(
         known = dict(_kept(journal.records, wanted.images, len(classifier.labels), retest))
         if known:
             say(f"going on: {len(known)} of {len(wanted.images)} images are answered already")
-        scoring = partial(_answers, classifier, retest, limits or Limits(), workers)
+        scoring = partial(_answers, classifier, retest, limits or Limits(), workers, decoder)
         left_out = _complete(known, wanted, journal, scoring, progress, say)
         made = _report(wanted, classifier, known, left_out)
         if second:
@@ -358,6 +360,7 @@ def _answers(
     retest: bool,
     limits: Limits,
     workers: int,
+    decoder: Decoder | None,
     images: Iterable[LabelledImage],
 ) -> Generator[Outcome, None, None]:
     """The route, with a reader of labelled images and a scorer that keeps logits."""
@@ -368,7 +371,7 @@ def _answers(
             stamp = _stamp(image.path)
         except OSError as error:
             raise blamed(error, f"cannot be read: {error.strerror}") from None
-        radiograph = read_image(image.path, limits, least)
+        radiograph = read_image(image.path, limits, least, decoder=decoder)
         radiograph.facts["stamp"] = stamp
         return radiograph
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, MachineError, not_loaded
-from edge_app.core.native_stderr import silenced
 from edge_app.core.want import blamed, want_of
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
@@ -134,7 +134,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     _require_readable(page, data, limits)
     if number:
         data = tiff.starting_at(page, data)
-    with silenced():  # libtiff and Pillow print what they think of damaged tags
+    with native_stderr.silenced():  # libtiff and Pillow print what they think of damaged tags
         if tiff_samples.is_needed(page):
             facts: dict[str, Any] = {"format": "TIFF", "exif_orientation": 1}
             pixels = tiff_samples.decode(page, data, _plane, facts, notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import IO
+from typing import IO, Protocol
 
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
@@ -30,6 +30,7 @@ def read_image(
     *,
     digest: bool = True,
     watch: Watch = unwatched,
+    decoder: Decoder | None = None,
 ) -> Radiograph:
     """Read a radiograph from a file or an open binary stream.
 
@@ -40,6 +41,7 @@ def read_image(
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
         watch: is told when bytes are read, and when they are decoded.
+        decoder: takes the place of `decode`; see `isolated`.
 
     Raises:
         ImageError: whatever is wrong with the file, in one line.
@@ -48,7 +50,15 @@ def read_image(
     watch("read")
     data = read_bytes(source, limits)
     watch("decode")
-    return decode(data, limits, least, digest=digest)
+    return (decoder or decode)(data, limits, least, digest=digest)
+
+
+class Decoder(Protocol):
+    """What makes a radiograph of a file's bytes; see `decode`."""
+
+    def __call__(
+        self, data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+    ) -> Radiograph: ...
 
 
 def decode(
