@@ -2,13 +2,16 @@
 
 Each of them has a bound on memory, on processor time and on time; it starts no process, reaches no
 network, writes no file and reads only the installation (see `core.sandbox`), and dies with this
-process. What comes back is a header of fixed size, a bounded JSON text and width×height bytes, and
-is believed as little as the picture is. One that dies or hangs is the end of that picture alone.
+process. The file goes to it, and its pixels come back, in memory that both have; beside them comes
+a header of fixed size with a bounded JSON text, and is believed as little as the picture is. One
+that dies or hangs is the end of that picture alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import mmap
 import os
 import resource
 import signal
@@ -41,16 +44,15 @@ BYTES_A_PIXEL: Final = 24
 """What a picture may take: so much, or so much for each pixel where more are allowed."""
 
 REQUEST: Final = struct.Struct("<QQQI")
-"""Bytes of the file, which follow; limits of bytes and pixels; the least side that is needed, or 0.
-"""
+"""Bytes of the file; limits of bytes and pixels; the least side that is needed, or 0."""
 ANSWER: Final = struct.Struct("<BdIII")
-"""Kind; seconds of the processor so far; width, height; bytes of the text. Text and pixels follow.
-"""
+"""Kind; seconds of the processor so far; width, height; bytes of the text, which follows."""
 PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
 LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
 MOST_FACTS: Final = 32
-BUFFER: Final = 1 << 20
+KEPT_BYTES: Final = 8 << 20
+"""Of the shared memory; what a larger picture took beyond is given back."""
 
 BOOTSTRAP: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "
@@ -58,7 +60,7 @@ BOOTSTRAP: Final = (
 )
 """The process gets this one's search path, and imports nothing from the current folder."""
 
-KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """Variables of the environment that it gets; others may hold secrets."""
 
 Say = Callable[[str], None]
@@ -71,17 +73,30 @@ class _LostError(Exception):
 class _Decoder:
     """One process.
 
+    Args:
+        memory: bytes that it may take for a picture.
+        shared: bytes of the largest file, or of the most pixels.
+
     Raises:
         OSError: it cannot be started.
     """
 
-    def __init__(self, memory: int) -> None:
-        ours, theirs = socket.socketpair()
+    def __init__(self, memory: int, shared: int) -> None:
+        place = _sealed(shared)
+        try:
+            self.shared = mmap.mmap(place, shared)
+            ours, theirs = socket.socketpair()
+        except BaseException:
+            os.close(place)
+            raise
         with theirs:
-            for end in (ours, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-            asked = {"connection": theirs.fileno(), "parent": os.getpid(), "memory": memory}
-            known = {name: os.environ[name] for name in KEPT if name in os.environ}
+            asked = {
+                "connection": theirs.fileno(),
+                "shared": place,
+                "parent": os.getpid(),
+                "memory": memory,
+            }
+            known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
             package = str(Path(__file__).parents[2])
             path = [package, *(each for each in sys.path if each not in ("", package))]
             try:
@@ -90,13 +105,15 @@ class _Decoder:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=(theirs.fileno(), place),
                     env={**known, "OPENBLAS_NUM_THREADS": "1"},
                     start_new_session=True,
                 )
             except BaseException:
                 ours.close()
                 raise
+            finally:
+                os.close(place)
         self.connection = ours
         self.missing: list[str] | None = None
         self._used = 0.0
@@ -117,17 +134,22 @@ class _Decoder:
     def decode(self, data: bytes, limits: Limits, least: int | None) -> Radiograph:
         """See `read.decode`, without a digest."""
         end = time.monotonic() + SECONDS
+        width = height = 0
         with suppress(OSError):  # it has ended, which shows in a moment
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)
             limit = int(self._used) + PROCESSOR_SECONDS + 1, hard
             resource.prlimit(self.process.pid, resource.RLIMIT_CPU, limit)
-        self._send(REQUEST.pack(len(data), *limits, least or 0), end)
-        self._send(data, end)
-        kind, used, width, height, text = self._answered(end, limits.max_pixels)
-        self._used = max(self._used, min(used, 1e9))
-        if kind != PICTURE:
-            raise _refusal(kind, text)
-        return _radiograph(text, self._received(width * height, end), width, height)
+        try:
+            self.shared[: len(data)] = data
+            self._send(REQUEST.pack(len(data), *limits, least or 0), end)
+            kind, used, width, height, text = self._answered(end, limits.max_pixels)
+            self._used = max(self._used, min(used, 1e9))
+            if kind != PICTURE:
+                raise _refusal(kind, text)
+            return _radiograph(text, self.shared[: width * height], width, height)
+        finally:
+            if max(len(data), width * height) > KEPT_BYTES:
+                self.shared.madvise(mmap.MADV_REMOVE, KEPT_BYTES)
 
     def _answered(self, end: float, max_pixels: int) -> tuple[int, float, int, int, bytes]:
         kind, used, width, height, size = ANSWER.unpack(self._received(ANSWER.size, end))
@@ -205,6 +227,7 @@ class Decoders:
 
     def __init__(self, count: int, limits: Limits, say: Say) -> None:
         self._memory = max(MEMORY_BYTES, BYTES_A_PIXEL * limits.max_pixels)
+        self._shared = max(KEPT_BYTES, *limits)
         self._say: Say | None = say
         self._idle: SimpleQueue[_Decoder | None] = SimpleQueue()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -252,7 +275,7 @@ class Decoders:
 
     def _started(self) -> _Decoder:
         try:
-            decoder = _Decoder(self._memory)
+            decoder = _Decoder(self._memory, self._shared)
         except OSError as error:
             want = want_of(error) or error.strerror
             raise MachineError(f"could not be read: no decoder starts: {want}") from None
@@ -278,6 +301,22 @@ class Decoders:
         self.close()
 
 
+def _sealed(size: int) -> int:
+    """A descriptor of so much memory, which nobody can make smaller: that would end who reads it.
+
+    Raises:
+        OSError: there is no descriptor for it.
+    """
+    place = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(place, size)
+        fcntl.fcntl(place, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    except BaseException:
+        os.close(place)
+        raise
+    return place
+
+
 def _refusal(kind: int, text: bytes) -> ImageError:
     said = plain(text.decode("utf-8", "replace"))
     if kind == MEMORY:
@@ -288,7 +327,7 @@ def _refusal(kind: int, text: bytes) -> ImageError:
     return {TOO_LARGE: ImageTooLargeError, MACHINE: MachineError}.get(kind, ImageError)(said)
 
 
-def _radiograph(text: bytes, pixels: bytearray, width: int, height: int) -> Radiograph:
+def _radiograph(text: bytes, pixels: bytes, width: int, height: int) -> Radiograph:
     """What a process says, believed only as far as it can be true."""
     import numpy as np
 
