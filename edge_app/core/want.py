@@ -19,7 +19,10 @@ NO_PROCESSES: Final = (
     "(ulimit -u)"
 )
 
+FAILING: Final = "the disk or the network share fails: see what the system says of it (dmesg)"
+
 SCARCE: Final = {
+    **dict.fromkeys((errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT), FAILING),
     errno.ENOMEM: NO_MEMORY,
     errno.ENOBUFS: NO_MEMORY,
     errno.EMFILE: NO_FILES,

@@ -17,7 +17,7 @@ import pytest
 
 from edge_app.core import files
 from edge_app.core.errors import MachineError
-from edge_app.core.want import NO_FILES, NO_MEMORY, NO_PROCESSES, blamed, want_of
+from edge_app.core.want import FAILING, NO_FILES, NO_MEMORY, NO_PROCESSES, blamed, want_of
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import decode
@@ -58,7 +58,8 @@ def no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Refuse:
         (BlockingIOError(errno.EAGAIN, "x"), NO_PROCESSES),
         (OSError("out of memory error when reading image file"), NO_MEMORY),
         (RuntimeError("can't start new thread"), NO_PROCESSES),
-        (OSError(errno.EIO, "x"), None),
+        (OSError(errno.EIO, "x"), FAILING),
+        (OSError(errno.EISDIR, "x"), None),
         (ValueError("bad"), None),
     ],
 )
