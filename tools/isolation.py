@@ -3,8 +3,9 @@
     python -m tools.isolation [--number 1000] [--side 1024] [--rounds 4]
 
 Each round scores the whole folder by `edge-cxr classify` twice, in an order that changes, as whole
-processes. Printed are images a second, seconds of the processor, and the ratio of the rates. Exit
-code 1 where its median is below `LEAST`.
+processes. Printed are images a second, seconds of the processor, and how both compare. On a machine
+that others use, more processes get more of it, so the rates flatter: the processor's ratio is then
+what holds. Exit code 1 where the median of either is below `LEAST`.
 """
 
 from __future__ import annotations
@@ -70,13 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=4)
     asked = parser.parse_args(arguments)
-    ratios = []
+    ratios: list[float] = []
+    costs: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = draw(folder, asked.number, asked.side)
         print(f"{asked.number} radiographs of {asked.side}x{asked.side}, {size} bytes each")
         score(folder, asked.number, ())  # warm: files and verdicts are cached
-        print("round  images/s plain  isolated  ratio   processor s plain  isolated")
+        print("round  images/s plain  isolated  ratio   processor s plain  isolated  ratio")
         for index in range(asked.rounds):
             order: list[tuple[str, ...]] = [(), ("--isolate",)]
             if index % 2:
@@ -84,14 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found = {options: score(folder, asked.number, options) for options in order}
             plain, isolated = found[()], found["--isolate",]
             ratios.append(isolated.rate / plain.rate)
+            costs.append(plain.processor / isolated.processor)
             print(
                 f"{index + 1:5} {plain.rate:15.1f} {isolated.rate:9.1f} {ratios[-1]:6.3f}"
-                f" {plain.processor:19.1f} {isolated.processor:9.1f}",
+                f" {plain.processor:19.1f} {isolated.processor:9.1f} {costs[-1]:6.3f}",
                 flush=True,
             )
-    middle = statistics.median(ratios)
-    print(f"the rate with --isolate is {middle:.3f} of that without (asked: {LEAST})")
-    return int(middle < LEAST)
+    rate, cost = statistics.median(ratios), statistics.median(costs)
+    print(f"with --isolate the rate is {rate:.3f} of that without, and {cost:.3f} by the")
+    print(f"processor's time (asked: {LEAST})")
+    return int(min(rate, cost) < LEAST)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from edge_app.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_MODEL,
     EdgeCxrError,
+    MachineError,
     OutputError,
     not_loaded,
 )
+from edge_app.core.want import want_of
 
 COMMANDS: Final = (
     "classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"
@@ -145,5 +147,8 @@ def _run(app: typer.Typer, arguments: Sequence[str], program: str | None) -> int
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
+        want = want_of(error)  # or a module, or a file of the package, that was needed only now
+        if want:
+            raise MachineError(want) from None
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE
