@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from edge_app.backends import reasons, registry, trial_results
-from edge_app.backends.fault import ABSENT, MODEL, UNTRIED
+from edge_app.backends.fault import ABSENT, CRASH, MODEL, UNTRIED, Fault
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import Backend, Session, SessionOptions
 from edge_app.backends.reasons import Found, NotUsed
 from edge_app.backends.trial_results import TrialResult
 from edge_app.core.errors import BackendError, ModelError, RuntimeUnavailableError
-from edge_app.model.model_file import ModelFile
+from edge_app.model.model_file import ModelFile, locate, read, shipped_models
+from edge_app.model.shipped import DEFAULT_MODEL
 
 
 class Choice(NamedTuple):
@@ -60,8 +61,37 @@ def result_of(model: ModelFile, backend: Backend, again: bool = False) -> TrialR
         from edge_app.backends import trial
 
         known = trial.run(model, backend)
+        if known.fault and known.fault.kind == CRASH and not is_shipped(model):
+            shipped = read(locate(DEFAULT_MODEL))
+            if result_of(shipped, backend).fault is None:
+                known = TrialResult(_at_fault(model, known.fault))
         trial_results.remember(subject, known)
     return known
+
+
+def _at_fault(model: ModelFile, crash: Fault) -> Fault:
+    """The model is: what it makes crash runs a shipped one."""
+    return Fault(
+        MODEL,
+        f"{model.path}: is broken: with it, {crash.message.split(': ')[0]}; a shipped model runs "
+        "there: get the model file again, or take another model",
+    )
+
+
+def is_shipped(model: ModelFile) -> bool:
+    """Whether all of a model file is that of one that comes with the package."""
+    return model.digest is not None and any(
+        read(path).digest == model.digest for path in shipped_models()
+    )
+
+
+def _untried(model: ModelFile, fault: Fault) -> Fault:
+    """Why a model that nobody knows is not computed before it was tried: it may end the process."""
+    return Fault(
+        UNTRIED,
+        f"{fault.message}; {model.path} is no shipped model, and is not used untried: close other "
+        "programs, or raise the limits of files, processes and memory (ulimit)",
+    )
 
 
 def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Choice:
@@ -89,7 +119,11 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
             result = result_of(model, backend, again)
             fault = result.fault
         # Where no process can be started the processor is used untried: there is nothing else.
-        if fault is None or (fault.kind == UNTRIED and not backend.exclusive):
+        usable = fault is None
+        if fault and fault.kind == UNTRIED and not backend.exclusive:
+            usable = is_shipped(model)
+            fault = fault if usable else _untried(model, fault)
+        if fault is None or usable:
             return _choice(Found(model, options, candidates, seen, tuple(not_used), result))
         if fault not in [each.fault for each in not_used]:
             not_used.append(NotUsed(backend, fault))

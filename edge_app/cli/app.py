@@ -19,9 +19,11 @@ from edge_app.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_MODEL,
     EdgeCxrError,
+    MachineError,
     OutputError,
     not_loaded,
 )
+from edge_app.core.want import want_of
 
 COMMANDS: Final = (
     *("classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"),
@@ -31,6 +33,9 @@ COMMANDS: Final = (
 
 GROUPS: Final = ("models",)
 """Each is a module of its name, with an `app` of commands."""
+
+LEAST_MEMORY: Final = 256 << 20
+"""Bytes of address space that numpy, Pillow and a small model take, and a small picture."""
 
 
 def application(called: str = "") -> typer.Typer:
@@ -82,13 +87,27 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         # Line by line: an answer is out before the next image is read.
         stream.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    code = run(sys.argv[1:])
+    code = _short_of_memory() or run(sys.argv[1:])
     try:
         sys.stdout.flush()
     except OSError:  # `run` has said so; what is still buffered must not fail again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     gc.freeze()  # nothing has to be collected: the process ends
     sys.exit(code)
+
+
+def _short_of_memory() -> int:
+    """An exit code where so little may be used that numpy would end the process by itself."""
+    import resource
+
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed == resource.RLIM_INFINITY or allowed >= LEAST_MEMORY:
+        return 0
+    complain(
+        f"out of memory: {allowed >> 20} MiB are allowed (ulimit -v), "
+        f"{LEAST_MEMORY >> 20} are the least"
+    )
+    return EXIT_MODEL
 
 
 def run(arguments: Sequence[str], program: str | None = None) -> int:
@@ -129,5 +148,8 @@ def _run(app: typer.Typer, arguments: Sequence[str], program: str | None) -> int
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
+        want = want_of(error)  # or a module, or a file of the package, that was needed only now
+        if want:
+            raise MachineError(want) from None
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE

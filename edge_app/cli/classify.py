@@ -15,6 +15,7 @@ from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
+    IsolateOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
@@ -22,6 +23,7 @@ from edge_app.cli.options import (
     SiteOption,
     ThreadsOption,
     WorkersOption,
+    decoding,
     open_classifier,
 )
 from edge_app.core.console import complain
@@ -32,6 +34,7 @@ from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
+    from edge_app.images.read import Decoder
     from edge_app.pipeline.heatmaps import HeatmapWriter
     from edge_app.pipeline.sources import Sources
     from edge_app.pipeline.tally import Tally
@@ -83,6 +86,7 @@ def classify(
     heatmap: HeatmapOption = None,
     overwrite: OverwriteOption = False,
     force: ForceOption = False,
+    isolate: IsolateOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
@@ -97,18 +101,21 @@ def classify(
     many = len(images or ()) > 1 or any(map(os.path.isdir, images or ()))
     workers = workers or (cores() if many else 1)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
-    classifier = open_classifier(model, operating_point, options, force=force, site=site)
-    # Only JSON and a heatmap's name hold the file's digest.
-    read = _reader(classifier, film, camera, whole=bool(heatmap), digest=bool(json or heatmap))
-    sources = Sources(images or [f"camera {camera}"], recursive)
-    writer: Writer = _printer(classifier, top, many, json, csv)
-    heatmaps = None
-    if heatmap:
-        from edge_app.pipeline.heatmaps import HeatmapWriter
+    limits = Limits(max_bytes, max_pixels)
+    with decoding(isolate, workers, limits) as decoder:
+        classifier = open_classifier(model, operating_point, options, force=force, site=site)
+        # Only JSON and a heatmap's name hold the file's digest.
+        digest = bool(json or heatmap)
+        read = _reader(classifier, film, camera, decoder, whole=bool(heatmap), digest=digest)
+        sources = Sources(images or [f"camera {camera}"], recursive)
+        writer: Writer = _printer(classifier, top, many, json, csv)
+        heatmaps = None
+        if heatmap:
+            from edge_app.pipeline.heatmaps import HeatmapWriter
 
-        writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
-    shown = _with_bar(sources) if many else sources
-    tally = classify_all(shown, classifier, writer, Limits(max_bytes, max_pixels), workers, read)
+            writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
+        shown = _with_bar(sources) if many else sources
+        tally = classify_all(shown, classifier, writer, limits, workers, read)
     if tally.answered:
         writer.close()
     sys.stdout.flush()
@@ -116,15 +123,20 @@ def classify(
 
 
 def _reader(
-    classifier: Classifier, film: bool, camera: int | None, *, whole: bool, digest: bool
+    classifier: Classifier,
+    film: bool,
+    camera: int | None,
+    decoder: Decoder | None,
+    *,
+    whole: bool,
+    digest: bool,
 ) -> Reader[str]:
     """The reader of sources; `whole`: at full size, because the picture is drawn on."""
     from edge_app.pipeline.reader import read_source
 
     spec = classifier.model.input_spec
-    read: Reader[str] = partial(
-        read_source, least=None if whole or film else spec.least, digest=digest
-    )
+    least = None if whole or film else spec.least
+    read: Reader[str] = partial(read_source, least=least, digest=digest, decoder=decoder)
     if camera is not None:
         from edge_app.film.camera import camera_reader
 

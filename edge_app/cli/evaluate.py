@@ -15,6 +15,7 @@ from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
+    IsolateOption,
     JsonOption,
     MaxBytesOption,
     MaxPixelsOption,
@@ -23,6 +24,7 @@ from edge_app.cli.options import (
     SiteOption,
     ThreadsOption,
     WorkersOption,
+    decoding,
     open_classifier,
 )
 from edge_app.core.console import complain
@@ -75,6 +77,7 @@ def evaluate(
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
+    isolate: IsolateOption = False,
     json: JsonOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
@@ -84,22 +87,24 @@ def evaluate(
     from edge_app.evaluation.labelled import load
     from edge_app.evaluation.report_text import summary
 
-    if out is not None and out.suffix != ".json":
-        raise UsageError(f"--out {out}: a report's name ends in .json")
+    _require_json(out)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
-    classifier = open_classifier(model, per_label(operating_point), options, site=site)
-    wanted = part(load(folder, classifier.labels, labels), split, limit)
-    place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
-    made = _written(
-        *(wanted, classifier, place),
-        retest=retest,
-        limits=Limits(max_bytes, max_pixels),
-        workers=options.workers,
-        second=_second(second_reference, group or []),
-    )
+    limits = Limits(max_bytes, max_pixels)
+    with decoding(isolate, options.workers, limits) as decoder:
+        classifier = open_classifier(model, per_label(operating_point), options, site=site)
+        wanted = part(load(folder, classifier.labels, labels), split, limit)
+        place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+        second = _second(second_reference, group or [])
+        how = {"retest": retest, "limits": limits, "workers": options.workers}
+        made = _written(wanted, classifier, place, second=second, decoder=decoder, **how)
     print(dumps(made.content, indent=2) if json else summary(made))
     complain(f"written: {place} and {place.with_suffix('.npz').name}")
     raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+
+
+def _require_json(out: Path | None) -> None:
+    if out is not None and out.suffix != ".json":
+        raise UsageError(f"--out {out}: a report's name ends in .json")
 
 
 def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,6 +13,7 @@ from edge_app.images.radiograph import Limits
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
+    from edge_app.images.read import Decoder
     from edge_app.model.site import Site
 
 LIMITS: Final = Limits()
@@ -38,6 +41,9 @@ SiteOption = Annotated[
 ]
 MaxBytesOption = Annotated[int, typer.Option(min=1, help="Refuse larger files.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger images.")]
+IsolateOption = Annotated[
+    bool, typer.Option("--isolate", help="Decode images in processes that can do nothing else.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -60,6 +66,19 @@ def open_classifier(
     for note in classifier.notes:
         complain(note)
     return classifier
+
+
+@contextmanager
+def decoding(isolate: bool, workers: int, limits: Limits) -> Iterator[Decoder | None]:
+    """What decodes images: processes of their own, or, if None, this one."""
+    if not isolate:
+        yield None
+        return
+    from edge_app.core.console import complain
+    from edge_app.images.isolated import Decoders
+
+    with Decoders(workers, limits, complain) as decoders:
+        yield decoders.decode
 
 
 def site_file(named: str | None) -> Site | None:

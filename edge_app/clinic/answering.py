@@ -24,7 +24,7 @@ from edge_app.clinic.gist import Gist, gist
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image, Spool
-from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError
+from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError, MachineError
 from edge_app.pipeline.json_answer import answered, origin, refused
 from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.route import score_all
@@ -33,6 +33,7 @@ from edge_app.pipeline.scorers import classified, classified_only
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
     from edge_app.images.radiograph import Limits, Radiograph
+    from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
 """Seconds between two looks whether to stop."""
@@ -52,6 +53,7 @@ class Worker(threading.Thread):
         results: makes what receivers get.
         settings: of the model and the limits.
         events: what happens is told there.
+        decoder: see `read_image`.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class Worker(threading.Thread):
         results: Results,
         settings: Settings,
         events: Events,
+        decoder: Decoder | None = None,
     ) -> None:
         super().__init__(name="worker", daemon=True)
         self.spool, self.results, self.settings, self.events = spool, results, settings, events
         self._open, self._classifier = open_classifier, classifier
+        self._decoder = decoder
         self._stopping = threading.Event()
         self._in_hand: Image | None = None
         self._failures = 0
@@ -95,8 +99,10 @@ class Worker(threading.Thread):
         image, self._in_hand = self._in_hand, None
         try:
             if image is not None:
+                if isinstance(error, MachineError):  # others may need less
+                    self.spool.postpone(image)
                 self.spool.give_back(image)
-            if not isinstance(error, SpoolError):
+            if not isinstance(error, (SpoolError, MachineError)):
                 self._classifier = self._open()
         except EdgeCxrError as another:
             self.events.tell("answering-stalled", why=str(another))
@@ -115,11 +121,14 @@ class Worker(threading.Thread):
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
         whole = bool(self.results.heatmaps)
-        read = partial(_read, least=None if whole else spec.least)
+        least = None if whole else spec.least
+        read = partial(_read, least=least, decoder=self._decoder)
         score = classified if whole else classified_only
         by = origin(self._classifier)
         limits = self.settings.limits
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
+            if isinstance(outcome, MachineError):
+                raise outcome
             if isinstance(outcome, ImageError):
                 answer: Mapping[str, Any] = refused(_name(image), outcome, by)
                 self._keep(image, answer, gist(answer))
@@ -172,6 +181,8 @@ class Worker(threading.Thread):
         line += ["--model", self.settings.model, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
+        if self._decoder:
+            line.append("--isolate")
         line += ["--max-pixels", str(self.settings.limits.max_pixels), str(image.path)]
         try:
             done = subprocess.run(
@@ -182,12 +193,14 @@ class Worker(threading.Thread):
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             return self._ends(image, f"ends the program that reads it ({name})")
-        if done.returncode not in (EXIT_DONE, EXIT_INPUT):
+        if done.returncode not in (EXIT_DONE, EXIT_INPUT) and not done.stdout:
             if image.begun >= MOST_TRIES:
                 return self._ends(image, f"was tried {image.begun} times and could not be answered")
             self._suspect(f"exit code {done.returncode} of a process of its own")
             return None
         answer: dict[str, Any] = json.loads(done.stdout)
+        if answer.get("error", {}).get("kind") == MachineError.kind:
+            raise MachineError(answer["error"]["message"])
         return {**answer, "file": _name(image)}
 
     def _ends(self, image: Image, reason: str) -> Mapping[str, Any]:
@@ -202,5 +215,7 @@ def _name(image: Image) -> str:
     return image.identity if image.entrance == WATCH else f"image {image.id}"
 
 
-def _read(image: Image, limits: Limits, *, least: int | None) -> Radiograph:
-    return read_source(str(image.path), limits, least)
+def _read(
+    image: Image, limits: Limits, *, least: int | None, decoder: Decoder | None
+) -> Radiograph:
+    return read_source(str(image.path), limits, least, decoder=decoder)

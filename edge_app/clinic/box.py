@@ -26,6 +26,7 @@ from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
+from edge_app.images.isolated import Decoders
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -85,6 +86,7 @@ class Box:
         self.events = Events(self.store.salt, audit)
         self.spool = Spool(self.store, settings.least_free)
         self.deliveries = Deliveries(self.store)
+        self._decoders: Decoders | None = None
         try:
             classifier = open_classifier(settings)
             results = Results(settings, self.store, classifier.labels)
@@ -161,10 +163,16 @@ class Box:
 
     def _open_workers(self, classifier: Classifier, results: Results) -> list[Worker]:
         count = 1 if classifier.exclusive else self.settings.workers
+        if self.settings.isolate:
+            tell = self.events.tell
+            say = lambda why: tell("isolation-incomplete", why=why)  # noqa: E731
+            self._decoders = Decoders(count, self.settings.limits, say)
+        decoder = self._decoders.decode if self._decoders else None
         opened = [classifier, *(classifier.duplicate() for _ in range(count - 1))]
         again: Callable[[], Classifier] = lambda: open_classifier(self.settings)  # noqa: E731
         return [
-            Worker(self.spool, again, each, results, self.settings, self.events) for each in opened
+            Worker(self.spool, again, each, results, self.settings, self.events, decoder)
+            for each in opened
         ]
 
     def _carriers(self) -> list[tuple[Carrier, float]]:
@@ -251,6 +259,8 @@ class Box:
         for room in self._rooms:
             room.close()
         self.events.tell("stopped", **self.spool.counts())
+        if self._decoders:
+            self._decoders.close()
         self.store.close()
 
 

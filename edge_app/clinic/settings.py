@@ -160,6 +160,7 @@ class Settings(NamedTuple):
         users: the file of those who may come in over HTTP; None where there is none.
         least_free: bytes of the spool's disk below which new images are refused.
         keep: seconds for which finished images are kept.
+        isolate: whether processes of their own decode images.
     """
 
     file: Path
@@ -171,6 +172,7 @@ class Settings(NamedTuple):
     least_free: int
     keep: float
     audit: bool
+    isolate: bool
     limits: Limits
     node: Node | None
     receivers: tuple[Receiver, ...]
@@ -308,6 +310,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         least_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
         keep=table.number("keep_hours", 24, 0, 24 * 3660) * 3600,
         audit=table.get("audit", bool, True),
+        isolate=table.get("isolate", bool, True),
         limits=Limits(max_pixels=table.whole("max_pixels", Limits().max_pixels, 1, 1 << 32)),
         node=_node(node, names) if node else None,
         receivers=receivers,

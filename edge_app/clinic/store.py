@@ -57,7 +57,11 @@ class Store:
             os.close(self._lock)
             raise
         self.changed = threading.Condition(threading.RLock())
-        self.salt = self._kept_salt()
+        try:
+            self.salt = self._kept_salt()
+        except BaseException:
+            self.close()
+            raise
 
     def _take_lock(self) -> None:
         if not self.alone:

@@ -27,7 +27,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
-from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.core.files import UnreadableError, WantError, read_bounded
 from edge_app.core.plain_text import is_utf8
 
 TICK: Final = 0.5
@@ -143,6 +143,8 @@ class WatchFolder(threading.Thread):
                 raise UnreadableError("is empty")
         except FileNotFoundError:
             return
+        except WantError as error:  # no fault of the file's
+            raise SpoolError(f"{self.watch.folder}: an image {error}") from None
         except UnreadableError as error:
             put_aside(path, self.watch.folder / ASIDE, str(error))
             self.events.audit("refused", image=self.events.digest(name), why=str(error))
@@ -199,9 +201,15 @@ class Outbox:
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:
-    """The SHA-256 of a file; None where there is none that can be read."""
+    """The SHA-256 of a file; None where there is none that can be read.
+
+    Raises:
+        OSError: the machine cannot read any now.
+    """
     try:
         return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
+    except WantError as error:
+        raise OSError(errno.ENOMEM, str(error)) from None
     except UnreadableError:
         return None
 

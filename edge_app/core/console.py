@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from edge_app.core.native_stderr import SPEAKING
@@ -11,4 +12,7 @@ from edge_app.core.plain_text import plain
 def complain(line: str) -> None:
     """One line on standard error, whatever a file put into it."""
     with SPEAKING:
-        print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
+        try:
+            print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
+        except (OSError, ValueError):  # full or closed: the answers go on, and nothing fails twice
+            sys.stderr = io.StringIO()

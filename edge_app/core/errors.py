@@ -39,6 +39,13 @@ class ImageTooLargeError(ImageError):
     """This image has more pixels, or bytes, than is allowed."""
 
 
+class MachineError(ImageError):
+    """The machine lacks memory, descriptors or processes for this image now: it may be fine."""
+
+    exit_code = EXIT_MODEL
+    kind = "machine"
+
+
 class DatasetError(EdgeCxrError):
     """The labelled data set as a whole cannot be used."""
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from edge_app.core.want import want_of
+
 PIECE = 1 << 24
 """Bytes read at once where nothing tells how many there are."""
 
@@ -28,6 +30,10 @@ class UnreadableError(Exception):
     """Why a file's bytes cannot be had, as the end of a sentence that begins with its name."""
 
 
+class WantError(UnreadableError):
+    """The machine lacks what it takes to read any file; this one may be fine."""
+
+
 class TooLargeError(UnreadableError):
     """There are more bytes than allowed."""
 
@@ -37,6 +43,7 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
 
     Raises:
         UnreadableError: it cannot be opened, is no regular file, or is larger than `max_bytes`.
+        WantError: memory or descriptors do not suffice.
     """
     try:
         if not isinstance(source, (str, os.PathLike)):
@@ -61,7 +68,10 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
         raise UnreadableError("no such file") from None
     except PermissionError:
         raise UnreadableError("no permission to read it: check its owner and mode") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
+        want = want_of(error)
+        if want:
+            raise WantError(f"could not be read: {want}") from None
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableError(f"cannot be read: {reason}") from None
     if len(data) > max_bytes:

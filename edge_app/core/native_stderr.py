@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import Final
 
@@ -17,8 +17,13 @@ SPEAKING: Final = RLock()
 def silenced() -> Iterator[None]:
     """Throw away what is written to file descriptor 2 meanwhile (banners, logs, debug lines)."""
     with SPEAKING:
-        sys.stderr.flush()
-        saved = os.dup(2)
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        try:
+            saved = os.dup(2)
+        except OSError:  # closed, or no descriptor is left: then it is not silent
+            yield
+            return
         try:
             sink = os.open(os.devnull, os.O_WRONLY)
             os.dup2(sink, 2)

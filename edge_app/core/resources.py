@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
-"""What a container may use: a number, or ``max``."""
+CGROUPS: Final = Path("/sys/fs/cgroup")
+"""Where control groups are mounted."""
+
+OWN_GROUPS: Final = Path("/proc/self/cgroup")
+"""This process's group in each hierarchy, a line each: ``number:controllers:path``."""
 
 
 def cores() -> int:
@@ -16,14 +20,36 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def memory(cgroup: Path = CGROUP) -> int:
-    """Bytes: of the machine, of its container, or of its address space, whichever is least."""
+def memory(groups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
+    """Bytes: of the machine, of its control groups, or of its address space, whichever is least."""
     import resource
 
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError, ValueError):
-        found.append(int(cgroup.read_text()))
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_of_groups(groups, own)]
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         found.append(limit)
     return min(found)
+
+
+def _of_groups(groups: Path, own: Path) -> Iterator[int]:
+    """The limits of this process's groups and of all that they lie in: each of them counts.
+
+    A container sees its own group as the mounted one, whatever path it is told.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except (OSError, ValueError):
+        lines = []
+    for line in ("0::/", *lines):
+        _, controllers, path = (*line.split(":", 2), "", "")[:3]
+        if controllers == "":  # version 2, alone or beside version 1
+            places = [(groups, "memory.max"), (groups / "unified", "memory.max")]
+        elif "memory" in controllers.split(","):
+            places = [(groups / "memory", "memory.limit_in_bytes")]
+        else:
+            continue
+        names = [name for name in path.split("/") if name not in ("", "..")]
+        for mount, file in places:
+            for depth in range(len(names) + 1):
+                with suppress(OSError, ValueError):  # ``max``, or no such group here
+                    yield int(mount.joinpath(*names[:depth], file).read_text())

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
 from edge_app.core import machine
-from edge_app.core.errors import DatasetError, ImageError, OutputError, UsageError
+from edge_app.core.errors import DatasetError, ImageError, MachineError, OutputError, UsageError
 from edge_app.core.plain_text import printable
+from edge_app.core.want import blamed
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
 from edge_app.evaluation.labelled import NO_PATIENTS, Labelled, LabelledImage
@@ -30,7 +31,7 @@ from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
-from edge_app.images.read import read_image
+from edge_app.images.read import Decoder, read_image
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.route import score_all
 
@@ -214,6 +215,7 @@ def evaluate(
     retest: bool = False,
     limits: Limits | None = None,
     workers: int = 1,
+    decoder: Decoder | None = None,
     second: SecondReference | None = None,
     progress: Progress = iter,
     say: Callable[[str], None] = lambda line: None,
@@ -227,6 +229,7 @@ def evaluate(
         retest: also score each image under every perturbation.
         limits: what images are refused unread; the usual ones if None.
         workers: images worked on at once; their number changes no answer.
+        decoder: see `read_image`; it changes no answer either.
         second: a second reference standard that judges some of the images.
         progress: shows the images go by.
         say: is told what a person at a terminal wants to know: images left out, going on.
@@ -236,7 +239,8 @@ def evaluate(
 
     Raises:
         DatasetError: no image could be read.
-        OutputError: journal or report cannot be written; what was answered is kept.
+        OutputError: journal or report cannot be written, or the machine lacks memory, descriptors
+            or processes to read an image; what was answered is kept.
         KeyboardInterrupt: after Ctrl-C, between two images; what was answered is kept.
     """
     if second:
@@ -246,7 +250,7 @@ def evaluate(
         known = dict(_kept(journal.records, wanted.images, len(classifier.labels), retest))
         if known:
             say(f"going on: {len(known)} of {len(wanted.images)} images are answered already")
-        scoring = partial(_answers, classifier, retest, limits or Limits(), workers)
+        scoring = partial(_answers, classifier, retest, limits or Limits(), workers, decoder)
         left_out = _complete(known, wanted, journal, scoring, progress, say)
         made = _report(wanted, classifier, known, left_out)
         if second:
@@ -304,6 +308,11 @@ def _complete(
         todo = [image for image in wanted.images if image.name not in known]
         with closing(scoring(_until(interrupted, progress(todo)))) as answered:
             for image, answer in answered:
+                if isinstance(answer, MachineError):
+                    raise OutputError(
+                        f"{printable(image.name)}: {answer}; what was answered is kept in "
+                        f"{journal.path}: {HOW_TO_GO_ON}"
+                    )
                 if isinstance(answer, ImageError):
                     left_out.append((image.name, str(answer)))
                     _name(left_out[-1:] if len(left_out) <= NAMED else [], say)
@@ -355,6 +364,7 @@ def _answers(
     retest: bool,
     limits: Limits,
     workers: int,
+    decoder: Decoder | None,
     images: Iterable[LabelledImage],
 ) -> Generator[Outcome, None, None]:
     """The route, with a reader of labelled images and a scorer that keeps logits."""
@@ -364,8 +374,8 @@ def _answers(
         try:
             stamp = _stamp(image.path)
         except OSError as error:
-            raise ImageError(f"cannot be read: {error.strerror}") from None
-        radiograph = read_image(image.path, limits, least)
+            raise blamed(error, f"cannot be read: {error.strerror}") from None
+        radiograph = read_image(image.path, limits, least, decoder=decoder)
         radiograph.facts["stamp"] = stamp
         return radiograph
 

@@ -69,9 +69,19 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
     for path in sorted(folder.iterdir()):
         if path.is_dir():
             if path.name.lower().startswith("images"):
-                yield from ((each, True) for each in sorted(path.glob("**/*")) if _is_image(each))
+                yield from ((each, True) for each in _below(path))
         elif _is_image(path):
             yield path, False
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Each image file in a folder and its subfolders; one that cannot be listed is no empty one."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            if not path.is_symlink():
+                yield from _below(path)
+        elif _is_image(path):
+            yield path
 
 
 def _is_image(path: Path) -> bool:

@@ -50,7 +50,7 @@ class Journal:
     def __init__(self, path: Path, subject: dict[str, Any]) -> None:
         self.path = path
         self.records: list[dict[str, Any]] = []
-        self._synced = time.monotonic()
+        self._synced, self._removed = time.monotonic(), False
         try:
             self._file = _open(path)
         except OSError as error:
@@ -87,6 +87,7 @@ class Journal:
 
     def remove(self) -> None:
         """Its records are kept elsewhere now."""
+        self._removed = True
         self.path.unlink(missing_ok=True)
         sync_folder(self.path.parent)
 
@@ -100,10 +101,11 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self.sync()
-        except OSError:
+            if not self._removed:
+                self.sync()
+        except OSError as failed:
             if error is None:
-                raise
+                raise self._unwritable(failed) from None
         finally:
             self._file.close()
 

@@ -132,7 +132,11 @@ def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = F
     _require_columns(table, labels)
     rows = table.rows
     image_names = [row.name for row in rows]
-    files = ImageFiles(folder)
+    try:
+        files = ImageFiles(folder)
+    except OSError as error:
+        place = error.filename or folder
+        raise DatasetError(f"{place}: cannot be read: {error.strerror}") from None
     found = files.of(image_names)
     lists = read_lists(folder, image_names)
     images, left_out = [], []

@@ -30,7 +30,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.core.errors import ImageError, not_loaded
+from edge_app.core.errors import ImageError, MachineError, not_loaded
+from edge_app.core.want import blamed
 from edge_app.images.dicom_file import DicomFile, parse
 from edge_app.images.dicom_kind import (
     known_modality,
@@ -69,10 +70,11 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
 
     Raises:
         ImageError: it is not one readable radiograph, or pydicom or a codec is not installed.
+        MachineError: memory, descriptors or processes do not suffice, or a package does not load.
     """
-    if importlib.util.find_spec("pydicom") is None:
-        raise ImageError(f"is DICOM: {EXTRA}")
     try:
+        if importlib.util.find_spec("pydicom") is None:
+            raise ImageError(f"is DICOM: {EXTRA}")
         with _quietly():
             file = parse(data, limits)
             notes: list[str] = []
@@ -81,12 +83,11 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
             return _shown(file, read_samples(file, form), notes)
     except ImageError:
         raise
-    except MemoryError:
-        raise ImageError("does not fit into memory: lower --max-pixels") from None
     except ImportError as error:
-        raise ImageError(not_loaded(error)) from None
-    except Exception:  # foreseen by nobody, and in a programmer's words
-        damaged("its elements do not fit together")
+        raise MachineError(not_loaded(error)) from None
+    except Exception as error:  # foreseen by nobody, and in a programmer's words
+        reason = "is a damaged DICOM file: its elements do not fit together"
+        raise blamed(error, reason) from None
 
 
 @contextmanager

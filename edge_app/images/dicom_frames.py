@@ -8,8 +8,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_app.core.errors import ImageError
-from edge_app.images import jpeg
+from edge_app.images import jpeg, jpeg_2000
 from edge_app.images.dicom_values import damaged
 
 ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -26,6 +29,9 @@ NOT_FRAMES = (0xC4, 0xC8, 0xCC)
 START_OF_TILE_PART = b"\xff\x90"
 END_OF_CODESTREAM = b"\xff\xd9"
 MAX_TILE_PARTS = 10_000
+
+SURPLUS = 128
+"""Bytes that the runs of an RLE segment may be longer than the picture: a run's."""
 
 
 class Frame(NamedTuple):
@@ -93,6 +99,7 @@ def described(data: bytes) -> Frame:
     if data.startswith(JP2_SIGNATURE):
         data = _in_jp2(data)
     if data.startswith(JPEG_2000_START) and len(data) > 42:
+        jpeg_2000.require_few_pieces(data)
         right, bottom, left, top = struct.unpack_from(">4I", data, 8)
         (components,) = struct.unpack_from(">H", data, 40)
         depth = data[42]
@@ -150,7 +157,7 @@ def _ended(data: bytes) -> bytes:
     return data[:at] + END_OF_CODESTREAM if 0 <= at <= len(data) <= at + 1 else data
 
 
-def unpacked_rle(parts: list[bytes], pixels: int, bytes_each: int) -> bytes:
+def unpacked_rle(parts: list[bytes], pixels: int, bytes_each: int) -> NDArray[np.uint8]:
     """The samples of an RLE frame (PS3.5 Annex G), little-endian.
 
     Args:
@@ -168,26 +175,34 @@ def unpacked_rle(parts: list[bytes], pixels: int, bytes_each: int) -> bytes:
     if count != bytes_each:
         damaged(f"its RLE has {count} segments, not {bytes_each}")
     ends = [*offsets[1:count], len(data)]
-    samples = bytearray(pixels * bytes_each)
+    if not all(64 <= start < end for start, end in zip(offsets, ends, strict=False)):
+        damaged("its RLE segments overlap, or lie beyond its end")
+    samples, view = np.empty((pixels, bytes_each), np.uint8), memoryview(data)
     for index, (start, end) in enumerate(zip(offsets, ends, strict=False)):
-        samples[bytes_each - 1 - index :: bytes_each] = _unpacked(data[start:end], pixels)
-    return bytes(samples)
+        samples[:, bytes_each - 1 - index] = _unpacked(view[start:end], pixels)
+    return samples.reshape(-1)
 
 
-def _unpacked(segment: bytes, size: int) -> bytes:
-    """A segment's bytes. Two may stand for 128, so no more runs are followed than `size` needs."""
-    unpacked, at, most = bytearray(), 0, size + 128
-    while at < len(segment) and len(unpacked) <= most:
-        run = segment[at]
-        if run < 128:
-            unpacked += segment[at + 1 : at + 2 + run]
-            at += run + 2
-        else:
-            if run > 128:
-                unpacked += segment[at + 1 : at + 2] * (257 - run)
-            at += 2 - (run == 128)
-    if len(unpacked) > most:
-        damaged("its RLE runs are longer than the picture")
-    if len(unpacked) < size:
+def _unpacked(segment: memoryview, size: int) -> NDArray[np.uint8]:
+    """A segment's bytes. Runs that go on behind the picture, by `SURPLUS` at most, are cut."""
+    found = _first_bytes(segment, size)
+    if found is None:
         raise ImageError("is a truncated DICOM file: its RLE runs end before the picture does")
-    return bytes(unpacked[:size])
+    if _first_bytes(segment, size + SURPLUS + 1) is not None:
+        damaged("its RLE runs are longer than the picture")
+    return found
+
+
+def _first_bytes(segment: memoryview, size: int) -> NDArray[np.uint8] | None:
+    """The first bytes of a segment; None where its runs hold fewer.
+
+    Pillow follows runs as TIFF's PackBits, which are the same, and cuts the one that crosses the
+    end of a row; the whole picture is one row.
+    """
+    from PIL import Image
+
+    try:
+        row = Image.frombytes("L", (size, 1), segment, "packbits", "L")
+    except ValueError:
+        return None
+    return np.asarray(row).reshape(-1)

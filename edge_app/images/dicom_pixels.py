@@ -1,15 +1,9 @@
-"""The samples of a DICOM image as they are stored, whatever their compression.
-
-Some codecs crash on a damaged codestream, so gdcm runs in a process of its own.
-"""
+"""The samples of a DICOM image as they are stored, whatever their compression."""
 
 from __future__ import annotations
 
 import importlib.util
-import inspect
-import json
-import subprocess
-import sys
+import math
 from io import BytesIO
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.images import dicom_frames
+from edge_app.core.want import blamed
+from edge_app.images import dicom_frames, gdcm_process
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
 from edge_app.images.dicom_values import damaged
@@ -42,11 +37,6 @@ GDCM = {
     None: ("JPEG 2000", "1.2.840.10008.1.2.4.90"),
 }
 """What a codestream is that begins its frame with this marker, and what gdcm calls it."""
-
-CODEC_SECONDS = 120
-
-NO_COMPLAINT = b"Unsupported JPEG data precision"
-"""What gdcm says of one of its three JPEG libraries before it turns to the next."""
 
 GRAY_TOLERANCE = 8 / 256
 """Share of the range by which the components of a gray picture may differ: JPEG's chroma noise."""
@@ -217,10 +207,8 @@ def _by_pillow(frame: Frame) -> NDArray[Any]:
     try:
         image = Image.open(BytesIO(frame.data), formats=("JPEG", "JPEG2000"))
         samples = np.asarray(image)
-    except MemoryError:
-        raise
-    except Exception:  # its decoders raise almost anything on a broken codestream
-        raise ImageError(f"its {kind} pixels are damaged or truncated") from None
+    except Exception as error:  # its decoders raise almost anything on a broken codestream
+        raise blamed(error, f"its {kind} pixels are damaged or truncated") from None
     expected = frame.size[:2] + ((3,) if frame.components == 3 else ())
     if samples.shape != expected or samples.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"its {kind} pixels cannot be decoded: export it uncompressed")
@@ -247,63 +235,20 @@ def _gray(samples: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _by_gdcm(frame: Frame) -> NDArray[Any]:
-    """Decode in a process of its own: a damaged frame makes gdcm crash, not complain."""
     name, syntax = GDCM[frame.marker]
     if importlib.util.find_spec("gdcm") is None:
         raise ImageError(f"is compressed as {name}: {EXTRA}")
     allocated = 8 if frame.bits <= 8 else 16
-    photometric = "RGB" if frame.components == 3 else "MONOCHROME2"
-    shape = frame.columns, frame.rows, frame.components
-    job = [sys.path, syntax, photometric, *shape, allocated, frame.bits]
-    program = f"{inspect.getsource(_gdcm_main)}\n_gdcm_main()"
-    # -I, and this process's path: nothing is imported from the folder the pictures are in.
-    command = [sys.executable, "-I", "-S", "-c", program, json.dumps(job)]
-    try:
-        done = subprocess.run(
-            command,
-            input=frame.data,
-            capture_output=True,
-            timeout=CODEC_SECONDS,
-            start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise ImageError(f"took more than {CODEC_SECONDS} s to decode as {name}") from None
-    size = frame.rows * frame.columns * frame.components * allocated // 8
-    complaints = [
-        said for said in done.stderr.splitlines() if said and not said.startswith(NO_COMPLAINT)
-    ]
-    if done.returncode or complaints or len(done.stdout) != size:
-        raise ImageError(f"its {name} pixels are damaged or truncated")
-    samples = np.frombuffer(done.stdout, f"<u{allocated // 8}")
     shape = (frame.rows, frame.columns, *((3,) if frame.components == 3 else ()))
-    return samples.reshape(shape)
-
-
-def _gdcm_main() -> None:
-    """What the process of `_by_gdcm` runs; it sees no other line of this file."""
-    import json
-    import sys
-
-    sys.path[:], syntax, photometric, columns, rows, components, *bits = json.loads(sys.argv[1])
-    import gdcm  # type: ignore[import-untyped, import-not-found, unused-ignore]
-
-    gdcm.Trace.WarningOff()
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(sys.stdin.buffer.read())
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((columns, rows, 1))
-    image.SetDataElement(element)
-    kind = gdcm.PhotometricInterpretation.GetPIType(photometric)
-    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(kind))
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    image.SetPixelFormat(gdcm.PixelFormat(components, *bits, bits[1] - 1, 0))
-    # gdcm hands its bytes over as text
-    sys.stdout.buffer.write(image.GetBuffer().encode("utf-8", "surrogateescape"))
+    job = gdcm_process.Job(
+        syntax,
+        "RGB" if frame.components == 3 else "MONOCHROME2",
+        *(frame.columns, frame.rows, frame.components, allocated, frame.bits),
+    )
+    content = gdcm_process.decoded(frame.data, job, name)
+    if content is None or len(content) != math.prod(shape) * allocated // 8:
+        raise ImageError(f"its {name} pixels are damaged or truncated")
+    return np.frombuffer(content, f"<u{allocated // 8}").reshape(shape)
 
 
 def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:

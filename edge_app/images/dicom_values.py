@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_app.core.errors import ImageError
+from edge_app.core.want import blamed
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -185,9 +186,9 @@ def parsing(file: Metered) -> Iterator[None]:
         yield
     except (ImageError, MemoryError, ImportError):
         raise
-    except Exception:
+    except Exception as error:
         file.require_few()  # pydicom turns this very refusal into an error of its own
-        damaged("its elements cannot be told apart")
+        raise blamed(error, "is a damaged DICOM file: its elements cannot be told apart") from None
 
 
 def _number(text: str) -> float | None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_app.core.errors import ImageError, not_loaded
-from edge_app.core.native_stderr import silenced
+from edge_app.core import native_stderr
+from edge_app.core.errors import ImageError, MachineError, not_loaded
+from edge_app.core.want import blamed, want_of
 from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 
@@ -31,6 +32,20 @@ EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
 WHITE_IS_ZERO = 0
 DEEP_BITS = 16
+
+TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What turns a picture of each orientation upright (Exif 2.32, 4.6.4 A)."""
+
+STRIP_PIXELS = 1 << 20
+"""Pixels of colour made gray at once: each needs many bytes on its way."""
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -58,6 +73,7 @@ def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiogra
 
     Raises:
         ImageError: it is none of these, is damaged, or is larger than `limits`.
+        MachineError: memory or descriptors do not suffice, or a package does not load.
     """
     # Pillow warns on standard error about files that are refused, or read, here in one line.
     warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
@@ -65,16 +81,14 @@ def decode(data: bytes, limits: Limits, min_side: int | None = None) -> Radiogra
         return _decoded(data, limits, min_side)
     except ImageError:
         raise
-    except _UnidentifiedError:
-        raise ImageError(_unidentified(data)) from None
-    except MemoryError:
-        raise ImageError("does not fit into memory: lower --max-pixels") from None
+    except _UnidentifiedError as error:
+        raise blamed(error, _unidentified(data)) from None
     except ImportError as error:
-        raise ImageError(not_loaded(error)) from None
+        raise MachineError(not_loaded(error)) from None
     # A decoder given a broken file raises almost anything (struct.error, KeyError, zlib.error …);
     # all of it means the same to whoever has the file.
-    except Exception:
-        raise ImageError("is damaged or truncated: its pixels cannot be decoded") from None
+    except Exception as error:
+        raise blamed(error, "is damaged or truncated: its pixels cannot be decoded") from None
 
 
 def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
@@ -98,7 +112,10 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
     deep_colour = _is_deep_colour(image)
     image.load()
-    picture = _grayscale(_upright(image, facts, notes), facts, notes)
+    turn = _turn(image, facts, notes)
+    picture = _grayscale(image, facts, notes)
+    if turn is not None:  # gray, a quarter of the bytes
+        picture = picture.transpose(turn)
     if deep_colour:
         facts.update(bits=16, window="0..65535")
         _require_full_range(picture, notes)
@@ -117,7 +134,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     _require_readable(page, data, limits)
     if number:
         data = tiff.starting_at(page, data)
-    with silenced():  # libtiff and Pillow print what they think of damaged tags
+    with native_stderr.silenced():  # libtiff and Pillow print what they think of damaged tags
         if tiff_samples.is_needed(page):
             facts: dict[str, Any] = {"format": "TIFF", "exif_orientation": 1}
             pixels = tiff_samples.decode(page, data, _plane, facts, notes)
@@ -125,8 +142,8 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
             return Radiograph(pixels, facts, tuple(notes))
         try:
             return _loaded(_open(data, limits), notes)
-        except OSError:
-            if page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
+        except OSError as error:
+            if want_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
                 raise
         except _UnidentifiedError:
             pass
@@ -190,8 +207,8 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
             image.decodermaxblock = png.AT_ONCE
             return image
         return factory(BytesIO(data), "")
-    except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error):
-        raise _UnidentifiedError from None
+    except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error) as error:
+        raise _UnidentifiedError from error
 
 
 def _kind(data: bytes) -> str | None:
@@ -227,21 +244,21 @@ def _unidentified(data: bytes) -> str:
     return f"is not a PNG, JPEG, TIFF, BMP, WebP or DICOM image (it begins {beginning})"
 
 
-def _upright(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Image:
+def _turn(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.Transpose | None:
+    """What turns the pixels upright; None where they are."""
+    from PIL.Image import Transpose
+
     if image.format == "TIFF":  # Pillow turned it as it loaded; before 10 it kept the tag
         facts["exif_orientation"] = 1
-        return image
+        return None
     try:
         orientation = image.getexif().get(EXIF_ORIENTATION, 1)
     except Exception:  # camera software writes EXIF that no parser takes; the pixels are fine
         orientation = 1
         notes.append("has unreadable EXIF data: it was taken to be upright")
     facts["exif_orientation"] = int(orientation) if orientation in range(1, 9) else 1
-    if facts["exif_orientation"] == 1:
-        return image
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)
+    name = TURNS.get(facts["exif_orientation"])
+    return None if name is None else Transpose[name]
 
 
 def _is_deep_colour(image: Image.Image) -> bool:
@@ -270,26 +287,54 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
     if image.mode == "F":
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
     facts.update(bits=8, window="0..255", inverted=False)
+    if image.mode == "L" and "transparency" not in image.info:
+        return image
+    seen = _Seen()
+    rows = max(1, STRIP_PIXELS // image.width)
+    if image.height <= rows:
+        gray = _gray_strip(image, seen)
+    else:
+        gray = Image.new("L", image.size)
+        for top in range(0, image.height, rows):
+            box = (0, top, image.width, min(top + rows, image.height))
+            gray.paste(_gray_strip(image.crop(box), seen), box)
+    if seen.transparent:
+        notes.append("is partly transparent: it was laid on black")
+    if seen.colour is not None:
+        facts["colour"] = seen.colour
+    if seen.colour:
+        notes.append("is a colour picture: its luma was used")
+    return gray
+
+
+class _Seen:
+    """What strips have shown; `colour` is None where none has more than one channel."""
+
+    transparent = False
+    colour: bool | None = None
+
+
+def _gray_strip(image: Image.Image, seen: _Seen) -> Image.Image:
+    from PIL import Image
+
     if image.mode == "La":  # multiplied by its opacity already, which lays it on black
         image = Image.fromarray(np.asarray(image)[:, :, 0])
     if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
-        image = _opaque(image, notes)
+        image = _opaque(image, seen)
     if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
         image = image.convert("RGB")
     if image.mode == "RGB":
-        facts["colour"] = _is_colour(image)
-        if facts["colour"]:
-            notes.append("is a colour picture: its luma was used")
+        seen.colour = bool(seen.colour) or _is_colour(image)
     return image if image.mode == "L" else image.convert("L")
 
 
-def _opaque(image: Image.Image, notes: list[str]) -> Image.Image:
+def _opaque(image: Image.Image, seen: _Seen) -> Image.Image:
     from PIL import Image
 
     image = image.convert("RGBA")
     if image.getchannel("A").getextrema() == (255, 255):
         return image.convert("RGB")
-    notes.append("is partly transparent: it was laid on black")
+    seen.transparent = True
     return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image).convert(
         "RGB"
     )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import IO
+from typing import IO, Protocol
 
-from edge_app.core.errors import ImageError, ImageTooLargeError
-from edge_app.core.files import TooLargeError, UnreadableError, read_bounded
+from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
+from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
 from edge_app.core.steps import Watch, unwatched
+from edge_app.core.want import blamed
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 
@@ -29,6 +30,7 @@ def read_image(
     *,
     digest: bool = True,
     watch: Watch = unwatched,
+    decoder: Decoder | None = None,
 ) -> Radiograph:
     """Read a radiograph from a file or an open binary stream.
 
@@ -39,6 +41,7 @@ def read_image(
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
         watch: is told when bytes are read, and when they are decoded.
+        decoder: takes the place of `decode`; see `isolated`.
 
     Raises:
         ImageError: whatever is wrong with the file, in one line.
@@ -47,7 +50,15 @@ def read_image(
     watch("read")
     data = read_bytes(source, limits)
     watch("decode")
-    return decode(data, limits, least, digest=digest)
+    return (decoder or decode)(data, limits, least, digest=digest)
+
+
+class Decoder(Protocol):
+    """What makes a radiograph of a file's bytes; see `decode`."""
+
+    def __call__(
+        self, data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+    ) -> Radiograph: ...
 
 
 def decode(
@@ -57,13 +68,17 @@ def decode(
 
     Raises:
         ImageError: whatever is wrong with them, in one line.
+        MachineError: memory, descriptors or processes do not suffice.
     """
-    if _is_dicom(data):
-        from edge_app.images import dicom
+    try:
+        if _is_dicom(data):
+            from edge_app.images import dicom
 
-        image = dicom.decode(data, limits)
-    else:
-        image = raster.decode(data, limits, least)
+            image = dicom.decode(data, limits)
+        else:
+            image = raster.decode(data, limits, least)
+    except (OSError, MemoryError, ImportError) as error:  # of a module that is loaded only now
+        raise blamed(error, "cannot be read: what decodes it cannot be loaded") from None
     if digest:
         image.facts["sha256"] = hashlib.sha256(data).hexdigest()
     return image
@@ -84,12 +99,15 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
 
     Raises:
         ImageError: it cannot be read, or is empty.
+        MachineError: memory or descriptors do not suffice.
         ImageTooLargeError: it is larger than `limits`.
     """
     try:
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
         raise ImageTooLargeError(f"{error}: raise --max-bytes if it is really an image") from None
+    except WantError as error:
+        raise MachineError(str(error)) from None
     except UnreadableError as error:
         raise ImageError(str(error)) from None
     if not data:

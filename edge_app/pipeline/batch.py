@@ -7,7 +7,7 @@ from contextlib import closing
 
 from edge_app.classifier import Classifier
 from edge_app.core.console import complain
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.plain_text import printable
 from edge_app.images.radiograph import Limits, Reader
 from edge_app.pipeline.interrupts import interruptible
@@ -51,6 +51,7 @@ def _write(source: str, answer: Classified | ImageError, writer: Writer, tally: 
     name = printable(source)
     if isinstance(answer, ImageError):
         tally.refused += 1
+        tally.wanting += isinstance(answer, MachineError)
         complain(f"{name}: {answer}")
         writer.refusal(name, answer)
         return

@@ -11,7 +11,7 @@ from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import is_utf8
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Limits, Radiograph, Reader
-from edge_app.images.read import read_image
+from edge_app.images.read import Decoder, read_image
 from edge_app.pipeline.interrupts import at_once
 from edge_app.pipeline.sources import STANDARD_INPUT
 
@@ -35,6 +35,7 @@ def read_source(
     *,
     digest: bool = True,
     watch: Watch = unwatched,
+    decoder: Decoder | None = None,
 ) -> Radiograph:
     """The radiograph in a file, or on standard input where the source is ``-``.
 
@@ -47,10 +48,12 @@ def read_source(
         if sys.stdin is None:
             raise ImageError("standard input is closed")
         with at_once():
-            return read_image(sys.stdin.buffer, limits, least, digest=digest, watch=watch)
+            return read_image(
+                *(sys.stdin.buffer, limits, least), digest=digest, watch=watch, decoder=decoder
+            )
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits, least, digest=digest, watch=watch)
+    return read_image(source, limits, least, digest=digest, watch=watch, decoder=decoder)
 
 
 def read_given(

@@ -10,8 +10,10 @@ from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
 from edge_app.classifier import Classifier
-from edge_app.core.errors import ImageError, ImageTooLargeError
+from edge_app.core.console import complain
+from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.resources import memory
+from edge_app.core.want import NO_PROCESSES, want_of
 from edge_app.images.radiograph import Limits, Radiograph, Reader
 from edge_app.pipeline.reader import attempted, is_stream
 from edge_app.pipeline.scorers import Scorer
@@ -34,6 +36,7 @@ class Workers(Generic[Source, Answer]):
     Attributes:
         small: limits of what any thread may work on, so that all gray pictures together take half
             of the memory; what is larger is left to the asking thread, one at a time.
+        alone: whether the asking thread is the only one, because no other can be started.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Workers(Generic[Source, Answer]):
         self.limits, self.workers = limits, workers
         share = memory() // 4 // workers
         self.small = Limits(min(share, limits.max_bytes), min(share // DECODED, limits.max_pixels))
+        self.alone = False
         self.idle: SimpleQueue[Classifier] = SimpleQueue()
         self.begun: deque[tuple[Source, Future[Answer | ImageError | None]]] = deque()
 
@@ -70,13 +74,27 @@ class Workers(Generic[Source, Answer]):
                     # Only the asking thread can be interrupted while it waits.
                     self.begun.append((source, self._done(source)))
                 else:
-                    self.begun.append((source, pool.submit(self._work, source)))
+                    self.begun.append((source, self._submitted(source, pool)))
                 if len(self.begun) > AHEAD * self.workers:
                     yield self._oldest()
             while self.begun:
                 yield self._oldest()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submitted(
+        self, source: Source, pool: ThreadPoolExecutor
+    ) -> Future[Answer | ImageError | None]:
+        """The work on a source, to be done by another thread if there can be one."""
+        if not self.alone:
+            try:
+                return pool.submit(self._work, source)
+            except RuntimeError as error:
+                if not want_of(error):
+                    raise
+                self.alone = True
+                complain(f"images are worked on one after the other: {NO_PROCESSES}")
+        return self._done(source)
 
     def _oldest(self) -> tuple[Source, Answer | ImageError]:
         """The first answer. Until it is known, this thread is one of the workers."""
@@ -102,11 +120,13 @@ class Workers(Generic[Source, Answer]):
         return future
 
     def _work(self, source: Source) -> Answer | ImageError | None:
-        """What became of a source; None where its picture is large and its turn will come."""
+        """What became of a source; None where it needs much, and has its turn alone."""
         if is_stream(source):
             return self._scored(source, attempted(self.read, source, self.limits))
         image = attempted(self.read, source, self.small)
         if isinstance(image, ImageTooLargeError) and self.small != self.limits:
+            return None
+        if isinstance(image, MachineError):  # there may be enough when its turn comes
             return None
         return self._scored(source, image)
 

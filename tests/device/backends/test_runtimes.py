@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -18,9 +19,13 @@ from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import FILE, IMPORT, RUN
 from edge_app.backends.tflite_runtime import TfliteRuntime
 from edge_app.backends.trial import SECONDS_VARIABLE
-from edge_app.model.model_file import read
+from edge_app.core.errors import ModelError, RuntimeUnavailableError
+from edge_app.model.model_file import locate, read
+from edge_app.model.shipped import DEFAULT_MODEL
 
+from ..command import in_process
 from ..conftest import Run
+from .conftest import NOT_HERE
 
 Replace = Callable[..., None]
 
@@ -165,6 +170,66 @@ def test_where_no_process_can_be_started_the_cpu_answers_untried(
     (note,) = choice.notes
     assert "no other process can be started to try it: No such file" in note
     assert note.endswith(f"using {choice.backend.label} all the same")
+
+
+@pytest.fixture
+def unknown(repository: Path) -> Path:
+    """A sound model file that does not come with the package."""
+    return repository / "tests/models/one-label.tflite"
+
+
+def test_where_no_process_can_be_started_no_unknown_model_is_computed(
+    run: Run, unknown: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*line: object, **options: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    done = in_process(["classify", "--model", str(unknown), str(picture)], None)
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert "no other process can be started to try it: Resource temporarily" in done.stderr
+    assert f"{unknown} is no shipped model, and is not used untried: close other" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+CRASHES_WITH_ONE = (
+    WORKS_AND_PRINTS
+    + """
+import signal
+class Broken(real.Interpreter):
+    def __init__(self, model_path=None, model_content=None, **options):
+        if len(model_content or b"") < 200_000:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        super().__init__(model_path=model_path, model_content=model_content, **options)
+Interpreter = real.Interpreter = Broken
+"""
+)
+
+
+@pytest.mark.skipif(REAL.name != "litert", reason="stands in for the other one here")
+def test_a_crash_is_the_models_fault_where_a_shipped_one_runs(
+    unknown: Path, replace_runtimes: Replace
+) -> None:
+    assert len(read(unknown).flatbuffer) < 200_000 < len(read(locate(DEFAULT_MODEL)).flatbuffer)
+    replace_runtimes(ai_edge_litert=CRASHES_WITH_ONE, tflite_runtime=NOT_HERE)
+    with pytest.raises(ModelError) as raised:
+        open_session(read(unknown), BackendOptions("litert"))
+    said = str(raised.value)
+    assert said.startswith(f"{unknown}: is broken: with it, ai-edge-litert")
+    assert "crashes (SIGSEGV) while loading the model" in said
+    assert said.endswith("take another model")
+    session, _ = open_session(read(locate(DEFAULT_MODEL)), BackendOptions("litert"))
+    assert session.backend.name == "litert"
+
+
+@pytest.mark.skipif(REAL.name != "litert", reason="stands in for the other one here")
+def test_a_crash_is_the_runtimes_fault_where_no_model_runs(
+    unknown: Path, replace_runtimes: Replace
+) -> None:
+    replace_runtimes(ai_edge_litert=CRASHES, tflite_runtime=NOT_HERE)
+    with pytest.raises(RuntimeUnavailableError, match=r"litert .*crashes \(SIGSEGV\) while"):
+        open_session(read(unknown), BackendOptions("litert"))
 
 
 def test_the_current_folders_files_are_not_run_by_a_trial(

@@ -280,6 +280,19 @@ def test_a_spool_is_one_process_s(store: Store, folder: Path) -> None:
         Store(folder)
 
 
+def test_one_that_could_not_be_opened_can_be_opened_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Store) -> bytes:
+        raise SpoolFullError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_kept_salt", fail)
+        with pytest.raises(SpoolFullError):
+            Store(folder)
+    Store(folder).close()
+
+
 def test_a_newer_version_is_refused_and_not_touched(folder: Path) -> None:
     Store(folder).close()
     path = folder / DATABASE

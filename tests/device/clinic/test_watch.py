@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -17,6 +18,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import Document, Spool
 from edge_app.clinic.watch import Outbox, WatchFolder
+from edge_app.core import files
 
 
 class Watched:
@@ -156,6 +158,25 @@ def test_a_full_spool_leaves_files_where_they_are(
     assert watched.log.getvalue().count("watch-stalled") == 1
     watched.watcher.look()
     assert watched.spool.take() is not None
+
+
+def test_without_descriptors_files_stay_where_they_are(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.folder / "a.png").write_bytes(b"picture")
+
+    def refuse(*given: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "open", refuse)
+        watched.watcher.look()
+    assert watched.tree() == ["a.png"]
+    assert "watch-stalled" in watched.log.getvalue()
+    assert "too many files are open" in watched.log.getvalue()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
 def test_an_answer_that_cannot_be_written_is_tried_again(watched: Watched) -> None:

@@ -565,6 +565,21 @@ def jpeg_2000_of_another_size() -> bytes:
     return dicom(PICTURE, 8, uid.JPEG2000Lossless, PixelData=encapsulate([frame]))
 
 
+def rle_of_no_ops(starts: tuple[int, int]) -> bytes:
+    """A run that stands for nothing, 15 million times over, in segments that begin here."""
+    frame = struct.pack("<16L", 2, *starts, *[0] * 13) + b"\x80" * 15_000_000
+    return dicom(TWELVE, 12, uid.RLELossless, PixelData=encapsulate([frame]))
+
+
+def jpeg_2000_cut(tile: int, block: int = 4, precincts: bytes = b"", comment: int = 0) -> bytes:
+    """A header of 5000×5000 pixels in tiles of this side and code-blocks of 2**(block + 2)."""
+    siz = struct.pack(">HHHH8IH", 0xFF4F, 0xFF51, 41, 0, 5000, 5000, 0, 0, tile, tile, 0, 0, 1)
+    style = bytes([bool(precincts), 0, 0, 1, 0, 5, block, block, 0, 1]) + precincts
+    cod = struct.pack(">HH", 0xFF52, 2 + len(style)) + style
+    frame = siz + bytes([7, 1, 1]) + cod + b"\xff\x90" + bytes(200 + comment)
+    return dicom(PICTURE, 8, uid.JPEG2000Lossless, PixelData=encapsulate([frame]))
+
+
 def rle_without_end() -> bytes:
     frame = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\0" * 2_000_000
     return dicom(PICTURE, 8, uid.RLELossless, PixelData=encapsulate([frame]))
@@ -612,6 +627,16 @@ def offset_table_of_a_million() -> bytes:
 BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "JPEG larger than declared": (jpeg_of_another_size, "(6000, 6000, 1)"),
     "JPEG 2000 larger than declared": (jpeg_2000_of_another_size, "(60000, 60000, 1)"),
+    "RLE of no-ops": (lambda: rle_of_no_ops((64, 10_000_000)), "RLE runs end before"),
+    "RLE of one segment twice": (lambda: rle_of_no_ops((64, 64)), "RLE segments overlap"),
+    "RLE of segments that overlap": (lambda: rle_of_no_ops((90, 64)), "RLE segments overlap"),
+    "JPEG 2000 of small tiles": (lambda: jpeg_2000_cut(20), "cut into 62500 tiles"),
+    "JPEG 2000 of small blocks": (lambda: jpeg_2000_cut(5000, 0), "more than 500000 pieces"),
+    "JPEG 2000 of small precincts": (
+        lambda: jpeg_2000_cut(5000, 2, b"\x44" * 6),
+        "more than 500000 pieces",
+    ),
+    "JPEG 2000 of no compression": (lambda: jpeg_2000_cut(5000, comment=40 << 20), "of 40 MiB"),
     "RLE without end": (rle_without_end, "RLE runs are longer"),
     "sequence of empty items": (sequence_of_empty_items, "more than 50000 elements"),
     "window of a million values": (window_of_a_million_values, "2000000 bytes"),

@@ -23,6 +23,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.core.errors import ImageError
+from edge_app.images import raster
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -526,6 +527,14 @@ def zeros() -> bytes:
     return zlib.compress(bytes(200 << 20))
 
 
+def png_of_clear_colour(turned: bool = False) -> bytes:
+    """Eight million pixels of colour, all transparent."""
+    exif = b"MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHIHHI", 0x0112, 3, 1, 6, 0, 0)
+    extra = png_chunk(b"eXIf", exif) if turned else b""
+    rows = zlib.compress(bytes(4000 * 8001))
+    return png_packed(rows, 2000, 4000, bits=8, colour=6, extra=extra)
+
+
 def bmp_of_vast_sides() -> bytes:
     data = LOSSLESS["BMP gray"]
     return data[:18] + struct.pack("<ii", 60_000, 60_000) + data[26:]
@@ -560,6 +569,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "TIFF of one big tile": (tiff_of_one_big_tile, "declares 12000x12000 pixels"),
     "TIFF of endless pages": (tiff_of_endless_pages, "(8, 8)"),
     "JPEG of endless scans": (jpeg_of_endless_scans, "more than 100 scans"),
+    "PNG of colour with opacity": (png_of_clear_colour, "(4000, 2000)"),
+    "the same turned": (lambda: png_of_clear_colour(turned=True), "(2000, 4000)"),
     "BMP of vast sides": (bmp_of_vast_sides, "declares 60000x60000 pixels"),
 }
 """Each with what is said of it."""
@@ -583,6 +594,26 @@ def test_a_bomb_costs_neither_memory_nor_time(
     assert BOMBS[kind][1] in line
     assert megabytes < 64
     assert seconds < 5
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGB", "CMYK", "P", "PA", "La"])
+def test_strips_make_the_picture_that_the_whole_makes(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    data = rng.integers(0, 256, (37, 23, bands), np.uint8).tobytes()
+    image = Image.frombytes(mode, (23, 37), data)
+    if mode in ("P", "PA"):
+        image.putpalette(rng.integers(0, 256, 768, np.uint8).tobytes())
+    made: list[Any] = []
+    for pixels in (1 << 20, 50):
+        monkeypatch.setattr(raster, "STRIP_PIXELS", pixels)
+        facts: dict[str, Any] = {}
+        notes: list[str] = []
+        made.append((raster._grayscale(image, facts, notes).tobytes(), facts, notes))
+    assert made[0] == made[1]
+    assert len({*made[0][0]}) > 50
 
 
 def test_damaged_files_print_nothing_of_their_own(tmp_path: Path) -> None:

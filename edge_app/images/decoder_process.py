@@ -1,0 +1,156 @@
+"""The process that decodes what strangers made: pictures in, pixels out, nothing else.
+
+See `isolated` for what it is told and answers. It trusts no picture, and is not trusted itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import mmap
+import os
+import signal
+import sys
+import sysconfig
+import time
+from contextlib import nullcontext, suppress
+
+import numpy as np
+
+from edge_app.core import native_stderr, sandbox
+from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
+from edge_app.core.want import NO_MEMORY
+from edge_app.images import gdcm_process
+from edge_app.images.gdcm_process import Job
+from edge_app.images.isolated import (
+    ANSWER,
+    KEPT_BYTES,
+    LONGEST_TEXT,
+    MACHINE,
+    MEMORY,
+    PICTURE,
+    REFUSED,
+    REQUEST,
+    TOO_LARGE,
+)
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import decode
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of glibc's `mallopt`; other C libraries have none."""
+
+SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
+"""Where shared libraries of decoders are that are loaded when they are first needed."""
+
+
+def main(asked: str) -> None:
+    """Decode until there is nobody who asks.
+
+    Args:
+        asked: JSON: descriptors of the ``connection`` and of the ``shared`` memory, ``parent`` (its
+            process), ``memory`` (bytes that a picture may take).
+    """
+    told = json.loads(asked)
+    sandbox.end_with(told["parent"])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection, complaints = told["connection"], _own_stderr()
+    shared = mmap.mmap(told["shared"], os.fstat(told["shared"]).st_size)
+    # What loads only here must not fail to load there.
+    import PIL.JpegImagePlugin
+    import PIL.PngImagePlugin  # noqa: F401
+
+    native_stderr.silenced = nullcontext  # type: ignore[assignment]  # nobody sees it
+    gdcm_process.decoded = lambda data, job, name: _by_gdcm(data, job, complaints)
+    _keep_memory()
+    sandbox.limit_memory(told["memory"])
+    missing = sandbox.confine([*sys.path, *_installation(), *SYSTEM])
+    _tell(connection, PICTURE, json.dumps(missing).encode())
+    while _answer_one(connection, shared):
+        pass
+
+
+def _keep_memory() -> None:
+    """Have the C library keep what an ordinary picture takes: asking anew costs a tenth of it."""
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, 4 * KEPT_BYTES)
+
+
+def _own_stderr() -> int:
+    """Standard error goes into a pipe that loses what is too much; answers with its other end."""
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, False)
+    os.dup2(writing, 2)
+    os.close(writing)
+    return reading
+
+
+def _installation() -> list[str]:
+    return [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+
+
+def _answer_one(connection: int, shared: mmap.mmap) -> bool:
+    head = _received(connection, REQUEST.size)
+    if head is None:
+        return False
+    size, max_bytes, max_pixels, least = REQUEST.unpack(head)
+    _tell(connection, *_outcome(shared, size, Limits(max_bytes, max_pixels), least))
+    return True
+
+
+def _outcome(
+    shared: mmap.mmap, size: int, limits: Limits, least: int
+) -> tuple[int, bytes, int, int]:
+    """Kind and text; width and height of the picture that is in the shared memory then."""
+    try:
+        image = decode(shared[:size], limits, least or None, digest=False)
+        pixels = np.asarray(image.picture, np.uint8)
+        height, width = pixels.shape
+        np.frombuffer(shared, np.uint8, pixels.size).reshape(height, width)[:] = pixels
+        return PICTURE, json.dumps([image.facts, image.warnings]).encode(), width, height
+    except MachineError as error:
+        kind = MEMORY if NO_MEMORY in str(error) else MACHINE
+        return kind, str(error).encode(), 0, 0
+    except ImageError as error:
+        kind = TOO_LARGE if isinstance(error, ImageTooLargeError) else REFUSED
+        return kind, str(error).encode(), 0, 0
+    except MemoryError:
+        return MEMORY, b"", 0, 0
+
+
+def _tell(connection: int, kind: int, text: bytes, width: int = 0, height: int = 0) -> None:
+    text = text[:LONGEST_TEXT]
+    answer = ANSWER.pack(kind, time.process_time(), width, height, len(text)) + text
+    while answer:
+        answer = answer[os.write(connection, answer) :]
+
+
+def _by_gdcm(data: bytes, job: Job, complaints: int) -> bytes | None:
+    """gdcm here: this process may crash."""
+    _drained(complaints)
+    try:
+        content = gdcm_process.samples(data, *job)
+    except MemoryError:
+        raise
+    except Exception:  # what it gives for a damaged codestream is no text
+        return None
+    return None if gdcm_process.complaints(_drained(complaints)) else content
+
+
+def _drained(pipe: int) -> bytes:
+    with suppress(BlockingIOError):
+        return os.read(pipe, 1 << 16)
+    return b""
+
+
+def _received(connection: int, size: int) -> bytes | None:
+    """So many bytes; None where there is nobody any more."""
+    data = b""
+    while len(data) < size:
+        piece = os.read(connection, size - len(data))
+        if not piece:
+            return None
+        data += piece
+    return data

@@ -1,0 +1,371 @@
+"""Decoding in processes that can do nothing else: a decoder that is taken over gets nowhere.
+
+Each of them has a bound on memory, on processor time and on time; it starts no process, reaches no
+network, writes no file and reads only the installation (see `core.sandbox`), and dies with this
+process. The file goes to it, and its pixels come back, in memory that both have; beside them comes
+a header of fixed size with a bounded JSON text, and is believed as little as the picture is. One
+that dies or hangs is the end of that picture alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Final
+
+from edge_app.core import strict_json
+from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
+from edge_app.core.plain_text import plain
+from edge_app.core.want import want_now, want_of
+from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
+
+PROCESSOR_SECONDS: Final = 20
+SECONDS: Final = 60
+"""Of a picture: of the processor, and by the clock; a busy machine makes the second larger."""
+
+START_SECONDS: Final = 60
+
+MEMORY_BYTES: Final = 600 << 20
+BYTES_A_PIXEL: Final = 24
+"""What a picture may take: so much, or so much for each pixel where more are allowed."""
+
+REQUEST: Final = struct.Struct("<QQQI")
+"""Bytes of the file; limits of bytes and pixels; the least side that is needed, or 0."""
+ANSWER: Final = struct.Struct("<BdIII")
+"""Kind; seconds of the processor so far; width, height; bytes of the text, which follows."""
+PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
+LONGEST_TEXT: Final = 1 << 14
+LONGEST_FACT: Final = 200
+MOST_FACTS: Final = 32
+KEPT_BYTES: Final = 8 << 20
+"""Of the shared memory; what a larger picture took beyond is given back."""
+
+BOOTSTRAP: Final = (
+    "import sys; sys.path[:] = sys.argv[2:]; "
+    "from edge_app.images.decoder_process import main; main(sys.argv[1])"
+)
+"""The process gets this one's search path, and imports nothing from the current folder."""
+
+ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
+"""Variables of the environment that it gets; others may hold secrets."""
+
+Say = Callable[[str], None]
+
+
+class _LostError(Exception):
+    """Why a process is of no more use, as the end of a sentence that begins with a picture."""
+
+
+class _Decoder:
+    """One process.
+
+    Args:
+        memory: bytes that it may take for a picture.
+        shared: bytes of the largest file, or of the most pixels.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, memory: int, shared: int) -> None:
+        place = _sealed(shared)
+        try:
+            self.shared = mmap.mmap(place, shared)
+            ours, theirs = socket.socketpair()
+        except BaseException:
+            os.close(place)
+            raise
+        with theirs:
+            asked = {
+                "connection": theirs.fileno(),
+                "shared": place,
+                "parent": os.getpid(),
+                "memory": memory,
+            }
+            known = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+            package = str(Path(__file__).parents[2])
+            path = [package, *(each for each in sys.path if each not in ("", package))]
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", BOOTSTRAP, json.dumps(asked), *path],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(), place),
+                    env={**known, "OPENBLAS_NUM_THREADS": "1"},
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+            finally:
+                os.close(place)
+        self.connection = ours
+        self.missing: list[str] | None = None
+        self._used = 0.0
+
+    def ready(self) -> None:
+        """Wait until it has given up what it can.
+
+        Raises:
+            _LostError: it does not start.
+        """
+        if self.missing is None:
+            _, _, _, _, text = self._answered(time.monotonic() + START_SECONDS, 0)
+            try:
+                self.missing = [plain(str(line))[:LONGEST_FACT] for line in strict_json.parse(text)]
+            except (ValueError, TypeError):
+                raise _LostError("is answered with nonsense") from None
+
+    def decode(self, data: bytes, limits: Limits, least: int | None) -> Radiograph:
+        """See `read.decode`, without a digest."""
+        end = time.monotonic() + SECONDS
+        width = height = 0
+        with suppress(OSError):  # it has ended, which shows in a moment
+            _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+            limit = int(self._used) + PROCESSOR_SECONDS + 1, hard
+            resource.prlimit(self.process.pid, resource.RLIMIT_CPU, limit)
+        try:
+            self.shared[: len(data)] = data
+            self._send(REQUEST.pack(len(data), *limits, least or 0), end)
+            kind, used, width, height, text = self._answered(end, limits.max_pixels)
+            self._used = max(self._used, min(used, 1e9))
+            if kind != PICTURE:
+                raise _refusal(kind, text)
+            return _radiograph(text, self.shared[: width * height], width, height)
+        finally:
+            if max(len(data), width * height) > KEPT_BYTES:
+                self.shared.madvise(mmap.MADV_REMOVE, KEPT_BYTES)
+
+    def _answered(self, end: float, max_pixels: int) -> tuple[int, float, int, int, bytes]:
+        kind, used, width, height, size = ANSWER.unpack(self._received(ANSWER.size, end))
+        if kind not in range(5) or size > LONGEST_TEXT or width * height > max_pixels:
+            raise _LostError("is answered with nonsense by what decodes it")
+        return kind, used, width, height, bytes(self._received(size, end))
+
+    def _send(self, data: bytes, end: float) -> None:
+        with self._spoken_to(end):
+            # Without a signal: who decodes may have ended, and this process must not.
+            self.connection.sendall(data, socket.MSG_NOSIGNAL)
+
+    def _received(self, size: int, end: float) -> bytearray:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            with self._spoken_to(end):
+                count = self.connection.recv_into(view)
+            if not count:
+                raise _LostError(self._end())
+            view = view[count:]
+        return data
+
+    def _spoken_to(self, end: float) -> _Spoken:
+        self.connection.settimeout(max(0.001, end - time.monotonic()))
+        return _Spoken(self)
+
+    def _end(self) -> str:
+        """How it ended, or that it was ended because it takes too long."""
+        try:
+            status = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            return f"took more than {SECONDS} s to decode"
+        if status == -signal.SIGXCPU:
+            return f"took more than {PROCESSOR_SECONDS} s of the processor to decode"
+        how = signal.Signals(-status).name if status < 0 else f"code {status}"
+        return f"ends the process that decodes it ({how})"
+
+    def close(self) -> None:
+        """End it."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class _Spoken:
+    """While something is said or heard: what goes wrong there is the process's end."""
+
+    def __init__(self, decoder: _Decoder) -> None:
+        self.decoder = decoder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, TimeoutError):
+            raise _LostError(f"took more than {SECONDS} s to decode") from None
+        if isinstance(error, OSError):
+            raise _LostError(self.decoder._end()) from None
+
+
+class Decoders:
+    """Processes that decode, as many as there may be pictures at once; threads share them.
+
+    Args:
+        count: processes.
+        limits: of the largest picture that will be asked for.
+        say: is told once, in one line, what this kernel does not have of the isolation.
+    """
+
+    def __init__(self, count: int, limits: Limits, say: Say) -> None:
+        self._memory = max(MEMORY_BYTES, BYTES_A_PIXEL * limits.max_pixels)
+        self._shared = max(KEPT_BYTES, *limits)
+        self._say: Say | None = say
+        self._idle: SimpleQueue[_Decoder | None] = SimpleQueue()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        for _ in range(count):
+            # Their start takes as long as loading the model: both begin at once.
+            try:
+                self._idle.put(self._started())
+            except MachineError:  # tried again, and told, when it is needed
+                self._idle.put(None)
+
+    def decode(
+        self, data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+    ) -> Radiograph:
+        """See `read.decode`.
+
+        Raises:
+            ImageError: also where the process that decodes it dies, or takes too long.
+            MachineError: also where no process can be started.
+        """
+        decoder = self._idle.get()
+        try:
+            if decoder is not None and decoder.process.poll() is not None:
+                decoder.close()
+                decoder = None
+            decoder = decoder or self._started()
+            decoder.ready()
+            self._announce(decoder)
+            image = decoder.decode(data, limits, least)
+        except _LostError as lost:
+            begun = decoder is not None and decoder.missing is not None
+            if decoder is not None:
+                decoder.close()
+                decoder = None
+            if not begun:
+                want = want_now() or "try again"
+                raise MachineError(f"could not be read: no decoder starts: {want}") from None
+            raise ImageError(str(lost)) from None
+        finally:
+            self._idle.put(decoder)
+        if digest:
+            import hashlib
+
+            image.facts["sha256"] = hashlib.sha256(data).hexdigest()
+        return image
+
+    def _started(self) -> _Decoder:
+        try:
+            decoder = _Decoder(self._memory, self._shared)
+        except OSError as error:
+            want = want_of(error) or error.strerror
+            raise MachineError(f"could not be read: no decoder starts: {want}") from None
+        self._processes = [each for each in self._processes if each.returncode is None]
+        self._processes.append(decoder.process)
+        return decoder
+
+    def _announce(self, decoder: _Decoder) -> None:
+        say, self._say = self._say, None
+        if say and decoder.missing:
+            say(f"isolation is incomplete, this kernel has no {'; no '.join(decoder.missing)}")
+
+    def close(self) -> None:
+        """End all of them; what one has in hand is lost."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _sealed(size: int) -> int:
+    """A descriptor of so much memory, which nobody can make smaller: that would end who reads it.
+
+    Raises:
+        OSError: there is no descriptor for it.
+    """
+    place = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(place, size)
+        fcntl.fcntl(place, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    except BaseException:
+        os.close(place)
+        raise
+    return place
+
+
+def _refusal(kind: int, text: bytes) -> ImageError:
+    said = plain(text.decode("utf-8", "replace"))
+    if kind == MEMORY:
+        want = want_now()
+        if want:
+            return MachineError(f"could not be read: {want}")
+        return ImageError("takes more memory to decode than any radiograph does")
+    return {TOO_LARGE: ImageTooLargeError, MACHINE: MachineError}.get(kind, ImageError)(said)
+
+
+def _radiograph(text: bytes, pixels: bytes, width: int, height: int) -> Radiograph:
+    """What a process says, believed only as far as it can be true."""
+    import numpy as np
+
+    try:
+        facts, warnings = strict_json.parse(text)
+        facts = {_name(name): _fact(value) for name, value in facts.items()}
+        notes = tuple(_fact(line) for line in warnings)
+        shrunk = facts.get("shrunk", 1)
+        right = (
+            shrunk in (1, 2, 4, 8)
+            and (facts["width"], facts["height"]) == (width * shrunk, height * shrunk)
+            and 0 < width * shrunk <= MAX_SIDE
+            and 0 < height * shrunk <= MAX_SIDE
+            and isinstance(facts["format"], str)
+            and len(facts) <= MOST_FACTS
+            and len(notes) <= MOST_FACTS
+            and all(isinstance(note, str) for note in notes)
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        right = False
+    if not right:
+        raise _LostError("is answered with nonsense by what decodes it")
+    picture = np.frombuffer(pixels, np.uint8).reshape(height, width)
+    return Radiograph(picture, facts, notes)
+
+
+def _name(name: object) -> str:
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii() and len(name) < 32):
+        raise ValueError
+    return name
+
+
+def _fact(value: Any) -> Any:
+    """A number, a truth value, or a text as one bounded line."""
+    if isinstance(value, str):
+        return plain(value)[:LONGEST_FACT]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)) and abs(value) < 1e12:
+        return value
+    raise ValueError

@@ -1,0 +1,102 @@
+"""What `--isolate` costs: a folder of radiographs, with and without it, in turns.
+
+    python -m tools.isolation [--number 1000] [--side 1024] [--rounds 4]
+
+Each round scores the whole folder by `edge-cxr classify` twice, in an order that changes, as whole
+processes. Printed are images a second, seconds of the processor, and how both compare. On a machine
+that others use, more processes get more of it, so the rates flatter: the processor's ratio is then
+what holds. Exit code 1 where the median of either is below `LEAST`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from PIL import Image
+
+from edge_app.images.phantom import synthetic_radiograph
+
+LEAST: Final = 0.85
+DRAWN: Final = 20
+"""Radiographs that differ; the folder has each of them many times."""
+
+COMMAND: Final = (sys.executable, "-m", "edge_app", "classify", "--csv")
+
+
+class Run(NamedTuple):
+    """Images a second, and seconds of the processor, its children's included."""
+
+    rate: float
+    processor: float
+
+
+def draw(folder: Path, number: int, side: int) -> int:
+    """Fill a folder; returns the bytes of a picture."""
+    first: list[Path] = []
+    for index in range(number):
+        path = folder / f"{index:06d}.png"
+        if index < DRAWN:
+            Image.fromarray(synthetic_radiograph(side, seed=index)).save(path)
+            first.append(path)
+        else:
+            os.link(first[index % DRAWN], path)
+    return sum(path.stat().st_size for path in first) // len(first)
+
+
+def score(folder: Path, number: int, options: Sequence[str]) -> Run:
+    """Score a folder in a process of its own."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run([*COMMAND, *options, str(folder)], stdout=subprocess.PIPE)
+    seconds = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.stdout.count(b"\n") != number + 1:
+        sys.exit(f"{' '.join(options) or 'plain'}: not {number} answers")
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(number / seconds, processor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--number", type=int, default=1000)
+    parser.add_argument("--side", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=4)
+    asked = parser.parse_args(arguments)
+    ratios: list[float] = []
+    costs: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        size = draw(folder, asked.number, asked.side)
+        print(f"{asked.number} radiographs of {asked.side}x{asked.side}, {size} bytes each")
+        score(folder, asked.number, ())  # warm: files and verdicts are cached
+        print("round  images/s plain  isolated  ratio   processor s plain  isolated  ratio")
+        for index in range(asked.rounds):
+            order: list[tuple[str, ...]] = [(), ("--isolate",)]
+            if index % 2:
+                order.reverse()
+            found = {options: score(folder, asked.number, options) for options in order}
+            plain, isolated = found[()], found["--isolate",]
+            ratios.append(isolated.rate / plain.rate)
+            costs.append(plain.processor / isolated.processor)
+            print(
+                f"{index + 1:5} {plain.rate:15.1f} {isolated.rate:9.1f} {ratios[-1]:6.3f}"
+                f" {plain.processor:19.1f} {isolated.processor:9.1f} {costs[-1]:6.3f}",
+                flush=True,
+            )
+    rate, cost = statistics.median(ratios), statistics.median(costs)
+    print(f"with --isolate the rate is {rate:.3f} of that without, and {cost:.3f} by the")
+    print(f"processor's time (asked: {LEAST})")
+    return int(min(rate, cost) < LEAST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
