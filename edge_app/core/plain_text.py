@@ -38,12 +38,17 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def cell(text: str) -> str:
     """A text of others as a cell of a CSV that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if _is_formula(text) else text
 
 
 def file_cell(name: str) -> str:
     """As `cell`, of a file's name, which still leads to the file: ``./=1.png``."""
-    return f"./{name}" if name.startswith(FORMULA) else name
+    return f"./{name}" if _is_formula(name) else name
+
+
+def _is_formula(text: str) -> bool:
+    """A sign alone is none: ``-`` stands for standard input."""
+    return len(text) > 1 and text.startswith(FORMULA)
 
 
 def percent(share: float) -> str:

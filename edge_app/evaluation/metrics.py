@@ -50,7 +50,7 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
     Returns:
         B values; NaN where a class has no weight.
     """
-    if np.isnan(scores).any():
+    if not scores.size or np.isnan(scores).any():
         return np.full(len(weights), np.nan)
     positives, negatives = _tied_sums(targets, scores, weights)
     below = np.cumsum(negatives, axis=1) - negatives

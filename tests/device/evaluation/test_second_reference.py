@@ -122,6 +122,15 @@ def test_a_group_of_what_there_is_not_is_refused(
         judged(given, read_second(said(tmp_path, given), groups))
 
 
+def test_a_column_that_judges_nothing_has_no_figures(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("image,lump\n00015.png,\n")
+    (whole, lump) = judged(report(answers()), read_second(path, {"lump": ["Mass"]}))["groups"]
+    for row in (whole, lump):
+        assert row["images"] == 0
+        assert row["auroc"] == {"value": None, "low": None, "high": None}
+
+
 def test_a_heading_of_several_lines_makes_no_line_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text('image,"a\n\x1b[2Jb"\nx.png,YES\n')

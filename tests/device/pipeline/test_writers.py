@@ -27,7 +27,7 @@ def test_no_text_of_others_is_a_formula(text: str) -> None:
     assert file_cell(text) == f"./{text}"
 
 
-@pytest.mark.parametrize("text", ["", "a.png", "/=a", "0.5", "'=1"])
+@pytest.mark.parametrize("text", ["", "-", "a.png", "/=a", "0.5", "'=1"])
 def test_other_texts_stay_as_they_are(text: str) -> None:
     assert cell(text) == file_cell(text) == text
 
