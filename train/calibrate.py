@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
 from edge_app.model.calibration import calibrated
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
 
 MIN_IMAGES: Final = 10
 """Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""
@@ -62,9 +65,10 @@ def operating_points(
     logits: NDArray[np.float32],
     calibration: dict[str, Any],
     where: str,
+    head: Head = "independent",
 ) -> dict[str, Any]:
     """The manifest's `operating_points`: thresholds on the score by each of `RULES`."""
-    scores = calibrated(logits, calibration)
+    scores = calibrated(logits, calibration, head)
     points: dict[str, Any] = {
         name: {
             "rule": rule,

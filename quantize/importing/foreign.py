@@ -1,9 +1,10 @@
 """A foreign Keras network as the repairs and the device want it: image → (logits, map).
 
-The activation at the end is cut off, since int8 ruins the ranking of rare labels behind one. Global
-average pooling before the dense layer changes places with it: the mean of a 1×1 convolution's map is
-what the dense layer makes of the features' mean, so there is a heatmap and the logits stay the same
-(Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016).
+The activation at the end is cut off, since int8 ruins the ranking of rare labels behind one.
+Global average pooling before the dense layer changes places with it: the mean of a 1×1
+convolution's map is what the dense layer makes of the features' mean, so there is a heatmap and the
+logits stay the same (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR
+2016).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ HOW_TO_SCALE: Final = (
     "say what it was given: --mean 0 --std 255 for 0 to 1, --mean 127.5 --std 127.5 for -1 to 1, "
     "--mean 0 --std 1 for gray levels as they are"
 )
+UNSAID: Final = f"has no Rescaling or Normalization layer right behind its input: {HOW_TO_SCALE}"
 
 
 class Given(NamedTuple):
@@ -164,12 +166,12 @@ def _from_keras(path: Path, given: Given) -> Foreign:
         )
     chosen = _chosen_output(path, graph, given.output)
     single = keras.Model(graph.inputs, chosen)
-    side, channels = _shape(path, graph.inputs[0].shape[1:], given.size, _resized(graph))
+    side, channels = shape_of(path, graph.inputs[0].shape[1:], given.size, _resized(graph))
     image = keras.Input((*side, channels), name="image")
     (scores,) = Flattening().replay(as_graph(single), [image])
     _require_scores(path, scores.shape)
     flat, front = _without_front(keras.Model(image, scores), channels)
-    spec, notes = _input(path, (*side, channels), given, front)
+    spec, notes = spec_of(path, (*side, channels), given, front)
     activation, network, more = _with_head(path, flat)
     fed = lookup_table(_fed(spec, given, channels), None)
 
@@ -182,7 +184,7 @@ def _from_keras(path: Path, given: Given) -> Foreign:
         str(model.name),
         network,
         spec,
-        _head(path, activation, scores.shape[-1], given.head),
+        head_by(path, activation, scores.shape[-1], given.head),
         int(scores.shape[-1]),
         original,
         activation,
@@ -192,9 +194,9 @@ def _from_keras(path: Path, given: Given) -> Foreign:
 
 def _from_saved_model(path: Path, given: Given) -> Foreign:
     graph = saved_model.open_saved_model(path, given.output)
-    side, channels = _shape(path, saved_model.input_shape(graph), given.size, None)
+    side, channels = shape_of(path, saved_model.input_shape(graph), given.size, None)
     _require_scores(path, graph.scores.shape)
-    spec, notes = _input(path, (*side, channels), given, None)
+    spec, notes = spec_of(path, (*side, channels), given, None)
     found = saved_model.head_of(graph)
     image = keras.Input((*side, channels), name="image")
     features = found.body(image)
@@ -216,7 +218,7 @@ def _from_saved_model(path: Path, given: Given) -> Foreign:
         path.resolve().name,
         network,
         spec,
-        _head(path, found.activation, count, given.head),
+        head_by(path, found.activation, count, given.head),
         count,
         original,
         found.activation,
@@ -247,7 +249,7 @@ def _resized(graph: Any) -> tuple[int, int] | None:
     return None
 
 
-def _shape(
+def shape_of(
     path: Path, shape: tuple[int | None, ...], wanted: tuple[int, int] | None, own: Any
 ) -> tuple[tuple[int, int], int]:
     """Height and width, and channels, of an input of this shape."""
@@ -316,18 +318,15 @@ def _affine(layer: layers.Layer) -> tuple[Any, Any] | None:
     return None
 
 
-def _input(
-    path: Path, shape: tuple[int, int, int], given: Given, front: Front | None
+def spec_of(
+    path: Path, shape: tuple[int, int, int], given: Given, front: Front | None, unsaid: str = UNSAID
 ) -> tuple[InputSpec, list[str]]:
     """What the network sees, by the options and by what its first layers do."""
     height, width, channels = shape
     if (given.mean is None) != (given.std is None):
         raise UsageError("--mean and --std belong together: give both")
     if given.mean is None and front is None:
-        raise UsageError(
-            f"{path}: has no Rescaling or Normalization layer right behind its input: "
-            f"{HOW_TO_SCALE}"
-        )
+        raise UsageError(f"{path}: {unsaid}")
     mean, std = (_channelled(given, channels)) if given.mean else (np.zeros(1), np.ones(1))
     notes = []
     if front is not None:
@@ -393,7 +392,7 @@ def _require_scores(path: Path, shape: Any) -> None:
         )
 
 
-def _head(path: Path, activation: str | None, count: int, wanted: Head | None) -> Head:
+def head_by(path: Path, activation: str | None, count: int, wanted: Head | None) -> Head:
     """Whether labels are independent, by the activation, or else by the option."""
     found = HEADS[activation] if activation else "independent" if count == 1 else None
     if found is None and wanted is None:

@@ -1,4 +1,4 @@
-"""A TensorFlow SavedModel: its graph cut before the activation, and before the pooling if it can be.
+"""A TensorFlow SavedModel: its graph, cut before the activation and before the pooling.
 
 That is what becomes of a network with a Python class of its own (`model.export` writes it): the
 graph holds no Python, and the head of the network is found in it.

@@ -23,13 +23,18 @@ from train.labels import LABELS
 WORKERS: Final = 4
 
 
-def read_folder(root: Path, limit: int | None) -> Dataset:
+def read_folder(root: Path, limit: int | None, names: Sequence[str] = LABELS) -> Dataset:
     """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
+
+    Args:
+        root: the folder.
+        limit: images of each split; None for all.
+        names: the labels that an image can bear, in the order of their targets.
 
     Raises:
         DatasetError: it has no layout that is known, or its CSV cannot be read.
     """
-    labelled = load(root, LABELS)
+    labelled = load(root, names)
     rows = [
         {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
         for each in labelled.images
@@ -43,7 +48,7 @@ def read_folder(root: Path, limit: int | None) -> Dataset:
     return Dataset(
         name=labelled.name,
         table=table.reset_index(drop=True),
-        targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(LABELS)),
+        targets=np.array([each.targets for each in images], np.uint8).reshape(-1, len(names)),
         pixels=partial(_read_files, paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=[(each.name, each.reason) for each in labelled.left_out],
