@@ -10,10 +10,9 @@ logits stay the same (Zhou et al., Learning Deep Features for Discriminative Loc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -39,6 +38,10 @@ LEAST_SIDE: Final = 28
 LARGEST_SIDE: Final = 512
 EQUAL: Final = 1e-5
 """How far the imported float network's scores may be from the original's."""
+ROUNDING: Final = 2.0**-22
+"""By how much of itself, at most, a few operations in float32 may change a number."""
+STEADY: Final = 2.0
+"""How many times as far as by that, where the original itself moves further than `EQUAL`."""
 
 HEADS: Final[dict[str, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
 LOGITS, MAP = "logits", "map"
@@ -48,6 +51,11 @@ HOW_TO_SCALE: Final = (
     "--mean 0 --std 1 for gray levels as they are"
 )
 UNSAID: Final = f"has no Rescaling or Normalization layer right behind its input: {HOW_TO_SCALE}"
+
+
+class Original(Protocol):
+    def __call__(self, pictures: NDArray[np.uint8], gain: float) -> Floats:
+        """N×height×width pictures → N×L scores, the input times `gain`."""
 
 
 class Given(NamedTuple):
@@ -82,7 +90,7 @@ class Foreign:
         spec: what the network sees.
         head: whether its labels are independent or exclusive.
         outputs: how many scores it gives.
-        original: N×height×width uint8 pictures → N×L scores as its own file gives them.
+        original: what its own file answers.
         activation: what was cut off its end; None where it gave logits.
         notes: one line each, of what was found and decided.
     """
@@ -94,7 +102,7 @@ class Foreign:
     spec: InputSpec
     head: Head
     outputs: int
-    original: Callable[[NDArray[np.uint8]], Floats]
+    original: Original
     activation: str | None
     notes: list[str] = field(default_factory=list)
 
@@ -120,7 +128,7 @@ class Foreign:
 
     def off(self, pictures: NDArray[np.uint8]) -> float:
         """The largest difference between a score of the import and of the original."""
-        mine, theirs = self.logits(pictures), self.original(pictures)
+        mine, theirs = self.logits(pictures), self.original(pictures, 1.0)
         if self.activation == "sigmoid":
             mine = expit(mine)
         elif self.activation == "softmax":
@@ -128,14 +136,19 @@ class Foreign:
         size = max(1.0, float(np.abs(theirs).max())) if self.activation is None else 1.0
         return float(np.abs(mine - theirs).max() / size)
 
+    def wobble(self, pictures: NDArray[np.uint8]) -> float:
+        """How far the original's scores move when its input is rounded to float32 otherwise."""
+        scores = [self.original(pictures, 1 + sign * ROUNDING) for sign in (0, 1, -1)]
+        return float(max(np.abs(other - scores[0]).max() for other in scores[1:]))
+
     def require_equal(self, pictures: NDArray[np.uint8]) -> float:
-        """`off`, which must be `EQUAL` or less.
+        """`off`, which must be `EQUAL` or less, or within what the original is steady to.
 
         Raises:
             ConversionError: the import answers something else than the original.
         """
         off = self.off(pictures)
-        if not off <= EQUAL:
+        if not off <= EQUAL and not off <= STEADY * self.wobble(pictures):
             raise ConversionError(
                 f"{self.path}: the imported network's scores are {off:.1e} off the original's: it "
                 f"is not used; {HOW_TO_EXPORT}"
@@ -175,8 +188,9 @@ def _from_keras(path: Path, given: Given) -> Foreign:
     activation, network, more = _with_head(path, flat)
     fed = lookup_table(_fed(spec, given, channels), None)
 
-    def original(pictures: NDArray[np.uint8]) -> Floats:
-        return np.concatenate([single.predict_on_batch(fed[b]) for b in batches(pictures)])
+    def original(pictures: NDArray[np.uint8], gain: float) -> Floats:
+        table = (fed * gain).astype(np.float32)
+        return np.concatenate([single.predict_on_batch(table[b]) for b in batches(pictures)])
 
     return Foreign(
         path,
@@ -209,8 +223,9 @@ def _from_saved_model(path: Path, given: Given) -> Foreign:
         notes.append("no heatmap: no global average pooling stands right before its scores")
     fed = lookup_table(spec, None)
 
-    def original(pictures: NDArray[np.uint8]) -> Floats:
-        return np.concatenate([saved_model.scores_of(graph, fed[b]) for b in batches(pictures)])
+    def original(pictures: NDArray[np.uint8], gain: float) -> Floats:
+        table = (fed * gain).astype(np.float32)
+        return np.concatenate([saved_model.scores_of(graph, table[b]) for b in batches(pictures)])
 
     return Foreign(
         path,

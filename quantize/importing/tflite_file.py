@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -153,9 +154,12 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
 
 
 def _loaded(path: Path, flatbuffer: bytes) -> Any:
+    """The interpreter without delegates, which would hide the operations that they take over."""
+    make: Any = find_interpreter().interpreter
+    plain = sys.modules[make.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         with native_stderr.silenced():
-            interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
+            interpreter: Any = make(model_content=flatbuffer, experimental_op_resolver_type=plain)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
