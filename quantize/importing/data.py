@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from rich.console import Console
 
+from edge_app.comparison.gates import Gates
 from edge_app.model.labels import Labels
 from edge_app.model.preprocess import InputSpec
 from train.cache import Cached, open_cache
@@ -14,7 +16,8 @@ from train.calibrate import MIN_IMAGES
 from train.datasets.folder import read_folder
 from train.errors import DatasetError
 
-SPLITS = ("train", "validation", "test")
+SPLITS: Final = ("train", "validation", "test")
+SUPPORT: Final = Gates().label_support
 
 
 def read_images(
@@ -94,4 +97,10 @@ def shortages(cached: Cached, labels: Labels) -> list[str]:
                     f"{name}: {fewest} {what} among {len(part)} {split} images, fewer than "
                     f"{MIN_IMAGES}: {then}; add images that are"
                 )
+    positives = cached.split("test").targets.sum(axis=0)
+    if not any(SUPPORT <= n <= len(cached.split("test")) - SUPPORT for n in positives):
+        said.append(
+            f"no label has {SUPPORT} positives and as many negatives among the test images, so one "
+            "gate cannot be met: add images"
+        )
     return said
