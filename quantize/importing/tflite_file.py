@@ -118,7 +118,7 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
         raise ConversionError(f"{path}: is no TensorFlow Lite file: convert the network again")
     if MANIFEST.encode() in flatbuffer[-(1 << 16) :]:
         raise ConversionError(f"{path}: is a model file already: edge-cxr classify --model {path}")
-    interpreter = _loaded(path, flatbuffer)
+    interpreter = _loaded(path, flatbuffer, delegates=False)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
         names = ", ".join(each["name"] for each in inputs)
@@ -153,10 +153,11 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
     )
 
 
-def _loaded(path: Path, flatbuffer: bytes) -> Any:
-    """The interpreter without delegates, which would hide the operations that they take over."""
+def _loaded(path: Path, flatbuffer: bytes, delegates: bool = True) -> Any:
+    """The interpreter; without delegates it names the operations that they would take over."""
     make: Any = find_interpreter().interpreter
-    plain = sys.modules[make.__module__].OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    kinds = sys.modules[make.__module__].OpResolverType
+    plain = kinds.AUTO if delegates else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         with native_stderr.silenced():
             interpreter: Any = make(model_content=flatbuffer, experimental_op_resolver_type=plain)
