@@ -205,7 +205,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
             f"file holds {MAX_FILE_BYTES >> 20} MB: give DATA, which int8 is calibrated with"
         )
     console.print(MISSING.format(scheme=made.facts["scheme"]), highlight=False, soft_wrap=True)
-    return _draft(request, opened, labels, made, undecided(len(labels)), {}, request.out)
+    return packaged(request, opened, labels, made, undecided(len(labels)), request.out)
 
 
 def _judged(
@@ -224,7 +224,7 @@ def _judged(
         # The trial of a backend reads a file, and the gates' results are not known yet.
         place = Path(folder) / request.out.name
         facts = {**made.facts, **calibration}
-        draft = _draft(request, opened, labels, made._replace(facts=facts), fitted, {}, place)
+        draft = packaged(request, opened, labels, made._replace(facts=facts), fitted, place)
         console.print(f"Comparing on {len(test)} test images", highlight=False)
         first = reference_report(source, test, labels, fitted, request.name)
         second = evaluate(draft, test, "test", console)
@@ -278,16 +278,15 @@ def _converted(
     return made, {"calibration": facts, "packages": versions("ai-edge-litert")}
 
 
-def _draft(
+def packaged(
     request: Request,
     opened: Opened,
     labels: Labels,
     made: Converted,
     fitted: Decided,
-    metrics: dict[str, Any],
     place: Path,
 ) -> ModelFile:
-    """The model file without evidence."""
+    """Write the model file without evidence; its golden outputs are computed here."""
     runtime = find_interpreter()
     stored = made.outputs["logits"]
     shares = "activation" in stored and stored["dtype"] == "float32"
@@ -322,7 +321,7 @@ def _draft(
             "trained_on": request.facts.get("trained_on") or NOT_STATED,
         },
         "quantization": made.facts,
-        "metrics": metrics,
+        "metrics": {},
     }
     golden = golden_vectors(place, made.flatbuffer, manifest, runtime)
     return assemble(place, made.flatbuffer, manifest, golden).save()

@@ -16,6 +16,7 @@ from PIL import Image
 
 SIDE = 32
 IMAGES = 600
+NOISE = 0.5
 LABELS = ("Tuberculosis", "Effusion")
 
 
@@ -32,8 +33,8 @@ def own_network(outputs: int = 2, activation: str = "sigmoid", channels: int = 1
     keras.utils.set_random_seed(4)
     image = keras.Input((SIDE, SIDE, channels))
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    x = layers.Conv2D(8, 3, 2, padding="same", activation="relu", name="stem")(x)
-    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="deep")(x)
+    x = layers.Conv2D(16, 3, 2, padding="same", activation="relu", name="stem")(x)
+    x = layers.Conv2D(48, 3, padding="same", use_bias=False, name="deep")(x)
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.Activation("relu6")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
@@ -57,6 +58,16 @@ def spread(model: keras.Model) -> keras.Model:
     return model
 
 
+def decided(model: keras.Model, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Pictures, and their scores, that are not near the middle of any: chance decides on none."""
+    images = pictures(3 * count)
+    grays = np.repeat(images[..., np.newaxis], model.input_shape[-1], -1).astype(np.float32)
+    scores = np.asarray(model(grays))
+    margin = (np.abs(scores - np.median(scores, axis=0)) / scores.std(axis=0)).min(axis=1)
+    chosen = np.sort(np.argsort(-margin)[:count])
+    return images[chosen], scores[chosen]
+
+
 def labelled(
     folder: Path,
     model: keras.Model,
@@ -67,10 +78,8 @@ def labelled(
 ) -> Path:
     """A folder of PNGs with a labels.csv that a network is mostly right about."""
     (folder / "images").mkdir(parents=True)
-    images = pictures(count)
-    grays = np.repeat(images[..., np.newaxis], model.input_shape[-1], -1).astype(np.float32)
-    scores = np.asarray(model(grays))
-    scores = scores + np.random.default_rng(5).normal(0, 0.5, scores.shape) * scores.std(axis=0)
+    images, scores = decided(model, count)
+    scores = scores + np.random.default_rng(5).normal(0, NOISE, scores.shape) * scores.std(axis=0)
     borne = scores > np.quantile(scores, 0.5, axis=0)
     if exclusive:
         borne = np.eye(len(names), dtype=bool)[(scores / scores.std(axis=0)).argmax(axis=1)]
