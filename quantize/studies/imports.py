@@ -165,7 +165,8 @@ def imports_study(inputs: ImportInputs) -> Result:
     """Import each network by its command, and classify a picture by another."""
     inputs.folder.mkdir(parents=True, exist_ok=True)
     pictures = drawn(TEST + OTHERS)
-    rows, measured = [], []
+    rows: list[tuple[str, ...]] = []
+    measured: list[dict[str, Any]] = []
     for case in CASES:
         if inputs.only and not any(part in case.name for part in inputs.only):
             continue
