@@ -84,7 +84,7 @@ def _require_gates(model: ModelFile) -> None:
 @app.command("import")
 def import_(
     model: Annotated[
-        Path, typer.Argument(help="A .keras, .h5 or .tflite file, or the folder of a SavedModel.")
+        Path, typer.Argument(help="A .keras, .h5, .tflite or .onnx file, or a SavedModel's folder.")
     ],
     labels: Annotated[
         Path, typer.Option(help="File with a label a line, in the order of the scores.")

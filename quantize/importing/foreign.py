@@ -10,7 +10,7 @@ logits stay the same (Zhou et al., Learning Deep Features for Discriminative Loc
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from edge_app.core.errors import UsageError
-from edge_app.model.preprocess import STRETCH, InputSpec, lookup_table
+from edge_app.model.preprocess import CROP, PAD, STRETCH, InputSpec, lookup_table
 from quantize.errors import ConversionError
-from quantize.importing import saved_model
+from quantize.importing import onnx_file, saved_model
 from quantize.importing.flatten import Flattening, as_graph
 from quantize.importing.keras_file import HOW_TO_EXPORT, open_keras
 from quantize.repairs.fold import after, before
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
+ONNX: Final = ".onnx"
 LEAST_SIDE: Final = 28
 LARGEST_SIDE: Final = 512
 EQUAL: Final = 1e-5
@@ -157,13 +158,21 @@ class Foreign:
 
 
 def open_foreign(path: Path, given: Given) -> Foreign:
-    """A Keras file or a SavedModel.
+    """A Keras file, a SavedModel or an ONNX file.
 
     Raises:
         ConversionError: it cannot be imported; names the layer, input or output that forbids it.
         UsageError: an option is missing, or contradicts the file.
     """
+    if path.suffix == ONNX:
+        return _from_onnx(path, given)
     return _from_saved_model(path, given) if path.is_dir() else _from_keras(path, given)
+
+
+def _from_onnx(path: Path, given: Given) -> Foreign:
+    found = _from_saved_model(onnx_file.as_saved_model(path), given)
+    answers = onnx_file.original(path, lookup_table(found.spec, None), given.output)
+    return replace(found, path=path, kind="ONNX file", architecture=path.stem, original=answers)
 
 
 def _from_keras(path: Path, given: Given) -> Foreign:
@@ -179,7 +188,8 @@ def _from_keras(path: Path, given: Given) -> Foreign:
         )
     chosen = _chosen_output(path, graph, given.output)
     single = keras.Model(graph.inputs, chosen)
-    side, channels = shape_of(path, graph.inputs[0].shape[1:], given.size, _resized(graph))
+    own, resizing = _resized(path, graph, given.resize)
+    side, channels = shape_of(path, graph.inputs[0].shape[1:], given.size, own)
     image = keras.Input((*side, channels), name="image")
     (scores,) = Flattening().replay(as_graph(single), [image])
     _require_scores(path, scores.shape)
@@ -202,7 +212,7 @@ def _from_keras(path: Path, given: Given) -> Foreign:
         int(scores.shape[-1]),
         original,
         activation,
-        [*notes, *more],
+        [*resizing, *notes, *more],
     )
 
 
@@ -256,12 +266,19 @@ class Front(NamedTuple):
     names: list[str]
 
 
-def _resized(graph: Any) -> tuple[int, int] | None:
-    """The size that a `Resizing` layer at the beginning gives; None without one."""
-    for layer in graph.layers[:4]:
-        if isinstance(layer, layers.Resizing):
-            return int(layer.height), int(layer.width)
-    return None
+def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
+    """The size that a `Resizing` layer at the beginning gives, and a note; None without one."""
+    layer = next((x for x in graph.layers[:4] if isinstance(x, layers.Resizing)), None)
+    if layer is None:
+        return None, []
+    own = CROP if layer.crop_to_aspect_ratio else PAD if layer.pad_to_aspect_ratio else STRETCH
+    if own != rule:
+        raise UsageError(
+            f"{path}: its layer {layer.name!r} makes pictures fit by {own.partition('-')[0]}: "
+            f"say --resize {own.partition('-')[0]}"
+        )
+    note = f"its layer {layer.name!r} is done by the device, which averages where it shrinks"
+    return (int(layer.height), int(layer.width)), [note]
 
 
 def shape_of(

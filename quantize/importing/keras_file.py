@@ -14,6 +14,7 @@ from quantize.errors import ConversionError
 
 ARCHIVE: Final = ".keras"
 LEGACY: Final = (".h5", ".hdf5")
+FLOAT32: Final = "float32"
 MAX_CONFIG: Final = 32 << 20
 
 OWN: Final = ("keras", "builtins")
@@ -44,6 +45,9 @@ def open_keras(path: Path) -> keras.Model:
         ) from None
     if not isinstance(model, keras.Model):
         raise ConversionError(f"{path}: holds a {type(model).__name__} and no model")
+    for layer in model._flatten_layers():
+        if layer.compute_dtype != FLOAT32:  # half of the digits would hide what the import does
+            layer.dtype_policy = FLOAT32
     return model
 
 

@@ -33,12 +33,13 @@ from quantize.importing.card import CARD, import_card
 from quantize.importing.convert import Converted, in_float, packaged_as_is, quantized
 from quantize.importing.data import read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
-from quantize.importing.foreign import Foreign, Given, open_foreign
+from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
 from quantize.importing.labels import notes as label_notes
 from quantize.importing.labels import read_labels
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import GOLDEN_SEEDS, GOLDEN_TOLERANCE, golden_vectors, with_evidence
+from quantize.repairs.registry import SHIPPED
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
@@ -110,11 +111,11 @@ def open_any(path: Path, given: Given) -> Opened:
         raise UsageError(f"{path}: no such file or folder")
     if path.suffix == ".tflite":
         return open_tflite(path, given)
-    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5"):
+    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5", ONNX):
         return open_foreign(path, given)
     raise UsageError(
-        f"{path}: a network is a .keras, .h5 or .tflite file, or the folder of a SavedModel; "
-        "docs/import.md says how ONNX and PyTorch become one"
+        f"{path}: a network is a .keras, .h5, .tflite or .onnx file, or the folder of a "
+        "SavedModel; docs/import.md says how PyTorch's become one"
     )
 
 
@@ -269,6 +270,8 @@ def _converted(
     few = pictures[: request.images]
     console.print(f"Converting to int8 with {len(few)} training images", highlight=False)
     made = quantized(opened, few, pictures[len(few) :])
+    if made.facts["repair"] != SHIPPED:
+        console.print(f"repairs: {made.facts['repair']}", highlight=False, soft_wrap=True)
     facts = {
         **dataset_facts(training, "train"),
         "images": len(few),

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
@@ -38,7 +37,7 @@ class Traced(layers.Layer):
     """A part of a TensorFlow graph as a layer.
 
     Args:
-        function: one tensor → one tensor.
+        function: one tensor → one tensor; one that takes one image at a time gets them so.
     """
 
     def __init__(self, function: Any, **kwargs: Any) -> None:
@@ -46,14 +45,21 @@ class Traced(layers.Layer):
         self.function = function
 
     def call(self, inputs: Any) -> Any:
-        answer = self.function(inputs)
-        return answer[0] if isinstance(answer, list | tuple) else answer
+        return one_by_one(self.function, inputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        return tuple(self.function.outputs[0].shape)
+        return (input_shape[0], *self.function.outputs[0].shape[1:])
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "function": self.function}
+
+
+def one_by_one(function: Any, images: Any) -> Any:
+    """A function's answers, image by image where it takes one at a time."""
+    fixed = function.inputs[0].shape[0]
+    if fixed is None or fixed == images.shape[0]:
+        return function(images)
+    return tf.map_fn(lambda image: function(image[tf.newaxis])[0], images)
 
 
 class Graph(NamedTuple):
@@ -228,15 +234,10 @@ def _part(graph: Graph, tensor: tf.Tensor) -> Traced:
 
 def scores_of(graph: Graph, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """The scores as the SavedModel gives them: N×L."""
-    return np.asarray(graph.whole(tf.constant(images, graph.image.dtype)))
+    return np.asarray(one_by_one(graph.whole, tf.constant(images, graph.image.dtype)))
 
 
 def input_shape(graph: Graph) -> tuple[int | None, ...]:
     """Height, width and channels; None where the graph leaves them open."""
     shape = graph.image.shape
     return tuple(shape[1:]) if shape.rank == 4 else tuple(shape)
-
-
-def as_keras(head: Head, image: keras.KerasTensor) -> keras.KerasTensor:
-    """The features of an image."""
-    return head.body(image)

@@ -11,6 +11,7 @@ import pytest
 from keras import layers, ops
 from scipy.special import expit, softmax
 
+from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
 from quantize.importing.convert import unrepaired
@@ -197,6 +198,32 @@ def test_an_import_that_answers_something_else_is_refused(
             foreign.require_equal(pictures)
     finally:
         head.set_weights([kernel, bias])
+
+
+def test_a_network_of_mixed_precision_is_imported_in_float32(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(2)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        mixed = varied(nested())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    mixed.save(tmp_path / "mixed.keras")
+    foreign = open_foreign(tmp_path / "mixed.keras", Given())
+    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
+    assert {layer.compute_dtype for layer in foreign.network.layers} == {"float32"}
+
+
+def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 1))
+    x = layers.Resizing(32, 40, crop_to_aspect_ratio=True, name="fit")(image)
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(x))
+    path = tmp_path / "any.keras"
+    keras.Model(image, layers.Dense(1, "sigmoid")(x)).save(path)
+    with pytest.raises(UsageError, match="'fit' makes pictures fit by crop: say --resize crop"):
+        open_foreign(path, Given())
+    foreign = open_foreign(path, Given(resize="crop-bilinear"))
+    assert (foreign.spec.height, foreign.spec.width, foreign.spec.std) == (32, 40, 255)
+    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
 
 
 class Subclassed(keras.Model):

@@ -110,6 +110,9 @@ Turn = tuple[Callable[[Path], Path], list[str], str, str]
 NETWORKS: dict[str, Turn] = {
     "no file": (lambda f: f / "absent.keras", [], "no such file", "absent.keras"),
     "another kind": (lambda f: written(f, "net.pt", "x"), [], ".keras, .h5", "docs/import.md"),
+    "ONNX without its packages": (
+        lambda f: written(f, "net.onnx", "x"), [], "needs onnx2tf", "pip install",
+    ),
     "damaged": (lambda f: written(f, "net.keras", "x"), [], "damaged", "save it again"),
     "damaged h5": (lambda f: written(f, "net.h5", "x"), [], "damaged", "no Keras file"),
     "weights alone": (weights_alone, [], "weights and no network", "save that by"),
