@@ -34,6 +34,8 @@ def real(
 
 SMALLEST: Final = 1e-30
 """Below it, float32 holds no probability that is worth its digits."""
+ROUNDED: Final = 1e-3
+"""How far beyond 0 and 1 a float32 probability may be, for want of exact arithmetic."""
 BELOW_ONE: Final = 2.0**-24
 """Between 1 and the next smaller float32."""
 
@@ -48,7 +50,7 @@ def undone(
     probability becomes NaN.
     """
     real = dequantize(values, quantization).astype(np.float64)
-    step = quantization["scale"] if quantization else 0.0
+    step = quantization["scale"] if quantization else ROUNDED
     inside = (real >= -step) & (real <= 1 + step)
     least, most = (step / 2, 1 - step / 2) if quantization else (SMALLEST, 1 - BELOW_ONE)
     share = np.clip(np.where(inside, real, np.nan), least, most)

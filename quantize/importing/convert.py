@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import keras
@@ -110,7 +111,11 @@ def _is_tensor(each: Any) -> bool:
     return bool(keras.backend.is_keras_tensor(each))
 
 
-def _converted(opened: Foreign, convert: Any) -> Any:
+UNKNOWN: Final = re.compile(r"'tf\.(\w+)' op|Flex(\w+)")
+"""How the converter names operations that TensorFlow Lite has not."""
+
+
+def _converted(opened: Foreign, convert: Callable[[], Any]) -> Any:
     """What a conversion gives; its failures are told by the layer's name."""
     try:
         return convert()
@@ -118,20 +123,14 @@ def _converted(opened: Foreign, convert: Any) -> Any:
         raise
     except Exception as error:  # the converter raises whatever its parts do
         said = str(error)
-    operations = ", ".join(
-        dict.fromkeys(re.findall(r"'tf\.(\w+)' op|Flex(\w+)", said) and _ops(said))
-    )
-    places = [layer.name for layer in opened.network.layers if f"/{layer.name}/" in said]
-    what = f"layer {places[0]!r}" if places else "a layer"
+    unknown = dict.fromkeys(one or other for one, other in UNKNOWN.findall(said))
+    places = [layer.name for layer in opened.network.layers if f"/{layer.name}" in said]
+    where = f"layer {places[-1]!r}" if places else "a layer"
     why = (
-        f"its operation {operations} is none of TensorFlow Lite's"
-        if operations
-        else (" ".join(said.split())[:160] or "it does not say why")
+        f"TensorFlow Lite has no {', '.join(unknown)}"
+        if unknown
+        else " ".join(said.split())[:160] or "the converter does not say why"
     )
     raise ConversionError(
-        f"{opened.path}: {what} cannot be converted: {why}: take another layer in its place"
+        f"{opened.path}: {where} cannot be converted: {why}: retrain it with another layer there"
     )
-
-
-def _ops(said: str) -> list[str]:
-    return [one or other for one, other in re.findall(r"'tf\.(\w+)' op|Flex(\w+)", said)]

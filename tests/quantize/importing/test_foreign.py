@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
-from quantize.importing.convert import unrepaired
+from quantize.importing.convert import in_float, unrepaired
 from quantize.importing.foreign import EQUAL, Foreign, Given, open_foreign
 from quantize.repairs.fold import fold
 
@@ -211,6 +211,17 @@ def test_a_network_of_mixed_precision_is_imported_in_float32(tmp_path: Path) -> 
     foreign = open_foreign(tmp_path / "mixed.keras", SCALED)
     assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
     assert {layer.compute_dtype for layer in foreign.network.layers} == {"float32"}
+
+
+def test_what_tensorflow_lite_has_not_is_refused_by_the_layers_name(tmp_path: Path) -> None:
+    image = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3, activation="tanh")(layers.Rescaling(1 / 255)(image))
+    x = layers.GlobalAveragePooling2D()(ops.erfinv(x))
+    path = tmp_path / "odd.keras"
+    keras.Model(image, layers.Dense(2, "sigmoid")(x)).save(path)
+    foreign = open_foreign(path, Given())
+    with pytest.raises(ConversionError, match=r"layer 'erfinv\w*' cannot be converted: .*Erfinv"):
+        in_float(foreign)
 
 
 def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(tmp_path: Path) -> None:
