@@ -219,13 +219,24 @@ def _dense(graph: Graph, logits: tf.Tensor) -> Any:
     if logits.op.type in ("BiasAdd", "AddV2", "Add"):
         bias = value(graph, logits.op.inputs[1])
         product = before(logits.op.inputs[0])
+    gain, product = _scaled(graph, product)
     if product.op.type != "MatMul" or bias is None or product.op.get_attr("transpose_a"):
         return None
     kernel = value(graph, product.op.inputs[1])
     if kernel is None or product.op.inputs[0].shape.rank != 2:
         return None
-    kernel = kernel.T if product.op.get_attr("transpose_b") else kernel
+    kernel = gain * (kernel.T if product.op.get_attr("transpose_b") else kernel)
     return product.op.inputs[0], kernel, np.broadcast_to(bias, kernel.shape[1]).astype(np.float32)
+
+
+def _scaled(graph: Graph, product: tf.Tensor) -> tuple[np.float32, tf.Tensor]:
+    """A number and what it multiplies, as ONNX writes its dense layers; 1 where there is none."""
+    if product.op.type == "Mul":
+        for number, other in (product.op.inputs, reversed(product.op.inputs)):
+            found = value(graph, number)
+            if found is not None and found.size == 1:
+                return np.float32(found.reshape(())), before(other)
+    return np.float32(1), product
 
 
 def _part(graph: Graph, tensor: tf.Tensor) -> Traced:
