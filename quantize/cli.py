@@ -99,6 +99,64 @@ def _require_gates(model: ModelFile) -> None:
         raise typer.Exit(EXIT_GATE)
 
 
+@app.command("import")
+def import_(
+    model: Annotated[
+        Path, typer.Argument(help="A .keras, .h5, .tflite or .onnx file, or a SavedModel's folder.")
+    ],
+    labels: Annotated[
+        Path, typer.Option(help="File with a label a line, in the order of the scores.")
+    ],
+    out: Annotated[Path, typer.Option(help="Model file to write.")],
+    data: Annotated[Path | None, typer.Argument(help="Folder of labelled images.")] = None,
+    name: Annotated[str, typer.Option(help="The model's name; default: of --out.")] = "",
+    size: Annotated[str, typer.Option(help="Of its images: 160, or HEIGHTxWIDTH.")] = "",
+    mean: Annotated[str, typer.Option(help="Gray level taken off; one, or one a channel.")] = "",
+    std: Annotated[str, typer.Option(help="Gray levels divided by; one, or one a channel.")] = "",
+    resize: Annotated[str, typer.Option(help="stretch, pad or crop.")] = "stretch",
+    head: Annotated[
+        str, typer.Option(help="independent or exclusive, where it gives logits.")
+    ] = "",
+    output: Annotated[str, typer.Option(help="Of several outputs, the one with the scores.")] = "",
+    reference: Annotated[
+        Path | None, typer.Option(help="The network that a .tflite was made of.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Of the network, for manifest and card.")] = "",
+    intended_use: Annotated[str, typer.Option(help="For manifest and card.")] = "",
+    trained_on: Annotated[str, typer.Option(help="For manifest and card.")] = "",
+    images: Annotated[int, typer.Option(min=1, help="Training images to calibrate with.")] = (
+        CALIBRATION_IMAGES
+    ),
+    seed: SeedOption = 0,
+    limit: LimitOption = None,
+    cache: CacheOption = CACHE,
+) -> None:
+    """Make a model file of a network trained elsewhere, and compare it with its original."""
+    from quantize.importing.options import facts_of, given_of
+    from quantize.importing.pipeline import Request, import_model
+
+    given = given_of(size, mean, std, resize, head, output)
+    called = name or out.stem.lower()
+    if not NAME.fullmatch(called):
+        raise typer.BadParameter(f"{called!r}: lower-case letters, digits, '.', '_' and '-' only")
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"{out.parent} is no folder to write the model file to")
+    facts = facts_of(licence=licence, intended_use=intended_use, trained_on=trained_on)
+    request = Request(
+        *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference)
+    )
+    made, passed = import_model(request, console)
+    console.print(
+        f"written: {made.path}; next: edge-cxr classify --model {made.path} IMAGE",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if data is not None:
+        _require_gates(made)
+    if not passed:
+        raise typer.Exit(EXIT_GATE)
+
+
 @app.command()
 def card(
     model: Annotated[Path, typer.Argument(help="A model file.")],

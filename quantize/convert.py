@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edge_app.core import native_stderr
-from edge_app.model.preprocess import normalised
+from edge_app.model.preprocess import InputSpec, ToTensor
 from train.cache import Cached
 
 CALIBRATION_IMAGES: Final = 300
@@ -87,9 +87,15 @@ def to_dynamic(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
     return _convert(converter)
 
 
-def to_int8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
-    """Quantize image → (logits, map), calibrated on `images` (K×size×size, uint8)."""
-    converter = _calibrated(model, images)
+def to_int8(model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None) -> bytes:
+    """Quantize image → (logits, map), calibrated on `images` (K×height×width, uint8).
+
+    Args:
+        model: the network.
+        images: at its size.
+        spec: what it sees; None for the normalisation of the networks trained here.
+    """
+    converter = _calibrated(model, images, spec)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
@@ -114,11 +120,15 @@ SCHEMES: Final[dict[str, Callable[[keras.Model, NDArray[np.uint8]], bytes]]] = {
 }
 
 
-def _calibrated(model: keras.Model, images: NDArray[np.uint8]) -> tf.lite.TFLiteConverter:
-    def representative() -> Iterator[list[NDArray[np.float32]]]:
+def _calibrated(
+    model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None
+) -> tf.lite.TFLiteConverter:
+    real = ToTensor(spec or InputSpec(*images.shape[1:3]), None)
+
+    def representative() -> Iterator[list[NDArray[Any]]]:
         widest = max(images, key=np.ptp)
         for image in [stretched(widest), *images]:
-            yield [normalised(image)[np.newaxis, ..., np.newaxis]]
+            yield [real(image)]
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

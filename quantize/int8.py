@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.model.outputs import dequantize
-from edge_app.model.preprocess import quantized
+from edge_app.model.preprocess import InputSpec, ToTensor
 from quantize.convert import calibration_rows, to_int8
 from quantize.package import tensors
 from quantize.repairs.registry import as_input
@@ -53,26 +53,27 @@ def in_int8(
     exact: keras.Model,
     pictures: NDArray[np.uint8],
     more: NDArray[np.uint8],
+    spec: InputSpec | None = None,
 ) -> tuple[bytes, Spans]:
     """Convert a network with its labels in units of their spans; returns flatbuffer and spans.
 
     Args:
-        network: folded and repaired: image → (logits, map).
+        network: folded and repaired: image → (logits, map), or image → logits.
         exact: the float network whose logits it is to compute.
         pictures: K×size×size training images to calibrate with.
         more: L×size×size further training images, up to `SPAN_IMAGES`, for the spans alone: logits
             beyond int8's range are all stored as its end, so the surest findings would be tied.
+        spec: what the network sees; None for that of the networks trained here.
     """
+    spec = spec or InputSpec(*pictures.shape[1:3])
     everything = np.concatenate([pictures, more])
-    logits, maps = _answers(exact, everything)
+    logits, maps = _answers(exact, everything, spec)
     spans = label_spans(logits, maps)
     ends = (logits - spans.intercept) / spans.slope
     farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
     calibration = np.concatenate([pictures, everything[farthest]])
-    flatbuffer = to_int8(in_spans(network, spans), calibration)
-    quantized_logits = (
-        spans.slope * _logits(flatbuffer, pictures, logits.shape[1]) + spans.intercept
-    )
+    flatbuffer = to_int8(in_spans(network, spans), calibration, spec)
+    quantized_logits = spans.slope * _logits(flatbuffer, pictures, spec) + spans.intercept
     shift = (logits[: len(pictures)] - quantized_logits).mean(axis=0)
     return flatbuffer, Spans(spans.slope, (spans.intercept + shift).astype(np.float32))
 
@@ -101,34 +102,41 @@ def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    head = copy.get_layer("map")
+    head = copy.get_layer("map" if len(network.outputs) > 1 else "logits")
     kernel, bias = head.get_weights()
     head.set_weights([kernel / spans.slope, (bias - spans.intercept) / spans.slope])
     return copy
 
 
 def _answers(
-    network: keras.Model, pictures: NDArray[np.uint8]
+    network: keras.Model, pictures: NDArray[np.uint8], spec: InputSpec
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits M×L, and the lowest and highest value of each map M×2×L, batch by batch."""
+    """Logits M×L, and the lowest and highest value of each map M×2×L, batch by batch.
+
+    Where there is no map, the logits are their own.
+    """
     logits, maps = [], []
-    for batch in batches(as_input(pictures)):
-        answer, activation = network.predict_on_batch(batch)
+    for batch in batches(pictures):
+        answer = network.predict_on_batch(as_input(batch, spec))
+        answer, activation = answer if isinstance(answer, list | tuple) else (answer, answer)
+        over = tuple(range(1, activation.ndim - 1))
         logits.append(answer)
-        maps.append(np.stack([activation.min(axis=(1, 2)), activation.max(axis=(1, 2))], axis=1))
+        maps.append(np.stack([activation.min(axis=over), activation.max(axis=over)], axis=1))
     return np.concatenate(logits), np.concatenate(maps)
 
 
-def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8], labels: int) -> NDArray[np.float32]:
+def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     """K×L, the graph's own outputs."""
-    stated = tensors(flatbuffer, labels)[1]["logits"]
+    given, outputs = tensors(flatbuffer, spec)
+    stated = outputs["logits"]
+    to_tensor = ToTensor(spec, given["quantization"])
     interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
     index = {each["name"]: each["index"] for each in interpreter.get_output_details()}
     answers = []
     for picture in pictures:
-        interpreter.set_tensor(image["index"], quantized(picture)[np.newaxis, ..., np.newaxis])
+        interpreter.set_tensor(image["index"], to_tensor(picture))
         interpreter.invoke()
         answers.append(interpreter.get_tensor(index[stated["tensor"]])[0])
     return dequantize(np.stack(answers), stated["quantization"])

@@ -16,7 +16,7 @@ from edge_app.evaluation.report import Report, counted
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.golden import Golden
 from edge_app.model.model_file import ModelFile, assemble
-from edge_app.model.preprocess import INT8, InputSpec, normalised, quantized
+from edge_app.model.preprocess import INT8, InputSpec, ToTensor
 from quantize.about import UNSTATED, About
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
 
 GOLDEN_SEEDS: Final = (0, 1, 2, 3)
+RANKS: Final = {2: "logits", 4: "map"}
 GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
 """Steps of an int8 output, or logits. Two runtimes were seen to differ by 1 to 2 steps."""
 
@@ -36,7 +37,8 @@ def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
     """An interpreter's tensor detail as the manifest states it."""
     dtype = np.dtype(detail["dtype"]).name
     scale, zero_point = detail["quantization"]
-    stored = {"scale": float(scale), "zero_point": int(zero_point)} if dtype == "int8" else None
+    integer = dtype != "float32" and scale
+    stored = {"scale": float(scale), "zero_point": int(zero_point)} if integer else None
     return {
         "tensor": detail["name"],
         "shape": [int(n) for n in detail["shape"]],
@@ -45,24 +47,30 @@ def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tensors(flatbuffer: bytes, labels: int = len(LABELS)) -> tuple[dict[str, Any], dict[str, Any]]:
+def tensors(
+    flatbuffer: bytes, spec: InputSpec | None = None, labels: int = len(LABELS)
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The manifest's `input` and `outputs` of a flatbuffer; the rank tells logits from map.
 
     Args:
         flatbuffer: the network.
-        labels: how many it answers.
+        spec: what it sees; None for that of the networks trained here.
+        labels: how many it answers, without `spec`.
 
     Raises:
-        ConversionError: the graph is not image → (logits, map), or its int8 input is not
-            `uint8 XOR 0x80`.
+        ConversionError: the graph is not image → (logits, map), or a network trained here has an
+            int8 input that is not `uint8 XOR 0x80`.
     """
     interpreter = find_interpreter().interpreter(model_content=flatbuffer)
     (detail,) = interpreter.get_input_details()
     image = describe_tensor(detail)
     by_rank = {len(d["shape"]): describe_tensor(d) for d in interpreter.get_output_details()}
-    if set(by_rank) != {2, 4} or by_rank[2]["shape"] != [1, labels]:
-        raise ConversionError(f"the graph does not end in {labels} logits and their map")
+    outputs = {name: by_rank[rank] for rank, name in RANKS.items() if rank in by_rank}
     stored = image["quantization"]
+    if spec is not None:
+        return {**spec.as_dict(), "dtype": image["dtype"], "quantization": stored}, outputs
+    if set(by_rank) != set(RANKS) or by_rank[2]["shape"] != [1, labels]:
+        raise ConversionError(f"the graph does not end in {labels} logits and their map")
     if stored not in (None, INT8):
         raise ConversionError(
             f"the input's quantization is {stored}, not scale 1/128 and zero point 0: "
@@ -70,16 +78,19 @@ def tensors(flatbuffer: bytes, labels: int = len(LABELS)) -> tuple[dict[str, Any
         )
     _, height, width, _ = image["shape"]
     spec = InputSpec(height, width)
-    return (
-        {**spec.as_dict(), "dtype": image["dtype"], "quantization": stored},
-        {"logits": by_rank[2], "map": by_rank[4]},
-    )
+    return {**spec.as_dict(), "dtype": image["dtype"], "quantization": stored}, outputs
 
 
-def golden_inputs(spec: InputSpec, dtype: str) -> NDArray[Any]:
-    """K×height×width×1 synthetic radiographs; no patient's picture leaves the data set."""
-    pictures = np.stack([synthetic_radiograph(spec.height, seed) for seed in GOLDEN_SEEDS])
-    return (quantized(pictures) if dtype == "int8" else normalised(pictures))[..., np.newaxis]
+def golden_inputs(image: Mapping[str, Any]) -> NDArray[Any]:
+    """K×height×width×channels synthetic radiographs; no patient's picture leaves the data set.
+
+    Args:
+        image: a manifest's `input`.
+    """
+    spec = InputSpec.of(image)
+    to_tensor = ToTensor(spec, image["quantization"], image["dtype"])
+    side = max(spec.height, spec.width)
+    return np.concatenate([to_tensor(synthetic_radiograph(side, seed)) for seed in GOLDEN_SEEDS])
 
 
 def package(
@@ -105,7 +116,7 @@ def package(
     Raises:
         ConversionError: the graph is not one that the device expects.
     """
-    image, outputs = tensors(flatbuffer, len(run.labels.labels))
+    image, outputs = tensors(flatbuffer, labels=len(run.labels.labels))
     runtime = find_interpreter()
     manifest = {
         "name": name,
@@ -147,14 +158,14 @@ def golden_vectors(
         manifest: with its `input` and `outputs`.
         runtime: the interpreter.
     """
-    image = manifest["input"]
-    inputs = golden_inputs(InputSpec(image["height"], image["width"]), image["dtype"])
+    inputs = golden_inputs(manifest["input"])
     stated = cast("Manifest", manifest)
     draft = ModelFile(path, flatbuffer, stated, Golden(inputs, inputs[:0], inputs[:0]))
     session = runtime.open(draft)
     answers = [session.run(tensor[np.newaxis]) for tensor in inputs]
     logits = np.stack([answer.logits for answer in answers])
-    return Golden(inputs, logits, np.stack([a.map for a in answers if a.map is not None]))
+    maps = [answer.map for answer in answers if answer.map is not None]
+    return Golden(inputs, logits, np.stack(maps) if maps else None)
 
 
 def with_evidence(

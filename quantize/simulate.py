@@ -92,5 +92,5 @@ def ranges(
     return found
 
 
-def batches(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def batches(images: NDArray[Any]) -> list[NDArray[Any]]:
     return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]

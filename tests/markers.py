@@ -36,6 +36,7 @@ PROCESS_NAMES: Final = frozenset({"subprocess", "launch", "run_process"})
 
 SLOW: Final = (
     "tests/boards",
+    "tests/quantize/importing",
     "tests/quantize/repairs/test_equalise.py",
     "tests/quantize/repairs/test_spare_channels.py",
     "tests/quantize/studies/test_faults.py",

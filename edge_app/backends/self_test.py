@@ -46,7 +46,8 @@ def measure(session: Session, count: int | None = None) -> SelfTest:
             off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
             worst[name] = float(np.fmax(worst[name], off)) if np.isfinite(off) else float("inf")
     tolerance = float(model.manifest["golden"]["tolerance"])
-    unit = "steps" if model.integer else "logits"
+    shares = "activation" in model.manifest["outputs"]["logits"]
+    unit = "steps" if model.integer else "shares" if shares else "logits"
     return SelfTest(worst["logits"], worst["map"], tolerance, unit)
 
 

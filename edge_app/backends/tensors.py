@@ -72,6 +72,8 @@ def _require(
         )
     expected = stated["quantization"]
     if expected is None or tensor.quantization is None:
+        if tensor.quantization and tensor.quantization[0] and stated["dtype"] != "float32":
+            raise ModelError(f"{model.path}: its {name} has a quantization that is not stated")
         return
     scale, zero_point = tensor.quantization
     same_scale = np.float32(expected["scale"]) == np.float32(scale)

@@ -38,7 +38,9 @@ BROKEN_ZIP: Final = (
 )
 """What `zipfile` raises on a file that is none, or none that it knows."""
 
-HOW_TO_MAKE_ONE: Final = "a model file is made by: python -m quantize int8 RUN DATA"
+HOW_TO_MAKE_ONE: Final = (
+    "a model file is made by: python -m quantize int8 RUN DATA, or import NETWORK DATA"
+)
 
 
 def compiled_member(backend: str) -> str:

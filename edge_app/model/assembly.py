@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_app.model import archive
 from edge_app.model import manifest as manifests
@@ -55,16 +56,16 @@ def whole(
     check_weights: bytes | None,
 ) -> bytes:
     """The bytes of a model file."""
-    dtype = np.dtype(manifest["input"]["dtype"]).newbyteorder("<")
+    outputs = manifest["outputs"]
     names = (label["name"] for label in manifest["labels"])
     members = {
         archive.MANIFEST: json.dumps(manifest, indent=1, allow_nan=False).encode(),
         archive.LABELS: "".join(f"{name}\n" for name in names).encode(),
-        archive.GOLDEN_INPUT: golden.inputs.astype(dtype).tobytes(),
-        archive.GOLDEN_LOGITS: golden.logits.astype(dtype).tobytes(),
+        archive.GOLDEN_INPUT: _stored(golden.inputs, manifest["input"]),
+        archive.GOLDEN_LOGITS: _stored(golden.logits, outputs["logits"]),
     }
     if golden.maps is not None:
-        members[archive.GOLDEN_MAP] = golden.maps.astype(dtype).tobytes()
+        members[archive.GOLDEN_MAP] = _stored(golden.maps, outputs["map"])
     members |= {archive.compiled_member(name): data for name, data in compiled.items()}
     if check_weights is not None:
         members[archive.CHECK] = check_weights
@@ -72,3 +73,8 @@ def whole(
     members[archive.GOLDEN_ANSWERS] = json.dumps(told, indent=1).encode()
     members[archive.SUMS] = archive.sums(flatbuffer, members)
     return archive.append(flatbuffer, members)
+
+
+def _stored(tensors: NDArray[Any], part: Mapping[str, Any]) -> bytes:
+    """Golden tensors in the dtype of an input or output, little-endian."""
+    return tensors.astype(np.dtype(part["dtype"]).newbyteorder("<")).tobytes()

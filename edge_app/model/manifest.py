@@ -19,7 +19,16 @@ from edge_app.model.overall import method_of
 from edge_app.model.preprocess import STRETCH
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Affine, Head, Manifest, OverallFacts, Reference
+    from edge_app.model.manifest_types import (
+        Activation,
+        Affine,
+        Head,
+        Input,
+        Manifest,
+        Output,
+        OverallFacts,
+        Reference,
+    )
 
 SCHEMA_VERSION: Final = 2
 
@@ -27,6 +36,9 @@ COMPILED_OF_VERSION_1: Final = "edgetpu"
 """The one backend that version 1 held a compiled network for, as its manifest called it."""
 MEMBER_OF_VERSION_1: Final = f"{COMPILED_OF_VERSION_1}.tflite"
 LABELS_OF_VERSION_1: Final = 15
+HEADS: Final[dict[Activation, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
+"""What each activation at a graph's end says of its labels."""
+
 NEW_IN_VERSION_2: Final = frozenset({"head", "compiled", "reference", "overall", "prevalence"})
 
 
@@ -141,12 +153,14 @@ def _check_labels(stated: Manifest) -> None:
 
 def _check_tensors(stated: Manifest) -> None:
     given, outputs = stated["input"], stated["outputs"]
-    parts = [given, outputs["logits"], *([outputs["map"]] if "map" in outputs else [])]
-    if len({part["dtype"] for part in parts}) > 1:
-        raise _bad("input and outputs differ in dtype")
-    for part in parts:
-        if (part["dtype"] == "int8") != (part["quantization"] is not None):
-            raise _bad("int8 needs a quantization, float32 has none")
+    for part in (given, *outputs.values()):
+        _check_stored(part, takes_grays=part is given)  # type: ignore[arg-type]
+    activation = outputs["logits"].get("activation")
+    if activation is not None:
+        if HEADS[activation] != stated["head"]:
+            raise _bad(f"a {activation} is the end of no {stated['head']} labels")
+        if "map" in outputs or "spans" in stated:
+            raise _bad("probabilities have neither a map nor spans")
     for value in (given["mean"], given["std"]):
         if isinstance(value, list) and len(value) != given["channels"]:
             raise _bad(f"its mean and std need one number, or {given['channels']}, one a channel")
@@ -156,6 +170,19 @@ def _check_tensors(stated: Manifest) -> None:
     if logits != [1, channels] or len(maps) != 4 or maps[0] != 1 or maps[3] != channels:
         shapes = f"{logits} and {maps}" if "map" in outputs else f"{logits}"
         raise _bad(f"outputs of shape {shapes} are not {channels} labels'")
+
+
+def _check_stored(part: Input | Output, takes_grays: bool) -> None:
+    """Integers need a quantization, but for a uint8 input that takes gray levels as they are."""
+    dtype, quantization = part["dtype"], part["quantization"]
+    if dtype == "float32":
+        if quantization is not None:
+            raise _bad("dtype float32 has no quantization")
+    elif quantization is None:
+        if not (takes_grays and dtype == "uint8"):
+            raise _bad(f"dtype {dtype} needs a quantization")
+    elif not np.iinfo(dtype).min <= quantization["zero_point"] <= np.iinfo(dtype).max:
+        raise _bad(f"a zero point of {quantization['zero_point']} is none of {dtype}")
 
 
 def _check_numbers(stated: Manifest) -> None:

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "62308cb22b76d569ccb18d187b78cca397ccecd4db9bd481befa2510ef4532e7"
+SCHEMA_SHA256 = "dc949db9744aad34254786d1d80eba10e66eade621c5b7200393c219e376a568"
 
 VERSION = '2.22.3'
 import re
@@ -310,7 +310,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'logits' in data__outputs_keys:
                     data__outputs_keys.remove('logits')
                     data__outputs__logits = data__outputs['logits']
-                    validate___definitions_output(data__outputs__logits, custom_formats, (name_prefix or 'data') + '.outputs.logits')
+                    validate___definitions_logits(data__outputs__logits, custom_formats, (name_prefix or 'data') + '.outputs.logits')
                 if 'map' in data__outputs_keys:
                     data__outputs_keys.remove('map')
                     data__outputs__map = data__outputs['map']
@@ -1247,6 +1247,61 @@ def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> 
             raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data
 
+def validate___definitions_logits(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, dict):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['tensor', 'shape', 'dtype', 'quantization']) - data.keys()
+        if data__missing_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+        data_keys = set(data.keys())
+        if 'tensor' in data_keys:
+            data_keys.remove('tensor')
+            data__tensor = data['tensor']
+            if not isinstance(data__tensor, str):
+                raise InvalidError('' + (name_prefix or 'data') + '.tensor must be string')
+            if isinstance(data__tensor, str):
+                data__tensor_len = len(data__tensor)
+                if data__tensor_len > 400:
+                    raise InvalidError('' + (name_prefix or 'data') + '.tensor must be shorter than or equal to 400 characters')
+        if 'shape' in data_keys:
+            data_keys.remove('shape')
+            data__shape = data['shape']
+            if not isinstance(data__shape, (list, tuple)):
+                raise InvalidError('' + (name_prefix or 'data') + '.shape must be array')
+            data__shape_is_list = isinstance(data__shape, (list, tuple))
+            if data__shape_is_list:
+                data__shape_len = len(data__shape)
+                if data__shape_len < 2:
+                    raise InvalidError('' + (name_prefix or 'data') + '.shape must contain at least 2 items')
+                if data__shape_len > 4:
+                    raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
+                for data__shape_x, data__shape_item in enumerate(data__shape):
+                    if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be integer')
+                    if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
+                        if data__shape_item < 1:
+                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be bigger than or equal to 1')
+                        if data__shape_item > 1024:
+                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be smaller than or equal to 1024')
+        if 'dtype' in data_keys:
+            data_keys.remove('dtype')
+            data__dtype = data['dtype']
+            validate___definitions_dtype(data__dtype, custom_formats, (name_prefix or 'data') + '.dtype')
+        if 'quantization' in data_keys:
+            data_keys.remove('quantization')
+            data__quantization = data['quantization']
+            validate___definitions_quantization(data__quantization, custom_formats, (name_prefix or 'data') + '.quantization')
+        if 'activation' in data_keys:
+            data_keys.remove('activation')
+            data__activation = data['activation']
+            if not (isinstance(data__activation, str) and data__activation == 'sigmoid' or (isinstance(data__activation, str) and data__activation == 'softmax')):
+                raise InvalidError('' + (name_prefix or 'data') + ".activation must be one of ['sigmoid', 'softmax']")
+        if data_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
 def validate___definitions_quantization(data, custom_formats={}, name_prefix=None) -> object:
     data_any_of_count5 = 0
     if not data_any_of_count5:
@@ -1284,8 +1339,8 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
                     if isinstance(data__zeropoint, (int, float)) and (not isinstance(data__zeropoint, bool)):
                         if data__zeropoint < -128:
                             raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be bigger than or equal to -128')
-                        if data__zeropoint > 127:
-                            raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be smaller than or equal to 127')
+                        if data__zeropoint > 255:
+                            raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be smaller than or equal to 255')
                 if data_keys:
                     raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
             data_any_of_count5 += 1
@@ -1296,8 +1351,8 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
     return data
 
 def validate___definitions_dtype(data, custom_formats={}, name_prefix=None) -> object:
-    if not (isinstance(data, str) and data == 'int8' or (isinstance(data, str) and data == 'float32')):
-        raise InvalidError('' + (name_prefix or 'data') + " must be one of ['int8', 'float32']")
+    if not (isinstance(data, str) and data == 'int8' or (isinstance(data, str) and data == 'uint8') or (isinstance(data, str) and data == 'int16') or (isinstance(data, str) and data == 'float32')):
+        raise InvalidError('' + (name_prefix or 'data') + " must be one of ['int8', 'uint8', 'int16', 'float32']")
     return data
 
 def validate___definitions_std(data, custom_formats={}, name_prefix=None) -> object:

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypedDict
 
 Head = Literal["independent", "exclusive"]
 Resize = Literal["stretch-bilinear", "pad-bilinear", "crop-bilinear"]
-Dtype = Literal["int8", "float32"]
+Dtype = Literal["int8", "uint8", "int16", "float32"]
+Activation = Literal["sigmoid", "softmax"]
 
 
 class CodeEntry(TypedDict):
@@ -62,8 +63,14 @@ class Output(TypedDict):
     quantization: Quantization | None
 
 
+class LogitsOutput(Output, total=False):
+    """`activation` is what the graph ends in, and what is undone here."""
+
+    activation: Activation
+
+
 class _Outputs(TypedDict):
-    logits: Output
+    logits: LogitsOutput
 
 
 class Outputs(_Outputs, total=False):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from edge_app.core.trust import Origin
-    from edge_app.model.manifest_types import Head, Manifest
+    from edge_app.model.manifest_types import Head, Input, Manifest, Output
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 MAX_FILE_BYTES: Final = 64 << 20
@@ -113,12 +113,13 @@ class ModelFile(NamedTuple):
     @property
     def to_tensor(self) -> ToTensor:
         """What makes its input tensor of a picture."""
-        return ToTensor(self.input_spec, self.manifest["input"]["quantization"])
+        given = self.manifest["input"]
+        return ToTensor(self.input_spec, given["quantization"], given["dtype"])
 
     @property
     def integer(self) -> bool:
-        """Whether input and outputs are int8 rather than float32."""
-        return self.manifest["input"]["dtype"] == "int8"
+        """Whether its logits are stored as integers rather than float32."""
+        return self.manifest["outputs"]["logits"]["dtype"] != "float32"
 
     @property
     def input_check(self) -> InputCheck | None:
@@ -142,9 +143,12 @@ class ModelFile(NamedTuple):
 
     @property
     def logit_steps(self) -> NDArray[np.float64] | None:
-        """(L,): what a step of an int8 logit means, label by label; None for float32."""
+        """(L,): what a step of an integer logit means, label by label.
+
+        None for float32, and where steps are of probabilities, so that none is like another.
+        """
         stored = self.manifest["outputs"]["logits"]["quantization"]
-        if stored is None:
+        if stored is None or "activation" in self.manifest["outputs"]["logits"]:
             return None
         spans = self.manifest.get("spans")
         slope = spans["slope"] if spans else [1.0] * len(self.labels)
@@ -346,22 +350,22 @@ def _half(what: str, without: str, member: str) -> ModelError:
 
 def _golden(manifest: Manifest, members: dict[str, bytes]) -> Golden:
     count, given, outputs = manifest["golden"]["count"], manifest["input"], manifest["outputs"]
-    dtype = np.dtype(given["dtype"]).newbyteorder("<")
 
-    def tensors(member: str, shape: list[int]) -> NDArray[Any]:
+    def tensors(member: str, part: Input | Output, shape: list[int]) -> NDArray[Any]:
         if member not in members:
             raise archive.not_whole(member)
-        data = members[member]
+        data, dtype = members[member], np.dtype(part["dtype"]).newbyteorder("<")
         if len(data) != count * prod(shape) * dtype.itemsize:
             raise ModelError(f"{member} does not hold {count} tensors of shape {tuple(shape)}")
         return np.frombuffer(data, dtype).reshape(count, *shape)
 
-    inputs = tensors(archive.GOLDEN_INPUT, [given["height"], given["width"], given["channels"]])
-    logits = tensors(archive.GOLDEN_LOGITS, outputs["logits"]["shape"][1:])
+    seen = [given["height"], given["width"], given["channels"]]
+    inputs = tensors(archive.GOLDEN_INPUT, given, seen)
+    logits = tensors(archive.GOLDEN_LOGITS, outputs["logits"], outputs["logits"]["shape"][1:])
     told = members.get(archive.GOLDEN_ANSWERS)
     answers = None if told is None else read_answers(told)
     if "map" in outputs:
-        maps = tensors(archive.GOLDEN_MAP, outputs["map"]["shape"][1:])
+        maps = tensors(archive.GOLDEN_MAP, outputs["map"], outputs["map"]["shape"][1:])
         return Golden(inputs, logits, maps, answers)
     if archive.GOLDEN_MAP in members:
         raise ModelError(f"{archive.GOLDEN_MAP} is of a map, and its manifest states none")

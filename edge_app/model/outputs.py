@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Manifest, Quantization
+    from edge_app.model.manifest_types import Activation, Manifest, Quantization
 
 
 def real(
@@ -22,11 +22,42 @@ def real(
         KeyError: there is no such output.
     """
     stated, spans = manifest["outputs"][output]["quantization"], manifest.get("spans")
+    activation = manifest["outputs"]["logits"].get("activation")
+    if activation is not None:
+        return partial(undone, quantization=stated, activation=activation)
     if spans is None:
         return partial(dequantize, quantization=stated)
     slope = np.array(spans["slope"], np.float32)
     intercept = np.array(spans["intercept"], np.float32)
     return lambda values: dequantize(values, stated) * slope + intercept
+
+
+SMALLEST: Final = 1e-30
+"""Below it, float32 holds no probability that is worth its digits."""
+ROUNDED: Final = 1e-3
+"""How far beyond 0 and 1 a float32 probability may be, for want of exact arithmetic."""
+BELOW_ONE: Final = 2.0**-24
+"""Between 1 and the next smaller float32."""
+
+
+def undone(
+    values: NDArray[Any], quantization: Quantization | None, activation: Activation
+) -> NDArray[np.float32]:
+    """Stored probabilities (…, L) → the logits that the activation at the graph's end had taken.
+
+    Of a softmax they are known but for a constant. A probability that is stored as 0 or 1 counts as
+    half a step, or as the nearest float32, away from it, so that every logit is finite. What is no
+    probability becomes NaN.
+    """
+    real = dequantize(values, quantization).astype(np.float64)
+    step = quantization["scale"] if quantization else ROUNDED
+    inside = (real >= -step) & (real <= 1 + step)
+    least, most = (step / 2, 1 - step / 2) if quantization else (SMALLEST, 1 - BELOW_ONE)
+    share = np.clip(np.where(inside, real, np.nan), least, most)
+    logits = np.log(share)
+    if activation == "sigmoid":
+        logits = logits - np.log1p(-share)
+    return logits.astype(np.float32)
 
 
 def dequantize(values: NDArray[Any], quantization: Quantization | None) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from edge_app.images.radiograph import Picture
 if TYPE_CHECKING:
     from PIL import Image
 
-    from edge_app.model.manifest_types import Input, Quantization
+    from edge_app.model.manifest_types import Dtype, Input, Quantization
 
 MEAN: Final = 128
 STD: Final = 128
@@ -155,37 +155,48 @@ class ToTensor:
 
     Args:
         spec: what the network wants to see.
-        quantization: scale and zero point of an int8 input; None for float32.
+        quantization: scale and zero point of an integer input; None where its values are real.
+        dtype: of the input; None for int8 with a quantization and float32 without.
     """
 
-    def __init__(self, spec: InputSpec, quantization: Quantization | None) -> None:
-        self.spec, self.integer = spec, quantization is not None
+    def __init__(
+        self, spec: InputSpec, quantization: Quantization | None, dtype: Dtype | None = None
+    ) -> None:
+        dtype = dtype or ("float32" if quantization is None else "int8")
+        self.spec, self.integer = spec, dtype != "float32"
         plain = (spec.channels, spec.mean, spec.std) == (1, MEAN, STD)
-        plain = plain and quantization in (None, INT8)
-        self._table = None if plain else lookup_table(spec, quantization)
+        plain = plain and (dtype, quantization) in (("float32", None), ("int8", INT8))
+        self._table = None if plain else lookup_table(spec, quantization, dtype)
 
-    def __call__(self, gray: Picture) -> NDArray[np.int8] | NDArray[np.float32]:
-        """A picture → 1×height×width×channels, int8 or float32."""
+    def __call__(self, gray: Picture) -> NDArray[Any]:
+        """A picture → 1×height×width×channels, in the dtype of the input."""
         resized = resize(gray, self.spec)
         if self._table is not None:
-            tensor: NDArray[np.int8] | NDArray[np.float32] = self._table[resized][np.newaxis]
+            tensor: NDArray[Any] = self._table[resized][np.newaxis]
             return tensor
         values = quantized(resized) if self.integer else normalised(resized)
         return values[np.newaxis, :, :, np.newaxis]
 
 
 def lookup_table(
-    spec: InputSpec, quantization: Quantization | None
-) -> NDArray[np.int8] | NDArray[np.float32]:
+    spec: InputSpec, quantization: Quantization | None, dtype: Dtype | None = None
+) -> NDArray[Any]:
     """256×channels: what each gray level becomes.
 
-    (x − mean) / std as float32; for int8 divided by the scale, rounded to the nearest integer (ties
-    to the even one), moved by the zero point and clipped to [-128, 127].
+    (x − mean) / std as float32; for integers divided by the scale, rounded to the nearest one (ties
+    to the even one), moved by the zero point and clipped to what the dtype holds. Integers without
+    a quantization are the values themselves.
+
+    Args: as of `ToTensor`.
     """
+    dtype = dtype or ("float32" if quantization is None else "int8")
     shape = (256, spec.channels)
     grays = np.arange(256, dtype=np.float64)[:, np.newaxis]
     real = np.broadcast_to((grays - np.array(spec.mean)) / np.array(spec.std), shape)
-    if quantization is None:
+    if dtype == "float32":
         return real.astype(np.float32)
-    steps = np.rint(real / quantization["scale"]) + quantization["zero_point"]
-    return np.clip(steps, -128, 127).astype(np.int8)
+    scale, zero_point = 1.0, 0
+    if quantization is not None:
+        scale, zero_point = quantization["scale"], quantization["zero_point"]
+    held = np.iinfo(dtype)
+    return np.clip(np.rint(real / scale) + zero_point, held.min, held.max).astype(dtype)

@@ -17,7 +17,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from quantize.repairs.fold import after, before, stored
+from quantize.repairs.fold import after, before, is_plain, stored
 from quantize.simulate import batches
 
 Stream = list[layers.Layer]
@@ -89,7 +89,9 @@ def _stem(folded: keras.Model) -> list[layers.Layer] | None:
         if len(following) != 1 or not isinstance(following[0], kind):
             return None
         chain += following
-    return chain[1:] if chain[2].max_value == CEILING else None
+    _, conv, relu, depthwise = chain
+    plain = is_plain(conv) and is_plain(depthwise) and conv.use_bias
+    return chain[1:] if plain and relu.max_value == CEILING else None
 
 
 def linear_streams(folded: keras.Model) -> list[Stream]:
@@ -106,7 +108,7 @@ def linear_streams(folded: keras.Model) -> list[Stream]:
             joined = [stream for stream in streams if set(stream) & set(before(layer))]
             streams = [stream for stream in streams if stream not in joined]
             streams.append([*(member for stream in joined for member in stream), layer])
-        elif isinstance(layer, layers.Conv2D) and layer.use_bias:
+        elif isinstance(layer, layers.Conv2D) and is_plain(layer) and layer.use_bias:
             streams.append([layer])
     return [stream for stream in streams if _closed(folded, stream)]
 
@@ -119,8 +121,13 @@ def _closed(folded: keras.Model, stream: Stream) -> bool:
     return (
         bool(taken)
         and set(summands) <= set(stream)
-        and all(taker in stream or isinstance(taker, layers.Conv2D) for taker in taken)
+        and all(taker in stream or _mixes(taker) for taker in taken)
     )
+
+
+def _mixes(layer: layers.Layer) -> bool:
+    """Whether a layer is a convolution whose kernel has a row for each channel that it takes."""
+    return isinstance(layer, layers.Conv2D) and is_plain(layer)
 
 
 def _largest(

@@ -18,8 +18,22 @@ from quantize.errors import ConversionError
 Conv: TypeAlias = layers.Conv2D | layers.DepthwiseConv2D
 """A Keras `DepthwiseConv2D` is no `Conv2D`."""
 
-IDENTITIES: Final = (layers.BatchNormalization, layers.Dropout, layers.SpatialDropout2D)
-"""Layers that do nothing at inference once normalisation is folded."""
+IDENTITIES: Final = (layers.Dropout, layers.SpatialDropout2D)
+"""Layers that do nothing at inference."""
+
+
+def is_plain(layer: layers.Layer) -> bool:
+    """Whether a layer is a convolution whose weights the repairs can read and write."""
+    if isinstance(layer, layers.DepthwiseConv2D):
+        plain = layer.depth_multiplier == 1
+    else:
+        plain = isinstance(layer, layers.Conv2D) and layer.groups == 1
+    return (
+        plain
+        and layer.data_format == "channels_last"
+        and tuple(layer.dilation_rate) == (1, 1)
+        and layer.activation is keras.activations.linear
+    )
 
 
 def before(layer: layers.Layer) -> list[layers.Layer]:
@@ -41,16 +55,14 @@ def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
 def fold(model: keras.Model) -> keras.Model:
     """A network with the same outputs at inference, made of convolutions with biases.
 
-    Layers keep their names; normalisation, dropout and a low-pass filter are gone.
+    Layers keep their names; dropout, a low-pass filter, and normalisation right behind a
+    convolution are gone.
 
     Raises:
         ConversionError: the low-pass filter and its convolution are not one of "same" padding.
     """
-    norms = {
-        before(layer)[0].name: layer
-        for layer in model.layers
-        if isinstance(layer, layers.BatchNormalization)
-    }
+    norms = {before(layer)[0].name: layer for layer in model.layers if _is_folded(model, layer)}
+    normalised = {layer.name for layer in norms.values()}
 
     filters = {layer.name: before(layer)[0] for layer in model.layers if _is_filtered(layer)}
     gone = {x.name for lowpass in filters.values() for x in (lowpass, *before(lowpass))}
@@ -64,7 +76,7 @@ def fold(model: keras.Model) -> keras.Model:
         return type(layer).from_config(config)
 
     def unless_gone(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        skipped = isinstance(layer, IDENTITIES) or layer.name in gone
+        skipped = isinstance(layer, IDENTITIES) or layer.name in normalised or layer.name in gone
         return args[0] if skipped else layer(*args, **kwargs)
 
     folded = keras.models.clone_model(model, clone_function=with_room, call_function=unless_gone)
@@ -73,9 +85,20 @@ def fold(model: keras.Model) -> keras.Model:
         if layer.name in filters:
             weights[0] = _convolved(filters[layer.name].get_weights()[0], weights[0])
         if layer.name in norms:
-            weights = _folded(layer, weights[0], norms[layer.name])
+            kernel, *bias = weights
+            weights = _folded(layer, kernel, bias[0] if bias else None, norms[layer.name])
         layer.set_weights(weights)
     return folded
+
+
+def _is_folded(model: keras.Model, layer: layers.Layer) -> bool:
+    """Whether a layer normalises a convolution that nothing else takes."""
+    if not isinstance(layer, layers.BatchNormalization):
+        return False
+    (source,) = before(layer)
+    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
+    alone = len(after(model, source)) == 1 and source.output is not model.output
+    return is_plain(source) and alone and axis in (-1, 3)
 
 
 def _is_filtered(layer: layers.Layer) -> bool:
@@ -85,7 +108,7 @@ def _is_filtered(layer: layers.Layer) -> bool:
     (lowpass,) = before(layer)
     return (
         isinstance(lowpass, layers.DepthwiseConv2D)
-        and not lowpass.use_bias
+        and not (lowpass.use_bias or lowpass.trainable)
         and (lowpass.padding, lowpass.strides) == ("valid", (1, 1))
         and isinstance(before(lowpass)[0], layers.ZeroPadding2D)
     )
@@ -115,10 +138,16 @@ def _convolved(lowpass: NDArray[np.float32], kernel: NDArray[np.float32]) -> NDA
 
 
 def _folded(
-    conv: Conv, kernel: NDArray[np.float32], norm: layers.BatchNormalization
+    conv: Conv,
+    kernel: NDArray[np.float32],
+    conv_bias: NDArray[np.float32] | None,
+    norm: layers.BatchNormalization,
 ) -> list[NDArray[np.float32]]:
-    gamma, beta, mean, variance = (np.float64(value) for value in norm.get_weights())
+    mean, variance = np.float64(norm.moving_mean), np.float64(norm.moving_variance)
+    gamma = np.float64(norm.gamma) if norm.scale else np.ones_like(mean)
+    beta = np.float64(norm.beta) if norm.center else np.zeros_like(mean)
     gain = gamma / np.sqrt(variance + norm.epsilon)
+    beta = beta + gain * (np.float64(conv_bias) if conv_bias is not None else 0.0)
     # A depthwise kernel is (h, w, channels, 1), any other (h, w, in, out).
     along = gain[:, np.newaxis] if isinstance(conv, layers.DepthwiseConv2D) else gain
     return [(kernel * along).astype(np.float32), (beta - mean * gain).astype(np.float32)]

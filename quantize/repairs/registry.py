@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.model.preprocess import normalised
+from edge_app.model.preprocess import InputSpec, lookup_table, normalised
 from quantize.repairs.equalise import equalised, stem_equalised
 from quantize.repairs.rounding import IMAGES, round_weights
 from quantize.repairs.spare_channels import use_spare_channels
@@ -22,9 +22,16 @@ Repair = Callable[[keras.Model, NDArray[np.float32]], keras.Model]
 """A folded network and K×size×size×1 training images → a network with (nearly) the same outputs."""
 
 
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """K×size×size pictures → K×size×size×1, as a network takes them."""
-    return normalised(images)[..., np.newaxis]
+def as_input(images: NDArray[np.uint8], spec: InputSpec | None = None) -> NDArray[np.float32]:
+    """K×height×width pictures → K×height×width×channels, as a network takes them.
+
+    Args:
+        images: at its size.
+        spec: what it sees; None for the normalisation of the networks trained here.
+    """
+    if spec is None:
+        return normalised(images)[..., np.newaxis]
+    return np.asarray(lookup_table(spec, None)[images], np.float32)
 
 
 def _in_turn(*steps: Repair) -> Repair:

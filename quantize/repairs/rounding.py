@@ -19,7 +19,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from quantize.int8_grid import LEVELS, as_kernel, as_matrix, in_256_steps, steps
-from quantize.repairs.fold import Conv, after, before, stored
+from quantize.repairs.fold import Conv, after, before, is_plain, stored
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def round_weights(
             continue
         names = [source.name for source in before(layer)]
         copy = rounded.get_layer(layer.name)
-        if isinstance(layer, Conv):
+        if is_plain(layer):
             _round_layer(layer, copy, exact[names[0]], inexact[names[0]], passes)
         exact[layer.name] = _outputs(layer, [exact[name] for name in names])
         inexact[layer.name] = _outputs(copy, [inexact[name] for name in names])
@@ -99,20 +99,22 @@ def _round_layer(
 def windows(conv: Conv, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The inputs of each output of a convolution: groups×rows×taps, rows = images × positions.
 
-    See `int8_grid.as_matrix`. Padding is 'same'.
+    See `int8_grid.as_matrix`.
     """
-    side, stride = conv.kernel_size[0], conv.strides[0]
-    out = -(-x.shape[1] // stride)
-    total = max((out - 1) * stride + side - x.shape[1], 0)
-    margin = (total // 2, total - total // 2)
-    padded = np.pad(x, ((0, 0), margin, margin, (0, 0)))
-    reach = (out - 1) * stride + 1
+    (high, wide), (down, across) = conv.kernel_size, conv.strides
+    margins, reaches = [(0, 0)], []
+    for length, side, stride in zip(x.shape[1:3], (high, wide), (down, across), strict=True):
+        out = -(-length // stride) if conv.padding == "same" else (length - side) // stride + 1
+        total = max((out - 1) * stride + side - length, 0)
+        margins.append((total // 2, total - total // 2))
+        reaches.append((out - 1) * stride + 1)
+    padded = np.pad(x, (*margins, (0, 0)))
     taps = [
-        padded[:, i : i + reach : stride, j : j + reach : stride]
-        for i in range(side)
-        for j in range(side)
+        padded[:, i : i + reaches[0] : down, j : j + reaches[1] : across]
+        for i in range(high)
+        for j in range(wide)
     ]
-    stacked = np.stack(taps, axis=-2).reshape(-1, side * side, x.shape[3])  # rows, taps, channels
+    stacked = np.stack(taps, axis=-2).reshape(-1, high * wide, x.shape[3])  # rows, taps, channels
     if isinstance(conv, layers.DepthwiseConv2D):
         return np.ascontiguousarray(np.moveaxis(stacked, 2, 0))
     return stacked.reshape(1, len(stacked), -1)

@@ -17,7 +17,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from quantize.int8_grid import in_256_steps
-from quantize.repairs.fold import after
+from quantize.repairs.fold import after, is_plain
 from quantize.simulate import batches
 
 CEILING: Final = 6.0
@@ -68,7 +68,9 @@ def _chain(model: keras.Model) -> Chain | None:
         if len(following) != 1 or not isinstance(following[0], kind):
             return None
         found += following
-    return Chain(*found[1:]) if found[2].max_value == CEILING else None
+    chain = Chain(*found[1:])
+    plain = all(is_plain(each) for each in (chain.stem, chain.depthwise, chain.mix))
+    return chain if plain and chain.stem.use_bias and chain.relu.max_value == CEILING else None
 
 
 def _activity(

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from quantize.studies.faults import sabotage
 from quantize.studies.film import film_study
 from quantize.studies.forms import forms_study
+from quantize.studies.imports import imports_study, open_imports
 from quantize.studies.input_check import input_check_study
 from quantize.studies.inputs import (
     open_bench,
@@ -112,5 +113,11 @@ STUDIES: Final = (
     Study(
         "forms", open_model, forms_study,
         "Which decisions change with the form of storage: bit depths, signs, tables, padding …",
+    ),
+    Study(
+        "imports",
+        open_imports,
+        imports_study,
+        "Networks of keras.applications, from a file to an answer in two commands.",
     ),
 )  # fmt: skip

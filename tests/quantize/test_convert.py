@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.backends.interpreters import find_interpreter
-from edge_app.model.preprocess import InputSpec
+from edge_app.model.preprocess import INT8, InputSpec
 from quantize.convert import calibration_rows, stretched, to_int8
 from quantize.errors import ConversionError
 from quantize.package import golden_inputs, tensors
@@ -108,7 +108,8 @@ def test_a_graph_that_is_no_chest_network_is_refused() -> None:
 
 
 def test_golden_inputs_are_synthetic_and_in_the_models_dtype() -> None:
-    integers = golden_inputs(InputSpec.square(28), "int8")
-    reals = golden_inputs(InputSpec.square(28), "float32")
+    image = InputSpec.square(28).as_dict()
+    integers = golden_inputs({**image, "dtype": "int8", "quantization": INT8})
+    reals = golden_inputs({**image, "dtype": "float32", "quantization": None})
     assert integers.shape == reals.shape == (4, 28, 28, 1)
     np.testing.assert_array_equal(integers / np.float32(128), reals)

@@ -28,6 +28,11 @@ WORKERS: Final = 4
 def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
     """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
 
+    Args:
+        root: the folder.
+        limit: images of each split; None for all.
+        wanted: the labels that an image can bear; None for those that the data have.
+
     Raises:
         DatasetError: it has no layout that is known, or its table cannot be read.
     """

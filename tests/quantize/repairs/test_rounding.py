@@ -201,3 +201,16 @@ def test_the_logits_come_nearer_to_the_float_networks(
     truth = np.asarray(folded(x)[0])
     errors = [float(np.square(np.asarray(m(x)[0]) - truth).mean()) for m in (nearest, rounded)]
     assert errors[1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_windows_are_what_a_foreign_convolution_takes(padding: str, depthwise: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 9, 12, 3)).astype(np.float32)
+    kind = {"kernel_size": (3, 2), "strides": 2, "padding": padding, "use_bias": False}
+    conv = layers.DepthwiseConv2D(**kind) if depthwise else layers.Conv2D(4, **kind)
+    wanted = np.asarray(conv(x))
+    seen, matrix = windows(conv, x), as_matrix(conv, conv.get_weights()[0])
+    made = seen @ matrix  # groups×rows×outputs
+    flat = made[:, :, 0].T if depthwise else made[0]
+    np.testing.assert_allclose(flat.reshape(wanted.shape), wanted, atol=1e-5)

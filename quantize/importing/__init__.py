@@ -1,0 +1,1 @@
+"""A network that was trained elsewhere → a model file, held to its original."""

@@ -1,0 +1,142 @@
+"""`MODEL_CARD.md` of an imported model: what is known of it, what it lost, and what nobody said.
+
+After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
+model file's manifest or a report beside the card.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_app.core.about import DISCLAIMER
+from edge_app.evaluation.report import Report, interval_text
+from edge_app.model.model_file import ModelFile
+from quantize.card import markdown_table
+
+if TYPE_CHECKING:
+    from quantize.importing.pipeline import Opened
+
+CARD: Final = "MODEL_CARD.md"
+
+LIMITS: Final = (
+    "What the network was trained on is known to its maker alone. If any of these test patients, "
+    "or of the validation patients that the thresholds are from, were among them, all figures here "
+    "are too good.",
+    "It has no input check: any picture is scored, and what is no chest radiograph gets scores "
+    "that look like any others.",
+    "A threshold's sensitivity and specificity were fitted on validation patients: compare the two "
+    "columns before relying on either.",
+)
+
+
+def import_card(model: ModelFile, reference: Report, shipped: Report, source: Opened) -> str:
+    """The card's Markdown.
+
+    Args:
+        model: the model file.
+        reference: the report of what it is compared with.
+        shipped: its own, on the same images.
+        source: what it is compared with.
+    """
+    sections = [
+        f"# {model.name}",
+        f"**{DISCLAIMER}**",
+        _facts(model, source),
+        "## How well it ranks, and what the import lost",
+        _ranking(reference, shipped),
+        "## Gates",
+        _gates(model),
+        "## Operating points",
+        _points(shipped),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in LIMITS),
+        f"Intended use: {model.manifest['intended_use']}.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _facts(model: ModelFile, source: Opened) -> str:
+    manifest, origin = model.manifest, model.manifest["training"]["imported_from"]
+    image = manifest["input"]
+    dataset = manifest["quantization"].get("calibration", {})
+    calibrated = (
+        f"{dataset['images']} images of {dataset['patients']} patients"
+        if dataset
+        else ("as it came")
+    )
+    return markdown_table(
+        ("", ""),
+        [
+            ("imported from", f"{origin['file']} ({origin['kind']}), SHA-256 `{origin['sha256']}`"),
+            ("compared with", f"{source.path.name} ({source.kind})"),
+            ("architecture", manifest["architecture"]),
+            (
+                "input",
+                f"{image['height']}×{image['width']}×{image['channels']}, {image['dtype']}, "
+                f"(gray − {image['mean']}) / {image['std']}, {image['resize']}",
+            ),
+            ("labels", f"{', '.join(model.labels.names)}; {model.head}"),
+            ("heatmap", "yes" if model.has_map else "none"),
+            ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
+            ("scheme", manifest["quantization"]["scheme"]),
+            ("calibrated with", calibrated),
+            ("trained on", manifest["training"]["trained_on"]),
+            ("licence", manifest["licence"]),
+            ("created", manifest["created"]),
+        ],
+    )
+
+
+def _ranking(reference: Report, shipped: Report) -> str:
+    dataset = shipped.content["dataset"]
+    rows = [
+        (
+            row["label"],
+            str(row["support"]),
+            interval_text(other["auroc"]),
+            interval_text(row["auroc"]),
+        )
+        for row, other in zip(shipped.content["labels"], reference.content["labels"], strict=True)
+    ]
+    macro = [interval_text(r.content["macro"]["auroc"]) for r in (reference, shipped)]
+    rows.append(("**macro, findings**", "", *(f"**{each}**" for each in macro)))  # type: ignore[arg-type]
+    table = markdown_table(("AUROC", "support", "as it came", "model file"), rows)
+    return (
+        f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
+        f"{dataset['patients']} patients, with 95 % intervals from resampled patients.\n\n{table}"
+    )
+
+
+def _gates(model: ModelFile) -> str:
+    gates: dict[str, Any] = model.manifest["quantization"]["gates"]
+    rows = [
+        (
+            name,
+            gate["measure"],
+            "not computable" if gate["value"] is None else f"{gate['value']:.4g}",
+            f"{gate['limit']:.4g}",
+            "met" if gate["passed"] else "**not met**",
+        )
+        for name, gate in gates["gates"].items()
+    ]
+    verdict = "All gates are met." if gates["passed"] else "**Not all gates are met.**"
+    return f"{verdict}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+
+
+def _points(shipped: Report) -> str:
+    points = shipped.content["operating_points"]
+    header = ["label"]
+    for name in points:
+        header += [f"{name}: sensitivity fitted", "test", "specificity fitted", "test"]
+    rows = []
+    for channel, label in enumerate(shipped.labels.names):
+        row = [label]
+        for reached in (points[name][channel] for name in points):
+            for key in ("sensitivity", "specificity"):
+                row += [_share(reached[f"{key}_fitted"]), _share(reached[key])]  # type: ignore[literal-required]
+        rows.append(row)
+    return markdown_table(header, rows)
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

@@ -1,0 +1,92 @@
+"""Validation logits of a foreign network → probabilities, thresholds, and a score of the image."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Labels
+from train.calibrate import RULES, operating_points, platt
+from train.overall import image_level
+
+NO_IMAGES = "no images"
+
+
+class Decided(NamedTuple):
+    """What validation images decide; see the manifest.
+
+    Attributes:
+        calibration: makes probabilities of logits.
+        operating_points: thresholds on these.
+        image_level: prevalence, and what is said of an image as a whole.
+    """
+
+    calibration: dict[str, Any]
+    operating_points: dict[str, Any]
+    image_level: dict[str, Any]
+
+
+def decided(
+    targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: Labels, head: Any, where: str
+) -> Decided:
+    """Fit all of it.
+
+    Args:
+        targets, logits: N×L, of images that trained nothing.
+        labels, head: the model's.
+        where: names those images.
+    """
+    fit = tempered if head == "exclusive" else platt
+    calibration = fit(targets, logits, where)
+    points = operating_points(targets, logits, calibration, where, head)
+    scores = calibrated(logits, calibration, head)
+    return Decided(calibration, points, image_level(targets, scores, labels, head, where))
+
+
+def undecided(count: int) -> Decided:
+    """Scores as the network gives them, and no thresholds: nothing was there to fit them on."""
+    calibration = {
+        "method": "none",
+        "slope": [1.0] * count,
+        "intercept": [0.0] * count,
+        "fitted_on": NO_IMAGES,
+    }
+    nothing: list[None] = [None] * count
+    points = {
+        name: {
+            "rule": rule,
+            "fitted_on": NO_IMAGES,
+            "thresholds": nothing,
+            "sensitivity": nothing,
+            "specificity": nothing,
+        }
+        for name, rule in RULES.items()
+    }
+    return Decided(calibration, points, {})
+
+
+def tempered(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
+    """One slope for all of the labels that exclude each other, as the manifest's `calibration`.
+
+    Temperature scaling: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. It changes
+    no ranking.
+    """
+    values, truth = logits.astype(np.float64), targets.argmax(axis=1)
+    rows = np.arange(len(truth))
+
+    def loss(log_slope: float) -> float:
+        return -float(log_softmax(np.exp(log_slope) * values, axis=1)[rows, truth].mean())
+
+    best = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded")
+    count = logits.shape[1]
+    return {
+        "method": "platt",
+        "slope": [float(np.exp(best.x))] * count,
+        "intercept": [0.0] * count,
+        "fitted_on": where,
+    }

@@ -1,0 +1,375 @@
+"""A foreign network and labelled images → a model file with both evaluations: the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.comparison.compare import compare
+from edge_app.comparison.gates import judge, record
+from edge_app.comparison.tables import print_comparison
+from edge_app.core import machine
+from edge_app.core.errors import UsageError
+from edge_app.core.files import write_whole
+from edge_app.evaluation import report
+from edge_app.evaluation.report import Evaluated, Report
+from edge_app.images.perturb import perturbed
+from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.labels import Labels
+from edge_app.model.model_file import MAX_FILE_BYTES, ModelFile, assemble
+from edge_app.model.preprocess import resize
+from quantize.convert import CALIBRATION_IMAGES, calibration_rows
+from quantize.errors import ConversionError
+from quantize.importing.card import CARD, import_card
+from quantize.importing.convert import Converted, in_float, packaged_as_is, quantized
+from quantize.importing.data import read_images, shortages
+from quantize.importing.decide import Decided, decided, undecided
+from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
+from quantize.importing.labels import notes as label_notes
+from quantize.importing.labels import read_labels
+from quantize.importing.tflite_file import ForeignTflite, open_tflite
+from quantize.int8_report import evaluate
+from quantize.package import GOLDEN_SEEDS, GOLDEN_TOLERANCE, golden_vectors, with_evidence
+from quantize.repairs.registry import SHIPPED
+from train.backend import versions
+from train.cache import Cached
+from train.calibrate import DEFAULT_POINT
+from train.run import dataset_facts
+
+Opened: TypeAlias = Foreign | ForeignTflite
+
+NOT_STATED: Final = "not stated"
+SPAN_IMAGES: Final = 1000
+YARDSTICK: Final = "noise"
+"""The one perturbation that the gates ask for."""
+
+SHARES_TOLERANCE: Final = 1e-4
+CHECKED: Final = 8
+"""Pictures on which the import is held to the original."""
+
+MISSING: Final = (
+    "without DATA there is nothing to calibrate int8 with, to fit thresholds and probabilities on, "
+    "or to compare with: the model file is {scheme}, gives the network's own scores, decides "
+    "nothing and proves nothing. Give a folder of labelled images for the rest"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be imported.
+
+    Attributes:
+        model: the network's file or folder.
+        data: a folder of labelled images; None without.
+        labels: the file that names what the scores stand for.
+        out: the model file to write.
+        name: the model's.
+        given: what the user says of the network.
+        facts: `licence`, `intended_use` and `trained_on`, as far as the user states them.
+        cache: folder of decoded images.
+        images: the largest number of training images to calibrate with.
+        seed: of their choice.
+        limit: images of each split; None for all.
+        reference: the float network that a `.tflite` was made of, to compare it with.
+    """
+
+    model: Path
+    data: Path | None
+    labels: Path
+    out: Path
+    name: str
+    given: Given
+    facts: Mapping[str, str]
+    cache: Path
+    images: int = CALIBRATION_IMAGES
+    seed: int = 0
+    limit: int | None = None
+    reference: Path | None = None
+
+    @property
+    def reports(self) -> Path:
+        """Folder of its reports and its card."""
+        return self.out.with_name(f"{self.out.stem}-reports")
+
+
+def open_any(path: Path, given: Given) -> Opened:
+    """A foreign network by what its file is.
+
+    Raises:
+        ConversionError, UsageError: as of `open_foreign` and `open_tflite`.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    if path.suffix == ".tflite":
+        return open_tflite(path, given)
+    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5", ONNX):
+        return open_foreign(path, given)
+    raise UsageError(
+        f"{path}: a network is a .keras, .h5, .tflite or .onnx file, or the folder of a "
+        "SavedModel; docs/import.md says how PyTorch's become one"
+    )
+
+
+def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
+    """Import, compare, write the model file; its reports and card go beside it.
+
+    Returns:
+        The model file, and whether all gates are met; without data none is.
+
+    Raises:
+        ConversionError: the network cannot be imported.
+        DatasetError: the images or their labels cannot be used.
+        UsageError: an option is missing or contradicts the rest.
+    """
+    labels = read_labels(request.labels)
+    opened = open_any(request.model, request.given)
+    _require_fit(request, opened, labels)
+    for note in (*_told(opened), *label_notes(labels)):
+        console.print(note, highlight=False, soft_wrap=True)
+    if request.data is None:
+        return _alone(request, opened, labels, console), False
+    cached = read_images(
+        request.data,
+        labels,
+        opened.head == "exclusive",
+        opened.spec,
+        request.cache,
+        request.limit,
+        console,
+    )
+    for note in shortages(cached, labels):
+        console.print(note, highlight=False, soft_wrap=True)
+    _require_equal(opened, _pictures(cached.split("validation"))[:CHECKED], console)
+    return _judged(request, opened, labels, cached, console)
+
+
+def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:
+    if opened.outputs != len(labels):
+        raise UsageError(
+            f"{request.model}: gives {opened.outputs} scores, and {request.labels} names "
+            f"{len(labels)} labels ({', '.join(labels.names)[:80]}): name each score, in the order "
+            "of the outputs"
+        )
+    if opened.head == "exclusive" and len(labels) < 2:
+        raise UsageError("of exclusive labels there must be two at least")
+    if request.reference is not None and not isinstance(opened, ForeignTflite):
+        raise UsageError(
+            "--reference: is for a .tflite; any other network is compared with itself in float"
+        )
+
+
+def _told(opened: Opened) -> list[str]:
+    spec = opened.spec
+    how = {"independent": "each a question of its own", "exclusive": "of which just one applies"}
+    end = f"its {opened.activation} is undone" if opened.activation else "they are logits"
+    return [
+        f"{opened.path}: {opened.kind}, {opened.architecture}",
+        f"takes {spec.height}x{spec.width}x{spec.channels}, (gray - {spec.mean}) / {spec.std}, "
+        f"pictures made to fit by {spec.resize}; gives {opened.outputs} scores, "
+        f"{how[opened.head]}; {end}",
+        *opened.notes,
+    ]
+
+
+def _pictures(cached: Cached) -> NDArray[np.uint8]:
+    return cached.images[cached.rows]
+
+
+def _require_equal(opened: Opened, pictures: NDArray[np.uint8], console: Console) -> None:
+    if isinstance(opened, Foreign):
+        off = opened.require_equal(pictures)
+        console.print(
+            f"imported in float32, its scores are {off:.1e} off the original's at most",
+            highlight=False,
+        )
+
+
+def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -> ModelFile:
+    """The model file without any data."""
+    spec = opened.spec
+    side = max(spec.height, spec.width)
+    drawn = [resize(synthetic_radiograph(side, seed), spec) for seed in range(CHECKED)]
+    _require_equal(opened, np.stack(drawn), console)
+    made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
+    if len(made.flatbuffer) > MAX_FILE_BYTES - (1 << 22):
+        raise ConversionError(
+            f"{request.model}: has {len(made.flatbuffer) / 1e6:.0f} MB in float32, and a model "
+            f"file holds {MAX_FILE_BYTES >> 20} MB: give DATA, which int8 is calibrated with"
+        )
+    console.print(MISSING.format(scheme=made.facts["scheme"]), highlight=False, soft_wrap=True)
+    return packaged(request, opened, labels, made, undecided(len(labels)), request.out)
+
+
+def _judged(
+    request: Request, opened: Opened, labels: Labels, cached: Cached, console: Console
+) -> tuple[ModelFile, bool]:
+    training, validation, test = (cached.split(s) for s in ("train", "validation", "test"))  # type: ignore[arg-type]
+    patients = validation.table["patient"].nunique()
+    where = f"validation, {len(validation)} images of {patients} patients"
+    source = _reference(request, opened)
+    made, calibration = _converted(request, opened, training, console)
+    # The thresholds are those of what is shipped where it is shipped as it came.
+    fitted = decided(
+        validation.targets, opened.logits(_pictures(validation)), labels, opened.head, where
+    )
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        # The trial of a backend reads a file, and the gates' results are not known yet.
+        place = Path(folder) / request.out.name
+        facts = {**made.facts, **calibration}
+        draft = packaged(request, opened, labels, made._replace(facts=facts), fitted, place)
+        console.print(f"Comparing on {len(test)} test images", highlight=False)
+        first = reference_report(source, test, labels, fitted, request.name)
+        second = evaluate(draft, test, "test", console)
+        comparison = compare(first, second)
+        results = judge(comparison)
+        print_comparison(comparison, results)
+    outcome = record(results)
+    if isinstance(opened, ForeignTflite) and source is opened:
+        console.print(
+            "compared with its own scores: that shows what packaging lost, not what its conversion "
+            "did; --reference names the network that it was made of",
+            soft_wrap=True,
+        )
+    model = with_evidence(draft, request.out, {"": second, "float_": first}, outcome)
+    request.reports.mkdir(parents=True, exist_ok=True)
+    report.write(first, request.reports / "float.json")
+    report.write(second, request.reports / "int8.json")
+    write_whole(request.reports / CARD, import_card(model, first, second, source).encode())
+    return model, bool(outcome["passed"])
+
+
+def _reference(request: Request, opened: Opened) -> Opened:
+    """What the model file is compared with: the float network."""
+    if request.reference is None:
+        return opened
+    found = open_any(request.reference, request.given)
+    if (found.outputs, found.head) != (opened.outputs, opened.head):
+        raise UsageError(f"--reference {request.reference}: is of other scores than {opened.path}")
+    if found.spec[:4] != opened.spec[:4]:
+        raise UsageError(f"--reference {request.reference}: takes other images than {opened.path}")
+    return found
+
+
+def _converted(
+    request: Request, opened: Opened, training: Cached, console: Console
+) -> tuple[Converted, dict[str, Any]]:
+    """The flatbuffer, and what it was calibrated with."""
+    if isinstance(opened, ForeignTflite):
+        return packaged_as_is(opened), {"packages": versions("ai-edge-litert")}
+    rows = calibration_rows(training, max(request.images, SPAN_IMAGES), request.seed)
+    pictures = training.images[training.rows[rows]]
+    few = pictures[: request.images]
+    console.print(f"Converting to int8 with {len(few)} training images", highlight=False)
+    made = quantized(opened, few, pictures[len(few) :])
+    if made.facts["repair"] != SHIPPED:
+        console.print(f"repairs: {made.facts['repair']}", highlight=False, soft_wrap=True)
+    facts = {
+        **dataset_facts(training, "train"),
+        "images": len(few),
+        "patients": int(training.table["patient"].iloc[rows[: len(few)]].nunique()),
+        "seed": request.seed,
+    }
+    return made, {"calibration": facts, "packages": versions("ai-edge-litert")}
+
+
+def packaged(
+    request: Request,
+    opened: Opened,
+    labels: Labels,
+    made: Converted,
+    fitted: Decided,
+    place: Path,
+) -> ModelFile:
+    """Write the model file without evidence; its golden outputs are computed here."""
+    runtime = find_interpreter()
+    stored = made.outputs["logits"]
+    shares = "activation" in stored and stored["dtype"] == "float32"
+    integer = "int8" if stored["dtype"] != "float32" else "float32"
+    facts = {key: request.facts.get(key) or NOT_STATED for key in ("licence", "intended_use")}
+    manifest = {
+        "name": request.name,
+        "architecture": opened.architecture[:100],
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **facts,
+        "labels": labels.entries(),
+        "head": opened.head,
+        "input": _as_json(made.image),
+        "outputs": made.outputs,
+        **({} if made.spans is None else {"spans": made.spans}),
+        "calibration": fitted.calibration,
+        "operating_points": fitted.operating_points,
+        "default_operating_point": DEFAULT_POINT,
+        **fitted.image_level,
+        "golden": {
+            "count": len(GOLDEN_SEEDS),
+            "source": f"synthetic radiographs, seeds {GOLDEN_SEEDS[0]} to {GOLDEN_SEEDS[-1]}",
+            "runtime": runtime.label,
+            "tolerance": SHARES_TOLERANCE if shares else GOLDEN_TOLERANCE[integer],
+        },
+        "training": {
+            "imported_from": {
+                "file": request.model.name,
+                "kind": opened.kind,
+                "sha256": opened.sha256,
+            },
+            "trained_on": request.facts.get("trained_on") or NOT_STATED,
+        },
+        "quantization": made.facts,
+        "metrics": {},
+    }
+    golden = golden_vectors(place, made.flatbuffer, manifest, runtime)
+    return assemble(place, made.flatbuffer, manifest, golden).save()
+
+
+def _as_json(image: dict[str, Any]) -> dict[str, Any]:
+    """A manifest's `input` with lists for tuples."""
+    return {key: list(each) if isinstance(each, tuple) else each for key, each in image.items()}
+
+
+def reference_report(
+    source: Opened, test: Cached, labels: Labels, fitted: Decided, name: str
+) -> Report:
+    """The report of the network as it came, in the framework that it came from."""
+    pictures, names = _pictures(test), test.table["image"].to_numpy(str)
+    pairs = zip(pictures, names, strict=True)
+    noisy = np.stack([perturbed(picture, YARDSTICK, image) for picture, image in pairs])
+    packages = versions("ai-edge-litert")
+    made_by = "keras" if isinstance(source, Foreign) else "ai-edge-litert"
+    return report.build(
+        Evaluated(
+            names,
+            test.table["patient"].to_numpy(str),
+            test.targets,
+            source.logits(pictures),
+            {YARDSTICK: source.logits(noisy)},
+        ),
+        labels=labels,
+        head=source.head,
+        model={
+            "name": name,
+            "format": "float32" if isinstance(source, Foreign) else source.image["dtype"],
+            "sha256": source.sha256,
+            "architecture": source.architecture,
+        },
+        dataset=dataset_facts(test, "test"),
+        runtime={
+            "name": made_by,
+            "version": packages[made_by],
+            "delegate": "cpu",
+            **machine.identity(),
+            "packages": packages,
+        },
+        calibration=fitted.calibration,
+        operating_points=fitted.operating_points,
+        operating_point=DEFAULT_POINT,
+        overall=fitted.image_level.get("overall"),
+    )

@@ -1,0 +1,210 @@
+"""A `.tflite` of any make, packaged as it is: what goes into it, and what its scores are."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from edge_app.backends.interpreters import find_interpreter
+from edge_app.core import native_stderr
+from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.model.archive import MANIFEST
+from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER
+from edge_app.model.preprocess import InputSpec
+from quantize.errors import ConversionError
+from quantize.importing.foreign import HOW_TO_SCALE, Given, head_by, shape_of, spec_of
+from quantize.package import describe_tensor
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
+DTYPES: Final = ("float32", "int8", "uint8", "int16")
+PASSING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"))
+ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
+ALMOST: Final = 1e-7
+"""How near to 0 or 1 a stored probability's logit is taken."""
+
+
+@dataclass(frozen=True)
+class ForeignTflite:
+    """A `.tflite` from elsewhere, opened.
+
+    Attributes:
+        path: its file.
+        flatbuffer: what it holds.
+        image, scores: its input and output as a manifest states them.
+        spec, head, outputs, activation, notes: as of `Foreign`.
+    """
+
+    path: Path
+    flatbuffer: bytes
+    image: dict[str, Any]
+    scores: dict[str, Any]
+    spec: InputSpec
+    head: Head
+    outputs: int
+    activation: str | None
+    notes: list[str]
+
+    kind = "TensorFlow Lite file"
+    mapped = False
+
+    @property
+    def architecture(self) -> str:
+        return self.path.stem
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.flatbuffer).hexdigest()
+
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """N×height×width pictures → N×L, by the interpreter alone: nothing of the device's code."""
+        interpreter = _loaded(self.path, self.flatbuffer)
+        (given,) = interpreter.get_input_details()
+        place = {each["name"]: each["index"] for each in interpreter.get_output_details()}
+        answers = []
+        for picture in pictures:
+            gray = picture[..., np.newaxis].astype(np.float64)
+            real = (gray - np.array(self.spec.mean)) / np.array(self.spec.std)
+            real = np.broadcast_to(real, (*picture.shape, self.spec.channels))
+            interpreter.set_tensor(given["index"], _stored(real, given)[np.newaxis])
+            interpreter.invoke()
+            answers.append(interpreter.get_tensor(place[self.scores["tensor"]])[0])
+        return self._as_logits(np.stack(answers))
+
+    def _as_logits(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        values, quantization = stored.astype(np.float64), self.scores["quantization"]
+        least = ALMOST
+        if quantization:
+            values = quantization["scale"] * (values - quantization["zero_point"])
+            least = quantization["scale"] / 2
+        if self.activation is None:
+            return values.astype(np.float32)
+        if not ((values > -0.01) & (values < 1.01)).all():
+            raise ConversionError(f"{self.path}: its {self.activation} gives no probabilities")
+        held = np.clip(values, least, 1 - least)
+        logits = logit(held) if self.activation == "sigmoid" else np.log(held)
+        return np.asarray(logits, np.float32)
+
+
+def _stored(real: NDArray[np.float64], detail: dict[str, Any]) -> NDArray[Any]:
+    dtype = np.dtype(detail["dtype"])
+    if dtype == np.float32:
+        return real.astype(np.float32)
+    scale, zero_point = detail["quantization"]
+    steps = np.rint(real / (scale or 1.0)) + zero_point
+    return np.clip(steps, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
+
+
+def open_tflite(path: Path, given: Given) -> ForeignTflite:
+    """Read a `.tflite`, and find what it takes and gives.
+
+    Raises:
+        ConversionError: it is damaged, a model file already, or no classifier of one image.
+        UsageError: an option is missing, or contradicts the file.
+    """
+    try:
+        flatbuffer = read_bounded(path, MAX_FILE_BYTES)
+    except UnreadableError as error:
+        raise ConversionError(f"{path}: {error}") from None
+    if flatbuffer[4:8] != TFLITE_IDENTIFIER:
+        raise ConversionError(f"{path}: is no TensorFlow Lite file: convert the network again")
+    if MANIFEST.encode() in flatbuffer[-(1 << 16) :]:
+        raise ConversionError(f"{path}: is a model file already: edge-cxr classify --model {path}")
+    interpreter = _loaded(path, flatbuffer, delegates=False)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1:
+        names = ", ".join(each["name"] for each in inputs)
+        raise ConversionError(
+            f"{path}: has {len(inputs)} inputs ({names}): a model takes one image; convert one of "
+            "the image alone"
+        )
+    scores = _chosen(path, outputs, given.output)
+    image = describe_tensor(inputs[0])
+    for part in (image, scores):
+        if part["dtype"] not in DTYPES:
+            raise ConversionError(
+                f"{path}: {part['tensor']!r} is {part['dtype']}; there are {', '.join(DTYPES)}"
+            )
+    if scores["dtype"] != "float32" and scores["quantization"] is None:
+        raise ConversionError(
+            f"{path}: {scores['tensor']!r} is {scores['dtype']} without a scale: are these classes "
+            "and not scores? convert it without an argmax"
+        )
+    shape = tuple(None if n < 1 else int(n) for n in inputs[0]["shape_signature"][1:])
+    side, channels = shape_of(path, shape, None, None)
+    if len(scores["shape"]) != 2:
+        raise ConversionError(
+            f"{path}: its output has the shape {scores['shape']}: one score a label is wanted"
+        )
+    spec, notes = _spec(path, (*side, channels), image, given)
+    activation = _end(interpreter, scores["tensor"])
+    head = head_by(path, activation, scores["shape"][1], given.head)
+    notes += ["no heatmap: a .tflite is packaged as it is"]
+    return ForeignTflite(
+        *(path, flatbuffer, image, scores, spec, head, scores["shape"][1], activation, notes)
+    )
+
+
+def _loaded(path: Path, flatbuffer: bytes, delegates: bool = True) -> Any:
+    """The interpreter; without delegates it names the operations that they would take over."""
+    make: Any = find_interpreter().interpreter
+    kinds = sys.modules[make.__module__].OpResolverType
+    plain = kinds.AUTO if delegates else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        with native_stderr.silenced():
+            interpreter: Any = make(model_content=flatbuffer, experimental_op_resolver_type=plain)
+            interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConversionError(
+            f"{path}: the interpreter refuses it: {reason}: convert the network again, with "
+            "TensorFlow Lite's own operations alone"
+        ) from None
+    return interpreter
+
+
+def _chosen(path: Path, outputs: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    names = [each["name"] for each in outputs]
+    if wanted is None and len(names) == 1:
+        return describe_tensor(outputs[0])
+    if wanted in names:
+        return describe_tensor(outputs[names.index(wanted)])
+    what = f"--output {wanted}: there is no such output" if wanted else "which holds the scores?"
+    raise ConversionError(
+        f"{path}: has {len(names)} outputs ({', '.join(names)}); {what} Give --output NAME"
+    )
+
+
+def _spec(
+    path: Path, shape: tuple[int, int, int], image: dict[str, Any], given: Given
+) -> tuple[InputSpec, list[str]]:
+    """What it sees, by the options; a uint8 input takes gray levels as they are without any."""
+    if given.mean is not None or given.std is not None or image["dtype"] != "uint8":
+        return spec_of(
+            path, shape, given, None, f"does not say what its input means: {HOW_TO_SCALE}"
+        )
+    stored = image["quantization"] or {"scale": 1.0, "zero_point": 0}
+    mean, std = float(stored["zero_point"]), 1 / stored["scale"]
+    height, width, channels = shape
+    return InputSpec(height, width, channels, given.resize, mean, std), [
+        "its uint8 input is given gray levels as they are: --mean and --std say otherwise"
+    ]
+
+
+def _end(interpreter: Any, tensor: str) -> str | None:
+    """The activation that an output is made by; None where there is none."""
+    place = {each["name"]: each["index"] for each in interpreter.get_output_details()}[tensor]
+    makers = {
+        int(index): step for step in interpreter._get_ops_details() for index in step["outputs"]
+    }
+    while place in makers and makers[place]["op_name"] in PASSING:
+        place = int(makers[place]["inputs"][0])
+    return ENDS.get(makers[place]["op_name"]) if place in makers else None

@@ -1,0 +1,156 @@
+"""From a foreign file to a classified picture, in two commands, and what the files then say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from typer.testing import CliRunner
+
+import edge_app
+from edge_app.core.errors import EXIT_DONE, EXIT_GATE
+from edge_app.evaluation.report import read as read_report
+from edge_app.model.model_file import ModelFile, read
+from quantize.cli import app
+
+
+class Done(NamedTuple):
+    """An import: its exit code, what it said, and the model file."""
+
+    code: int
+    said: str
+    out: Path
+
+    @property
+    def model(self) -> ModelFile:
+        return read(self.out)
+
+
+def imported(out: Path, *arguments: object) -> Done:
+    line = ["import", *map(str, arguments), "--out", str(out), "--cache", str(out.parent / "cache")]
+    done = CliRunner().invoke(app, line, catch_exceptions=False)
+    return Done(done.exit_code, " ".join(done.output.split()), out)
+
+
+@pytest.fixture(scope="module")
+def done(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    out = tmp_path_factory.mktemp("import") / "tb.tflite"
+    return imported(
+        *(out, own / "own.keras", own / "data", "--labels", own / "labels.txt"),
+        *("--trained-on", "pictures of the tests"),
+    )
+
+
+def keras_scores(own: Path, picture: Path) -> np.ndarray:
+    model = keras.models.load_model(own / "own.keras")
+    gray = np.asarray(Image.open(picture), np.float32)
+    return np.asarray(model(gray[np.newaxis, ..., np.newaxis]))[0]
+
+
+CHANCE = {"agreement_over_noise"}
+"""Of a decision or two among few images; which way depends on the processor's last digits."""
+
+
+def test_int8_keeps_its_ranking_and_the_exit_code_is_the_gates(done: Done) -> None:
+    gates = done.model.manifest["quantization"]["gates"]
+    broken = {name for name, gate in gates["gates"].items() if not gate["passed"]}
+    assert broken <= CHANCE, done.said
+    assert done.code == (EXIT_GATE if broken else EXIT_DONE)
+    assert gates["passed"] == (not broken)
+
+
+def test_what_is_packaged_as_it_came_passes(own: Path, tmp_path: Path) -> None:
+    model = keras.models.load_model(own / "own.keras")
+    network = tmp_path / "network.tflite"
+    network.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    done = imported(
+        *(tmp_path / "out.tflite", network, own / "data", "--labels", own / "labels.txt"),
+        *("--mean", "0", "--std", "1"),
+    )
+    assert done.code == EXIT_DONE, done.said
+    assert "gates met" in done.said
+    assert "--reference names the network" in done.said
+    answers = [read_report(tmp_path / "out-reports" / f"{x}.json") for x in ("float", "int8")]
+    float_logits, logits = (each.evaluated.logits for each in answers)
+    np.testing.assert_allclose(logits, float_logits, atol=1e-3)
+
+
+def test_it_says_what_it_found(done: Done) -> None:
+    for words in (
+        "Keras file",
+        "takes 32x32x1, (gray - 127.5) / 127.5",
+        "its sigmoid is undone",
+        "off the original's at most",
+        "next: edge-cxr classify --model",
+    ):
+        assert words in done.said
+
+
+def test_a_picture_is_classified_as_by_the_original(done: Done, own: Path) -> None:
+    model = edge_app.open_model(done.out)
+    calibration = done.model.manifest["calibration"]
+    for picture in sorted((own / "data" / "images").iterdir())[:5]:
+        findings = model.classify(picture)
+        wanted = keras_scores(own, picture)
+        logits = np.log(wanted / (1 - wanted))
+        odds = np.array(calibration["slope"]) * logits + calibration["intercept"]
+        scores = [findings[name].score for name in model.labels]
+        np.testing.assert_allclose(scores, 1 / (1 + np.exp(-odds)), atol=0.05)
+        assert findings.heatmap("Effusion").shape == (16, 16)
+        assert findings["Effusion"].threshold is not None
+
+
+def test_its_files_claim_nothing_that_nobody_said(done: Done) -> None:
+    manifest = done.model.manifest
+    assert manifest["licence"] == manifest["intended_use"] == "not stated"
+    assert manifest["training"]["trained_on"] == "pictures of the tests"
+    folder = done.out.with_name("tb-reports")
+    card = (folder / "MODEL_CARD.md").read_text()
+    for words in ("own.keras", "pictures of the tests", "no input check"):
+        assert words in card
+    for words in ("NIH", "Apache", "64×64"):
+        assert words not in card
+    one, other = (read_report(folder / f"{kind}.json") for kind in ("float", "int8"))
+    assert one.content["dataset"]["digest"] == other.content["dataset"]["digest"]
+    assert one.content["model"]["format"] == "float32"
+    assert other.content["model"]["sha256"] == done.model.sha256
+
+
+def test_without_data_it_is_float_and_proves_nothing(own: Path, tmp_path: Path) -> None:
+    done = imported(tmp_path / "plain.tflite", own / "own.keras", "--labels", own / "labels.txt")
+    assert done.code == EXIT_GATE
+    assert "decides nothing and proves nothing" in done.said
+    assert "labelled images" in done.said
+    assert done.model.manifest["input"]["dtype"] == "float32"
+    picture = next((own / "data" / "images").iterdir())
+    findings = edge_app.open_model(done.out).classify(picture)
+    scores = [each.score for each in findings.values()]
+    np.testing.assert_allclose(scores, keras_scores(own, picture), atol=1e-5)
+    assert all(each.above is None for each in findings.values())
+
+
+def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
+    from .conftest import labelled, named, own_network
+
+    model, names = own_network(3, "softmax", 3), ("Bacterial", "Viral", "Healthy")
+    model.save(tmp_path / "three.h5")
+    data = labelled(tmp_path / "data", model, names, exclusive=True, count=240)
+    labels = named(tmp_path / "labels.txt", "Bacterial", "Viral", "Healthy, normal")
+    done = imported(tmp_path / "three.tflite", tmp_path / "three.h5", data, "--labels", labels)
+    assert done.code == EXIT_GATE  # too few images for a label of 50 positives
+    assert "no label has 50 positives" in done.said
+    assert "label_auroc not met" in done.said
+    assert done.model.head == "exclusive"
+    opened, agreed = edge_app.open_model(done.out), 0
+    for picture in sorted((data / "images").iterdir())[:10]:
+        gray = np.asarray(Image.open(picture), np.float32)
+        wanted = np.asarray(model(np.repeat(gray[np.newaxis, ..., np.newaxis], 3, -1)))[0]
+        scores = [each.score for each in opened.classify(picture).values()]
+        assert sum(scores) == pytest.approx(1)
+        agreed += int(np.argmax(scores) == wanted.argmax())
+    assert agreed >= 9
