@@ -1,6 +1,7 @@
 """The labels of own data: from a list that a person writes, or from the names that the data bear.
 
-A list is a text file of a name a line, or a TOML or JSON file:
+A list is a text file of a name a line, ``NAME, normal`` for that of images without findings, or a
+TOML or JSON file:
 
     labels = ["Tuberculosis", "Normal"]    # or tables with name, kind and code, as a manifest's
     normal = "Normal"                      # the label of an image without findings; "" for none
@@ -44,7 +45,7 @@ def read_labels(path: Path) -> LabelSet:
     """
     if path.suffix.lower() not in (".toml", ".json"):
         lines = (line.partition("#")[0].strip() for line in _lines(path))
-        return _checked(path, [Label(name) for name in lines if name], None, exclusive=False)
+        return _checked(path, [_of_line(line) for line in lines if line], None, exclusive=False)
     stated = read_written(path)
     if isinstance(stated, list):
         stated = {"labels": stated}
@@ -64,6 +65,13 @@ def _lines(path: Path) -> list[str]:
     text = read_written(path)
     assert isinstance(text, str)
     return text.splitlines()
+
+
+def _of_line(line: str) -> Label:
+    name, comma, kind = line.rpartition(",")
+    if comma and kind.strip().lower() in (FINDING, NORMAL):
+        return Label(name.strip(), NORMAL if kind.strip().lower() == NORMAL else FINDING)
+    return Label(line)
 
 
 def _label(path: Path, entry: Any) -> Label:

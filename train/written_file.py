@@ -24,7 +24,7 @@ def read_written(path: Path) -> Any:
     except UnreadableError as error:
         raise DatasetError(f"{path}: {error}") from None
     except UnicodeDecodeError:
-        raise DatasetError(f"{path}: is not UTF-8 text") from None
+        raise DatasetError(f"{path}: is not UTF-8 text: save it as UTF-8") from None
     kind = path.suffix.lower()
     try:
         if kind == ".toml":

@@ -34,8 +34,6 @@ from quantize.importing.convert import Converted, in_float, packaged_as_is, quan
 from quantize.importing.data import read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
 from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
-from quantize.importing.labels import notes as label_notes
-from quantize.importing.labels import read_labels
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import GOLDEN_SEEDS, GOLDEN_TOLERANCE, golden_vectors, with_evidence
@@ -43,6 +41,7 @@ from quantize.repairs.registry import SHIPPED
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
+from train.own_labels import read_labels
 from train.run import dataset_facts
 
 Opened: TypeAlias = Foreign | ForeignTflite
@@ -130,10 +129,10 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         DatasetError: the images or their labels cannot be used.
         UsageError: an option is missing or contradicts the rest.
     """
-    labels = read_labels(request.labels)
+    labels = read_labels(request.labels).labels
     opened = open_any(request.model, request.given)
     _require_fit(request, opened, labels)
-    for note in (*_told(opened), *label_notes(labels)):
+    for note in _told(opened):
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
         return _alone(request, opened, labels, console), False

@@ -34,6 +34,7 @@ THREE = LabelSet(Labels([Label("A"), Label("B"), Label("Normal", NORMAL)]), "exc
     ("name", "text"),
     [
         ("l.txt", "# in order\nCavity\n\nNo finding  # the healthy\n"),
+        ("l.txt", "\ufeffCavity\nNo finding, normal\n"),
         ("l.toml", 'labels = ["Cavity", "No finding"]'),
         ("l.json", '["Cavity", "No finding"]'),
         ("l.json", '{"labels": [{"name": "Cavity"}, {"name": "No finding", "kind": "normal"}]}'),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -11,7 +9,6 @@ from scipy.special import softmax
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import Label, Labels
 from quantize.importing.decide import decided, tempered, undecided
-from quantize.importing.labels import notes, read_labels
 
 THREE = Labels([Label("Bacterial"), Label("Viral"), Label("Healthy", "normal")])
 
@@ -52,19 +49,3 @@ def test_without_images_nothing_is_decided() -> None:
     made = undecided(3)
     assert made.calibration["method"] == "none"
     assert all(at is None for p in made.operating_points.values() for at in p["thresholds"])
-
-
-def test_a_file_of_labels(tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_text(
-        "\ufeff# of our clinic\n\nTuberculosis\n Pleural effusion, left \nHealthy, normal\n"
-    )
-    labels = read_labels(path)
-    assert labels.names == ("Tuberculosis", "Pleural effusion, left", "Healthy")
-    assert labels.normal == 2
-    assert notes(labels) == []
-
-
-def test_an_undeclared_normal_label_is_asked_about() -> None:
-    (said,) = notes(Labels([Label("Tuberculosis"), Label("No Finding")]))
-    assert "'No Finding, normal'" in said

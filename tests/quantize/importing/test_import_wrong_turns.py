@@ -164,24 +164,24 @@ def test_a_network_that_cannot_be_imported(turn: str, tmp_path: Path) -> None:
 
 
 LABELS = {
-    "no file": (None, "no such file", "one label a line"),
-    "empty": ("# nothing\n\n", "no label", "one label a line"),
-    "twice": ("A\nA\n", "stands there twice", "each label once"),
-    "two normal ones": ("A, normal\nB, normal\n", "two labels are normal", "one at most"),
-    "only a normal one": ("A, normal\n", "only label is normal", "name a finding"),
-    "joined names": ("A|B\nC\n", "'A|B'", "without |"),
-    "no text": (b"\xff\xfe\x00", "UTF-8", "one label a line"),
-    "too many": ("".join(f"L{n}\n" for n in range(65)), "65 labels", "64 at most"),
-    "too few": ("A\n", "gives 2 scores", "name each score"),
+    "no file": (None, 3, "no such file", "labels.txt"),
+    "empty": ("# nothing\n\n", 3, "0 labels, not 1 to 64", "list those"),
+    "twice": ("A\nA\n", 3, "'A' and 'A' are the same", "take one out"),
+    "two normal ones": ("A, normal\nB, normal\n", 3, "a label's kind is", "of one label, normal"),
+    "only a normal one": ("A, normal\n", 3, "only label is 'A'", "add a finding"),
+    "joined names": ("A|B\nC\n", 3, "'A|B'", "without '|'"),
+    "no text": (b"\xff\xfe\x00", 3, "is not UTF-8 text", "save it as UTF-8"),
+    "too many": ("".join(f"L{n}\n" for n in range(65)), 3, "65 labels", "list those"),
+    "too few": ("A\n", 2, "gives 2 scores", "name each score"),
 }
 
 
 @pytest.mark.parametrize("turn", LABELS)
 def test_labels_that_cannot_be_used(turn: str, own: Path, tmp_path: Path) -> None:
-    text, what, then = LABELS[turn]
+    text, expected, what, then = LABELS[turn]
     labels = tmp_path / "labels.txt" if text is None else written(tmp_path, "labels.txt", text)
     code, said = run(own / "own.keras", "--labels", labels, "--out", tmp_path / "out.tflite")
-    assert code == 2, said
+    assert code == expected, said
     assert what in said
     assert then in said
 
