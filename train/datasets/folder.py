@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import ImageError, MachineError
 from edge_app.evaluation.labelled import load
 from edge_app.images.read import read_image
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split
@@ -57,6 +57,8 @@ def _read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[
     def read(index: int) -> Pixels:
         try:
             image = read_image(paths[index], least=min_side)
+        except MachineError:  # no fault of the file's: nothing is trained without it
+            raise
         except ImageError as error:
             return index, error, ""
         return index, image.pixels, image.facts["sha256"]
