@@ -62,6 +62,8 @@ SLOW: Final = (
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/cli/test_doctor.py",
     "tests/device/clinic/test_kills.py",
+    "tests/device/core/test_inject.py::test_a_call_that_fails_costs_one_line_and_nothing_else",
+    "tests/device/core/test_want.py::test_without_descriptors_no_file_is_called_damaged",
     "tests/device/clinic/test_node.py",
     "tests/device/clinic/test_serve.py",
     "tests/device/clinic/test_structured_report.py",
