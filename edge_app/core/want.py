@@ -63,8 +63,11 @@ def want_now() -> str | None:
     except OSError as error:
         return SCARCE.get(error.errno or 0)
     try:
-        bytearray(PROBE)  # zeros are not written: this costs no time
-    except MemoryError:
+        import mmap
+
+        # Nothing is written to it, so that it costs neither time nor memory.
+        mmap.mmap(-1, PROBE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except (OSError, MemoryError, ImportError):
         return NO_MEMORY
     return None
 

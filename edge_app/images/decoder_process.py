@@ -64,7 +64,7 @@ def main(asked: str) -> None:
     _keep_memory()
     sandbox.limit_memory(told["memory"])
     missing = sandbox.confine([*sys.path, *_installation(), *SYSTEM])
-    _tell(connection, PICTURE, json.dumps(missing).encode())
+    _tell(connection, 0, PICTURE, json.dumps(missing).encode())
     while _answer_one(connection, shared):
         pass
 
@@ -95,8 +95,8 @@ def _answer_one(connection: int, shared: mmap.mmap) -> bool:
     head = _received(connection, REQUEST.size)
     if head is None:
         return False
-    size, max_bytes, max_pixels, least = REQUEST.unpack(head)
-    _tell(connection, *_outcome(shared, size, Limits(max_bytes, max_pixels), least))
+    number, size, max_bytes, max_pixels, least = REQUEST.unpack(head)
+    _tell(connection, number, *_outcome(shared, size, Limits(max_bytes, max_pixels), least))
     return True
 
 
@@ -120,9 +120,11 @@ def _outcome(
         return MEMORY, b"", 0, 0
 
 
-def _tell(connection: int, kind: int, text: bytes, width: int = 0, height: int = 0) -> None:
+def _tell(
+    connection: int, number: int, kind: int, text: bytes, width: int = 0, height: int = 0
+) -> None:
     text = text[:LONGEST_TEXT]
-    answer = ANSWER.pack(kind, time.process_time(), width, height, len(text)) + text
+    answer = ANSWER.pack(number, kind, time.process_time(), width, height, len(text)) + text
     while answer:
         answer = answer[os.write(connection, answer) :]
 

@@ -43,10 +43,11 @@ MEMORY_BYTES: Final = 600 << 20
 BYTES_A_PIXEL: Final = 24
 """What a picture may take: so much, or so much for each pixel where more are allowed."""
 
-REQUEST: Final = struct.Struct("<QQQI")
-"""Bytes of the file; limits of bytes and pixels; the least side that is needed, or 0."""
-ANSWER: Final = struct.Struct("<BdIII")
-"""Kind; seconds of the processor so far; width, height; bytes of the text, which follows."""
+REQUEST: Final = struct.Struct("<IQQQI")
+"""Its number; bytes of the file; limits of bytes and pixels; least side that is needed, or 0."""
+ANSWER: Final = struct.Struct("<IBdIII")
+"""The request's number; kind; seconds of the processor so far; width, height; bytes of the text,
+which follows."""
 PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
 LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
@@ -116,7 +117,7 @@ class _Decoder:
                 os.close(place)
         self.connection = ours
         self.missing: list[str] | None = None
-        self._used = 0.0
+        self._used, self._number = 0.0, 0
 
     def ready(self) -> None:
         """Wait until it has given up what it can.
@@ -141,7 +142,8 @@ class _Decoder:
             resource.prlimit(self.process.pid, resource.RLIMIT_CPU, limit)
         try:
             self.shared[: len(data)] = data
-            self._send(REQUEST.pack(len(data), *limits, least or 0), end)
+            self._number += 1
+            self._send(REQUEST.pack(self._number, len(data), *limits, least or 0), end)
             kind, used, width, height, text = self._answered(end, limits.max_pixels)
             self._used = max(self._used, min(used, 1e9))
             if kind != PICTURE:
@@ -152,8 +154,9 @@ class _Decoder:
                 self.shared.madvise(mmap.MADV_REMOVE, KEPT_BYTES)
 
     def _answered(self, end: float, max_pixels: int) -> tuple[int, float, int, int, bytes]:
-        kind, used, width, height, size = ANSWER.unpack(self._received(ANSWER.size, end))
-        if kind not in range(5) or size > LONGEST_TEXT or width * height > max_pixels:
+        number, kind, used, width, height, size = ANSWER.unpack(self._received(ANSWER.size, end))
+        right = number == self._number and kind in range(5) and width * height <= max_pixels
+        if not right or size > LONGEST_TEXT:
             raise _LostError("is answered with nonsense by what decodes it")
         return kind, used, width, height, bytes(self._received(size, end))
 
@@ -265,6 +268,13 @@ class Decoders:
                 want = want_now() or "try again"
                 raise MachineError(f"could not be read: no decoder starts: {want}") from None
             raise ImageError(str(lost)) from None
+        except ImageError:
+            raise
+        except BaseException:  # its answer may still come, and must be nobody else's
+            if decoder is not None:
+                decoder.close()
+                decoder = None
+            raise
         finally:
             self._idle.put(decoder)
         if digest:

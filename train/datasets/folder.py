@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import ImageError, MachineError
 from edge_app.evaluation.label_table import Table, read_table
 from edge_app.evaluation.labelled import find_labels, load_table, require_folder
 from edge_app.images.read import read_image
@@ -80,6 +80,8 @@ def _read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[
     def read(index: int) -> Pixels:
         try:
             image = read_image(paths[index], least=min_side)
+        except MachineError:  # no fault of the file's: nothing is trained without it
+            raise
         except ImageError as error:
             return index, error, ""
         return index, image.pixels, image.facts["sha256"]

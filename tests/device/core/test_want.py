@@ -120,6 +120,22 @@ def test_without_descriptors_no_file_is_called_damaged(tmp_path: Path, repositor
     assert sum(first.startswith("machine: ") for first in without) > len(paths) / 2
 
 
+def test_little_memory_is_noticed_without_taking_it(repository: Path) -> None:
+    code = (
+        "import resource, mmap\n"
+        "from edge_app.core.want import PROBE, blamed, want_now\n"
+        "assert want_now() is None\n"
+        "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "peak = int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (now + PROBE // 2,) * 2)\n"
+        "print(blamed(ValueError('x'), 'is damaged').kind, peak < PROBE >> 10)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=repository
+    )
+    assert (done.stdout, done.stderr) == ("machine True\n", "")
+
+
 def test_no_memory_for_its_pixels_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: object) -> None:
         raise OSError("decoder error -9") from MemoryError()

@@ -199,6 +199,25 @@ def test_one_that_was_killed_while_idle_is_replaced_without_a_word() -> None:
         assert decoders.decode(GOOD, Limits()).facts["format"] == "PNG"
 
 
+def test_an_answer_that_nobody_waited_for_is_nobody_elses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    another = png(255 - radiograph())
+    with Decoders(1, Limits(), pytest.fail) as decoders:
+        decoders.decode(GOOD, Limits())
+        with monkeypatch.context() as patch:
+
+            def interrupted(*given: object) -> None:
+                raise KeyboardInterrupt
+
+            patch.setattr(isolated._Decoder, "_answered", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                decoders.decode(GOOD, Limits())
+        np.testing.assert_array_equal(
+            decoders.decode(another, Limits()).pixels, decode(another, Limits()).pixels
+        )
+
+
 def test_a_kernel_without_means_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     without = HOSTILE.replace(
         "process.main(", "process.sandbox._restrict_files = lambda paths: False\nprocess.main("
