@@ -43,6 +43,20 @@ PrecisionOption = Annotated[
     str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
 ]
 
+TeacherOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A finished run, a model file, a file of scores, or torchxrayvision:NAME; repeatable."
+    ),
+]
+TrainedOnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What a teacher had seen that does not say so itself; in order, repeatable.",
+    ),
+]
+
 
 @app.callback()
 def commands() -> None:
@@ -66,10 +80,8 @@ def fit(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, of any other value of a recipe.")
     ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        typer.Option(help="A finished run or model file; can be repeated."),
-    ] = None,
+    teacher: TeacherOption = None,
+    teacher_trained_on: TrainedOnOption = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -98,7 +110,7 @@ def fit(
     if bool(teacher) != bool(chosen.distil):
         raise typer.BadParameter("--teacher and --set distil=... go together")
     cached = read_data(data, chosen.side, cache, limit)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
     train(chosen, cached, run, console, teachers, _arithmetic(precision))
 
 
@@ -134,9 +146,8 @@ def refit(
     validated: Annotated[Path, typer.Argument(help="A run, whose recipe is kept.")],
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
-    teacher: Annotated[
-        list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
-    ] = None,
+    teacher: TeacherOption = None,
+    teacher_trained_on: TrainedOnOption = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -148,7 +159,7 @@ def refit(
 
     recipe = Recipe.from_dict(read_config(validated / "config.json")["recipe"])
     cached = read_data(data, recipe.side, cache, limit)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
     train_again(validated, cached, run, console, teachers, _arithmetic(precision))
 
 

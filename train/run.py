@@ -92,6 +92,8 @@ def train(
         }
         if teachers:
             facts["teachers"] = teachers.names
+            facts["teachers_trained_on"] = teachers.trained_on
+            facts["teachers_know_no_more"] = teachers.knows_no_more
         _begin(run / "config.json", recipe, facts, precision)
         pictures.montage(training, run / "train.png")
         done = fit(recipe, training, validation, run, console, teachers, precision, go_on)
