@@ -24,7 +24,8 @@ from edge_app.core.errors import (
 )
 
 COMMANDS: Final = (
-    "classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"
+    "classify", "archive", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor",
+    "serve",
 )  # fmt: skip
 """Each is a function of its name in a module of its name."""
 
