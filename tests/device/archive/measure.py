@@ -9,7 +9,6 @@ not met.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import signal
 import subprocess
@@ -101,21 +100,24 @@ def run(line: list[str], out: Path | None = None) -> Ended:
     """A command to its end."""
     began = time.monotonic()
     process = subprocess.Popen([*EDGE_CXR, *line], stdout=subprocess.DEVNULL)
-    first = float("nan")
-    while True:
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if (
-            out
-            and first != first
-            and any(path.stat().st_size > 2000 for path in out.glob("part-*"))
-        ):
+    first, kilobytes = float("nan"), 0
+    while process.poll() is None:
+        kilobytes = max(kilobytes, _peak(process.pid))
+        if out and first != first and any(map(_holds_a_row, out.glob("part-*"))):
             first = time.monotonic() - began
-        if ended:
-            break
         time.sleep(0.01)
-    if os.waitstatus_to_exitcode(status) not in (0, 3):
-        raise SystemExit(f"{line[0]} ended with {os.waitstatus_to_exitcode(status)}")
-    return Ended(time.monotonic() - began, usage.ru_maxrss / 1024, first)
+    if process.returncode not in (0, 3):
+        raise SystemExit(f"{line[0]} ended with {process.returncode}")
+    return Ended(time.monotonic() - began, kilobytes / 1024, first)
+
+
+def _peak(process: int) -> int:
+    """Its peak memory in kB. What the system tells of an ended child counts its parent's too."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(each.split()[1]) for each in status.splitlines() if "VmHWM" in each), 0)
 
 
 def _holds_a_row(part: Path) -> bool:
