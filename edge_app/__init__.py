@@ -25,7 +25,15 @@ TYPE_CHECKING = False
 """What type checkers take for true; importing it from `typing` would take five milliseconds."""
 
 if TYPE_CHECKING:
-    from edge_app.api import Compared, Findings, Model, compare, evaluate, open_model
+    from edge_app.api import (
+        Compared,
+        Findings,
+        Model,
+        compare,
+        evaluate,
+        evaluate_scores,
+        open_model,
+    )
     from edge_app.comparison.gates import GateResult
     from edge_app.core.errors import (
         DatasetError,
@@ -63,6 +71,7 @@ __all__ = [
     "__version__",
     "compare",
     "evaluate",
+    "evaluate_scores",
     "open_model",
 ]
 

@@ -350,6 +350,40 @@ def evaluate(
     return opened._evaluate(wanted, place, retest, _at_once(workers))
 
 
+def evaluate_scores(
+    scores: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    normal: str | None = None,
+    scale: str = "auto",
+    exclusive: bool = False,
+) -> Report:
+    """The report of scores that any classifier gave, as `edge-cxr evaluate --scores` makes it.
+
+    Args:
+        scores: CSV or `.npz`: image, patient if known, and one column a label.
+        labels: CSV or `.npz`: image, patient if known, and which labels it bears.
+        out: the report's file, ending in ``.json``; None: it is not written.
+        normal: the label of no finding; ``No Finding`` or ``normal`` if None.
+        scale: ``probabilities``, ``logits``, or ``auto``: what they look like.
+        exclusive: just one of the labels applies.
+
+    Raises:
+        ReportError: scores or labels cannot be used; names the line.
+        UsageError: there is no such scale or label, or `out` does not end in ``.json``.
+        OutputError: the report cannot be written.
+    """
+    from edge_app.evaluation import truth
+    from edge_app.evaluation.of_scores import Options, report_of, write
+
+    options = Options.of(scale, (), exclusive)
+    made = report_of(Path(scores), truth.read(Path(labels), normal), options)
+    if out is not None:
+        write(made, Path(out))
+    return made
+
+
 def _at_once(workers: int | None) -> int:
     if workers is not None and workers < 1:
         raise UsageError(f"workers={workers}: give 1 or more, or None for one a core")
@@ -388,14 +422,16 @@ def compare(
     reference: Report | str | os.PathLike[str],
     candidate: Report | str | os.PathLike[str],
     *,
+    labels: str | os.PathLike[str] | None = None,
     gates: Mapping[str, float] | None = None,
     resamples: int = 2000,
 ) -> Compared:
     """What a candidate answers differently from its reference, and whether that is too much.
 
     Args:
-        reference: the float network's report, or its file.
-        candidate: the int8 network's, on the same images.
+        reference: the float network's report, its file, or a file of anybody's scores.
+        candidate: the int8 network's, or other scores, on the same images.
+        labels: which image bears what, where both are files of scores; see `evaluate_scores`.
         gates: limits to change, by their names in `edge-cxr compare --json`.
         resamples: bootstrap samples of patients behind each 95 % interval.
 
@@ -405,13 +441,13 @@ def compare(
     """
     from edge_app.comparison.compare import compare as compare_reports
     from edge_app.comparison.gates import Gates, judge
+    from edge_app.comparison.sides import sides
     from edge_app.evaluation.report import Report
-    from edge_app.evaluation.report import read as read_report
 
     limits = Gates.of(f"{name}={value}" for name, value in (gates or {}).items())
-    first, second = (
-        each if isinstance(each, Report) else read_report(Path(each))
-        for each in (reference, candidate)
+    one, other = (
+        each if isinstance(each, Report) else Path(each) for each in (reference, candidate)
     )
+    first, second = sides(one, other, None if labels is None else Path(labels))
     comparison = compare_reports(first, second, resamples)
     return Compared(comparison, judge(comparison, limits))

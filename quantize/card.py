@@ -7,7 +7,7 @@ model file's manifest or a report next to the card, which computes nothing of it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -380,7 +380,22 @@ def _recipe(model: ModelFile) -> str:
     training = model.manifest["training"]
     packages = ", ".join(f"{name} {version}" for name, version in training["packages"].items())
     text = f"```json\n{json.dumps(training['recipe'], indent=1)}\n```\n\nMade with {packages}."
-    if "teachers" in training["dataset"]:
-        names = ", ".join(training["dataset"]["teachers"])
-        text += f" Its teachers were {names}."
+    return text + _teachers(training["dataset"])
+
+
+def _teachers(facts: Mapping[str, Any]) -> str:
+    """Who taught, and what each of them had seen: it may be the test patients."""
+    names = facts.get("teachers", [])
+    known = facts.get("teachers_trained_on")
+    if known is None:  # of a run of an earlier version, whose teachers saw the same patients
+        return f" Its teachers were {', '.join(names)}." if names else ""
+    lines = [f"- {name}, trained on: {on}" for name, on in zip(names, known, strict=True)]
+    text = "\n\nIts teachers were\n\n" + "\n".join(lines)
+    shown = facts["teachers_know_no_more"]
+    strangers = [name for name, is_shown in zip(names, shown, strict=True) if not is_shown]
+    if strangers:
+        text += (
+            "\n\nNothing shows that the test patients are unknown to "
+            f"{', '.join(strangers)}: what the test says may be too good."
+        )
     return text

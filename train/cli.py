@@ -59,6 +59,20 @@ FROM_FIXES = (
 )
 """Why a recipe cannot be changed in `OF_THE_SOURCE`."""
 
+TeacherOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A finished run, a model file, a file of scores, or torchxrayvision:NAME; repeatable."
+    ),
+]
+TrainedOnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="What a teacher had seen that does not say so itself; in order, repeatable.",
+    ),
+]
+
 
 @app.callback()
 def commands() -> None:
@@ -82,10 +96,8 @@ def fit(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, of any other value of a recipe.")
     ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        typer.Option(help="A finished run or model file; can be repeated."),
-    ] = None,
+    teacher: TeacherOption = None,
+    teacher_trained_on: TrainedOnOption = None,
     labels: Annotated[
         Path | None,
         typer.Option(help="List of labels, a name a line, or TOML or JSON; default: the data's."),
@@ -122,7 +134,7 @@ def fit(
     arithmetic = _arithmetic(precision)
     wanted = read_labels(labels) if labels else None
     cached = read_data(data, chosen.side, cache, limit, wanted)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
     start = start.matched(cached.labels, new_head=new_head) if start else None
     train(chosen, cached, run, console, teachers, arithmetic, source=start)
 
@@ -184,9 +196,8 @@ def refit(
     validated: Annotated[Path, typer.Argument(help="A run, whose recipe is kept.")],
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Run folder; the same one resumes.")],
-    teacher: Annotated[
-        list[Path] | None, typer.Option(help="The same as that run had; can be repeated.")
-    ] = None,
+    teacher: TeacherOption = None,
+    teacher_trained_on: TrainedOnOption = None,
     source: FromOption = None,
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
@@ -202,7 +213,7 @@ def refit(
     config = read_config(validated / "config.json")
     recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
     cached = read_data(data, recipe.side, cache, limit, labels)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached)
+    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
     before = config["dataset"].get("started_from", {})
     start = open_source(source) if source else None
     start = start.matched(labels, new_head=before.get("head") == "new") if start else None

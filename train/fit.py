@@ -97,10 +97,10 @@ def continue_from(network: keras.Model, teacher: keras.Model | None) -> None:
     """Start from a teacher's weights.
 
     Raises:
-        RunError: it is another network, or a model file.
+        RunError: it is another network, or no run.
     """
     if teacher is None:
-        raise RunError("the last teacher is a model file: only a run can be gone on from")
+        raise RunError("the last teacher is no run: only a run can be gone on from")
     try:
         network.set_weights(teacher.get_weights())
     except ValueError:

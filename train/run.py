@@ -102,6 +102,8 @@ def train(
     }
     if teachers:
         facts["teachers"] = teachers.names
+        facts["teachers_trained_on"] = teachers.trained_on
+        facts["teachers_know_no_more"] = teachers.knows_no_more
     if started_from:
         facts["started_from"] = started_from
         console.print(told(started_from), highlight=False, soft_wrap=True)

@@ -29,7 +29,7 @@ def training_targets(
     Args:
         recipe: decides the shares.
         cached: M images with labels.
-        teachers: M×L scores, if the recipe distils.
+        teachers: M×L scores, if the recipe distils; NaN of labels that they do not know.
 
     Raises:
         DatasetError: the recipe distils, and there are no teachers.
@@ -40,7 +40,8 @@ def training_targets(
     if recipe.distil:
         if teachers is None:
             raise DatasetError("the recipe distils, but there are no teachers: give --teacher")
-        targets += recipe.distil * (teachers - targets)
+        known = np.isfinite(teachers)  # of other labels the targets stay what they are
+        targets += recipe.distil * np.where(known, teachers - targets, 0)
     names = auxiliary_names(recipe, cached.table)
     if names:
         targets = np.concatenate([targets, auxiliary_targets(cached.table, names)], axis=1)

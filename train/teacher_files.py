@@ -1,77 +1,284 @@
-"""Finished runs and model files, opened as the teachers that another run learns from."""
+"""What is named as a teacher → a `Teacher`: a finished run, a model file, a file of scores, or a
+published network."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
-from edge_app.evaluation.label_names import listed
-from edge_app.model.model_file import read
+from edge_app.core.errors import ImageError
+from edge_app.evaluation import score_files
+from edge_app.evaluation.score_files import Scores, folded, matched
+from edge_app.images.array import from_array
+from edge_app.images.radiograph import Picture, Radiograph
+from edge_app.model.calibration import calibrated
+from edge_app.model.model_file import locate, read
+from edge_app.model.preprocess import STRETCH
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import score_all, unbroken
+from train import published
 from train.cache import Cached
-from train.errors import RunError
-from train.labels import OF_NIH, LabelSet
-from train.options import read_data
+from train.datasets.registry import load
+from train.errors import DatasetError, RunError
+from train.labels import LabelSet
+from train.options import console, read_data
 from train.predict import logits_only, predict
 from train.run import open_run
-from train.teachers import Teacher, Teachers, ensemble, model_file_logits
+from train.teachers import NOT_STATED, Teacher, Teachers, Validated, ensemble
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
+Floats = NDArray[np.float32]
+
+MODEL: Final = ".tflite"
+SCORES: Final = (".csv", ".npz", ".parquet")
 
 
 def read_teachers(
-    sources: list[Path], data: Path, cache: Path, limit: int | None, cached: Cached
+    sources: Sequence[Path | str],
+    data: Path,
+    cache: Path,
+    limit: int | None,
+    cached: Cached,
+    trained_on: Sequence[str] = (),
 ) -> Teachers | None:
-    """The ensemble of several teachers, none of which may know the validation patients.
+    """The ensemble of several teachers, none of which is known to know the validation patients.
 
     Args:
-        sources: finished runs or model files; with none there is no ensemble.
+        sources: see `read_teacher`; with none there is no ensemble.
         data, cache, limit: see `options.read_data`; each teacher sees the images at its own size.
         cached: the student's images.
+        trained_on: what those teachers learned from that do not say it themselves, in order.
 
     Raises:
-        RunError: one cannot be a teacher.
-        DatasetError: one was validated on other images than the student.
+        RunError: one cannot be a teacher, or there are more words than teachers that need them.
+        DatasetError: one is known to know the student's validation patients.
     """
-    members = [read_teacher(source, data, cache, limit, cached.labels) for source in sources]
-    for member in members:
+    words = iter(trained_on)
+    members = []
+    for source in sources:
+        member = read_teacher(
+            source, data, cache, limit, cached.split("train", "validation"), words
+        )
         member.require_unseen(cached.split("validation"))
-    return ensemble(members) if members else None
+        if not member.knows_no_more(cached.split("validation")):
+            console.print(
+                f"teacher {member.name}, trained on: {member.trained_on}: nothing shows that it "
+                "does not know the test patients, and the model card will say so",
+                highlight=False,
+            )
+        members.append(member)
+    left = list(words)
+    if left:
+        raise RunError(f"--teacher-trained-on {left[0]!r}: every teacher says itself what it knows")
+    return ensemble(members, cached.split("validation")) if members else None
 
 
 def read_teacher(
-    source: Path, data: Path, cache: Path, limit: int | None, labels: LabelSet = OF_NIH
+    source: Path | str,
+    data: Path,
+    cache: Path,
+    limit: int | None,
+    student: Cached,
+    words: Iterator[str] | None = None,
 ) -> Teacher:
-    """A finished run or a model file, and all images that a student may train on, at its size.
+    """A teacher.
+
+    Args:
+        source: a finished run's folder; a model file, or a shipped model's name; a file of scores,
+            see `score_files`; or a published network, see `published`.
+        data, cache, limit: see `options.read_data`.
+        student: the images that the student may train on.
+        words: what teachers learned from that do not say it themselves; None: nobody knows.
 
     Raises:
-        RunError: it was trained on the validation patients, does not say who they were, or
-            answers other labels than the student's.
+        RunError: it is none of these, or knows none of the student's labels.
+        DatasetError: scores of some images are missing.
     """
-    network = None
-    if source.is_dir():
-        run = open_run(source)
-        digest = hashlib.sha256((source / "kept.weights.h5").read_bytes()).hexdigest()
-        architecture, side, network = run.recipe.network, run.recipe.side, run.model
-        facts, calibration, known = run.config["dataset"], run.calibration, run.labels
-        logits = partial(predict, logits_only(run.model))
-    else:
-        model = read(source)
-        digest, architecture = model.sha256, model.manifest["architecture"]
-        known = LabelSet.of_manifest(model.manifest)
-        side, calibration = model.input_spec.height, {**model.manifest["calibration"]}
-        facts = model.manifest["training"].get("dataset", {})
-        logits = partial(model_file_logits, Classifier(model))
-    if (known.names, known.head) != (labels.names, labels.head):
-        raise RunError(
-            f"{source}: it answers {listed(known.names)}, and the student is to answer "
-            f"{listed(labels.names)}: a teacher has the student's labels, see --labels FILE"
-        )
-    if "refit_of" in facts:
-        raise RunError(f"{source} was trained on the validation patients: it cannot be a teacher")
-    if "validation" not in facts:
-        raise RunError(f"{source} does not say which patients validated it: it cannot be a teacher")
-    cached = read_data(data, side, cache, limit, labels).split("train", "validation")
-    name = f"{architecture} {digest[:16]}"
+    name, path, words = str(source), Path(source), words or iter(())
+    if name.startswith(published.PREFIX):
+        return _published(name.removeprefix(published.PREFIX), data, limit, student)
+    if path.is_dir():
+        return _run(path, data, cache, limit, student)
+    if path.suffix.lower() in SCORES:
+        return _scores_file(path, student, words)
+    return _model(path, data, cache, limit, student, words)
+
+
+def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cached) -> Teacher:
+    run = open_run(source)
+    known = _known(str(source), run.labels.names, student.labels, run.labels.head)
+    digest = hashlib.sha256((source / "kept.weights.h5").read_bytes()).hexdigest()
+    facts, network = run.config["dataset"], logits_only(run.model)
+
+    def scores(cached: Cached) -> Floats:
+        found = calibrated(predict(network, cached), run.calibration, run.labels.head)
+        return _in_our_order(found, known)
+
     return Teacher(
-        name, logits, calibration, network, facts["validation"]["digest"], cached, labels.head
+        f"{run.recipe.network} {digest[:16]}",
+        _stated(facts) or NOT_STATED,
+        scores,
+        run.model,
+        _validated(facts),
+        read_data(data, run.recipe.side, cache, limit, student.labels).split("train", "validation"),
     )
+
+
+def _model(
+    source: Path, data: Path, cache: Path, limit: int | None, student: Cached, words: Iterator[str]
+) -> Teacher:
+    model = read(locate(str(source)))
+    known = _known(str(source), model.labels.names, student.labels, model.head)
+    facts = model.manifest.get("training", {}).get("dataset", {})
+    spec, classifier = model.input_spec, Classifier(model)
+    if spec.height == spec.width and spec.resize == STRETCH:
+        cached = read_data(data, spec.height, cache, limit, student.labels)
+        cached = cached.split("train", "validation")
+        logits = partial(model_file_logits, classifier)
+    else:  # it sees what no cache of squares holds
+        cached = student
+        logits = partial(_of_sources, data, limit, lambda pixels: classifier.logits(pixels)[0])
+
+    def scores(images: Cached) -> Floats:
+        found = calibrated(logits(images), model.manifest["calibration"], model.head)
+        return _in_our_order(found, known)
+
+    return Teacher(
+        f"{model.manifest['architecture']} {model.sha256[:16]}",
+        _stated(facts) or next(words, NOT_STATED),
+        scores,
+        None,
+        _validated(facts),
+        cached,
+    )
+
+
+def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher:
+    found = score_files.read(source)
+    known = _known(str(source), found.labels, student.labels)
+    values = found.values if found.scale == "probabilities" else _sigmoid(found)
+
+    def scores(cached: Cached) -> Floats:
+        names = cached.table["image"].tolist()
+        places = {
+            place: row
+            for row, place in enumerate(matched(found.images, names))
+            if place is not None
+        }
+        missing = [name for place, name in enumerate(names) if place not in places]
+        if missing:
+            raise DatasetError(
+                f"{source}: has no scores of {len(missing)} of the {len(names)} images that this "
+                f"run may train on, such as {missing[0]}"
+            )
+        return _in_our_order(values[[places[place] for place in range(len(names))]], known)
+
+    name = f"{source.stem} {found.sha256[:16]}"
+    return Teacher(name, next(words, NOT_STATED), scores, None, None, student)
+
+
+def _sigmoid(found: Scores) -> NDArray[np.float64]:
+    neutral = {"slope": [1.0] * len(found.labels), "intercept": [0.0] * len(found.labels)}
+    return calibrated(found.values, neutral)
+
+
+def _published(name: str, data: Path, limit: int | None, student: Cached) -> Teacher:
+    network = published.load(name)
+    known = _known(name, network.labels, student.labels)
+
+    def scores(cached: Cached) -> Floats:
+        return _in_our_order(_of_sources(data, limit, network.scores, cached), known)
+
+    return Teacher(
+        f"{network.name} {network.sha256[:16]}", network.trained_on, scores, None, None, student
+    )
+
+
+def _known(
+    source: str, names: Sequence[str], wanted: LabelSet, head: Head | None = None
+) -> list[int | None]:
+    """Where each of the student's labels stands among a teacher's; None where it does not.
+
+    Args:
+        source: begins the message of an error.
+        names: the teacher's labels.
+        wanted: the student's.
+        head: the teacher's; None where its scores say nothing of that.
+
+    Raises:
+        RunError: it knows none of them, or one of the two has exclusive labels and not the other.
+    """
+    places = {folded(name): place for place, name in enumerate(names) if name}
+    known = [places.get(folded(name)) for name in wanted.names]
+    if all(place is None for place in known):
+        raise RunError(
+            f"{source}: knows none of this run's labels ({', '.join(wanted.names[:5])}, …), but "
+            f"{', '.join(list(names)[:5])}: see --labels FILE"
+        )
+    exclusive = wanted.head == "exclusive"
+    if (head is not None and head != wanted.head) or (exclusive and None in known):
+        raise RunError(
+            f"{source}: exclusive labels are taught by a teacher of the same exclusive labels, and "
+            "others by one whose labels are not: see --labels FILE"
+        )
+    return known
+
+
+def _in_our_order(scores: NDArray[Any], known: list[int | None]) -> Floats:
+    """M×L in the order of the student's labels; NaN where a label is not known."""
+    ours = np.full((len(scores), len(known)), np.nan, np.float32)
+    for channel, place in enumerate(known):
+        if place is not None:
+            ours[:, channel] = scores[:, place]
+    return ours
+
+
+def _stated(facts: Mapping[str, Any]) -> str:
+    """What a run or a model file says it was trained on, in words; empty where it does not."""
+    trained = facts.get("train")
+    if not trained:
+        return ""
+    words = f"{trained['name']}, {trained['split']}: {trained['images']} images"
+    taught = facts.get("teachers_trained_on")
+    return words + (f", and from teachers trained on {'; '.join(taught)}" if taught else "")
+
+
+def _validated(facts: Mapping[str, Any]) -> Validated | None:
+    if "validation" not in facts:
+        return None
+    digest = None if "refit_of" in facts else facts["validation"]["digest"]
+    alone = all(facts.get("teachers_know_no_more", ()))
+    return Validated(facts["validation"]["name"], digest, alone)
+
+
+def model_file_logits(classifier: Classifier, cached: Cached) -> Floats:
+    """Logits M×L of a model file over cached images of its size."""
+    pictures = (from_array(cached.images[row]) for row in cached.rows)
+
+    def score(one: Classifier, source: object, image: Radiograph) -> Floats:
+        return one.logits(image.picture)[0]
+
+    return np.stack([each for _, each in unbroken(score_all(pictures, classifier, ready, score))])
+
+
+def _of_sources(
+    data: Path, limit: int | None, score: Callable[[Picture], NDArray[Any]], cached: Cached
+) -> NDArray[Any]:
+    """M×K of the pictures themselves, one after the other, in the order of `cached`."""
+    dataset = load(data, limit=limit, labels=cached.labels)
+    places = {name: place for place, name in enumerate(cached.table["image"])}
+    found: dict[int, NDArray[Any]] = {}
+    for index, pixels, _ in dataset.pixels():
+        place = places.get(dataset.table["image"][index])
+        if place is not None and not isinstance(pixels, ImageError):
+            found[place] = score(pixels)
+    return np.stack([found[place] for place in range(len(places))])

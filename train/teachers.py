@@ -1,26 +1,35 @@
-"""Finished models whose scores another run learns from (distillation: Hinton et al., 2015)."""
+"""Whatever scores images, and whose scores another run learns from (distillation: Hinton et al.,
+2015)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.classifier import Classifier
-from edge_app.images.array import from_array
-from edge_app.images.radiograph import Radiograph
-from edge_app.model.calibration import calibrated
-from edge_app.pipeline.reader import ready
-from edge_app.pipeline.route import score_all, unbroken
 from train.cache import Cached
-from train.errors import DatasetError
+from train.errors import DatasetError, RunError
 
-if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Head
+NOT_STATED: Final = "not stated"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The images that a teacher was validated on, so not trained on.
+
+    Attributes:
+        data: name of the data set.
+        digest: of these images; None where it was trained on them afterwards.
+        alone: whether it had no teacher that may have seen other images.
+    """
+
+    data: str
+    digest: str | None
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -29,29 +38,47 @@ class Teacher:
 
     Attributes:
         name: of its network, with the digest of its weights.
-        logits: its M×L logits of M cached images at its size.
-        calibration: what makes scores of them.
-        head: of its labels, which are the student's.
-        network: what a student can go on from; None of a model file, which holds no such thing.
-        validation: digest of the images it was not trained on.
-        cached: the images that a student may train on, at this teacher's size.
+        trained_on: what it learned from, in words; `NOT_STATED` where nobody says.
+        scores: its M×L scores of M images in 0..1; NaN of a label that it does not know.
+        network: what a student can go on from; None of anything but a run.
+        validated: what it was validated on; None where that is not known.
+        cached: the images that a student may train on.
     """
 
     name: str
-    logits: Callable[[Cached], NDArray[np.float32]]
-    calibration: dict[str, Any]
+    trained_on: str
+    scores: Callable[[Cached], NDArray[np.float32]]
     network: keras.Model | None
-    validation: str
+    validated: Validated | None
     cached: Cached
-    head: Head = "independent"
+
+    def knows_no_more(self, validation: Cached) -> bool:
+        """Whether it is shown to know none of the validation patients, and so no test patient.
+
+        The same patients validate it, of the same data set, whose splits are always the same.
+        """
+        return bool(
+            self.validated and self.validated.alone and self.validated.digest == validation.digest
+        )
 
     def require_unseen(self, validation: Cached) -> None:
-        """Refuse a teacher that may have been trained on the student's validation patients.
+        """Refuse a teacher of whom its own words say that it may know the validation patients.
+
+        One that was trained on other data, or of whom nothing is said, may teach: whether it knows
+        these patients cannot be told, and the model card says so.
 
         Raises:
-            DatasetError: it was validated on other images, so it may know these.
+            RunError: it learned from the same data set, all but its test patients.
+            DatasetError: it learned from the same data set, but was validated on other images.
         """
-        if validation.digest != self.validation:
+        if self.validated is None or self.validated.data != validation.name:
+            return
+        if self.validated.digest is None:
+            raise RunError(
+                f"teacher {self.name} was trained on the validation patients: it cannot teach a "
+                "run that is judged by them; give it the run before its refit"
+            )
+        if validation.digest != self.validated.digest:
             raise DatasetError(
                 f"teacher {self.name} was validated on other images than this run would be: "
                 "what it knows of them would leak; train it on this data set"
@@ -64,12 +91,16 @@ class Teachers:
 
     Attributes:
         names: of the networks, with the digest of each one's weights.
+        trained_on: of each, what it learned from.
+        knows_no_more: of each, see `Teacher.knows_no_more`.
         images: K image names.
-        scores: K×L float32 in 0..1, of the same images.
+        scores: K×L float32 in 0..1, of the same images; NaN of a label that nobody knows.
         last: the last member's network, if it has one.
     """
 
     names: list[str]
+    trained_on: list[str]
+    knows_no_more: list[bool]
     images: NDArray[np.str_]
     scores: NDArray[np.float32]
     last: keras.Model | None
@@ -88,21 +119,28 @@ class Teachers:
         return self.scores[rows]
 
 
-def ensemble(members: Sequence[Teacher]) -> Teachers:
-    """The mean of the members' calibrated scores."""
-    total = np.zeros(members[0].cached.targets.shape)
+def ensemble(members: Sequence[Teacher], validation: Cached) -> Teachers:
+    """The mean of the members' scores; of each label, of those members that know it.
+
+    Args:
+        members: one at least.
+        validation: the student's validation images.
+    """
+    shape = members[0].cached.targets.shape
+    total, known = np.zeros(shape), np.zeros(shape)
     for member in members:
-        total += calibrated(member.logits(member.cached), member.calibration, member.head)
-    names = [member.name for member in members]
+        scores = member.scores(member.cached)
+        told = np.isfinite(scores)
+        total += np.where(told, scores, 0)
+        known += told
+    with np.errstate(invalid="ignore"):
+        mean = (total / known).astype(np.float32)
     images = members[0].cached.table["image"].to_numpy(str)
-    return Teachers(names, images, (total / len(members)).astype(np.float32), members[-1].network)
-
-
-def model_file_logits(classifier: Classifier, cached: Cached) -> NDArray[np.float32]:
-    """Logits M×L of a model file over cached images of its size."""
-    pictures = (from_array(cached.images[row]) for row in cached.rows)
-
-    def score(one: Classifier, source: object, image: Radiograph) -> NDArray[np.float32]:
-        return one.logits(image.picture)[0]
-
-    return np.stack([each for _, each in unbroken(score_all(pictures, classifier, ready, score))])
+    return Teachers(
+        [member.name for member in members],
+        [member.trained_on for member in members],
+        [member.knows_no_more(validation) for member in members],
+        images,
+        mean,
+        members[-1].network,
+    )

@@ -26,8 +26,8 @@ from edge_app.core.errors import (
 from edge_app.core.want import want_of
 
 COMMANDS: Final = (
-    *("classify", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor", "serve"),
-    "upgrade",
+    *("classify", "archive", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor"),
+    *("serve", "upgrade"),
 )
 """Each is a function of its name in a module of its name."""
 

@@ -13,7 +13,8 @@ from edge_app.model.shipped import DEFAULT_MODEL
 
 def drift(
     results: Annotated[
-        list[Path], typer.Argument(metavar="RESULTS...", help="Of classify --json or --csv.")
+        list[Path],
+        typer.Argument(metavar="RESULTS...", help="Of archive, or of classify --json or --csv."),
     ],
     model: ModelOption = DEFAULT_MODEL,
     site: SiteOption = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from json import dumps
 from pathlib import Path
@@ -15,12 +15,16 @@ from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
+    ExclusiveOption,
     IsolateOption,
     JsonOption,
+    LabelOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
+    NormalOption,
     OperatingPointOption,
+    ScaleOption,
     SiteOption,
     ThreadsOption,
     WorkersOption,
@@ -43,51 +47,90 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
+FolderArgument = Annotated[
+    Path | None, typer.Argument(help="With images and a CSV of their labels.")
+]
+LabelsOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The labels; default: the folder's own CSV.")
+]
+ScoresOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Instead of FOLDER: anyone's scores: CSV, NPZ, Parquet."),
+]
+PointsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="REPORT.json", help="Of scores: decide at its thresholds."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="REPORT.json", help="Default: MODEL-SPLIT.json, here.")
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        help="test, validation, train or all; default: test where an official list says which."
+    ),
+]
+SecondOption = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="What others said of some of the images: YES or NO."),
+]
+GroupOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN=LABEL|…", help="Labels that a column of it stands for."),
+]
+RetestOption = Annotated[
+    bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Only so many images.")]
+
+
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="With images and a CSV of their labels.")],
-    labels: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="The labels; default: the folder's own CSV.")
-    ] = None,
+    folder: FolderArgument = None,
+    labels: LabelsOption = None,
     model: ModelOption = DEFAULT_MODEL,
-    out: Annotated[
-        Path | None, typer.Option(metavar="REPORT.json", help="Default: MODEL-SPLIT.json, here.")
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="test, validation, train or all; default: test where an official list says which."
-        ),
-    ] = None,
+    out: OutOption = None,
+    split: SplitOption = None,
     operating_point: OperatingPointOption = None,
     site: SiteOption = None,
-    second_reference: Annotated[
-        Path | None,
-        typer.Option(metavar="CSV", help="What others said of some of the images: YES or NO."),
-    ] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=LABEL|…", help="Labels that a column of it stands for."),
-    ] = None,
-    retest: Annotated[
-        bool, typer.Option(help="Also measure how steady the model is; takes five times as long.")
-    ] = False,
+    second_reference: SecondOption = None,
+    group: GroupOption = None,
+    retest: RetestOption = False,
+    scores: ScoresOption = None,
+    points_of: PointsOption = None,
+    label: LabelOption = None,
+    normal: NormalOption = None,
+    scale: ScaleOption = "auto",
+    exclusive: ExclusiveOption = False,
     backend: BackendOption = None,
     runtime: RuntimeOption = None,
     delegate: DelegateOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many images.")] = None,
+    limit: LimitOption = None,
     isolate: IsolateOption = False,
     json: JsonOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
-    """Score a labelled folder and write the evaluation report; interrupted, it can go on."""
+    """Score a labelled folder and write the evaluation report; interrupted, it can go on.
+
+    With --scores the report is of scores that any classifier gave, and no model is opened.
+    """
+    _require_json(out)
+    reading: dict[str, object] = {"--points-of": points_of, "--label": label, "--normal": normal}
+    reading |= {"--scale": scale != "auto", "--exclusive": exclusive}
+    scoring: dict[str, object] = {"FOLDER": folder, "--split": split, "--site": site}
+    scoring |= {"--limit": limit, "--operating-point": operating_point, "--retest": retest}
+    scoring |= {"--isolate": isolate}
+    _require_none(scoring | {"--second-reference": second_reference} if scores else reading, scores)
+    if scores is not None:
+        how = (scale, label or (), exclusive)
+        raise typer.Exit(_of_scores(scores, labels, points_of, out, json, normal, how))
+    if folder is None:
+        raise UsageError("FOLDER of images, or --scores FILE and --labels FILE, is missing")
     from edge_app.evaluation.evaluate import part
     from edge_app.evaluation.labelled import load
-    from edge_app.evaluation.report_text import summary
 
-    _require_json(out)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
     limits = Limits(max_bytes, max_pixels)
     with decoding(isolate, options.workers, limits) as decoder:
@@ -95,11 +138,61 @@ def evaluate(
         wanted = part(load(folder, classifier.labels, labels), split, limit)
         place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
         second = _second(second_reference, group or [])
-        how = {"retest": retest, "limits": limits, "workers": options.workers}
-        made = _written(wanted, classifier, place, second=second, decoder=decoder, **how)
+        made = _written(
+            *(wanted, classifier, place),
+            retest=retest,
+            limits=limits,
+            workers=options.workers,
+            second=second,
+            decoder=decoder,
+        )
+    raise typer.Exit(_told(made, place, json))
+
+
+def _told(made: Report, place: Path, json: bool) -> int:
+    """The exit code, once the report is printed."""
+    from edge_app.evaluation.report_text import summary
+
     print(dumps(made.content, indent=2) if json else summary(made))
     complain(f"written: {place} and {place.with_suffix('.npz').name}")
-    raise typer.Exit(EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE)
+    return EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE
+
+
+def _require_none(given: dict[str, object], scores: Path | None) -> None:
+    """Refuse what would be passed over."""
+    for name, value in given.items():
+        if value:
+            words = "excludes" if scores else "belongs to"
+            raise UsageError(f"{name} {words} --scores")
+
+
+def _of_scores(
+    scores: Path,
+    labels: Path | None,
+    points_of: Path | None,
+    out: Path | None,
+    json: bool,
+    normal: str | None,
+    reading: tuple[str, Sequence[str], bool],
+) -> int:
+    """The exit code, once the report of a file of scores is written and printed."""
+    from edge_app.evaluation import of_scores, truth
+    from edge_app.evaluation.report import read
+
+    options = of_scores.Options.of(*reading)
+    like = read(points_of) if points_of else None
+    if like and options.labels:
+        raise UsageError("--label: the labels are those of --points-of")
+    if labels:
+        told = truth.read(labels, normal)
+    elif like:
+        told = truth.of_report(like)
+    else:
+        raise UsageError("--labels FILE: which of the scored images bear which labels?")
+    place = out or Path(f"{scores.stem}.json")
+    made = of_scores.report_of(scores, told, options, like)
+    of_scores.write(made, place)
+    return _told(made, place, json)
 
 
 def _require_json(out: Path | None) -> None:

@@ -44,6 +44,22 @@ MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger images.
 IsolateOption = Annotated[
     bool, typer.Option("--isolate", help="Decode images in processes that can do nothing else.")
 ]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Of scores: only this label; repeatable."),
+]
+NormalOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Of scores: the label of no finding; default: No Finding or normal."
+    ),
+]
+ScaleOption = Annotated[
+    str, typer.Option(help="Of scores: probabilities, logits, or auto: what they look like.")
+]
+ExclusiveOption = Annotated[
+    bool, typer.Option("--exclusive", help="Of scores: just one of the labels applies (softmax).")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -27,6 +27,7 @@ from edge_app.evaluation.metrics import (
     interval,
     weight_chunks,
 )
+from edge_app.evaluation.of_scores import is_of_scores
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
         Role,
         Side,
     )
-    from edge_app.evaluation.document import ConfusionCounts, Facts, Metric, ReportDocument
+    from edge_app.evaluation.document import ConfusionCounts, Facts, Metric
 
 KIND: Final = "edge-cxr comparison"
 ROLES: Final[tuple[Role, Role]] = ("reference", "candidate")
@@ -114,7 +115,7 @@ def compare(
             "level": 0.95,
             "seed": seed,
         },
-        "notes": _notes(pairing.reference.content, pairing.candidate.content),
+        "notes": _notes(pairing.reference, pairing.candidate),
         "operating_point": pairing.points[0],
         "labels": [
             {
@@ -163,13 +164,26 @@ def _side(report: Report) -> Side:
     }
 
 
-def _notes(reference: ReportDocument, candidate: ReportDocument) -> list[str]:
-    one, other = reference["model"], candidate["model"]
+def _notes(reference: Report, candidate: Report) -> list[str]:
+    one, other = reference.content["model"], candidate.content["model"]
+    scored = [side for side in (reference, candidate) if is_of_scores(side)]
     notes = []
     if one.get("sha256") is not None and one.get("sha256") == other.get("sha256"):
-        notes.append("Both reports are of the same model file: this compares runtimes, no scheme.")
+        notes.append(
+            "Both files of scores are the same."
+            if len(scored) == 2
+            else "Both reports are of the same model file: this compares runtimes, no scheme."
+        )
     if one.get("name") != other.get("name"):
         notes.append(f"The models have different names: {one.get('name')}, {other.get('name')}.")
+    for side in scored:
+        name = side.content["model"].get("name")
+        notes += [f"{name}: {note}" for note in side.content["dataset"].get("notes", ())]
+    if is_of_scores(reference):
+        notes.append(
+            "The reference cannot be shown changed images, so nothing says how often it would "
+            "agree with itself: agreement is held to its floor alone."
+        )
     return notes
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
+from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
     from edge_app.comparison.document import ComparisonDocument
@@ -314,11 +315,14 @@ def _agreement(gates: Gates, content: ComparisonDocument) -> list[GateResult]:
         over = round(agreement - own, 6)
         hint = f"the reference keeps {_percent(own)} of its own decisions"
     missing = "neither model has a threshold"
+    share = _floor(
+        "agreement", gates, agreement,
+        f"share of equal decisions at '{content['operating_point']}'", _percent, missing,
+    )  # fmt: skip
+    if content["reference"]["runtime"].get("name") == SCORES_FILE:
+        return [share]  # nobody can show its model the images again
     return [
-        _floor(
-            "agreement", gates, agreement,
-            f"share of equal decisions at '{content['operating_point']}'", _percent, missing,
-        ),
+        share,
         _floor(
             "agreement_over_noise", gates, over,
             "agreement beyond the reference's own under one gray level of noise",

@@ -408,7 +408,7 @@ def read(path: Path) -> Report:
             or content["head"] not in HEADS
         ):
             raise _WrongError("its labels or its head are of no kind that is known")
-        evaluated = _evaluated(_arrays(data), len(content["labels"]))
+        evaluated = _evaluated(arrays_of(data), len(content["labels"]))
         content.setdefault("retest", {})  # reports of before it was measured
         if content["retest"].keys() != evaluated.retest.keys():
             raise _WrongError(f"its retest is not the one in {place.name}")
@@ -446,7 +446,7 @@ DAMAGED: Final = (
 """What `json`, `zipfile` and `numpy` raise on what others wrote."""
 
 
-def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+def arrays_of(data: bytes) -> dict[str, NDArray[Any]]:
     """The arrays of an `.npz` that unpacks to no more than `MAX_SCORES_BYTES`."""
     with zipfile.ZipFile(BytesIO(data)) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_SCORES_BYTES:

@@ -9,7 +9,7 @@ from edge_app.evaluation.report import Report, counted, interval_text
 from edge_app.images.perturb import WORDS
 
 if TYPE_CHECKING:
-    from edge_app.evaluation.document import Metric, ReportDocument
+    from edge_app.evaluation.document import Facts, Metric, ReportDocument
 
 MARGIN = 24
 
@@ -32,17 +32,26 @@ def summary(report: Report) -> str:
 def heading(content: ReportDocument) -> list[str]:
     """Model, runtime and machine; data set and what is missing of it; operating point."""
     model, dataset, runtime = content["model"], content["dataset"], content["runtime"]
+    return [
+        _who(model, runtime),
+        f"{dataset['name']}, {dataset['split']}: {counted(dataset)}; "
+        f"digest {dataset['digest'][:16]}",
+        *(f"note: {note}" for note in dataset.get("notes", ())),
+        f"operating point '{content['operating_point']}'",
+    ]
+
+
+def _who(model: Facts, runtime: Facts) -> str:
+    """What answered, and on what."""
+    if "machine" not in runtime:  # scores, and nobody says where they were computed
+        return f"{model['name']}, {model['format']} of the {runtime['name']} {runtime['version']}"
     where = runtime.get("board") or runtime.get("cpu")
     machine = f"{where} ({runtime['machine']})" if where else runtime["machine"]
     threads = f", threads: {runtime['threads']}" if "threads" in runtime else ""
-    lines = [
+    return (
         f"{model['name']}, {model['format']}, {runtime['name']} {runtime['version']} on the "
-        f"{runtime['delegate']}{threads}; {machine}",
-        f"{dataset['name']}, {dataset['split']}: {counted(dataset)}; "
-        f"digest {dataset['digest'][:16]}",
-    ]
-    lines += [f"note: {note}" for note in dataset.get("notes", ())]
-    return [*lines, f"operating point '{content['operating_point']}'"]
+        f"{runtime['delegate']}{threads}; {machine}"
+    )
 
 
 RANKING = {

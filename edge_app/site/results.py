@@ -1,4 +1,4 @@
-"""What `classify` printed over a period, as JSON or CSV → the numbers that drift is judged by."""
+"""What `classify` printed over a period, or an archive → the numbers that drift is judged by."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_app.core import strict_json
 from edge_app.core.errors import ReportError
 from edge_app.core.plain_text import cell
+from edge_app.pipeline import parquet
 
 Floats = NDArray[np.float64]
 
@@ -85,7 +86,9 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
             if len(kept) > MAX_ANSWERS:
                 raise ReportError(f"{path}: more than {MAX_ANSWERS} answers")
     if not kept:
-        raise ReportError(f"{paths[0]}: holds no answers of edge-cxr classify --json or --csv")
+        raise ReportError(
+            f"{paths[0]}: holds no answers of edge-cxr archive, or classify --json or --csv"
+        )
     scored = [each for each in kept if each.overall is not None]
     flagged = [each.flagged for each in scored if each.flagged is not None]
     return Period(
@@ -102,6 +105,10 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
 def _answers(path: Path, labels: Sequence[str]) -> Iterator[Answered | None]:
     """Each answer of a file; None for an image that could not be read."""
     place = str(path)
+    parts = parquet.parts_of(path)
+    if parts:
+        yield from _archived(path, parts, labels)
+        return
     try:
         # Without O_NONBLOCK, opening a pipe that nobody writes to never returns.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -116,6 +123,20 @@ def _answers(path: Path, labels: Sequence[str]) -> Iterator[Answered | None]:
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         reason = f"{error}" if isinstance(error, _WrongError) else "is no answer of edge-cxr"
         raise ReportError(f"{place}: the next line {reason}") from None
+
+
+def _archived(
+    path: Path, parts: Sequence[Path], labels: Sequence[str]
+) -> Iterator[Answered | None]:
+    """Each answer of an archive."""
+    try:
+        for row in parquet.read(parts, ("file", "error", "model", "site", "findings", "overall")):
+            if row["error"] is None:
+                del row["error"]
+            yield _of_json(row, labels)
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"{error}" if isinstance(error, _WrongError) else "is no answer of edge-cxr"
+        raise ReportError(f"{path}: an answer {reason}") from None
 
 
 class _WrongError(ValueError):

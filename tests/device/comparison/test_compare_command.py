@@ -234,7 +234,7 @@ def test_missing_foreign_and_truncated_files_are_refused_in_one_line(
     for path, words in (
         (tmp_path / "nothing.json", "no such file"),
         (tmp_path, "is a folder"),
-        (picture, "is damaged or no edge-cxr evaluation report"),
+        (picture, "is neither a CSV in UTF-8 nor an .npz"),
         (cut, "is damaged or no edge-cxr evaluation report"),
     ):
         for line in ((path, pair[1]), (pair[0], path)):

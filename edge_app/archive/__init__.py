@@ -1,0 +1,1 @@
+"""Archives of any size: every source answered once, in Parquet, whenever the work is broken off."""

@@ -1,0 +1,340 @@
+"""Scores that anybody's classifier gave, and the truth → an evaluation report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.core.errors import OutputError, UsageError
+from edge_app.core.plain_text import printable
+from edge_app.evaluation import report, score_files
+from edge_app.evaluation.evaluate import NAMED
+from edge_app.evaluation.metrics import Floats, roc_curve
+from edge_app.evaluation.report import Evaluated, Report
+from edge_app.evaluation.score_files import Scores, ScoresError, folded, log_odds, matched
+from edge_app.evaluation.truth import Truth
+from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Labels
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
+SCORES_FILE: Final = "scores file"
+"""A report's `runtime`, where it is of scores that somebody else computed."""
+
+BALANCED, HALF = "balanced", "half"
+MIN_IMAGES: Final = 10
+"""With the label, and without: a threshold is fitted to no fewer."""
+
+ADDS_UP: Final = 0.01
+"""By how much the probabilities of exclusive labels may miss 1: files are rounded."""
+
+
+class Options(NamedTuple):
+    """How files of scores are read.
+
+    Attributes:
+        scale: see `score_files.read`.
+        labels: those that are looked at; all that have scores if empty.
+        exclusive: whether just one of the labels applies.
+    """
+
+    scale: str = score_files.AUTO
+    labels: tuple[str, ...] = ()
+    exclusive: bool = False
+
+    @classmethod
+    def of(cls, scale: str, labels: Sequence[str], exclusive: bool) -> Options:
+        """Of a command line.
+
+        Raises:
+            UsageError: there is no such scale, or a label is given twice.
+        """
+        if scale not in score_files.SCALES:
+            raise UsageError(f"--scale {scale!r}: there are {', '.join(score_files.SCALES)}")
+        if len({folded(name) for name in labels}) < len(labels):
+            raise UsageError("--label: a label is given twice")
+        return cls(scale, tuple(labels), exclusive)
+
+
+def report_of(
+    path: Path,
+    truth: Truth,
+    options: Options | None = None,
+    like: Report | None = None,
+    resamples: int = report.RESAMPLES,
+) -> Report:
+    """The report of a file of scores.
+
+    Args:
+        path: the scores.
+        truth: what is known of their images.
+        options: how they are read.
+        like: a report whose labels must all be there, and whose thresholds decide; if None, the
+            labels are those that scores and truth have in common, and the thresholds are fitted.
+        resamples: bootstrap samples of patients behind each interval.
+
+    Raises:
+        ScoresError: scores or labels cannot be used.
+        UsageError: a label that was asked for is not there.
+    """
+    options = options or Options()
+    scores = score_files.read(path, options.scale, truth.images)
+    notes: list[str] = []
+    if scores.others:
+        notes.append(f"{scores.others} more images of {printable(path.name)} bear no known label")
+    if like is not None:
+        names: Sequence[str] = like.labels.names
+    else:
+        names = options.labels or _common(scores, truth, notes)
+    truth = truth.of(names)
+    if not truth.labels.findings:
+        raise UsageError("none of the labels is a finding: see --label and --normal")
+    values, head = scores.of(truth.labels.names), _head(options, like)
+    if head == "exclusive" and scores.scale == "probabilities":
+        _require_one(path, values)
+    odds = log_odds(values, scores.scale, head == "exclusive")
+    evaluated, left_out = _matched(scores, truth, odds)
+    _require_different(path, evaluated, truth.labels)
+    calibration = {"method": "none", "slope": [1.0] * len(names), "intercept": [0.0] * len(names)}
+    points, default = _points(evaluated, truth.labels, calibration, head, like)
+    return report.build(
+        evaluated,
+        labels=truth.labels,
+        head=head,
+        model={
+            "name": printable(path.stem),
+            "format": scores.scale,
+            "sha256": scores.sha256,
+            "architecture": "not stated",
+        },
+        dataset=_dataset(truth, evaluated, left_out, notes + _notes(evaluated, left_out, like)),
+        runtime={"name": SCORES_FILE, "version": printable(path.name), "delegate": "not stated"},
+        calibration=calibration,
+        operating_points=points,
+        operating_point=default,
+        resamples=resamples,
+    )
+
+
+def _dataset(
+    truth: Truth, evaluated: Evaluated, left_out: list[tuple[str, str]], notes: list[str]
+) -> dict[str, Any]:
+    """A report's `dataset`; its digest is that of files which are not known."""
+    unseen = ["-"] * len(evaluated.images)
+    return {
+        "name": printable(truth.name),
+        "split": truth.split,
+        "digest": report.dataset_digest(evaluated.images.tolist(), unseen, evaluated.targets),
+        "files": "not seen",
+        "notes": notes,
+        "left_out": {
+            "images": len(left_out),
+            "first": [{"image": name, "reason": why} for name, why in left_out[:NAMED]],
+        },
+    }
+
+
+def is_of_scores(made: Report) -> bool:
+    """Whether a report is of scores whose images nobody here has read."""
+    return made.content["runtime"].get("name") == SCORES_FILE
+
+
+def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
+    scored = {folded(name) for name in scores.labels}
+    by_name = {folded(label.name): label.name for label in truth.labels}
+    names = [by_name[folded(name)] for name in scores.labels if folded(name) in by_name]
+    if not names:
+        raise ScoresError(
+            f"{scores.path}: none of its columns ({', '.join(scores.labels[:8])}) is a label of "
+            f"{truth.name} ({', '.join(truth.labels.names[:8])})"
+        )
+    for what, missing in (
+        (
+            f"no label of {truth.name}",
+            [name for name in scores.labels if folded(name) not in by_name],
+        ),
+        ("without scores", [name for name in truth.labels.names if folded(name) not in scored]),
+    ):
+        if missing:
+            more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
+            notes.append(printable(f"{what}, so not judged: {', '.join(missing[:8])}{more}"))
+    return names
+
+
+def _head(options: Options, like: Report | None) -> Head:
+    if options.exclusive or (like is not None and like.head == "exclusive"):
+        return "exclusive"
+    return "independent"
+
+
+def _require_one(path: Path, values: Floats) -> None:
+    off = np.abs(values.sum(axis=1) - 1)
+    if off.max() > ADDS_UP:
+        raise ScoresError(
+            f"{path}: the probabilities of exclusive labels add up to "
+            f"{values[off.argmax()].sum():.3g} for an image, not to 1"
+        )
+
+
+def _require_different(path: Path, evaluated: Evaluated, labels: Labels) -> None:
+    """Where all images have one score, nothing is ranked and nothing can be compared."""
+    alike = (evaluated.logits == evaluated.logits[0]).all(axis=0)
+    if alike.any() and len(evaluated.images) > 1:
+        names = [labels[channel].name for channel in np.flatnonzero(alike)]
+        raise ScoresError(
+            f"{path}: every image has the same score of {', '.join(names[:5])}, which tells "
+            "nothing: name the other labels with --label"
+        )
+
+
+def _matched(
+    scores: Scores, truth: Truth, logits: NDArray[np.float32]
+) -> tuple[Evaluated, list[tuple[str, str]]]:
+    """What is both scored and labelled, in the truth's order; and the rest, with reasons."""
+    of_truth = matched(scores.images, truth.images)
+    taken: dict[int, int] = {}
+    left_out = list(scores.refused)
+    silent = set(truth.unlabelled)
+    for row, place in enumerate(of_truth):
+        name = scores.images[row]
+        if place is None:
+            left_out.append((name, "unlabelled" if name in silent else f"not in {truth.name}"))
+        elif place in taken:
+            first = scores.images[taken[place]]
+            raise ScoresError(f"{scores.path}: {first} and {name} are both {truth.images[place]}")
+        else:
+            taken[place] = row
+    refused = set(matched([name for name, _ in scores.refused], truth.images))
+    missing = [
+        name
+        for place, name in enumerate(truth.images)
+        if place not in taken and place not in refused
+    ]
+    left_out += [(name, "no score") for name in missing]
+    if not taken:
+        raise ScoresError(
+            f"{scores.path}: none of its images ({scores.images[0]}, …) is in {truth.name} "
+            f"({truth.images[0]}, …): their names must be the same"
+        )
+    places = sorted(taken)
+    rows = [taken[place] for place in places]
+    images = [truth.images[place] for place in places]
+    evaluated = Evaluated(
+        np.array(images),
+        np.array(_patients(scores, truth, places, rows) or images),
+        truth.targets[places],
+        logits[rows],
+    )
+    return evaluated, [(printable(name), why) for name, why in left_out]
+
+
+def _patients(scores: Scores, truth: Truth, places: list[int], rows: list[int]) -> list[str] | None:
+    known = None if truth.patients is None else [truth.patients[place] for place in places]
+    told = None if scores.patients is None else [scores.patients[row] for row in rows]
+    if known and told and known != told:
+        image = next(truth.images[p] for p, a, b in zip(places, known, told, strict=True) if a != b)
+        raise ScoresError(f"{scores.path}: {image} is of another patient than in {truth.name}")
+    return known or told
+
+
+def _points(
+    evaluated: Evaluated,
+    labels: Labels,
+    calibration: dict[str, Any],
+    head: Head,
+    like: Report | None,
+) -> tuple[dict[str, Any], str]:
+    """Operating points as in a manifest, and the default one's name."""
+    count = len(labels)
+    if like is not None:
+        points = {
+            name: {
+                "thresholds": [row["threshold"] for row in rows],
+                "sensitivity": [row["sensitivity_fitted"] for row in rows],
+                "specificity": [row["specificity_fitted"] for row in rows],
+            }
+            for name, rows in like.content["operating_points"].items()
+        }
+        return points, like.content["operating_point"]
+    scores = calibrated(evaluated.logits, calibration, head)
+    nothing: list[float | None] = [None] * count
+    balanced = [
+        _youden(evaluated.targets[:, channel] > 0, scores[:, channel]) for channel in range(count)
+    ]
+    return {
+        BALANCED: {
+            "thresholds": [at for at, _, _ in balanced],
+            "sensitivity": [found for _, found, _ in balanced],
+            "specificity": [found for _, _, found in balanced],
+        },
+        HALF: {"thresholds": [0.5] * count, "sensitivity": nothing, "specificity": nothing},
+    }, BALANCED
+
+
+def _youden(
+    truth: NDArray[np.bool_], scores: Floats
+) -> tuple[float | None, float | None, float | None]:
+    """The threshold of largest sensitivity + specificity (Youden, Cancer 3, 1950), and both.
+
+    It lies midway between the lowest score that reaches it and the next: rounding moves nothing.
+    """
+    if not MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES:
+        return None, None, None
+    false, true = roc_curve(truth, scores)
+    distinct = np.r_[np.inf, np.unique(scores)[::-1]]
+    best = int(np.argmax(true - false))
+    if best == 0:  # nothing is better than saying no to all
+        return None, None, None
+    below = distinct[best + 1] if best + 1 < len(distinct) else 0.0
+    return float((distinct[best] + below) / 2), float(true[best]), float(1 - false[best])
+
+
+def _notes(evaluated: Evaluated, left_out: list[tuple[str, str]], like: Report | None) -> list[str]:
+    notes = ["matched by their names alone: nobody here has seen the images that were scored"]
+    if like is None:
+        notes.append(
+            f"the thresholds of {BALANCED!r} are fitted on these very images: what they reach "
+            "elsewhere is likely to be less"
+        )
+    if (evaluated.patients == evaluated.images).all():
+        notes.append(
+            "nothing tells patients: each image counts as one, so intervals are too narrow"
+        )
+    if left_out:
+        counts: dict[str, int] = {}
+        for _, why in left_out:
+            counts[why] = counts.get(why, 0) + 1
+        told = sorted(counts.items(), key=lambda each: -each[1])[:5]
+        notes.append("left out: " + ", ".join(f"{count} images: {why}" for why, count in told))
+    return [printable(note) for note in notes]
+
+
+def with_patients(truth: Truth, made: Report) -> Truth:
+    """A truth that tells no patients, with those of a report of the same images."""
+    if truth.patients is not None:
+        return truth
+    known = dict(zip(made.evaluated.images, made.evaluated.patients, strict=True))
+    return replace(truth, patients=[str(known.get(name, name)) for name in truth.images])
+
+
+def write(made: Report, place: Path) -> None:
+    """Write a report and its scores.
+
+    Raises:
+        UsageError: its name does not end in ``.json``.
+        OutputError: it cannot be written.
+    """
+    if place.suffix != ".json":
+        raise UsageError(f"{place}: a report's name ends in .json")
+    try:
+        report.write(made, place)
+    except OSError as error:
+        raise OutputError(
+            f"{place}: cannot be written: {error.strerror or error}: choose another --out"
+        ) from None

@@ -1,0 +1,271 @@
+"""Files of scores that anybody wrote: what they mean, or the line that is wrong."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_app.core.errors import ReportError
+from edge_app.evaluation import score_files
+from edge_app.evaluation.score_files import ScoresError, log_odds, read
+
+from ..scores import study, write_csv
+
+
+def text(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+GOOD: dict[str, Any] = {
+    "images": np.array(["a", "b"]),
+    "labels": np.array(["X", "Y"]),
+    "probabilities": np.array([[0.1, 0.9], [0.5, 0.25]], np.float32),
+}
+
+
+def test_a_csv_and_an_npz_of_the_same_scores_say_the_same(tmp_path: Path) -> None:
+    made = study(20)
+    one = read(write_csv(tmp_path / "a.csv", made.images, made.labels, made.scores, made.patients))
+    other = read(
+        npz(
+            tmp_path / "a.npz",
+            images=np.array(made.images),
+            patients=np.array(made.patients),
+            labels=np.array(made.labels),
+            scores=made.scores,
+        )
+    )
+    assert one.images == other.images == made.images
+    assert one.patients == other.patients == made.patients
+    assert one.labels == other.labels == tuple(made.labels)
+    assert one.scale == other.scale == "probabilities"
+    np.testing.assert_allclose(one.values, made.scores)
+    np.testing.assert_allclose(other.values, made.scores)
+
+
+def test_columns_are_found_by_name_whatever_their_order_and_case(tmp_path: Path) -> None:
+    path = text(tmp_path / "a.csv", "Y,Big_Heart,Image Index\n0.1,0.2,a.png\n0.3,0.4,b.png\n")
+    scores = read(path)
+    np.testing.assert_array_equal(scores.of(["big heart", "y"]), [[0.2, 0.1], [0.4, 0.3]])
+    with pytest.raises(ScoresError, match="no scores of Mass; its columns are Y, Big_Heart"):
+        scores.of(["Y", "Mass"])
+
+
+def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
+    head = "file,overall,percentile,flagged,X,Y,above,operating_point,model_sha256,site"
+    path = text(
+        tmp_path / "a.csv",
+        f"{head},warnings,withheld,error,note\n"
+        "a.png,0.2,,false,0.1,0.2,,balanced,00,,,false,,n\n"
+        "b.png,0.2,,true,0.3,0.2,X,balanced,00,,,false,,n\n"
+        "c.png,,,,,,,balanced,00,,,,no such file,n\n"
+        "d.png,,,,,,,balanced,00,,,true,,n\n",
+    )
+    scores = read(path)
+    assert scores.labels == ("X", "Y")
+    assert scores.images == ["a.png", "b.png"]
+    assert scores.refused == [("c.png", "no such file"), ("d.png", "its findings were withheld")]
+
+
+@pytest.mark.parametrize("scale", ["probabilities", "logits"])
+def test_a_scale_is_told_from_the_numbers_or_stated(tmp_path: Path, scale: str) -> None:
+    made = study(50)
+    values = made.scores if scale == "probabilities" else np.log(made.scores / (1 - made.scores))
+    path = write_csv(tmp_path / "a.csv", made.images, made.labels, values)
+    assert read(path).scale == read(path, scale).scale == scale
+
+
+def test_one_number_out_of_range_makes_no_logits_of_probabilities(tmp_path: Path) -> None:
+    made = study(50)
+    values = made.scores.copy()
+    values[7, 1] = 1.5
+    path = write_csv(tmp_path / "a.csv", made.images, made.labels, values)
+    with pytest.raises(ScoresError, match=r"line 9: Big heart of 0007.png is 1.5, and most other"):
+        read(path)
+    with pytest.raises(ScoresError, match=r"line 9: Big heart of 0007.png is 1.5, no probability"):
+        read(path, "probabilities")
+    assert read(path, "logits").scale == "logits"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "needs one column 'image'"),
+        ("name,X\na,0.1\n", "needs one column 'image'.*there are: name, X"),
+        ("image,file,X\na,b,0.1\n", "needs one column 'image'"),
+        ("image\na\n", "no column of scores"),
+        ("image,X\n", "holds no image"),
+        ("image,X,x\na,0.1,0.2\n", "two columns 'X'"),
+        ("image,X\na,0.1\nb\n", "line 3: 1 cells, not 2"),
+        ("image,X\na,0.1\na,0.2\n", "line 3: a is there already, in line 2"),
+        ("image,X\na,0.1\n,0.2\n", "line 3: '' is no name"),
+        ("image,X\na,0.1\n\x1b[31m,0.2\n", "is no name of an image"),
+        ("image,patient,X\na,,0.2\n", "a has no patient"),
+        ("image,X\na,0.1\nb,\n", "line 3: X of b is '', no number"),
+        ("image,X\na,0.1\nb,nan\n", "line 3: X of b is 'nan', no number"),
+        ("image,X\na,0.1\nb,inf\n", "no number"),
+        ("image,X\na,0.1\nb,1e999\n", "no number"),
+        ("image,X\na,1_0\n", "no number"),
+        ("image,X\na,1e31\nb,-1e31\n", "no score"),
+        ('image,X\n"a,0.5\n', "is no CSV"),
+        ("image,X\n" + "a" * 200_000 + ",0.5\n", "is no CSV"),
+        ("image," + ",".join(f"X{i}" for i in range(65)) + "\na" + ",0.1" * 65, "more than 64"),
+        ("image," + ",".join(f"X{i}" for i in range(2000)) + "\n", "more than 1000"),
+    ],
+)
+def test_a_wrong_csv_is_one_line_that_names_the_place(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    path = text(tmp_path / "a.csv", content)
+    with pytest.raises(ScoresError, match=words) as error:
+        read(path)
+    assert str(error.value).startswith(str(path))
+    assert "\n" not in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": np.array(["a", "b"], object)}, "damaged or no .npz of plain arrays"),
+        ({"labels": np.array(["X", "x"])}, "a label twice"),
+        ({"labels": np.array(["X"])}, "2 images and 1 labels"),
+        ({"images": np.array([1, 2])}, "its images are int64"),
+        ({"images": np.array(["a", "a"])}, "there already"),
+        ({"patients": np.array(["p"])}, "not every image has a patient"),
+        ({"probabilities": np.array([["0.1", "2"], ["1", "1"]])}, "its probabilities are <U"),
+        ({"probabilities": np.array([[0.1, np.nan], [1, 1]])}, "Y of a is 'nan', no number"),
+        ({"probabilities": np.array([[0.1, 1.2], [1, 1]])}, "is 1.2, no probability"),
+        ({"logits": np.zeros((2, 2))}, "one of probabilities, logits"),
+        ({"extra": np.zeros(2)}, "it holds extra, images"),
+        ({"images": np.array([]), "probabilities": np.zeros((0, 2))}, "no names"),
+    ],
+)
+def test_a_wrong_npz_is_one_line(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    path = npz(tmp_path / "a.npz", **(GOOD | changes))
+    with pytest.raises(ScoresError, match=words):
+        read(path)
+
+
+def test_columns_in_parquet_are_those_of_a_csv(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
+    import pyarrow.parquet
+
+    made = study(20)
+    columns = {"image": made.images, "patient": made.patients}
+    columns |= {name: made.scores[:, k] for k, name in enumerate(made.labels)}
+    path = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    found = read(path)
+    csv = write_csv(tmp_path / "a.csv", made.images, made.labels, made.scores, made.patients)
+    expected = read(csv)
+    assert (found.images, found.patients) == (expected.images, expected.patients)
+    np.testing.assert_array_equal(found.of(made.labels), expected.of(made.labels))
+    for column, words in (
+        (pa.array([None] * 20, pa.float64()), "row 1: Nodule of 0000.png is '', no number"),
+        (pa.array([[0.5]] * 20), "its column 'Nodule' is list"),
+    ):
+        pyarrow.parquet.write_table(pa.table(columns | {"Nodule": column}), path)
+        with pytest.raises(ReportError, match=words):
+            read(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ReportError, match="cannot be read, is damaged or no Parquet file"):
+        read(path)
+
+
+def test_a_file_of_the_truth_is_no_file_of_scores(tmp_path: Path) -> None:
+    arrays = {**GOOD, "targets": np.eye(2)}
+    del arrays["probabilities"]
+    with pytest.raises(ScoresError, match="the truth about its images, not scores"):
+        read(npz(tmp_path / "a.npz", **arrays))
+
+
+def test_nothing_is_unpickled_or_unpacked_beyond_its_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", bytes(2 << 20))
+    monkeypatch.setattr("edge_app.evaluation.report.MAX_SCORES_BYTES", 1 << 20)
+    with pytest.raises(ScoresError, match="is damaged or no"):
+        read(bomb)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 50, 2)}
+    )
+    lying = tmp_path / "lying.npz"
+    with zipfile.ZipFile(lying, "w") as archive:
+        archive.writestr("images.npy", header.getvalue())
+    with pytest.raises(ScoresError, match="is damaged or no"):
+        read(lying)
+
+
+def test_special_and_large_files_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ScoresError, match="no such file"):
+        read(tmp_path / "nothing.csv")
+    with pytest.raises(ScoresError, match="is a folder"):
+        read(tmp_path)
+    monkeypatch.setattr(score_files, "MAX_IMAGES", 3)
+    made = study(4)
+    with pytest.raises(ScoresError, match="line 5: more than 3 images"):
+        read(write_csv(tmp_path / "a.csv", made.images, made.labels, made.scores))
+
+
+def test_damage_is_refused_or_read_and_never_anything_else(tmp_path: Path) -> None:
+    made = study(6)
+    sources = [
+        write_csv(
+            tmp_path / "a.csv", made.images, made.labels, made.scores, made.patients
+        ).read_bytes(),
+        npz(tmp_path / "a.npz", **GOOD).read_bytes(),
+    ]
+    generator = np.random.default_rng(0)
+    said = []
+    for _ in range(150):
+        for number, source in enumerate(sources):
+            data = bytearray(source)
+            for place in generator.integers(len(data), size=3):
+                data[place] = generator.integers(256)
+            path = tmp_path / f"damaged-{number}"
+            path.write_bytes(data[: generator.integers(1, len(data) + 1)])
+            try:
+                assert np.isfinite(read(path).values).all()
+            except ReportError as error:
+                said.append(str(error))
+    assert len(said) > 200
+    assert not any("\n" in line for line in said)
+
+
+def test_a_sigmoid_of_the_log_odds_gives_the_probabilities() -> None:
+    values = np.array([[0.5, 1e-30], [0.999999, 1e-6]])
+    odds = log_odds(values, "probabilities", exclusive=False).astype(np.float64)
+    np.testing.assert_allclose(1 / (1 + np.exp(-odds)), values, rtol=1e-5)
+
+
+def test_a_probability_of_0_or_1_lies_beyond_all_others_and_stays_finite() -> None:
+    values = np.array([[0.0], [1e-9], [0.3], [1 - 1e-7], [1.0]])
+    odds = log_odds(values, "probabilities", exclusive=False)[:, 0]
+    assert np.isfinite(odds).all()
+    assert (np.diff(odds) > 0).all()
+    readers = log_odds(np.array([[0.0], [1.0]]), "probabilities", exclusive=False)
+    np.testing.assert_allclose(readers[:, 0], [-np.log(200), np.log(200)], rtol=1e-5)
+
+
+def test_a_softmax_of_exclusive_log_odds_gives_the_probabilities() -> None:
+    values = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    odds = log_odds(values, "probabilities", exclusive=True).astype(np.float64)
+    shares = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares, values, atol=0.011)

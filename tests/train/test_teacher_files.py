@@ -1,0 +1,209 @@
+"""Who may teach: runs, model files, files of scores, published networks."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from edge_app.classifier import Classifier
+from edge_app.core.errors import MissingExtraError
+from edge_app.model.calibration import calibrated
+from edge_app.model.model_file import ModelFile, locate, read
+from edge_app.model.preprocess import InputSpec
+from quantize.card import _teachers as of_card
+from train import published
+from train.augment import NONE
+from train.cache import Cached, open_cache
+from train.datasets.registry import load
+from train.errors import DatasetError, RunError
+from train.fit import build, continue_from
+from train.labels import LABELS
+from train.recipes import Recipe
+from train.run import open_run
+from train.run import train as train_run
+from train.targets import training_targets
+from train.teacher_files import read_teacher, read_teachers
+
+PLAIN = Recipe(network="cnn28", batch=16, epochs=1, augmentation=NONE)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def student(cache: Path, small_nih: Path) -> Cached:
+    return open_cache(load(small_nih), InputSpec.square(28), cache, Console(quiet=True))[0]
+
+
+def trained(model: ModelFile, student: Cached, path: Path, **changes: object) -> Path:
+    """A model file that says it was trained on the student's data set."""
+    validation = student.split("validation")
+    facts = {
+        "train": {"name": student.name, "split": "train", "images": 7},
+        "validation": {"name": student.name, "digest": validation.digest},
+        **changes,
+    }
+    training = model.manifest["training"] | {"dataset": facts}
+    model.replace(manifest=model.manifest | {"training": training}).save(path)
+    return path
+
+
+def test_a_model_file_of_the_same_splits_teaches(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    path = trained(read(locate("cxr-cnn28")), student, tmp_path / "a.tflite")
+    teachers = read_teachers([path], small_nih, cache, None, student)
+    assert teachers is not None
+    assert teachers.knows_no_more == [True]
+    assert teachers.trained_on == [f"{student.name}, train: 7 images"]
+    part, model = student.split("train"), read(path)
+    classifier = Classifier(model)
+    logits = np.stack([classifier.logits(part.images[row])[0] for row in part.rows])
+    expected = calibrated(logits, model.manifest["calibration"])
+    np.testing.assert_allclose(teachers.scores_of(part), expected, rtol=1e-5)
+    with pytest.raises(RunError, match="only a run"):
+        continue_from(build(PLAIN), teachers.last)
+
+
+def test_what_knows_the_validation_patients_cannot_teach(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    model = read(locate("cxr-cnn28"))
+    other = {"name": student.name, "digest": "0" * 64}
+    path = trained(model, student, tmp_path / "a.tflite", refit_of="1" * 64)
+    with pytest.raises(RunError, match="before its refit"):
+        read_teachers([path], small_nih, cache, None, student)
+    path = trained(model, student, tmp_path / "b.tflite", validation=other)
+    with pytest.raises(DatasetError, match="would leak"):
+        read_teachers([path], small_nih, cache, None, student)
+
+
+def test_what_was_trained_on_other_data_teaches_and_the_card_says_so(
+    small_nih: Path, cache: Path, student: Cached
+) -> None:
+    """The shipped model is a refit, on patients of another data set."""
+    teachers = read_teachers(["cxr-cnn28"], small_nih, cache, None, student)
+    assert teachers is not None
+    assert teachers.knows_no_more == [False]
+    assert "nih-chestxray14-subset" in teachers.trained_on[0]
+
+
+@pytest.mark.parametrize("name", ["three-exclusive.tflite", "one-label.tflite"])
+def test_a_model_of_other_labels_is_no_teacher(
+    name: str, small_nih: Path, cache: Path, student: Cached, repository: Path
+) -> None:
+    with pytest.raises(RunError, match="knows none of this run's labels"):
+        read_teacher(repository / "tests" / "models" / name, small_nih, cache, None, student)
+
+
+def test_a_model_of_another_shape_sees_the_pictures_themselves(
+    small_nih: Path, cache: Path, student: Cached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = student.split("train", "validation")
+    cached = read_teacher("cxr-cnn28", small_nih, cache, None, whole)
+    monkeypatch.setattr("train.teacher_files.STRETCH", "crop-bilinear")  # so no square will do
+    apart = read_teacher("cxr-cnn28", small_nih, cache, None, whole)
+    backwards = replace(whole, table=whole.table[::-1].reset_index(drop=True))
+    expected = cached.scores(cached.cached)
+    assert np.ptp(expected[:, 0]) > 0.01
+    np.testing.assert_allclose(apart.scores(backwards)[::-1], expected, rtol=1e-5)
+
+
+# --- files of scores ---------------------------------------------------------------------------
+
+
+def scores_file(path: Path, student: Cached, labels: list[str], logits: np.ndarray) -> Path:
+    images = np.array([f"server/{name}" for name in student.table["image"]])
+    order = np.random.default_rng(1).permutation(len(images))
+    np.savez(path, images=images[order], labels=np.array(labels), logits=logits[order])
+    return path
+
+
+def test_a_network_of_another_framework_teaches_by_its_scores_alone(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    labels = ["effusion", "Not ours", "pleural thickening"]
+    logits = np.random.default_rng(0).normal(size=(len(student), 3))
+    path = scores_file(tmp_path / "a.npz", student, labels, logits)
+    teachers = read_teachers([path], small_nih, cache, None, student, ["PadChest"])
+    assert teachers is not None
+    assert teachers.trained_on == ["PadChest"]
+    assert teachers.knows_no_more == [False]
+
+    part = student.split("train")
+    found = teachers.scores_of(part)
+    rows = student.table["image"].isin(part.table["image"]).to_numpy()
+    for name, column in (("Effusion", 0), ("Pleural_Thickening", 2)):
+        expected = 1 / (1 + np.exp(-logits[rows, column]))
+        np.testing.assert_allclose(found[:, LABELS.index(name)], expected, rtol=1e-5)
+    known = np.isin(LABELS, ("Effusion", "Pleural_Thickening"))
+    assert np.isnan(found[:, ~known]).all()
+
+    goals = training_targets(replace(PLAIN, distil=1.0), part, found)
+    assert np.array_equal(goals[:, ~known], part.targets[:, ~known])
+    np.testing.assert_allclose(goals[:, known], found[:, known], rtol=1e-6)
+
+
+def test_a_run_and_its_card_name_every_teacher_and_what_it_was_trained_on(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    logits = np.random.default_rng(0).normal(size=(len(student), 1))
+    path = scores_file(tmp_path / "server.npz", student, ["Mass"], logits)
+    alike = trained(read(locate("cxr-cnn28")), student, tmp_path / "a.tflite")
+    teachers = read_teachers([alike, path], small_nih, cache, None, student)
+    recipe = replace(PLAIN, distil=0.5)
+    train_run(recipe, student, tmp_path / "run", Console(file=io.StringIO()), teachers)
+    facts = open_run(tmp_path / "run").config["dataset"]
+    words = of_card(facts)
+    assert teachers is not None
+    for name, on in zip(teachers.names, teachers.trained_on, strict=True):
+        assert f"- {name}, trained on: {on}" in words
+    assert "trained on: not stated" in words
+    assert words.endswith(f"unknown to {teachers.names[1]}: what the test says may be too good.")
+
+    taught = trained(read(locate("cxr-cnn28")), student, tmp_path / "b.tflite", **facts)
+    again = read_teachers([taught], small_nih, cache, None, student)
+    assert again is not None
+    assert again.knows_no_more == [False]
+    assert "teachers trained on" in again.trained_on[0]
+
+
+def test_scores_that_are_missing_or_of_other_labels_do_not_teach(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    logits = np.random.default_rng(0).normal(size=(len(student), 1))
+    path = scores_file(tmp_path / "a.npz", student, ["Fracture"], logits)
+    with pytest.raises(RunError, match=r"knows none of this run's labels .*, but Fracture"):
+        read_teachers([path], small_nih, cache, None, student)
+    few = student.split("validation")
+    scores_file(path, few, ["Mass"], logits[: len(few)])
+    with pytest.raises(DatasetError, match=r"has no scores of \d+ of the \d+ images"):
+        read_teachers([path], small_nih, cache, None, student)
+
+
+def test_words_that_no_teacher_needs_are_refused(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    path = trained(read(locate("cxr-cnn28")), student, tmp_path / "a.tflite")
+    with pytest.raises(RunError, match="every teacher says itself"):
+        read_teachers([path], small_nih, cache, None, student, ["the moon"])
+
+
+# --- published networks ------------------------------------------------------------------------
+
+
+def test_a_published_network_is_named_and_needs_its_package() -> None:
+    with pytest.raises(RunError, match="there are densenet121-res224-all"):
+        published.load("densenet")
+    try:
+        import torchxrayvision  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingExtraError, match=r"edge-cxr\[xrv\]"):
+            published.load("densenet121-res224-nih")
