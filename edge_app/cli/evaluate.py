@@ -138,14 +138,8 @@ def evaluate(
         wanted = part(load(folder, classifier.labels, labels), split, limit)
         place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
         second = _second(second_reference, group or [])
-        made = _written(
-            *(wanted, classifier, place),
-            retest=retest,
-            limits=limits,
-            workers=options.workers,
-            second=second,
-            decoder=decoder,
-        )
+        more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": options.workers}
+        made = _written(wanted, classifier, place, second=second, decoder=decoder, **more)
     raise typer.Exit(_told(made, place, json))
 
 
