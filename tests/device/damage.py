@@ -31,6 +31,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from edge_app.core.errors import EdgeCxrError
+from edge_app.model.labels import Label, Labels
 
 from .images.mutations import ANY
 from .messages import python_in
@@ -332,7 +333,7 @@ def _labels() -> Kind:
     def read(folder: Path, data: bytes) -> None:
         (folder / "labels.csv").write_bytes(data)
         (folder / "a.png").touch()
-        labelled.load(folder, LABELS)
+        labelled.load(folder, Labels(map(Label, LABELS)))
 
     return Kind(seeds, read, TABLE)
 
@@ -344,7 +345,7 @@ def _lists() -> Kind:
         (folder / "labels.csv").write_text(NIH + ROWS)
         (folder / "00000001_000.png").touch()
         (folder / "test_list.txt").write_bytes(data)
-        labelled.load(folder, LABELS)
+        labelled.load(folder, Labels(map(Label, LABELS)))
 
     seed = b"00000001_000.png\n00000004_000.png\n"
     return Kind({"list": seed, "utf-16": seed.decode().encode("utf-16")}, read, (rows,))

@@ -21,7 +21,7 @@ from quantize.studies.bench import Bench
 from quantize.studies.faults import Conversion
 from train.cache import Cached
 from train.calibrate import operating_points, platt
-from train.labels import LABELS
+from train.labels import LABELS, OF_NIH
 from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
@@ -77,7 +77,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedRun, Ca
     (folder / "model.keras").write_bytes(b"none")
     calibration = platt(targets, logits, "itself")
     points = operating_points(targets, logits, calibration, "itself")
-    config = {"recipe": {}, "dataset": {}, "packages": {}}
+    config = {"recipe": {}, "dataset": {}, "packages": {}, "labels": OF_NIH.as_dict()}
     run = FinishedRun(folder, Recipe(network="cnn28"), config, model, calibration, points)
     return run, cached
 

@@ -51,7 +51,7 @@ def test_a_faithful_candidate_passes_and_is_told_apart(
     page = tmp_path / "page.html"
     done = run("compare", *files.named, "--html", page)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("PASSED: all 8 gates met\n")
+    assert done.stdout.startswith("PASSED: all 11 gates met\n")
     assert "reference one probabilities (scores file one.csv)" in done.stdout
     assert "300 images of 60 patients" in done.stdout
     assert "nobody here has seen the images" in done.stdout
@@ -245,9 +245,9 @@ def test_scores_are_held_to_a_report_of_the_same_images(run: Run, tmp_path: Path
     server = as_scores(tmp_path / "server.csv", report(nearly(evaluated)))
     done = run("compare", tmp_path / "board.json", server, *QUICK)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("PASSED: all 9 gates met\n")
+    assert done.stdout.startswith("PASSED: all 12 gates met\n")
     done = run("compare", server, tmp_path / "board.json", *QUICK)
-    assert done.stdout.startswith("PASSED: all 8 gates met\n")
+    assert done.stdout.startswith("PASSED: all 11 gates met\n")
     done = run("compare", tmp_path / "board.json", server, "--labels", server)
     assert done.returncode == 2
     assert "the report says which image bears what" in done.stderr

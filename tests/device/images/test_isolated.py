@@ -137,7 +137,7 @@ ENDS = {
 CONNECTION = (
     "def process_connection():\n"
     "    import os, stat\n"
-    "    for number in range(3, 20):\n"
+    "    for number in range(3, 1000):\n"
     "        try:\n"
     "            if stat.S_ISSOCK(os.fstat(number).st_mode):\n"
     "                return number\n"

@@ -92,7 +92,7 @@ def test_the_device_answers_what_the_network_does(
     original = keras.models.load_model(own / "own.keras")
     wanted = np.asarray(original(pictures[..., np.newaxis].astype(np.float32)))
     exact = kind in ("float32", "uint8 without a scale")
-    np.testing.assert_allclose(expit(device), wanted, atol=1e-5 if exact else 0.04)
+    np.testing.assert_allclose(expit(device), wanted, atol=1e-5 if exact else 0.06)
 
 
 def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:
