@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,6 @@ def test_a_damaged_file_is_taken_or_refused_in_words(
         (lambda *_: _refuse("is damaged: copy it again"), "refused", None),
         (lambda *_: _refuse("two\nlines"), "refused", "is not one line"),
         (lambda *_: _refuse("int object has no attribute x"), "refused", "speaks Python"),
-        (lambda *_: [0 for _ in iter(int, 1)], "too slow", "more than 1 s"),
     ],
 )
 def test_what_a_reader_must_not_do_is_a_fault(
@@ -45,6 +46,19 @@ def test_what_a_reader_must_not_do_is_a_fault(
     found, fault = damage.outcome(damage.Kind({}, read), b"", seconds=1)
     assert found == sort
     assert fault is None if words is None else words in (fault or "")
+
+
+def test_a_reader_that_takes_too_long_is_a_fault(repository: Path) -> None:
+    """In a process of its own: what other tests have loaded may not bear being interrupted."""
+    code = (
+        "from tests.device import damage\n"
+        "kind = damage.Kind({}, lambda *_: all(True for _ in iter(int, 1)))\n"
+        "print(damage.outcome(kind, b'', seconds=1))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "('too slow', 'takes more than 1 s')\n", done.stderr
 
 
 def _refuse(line: str) -> None:
