@@ -42,8 +42,8 @@ from .peers import (
 
 pytestmark = pytest.mark.process
 
-IMAGES = int(os.environ.get("EDGE_CXR_CLINIC_IMAGES", "40"))
-KILLS = int(os.environ.get("EDGE_CXR_CLINIC_KILLS", "8"))
+IMAGES = int(os.environ.get("EDGE_CXR_CLINIC_IMAGES", "20"))
+KILLS = int(os.environ.get("EDGE_CXR_CLINIC_KILLS", "4"))
 """Of the longest test; 1000 and 50 take a quarter of an hour."""
 
 
