@@ -27,7 +27,7 @@ from edge_app.core.trust import Keys, Origin
 
 SUMS: Final = "SHA256SUMS"
 FACTS: Final = "kit.json"
-LINE: Final = re.compile(r"([0-9a-f]{64})  ((?:wheels/)?[A-Za-z0-9][A-Za-z0-9._+-]*)")
+LINE: Final = re.compile(r"([0-9a-f]{64})  ((?:wheels/|service/)?[A-Za-z0-9][A-Za-z0-9._+-]*)")
 MAX_TEXT: Final = 1 << 20
 MAX_BYTES: Final = 1 << 30
 """Of a whole kit."""

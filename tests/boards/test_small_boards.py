@@ -113,9 +113,9 @@ def test_the_largest_picture_allowed_fits_or_is_refused_in_one_line(tmp_path: Pa
     assert done.code == 0, done.err
     print(f"5000x5000 in colour: {done.peak / MIB:.0f} MiB")
 
-    done = within(PI_ZERO_2 * 3 // 4, "classify", name)
-    assert done.code == 3
-    said = "does not fit into memory: lower --max-pixels"
+    done = within(PI_ZERO_2 // 2, "classify", name)
+    assert done.code == 4  # the machine's fault, not the picture's
+    said = "could not be read: out of memory: close other programs, or lower --max-pixels"
     assert done.err == f"edge-cxr: {name}: {said}\n"
 
 
