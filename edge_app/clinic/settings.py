@@ -353,7 +353,7 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
         tls=_tls(table),
         associations=table.whole("associations", 10, 1, 1000),
         silence=table.number("silence_seconds", 60, 1, 3600),
-        max_bytes=table.whole("max_mb", 128, 1, 2048) << 20,
+        max_bytes=table.whole("max_mb", 128, 1, Limits().max_bytes >> 20) << 20,
         pdu=table.whole("pdu_bytes", 131072, 4096, 1 << 20),
         receivers=tuple(receivers if wanted is None else wanted),
     )

@@ -143,9 +143,8 @@ def picture(request: Request) -> Response:
     path = room.store.images / row["file"]
     if not path.exists():
         raise PageError(404, "error.gone")
-    limits = room.settings.limits
     try:
-        data = room.drawing.png(path, side, limits.max_bytes, limits.max_pixels)
+        data = room.drawing.png(path, side)
     except ImageError as error:
         raise PageError(422, "error.picture", why=str(error)) from None
     except BusyError:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from edge_app.clinic import durable
 from edge_app.clinic.header import is_dicom
 from edge_app.clinic.store import Store
-from edge_app.core.plain_text import plain
+from edge_app.core.plain_text import cell, plain
 from edge_app.evaluation.label_names import NONE
 from edge_app.model.labels import Labels
 
@@ -34,8 +34,6 @@ COLUMNS: Final = (
     *("image", "labels", "patient", "reader", "time", "opinion", "note"),
     *("answer", "probability", "operating_point", "model_sha256"),
 )
-RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula where a spreadsheet opens a CSV (OWASP, CSV Injection)."""
 
 
 class Reading(NamedTuple):
@@ -161,7 +159,7 @@ class Readings:
             yield _line(
                 (
                     *(row["file"], row["labels"], row["patient"], row["reader"], when),
-                    *(row["opinion"], _harmless(row["note"]), row["state"], score),
+                    *(row["opinion"], cell(row["note"]), row["state"], score),
                     *(row["operating_point"], row["model"]),
                 )
             )
@@ -171,7 +169,3 @@ def _line(cells: Sequence[str]) -> str:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerow(cells)
     return file.getvalue()
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(RISKY) else text

@@ -87,7 +87,9 @@ class ReadingRoom:
         self.worklist = Worklist(self.store)
         self.sessions = Sessions(self.store.salt, page.session)
         self.accounts = Accounts(page.listener.users) if page.listener.users else None
-        self.tries, self.drawing = Tries(), Drawing()
+        self.tries = Tries()
+        say = lambda why: events.tell("isolation-incomplete", why=why)  # noqa: E731
+        self.drawing = Drawing(settings.limits, say)
         self.labels = classifier.labels
         self.readings = Readings(self.store, self.labels, page.collect)
         self.uploads = threading.BoundedSemaphore(UPLOADS)
