@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edge_app.classifier import Classifier
 from edge_app.core.errors import ImageError
 from edge_app.evaluation import score_files
-from edge_app.evaluation.score_files import Scores, folded, matched
+from edge_app.evaluation.label_names import plain_name
+from edge_app.evaluation.score_files import Scores, matched
 from edge_app.images.array import from_array
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
@@ -217,8 +218,8 @@ def _known(
     Raises:
         RunError: it knows none of them, or one of the two has exclusive labels and not the other.
     """
-    places = {folded(name): place for place, name in enumerate(names) if name}
-    known = [places.get(folded(name)) for name in wanted.names]
+    places = {plain_name(name): place for place, name in enumerate(names) if name}
+    known = [places.get(plain_name(name)) for name in wanted.names]
     if all(place is None for place in known):
         raise RunError(
             f"{source}: knows none of this run's labels ({', '.join(wanted.names[:5])}, …), but "

@@ -24,8 +24,10 @@ NAMED: Final = 12
 
 
 def plain_name(name: str) -> str:
-    """A name without what people change in it: case, spaces, underscores, hyphens."""
-    return re.sub(r"[\s_\-]", "", name).casefold()
+    """A name or heading without what people, or their programs, change in it: case, spaces,
+    underscores, hyphens, quotes, byte order marks.
+    """
+    return re.sub(r"[\s_\-\ufeff\"']", "", name).casefold()
 
 
 def is_number(name: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -131,7 +130,7 @@ def read_table(path: Path) -> Table:
         if not own:
             _refuse_without_labels(path, header)
         return Table(path, False, _distinct(path, _rows(path, lines, columns, own)), tuple(own))
-    nih = _plain(header[columns["image"]]) == "imageindex"
+    nih = plain_name(header[columns["image"]]) == "imageindex"
     return Table(path, nih, _distinct(path, _rows(path, lines, columns, {})), ())
 
 
@@ -227,17 +226,12 @@ def _arrays(path: Path, data: bytes) -> tuple[list[str], Lines]:
     return ["image", *more, *names], lines
 
 
-def _plain(heading: str) -> str:
-    """A heading without what people change in it: case, spaces, underscores, byte order marks."""
-    return re.sub(r"[\s_\-\ufeff\"']", "", heading).lower()
-
-
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Where in a row each of `COLUMNS` stands; the findings may have columns of their own."""
     columns = {}
-    cells = [_plain(cell) for cell in header]
+    cells = [plain_name(cell) for cell in header]
     for key, headings in COLUMNS.items():
-        wanted = {_plain(heading) for heading in headings}
+        wanted = {plain_name(heading) for heading in headings}
         places = [place for place, cell in enumerate(cells) if cell in wanted]
         if key == "findings" and not places:
             places = [place for place, cell in enumerate(cells) if cell in ALSO_FINDINGS]

@@ -14,9 +14,10 @@ from edge_app.core.errors import OutputError, UsageError
 from edge_app.core.plain_text import printable
 from edge_app.evaluation import report, score_files
 from edge_app.evaluation.evaluate import NAMED
+from edge_app.evaluation.label_names import plain_name
 from edge_app.evaluation.metrics import Floats, roc_curve
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.evaluation.score_files import Scores, ScoresError, folded, log_odds, matched
+from edge_app.evaluation.score_files import Scores, ScoresError, log_odds, matched
 from edge_app.evaluation.truth import Truth
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import Labels
@@ -57,7 +58,7 @@ class Options(NamedTuple):
         """
         if scale not in score_files.SCALES:
             raise UsageError(f"--scale {scale!r}: there are {', '.join(score_files.SCALES)}")
-        if len({folded(name) for name in labels}) < len(labels):
+        if len({plain_name(name) for name in labels}) < len(labels):
             raise UsageError("--label: a label is given twice")
         return cls(scale, tuple(labels), exclusive)
 
@@ -146,9 +147,9 @@ def is_of_scores(made: Report) -> bool:
 
 
 def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
-    scored = {folded(name) for name in scores.labels}
-    by_name = {folded(label.name): label.name for label in truth.labels}
-    names = [by_name[folded(name)] for name in scores.labels if folded(name) in by_name]
+    scored = {plain_name(name) for name in scores.labels}
+    by_name = {plain_name(label.name): label.name for label in truth.labels}
+    names = [by_name[plain_name(name)] for name in scores.labels if plain_name(name) in by_name]
     if not names:
         raise ScoresError(
             f"{scores.path}: none of its columns ({', '.join(scores.labels[:8])}) is a label of "
@@ -157,9 +158,9 @@ def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
     for what, missing in (
         (
             f"no label of {truth.name}",
-            [name for name in scores.labels if folded(name) not in by_name],
+            [name for name in scores.labels if plain_name(name) not in by_name],
         ),
-        ("without scores", [name for name in truth.labels.names if folded(name) not in scored]),
+        ("without scores", [name for name in truth.labels.names if plain_name(name) not in scored]),
     ):
         if missing:
             more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""

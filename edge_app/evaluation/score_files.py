@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ReportError
 from edge_app.core.files import PIECE, UnreadableError, read_bounded
+from edge_app.evaluation.label_names import plain_name
 from edge_app.evaluation.report import DAMAGED, MAX_SCORES_BYTES, arrays_of
 from edge_app.pipeline import parquet
 
@@ -45,11 +45,6 @@ NO_SCORES: Final = (
     *("warnings", "withheld", "error", "note"),
 )
 """Columns of `classify --csv` that are no label's."""
-
-
-def folded(name: str) -> str:
-    """A name without what people change in it: case, spaces, underscores, hyphens."""
-    return re.sub(r"[\s_\-\ufeff\"']", "", name).casefold()
 
 
 def matched(scored: Sequence[str], known: Sequence[str]) -> list[int | None]:
@@ -167,14 +162,14 @@ class Scores:
         Raises:
             ScoresError: a label has no column.
         """
-        places = {folded(name): place for place, name in enumerate(self.labels)}
-        missing = [name for name in labels if folded(name) not in places]
+        places = {plain_name(name): place for place, name in enumerate(self.labels)}
+        missing = [name for name in labels if plain_name(name) not in places]
         if missing:
             raise ScoresError(
                 f"{self.path}: has no scores of {', '.join(missing[:5])}; its columns are "
                 f"{', '.join(self.labels[:12])}: name the labels to be looked at with --label"
             )
-        return self.values[:, [places[folded(name)] for name in labels]]
+        return self.values[:, [places[plain_name(name)] for name in labels]]
 
 
 def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> Scores:
@@ -197,7 +192,7 @@ def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> S
     refused = [(table.images[row], why) for row, why in unscored.items()]
     if unscored:
         table = table.without(set(unscored))
-    names = [name for name in table.columns if folded(name) not in NO_SCORES]
+    names = [name for name in table.columns if plain_name(name) not in NO_SCORES]
     if not names:
         raise table.fail("has no column of scores")
     if len(names) > MAX_LABELS:
@@ -213,7 +208,7 @@ def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> S
 
 def _unscored(table: Table) -> Iterator[tuple[int, str]]:
     """Rows of `classify --csv` that hold no scores, and why."""
-    by_name = {folded(name): cells for name, cells in table.columns.items()}
+    by_name = {plain_name(name): cells for name, cells in table.columns.items()}
     if not {"withheld", "error", "modelsha256"} <= by_name.keys():
         return
     for row, (withheld, error) in enumerate(
@@ -382,10 +377,10 @@ def _of_archive(path: Path, known: Sequence[str] | None) -> Scores:
 
 def _places(path: Path, header: list[str]) -> tuple[int, int | None]:
     """Where image and patient stand in a CSV's heading."""
-    plain = [folded(name) for name in header]
+    plain = [plain_name(name) for name in header]
     if len(header) > MAX_COLUMNS:
         raise ScoresError(f"{path}, line 1: {len(header)} columns, more than {MAX_COLUMNS}")
-    twice = next((name for name in header if plain.count(folded(name)) > 1), None)
+    twice = next((name for name in header if plain.count(plain_name(name)) > 1), None)
     if twice is not None:
         raise ScoresError(f"{path}, line 1: has two columns {twice!r}")
     images = [place for place, name in enumerate(plain) if name in IMAGE]
@@ -429,7 +424,7 @@ def _of_npz(path: Path, data: bytes, digest: str) -> Table:
         if count > MAX_IMAGES or values.shape[1] > MAX_COLUMNS:
             raise ScoresError(f"{path}: more than {MAX_IMAGES} images or {MAX_COLUMNS} labels")
         labels = names["labels"].tolist()
-        if len({folded(label) for label in labels}) < len(labels):
+        if len({plain_name(label) for label in labels}) < len(labels):
             raise ScoresError(f"{path}: has a label twice")
     except DAMAGED as error:
         if isinstance(error, ScoresError):

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import UsageError
-from edge_app.evaluation.label_names import NONE
+from edge_app.evaluation.label_names import NONE, plain_name
 from edge_app.evaluation.report import Report
-from edge_app.evaluation.score_files import ScoresError, Table, folded, read_table
+from edge_app.evaluation.score_files import ScoresError, Table, read_table
 from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 
 JOINED: Final = ("findinglabels", "labels", "findings")
@@ -60,12 +60,12 @@ class Truth:
         Raises:
             UsageError: one of them is not told of.
         """
-        places = {folded(label.name): place for place, label in enumerate(self.labels)}
+        places = {plain_name(label.name): place for place, label in enumerate(self.labels)}
         for name in names:
-            if folded(name) not in places:
+            if plain_name(name) not in places:
                 known = ", ".join(self.labels.names[:20])
                 raise UsageError(f"{self.name}: says nothing of {name!r}; its labels are {known}")
-        chosen = [places[folded(name)] for name in names]
+        chosen = [places[plain_name(name)] for name in names]
         labels = Labels(self.labels[place] for place in chosen)
         return replace(self, labels=labels, targets=self.targets[:, chosen])
 
@@ -82,7 +82,7 @@ def read(path: Path, normal: str | None = None) -> Truth:
         UsageError: there is no label `normal`.
     """
     table = read_table(path)
-    joined = [name for name in table.columns if folded(name) in JOINED]
+    joined = [name for name in table.columns if plain_name(name) in JOINED]
     if table.stated not in ("", "targets"):
         raise table.fail("holds scores, not labels: its array would be called targets")
     if joined:
@@ -132,14 +132,14 @@ def _joined(table: Table, cells: Sequence[str]) -> Told:
         names = [name.strip() for name in cell.split("|") if name.strip()]
         borne.append(names)
         for name in names:
-            if folded(name) != NONE:
-                known.setdefault(folded(name), name)
+            if plain_name(name) != NONE:
+                known.setdefault(plain_name(name), name)
     places = {name: place for place, name in enumerate(known)}
     targets = np.zeros((len(cells), len(known)), np.uint8)
     for row, names in enumerate(borne):
         for name in names:
-            if folded(name) in places:
-                targets[row, places[folded(name)]] = 1
+            if plain_name(name) in places:
+                targets[row, places[plain_name(name)]] = 1
             elif len(names) > 1:
                 raise table.fail(f"{table.images[row]} bears {NONE!r} and a label at once", row)
     return list(known.values()), targets, [row for row, names in enumerate(borne) if not names]
@@ -178,8 +178,8 @@ def _one_column_each(table: Table) -> Told:
 
 
 def _kinds(path: Path, names: Sequence[str], normal: str | None) -> Labels:
-    wanted = NORMALS if normal is None else (folded(normal),)
-    found = [name for name in names if folded(name) in wanted]
+    wanted = NORMALS if normal is None else (plain_name(normal),)
+    found = [name for name in names if plain_name(name) in wanted]
     if normal is not None and not found:
         raise UsageError(f"--normal {normal!r}: {path} has no such label, but {', '.join(names)}")
     if len(found) > 1:

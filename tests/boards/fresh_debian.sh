@@ -35,7 +35,8 @@ debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,python3 bookwo
 cp /etc/resolv.conf "$root/etc/"
 mkdir "$root/given"
 cp "$package" "$root/given/edge-cxr.deb"
-systemd-nspawn --quiet --directory "$root" --boot --register=no --keep-unit >"$log" 2>&1 &
+systemd-nspawn --quiet --directory "$root" --boot --register=no --keep-unit \
+    --system-call-filter="landlock_create_ruleset landlock_add_rule landlock_restrict_self" >"$log" 2>&1 &
 containers=$!
 until_so inside systemctl is-active multi-user.target
 
