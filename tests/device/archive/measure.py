@@ -2,7 +2,7 @@
 
     python -m tests.device.archive.measure IMAGES [--number 112120] [--kills 100] [--seed 0]
 
-IMAGES is a folder of radiographs; they get other names through links. Exit code 1 where a number is
+IMAGES is a folder of radiographs, with all below it; they get other names through links. Exit code 1 where a number is
 not met.
 """
 
@@ -23,6 +23,7 @@ from edge_app.pipeline import parquet
 
 FEW: Final = 1000
 RATE, MEMORY, FIRST_ROW = 0.95, 1.2, 2.0
+IMAGES: Final = (".png", ".jpg", ".jpeg", ".dcm")
 EDGE_CXR: Final = (sys.executable, "-m", "edge_app")
 
 
@@ -47,7 +48,10 @@ def main() -> int:
 
 
 def _measured(place: Path, asked: argparse.Namespace) -> int:
-    sources = sorted(path.resolve() for path in asked.images.iterdir() if path.is_file())
+    found = asked.images.rglob("*")
+    sources = sorted(path.resolve() for path in found if path.suffix.lower() in IMAGES)
+    if not sources:
+        raise SystemExit(f"{asked.images}: no images in it")
     few = linked(place / "few", sources, FEW)
     many = linked(place / "many", sources, asked.number)
     options = ("--model", asked.model, "--threads", "1")
