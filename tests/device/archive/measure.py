@@ -2,8 +2,8 @@
 
     python -m tests.device.archive.measure IMAGES [--number 112120] [--kills 100] [--seed 0]
 
-IMAGES is a folder of radiographs, with all below it; they get other names through links. Exit code 1 where a number is
-not met.
+IMAGES is a folder of radiographs, with all below it; they get other names through links. Exit code
+1 where a number is not met.
 """
 
 from __future__ import annotations
