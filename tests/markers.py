@@ -82,6 +82,36 @@ SLOW: Final = (
     "tests/device/evaluation/test_evaluate.py::test_any_number_of_workers_writes_the_same_report",
     "tests/device/cli/test_streams_and_signals.py::"
     "test_memory_does_not_grow_with_the_number_of_images",
+    "tests/device/cli/test_classify.py::test_two_hundred_mixed_files_each_get_their_answer",
+    "tests/device/cli/test_classify.py::test_workers_change_neither_answers_nor_their_order",
+    "tests/device/cli/test_models.py::test_no_text_of_a_model_steers_a_terminal_or_a_page",
+    "tests/device/comparison/test_compare_command.py::"
+    "test_the_page_of_the_shipped_reports_is_small",
+    "tests/device/comparison/test_document.py::test_what_compare_prints_holds_to_its_schema",
+    "tests/device/comparison/test_reference.py",
+    "tests/device/evaluation/test_journal.py::test_a_changed_byte_never_changes_a_record",
+    "tests/device/evaluation/test_journal.py::"
+    "test_wherever_the_power_failed_whole_records_stay_and_the_rest_can_be_done_again",
+    "tests/device/evaluation/test_metrics.py::test_the_interval_has_the_coverage_it_claims",
+    "tests/device/evaluation/test_splits.py::"
+    "test_the_chosen_patients_depend_on_who_there_is_and_nothing_else",
+    "tests/device/heatmap/test_heatmap.py::test_a_heatmaps_name_is_one_plain_file",
+    "tests/device/heatmap/test_maps.py::test_evidence_is_relative_to_the_map_itself",
+    "tests/device/images/test_png.py::test_deflated_bytes_of_which_nothing_comes_are_refused",
+    "tests/device/images/test_png.py::test_pillow_sees_the_same_picture",
+    "tests/device/images/test_png.py::test_what_follows_the_pixel_data_costs_no_time",
+    "tests/device/images/test_windowing.py::test_the_middle_is_between_the_percentiles",
+    "tests/device/model/test_decisions.py::test_no_answer_contradicts_itself",
+    "tests/device/model/test_model_file.py::"
+    "test_a_broken_zip_directory_is_refused_or_changes_nothing",
+    "tests/device/model/test_model_file.py::test_a_flipped_bit_is_refused_or_changes_nothing",
+    "tests/device/model/test_model_file.py::"
+    "test_the_check_at_load_agrees_with_the_reference_validator",
+    "tests/device/model/test_other_models.py",
+    "tests/device/model/test_preprocess.py::test_a_picture_of_the_wanted_size_is_untouched",
+    "tests/device/performance/test_interval.py::"
+    "test_an_adjusted_interval_covers_as_often_as_it_says",
+    "tests/device/test_damage.py",
     "tests/device/images/test_mutations.py",
     "tests/device/inspection/test_doctor.py",
     "tests/device/model/test_shrunk.py::test_a_synthetic_radiograph_keeps_its_scores",

@@ -24,6 +24,9 @@ from ..conftest import Run
 from ..pictures import png, radiograph
 from .corpus import corpus
 
+pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+
 GOOD = png(radiograph())
 
 HOSTILE = (
