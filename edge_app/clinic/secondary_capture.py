@@ -30,7 +30,12 @@ SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
 
 def capture(
-    header: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier, author: Author
+    header: Dataset,
+    seen: Radiograph,
+    findings: Findings,
+    classifier: Classifier,
+    author: Author,
+    sha256: str,
 ) -> bytes:
     """A DICOM file with the picture that `classify --heatmap` draws.
 
@@ -40,6 +45,7 @@ def capture(
         findings: its answer, with a map.
         classifier: whose answer it is.
         author: who reports.
+        sha256: of what was sent: another image of the same UID has another heatmap.
     """
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
@@ -49,7 +55,13 @@ def capture(
     date_and_describe(document, header)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
-        author.salt, "heatmap", *image, model.sha256, classifier.points.name
+        author.salt,
+        "heatmap",
+        *image,
+        sha256,
+        model.sha256,
+        model.digest or "",
+        classifier.points.name,
     )
     document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"

@@ -82,6 +82,8 @@ def stated(answer: Mapping[str, Any], labels: Labels) -> Stated:
         f"operating point: {answer['operating_point']}",
         f"runtime: {runtime['name']} {runtime['version']}",
     ]
+    if model.get("digest"):  # thresholds may be others with the same network
+        parameters.append(f"model file SHA-256: {model['digest']}")
     if "label_operating_point" in answer:
         parameters.append(f"operating point of the findings: {answer['label_operating_point']}")
     return Stated(
