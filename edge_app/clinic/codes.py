@@ -29,8 +29,9 @@ VERDICT: Final = Code(SCHEME, "VERDICT", "Verdict of the input check")
 
 ABOVE: Final = Code(SCHEME, "ABOVE", "At or above the threshold")
 BELOW: Final = Code(SCHEME, "BELOW", "Below the threshold")
+OUTWEIGHED: Final = Code(SCHEME, "OUTWEIGHED", "Reached, but the image or a finding decides otherwise")
 UNDECIDED: Final = Code(SCHEME, "UNDECIDED", "There is no threshold")
-DECISIONS: Final = (ABOVE, BELOW, UNDECIDED)
+DECISIONS: Final = (ABOVE, BELOW, OUTWEIGHED, UNDECIDED)
 
 VERDICTS: Final = {
     JUDGED: Code(SCHEME, "JUDGED", "Judged"),
@@ -63,7 +64,13 @@ def finding(statement: Statement) -> Code:
 
 
 def decision(statement: Statement) -> Code:
-    """Above, below, or neither because there is no threshold."""
-    if statement.above is None:
+    """Above, below, reached and not called, or none of it because there is no threshold.
+
+    No finding is called in an image that is not flagged, nor the normal label in one that is,
+    whatever their probabilities: see `model.decisions`.
+    """
+    if statement.above is None or statement.threshold is None:
         return UNDECIDED
-    return ABOVE if statement.above else BELOW
+    if statement.above:
+        return ABOVE
+    return OUTWEIGHED if statement.probability >= statement.threshold else BELOW

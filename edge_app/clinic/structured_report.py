@@ -80,7 +80,8 @@ def report(
         _group_kind(algorithm, each, decision)
         for each in stated.statements
         if each.above is not None
-        for decision in (codes.ABOVE, codes.BELOW)
+        for decision in codes.DECISIONS
+        if decision != codes.UNDECIDED
     ]
     others += [frame._replace(verdict=verdict) for verdict in codes.VERDICTS]
     form, *groups = book.get([frame, *kinds], soon=others)

@@ -83,8 +83,12 @@ def test_every_finding_is_there_with_code_score_threshold_and_decision(
     for finding, label in zip(answer["findings"], classifier.labels, strict=True):
         group = told[finding["label"]]
         assert f'"Probability")="{finding["score"]:.6f}"' in group
-        decision = {True: "ABOVE", False: "BELOW", None: "UNDECIDED"}[finding["above"]]
-        assert f"({decision},{codes.SCHEME}" in group
+        if finding["above"] is None:
+            assert f"(UNDECIDED,{codes.SCHEME}" in group
+        else:
+            reached = finding["score"] >= finding["threshold"]
+            decision = "ABOVE" if finding["above"] else "OUTWEIGHED" if reached else "BELOW"
+            assert f"({decision},{codes.SCHEME}" in group
         if finding["threshold"] is None:
             assert "THRESHOLD" not in group
         else:
@@ -95,6 +99,20 @@ def test_every_finding_is_there_with_code_score_threshold_and_decision(
         else:
             assert f'{codes.SCHEME},"{label.name}")' in group
         assert answer["model"]["sha256"] in group
+
+
+@pytest.mark.parametrize(
+    ("probability", "above", "decision"),
+    [(0.5, True, "ABOVE"), (0.4, False, "BELOW"), (0.5, False, "OUTWEIGHED"), (0.5, None, None)],
+)
+def test_no_finding_that_reached_its_threshold_is_said_to_be_below(
+    made: Any, answer: dict[str, Any], probability: float, above: bool | None, decision: str | None
+) -> None:
+    first, *others = answer["findings"]
+    said = {"score": probability, "threshold": None if decision is None else 0.5, "above": above}
+    text = dump(made({**answer, "findings": [{**first, **said}, *others]}))
+    group = next(each for each in groups(text) if f'"{first["label"]}"' in each)
+    assert f"({decision or 'UNDECIDED'},{codes.SCHEME}" in group
 
 
 def test_what_others_judge_is_without_error(made: Any, answer: dict[str, Any]) -> None:
