@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import re
 from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -199,8 +200,9 @@ def character_set(header: Dataset) -> object:
 
 
 def moment(header: Dataset) -> datetime.datetime:
-    """Now; the image's own time where the clock has not been set or is behind it."""
-    now = datetime.datetime.now()
+    """Now, in the image's time zone where it names one; the image's own time where the clock has
+    not been set or is behind it."""
+    now = datetime.datetime.now(_zone(header)).replace(tzinfo=None)
     for keyword in ("ContentDate", "AcquisitionDate", "SeriesDate", "StudyDate"):
         if date := str(header.get(keyword) or ""):
             time = str(header.get(keyword.replace("Date", "Time")) or "").partition(".")[0]
@@ -208,3 +210,12 @@ def moment(header: Dataset) -> datetime.datetime:
             behind = taken - datetime.timedelta(days=1) > now
             return taken if now < EARLIEST or behind else now
     return now
+
+
+def _zone(header: Dataset) -> datetime.timezone | None:
+    """That of Timezone Offset From UTC, which stands in the report too; None for this machine's."""
+    offset = str(header.get("TimezoneOffsetFromUTC") or "")
+    if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", offset):
+        return None
+    ahead = datetime.timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))
+    return datetime.timezone(-ahead if offset[0] == "-" else ahead)

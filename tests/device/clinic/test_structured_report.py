@@ -247,6 +247,22 @@ def test_the_study_s_own_dates_stand_where_the_clock_is_not_set(
     assert (got.InstanceCreationDate, got.SeriesDate) == ("20240102", "20240102")
 
 
+@pytest.mark.parametrize(("offset", "hour"), [("+0930", "20"), ("-0300", "08"), ("0930", "11")])
+def test_its_times_are_in_the_time_zone_that_it_names(
+    made: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, offset: str, hour: str
+) -> None:
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Clock:
+            at = cls(2026, 5, 4, 11, 0, tzinfo=datetime.timezone.utc)
+            return at.astimezone(tz) if tz else at.replace(tzinfo=None)
+
+    monkeypatch.setattr(structured_report.datetime, "datetime", Clock)
+    got = dcmread(made(answer, dicom(TimezoneOffsetFromUTC=offset)))
+    assert got.TimezoneOffsetFromUTC == offset
+    assert got.ContentTime[:2] == hour
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @pytest.mark.parametrize(
     "elements",
