@@ -107,7 +107,7 @@ def about(header: Dataset) -> str:
     name = ", ".join(part for part in name.split("^") if part.strip())
     said = [name, str(header.get("PatientID") or "")]
     said += [_day(str(header.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
-    return " · ".join(each for each in said if each)
+    return " · ".join(" ".join(each.split()) for each in said if each)
 
 
 def _day(text: str) -> str:
@@ -177,8 +177,8 @@ def _value(dataset: Dataset, keyword: str) -> object:
         return None
     if keyword == "SpecificCharacterSet":
         return element
-    text = " ".join(str(element).replace("\\", " ").split())
-    text = "".join(c for c in text if c.isprintable())
+    text = str(element).replace("\\", " ")
+    text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).strip()
     if keyword == "PatientSex":
         return text if text in SEXES else None
     kind = dictionary_VR(keyword)

@@ -53,6 +53,12 @@ def test_it_tells_people_whose_it_is(elements: dict[str, str | None], line: str)
         assert about(read_header(dicom(**named))) == line
 
 
+def test_blanks_within_a_number_stay_as_they_are() -> None:
+    header = read_header(dicom(PatientID="A  1"))
+    assert header.PatientID == "A  1"  # and not another patient's
+    assert "· A 1 ·" in about(header)
+
+
 def test_a_data_set_alone_is_read_in_its_transfer_syntax() -> None:
     assert read_header(data_set(FILE), EXPLICIT).PatientID == "P-4711"
 
