@@ -57,7 +57,8 @@ def finding(statement: Statement) -> Code:
     if statement.name == OVERALL:
         return IMAGE
     value = "L-" + "".join(c for c in statement.name.upper() if c.isascii() and c.isalnum())
-    if len(value) > LONGEST_VALUE or len(value) == len("L-"):
+    plain = all(c.isascii() and (c.isalnum() or c in " _-") for c in statement.name)
+    if len(value) > LONGEST_VALUE or not plain:  # which others could have, too
         digest = hashlib.sha256(statement.name.encode()).hexdigest()[:6].upper()
         value = f"{value[:9]}-{digest}"
     return Code(SCHEME, value, statement.name[:LONGEST_MEANING])

@@ -304,6 +304,7 @@ def test_a_form_that_is_filled_is_what_highdicom_reads(made: Any, answer: dict[s
 
 def test_long_labels_get_codes_that_differ() -> None:
     names = ("Pleural_Thickening", "Pleural Thickness", "Pleural_Thickening_left", "é", "è")
+    names += ("肺炎 1", "結節 1", "Mass", "Mass (?)", "Masse", "Massé")
     made = {codes.finding(Statement(name, None, 0.5, None, None, None, "p")) for name in names}
     assert len({code.value for code in made}) == len(names)
     assert all(len(code.value) <= 16 for code in made)
