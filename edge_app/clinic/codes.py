@@ -29,7 +29,9 @@ VERDICT: Final = Code(SCHEME, "VERDICT", "Verdict of the input check")
 
 ABOVE: Final = Code(SCHEME, "ABOVE", "At or above the threshold")
 BELOW: Final = Code(SCHEME, "BELOW", "Below the threshold")
-OUTWEIGHED: Final = Code(SCHEME, "OUTWEIGHED", "Reached, but the image or a finding decides otherwise")
+OUTWEIGHED: Final = Code(
+    SCHEME, "OUTWEIGHED", "Reached, but the image or a finding decides otherwise"
+)
 UNDECIDED: Final = Code(SCHEME, "UNDECIDED", "There is no threshold")
 DECISIONS: Final = (ABOVE, BELOW, OUTWEIGHED, UNDECIDED)
 

@@ -56,6 +56,11 @@ class Site(NamedTuple):
                 f"{self.path}: is for {stated['name']} {stated['sha256'][:8]}, not for "
                 f"{model.name} {model.sha256[:8]}: calibrate this model, or go without: --site none"
             )
+        if tuple(each["label"] for each in self.content["labels"]) != model.labels.names:
+            raise ModelError(
+                f"{self.path}: is for other labels, or another order of them, than {model.name} "
+                "has: calibrate this model, or go without: --site none"
+            )
 
     def applied(self, model: ModelFile) -> ModelFile:
         """The model as it answers at this site.

@@ -59,6 +59,13 @@ def pooled(reports: Sequence[Report], model: ModelFile) -> LabelledSet:
                 f"a report is of another network than {model.name}: {_facts(report)['name']}; name "
                 "its model with --model, or evaluate this one"
             )
+        if [(each.name, each.kind) for each in report.labels] != [
+            (each.name, each.kind) for each in model.labels
+        ]:
+            raise ReportError(
+                f"a report is of other labels, or another order of them, than {model.name} has: "
+                f"{_facts(report)['name']}; evaluate this model"
+            )
     parts = [report.evaluated for report in reports]
     images = np.concatenate([part.images for part in parts])
     names, counts = np.unique(images, return_counts=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.core.errors import DatasetError, ReportError, UsageError
+from edge_app.core.errors import DatasetError, ModelError, ReportError, UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.calibration import calibrated
 from edge_app.model.overall import OverallScore
@@ -210,3 +210,15 @@ def test_one_target_at_a_time_and_none_that_cannot_be() -> None:
     for wrong in ((1.0, None, None, None), (None, 0.2, None, None), (None, None, 1, None)):
         with pytest.raises(UsageError):
             target(*wrong)
+
+
+def test_the_same_network_under_other_labels_is_another_model() -> None:
+    """As of a network that was imported again, because its list of labels was wrong."""
+    first, second, *others = model().manifest["labels"]
+    relabelled = model().replace(manifest={**model().manifest, "labels": [second, first, *others]})
+    assert relabelled.sha256 == model().sha256
+    given = evaluated()
+    with pytest.raises(ReportError, match="another order"):
+        pooled([report(given)], relabelled)
+    with pytest.raises(ModelError, match="another order"):
+        Site(Path("site.json"), made(given)).applied(relabelled)
