@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from edge_app.archive.seen import Seen, key_of
 from edge_app.core import strict_json
-from edge_app.core.errors import OutputError
+from edge_app.core.errors import MachineError, OutputError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
 from edge_app.pipeline import parquet as rows
@@ -77,6 +77,7 @@ class Store:
         self.answered = sum(rows.count(part) for part in parts)
         self._pending: set[bytes] = set()
         self._held: list[Mapping[str, Any]] = []
+        self._wanting, self._want = 0, ""
         self._seen = Seen(self.folder, parts)
         try:
             self._begin()
@@ -93,18 +94,30 @@ class Store:
         return True
 
     def add(self, answer: Mapping[str, Any]) -> None:
-        """Keep an answer.
+        """Keep an answer; not one that blames the machine, which says nothing of the source.
 
         Raises:
             OutputError: it cannot be written; what was there before is safe.
         """
+        if answer.get("error", {}).get("kind") == MachineError.kind:
+            self._wanting += 1
+            self._want = f"{answer['file']}: {answer['error']['message']}"
+            return
         self._journal.append(dict(answer))
         self._take(answer)
         if len(self._held) >= self._rows:
             self._finish_part()
 
     def finish(self) -> None:
-        """All sources are answered: make a Parquet file of what the journal holds."""
+        """All sources are answered: make a Parquet file of what the journal holds.
+
+        Raises:
+            MachineError: some are not, because the machine lacked what it takes to read them.
+        """
+        if self._wanting:
+            raise MachineError(
+                f"sources not answered: {self._wanting}, such as {self._want}: {HOW_TO_GO_ON}"
+            )
         if self._held:
             self._finish_part()
         self._journal.remove()

@@ -22,7 +22,7 @@ from edge_app.archive import store as stores
 from edge_app.archive.listing import Listing, place_of
 from edge_app.archive.seen import INDEX
 from edge_app.archive.store import DONE, Store
-from edge_app.core.errors import DatasetError, OutputError
+from edge_app.core.errors import DatasetError, MachineError, OutputError
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.pipeline import parquet
 
@@ -209,6 +209,29 @@ def test_a_share_that_vanishes_ends_the_work_and_no_image_is_blamed(
     run(*line)
     assert [answer["file"] for answer in answers(tmp_path / "a")] == files(own)
     assert sum("error" in answer for answer in answers(tmp_path / "a")) == 1
+
+
+def test_a_source_that_the_machine_lacked_memory_for_is_tried_again(
+    share: Path, tmp_path: Path
+) -> None:
+    names = files(share)[:3]
+    by: dict[str, Any] = {"model": {}, "operating_point": "p"}
+    want = {"error": {"kind": "machine", "message": "could not be read: out of memory"}, **by}
+    refusal = {"error": {"kind": "image", "message": "is empty"}, **by}
+    for turn in range(2):
+        with Store(tmp_path / "a", {"of": "a test"}) as store:
+            new = [name for name in names if store.is_new(name)]
+            assert new == (names if not turn else names[1:2])
+            for name in new:
+                lacks = name == names[1] and not turn
+                store.add({"file": name, **(want if lacks else refusal)})
+            if turn:
+                store.finish()
+                continue
+            with pytest.raises(MachineError, match=f"answered: 1, such as {names[1]}: .* goes on"):
+                store.finish()
+            assert not (tmp_path / "a" / DONE).exists()
+    assert [answer["error"]["kind"] for answer in answers(tmp_path / "a")] == ["image"] * 3
 
 
 def test_a_full_disk_keeps_what_was_answered(
