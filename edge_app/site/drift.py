@@ -89,8 +89,12 @@ FLAGGED, WITHHELD, OVERALL = "images flagged", "images withheld", "probability o
 SCORES: Final = "overall scores"
 
 
-def reference_of(model: ModelFile, site: Site | None) -> Reference:
+def reference_of(model: ModelFile, site: Site | None, point: str | None = None) -> Reference:
     """The site's reference; without a site file, the model's own, which knows means alone.
+
+    Args:
+        model, site: see `drift`.
+        point: of the model's operating points; None for the default one.
 
     Raises:
         ReportError: the model states nothing to compare with.
@@ -117,11 +121,9 @@ def reference_of(model: ModelFile, site: Site | None) -> Reference:
     overall, prevalence = model.manifest.get("overall"), model.manifest.get("prevalence")
     if overall is None or prevalence is None:
         raise ReportError(f"{model.name}: states nothing to compare with: calibrate it first")
-    point, usually = (
-        overall["operating_points"][overall["default_operating_point"]],
-        overall["usually"],
-    )
-    flagged = usually * point["sensitivity"] + (1 - usually) * (1 - point["specificity"])
+    points, usually = overall["operating_points"], overall["usually"]
+    worth = points.get(point or "", points[overall["default_operating_point"]])
+    flagged = usually * worth["sensitivity"] + (1 - usually) * (1 - worth["specificity"])
     of_findings = {
         model.labels[channel].name: _rate(prevalence[channel], math.inf)
         for channel in model.labels.findings
@@ -146,7 +148,7 @@ def drift(period: Period, model: ModelFile, site: Site | None, looks: int) -> di
         ReportError: the answers are of another model or site file.
     """
     _require(period, model, site)
-    reference = reference_of(model, site)
+    reference = reference_of(model, site, period.point)
     level = LEVEL / looks
     quantities = _judged(period, reference, model, level)
     said = [each for each in quantities if each.verdict != TOO_FEW]

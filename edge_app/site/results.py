@@ -30,6 +30,7 @@ class Answered(NamedTuple):
         overall: the probability that it is not normal; None where the findings are withheld.
         flagged: None where no image-level point decided.
         findings: probability by label, of labels asked for.
+        point: the operating point that decided.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Answered(NamedTuple):
     overall: float | None
     flagged: bool | None
     findings: list[float]
+    point: str
 
 
 class Period(NamedTuple):
@@ -49,6 +51,7 @@ class Period(NamedTuple):
         findings: N×F probabilities.
         withheld: images whose findings the input check withheld.
         refused: images that could not be read.
+        point: the operating point that decided; None for the default one.
     """
 
     model: str
@@ -58,6 +61,7 @@ class Period(NamedTuple):
     findings: Floats
     withheld: int
     refused: int
+    point: str | None = None
 
 
 def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
@@ -68,7 +72,8 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
         labels: of the findings whose probabilities are wanted.
 
     Raises:
-        ReportError: a file is none, or the answers are not all by the same model and site file.
+        ReportError: a file is none, or the answers are not all by the same model, site file and
+            operating point.
     """
     kept: list[Answered] = []
     withheld = refused = 0
@@ -80,6 +85,11 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
             if kept and (answer.model, answer.site) != (kept[0].model, kept[0].site):
                 raise ReportError(
                     f"{path}: its answers are of several models or site files: name those of one"
+                )
+            if kept and answer.point != kept[0].point:
+                raise ReportError(
+                    f"{path}: its answers are of several operating points, {kept[0].point} and "
+                    f"{answer.point}: name those of one"
                 )
             withheld += answer.overall is None
             kept.append(answer)
@@ -99,6 +109,7 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
         np.array([each.findings for each in scored], np.float64).reshape(-1, len(labels)),
         withheld,
         refused,
+        kept[0].point,
     )
 
 
@@ -125,12 +136,15 @@ def _answers(path: Path, labels: Sequence[str]) -> Iterator[Answered | None]:
         raise ReportError(f"{place}: the next line {reason}") from None
 
 
+ARCHIVED: Final = ("file", "error", "model", "site", "operating_point", "findings", "overall")
+
+
 def _archived(
     path: Path, parts: Sequence[Path], labels: Sequence[str]
 ) -> Iterator[Answered | None]:
     """Each answer of an archive."""
     try:
-        for row in parquet.read(parts, ("file", "error", "model", "site", "findings", "overall")):
+        for row in parquet.read(parts, ARCHIVED):
             if row["error"] is None:
                 del row["error"]
             yield _of_json(row, labels)
@@ -164,9 +178,9 @@ def _lines(first: str, rest: IO[str]) -> Iterator[str]:
 def _of_json(answer: Mapping[str, Any], labels: Sequence[str]) -> Answered | None:
     if "error" in answer:
         return None
-    model, site = str(answer["model"]["sha256"]), answer["site"]
+    model, site, point = str(answer["model"]["sha256"]), answer["site"], answer["operating_point"]
     if not answer["findings"]:
-        return Answered(model, site, None, None, [])
+        return Answered(model, site, None, None, [], point)
     told = {each["label"]: each["probability"] for each in answer["findings"]}
     if any(label not in told for label in labels):
         raise _WrongError("does not tell all findings: classify without --top")
@@ -174,13 +188,15 @@ def _of_json(answer: Mapping[str, Any], labels: Sequence[str]) -> Answered | Non
     if overall is None:
         raise _WrongError("tells nothing of the image as a whole")
     findings = [_share(told[label]) for label in labels]
-    return Answered(model, site, _share(overall["probability"]), overall["flagged"], findings)
+    probability = _share(overall["probability"])
+    return Answered(model, site, probability, overall["flagged"], findings, point)
 
 
 def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
     reader = csv.reader(_lines(first, rest), strict=True)
     heading = next(reader, [])
-    needed = ("overall", "flagged", "model_sha256", "site", "withheld", *map(cell, labels))
+    needed = ("overall", "flagged", "operating_point", "model_sha256", "site", "withheld")
+    needed += tuple(map(cell, labels))
     if any(name not in heading for name in needed):
         raise _WrongError("is no heading of edge-cxr classify --csv for this model")
     places = {name: heading.index(name) for name in needed}
@@ -192,12 +208,12 @@ def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
 def _of_csv(row: Mapping[str, str], labels: Iterable[str]) -> Answered | None:
     if not row["withheld"]:
         return None
-    site = row["site"] or None
+    model, site, point = row["model_sha256"], row["site"] or None, row["operating_point"]
     if row["withheld"] == "true":
-        return Answered(row["model_sha256"], site, None, None, [])
+        return Answered(model, site, None, None, [], point)
     flagged = {"true": True, "false": False, "": None}[row["flagged"]]
     findings = [_share(float(row[cell(label)])) for label in labels]
-    return Answered(row["model_sha256"], site, _share(float(row["overall"])), flagged, findings)
+    return Answered(model, site, _share(float(row["overall"])), flagged, findings, point)
 
 
 def _share(value: float) -> float:

@@ -114,6 +114,30 @@ def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
     assert told[drifting.OVERALL] == CHANGED
 
 
+def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
+    overall = model().manifest["overall"]
+    told = period(None, 2000)
+    for name, point in overall["operating_points"].items():
+        usually = overall["usually"]
+        rate = usually * point["sensitivity"] + (1 - usually) * (1 - point["specificity"])
+        flagged = np.arange(len(told.flagged)) < rate * len(told.flagged)
+        found = drift(told._replace(flagged=flagged, point=name), model(), None, 12)
+        assert verdicts(found)[drifting.FLAGGED] == AS_BEFORE, name
+
+
+def test_answers_of_several_operating_points_are_refused(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    places = []
+    for point in ("one-in-ten", "screening"):
+        places.append(tmp_path / point)
+        asked = ("classify", "--json", "--operating-point", point, picture)
+        places[-1].write_text(run(*asked).stdout)
+    assert read(places[:1], ["Mass"]).point == "one-in-ten"
+    with pytest.raises(ReportError, match="several operating points"):
+        read(places, ["Mass"])
+
+
 def test_answers_of_another_model_or_site_file_are_refused() -> None:
     site, other = site_of(), site_of(1)
     with pytest.raises(ReportError, match="made with site file"):
@@ -210,13 +234,14 @@ def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
         with (tmp_path / "answers.csv").open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(
-                ["file", "overall", "flagged", *names, "model_sha256", "site", "withheld"]
+                ["file", "overall", "flagged", *names, "operating_point", "model_sha256", "site"]
+                + ["withheld"]
             )
             for overall, flagged, findings in zip(
                 answers.overall, answers.flagged, answers.findings, strict=True
             ):
                 state = str(bool(flagged)).lower()
-                cells = [overall, state, *findings, answers.model, answers.site, "false"]
+                cells = [overall, state, *findings, "site", answers.model, answers.site, "false"]
                 rows.writerow(["a.png", *cells])
         options = ("--model", "cxr-cnn28", "--site", tmp_path / "site.json")
         done = run("drift", tmp_path / "answers.csv", *options)
