@@ -179,7 +179,7 @@ def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> S
         path: CSV, `.npz`, Parquet, or an archive's folder.
         scale: ``probabilities`` or ``logits``; ``auto``: what the file states, otherwise
             probabilities where every number lies from 0 to 1, and logits where at least half of
-            them do not.
+            them do not and one is negative, or above 100: others may be percentages.
         known: the images that something is known of; of an archive, the others are only counted.
 
     Raises:
@@ -237,6 +237,11 @@ def _scale(table: Table, names: list[str], values: Floats, asked: str) -> Scale:
                 f"{names[column]} of {table.images[row]} is {values[row, column]:g}, and most "
                 "other numbers lie from 0 to 1: correct it, or say what they are with --scale",
                 row,
+            )
+        if share and values.min() >= 0 and values.max() <= 100:
+            raise table.fail(
+                "its numbers lie from 0 to 100: percentages are divided by 100 first; of logits "
+                "say --scale logits"
             )
         scale = "logits" if share else "probabilities"
     if scale == "probabilities" and outside.any():

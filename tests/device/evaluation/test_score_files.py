@@ -78,6 +78,14 @@ def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
     assert scores.refused == [("c.png", "no such file"), ("d.png", "its findings were withheld")]
 
 
+def test_percentages_are_not_taken_for_logits(tmp_path: Path) -> None:
+    path = tmp_path / "percent.csv"
+    path.write_text("image,Mass\na.png,12.5\nb.png,0.4\nc.png,98.0\n")
+    with pytest.raises(ScoresError, match="percentages are divided by 100"):
+        read(path)
+    assert read(path, "logits").scale == "logits"
+
+
 @pytest.mark.parametrize("scale", ["probabilities", "logits"])
 def test_a_scale_is_told_from_the_numbers_or_stated(tmp_path: Path, scale: str) -> None:
     made = study(50)
