@@ -72,16 +72,15 @@ class Results:
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         if not self.reports or image.entrance != NODE:
             return []
-        content = self.report(image.path, answer, image.differs, image.sha256)
+        content = self.report(image.path, answer, image.differs)
         return [Document(report_name(image.id), content, self.reports)]
 
-    def report(self, path: Path, answer: Mapping[str, Any], differs: bool, sha256: str) -> bytes:
+    def report(self, path: Path, answer: Mapping[str, Any], differs: bool) -> bytes:
         """An answer as a DICOM structured report.
 
         Args:
             path: of the image, whose header tells the study.
             differs: another image of the same identity has other bytes.
-            sha256: of what was sent.
 
         Raises:
             HeaderError: the image is no DICOM file, or has no identifiers.
@@ -91,11 +90,11 @@ class Results:
         said = stated(answer, self.labels)
         remark = DIFFERS if differs else None
         try:
-            return report(header, said, self.author, self.book, remark, sha256)
+            return report(header, said, self.author, self.book, remark)
         except EdgeCxrError:
             raise
         except Exception:  # a value that pydicom cannot write, say
-            return report(bare(header), said, self.author, self.book, BARE, sha256)
+            return report(bare(header), said, self.author, self.book, BARE)
 
     def heatmap(
         self,
@@ -113,5 +112,5 @@ class Results:
         from edge_app.clinic.secondary_capture import capture
 
         header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
-        content = capture(header, seen, findings, classifier, self.author, image.sha256)
+        content = capture(header, seen, findings, classifier, self.author)
         return [Document(f"{image.id}-heatmap.dcm", content, self.heatmaps)]

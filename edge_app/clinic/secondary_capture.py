@@ -30,12 +30,7 @@ SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
 
 def capture(
-    header: Dataset,
-    seen: Radiograph,
-    findings: Findings,
-    classifier: Classifier,
-    author: Author,
-    sha256: str,
+    header: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier, author: Author
 ) -> bytes:
     """A DICOM file with the picture that `classify --heatmap` draws.
 
@@ -45,7 +40,6 @@ def capture(
         findings: its answer, with a map.
         classifier: whose answer it is.
         author: who reports.
-        sha256: of what was sent: another image of the same UID has another heatmap.
     """
     from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
@@ -55,13 +49,7 @@ def capture(
     date_and_describe(document, header)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
-        author.salt,
-        "heatmap",
-        *image,
-        sha256,
-        model.sha256,
-        model.digest or "",
-        classifier.points.name,
+        author.salt, "heatmap", *image, model.sha256, classifier.points.name
     )
     document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"

@@ -48,12 +48,7 @@ class Author(NamedTuple):
 
 
 def report(
-    header: Dataset,
-    stated: Stated,
-    author: Author,
-    book: FormBook,
-    remark: str | None = None,
-    sha256: str = "",
+    header: Dataset, stated: Stated, author: Author, book: FormBook, remark: str | None = None
 ) -> bytes:
     """A structured report as a file.
 
@@ -63,7 +58,6 @@ def report(
         author: who reports.
         book: has the forms.
         remark: something of the image itself that its reader must know.
-        sha256: of what was sent: another image of the same UID has another report.
 
     Returns:
         The bytes of a DICOM file.
@@ -72,7 +66,7 @@ def report(
         EdgeCxrError: the forms cannot be made.
     """
     image, algorithm = instance_of(header), _algorithm(stated)
-    parts = (*image, sha256, stated.model_sha256, *stated.parameters)
+    parts = (*image, stated.model_sha256, *stated.parameters)
     frame = algorithm._replace(
         author=author.name, device=derived_uid(author.salt, "device"), verdict=stated.verdict
     )

@@ -181,8 +181,7 @@ def report(request: Request) -> Response:
         return _download(request, row, kept.read_bytes(), "application/dicom", "dcm")
     path = room.store.images / row["file"]
     try:
-        said, differs = json.loads(row["answer"]), bool(row["differs"])
-        content = room.results.report(path, said, differs, row["sha256"])
+        content = room.results.report(path, json.loads(row["answer"]), bool(row["differs"]))
     except HeaderError:
         raise PageError(404, "study.no-sr") from None
     except (OSError, UnreadableError):

@@ -22,9 +22,6 @@ from edge_app.classifier import Classifier
 from edge_app.clinic import codes, structured_report
 from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import HeaderError, bare, read_header
-from edge_app.clinic.results import Results
-from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import Spool
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import ImageError
@@ -33,7 +30,6 @@ from edge_app.images.read import decode
 from edge_app.model.model_file import read
 from edge_app.pipeline.json_answer import answered, origin, refused
 
-from .conftest import offered
 from .images import dicom
 from .peers import dump, verify
 
@@ -203,25 +199,6 @@ def test_it_is_the_same_instance_whenever_made_and_another_box_s_is_another(
     assert first.SOPInstanceUID != of(Author(b"other", "EDGECXR"), header).SOPInstanceUID
     for uid in (first.SOPInstanceUID, first.SeriesInstanceUID):
         assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid)
-
-
-def test_two_images_of_one_uid_have_two_reports_for_an_archive(
-    classifier: Classifier, answer: dict[str, Any], spool: Spool, tmp_path: Path
-) -> None:
-    file = tmp_path / "box.toml"
-    file.write_text(
-        'spool = "spool"\n[node]\n[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
-    )
-    results = Results(read_settings(file), spool.store, classifier.labels)
-    made = []
-    for data in (dicom(), dicom(PatientID="corrected")):
-        spool.accept(offered("1.2.276.0.9701.1.1.1", data))
-        image = spool.take()
-        assert image is not None
-        (document,) = results.documents(image, answer)
-        made.append(dcmread(io.BytesIO(document.content)))
-    assert [each.PatientID for each in made] == ["P-4711", "corrected"]
-    assert made[0].SOPInstanceUID != made[1].SOPInstanceUID  # of a UID it keeps one object
 
 
 def test_a_model_of_other_thresholds_makes_another_report_and_is_named_in_it(
