@@ -395,6 +395,18 @@ def test_a_reader_who_changes_their_mind_has_one_reading(served: Served, answere
     assert [row["opinion"] for row in readings] == ["open"]
 
 
+def test_what_was_said_of_an_earlier_answer_is_told_so(served: Served, png: bytes) -> None:
+    """The image was removed, and answered again when it came again."""
+    client = served.client()
+    number = client.upload(("again.png", png + b"again")).json["images"][0]["number"]
+    served.wait(number)
+    client.post(f"/images/{number}/reading", [("opinion", "agrees")])
+    assert "of another answer" not in client.get(f"/images/{number}").text
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET state = 'flagged', score = 0.9 WHERE id = ?", (number,))
+    assert "of another answer" in client.get(f"/images/{number}").text
+
+
 @pytest.mark.parametrize(
     "fields",
     [
