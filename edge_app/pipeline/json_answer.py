@@ -58,7 +58,7 @@ def _overall(overall: Overall) -> OverallAnswer:
         "probability": round(overall.probability, 6),
         "usually": overall.usually,
         "percentile": overall.percentile,
-        "threshold": overall.threshold,
+        "threshold": _rounded(overall.threshold),
         "flagged": overall.flagged,
     }
 
@@ -73,6 +73,11 @@ def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
         "percentile": finding.percentile,
         "score": round(finding.score, 6),
         "logit": round(finding.logit, 6),
-        "threshold": finding.threshold,
+        "threshold": _rounded(finding.threshold),
         "above": finding.above,
     }
+
+
+def _rounded(threshold: float | None) -> float | None:
+    """As the probability beside it is, which may lie exactly on it: neither is then below."""
+    return None if threshold is None else round(threshold, 6)

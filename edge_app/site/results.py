@@ -195,8 +195,8 @@ def _of_json(answer: Mapping[str, Any], labels: Sequence[str]) -> Answered | Non
 def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
     reader = csv.reader(_lines(first, rest), strict=True)
     heading = next(reader, [])
-    needed = ("overall", "flagged", "operating_point", "model_sha256", "site", "withheld")
-    needed += tuple(map(cell, labels))
+    columns = ("overall", "flagged", "operating_point", "model_sha256", "site", "withheld")
+    needed = (*columns, *map(cell, labels))
     if any(name not in heading for name in needed):
         raise _WrongError("is no heading of edge-cxr classify --csv for this model")
     places = {name: heading.index(name) for name in needed}

@@ -12,7 +12,12 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
+from edge_app.classifier import Findings
+from edge_app.images.radiograph import Radiograph
+from edge_app.model.decisions import Finding
+from edge_app.model.overall import Overall
 from edge_app.pipeline import answer as module
+from edge_app.pipeline.json_answer import answered
 
 from ..conftest import Run
 
@@ -83,3 +88,16 @@ def test_the_types_name_the_keys_of_the_schema() -> None:
         (module.Fault, SCHEMA["properties"]["error"]),
     ):
         assert typed.__annotations__.keys() == at["properties"].keys()
+
+
+def test_a_probability_exactly_at_its_threshold_is_not_told_as_less() -> None:
+    """As of an int8 network whose threshold was chosen among its own few scores."""
+    at = 0.1234564
+    found = Findings(
+        (Finding("Mass", -2.0, at, at, True),), None, (), False, None, None,
+        Overall(at, None, None, at, True),
+    )  # fmt: skip
+    by: Any = {}
+    told: Any = answered("x", Radiograph(np.zeros((2, 2), np.uint8), {}), found, by)
+    assert told["findings"][0]["probability"] >= told["findings"][0]["threshold"]
+    assert told["overall"]["probability"] >= told["overall"]["threshold"]
