@@ -25,6 +25,7 @@ from edge_app.clinic.results import Results
 from edge_app.clinic.settings import WATCH, Settings
 from edge_app.clinic.spool import Document, Image, Spool
 from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError, MachineError
+from edge_app.core.site_place import NONE
 from edge_app.pipeline.json_answer import answered, origin, refused
 from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.route import score_all
@@ -178,7 +179,7 @@ class Worker(threading.Thread):
         self.events.tell("answered-alone", image=self.events.digest(image.identity))
         line = [sys.executable, "-m", "edge_app", "classify", "--json"]
         # A device is this process's; what computes must not be what it dies of, either.
-        line += ["--model", self.settings.model, "--backend", CPU]
+        line += ["--model", self.settings.model, "--site", NONE, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
         if self._decoder:
