@@ -28,6 +28,7 @@ PREFIX = b"DICM"
 
 KEYWORDS = (
     *("SOPClassUID", "Modality", "PresentationIntentType", "BodyPartExamined", "ViewPosition"),
+    *("PatientOrientation",),
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "NumberOfFrames"),
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept"),

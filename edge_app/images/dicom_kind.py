@@ -13,7 +13,7 @@ from edge_app.core.errors import ImageError
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_pixels import Form, is_read
 from edge_app.images.dicom_terms import BODY_PARTS, COLOUR_SPACES, UID_FORM, known
-from edge_app.images.dicom_values import Values, damaged, line, spoken
+from edge_app.images.dicom_values import LONGEST_TEXT, Values, damaged, line, spoken
 
 if TYPE_CHECKING:
     from pydicom.uid import UID
@@ -48,6 +48,10 @@ UNSPECIFIC_CLASSES = (
 )
 
 FOR_PROCESSING = "FOR PROCESSING"
+
+UPRIGHT = ("L", "F")
+"""Where the rows and the columns of a frontal radiograph lead as it is read: to the patient's left,
+and to the feet (PS3.3 C.7.6.1.1.1)."""
 
 LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")
 
@@ -115,7 +119,24 @@ def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
         notes.append(f"says it shows {shown}, not CHEST")
     if header.text("ViewPosition") in LATERAL:
         notes.append("is a lateral view: the networks know frontal ones")
+    _compare_orientation(header, notes)
     return form
+
+
+def _compare_orientation(header: Values, notes: list[str]) -> None:
+    """A note where the file says that its picture is mirrored, turned, or from another side.
+
+    Viewers turn it, and it is scored as it is stored: many files say what they are not.
+    """
+    stated = header.texts("PatientOrientation")
+    if len(stated) != len(UPRIGHT) or any(each[:1] not in tuple("LRAPHF") for each in stated):
+        return
+    if tuple(each[:1] for each in stated) != UPRIGHT:
+        shown = line(" and ".join(stated), LONGEST_TEXT)
+        notes.append(
+            f"says that its rows and columns lead to {shown}, not to L and F: mirrored, turned or "
+            "no frontal view; it is scored as it is stored"
+        )
 
 
 def _require_modality(header: Values, notes: list[str]) -> None:

@@ -32,6 +32,7 @@ ATTRIBUTES = {
     "PresentationIntentType": (0x00080068, "CS"),
     "BodyPartExamined": (0x00180015, "CS"),
     "ViewPosition": (0x00185101, "CS"),
+    "PatientOrientation": (0x00200020, "CS"),
     "SamplesPerPixel": (0x00280002, "US"),
     "PhotometricInterpretation": (0x00280004, "CS"),
     "NumberOfFrames": (0x00280008, "IS"),

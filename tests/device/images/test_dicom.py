@@ -490,6 +490,27 @@ def test_another_body_part_or_a_lateral_view_is_told(
     assert image.warnings == ((warning,) if warning else ())
 
 
+@pytest.mark.parametrize(
+    ("orientation", "told"),
+    [
+        ("R\\F", True),  # mirrored, as a detector behind the patient sees it
+        ("L\\H", True),
+        ("F\\R", True),
+        ("A\\F", True),  # from the side
+        ("L\\F", False),
+        ("LF\\FR", False),
+        ("", False),
+        ("L", False),
+        ("X\\Y", False),
+    ],
+)
+def test_a_picture_that_is_stored_mirrored_or_turned_is_told(orientation: str, told: bool) -> None:
+    image = read(dicom(TWELVE, 12, PatientOrientation=orientation))
+    assert bool(image.warnings) == told
+    assert all("it is scored as it is stored" in each for each in image.warnings)
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
 def test_facts_tell_how_it_was_read_and_not_who_the_patient_is() -> None:
     image = read(dicom(TWELVE, 12, **FULL_12, PatientBirthDate="19500101", AccessionNumber="A-17"))
     digest = image.facts.pop("sha256")
