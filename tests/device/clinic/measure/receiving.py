@@ -61,9 +61,7 @@ def _send(port: int, groups: list[list[Path]]) -> float:
     """Seconds until all is received."""
     began = time.perf_counter()
     senders = [
-        subprocess.Popen(
-            dcmtk_line("storescu", "-aec", "EDGECXR", "127.0.0.1", port, *group)
-        )
+        subprocess.Popen(dcmtk_line("storescu", "-aec", "EDGECXR", "127.0.0.1", port, *group))
         for group in groups
     ]
     codes = [each.wait() for each in senders]
