@@ -13,7 +13,13 @@ from importlib import import_module
 from pathlib import Path
 
 COMMANDS = {
+    "latency": "from the last byte received to the report accepted by Orthanc",
+    "throughput": "images a second, beside classify",
     "receiving": "images a second, beside dcmtk's storescp",
+    "idle": "memory and processor while nothing happens",
+    "worklist": "how fast the list of very many images answers",
+    "damage": "what 10,000 mutated DICOM conversations and as many HTTP requests leave behind",
+    "silent": "whether peers that never speak keep the next one out",
 }
 
 

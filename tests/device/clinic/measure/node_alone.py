@@ -1,4 +1,7 @@
-"""A node over a spool, and nothing that answers: `python node_alone.py SPOOL PORT` until a signal."""
+"""A node over a spool, until a signal ends it; nothing answers what it receives.
+
+python -m tests.device.clinic.measure.node_alone SPOOL PORT
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,15 @@ from edge_app.clinic.store import Store
 
 def main() -> None:
     store = Store(Path(sys.argv[1]))
-    events = Events(store.salt, store.folder / "audit.log", open(os.devnull, "w"))
     settings = Node(
         *("EDGECXR", "127.0.0.1", int(sys.argv[2])),
         *((), None, 200, 60, 128 << 20, 131072, ()),
     )
-    DicomNode(settings, Spool(store), events).start()
-    while True:
-        time.sleep(3600)
+    with open(os.devnull, "w") as nowhere:
+        events = Events(store.salt, store.folder / "audit.log", nowhere)
+        DicomNode(settings, Spool(store), events).start()
+        while True:
+            time.sleep(3600)
 
 
 if __name__ == "__main__":
