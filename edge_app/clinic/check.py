@@ -46,13 +46,17 @@ class Finding(NamedTuple):
     remark: str
 
 
-def examined(file: Path) -> Finding:
-    """Look at a settings file and at this machine."""
+def examined(file: Path, *, beside: bool = False) -> Finding:
+    """Look at a settings file and at this machine.
+
+    Args:
+        beside: who asks is not who runs the box: a spool that they cannot see is no fault.
+    """
     try:
         settings = read_settings(file)
     except EdgeCxrError as error:
         return Finding((str(error),), "")
-    if _is_hidden(settings.spool):
+    if beside and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     found = tuple(f"{file}: {fault}" for fault in faults(settings))
     return Finding(found, f"{file}: {running(settings) or 'nothing is wrong'}")

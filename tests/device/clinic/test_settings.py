@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from edge_app.clinic.check import faults
+from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, read_settings
 from edge_app.clinic.store import Store, in_use
@@ -274,6 +275,22 @@ def test_doctor_says_what_check_does(run: Run, tmp_path: Path) -> None:
         "box.toml: [watch] folder"
     ]
     assert "no such file" in run("doctor --settings none.toml", cwd=tmp_path).stdout
+
+
+def test_another_user_s_spool_is_a_fault_of_who_would_serve_and_not_of_who_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    (tmp_path / "s").mkdir(mode=0o700)
+    file = listening(tmp_path, free_port())
+    allowed = os.access
+    monkeypatch.setattr(  # root may see everything
+        os, "access", lambda path, mode: Path(path) != tmp_path / "s" and allowed(path, mode)
+    )
+    assert "may not write" in examined(file).faults[0]
+    found = examined(file, beside=True)
+    assert found.faults == ()
+    assert "another user's" in found.remark
 
 
 def test_an_open_spool_is_said(tmp_path: Path) -> None:
