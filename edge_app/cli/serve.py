@@ -64,6 +64,9 @@ def serve(
         )
     if unfinished and not purge:
         raise UsageError("--unfinished belongs to --purge")
+    if check:
+        _check(settings)
+        return
     known = read_settings(settings)
     if status or urgent is not None:
         _beside(known, urgent)
@@ -72,7 +75,7 @@ def serve(
     elif any(each is not None for each in (password, token, forget)):
         _account(known, password, token, forget)
     else:
-        _serve(known, check)
+        _serve(known)
 
 
 def _account(known: Settings, password: str | None, token: str | None, forget: str | None) -> None:
@@ -103,17 +106,25 @@ def _asked_password() -> str:
     return first
 
 
-def _serve(known: Settings, check: bool) -> None:
-    from edge_app.clinic.check import faults, missing
+def _check(file: Path) -> None:
+    from edge_app.clinic.check import examined
 
-    found = list(faults(known) if check else missing(known))
+    found = examined(file)
+    for fault in found.faults:
+        complain(fault)
+    if found.faults:
+        raise typer.Exit(EXIT_USAGE)
+    print(found.remark)
+
+
+def _serve(known: Settings) -> None:
+    from edge_app.clinic.check import missing
+
+    found = list(missing(known))
     for fault in found:
         complain(f"{known.file}: {fault}")
     if found:
         raise typer.Exit(EXIT_USAGE)
-    if check:
-        print(f"{known.file}: nothing is wrong")
-        return
     from edge_app.clinic.box import Box
 
     Box(known).run()

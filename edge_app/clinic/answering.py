@@ -121,7 +121,7 @@ class Worker(threading.Thread):
 
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
-        whole = bool(self.results.heatmaps)
+        whole = any(self.results.heatmaps.values())
         least = None if whole else spec.least
         read = partial(_read, least=least, decoder=self._decoder)
         score = classified if whole else classified_only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import ipaddress
 import os
@@ -11,7 +12,7 @@ import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge_app.clinic.settings import (
     LOOPBACK,
@@ -23,7 +24,9 @@ from edge_app.clinic.settings import (
     Settings,
     Tls,
     Watch,
+    read_settings,
 )
+from edge_app.clinic.store import in_use
 from edge_app.core.errors import EdgeCxrError
 
 EXTRA: Final = ("pydicom", "pynetdicom", "highdicom")
@@ -31,9 +34,56 @@ EXTRA_OF_PAGE: Final = ("starlette", "uvicorn", "jinja2", "python_multipart")
 EXTRA_OF_METRICS: Final = ("starlette", "uvicorn", "prometheus_client")
 
 
+class Finding(NamedTuple):
+    """What is found of a settings file and this machine.
+
+    Attributes:
+        faults: one line each, with the file's name.
+        remark: a line where there is none.
+    """
+
+    faults: tuple[str, ...]
+    remark: str
+
+
+def examined(file: Path, *, beside: bool = False) -> Finding:
+    """Look at a settings file and at this machine.
+
+    Args:
+        beside: who asks is not who runs the box: a spool that they cannot see is no fault.
+    """
+    try:
+        settings = read_settings(file)
+    except EdgeCxrError as error:
+        return Finding((str(error),), "")
+    if beside and _is_hidden(settings.spool):
+        return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
+    found = tuple(f"{file}: {fault}" for fault in faults(settings))
+    return Finding(found, f"{file}: {running(settings) or 'nothing is wrong'}")
+
+
+def _is_hidden(spool: Path) -> bool:
+    """Whether this user cannot see into a spool that is there, and so can judge nothing of it."""
+    return spool.is_dir() and not os.access(spool, os.R_OK | os.X_OK)
+
+
+def running(settings: Settings) -> str | None:
+    """That the box runs, where it does; what listens at its ports is then most likely itself."""
+    if not in_use(settings.spool):
+        return None
+    listening = [
+        f"[{table}] {host}:{port}"
+        for table, host, port in _ports(settings)
+        if _why_taken(host, port) == errno.EADDRINUSE
+    ]
+    more = f", and it seems to be what listens at {', '.join(listening)}" if listening else ""
+    return f"the box runs: its spool is in use{more}"
+
+
 def faults(settings: Settings) -> Iterator[str]:
     """One line for each thing that would keep the box from its work; none if all is well."""
     yield from missing(settings)
+    yield from _taken(settings)
     yield from _spool(settings)
     yield from _model(settings)
     if settings.node:
@@ -97,14 +147,34 @@ def _model(settings: Settings) -> Iterator[str]:
         yield f"operating_point: {error}"
 
 
-def _port(table: str, host: str, port: int) -> Iterator[str]:
+def _ports(settings: Settings) -> Iterator[tuple[str, str, int]]:
+    """Table, address and port of all that listens."""
+    if settings.node:
+        yield "node", settings.node.host, settings.node.port
+    if settings.page:
+        yield "page", settings.page.listener.host, settings.page.listener.port
+    if settings.metrics:
+        yield "metrics", settings.metrics.host, settings.metrics.port
+
+
+def _taken(settings: Settings) -> Iterator[str]:
+    runs = in_use(settings.spool)
+    for table, host, port in _ports(settings):
+        why = _why_taken(host, port)
+        if why is not None and not (runs and why == errno.EADDRINUSE):
+            yield f"[{table}] port: cannot listen at {host}:{port}: {os.strerror(why)}"
+
+
+def _why_taken(host: str, port: int) -> int | None:
+    """The error of an attempt to listen there; None where it is possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
         except OSError as error:
-            yield f"[{table}] port: cannot listen at {host}:{port}: {error.strerror}"
+            return error.errno
+    return None
 
 
 def _page(page: Page) -> Iterator[str]:
@@ -120,7 +190,6 @@ def _page(page: Page) -> Iterator[str]:
 
 
 def _listener(table: str, listener: Listener) -> Iterator[str]:
-    yield from _port(table, listener.host, listener.port)
     if listener.certificate:
         yield from _tls(f"[{table}.tls]", listener.certificate, _load)
     elif not ipaddress.ip_address(listener.host).is_loopback:
@@ -150,7 +219,6 @@ def _users(path: Path) -> Iterator[str]:
 
 
 def _node(node: Node) -> Iterator[str]:
-    yield from _port("node", node.host, node.port)
     if node.tls:
         from edge_app.clinic.node import server_context
 

@@ -7,6 +7,7 @@ much is looked at is bounded, and a value that its element cannot hold is left o
 
 from __future__ import annotations
 
+import hashlib
 import re
 from io import BytesIO
 from pathlib import Path
@@ -96,6 +97,19 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
         raise HeaderError("is damaged: its elements cannot be told apart") from None
 
 
+def content_digest(data: bytes) -> str:
+    """SHA-256 of a DICOM file's data set: the same whichever way the data set came.
+
+    Its preamble and file meta information are made anew by each program that writes it.
+
+    Raises:
+        HeaderError: it is no DICOM file.
+    """
+    file = BytesIO(data)
+    _meta(file)
+    return hashlib.sha256(memoryview(data)[file.tell() :]).hexdigest()
+
+
 def instance_of(header: Dataset) -> Instance:
     """The identifiers of a header."""
     return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
@@ -141,11 +155,7 @@ def _parse(data: bytes, syntax: str | None) -> Dataset:
 
     file = _Metered(data)
     if syntax is None:
-        if data[PREAMBLE - 4 : PREAMBLE] != b"DICM":
-            raise HeaderError("is no DICOM file")
-        file.seek(PREAMBLE)
-        meta = read_dataset(file, False, True, stop_when=lambda tag, _vr, _n: tag >> 16 != 2)
-        syntax = str(meta.get("TransferSyntaxUID") or "")
+        syntax = str(_meta(file).get("TransferSyntaxUID") or "")
     uid = UID(syntax)
     if not uid.is_transfer_syntax or uid.is_deflated:
         named = f"the transfer syntax {uid}" if UID_FORM.fullmatch(uid) else "no transfer syntax"
@@ -153,6 +163,15 @@ def _parse(data: bytes, syntax: str | None) -> Dataset:
     return read_dataset(
         file, uid.is_implicit_VR, uid.is_little_endian, stop_when=stop_when, specific_tags=wanted
     )
+
+
+def _meta(file: BytesIO) -> Dataset:
+    """The file meta information (PS3.10 7.1); the file is then where its data set begins."""
+    from pydicom.filereader import read_dataset
+
+    if file.read(PREAMBLE)[PREAMBLE - 4 :] != b"DICM":
+        raise HeaderError("is no DICOM file")
+    return read_dataset(file, False, True, stop_when=lambda tag, _vr, _n: tag >> 16 != 2)
 
 
 def _sound(dataset: Dataset) -> Dataset:

@@ -10,6 +10,7 @@ import ipaddress
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.events import Events
@@ -45,6 +46,9 @@ REJECTED_CALLING: Final = (0x01, 0x01, 0x03)
 STORING_SECONDS: Final = 10
 """For which messages under way are waited for at the end."""
 
+HASHERS: Final = 2
+"""Threads that work out digests while other threads write what was received."""
+
 PREAMBLE: Final = b"\0" * 128 + b"DICM"
 
 
@@ -75,6 +79,7 @@ class DicomNode:
         entity.add_supported_context(VERIFICATION)
         for sop_class in RADIOGRAPHS:
             entity.add_supported_context(sop_class, list(SYNTAXES))
+        self._hashers = ThreadPoolExecutor(HASHERS, "digest")
         together = max(2 * node.max_bytes, memory() // 4)
         self._server = entity.make_server(
             (node.host, node.port),
@@ -153,7 +158,7 @@ class DicomNode:
         named = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
         if named != instance[:2]:
             return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
-        digest = hashlib.sha256(data).hexdigest()
+        digest = self._hashers.submit(_sha256, data)
         pieces = (PREAMBLE, _file_meta(event), data)
         offered = Offered(
             *(NODE, instance.sop_instance, digest, pieces),
@@ -179,6 +184,10 @@ class DicomNode:
     def _refuse(self, peer: str, host: str, status: int, why: str) -> int:
         self.events.audit("refused", peer=peer, host=host, status=f"{status:04X}h", why=why)
         return status
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _file_meta(event: Event) -> bytes:

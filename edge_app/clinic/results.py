@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import bare, read_header
-from edge_app.clinic.settings import NODE, WATCH, Settings
+from edge_app.clinic.header import HeaderError, bare, content_digest, read_header
+from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
 from edge_app.clinic.store import Store
@@ -55,10 +55,15 @@ class Results:
             settings.node.max_bytes if settings.node else settings.limits.max_bytes,
             settings.page.max_bytes if settings.page else 0,
         )
-        wanted = settings.node.receivers if settings.node else ()
-        chosen = [each for each in settings.receivers if each.name in wanted]
-        self.reports = tuple(each.name for each in chosen)
-        self.heatmaps = tuple(each.name for each in chosen if each.heatmap)
+        self.reports = {
+            NODE: settings.node.receivers if settings.node else (),
+            PAGE: settings.page.receivers if settings.page else (),
+        }
+        drawn = [each.name for each in settings.receivers if each.heatmap]
+        self.heatmaps = {
+            entrance: tuple(name for name in names if name in drawn)
+            for entrance, names in self.reports.items()
+        }
 
     def documents(self, image: Image, answer: Mapping[str, Any]) -> list[Document]:
         """What is made of an answer, or of a refusal.
@@ -70,10 +75,16 @@ class Results:
         if image.entrance == WATCH:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
-        if not self.reports or image.entrance != NODE:
+        receivers = self.reports[image.entrance]
+        if not receivers:
             return []
-        content = self.report(image.path, answer, image.differs)
-        return [Document(report_name(image.id), content, self.reports)]
+        try:
+            content = self.report(image.path, answer, image.differs)
+        except HeaderError:
+            if image.entrance == NODE:  # which accepts none of these
+                raise
+            return []  # an uploaded picture belongs to no study
+        return [Document(report_name(image.id), content, receivers)]
 
     def report(self, path: Path, answer: Mapping[str, Any], differs: bool) -> bytes:
         """An answer as a DICOM structured report.
@@ -86,15 +97,16 @@ class Results:
             HeaderError: the image is no DICOM file, or has no identifiers.
             EdgeCxrError: the report's forms cannot be made.
         """
-        header = read_header(read_bounded(path, self.max_bytes + (1 << 20)))
+        data = read_bounded(path, self.max_bytes + (1 << 20))
+        header, content = read_header(data), content_digest(data)
         said = stated(answer, self.labels)
         remark = DIFFERS if differs else None
         try:
-            return report(header, said, self.author, self.book, remark)
+            return report(header, content, said, self.author, self.book, remark)
         except EdgeCxrError:
             raise
         except Exception:  # a value that pydicom cannot write, say
-            return report(bare(header), said, self.author, self.book, BARE)
+            return report(bare(header), content, said, self.author, self.book, BARE)
 
     def heatmap(
         self,
@@ -105,12 +117,19 @@ class Results:
         findings: Findings,
     ) -> list[Document]:
         """The heatmap as a Secondary Capture, for who wants it; none where there is no map."""
-        if not self.heatmaps or image.entrance != NODE or findings.map is None:
+        receivers = self.heatmaps.get(image.entrance, ())
+        if not receivers or findings.map is None:
             return []
         if stated(answer, self.labels).verdict != JUDGED:
             return []
         from edge_app.clinic.secondary_capture import capture
 
-        header = read_header(read_bounded(image.path, self.max_bytes + (1 << 20)))
-        content = capture(header, seen, findings, classifier, self.author)
-        return [Document(f"{image.id}-heatmap.dcm", content, self.heatmaps)]
+        data = read_bounded(image.path, self.max_bytes + (1 << 20))
+        try:
+            header = read_header(data)
+        except HeaderError:
+            if image.entrance == NODE:
+                raise
+            return []
+        made = capture(header, content_digest(data), seen, findings, classifier, self.author)
+        return [Document(f"{image.id}-heatmap.dcm", made, receivers)]

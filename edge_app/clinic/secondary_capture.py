@@ -30,12 +30,17 @@ SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
 
 def capture(
-    header: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier, author: Author
+    header: Dataset,
+    content: str,
+    seen: Radiograph,
+    findings: Findings,
+    classifier: Classifier,
+    author: Author,
 ) -> bytes:
     """A DICOM file with the picture that `classify --heatmap` draws.
 
     Args:
-        header: of the image, see `read_header`.
+        header, content: of the image, see `read_header` and `content_digest`.
         seen: the image with its picture.
         findings: its answer, with a map.
         classifier: whose answer it is.
@@ -49,7 +54,7 @@ def capture(
     date_and_describe(document, header)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
-        author.salt, "heatmap", *image, model.sha256, classifier.points.name
+        author.salt, "heatmap", *image, content, model.sha256, classifier.points.name
     )
     document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"

@@ -144,6 +144,7 @@ class Page(NamedTuple):
         language: of its texts, the name of a file in ``page/texts``.
         session: seconds after which a reader has to sign in again.
         collect: a folder that keeps copies of what readers have labelled; None for none.
+        receivers: who gets the results of uploaded DICOM images.
     """
 
     listener: Listener
@@ -151,6 +152,7 @@ class Page(NamedTuple):
     language: str
     session: float
     collect: Path | None
+    receivers: tuple[str, ...]
 
 
 class Settings(NamedTuple):
@@ -316,7 +318,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         receivers=receivers,
         watch=_watch(watch) if watch else None,
         users=users,
-        page=_page(page, users) if page else None,
+        page=_page(page, users, names) if page else None,
         metrics=_metrics(metrics, users) if metrics else None,
     )
     if made.node is None and made.watch is None and made.page is None:
@@ -341,10 +343,6 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
         raise table.wrong(
             "peer", f"is missing: with host = {host!r} say who may send, in [[node.peer]]"
         )
-    wanted = table.texts("results")
-    for name in wanted or ():
-        if name not in receivers:
-            raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
     node = Node(
         ae_title=table.ae_title("ae_title", "EDGECXR"),
         host=host,
@@ -355,13 +353,22 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
         silence=table.number("silence_seconds", 60, 1, 3600),
         max_bytes=table.whole("max_mb", 128, 1, Limits().max_bytes >> 20) << 20,
         pdu=table.whole("pdu_bytes", 131072, 4096, 1 << 20),
-        receivers=tuple(receivers if wanted is None else wanted),
+        receivers=_results(table, receivers, receivers),
     )
     table.done()
     return node
 
 
-def _page(table: _Table, users: Path | None) -> Page:
+def _results(table: _Table, known: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
+    """Who gets the results of an entrance."""
+    wanted = table.texts("results")
+    for name in wanted or ():
+        if name not in known:
+            raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
+    return tuple(default if wanted is None else wanted)
+
+
+def _page(table: _Table, users: Path | None, receivers: Sequence[str]) -> Page:
     has_collect = table.maybe("collect", str) is not None
     page = Page(
         listener=_listener(table, 8080, users),
@@ -369,6 +376,7 @@ def _page(table: _Table, users: Path | None) -> Page:
         language=table.matching("language", LANGUAGE, "give one as 'en'", "en"),
         session=table.number("session_hours", 12, 0.1, 24 * 30) * 3600,
         collect=table.path("collect") if has_collect else None,
+        receivers=_results(table, receivers, ()),
     )
     table.done()
     return page

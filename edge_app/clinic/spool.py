@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,7 +33,8 @@ class Offered(NamedTuple):
     Attributes:
         entrance: which way it came: ``node``, ``watch``, ``page``.
         identity: what makes it this image there: its SOP Instance UID, its file's name.
-        sha256: of what was sent, in hexadecimal digits.
+        sha256: of what was sent, in hexadecimal digits; or who works it out, while the file is
+            written.
         pieces: its file, one after the other; or a file in the folder of images, which is taken
             over where the image is accepted.
         sender: who gave it, for the audit log.
@@ -41,10 +43,15 @@ class Offered(NamedTuple):
 
     entrance: str
     identity: str
-    sha256: str
+    sha256: str | Future[str]
     pieces: Sequence[bytes | memoryview] | Path
     sender: str = ""
     about: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Its SHA-256, waited for where need be."""
+        return self.sha256 if isinstance(self.sha256, str) else self.sha256.result()
 
 
 class Receipt(NamedTuple):
@@ -136,10 +143,11 @@ class Spool:
 
     def _known(self, offered: Offered) -> Receipt | None:
         rows = self.store.rows(
-            "SELECT id FROM image WHERE entrance = ? AND identity = ? AND sha256 = ?",
-            *(offered.entrance, offered.identity, offered.sha256),
+            "SELECT id, sha256 FROM image WHERE entrance = ? AND identity = ?",
+            *(offered.entrance, offered.identity),
         )
-        return Receipt(rows[0]["id"], KNOWN) if rows else None
+        same = [row["id"] for row in rows if row["sha256"] == offered.digest]
+        return Receipt(same[0], KNOWN) if same else None
 
     def require_room(self, size: int) -> None:
         """Nothing, where so many bytes more can be accepted.
@@ -157,6 +165,7 @@ class Spool:
         )
 
     def _enter(self, offered: Offered, path: Path, size: int) -> Receipt:
+        digest = offered.digest
         with self.store.transaction() as database:
             others = database.execute(
                 "SELECT count(*) FROM image WHERE entrance = ? AND identity = ?",
@@ -166,7 +175,7 @@ class Spool:
                 "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
                 "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(offered.entrance, offered.identity, offered.sha256, path.name, size),
+                    *(offered.entrance, offered.identity, digest, path.name, size),
                     *(offered.sender, bool(others), time.time()),
                     *(offered.about, offered.about.casefold()),
                 ),

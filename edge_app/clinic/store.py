@@ -18,7 +18,23 @@ from edge_app.clinic.durable import sync_folder
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 
 DATABASE: Final = "spool.sqlite"
+LOCK: Final = "lock"
 SALT_BYTES: Final = 32
+
+
+def in_use(folder: Path) -> bool:
+    """Whether another process has the spool in a folder to itself now, as a running box has."""
+    try:
+        lock = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 class Store:
@@ -44,7 +60,7 @@ class Store:
             for each in (folder, self.images, self.results):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(each.parent)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SpoolError(
                 f"{folder}: cannot hold the spool: {error.strerror}: give another folder, or "

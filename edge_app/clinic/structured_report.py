@@ -48,12 +48,19 @@ class Author(NamedTuple):
 
 
 def report(
-    header: Dataset, stated: Stated, author: Author, book: FormBook, remark: str | None = None
+    header: Dataset,
+    content: str,
+    stated: Stated,
+    author: Author,
+    book: FormBook,
+    remark: str | None = None,
 ) -> bytes:
     """A structured report as a file.
 
     Args:
         header: of the image, see `read_header`.
+        content: of the image, see `content_digest`; reports of two images that share their UIDs
+            are two instances.
         stated: what is reported.
         author: who reports.
         book: has the forms.
@@ -66,7 +73,7 @@ def report(
         EdgeCxrError: the forms cannot be made.
     """
     image, algorithm = instance_of(header), _algorithm(stated)
-    parts = (*image, stated.model_sha256, *stated.parameters)
+    parts = (*image, content, stated.model_sha256, *stated.parameters)
     frame = algorithm._replace(
         author=author.name, device=derived_uid(author.salt, "device"), verdict=stated.verdict
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +16,7 @@ from edge_app.backends.fault import Fault
 from edge_app.backends.options import CPU, BackendOptions
 from edge_app.backends.protocol import Backend
 from edge_app.core import machine
-from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
+from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EXIT_USAGE, EdgeCxrError, UsageError
 from edge_app.inspection.catalogue import verified
 from edge_app.model.model_file import ModelFile, known_models, locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
@@ -28,12 +28,14 @@ NOWHERE = (
 )
 
 
-def examine(options: BackendOptions, as_json: bool) -> int:
+def examine(options: BackendOptions, as_json: bool, box: Mapping[str, Any] | None = None) -> int:
     """Print versions, CPU, backends and each known model's self-test.
 
     Args:
         options: the backend to use; any but ``auto`` must work.
         as_json: one object instead of a table.
+        box: of the box in the clinic, if there is one: ``faults``, a line each, and a ``remark``
+            where there is none.
 
     Returns:
         The exit code.
@@ -43,14 +45,19 @@ def examine(options: BackendOptions, as_json: bool) -> int:
         "packages": machine.packages(("numpy", "Pillow", "isal", *registry.packages(), *OPTIONAL)),
         **_tried(options),
         "verdicts": str(trial_results.folder() or "") or None,
+        "box": box,
     }
     models = found["models"]
-    found["ok"] = healthy = bool(models) and all(model["ok"] for model in models)
+    healthy = bool(models) and all(model["ok"] for model in models)
+    sound = not (box and box["faults"])
+    found["ok"] = healthy and sound
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         _show(found)
-    return EXIT_DONE if healthy else EXIT_MODEL
+    if not healthy:
+        return EXIT_MODEL
+    return EXIT_DONE if sound else EXIT_USAGE
 
 
 def _machine() -> dict[str, Any]:
@@ -131,6 +138,8 @@ def _not_used(device: Backend, fault: Fault) -> dict[str, Any]:
 
 def _show(found: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # paths are longer than a line, and not to be cut
     for name, value in _lines(found):
         table.add_row(name, Text(value))  # Text, so that brackets are not taken for markup
     Console().print(table, highlight=False)
@@ -168,6 +177,9 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not found["models"] and "error" not in used:
         yield "model", "none is installed"
     yield "verdicts", f"kept in {found['verdicts']}" if found["verdicts"] else NOWHERE
+    if found["box"]:
+        for line in found["box"]["faults"] or [found["box"]["remark"]]:
+            yield "box", line
     if found["ok"]:
         where = "CPU" if used["delegate"] == CPU else f"delegate {used['delegate']}"
         yield "verdict", f"ready: {used['package']} on the {where}, threads: {used['threads']}"

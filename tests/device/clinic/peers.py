@@ -49,9 +49,14 @@ def listens(port: int) -> bool:
         return trial.connect_ex(("127.0.0.1", port)) == 0
 
 
+def dcmtk_line(name: str, *arguments: object) -> list[str]:
+    """The command line of one of dcmtk's programs."""
+    return [program(name, "dcmtk"), *map(str, arguments)]
+
+
 def dcmtk(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run one of dcmtk's programs; its output comes as text whatever it holds."""
-    line = [program(name, "dcmtk"), *map(str, arguments)]
+    line = dcmtk_line(name, *arguments)
     return subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from contextlib import suppress
@@ -14,7 +15,14 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
 
-from edge_app.clinic.header import IDENTIFIERS, HeaderError, about, instance_of, read_header
+from edge_app.clinic.header import (
+    IDENTIFIERS,
+    HeaderError,
+    about,
+    content_digest,
+    instance_of,
+    read_header,
+)
 
 from .images import CR, EXPLICIT, PATIENT, dicom
 
@@ -33,6 +41,17 @@ def test_it_tells_who_and_which_study() -> None:
     )
     for keyword, value in PATIENT.items():
         assert header[keyword].value == value
+
+
+def test_the_digest_is_that_of_the_data_set_whoever_wrote_the_file() -> None:
+    rewritten = dcmread(io.BytesIO(FILE))
+    rewritten.file_meta.ImplementationVersionName = "ANOTHER"
+    file = io.BytesIO()
+    rewritten.save_as(file)
+    assert file.getvalue() != FILE
+    assert content_digest(file.getvalue()) == content_digest(FILE)
+    assert content_digest(FILE) == hashlib.sha256(data_set(FILE)).hexdigest()
+    assert content_digest(dicom(2)) != content_digest(FILE)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +20,10 @@ pytest.importorskip("prometheus_client", reason="the clinic extra is not install
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge_app.clinic.page import accounts
+
 from .page.serving import Client, serving
+from .peers import free_port, listens, program, wait_for
 
 
 def values(text: str) -> dict[tuple[str, str], float]:
@@ -49,3 +59,57 @@ def test_what_waits_and_what_happened_can_be_scraped(tmp_path: Path) -> None:
             assert (done.returncode, done.stderr) == (0, b"")
         assert scraper.get("/metrics", Host="evil.example").status == 421
         assert scraper.get("/").status == 404
+
+
+@contextmanager
+def prometheus(folder: Path, settings: str) -> Iterator[int]:
+    """The port of a Prometheus that runs with these settings."""
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 200ms}\n" + settings)
+    port = free_port()
+    process = subprocess.Popen(
+        [
+            program("prometheus", "prometheus"),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: listens(port), "Prometheus")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def asked(port: int, query: str) -> list[Any]:
+    """What Prometheus answers to a query, by its HTTP API."""
+    url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+    with urllib.request.urlopen(url) as answer:
+        return list(json.load(answer)["data"]["result"])
+
+
+@pytest.mark.process
+def test_prometheus_scrapes_with_the_manual_s_settings_and_a_token(
+    repository: Path, tmp_path: Path
+) -> None:
+    manual = (repository / "docs/page.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", manual, re.DOTALL)
+    token = tmp_path / "edge-cxr.token"
+    token.write_text(accounts.set_token(tmp_path / "users", "prometheus"))
+    with serving(tmp_path, top='users = "users"') as served:
+        client = served.client(token.read_text())
+        number = client.upload(("a.txt", b"nothing that is read")).json["images"][0]["number"]
+        served.wait(number)
+        assert Client(served.metrics).get("/metrics").status == 401
+        settings = example.replace("/etc/prometheus/edge-cxr.token", str(token))
+        settings = settings.replace("cxr.clinic.example:9117", f"127.0.0.1:{served.metrics}")
+        assert settings.count(str(tmp_path)) == settings.count(str(served.metrics)) == 1
+        with prometheus(tmp_path, settings.replace("scheme: https", "scheme: http")) as port:
+            wait_for(lambda: bool(asked(port, "up")), "the first scrape")
+            (up,) = asked(port, 'up{job="edge-cxr"}')
+            assert up["value"][1] == "1"
+            (unreadable,) = asked(port, 'edge_cxr_images{state="unreadable"}')
+            assert unreadable["value"][1] == "1"

@@ -31,6 +31,7 @@ from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node, Peer, Tls
 from edge_app.clinic.spool import Spool
 
+from .conversations import Recorder, damaged
 from .images import CR, DX, EXPLICIT, SC, SECRETS, dicom
 from .peers import dcmtk, free_port, program, storescu, wait_for
 
@@ -315,31 +316,6 @@ def test_messages_that_wait_for_no_answer_are_bounded(serve: Start) -> None:
     assert echoes(served.port)
 
 
-class Recorder(threading.Thread):
-    """Between a peer and the node: keeps what the peer says."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(daemon=True)
-        self.to, self.said = port, bytearray()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.start()
-
-    def run(self) -> None:
-        peer, _ = self.listener.accept()
-        node = socket.create_connection(("127.0.0.1", self.to))
-        back = threading.Thread(target=self._copy, args=(node, peer, bytearray()), daemon=True)
-        back.start()
-        self._copy(peer, node, self.said)
-
-    def _copy(self, source: socket.socket, target: socket.socket, kept: bytearray) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                kept += data
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_mutated_conversations_crash_and_leak_nothing(
@@ -356,13 +332,8 @@ def test_mutated_conversations_crash_and_leak_nothing(
     wait_for(lambda: served.associations() == 0, "quiet")
     files = len(os.listdir("/proc/self/fd"))
     for _ in range(MUTATIONS):
-        mutated = bytearray(said)
-        for _ in range(chance.randint(1, 8)):
-            mutated[chance.randrange(len(mutated))] = chance.randrange(256)
-        if chance.random() < 0.3:
-            del mutated[chance.randrange(len(mutated)) :]
         with socket.create_connection(("127.0.0.1", served.port)) as peer, suppress(OSError):
-            peer.sendall(mutated)
+            peer.sendall(damaged(said, chance))
     wait_for(lambda: served.associations() == 0, "the end of all associations")
     assert echoes(served.port)
     assert storescu(served.port, small).returncode == 0

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.process
 
 IMAGES = int(os.environ.get("EDGE_CXR_CLINIC_IMAGES", "20"))
 KILLS = int(os.environ.get("EDGE_CXR_CLINIC_KILLS", "4"))
-"""Of the longest test; 1000 and 50 take a quarter of an hour."""
+"""Of the tests that kill the box; 1000 and 50 take a quarter of an hour each."""
 
 
 class Clinic:
@@ -332,7 +332,7 @@ def test_classify_imports_nothing_of_the_clinic(run_process: Any, tmp_path: Path
 
 
 def test_the_box_goes_on_in_the_watch_folder_after_any_kill(tmp_path: Path) -> None:
-    images, chance = 30, random.Random(5)
+    images, chance = IMAGES, random.Random(5)
     watched = tmp_path / "in"
     watched.mkdir()
     box = Box(tmp_path, 'spool = "s"\nmodel = "cxr-cnn28"\nleast_free_mb = 10\n'
@@ -340,7 +340,7 @@ def test_the_box_goes_on_in_the_watch_folder_after_any_kill(tmp_path: Path) -> N
     pictures = [synthetic_radiograph(64, seed=seed) for seed in range(images)]
     for number, picture in enumerate(pictures):
         Image.fromarray(picture).save(watched / f"{number}.png")
-    for _ in range(6):
+    for _ in range(KILLS):
         box.start()
         time.sleep(chance.uniform(0.0, 1.5))
         box.kill()
@@ -352,3 +352,4 @@ def test_the_box_goes_on_in_the_watch_folder_after_any_kill(tmp_path: Path) -> N
     assert [path.name for path in watched.iterdir() if path.is_file()] == []
     names = {json.loads(path.read_text())["file"] for path in answered.glob("*.json")}
     assert names == {f"{number}.png" for number in range(images)}
+    print(f"{images} files, {KILLS} kills: {len(names)} answers, each one")

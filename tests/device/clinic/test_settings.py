@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from edge_app.clinic.check import faults
+from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, read_settings
+from edge_app.clinic.store import Store, in_use
 
 from ..conftest import Run
 from .peers import free_port
@@ -96,6 +99,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         (NODE + 'host = "0.0.0.0"', "say who may send"),
         (NODE + 'host = "box.local"', "give an address"),
         (NODE + 'results = ["x"]', "no such"),
+        ('spool = "s"\n[page]\nresults = ["x"]', r"\[page\] results names 'x'"),
         (NODE + '[[node.peer]]\nae_title = "X"', "hosts is missing"),
         (NODE + '[[node.peer]]\nae_title = "X"\nhosts = ["a.b"]', "addresses or networks"),
         (NODE + "[node.tls]", "certificate is missing"),
@@ -214,6 +218,79 @@ def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: P
     done = run("serve --check", file)
     assert done.returncode == 2
     assert "absent is no folder" in done.stderr
+
+
+def listening(folder: Path, port: int) -> Path:
+    """Settings of a box whose port is taken."""
+    file = folder / "box.toml"
+    file.write_text(f'spool = "s"\nmodel = "cxr-cnn28"\nleast_free_mb = 1\n[node]\nport = {port}\n')
+    return file
+
+
+def test_a_running_box_is_the_finding_and_not_that_its_port_is_taken(
+    run: Run, tmp_path: Path
+) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = listening(tmp_path, port)
+        assert f"cannot listen at 127.0.0.1:{port}" in run("serve --check", file).stderr
+        store = Store(tmp_path / "s")
+        try:
+            done = run("serve --check", file)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "the box runs: its spool is in use" in done.stdout
+            assert f"[node] 127.0.0.1:{port}" in done.stdout
+        finally:
+            store.close()
+        assert run("serve --check", file).returncode == 2
+    assert run("serve --check", file).stdout == f"{file}: nothing is wrong\n"
+
+
+def test_looking_does_not_keep_a_box_from_starting(tmp_path: Path) -> None:
+    assert not in_use(tmp_path / "s")
+    Store(tmp_path / "s").close()
+    assert not in_use(tmp_path / "s")
+    again = Store(tmp_path / "s")
+    assert in_use(tmp_path / "s")
+    again.close()
+
+
+def test_doctor_says_what_check_does(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    assert json.loads(run("doctor", "--json").stdout)["box"] is None
+    file = listening(tmp_path, free_port())
+    done = run("doctor --settings box.toml", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "box.toml: nothing is wrong" in " ".join(done.stdout.split())
+    file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')
+    done = run("doctor --settings box.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    said = "".join(done.stdout.split())  # a long path is folded
+    assert "absentisnofolder" in said
+    assert "verdictNOTready" in said
+    found = json.loads(run("doctor --json --settings box.toml", cwd=tmp_path).stdout)
+    assert not found["ok"]
+    assert [line.rpartition(": ")[0] for line in found["box"]["faults"]] == [
+        "box.toml: [watch] folder"
+    ]
+    assert "no such file" in run("doctor --settings none.toml", cwd=tmp_path).stdout
+
+
+def test_another_user_s_spool_is_a_fault_of_who_would_serve_and_not_of_who_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    (tmp_path / "s").mkdir(mode=0o700)
+    file = listening(tmp_path, free_port())
+    allowed = os.access
+    monkeypatch.setattr(  # root may see everything
+        os, "access", lambda path, mode: Path(path) != tmp_path / "s" and allowed(path, mode)
+    )
+    assert "may not write" in examined(file).faults[0]
+    found = examined(file, beside=True)
+    assert found.faults == ()
+    assert "another user's" in found.remark
 
 
 def test_an_open_spool_is_said(tmp_path: Path) -> None:

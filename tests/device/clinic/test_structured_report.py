@@ -21,7 +21,7 @@ from pydicom import dcmread
 from edge_app.classifier import Classifier
 from edge_app.clinic import codes, structured_report
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import HeaderError, bare, read_header
+from edge_app.clinic.header import HeaderError, bare, content_digest, read_header
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import ImageError
@@ -57,8 +57,10 @@ def answer(classifier: Classifier) -> dict[str, Any]:
 def made(tmp_path: Path, book: FormBook, classifier: Classifier) -> Any:
     def make(answer: Any, data: bytes | None = None, remark: str | None = None) -> Path:
         path = tmp_path / "report.dcm"
-        header = read_header(dicom() if data is None else data)
-        path.write_bytes(report(header, stated(answer, classifier.labels), AUTHOR, book, remark))
+        image = dicom() if data is None else data
+        header, content = read_header(image), content_digest(image)
+        said = stated(answer, classifier.labels)
+        path.write_bytes(report(header, content, said, AUTHOR, book, remark))
         return path
 
     return make
@@ -188,15 +190,21 @@ def test_warnings_and_a_second_image_of_the_same_uid_are_told(
 def test_it_is_the_same_instance_whenever_made_and_another_box_s_is_another(
     classifier: Classifier, book: FormBook, answer: dict[str, Any]
 ) -> None:
-    said, header = stated(answer, classifier.labels), read_header(dicom())
-    of = lambda author, head: dcmread(io.BytesIO(report(head, said, author, book)))  # noqa: E731
-    first, again = of(AUTHOR, header), of(AUTHOR, header)
+    said = stated(answer, classifier.labels)
+
+    def of(author: Author, data: bytes) -> Any:
+        header, content = read_header(data), content_digest(data)
+        return dcmread(io.BytesIO(report(header, content, said, author, book)))
+
+    first, again = of(AUTHOR, dicom()), of(AUTHOR, dicom())
     assert first.SOPInstanceUID == again.SOPInstanceUID
     assert first.SOPInstanceUID == first.file_meta.MediaStorageSOPInstanceUID
-    sibling = of(AUTHOR, read_header(dicom(2)))
-    assert first.SOPInstanceUID != sibling.SOPInstanceUID
-    assert first.SeriesInstanceUID == sibling.SeriesInstanceUID
-    assert first.SOPInstanceUID != of(Author(b"other", "EDGECXR"), header).SOPInstanceUID
+    sibling = of(AUTHOR, dicom(2))
+    namesake = of(AUTHOR, dicom(StudyDescription="another image of the same UID"))
+    for other in (sibling, namesake):
+        assert first.SOPInstanceUID != other.SOPInstanceUID
+        assert first.SeriesInstanceUID == other.SeriesInstanceUID
+    assert first.SOPInstanceUID != of(Author(b"other", "EDGECXR"), dicom()).SOPInstanceUID
     for uid in (first.SOPInstanceUID, first.SeriesInstanceUID):
         assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid)
 
@@ -317,9 +325,9 @@ def test_a_report_is_made_of_whatever_header_was_accepted(
         return
     said = stated(answer, classifier.labels)
     try:
-        made = report(header, said, AUTHOR, book)
+        made = report(header, "content", said, AUTHOR, book)
     except Exception:
-        made = report(bare(header), said, AUTHOR, book)
+        made = report(bare(header), "content", said, AUTHOR, book)
     assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.StudyInstanceUID
 
 
@@ -327,7 +335,7 @@ def test_forms_are_kept_for_the_next_start(
     book: FormBook, classifier: Classifier, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said, header = stated(answer, classifier.labels), read_header(dicom())
-    first = report(header, said, AUTHOR, book)
+    first = report(header, "content", said, AUTHOR, book)
     monkeypatch.setattr("edge_app.clinic.forms._made", lambda kinds: pytest.fail("made again"))
-    again = report(header, said, AUTHOR, FormBook(book.folder))
+    again = report(header, "content", said, AUTHOR, FormBook(book.folder))
     assert len(first) == len(again)

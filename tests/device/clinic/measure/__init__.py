@@ -1,0 +1,1 @@
+"""What the box is held to, measured: `python -m tests.device.clinic.measure --help`."""
