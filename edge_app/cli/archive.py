@@ -98,18 +98,22 @@ def archive(
     options = BackendOptions(chosen(backend, None, None), threads, max(many, 2) if ray else many)
     classifier = open_classifier(model, operating_point, options, force=force, site=site)
     limits = Limits(max_bytes, max_pixels)
+    _answer(listing, out, classifier, limits, _answering(classifier, limits, ray, workers))
+    raise typer.Exit(_ended(out, listing))
+
+
+def _answer(
+    listing: Listing, out: Path, classifier: Classifier, limits: Limits, answering: Answering
+) -> None:
     from edge_app.archive.run import archive as answer_all
     from edge_app.archive.run import subject_of
 
+    subject = subject_of(classifier, limits, listing)
     try:
-        answer_all(
-            *(listing, _answering(classifier, limits, ray, workers), out),
-            *(subject_of(classifier, limits, listing), _progress(listing)),
-        )
+        answer_all(listing, answering, out, subject, _progress(listing))
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {out}; the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    raise typer.Exit(_ended(out, listing))
 
 
 def _answering(

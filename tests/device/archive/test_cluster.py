@@ -22,6 +22,7 @@ from edge_app.model.model_file import read
 from edge_app.pipeline import parquet
 
 from ..conftest import Run
+from .measure_cluster import Costs, plan
 
 pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
 
@@ -152,3 +153,13 @@ def test_an_address_where_no_cluster_is_is_said_at_once(
     done = run("archive", share, "--out", tmp_path / "a", *MODEL, "--ray", "127.0.0.1:1")
     assert done.returncode == RuntimeUnavailableError.exit_code
     assert "--ray 127.0.0.1:1: no cluster can be reached: " in done.stderr
+
+
+def test_a_plan_names_its_bottleneck_first() -> None:
+    costs = Costs(read=1e-3, decode=2e-3, score=7e-3, keep=1e-4, image=1e6, answer=1e3)
+    few, many = (plan(costs, machines, 4, link=125e6, share=1250e6) for machines in (1, 64))
+    assert few[0][1] == pytest.approx(125)  # a machine's link before its 400 images a second
+    assert few[0][0] == "the workers' links"
+    assert many[0] == ("the share's link", pytest.approx(1250))
+    free = plan(costs._replace(image=1.0), 64, 4, link=125e6, share=1250e6)
+    assert [round(rate) for _, rate in free[:2]] == [10_000, 25_600]
