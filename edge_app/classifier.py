@@ -111,7 +111,7 @@ class Classifier:
         self._decisions = Decisions(model.manifest, self.labels, self.points)
         self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force
-        self.session, self.choice = open_session(model, self.options)
+        self.open()
         # Made into arrays here, once, and not for every image.
         self._real_logits = model.real("logits")
         self._real_map = model.real("map") if model.has_map else None
@@ -146,6 +146,13 @@ class Classifier:
         twin = copy(self)
         twin.session = self.session.duplicate()
         return twin
+
+    def open(self) -> None:
+        """Open a session anew, in a process that was handed the classifier; it comes without."""
+        self.session, self.choice = open_session(self.model, self.options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k not in ("session", "choice")}
 
     def logits(self, picture: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """A picture → logits (L,) and map (h, w, L), if there is one; float32."""

@@ -18,21 +18,23 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 
 MAX_NAME: Final = 1 << 16
 DICOM_DIRECTORY: Final = "DICOMDIR"
-"""Of a medium: a list of its files, which are found without it."""
+"""Of a medium: the list of its files."""
 
 
 class Listing:
     """The sources that were named.
 
     Args:
-        folders: folders, with all below them, single files, and addresses; see `remote`.
+        folders: folders, with all below them, single files, addresses, see `remote`, and
+            DICOMDIR files, for the images that they name.
         lists: files of names, one a line; ``-`` is standard input.
         null: names in lists end with a NUL byte.
         shard: only the I-th of N parts, as (I, N), by a digest of each name.
         out: where the answers go; it is no source.
 
     Attributes:
-        left_out: hidden entries and DICOM directories, which are passed over.
+        left_out: hidden entries and DICOM directories within folders, whose files are found without
+            them.
     """
 
     def __init__(
@@ -90,6 +92,12 @@ class Listing:
                 except OSError as error:
                     raise DatasetError(f"{printable(name)}: {error.strerror}") from None
                 yield from self._below(name)
+            elif os.path.basename(name).upper() == DICOM_DIRECTORY:
+                from edge_app.archive.medium import images_in
+
+                folder = os.path.dirname(name) or "."
+                self._roots[folder] = _identity(folder)
+                yield from images_in(name)
             else:
                 yield name
         for name in self.lists:
@@ -102,7 +110,7 @@ class Listing:
             try:
                 with os.scandir(place) as entries:
                     for entry in entries:
-                        if entry.name.startswith(".") or entry.name == DICOM_DIRECTORY:
+                        if entry.name.startswith(".") or entry.name.upper() == DICOM_DIRECTORY:
                             self.left_out += 1
                         elif entry.is_dir(follow_symlinks=False):
                             if os.path.realpath(entry.path) != self.out:

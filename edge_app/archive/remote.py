@@ -15,6 +15,9 @@ from edge_app.pipeline.reader import read_source
 
 ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+://")
 
+PAGE: Final = 1000
+"""Names that are asked for together, as many as S3 gives at once."""
+
 
 def is_address(name: str) -> bool:
     """Whether a source lies beyond the file system."""
@@ -22,7 +25,7 @@ def is_address(name: str) -> bool:
 
 
 def below(address: str) -> Iterator[str]:
-    """All sources at an address, folder by folder; hidden ones are passed over.
+    """All sources at an address, each as soon as its name is known; hidden ones are passed over.
 
     Raises:
         DatasetError: it cannot be reached, or nothing is there.
@@ -34,16 +37,44 @@ def below(address: str) -> Iterator[str]:
             yield str(system.unstrip_protocol(path))
             return
         found = False
-        for _, _, files in system.walk(path, detail=True):
-            for facts in files.values():
-                name = str(facts["name"])
-                if facts["type"] == "file" and not name.rsplit("/", 1)[-1].startswith("."):
-                    found = True
-                    yield str(system.unstrip_protocol(name))
+        for facts in _entries(system, path):
+            name = str(facts["name"])
+            last = name.rsplit("/", 1)[-1]  # empty: an object that stands for a folder
+            if facts["type"] == "file" and last and not last.startswith("."):
+                found = True
+                yield str(system.unstrip_protocol(name))
     except Exception as error:
         raise _unreachable(address, error) from None
     if not found:
         raise DatasetError(f"{plain(address)}: nothing is there")
+
+
+def _entries(system: Any, path: str) -> Iterator[dict[str, Any]]:
+    """What is below a path: page by page where the file system lists so, else folder by folder.
+
+    fsspec's own interface gives a folder whole, and a bucket may be one folder of millions; s3fs
+    has an asynchronous generator of its pages.
+    """
+    listed = getattr(system, "_iterdir", None)
+    bucket, _, folder = path.partition("/")
+    if listed is None or not bucket:
+        for _, _, files in system.walk(path, detail=True):
+            yield from files.values()
+        return
+    from fsspec.asyn import sync
+
+    pages = listed(bucket, delimiter="", prefix=f"{folder}/" if folder else "")
+
+    async def some() -> list[dict[str, Any]]:
+        found = []
+        async for each in pages:
+            found.append(each)
+            if len(found) == PAGE:
+                break
+        return found
+
+    while entries := sync(system.loop, some):
+        yield from entries
 
 
 def read_any(source: str, limits: Limits, least: int | None = None) -> Radiograph:

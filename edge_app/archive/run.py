@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_app.archive.listing import Listing
-from edge_app.archive.remote import read_any
 from edge_app.archive.store import Store
 from edge_app.classifier import Classifier
-from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import printable
 from edge_app.images.radiograph import Limits
 from edge_app.pipeline.interrupts import interruptible
-from edge_app.pipeline.json_answer import answered, origin, refused
-from edge_app.pipeline.route import score_all
-from edge_app.pipeline.scorers import classified_only
+from edge_app.pipeline.json_answer import origin
+
+if TYPE_CHECKING:
+    from edge_app.archive.answers import Answering
 
 Watcher = Callable[[int], None]
 """Is told how many sources are answered, after each."""
@@ -26,20 +24,18 @@ Watcher = Callable[[int], None]
 
 def archive(
     listing: Listing,
-    classifier: Classifier,
+    answering: Answering,
     out: Path,
-    limits: Limits,
-    workers: int = 1,
+    subject: dict[str, Any],
     watch: Watcher = lambda count: None,
 ) -> None:
     """Answer every source that is not answered yet.
 
     Args:
         listing: the sources.
-        classifier: who answers.
+        answering: who answers: `answers` or `cluster.answers`; it changes no answer.
         out: the archive's folder; see `Store`.
-        limits: what images are refused unread.
-        workers: images worked on at once; their number changes no answer.
+        subject: see `subject_of`.
         watch: is told of the progress.
 
     Raises:
@@ -47,19 +43,13 @@ def archive(
         OutputError: the folder cannot be written; what was answered is kept.
         KeyboardInterrupt: after Ctrl-C, between two answers; what was answered is kept.
     """
-    by = origin(classifier)
-    read = partial(read_any, least=classifier.model.input_spec.least)
-    with Store(out, subject_of(classifier, limits, listing)) as store, interruptible() as stopped:
+    with Store(out, subject) as store, interruptible() as stopped:
         watch(store.answered)
-        todo = _new(listing, store, stopped)
-        with closing(score_all(todo, classifier, read, classified_only, limits, workers)) as scored:
-            for source, answer in scored:
-                name = printable(source)
-                if isinstance(answer, ImageError):
+        with closing(answering(_new(listing, store, stopped))) as rows:
+            for _, row in rows:
+                if "error" in row:
                     listing.require_there()
-                    store.add(refused(name, answer, by))
-                else:
-                    store.add(answered(name, *answer, by))
+                store.add(row)
                 watch(store.answered)
         store.finish()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -28,8 +29,10 @@ from edge_app.images.radiograph import Limits
 from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from edge_app.archive.answers import Answering
     from edge_app.archive.listing import Listing
     from edge_app.archive.told import Progress
+    from edge_app.classifier import Classifier
 
 MERGE: Final = "merge"
 STANDARD_INPUT: Final = "-"
@@ -66,6 +69,12 @@ def archive(
     backend: BackendOption = None,
     threads: ThreadsOption = None,
     workers: WorkersOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Score on this Ray cluster; local: start one on this machine."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
     ] = False,
@@ -84,19 +93,44 @@ def archive(
     if not (lists or named):
         raise UsageError("SOURCE... or --names FILE is missing: what is to be scored?")
     listing = Listing(named, lists, null, shard_of(shard), str(out))
-    options = BackendOptions(chosen(backend, None, None), threads, workers or cores())
+    many = workers or cores()
+    # Of several workers each computes in one thread, and each of a cluster has one processor.
+    options = BackendOptions(chosen(backend, None, None), threads, max(many, 2) if ray else many)
     classifier = open_classifier(model, operating_point, options, force=force, site=site)
-    from edge_app.archive.run import archive as answer_all
+    limits = Limits(max_bytes, max_pixels)
+    _answer(listing, out, classifier, limits, _answering(classifier, limits, ray, workers))
+    raise typer.Exit(_ended(out, listing))
 
+
+def _answer(
+    listing: Listing, out: Path, classifier: Classifier, limits: Limits, answering: Answering
+) -> None:
+    from edge_app.archive.run import archive as answer_all
+    from edge_app.archive.run import subject_of
+
+    subject = subject_of(classifier, limits, listing)
     try:
-        answer_all(
-            *(listing, classifier, out, Limits(max_bytes, max_pixels), options.workers),
-            _progress(listing),
-        )
+        answer_all(listing, answering, out, subject, _progress(listing))
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {out}; the same command goes on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    raise typer.Exit(_ended(out, listing))
+
+
+def _answering(
+    classifier: Classifier, limits: Limits, ray: str | None, workers: int | None
+) -> Answering:
+    """Who answers: this process, or a cluster."""
+    if ray is None:
+        from edge_app.archive.answers import answers
+
+        return partial(
+            answers, classifier=classifier, limits=limits, workers=classifier.options.workers
+        )
+    from edge_app.archive import cluster
+
+    return partial(
+        cluster.answers, classifier=classifier, limits=limits, address=ray, workers=workers
+    )
 
 
 def _progress(listing: Listing) -> Progress:

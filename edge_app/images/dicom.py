@@ -75,7 +75,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
     try:
         if importlib.util.find_spec("pydicom") is None:
             raise ImageError(f"is DICOM: {EXTRA}")
-        with _quietly():
+        with quietly():
             file = parse(data, limits)
             notes: list[str] = []
             form = require_radiograph(file, notes)
@@ -91,7 +91,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """pydicom warns and logs about what is answered here in one line.
 
     Silencing it is process-wide, so one file at a time; memory stays that of one picture.

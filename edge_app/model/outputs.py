@@ -29,7 +29,16 @@ def real(
         return partial(dequantize, quantization=stated)
     slope = np.array(spans["slope"], np.float32)
     intercept = np.array(spans["intercept"], np.float32)
-    return lambda values: dequantize(values, stated) * slope + intercept
+    return partial(_spread, quantization=stated, slope=slope, intercept=intercept)
+
+
+def _spread(
+    values: NDArray[Any],
+    quantization: Quantization | None,
+    slope: NDArray[np.float32],
+    intercept: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    return dequantize(values, quantization) * slope + intercept
 
 
 SMALLEST: Final = 1e-30

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_app.archive import run as archive_run
+from edge_app.archive import answers as archive_answers
 from edge_app.archive import store as stores
 from edge_app.archive.listing import Listing, place_of
 from edge_app.archive.seen import INDEX
@@ -185,7 +185,7 @@ def test_a_share_that_vanishes_ends_the_work_and_no_image_is_blamed(
 ) -> None:
     own, away = tmp_path / "share", tmp_path / "away"
     shutil.copytree(share, own)
-    read = archive_run.read_any
+    read = archive_answers.read_any
     seen = 0
 
     def vanishing(*arguments: Any, **options: Any) -> Any:
@@ -196,7 +196,7 @@ def test_a_share_that_vanishes_ends_the_work_and_no_image_is_blamed(
             own.mkdir()  # the empty place where it was mounted
         return read(*arguments, **options)
 
-    monkeypatch.setattr(archive_run, "read_any", vanishing)
+    monkeypatch.setattr(archive_answers, "read_any", vanishing)
     line = ("archive", own, "--out", tmp_path / "a", *MODEL)
     done = run(*line)
     assert done.returncode == 3

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
 
+from edge_app.archive import remote
 from edge_app.archive.remote import is_address
 from edge_app.core.errors import MissingExtraError
 from edge_app.pipeline import parquet
@@ -87,6 +89,36 @@ def test_a_missing_package_is_named(
     assert "needs fsspec: pip install 'edge-cxr[archive]'" in done.stderr
 
 
+def test_the_first_name_comes_before_a_bucket_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fsspec.asyn import get_loop
+
+    asked: list[tuple[str, str, str]] = []
+
+    class Endless:
+        """A bucket of more names than anybody could wait for, listed as s3fs does."""
+
+        loop = get_loop()
+
+        def isfile(self, path: str) -> bool:
+            return False
+
+        def unstrip_protocol(self, name: str) -> str:
+            return f"s3://{name}"
+
+        async def _iterdir(
+            self, bucket: str, delimiter: str, prefix: str
+        ) -> AsyncIterator[dict[str, str]]:
+            asked.append((bucket, delimiter, prefix))
+            for number in count():
+                name = f"bucket/2026/{number}.png" if number else "bucket/2026/"
+                yield {"name": name, "type": "file"}
+
+    monkeypatch.setattr(remote, "_opened", lambda address: (Endless(), "bucket/2026"))
+    found = list(islice(remote.below("s3://bucket/2026"), 2500))
+    assert found == [f"s3://bucket/2026/{number}.png" for number in range(1, 2501)]
+    assert asked == [("bucket", "", "2026/")]
+
+
 @pytest.mark.parametrize("name", ["/a/b.png", "a:b", "C://x", "://x", "a b://c"])
 def test_names_of_files_are_no_addresses(name: str) -> None:
     assert not is_address(name)
@@ -119,6 +151,8 @@ def test_a_bucket_of_a_real_server(
         assert done.returncode == 3, done.stderr
         assert "6  sources answered" in done.stdout
         assert names(tmp_path / "a")[-1] == "s3://radiographs/2026/4.png"
+        done = run("archive", "s3://radiographs/2026", "--out", tmp_path / "b", *MODEL)
+        assert "5  sources answered" in done.stdout, done.stderr
         here.stop()
         system.invalidate_cache()
         done = run(*line)
