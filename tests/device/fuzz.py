@@ -20,6 +20,7 @@ import os
 import struct
 import sys
 import time
+import traceback
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -57,6 +58,9 @@ def picture() -> damage.Kind:
     return damage.Kind(corpus(), read)
 
 
+HANGS: Final = 120
+"""Seconds by the clock, of which a busy machine may need many for nothing."""
+
 TRIED: Final = struct.Struct("Q")
 """How many files were tried: in memory that the searching process shares."""
 
@@ -72,13 +76,16 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
     """
     kind = picture() if name == PICTURE else damage.KINDS[name]()
     corpus = place / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
+    corpus.mkdir(exist_ok=True)
     for origin, data in kind.seeds.items():
         (corpus / origin).write_bytes(data)
 
     def one(data: bytes) -> None:
         TRIED.pack_into(tried, 0, TRIED.unpack_from(tried)[0] + 1)
+        began = time.process_time()
         _, fault = damage.outcome(kind, data, seconds=0)
+        if fault is None and time.process_time() - began > damage.SECONDS:
+            fault = f"takes more than {damage.SECONDS} s of the processor"
         if fault:
             print(f"{name}: {fault}", file=sys.__stderr__)
             (place / f"fault-{hash(data) & 0xFFFFFF:06x}").write_bytes(data)
@@ -93,21 +100,23 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
 
     largest = max(map(len, kind.seeds.values()))
     options = [f"-max_total_time={seconds}", f"-max_len={2 * largest}", "-verbosity=0"]
-    options += [f"-timeout={damage.SECONDS}", f"-artifact_prefix={place}/fault-"]
+    options += [f"-timeout={HANGS}", f"-artifact_prefix={place}/fault-"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=mutated)
     atheris.Fuzz()
 
 
 def searched(name: str, seconds: int, place: Path) -> bool:
     """Search one kind in a process of its own, and note what it did; whether without a fault."""
+    place.mkdir(parents=True, exist_ok=True)
     tried = mmap.mmap(-1, TRIED.size)
     began = time.monotonic()
     child = os.fork()
     if not child:
         try:
             search(name, seconds, place, tried)
-        finally:
-            os._exit(1)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
     _, status = os.waitpid(child, 0)
     done = {"tried": TRIED.unpack_from(tried)[0], "seconds": round(time.monotonic() - began)}
     with (place / "runs").open("a") as file:
