@@ -8,7 +8,7 @@ process of its own. Atheris (libFuzzer for Python) begins with that module's dra
 what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its first fault,
 with the file in `--keep` and, at the end, exit code 1; a fault is what that module calls one. What
 is found becomes a test. The last thing printed is what all runs there did together: files tried,
-seconds, files kept; without a KIND that alone.
+seconds by the clock and of the processor, files kept; without a KIND that alone.
 """
 
 from __future__ import annotations
@@ -117,8 +117,9 @@ def searched(name: str, seconds: int, place: Path) -> bool:
         except BaseException:
             traceback.print_exc()
         os._exit(1)
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
     done = {"tried": TRIED.unpack_from(tried)[0], "seconds": round(time.monotonic() - began)}
+    done["processor"] = round(used.ru_utime + used.ru_stime)
     with (place / "runs").open("a") as file:
         file.write(json.dumps({**done, "status": status}) + "\n")
     return status == 0
@@ -126,13 +127,15 @@ def searched(name: str, seconds: int, place: Path) -> bool:
 
 def print_runs(keep: Path) -> None:
     """What all runs did together, a line for each kind."""
-    print(f"{'kind':10} {'files tried':>12} {'seconds':>8} {'kept':>6} {'faults':>7}")
+    print("kind        files tried   seconds  of the processor    kept  faults")
     for runs in sorted(keep.glob("*/runs")):
         done = [json.loads(line) for line in runs.read_text().splitlines()]
-        tried, seconds = (sum(run[key] for run in done) for key in ("tried", "seconds"))
+        sums = [sum(run[key] for run in done) for key in ("tried", "seconds", "processor")]
         kept = len(list((runs.parent / "corpus").iterdir()))
         faults = sum(run["status"] != 0 for run in done)
-        print(f"{runs.parent.name:10} {tried:12,} {seconds:8,} {kept:6,} {faults:7}")
+        print(
+            f"{runs.parent.name:10} {sums[0]:12,} {sums[1]:9,} {sums[2]:17,} {kept:7,} {faults:7}"
+        )
 
 
 def main() -> int:
