@@ -85,7 +85,7 @@ def open_classifier(
 
 
 def at_once(workers: int, isolate: bool) -> int:
-    """Images in hand at once: one more than workers that wait for decoders, or a core waits, too."""
+    """Images in hand at once: one more where workers wait for decoders, or a core would, too."""
     return workers + 1 if isolate and workers > 1 else workers
 
 
