@@ -9,6 +9,7 @@ command -v Orthanc >/dev/null || missing="$missing orthanc"
 command -v dciodvfy >/dev/null || missing="$missing dicom3tools"
 command -v prometheus >/dev/null || missing="$missing prometheus"
 command -v minisign >/dev/null || missing="$missing minisign"
+command -v scmp_sys_resolver >/dev/null || missing="$missing seccomp"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v chromedriver >/dev/null || missing="$missing chromium-driver"
 

@@ -23,6 +23,7 @@ from edge_app.cli.options import (
     SiteOption,
     ThreadsOption,
     WorkersOption,
+    at_once,
     decoding,
     open_classifier,
 )
@@ -102,6 +103,7 @@ def classify(
     workers = workers or (cores() if many else 1)
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     limits = Limits(max_bytes, max_pixels)
+    workers = at_once(workers, isolate)
     with decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, operating_point, options, force=force, site=site)
         # Only JSON and a heatmap's name hold the file's digest.

@@ -28,6 +28,7 @@ from edge_app.cli.options import (
     SiteOption,
     ThreadsOption,
     WorkersOption,
+    at_once,
     decoding,
     open_classifier,
 )
@@ -131,14 +132,16 @@ def evaluate(
     from edge_app.evaluation.evaluate import part
     from edge_app.evaluation.labelled import load
 
-    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers or cores())
+    workers = workers or cores()
+    options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     limits = Limits(max_bytes, max_pixels)
-    with decoding(isolate, options.workers, limits) as decoder:
+    workers = at_once(workers, isolate)
+    with decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, per_label(operating_point), options, site=site)
         wanted = part(load(folder, classifier.labels, labels), split, limit)
         place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
         second = _second(second_reference, group or [])
-        more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": options.workers}
+        more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": workers}
         made = _written(wanted, classifier, place, second=second, decoder=decoder, **more)
     raise typer.Exit(_told(made, place, json))
 

@@ -84,16 +84,21 @@ def open_classifier(
     return classifier
 
 
+def at_once(workers: int, isolate: bool) -> int:
+    """Images in hand at once: one more where workers wait for decoders, or a core would, too."""
+    return workers + 1 if isolate and workers > 1 else workers
+
+
 @contextmanager
-def decoding(isolate: bool, workers: int, limits: Limits) -> Iterator[Decoder | None]:
-    """What decodes images: processes of their own, or, if None, this one."""
+def decoding(isolate: bool, count: int, limits: Limits) -> Iterator[Decoder | None]:
+    """What decodes images: so many processes of their own, or, if None, this one."""
     if not isolate:
         yield None
         return
     from edge_app.core.console import complain
     from edge_app.images.isolated import Decoders
 
-    with Decoders(workers, limits, complain) as decoders:
+    with Decoders(count, limits, complain) as decoders:
         yield decoders.decode
 
 

@@ -171,8 +171,88 @@ FILTERS: Final[dict[str, tuple[int, dict[str, int]]]] = {
             "rseq": 293,
         },
     ),
+    "arm": (
+        0x40000028,
+        {
+            "restart_syscall": 0,
+            "exit": 1,
+            "read": 3,
+            "write": 4,
+            "open": 5,
+            "close": 6,
+            "lseek": 19,
+            "getpid": 20,
+            "access": 33,
+            "dup": 41,
+            "times": 43,
+            "brk": 45,
+            "getppid": 64,
+            "getrusage": 77,
+            "gettimeofday": 78,
+            "readlink": 85,
+            "munmap": 91,
+            "stat": 106,
+            "lstat": 107,
+            "fstat": 108,
+            "sysinfo": 116,
+            "sigreturn": 119,
+            "uname": 122,
+            "mprotect": 125,
+            "_llseek": 140,
+            "readv": 145,
+            "writev": 146,
+            "sched_yield": 158,
+            "nanosleep": 162,
+            "mremap": 163,
+            "poll": 168,
+            "rt_sigreturn": 173,
+            "rt_sigaction": 174,
+            "rt_sigprocmask": 175,
+            "pread64": 180,
+            "getcwd": 183,
+            "sigaltstack": 186,
+            "ugetrlimit": 191,
+            "mmap2": 192,
+            "stat64": 195,
+            "lstat64": 196,
+            "fstat64": 197,
+            "getuid32": 199,
+            "getgid32": 200,
+            "geteuid32": 201,
+            "getegid32": 202,
+            "getdents64": 217,
+            "madvise": 220,
+            "fcntl64": 221,
+            "gettid": 224,
+            "futex": 240,
+            "sched_getaffinity": 242,
+            "exit_group": 248,
+            "clock_gettime": 263,
+            "clock_getres": 264,
+            "clock_nanosleep": 265,
+            "openat": 322,
+            "fstatat64": 327,
+            "readlinkat": 332,
+            "faccessat": 334,
+            "pselect6": 335,
+            "ppoll": 336,
+            "set_robust_list": 338,
+            "getcpu": 345,
+            "getrandom": 384,
+            "membarrier": 389,
+            "statx": 397,
+            "rseq": 398,
+            "clock_gettime64": 403,
+            "clock_getres_time64": 406,
+            "clock_nanosleep_time64": 407,
+            "pselect6_time64": 413,
+            "ppoll_time64": 414,
+            "futex_time64": 422,
+            "cacheflush": 0x0F0002,
+        },
+    ),
 }
-"""By machine: its audit number, and the calls that decoding takes; all others fail.
+"""By processor: its audit number, and the calls that decoding takes; all others fail.
 
 There is none that starts a process or a thread, sends or receives, changes a file or another
 process. `open` and `openat` are allowed for reading alone.
@@ -251,13 +331,21 @@ def _restrict_files(readable: Iterable[str]) -> bool:
 
 
 def _filter_calls() -> bool:
-    found = FILTERS.get(platform.machine())
-    if found is None or struct.calcsize("P") != 8:
+    found = FILTERS.get(_processor())
+    if found is None:
         return False
     program = _program(*found)
     code = ctypes.create_string_buffer(program, len(program))
-    head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    head = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     return bool(_libc().prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, head, 0, 0) == 0)
+
+
+def _processor() -> str:
+    """Whose system calls this process makes: one of 32 bits those of 32, whatever the kernel is."""
+    machine = platform.machine()
+    if struct.calcsize("P") == 8:
+        return machine
+    return "arm" if machine.startswith("arm") or machine == "aarch64" else ""
 
 
 def _program(architecture: int, calls: dict[str, int]) -> bytes:

@@ -1,10 +1,16 @@
-"""JSON as RFC 8259 has it: without NaN and Infinity, and never a recursion error."""
+"""JSON as RFC 8259 has it: without NaN and Infinity, without integers that no machine has a type
+for (section 6), and never a recursion error."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
+
+LEAST: Final = -(1 << 63)
+MOST: Final = (1 << 64) - 1
+LONGEST: Final = 20
+"""Integers of 64 bits, signed or not; digits of the longest."""
 
 
 def parse(
@@ -25,7 +31,10 @@ def parse(
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
         return json.loads(
-            text, parse_constant=_refuse, parse_float=parse_float, parse_int=parse_int
+            text,
+            parse_constant=_refuse,
+            parse_float=parse_float,
+            parse_int=parse_int or _integer,
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -35,3 +44,9 @@ def parse(
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > LONGEST or not LEAST <= (number := int(digits)) <= MOST:
+        raise ValueError(f"{digits[:20]}… is an integer of more than 64 bits")
+    return number

@@ -33,7 +33,7 @@ from edge_app.images.isolated import (
     REQUEST,
     TOO_LARGE,
 )
-from edge_app.images.radiograph import Limits
+from edge_app.images.radiograph import Limits, Picture
 from edge_app.images.read import decode
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -106,9 +106,7 @@ def _outcome(
     """Kind and text; width and height of the picture that is in the shared memory then."""
     try:
         image = decode(shared[:size], limits, least or None, digest=False)
-        pixels = np.asarray(image.picture, np.uint8)
-        height, width = pixels.shape
-        np.frombuffer(shared, np.uint8, pixels.size).reshape(height, width)[:] = pixels
+        width, height = _put(image.picture, shared)
         return PICTURE, json.dumps([image.facts, image.warnings]).encode(), width, height
     except MachineError as error:
         kind = MEMORY if NO_MEMORY in str(error) else MACHINE
@@ -118,6 +116,22 @@ def _outcome(
         return kind, str(error).encode(), 0, 0
     except MemoryError:
         return MEMORY, b"", 0, 0
+
+
+def _put(picture: Picture, shared: mmap.mmap) -> tuple[int, int]:
+    """Write a picture's pixels to the beginning of the memory; returns its width and height."""
+    from PIL import Image
+
+    if isinstance(picture, np.ndarray):
+        height, width = picture.shape
+        np.frombuffer(shared, np.uint8, picture.size).reshape(height, width)[:] = picture
+        return width, height
+    width, height = picture.size
+    pixels = np.frombuffer(shared, np.uint8, width * height)
+    there = Image.frombuffer("L", picture.size, pixels, "raw", "L", 0, 1)
+    there.readonly = 0  # it would be copied before it is changed
+    there.paste(picture)  # an array of the picture would be one copy more
+    return width, height
 
 
 def _tell(

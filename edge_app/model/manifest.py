@@ -177,10 +177,10 @@ def _check_stored(part: Input | Output, takes_grays: bool) -> None:
     dtype, quantization = part["dtype"], part["quantization"]
     if dtype == "float32":
         if quantization is not None:
-            raise _bad("dtype float32 has no quantization")
+            raise _bad("numbers of float32 have no quantization")
     elif quantization is None:
         if not (takes_grays and dtype == "uint8"):
-            raise _bad(f"dtype {dtype} needs a quantization")
+            raise _bad(f"numbers of {dtype} need a quantization")
     elif not np.iinfo(dtype).min <= quantization["zero_point"] <= np.iinfo(dtype).max:
         raise _bad(f"a zero point of {quantization['zero_point']} is none of {dtype}")
 

@@ -1,21 +1,26 @@
 """Files found by coverage: what reads them is followed line by line, and led into new ones.
 
     pip install -e '.[fuzz]'
-    python -m tests.device.fuzz KIND [--seconds 240] [--keep FOLDER]
+    python -m tests.device.fuzz [KIND...] [--seconds 240] [--keep .fuzz]
 
-KIND is one of `tests/device/damage.py`, or ``picture``. Atheris (libFuzzer for Python) begins with
-that module's drawn files and keeps each that reaches a new branch. It ends at the first fault, with
-the file in `--keep` and exit code 1; a fault is what that module calls one. What is found becomes a
-test.
+KIND is one of `tests/device/damage.py`, or ``picture``; each is searched for so many seconds, in a
+process of its own. Atheris (libFuzzer for Python) begins with that module's drawn files and with
+what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its first fault,
+with the file in `--keep` and, at the end, exit code 1; a fault is what that module calls one. What
+is found becomes a test. The last thing printed is what all runs there did together: files tried,
+seconds by the clock and of the processor, files kept; without a KIND that alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import mmap
 import os
+import struct
 import sys
-import tempfile
-from collections.abc import Mapping
+import time
+import traceback
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -53,20 +58,38 @@ def picture() -> damage.Kind:
     return damage.Kind(corpus(), read)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Files found by coverage.")
-    parser.add_argument("kind", choices=(*damage.KINDS, PICTURE))
-    parser.add_argument("--seconds", type=int, default=240)
-    parser.add_argument("--keep", type=Path, default=Path("fuzzed"), metavar="FOLDER")
-    asked = parser.parse_args()
-    kind = picture() if asked.kind == PICTURE else damage.KINDS[asked.kind]()
-    asked.keep.mkdir(parents=True, exist_ok=True)
+HANGS: Final = 120
+"""Seconds by the clock, of which a busy machine may need many for nothing."""
+
+TRIED: Final = struct.Struct("Q")
+"""How many files were tried: in memory that the searching process shares."""
+
+
+def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
+    """Search one kind; ends this process.
+
+    Args:
+        name: of the kind.
+        seconds: how long.
+        place: of the files that reach a new branch (``corpus``), and of the first fault.
+        tried: counts the files.
+    """
+    kind = picture() if name == PICTURE else damage.KINDS[name]()
+    corpus = place / "corpus"
+    corpus.mkdir(exist_ok=True)
+    for origin, data in kind.seeds.items():
+        (corpus / origin).write_bytes(data)
 
     def one(data: bytes) -> None:
+        TRIED.pack_into(tried, 0, TRIED.unpack_from(tried)[0] + 1)
+        began = time.process_time()
         _, fault = damage.outcome(kind, data, seconds=0)
+        if fault is None and time.process_time() - began > damage.SECONDS:
+            fault = f"takes more than {damage.SECONDS} s of the processor"
         if fault:
-            print(f"{asked.kind}: {fault}", file=sys.__stderr__)
-            os._exit(_kept(asked.keep / f"{asked.kind}-{hash(data) & 0xFFFFFF:06x}", data))
+            print(f"{name}: {fault}", file=sys.__stderr__)
+            (place / f"fault-{hash(data) & 0xFFFFFF:06x}").write_bytes(data)
+            os._exit(1)
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
         """Damage that knows the file's form, or libFuzzer's own."""
@@ -75,26 +98,56 @@ def main() -> None:
             return random.choice(kind.mutations)(random, bytes(data))[:most]
         return bytes(atheris.Mutate(data, most))
 
-    with tempfile.TemporaryDirectory() as work:
-        _write(Path(work), kind.seeds)
-        largest = max(map(len, kind.seeds.values()))
-        options = [f"-max_total_time={asked.seconds}", f"-max_len={2 * largest}", "-verbosity=0"]
-        options += [f"-timeout={damage.SECONDS}", f"-artifact_prefix={asked.keep}/{asked.kind}-"]
-        atheris.Setup(
-            [sys.argv[0], *options, "-print_final_stats=1", work], one, custom_mutator=mutated
+    largest = max(map(len, kind.seeds.values()))
+    options = [f"-max_total_time={seconds}", f"-max_len={2 * largest}", "-verbosity=0"]
+    options += [f"-timeout={HANGS}", f"-artifact_prefix={place}/fault-"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=mutated)
+    atheris.Fuzz()
+
+
+def searched(name: str, seconds: int, place: Path) -> bool:
+    """Search one kind in a process of its own, and note what it did; whether without a fault."""
+    place.mkdir(parents=True, exist_ok=True)
+    tried = mmap.mmap(-1, TRIED.size)
+    began = time.monotonic()
+    child = os.fork()
+    if not child:
+        try:
+            search(name, seconds, place, tried)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    _, status, used = os.wait4(child, 0)
+    done = {"tried": TRIED.unpack_from(tried)[0], "seconds": round(time.monotonic() - began)}
+    done["processor"] = round(used.ru_utime + used.ru_stime)
+    with (place / "runs").open("a") as file:
+        file.write(json.dumps({**done, "status": status}) + "\n")
+    return status == 0
+
+
+def print_runs(keep: Path) -> None:
+    """What all runs did together, a line for each kind."""
+    print("kind        files tried   seconds  of the processor    kept  faults")
+    for runs in sorted(keep.glob("*/runs")):
+        done = [json.loads(line) for line in runs.read_text().splitlines()]
+        sums = [sum(run[key] for run in done) for key in ("tried", "seconds", "processor")]
+        kept = len(list((runs.parent / "corpus").iterdir()))
+        faults = sum(run["status"] != 0 for run in done)
+        print(
+            f"{runs.parent.name:10} {sums[0]:12,} {sums[1]:9,} {sums[2]:17,} {kept:7,} {faults:7}"
         )
-        atheris.Fuzz()
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-
-
-def _kept(place: Path, data: bytes) -> int:
-    place.write_bytes(data)
-    return 1
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Files found by coverage.")
+    parser.add_argument("kind", choices=(*damage.KINDS, PICTURE), nargs="*")
+    parser.add_argument("--seconds", type=int, default=240, help="for each kind")
+    parser.add_argument("--keep", type=Path, default=Path(".fuzz"), metavar="FOLDER")
+    asked = parser.parse_args()
+    good = [searched(name, asked.seconds, asked.keep / name) for name in asked.kind]
+    print_runs(asked.keep)
+    return int(not all(good))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -193,6 +193,82 @@ def wrong_evaluate(folder: Path, code: int, out: str, said: str, expected: Any) 
     return None
 
 
+# a site's own numbers
+
+
+def report_of_a_site(folder: Path) -> None:
+    from ..site import made
+
+    made.written(folder, made.evaluated(patients=120))
+
+
+def calibrate(folder: Path, workers: int = 1) -> int:
+    line = ("calibrate", folder / "report.json", "--model", model(), "--json")
+    return command(*line, "--out", folder / "site.json", "--html", folder / "site.html")
+
+
+def sites(folder: Path, out: str) -> Any:
+    made = folder / "site.json"
+    if not made.is_file():
+        return None
+    content = json.loads(made.read_text())
+    return {name: content[name] for name in content if name not in ("created", "digest")}
+
+
+def wrong_calibrate(folder: Path, code: int, out: str, said: str, expected: Any) -> str | None:
+    try:
+        found = sites(folder, out)
+    except (OSError, ValueError):
+        return "leaves half a site file"
+    if found is not None and found != expected:
+        return "writes another site file"
+    if code == 0 and found is None:
+        return "exit code 0 without a site file"
+    return _told(code, said) or _again(calibrate(folder) or sites(folder, out) != expected)
+
+
+def results_of_a_site(folder: Path) -> None:
+    """Answers of `classify --json`, one of them of an image that the machine had no memory for."""
+    from edge_app.model.model_file import read
+
+    known = read(model())
+    finding = {"probability": 0.1}
+    answer = {
+        "model": {"sha256": known.sha256}, "site": None,
+        "overall": {"probability": 0.4, "flagged": True},
+        "findings": [{"label": name, **finding} for name in known.labels.names],
+    }  # fmt: skip
+    lines = [json.dumps({"file": f"{n}.png", **answer}) for n in range(300)]
+    lines.append(json.dumps({"file": "x.png", "error": {"kind": "machine", "message": "…"}}))
+    (folder / "results.jsonl").write_text("\n".join([*lines, ""]))
+
+
+def drift(folder: Path, workers: int = 1) -> int:
+    code = command("drift", folder / "results.jsonl", "--model", model(), "--json")
+    return 0 if code == 5 else code  # that they differ is an answer
+
+
+def verdicts(folder: Path, out: str) -> Any:
+    return json.loads(out) if out else None
+
+
+def wrong_drift(folder: Path, code: int, out: str, said: str, expected: Any) -> str | None:
+    if code == 0 and verdicts(folder, out) != expected:
+        return "answers otherwise"
+    return _told(code, said)
+
+
+def _told(code: int, said: str) -> str | None:
+    if code and not said:
+        return "says nothing"
+    blames = (*BLAMES, "is no answer", "not JSON", "is no report")
+    return f"blames a file: {said[:200]}" if any(word in said for word in blames) else None
+
+
+def _again(differs: object) -> str | None:
+    return "the same command does not end as without a fault" if differs else None
+
+
 # the spool
 
 
@@ -278,6 +354,8 @@ SCENARIOS: Final = {
     "first": Scenario(draw, first_classify, answers, wrong_classify),
     "isolate": Scenario(draw, isolated, answers, wrong_classify),
     "evaluate": Scenario(label, evaluate, reports, wrong_evaluate),
+    "calibrate": Scenario(report_of_a_site, calibrate, sites, wrong_calibrate, 1),
+    "drift": Scenario(results_of_a_site, drift, verdicts, wrong_drift, 1),
     "spool": Scenario(lambda folder: None, spool, kept, wrong_spool),
 }
 

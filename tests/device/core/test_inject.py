@@ -19,11 +19,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_call_that_fails_costs_one_line_and_nothing_else(library: Path) -> None:
-    rows = inject.table(["classify", "spool"], 13, library)
+    rows = inject.table(["classify", "spool", "calibrate", "drift"], 13, library)
     assert [row.failures for row in rows if row.failures] == []
     tried = {(row.scenario, row.kind) for row in rows if row.tried}
     for scenario in ("classify", "spool"):
         assert {(scenario, kind) for kind in ("open", "read", "write", "fsync", "rename")} <= tried
+    assert {("calibrate", "write"), ("drift", "open"), ("drift", "read")} <= tried
     assert sum(row.tried for row in rows) > sum(row.unnoticed for row in rows) > 0
 
 

@@ -66,7 +66,7 @@ def cut(random: Random, data: bytes) -> bytes:
 
 
 def cut_a_little(random: Random, data: bytes) -> bytes:
-    return data[: -random.randint(1, min(40, len(data) - 1))]
+    return data[: -random.randint(1, min(40, max(1, len(data) - 1)))]
 
 
 def insert(random: Random, data: bytes) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_app.cli.options import at_once
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.images import isolated
 from edge_app.images.isolated import Decoders
@@ -292,3 +293,8 @@ def test_classify_and_evaluate_answer_as_without_it(
         reports.append(out.read_text())
     assert reports[0] == reports[1]
     assert os.listdir(tmp_path).count("report.json") == 1
+
+
+def test_while_workers_wait_for_decoders_another_picture_is_decoded() -> None:
+    assert [at_once(workers, isolate=True) for workers in (1, 2, 4)] == [1, 3, 5]
+    assert at_once(4, isolate=False) == 4

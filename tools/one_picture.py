@@ -1,0 +1,100 @@
+"""What `edge-cxr classify` takes for one picture, beside an earlier version of it.
+
+    python -m tools.one_picture REVISION [--rounds 40] [--image FILE]
+
+REVISION is any that git knows. Both versions score the same picture as whole processes, in turns,
+by the same Python and packages, after each tried its backend. Printed are the medians of seconds
+by the clock and of the processor, and of how both compare in each round. On a machine that others
+use the ratio of the processor is what holds. Exit code 1 where that median is over `MOST`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+HERE: Final = Path(__file__).parents[1]
+MOST: Final = 1.05
+
+
+class Run(NamedTuple):
+    """Seconds by the clock, and of the processor."""
+
+    clock: float
+    processor: float
+
+
+def unpacked(revision: str, folder: Path) -> None:
+    """The device application of another version."""
+    line = ["git", "-C", str(HERE), "archive", revision, "edge_app"]
+    done = subprocess.run(line, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(f"{revision}: git has no edge_app of that version")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def scored(version: Path, cache: Path, image: Path) -> Run:
+    """Score a picture in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(version), "XDG_CACHE_HOME": str(cache)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "edge_app", "classify", str(image)],
+        cwd=version,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    clock = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Run(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def printed(runs: Mapping[str, Sequence[Run]], revision: str) -> float:
+    """Print the medians; returns that of the processor's ratios."""
+    for name, each in runs.items():
+        clock, processor = (statistics.median(column) for column in zip(*each, strict=True))
+        print(f"{name:12} {1000 * clock:8.1f} ms {1000 * processor:8.1f} ms of the processor")
+    pairs = list(zip(runs["now"], runs[revision], strict=True))
+    clock = statistics.median(now.clock / then.clock for now, then in pairs)
+    processor = statistics.median(now.processor / then.processor for now, then in pairs)
+    print(f"{'now / then':12} {clock:8.3f}    {processor:8.3f}    (asked: at most {MOST})")
+    return processor
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("revision")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument(
+        "--image", type=Path, default=HERE / "examples" / "synthetic-radiograph.png"
+    )
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as name:
+        versions = {"now": HERE, asked.revision: Path(name, "then")}
+        unpacked(asked.revision, versions[asked.revision])
+        runs: dict[str, list[Run]] = {each: [] for each in versions}
+        image = asked.image.resolve()
+        for index in range(asked.rounds + 1):
+            for each in sorted(versions, reverse=bool(index % 2)):
+                run = scored(versions[each], Path(name, f"cache-{each == 'now'}"), image)
+                if index:  # the first tries its backend, and compiles
+                    runs[each].append(run)
+        ratio = printed(runs, asked.revision)
+    return int(ratio > MOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
