@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import ReportError
-from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
+from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
