@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import ReportError
-from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
+from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
@@ -64,8 +64,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
     Args:
         model: the shipped int8 model.
         folder: its reports: `float.json` and `int8.json` on test, `float-validation.json` of the
-            network before the refit, `subgroups.json`; `second-reference`, `input-check`,
-            `localisation` and `film`, JSON and Markdown, where these were measured.
+            network before the refit, `subgroups.json`; `second-reference`, `alarms`,
+            `input-check`, `localisation` and `film`, JSON and Markdown, where these were measured.
 
     Raises:
         ReportError: a report is missing or damaged.
@@ -91,6 +91,8 @@ def model_card(model: ModelFile, folder: Path) -> str:
         "Sensitivity and specificity as fitted on validation patients, and as reached by the int8 "
         "model on the test patients. Labels without enough validation positives have none.",
         _operating_points(reports["int8"]),
+        "## False alarms",
+        _from_report(model, folder, "alarms", "python -m quantize alarms"),
         "## Calibration",
         _calibration(reports, validation),
         "## Subgroups",

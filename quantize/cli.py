@@ -121,6 +121,9 @@ def import_(
     reference: Annotated[
         Path | None, typer.Option(help="The network that a .tflite was made of.")
     ] = None,
+    input_check: Annotated[
+        str, typer.Option(help="What tells other pictures from radiographs: shipped or none.")
+    ] = "shipped",
     licence: Annotated[str, typer.Option(help="Of the network, for manifest and card.")] = "",
     intended_use: Annotated[str, typer.Option(help="For manifest and card.")] = "",
     trained_on: Annotated[str, typer.Option(help="For manifest and card.")] = "",
@@ -132,7 +135,7 @@ def import_(
     cache: CacheOption = CACHE,
 ) -> None:
     """Make a model file of a network trained elsewhere, and compare it with its original."""
-    from quantize.importing.options import facts_of, given_of
+    from quantize.importing.options import checked_of, facts_of, given_of
     from quantize.importing.pipeline import Request, import_model
 
     given = given_of(size, mean, std, resize, head, output)
@@ -143,7 +146,8 @@ def import_(
         raise typer.BadParameter(f"{out.parent} is no folder to write the model file to")
     facts = facts_of(licence=licence, intended_use=intended_use, trained_on=trained_on)
     request = Request(
-        *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference)
+        *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference),
+        checked_of(input_check),
     )
     made, passed = import_model(request, console)
     console.print(

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from edge_app.model.input_check import InputCheck, Weights, grid_of
 from edge_app.model.model_file import read, shipped_models
-from edge_app.model.preprocess import InputSpec, resize
+from edge_app.model.preprocess import STRETCH, InputSpec, resize
 from train.cache import Cached
 from train.errors import RunError
 from train.input_check import fit
@@ -73,10 +73,27 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
         why = f"taught with these, it flags {tried['drawn']['flagged']:.0%} of drawn pictures"
     else:
         why = f"{patients} training patients are fewer than the {LEAST_PATIENTS} to teach one with"
-    return _shipped(side, validation, seed, why)
+    return shipped(InputSpec.square(side), validation, seed, why)
 
 
-def _shipped(side: int, validation: Cached, seed: int, why: str) -> Chosen:
+def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> Chosen:
+    """A shipped model's check, which knows nothing of the network that it stands before.
+
+    Args:
+        spec: what the network's pictures are made to fit.
+        validation: radiographs of that size to try it on; None where there are none.
+        seed: of the drawn pictures.
+        why: it is not one taught with their own.
+
+    Raises:
+        RunError: none fits, flags the drawn pictures and accepts these radiographs.
+    """
+    side = spec.height
+    if spec.width != side or spec.resize != STRETCH:
+        raise RunError(
+            "no input check is written: there is none for pictures that are not stretched to a "
+            "square"
+        )
     for path in shipped_models():
         model = read(path)
         stated = model.manifest.get("input_check")
@@ -86,20 +103,21 @@ def _shipped(side: int, validation: Cached, seed: int, why: str) -> Chosen:
         facts["fitted_on"] = f"as in {model.name}: {stated['fitted_on']}"[:200]
         weights = Weights.from_bytes(model.check_weights, stated["grid"], stated["hidden"])
         tried = _tried(side, facts, weights, validation, seed) | {"as_in": model.name, "why": why}
-        drawn, real = tried["drawn"]["flagged"], tried["radiographs"]["flagged"]
+        drawn, real = tried["drawn"]["flagged"], tried.get("radiographs", {}).get("flagged", 0.0)
         if drawn < LEAST_FLAGGED or real > MOST_REFUSED:
             raise RunError(
                 f"no input check is written: {why}, and that of {model.name} flags {drawn:.0%} of "
-                f"drawn pictures and {real:.1%} of these radiographs: add training patients"
+                f"drawn pictures and {real:.1%} of these radiographs: with {LEAST_PATIENTS} "
+                "training patients `python -m train input-check` teaches another"
             )
         return Chosen(facts, weights, tried, f"that of {model.name}, since {why}")
     raise RunError(f"no input check is written: {why}, and no shipped one fits {side} pixels")
 
 
 def _tried(
-    side: int, facts: dict[str, Any], weights: Weights, validation: Cached, seed: int
+    side: int, facts: dict[str, Any], weights: Weights, validation: Cached | None, seed: int
 ) -> dict[str, Any]:
-    """What a check flags of drawn pictures and of held-out radiographs."""
+    """What a check flags of drawn pictures and, where there are any, of held-out radiographs."""
     limits = np.array(facts["limits"], np.float32)
     check = InputCheck(side, facts["grid"], weights, limits)
     generator, spec = np.random.default_rng(seed), InputSpec.square(side)
@@ -108,11 +126,13 @@ def _tried(
         for draw in DRAWERS.values()
         for picture in (draw(generator) for _ in range(DRAWN))
     ]
-    real = [check.judge(validation.images[row]).flagged for row in validation.rows]
-    return {
-        "drawn": {"pictures": len(drawn), "flagged": round(float(np.mean(drawn)), 4)},
-        "radiographs": {
+    found: dict[str, Any] = {
+        "drawn": {"pictures": len(drawn), "flagged": round(float(np.mean(drawn)), 4)}
+    }
+    if validation is not None:
+        real = [check.judge(validation.images[row]).flagged for row in validation.rows]
+        found["radiographs"] = {
             "on": f"validation, {validation.counted}",
             "flagged": round(float(np.mean(real)), 4),
-        },
-    }
+        }
+    return found

@@ -237,17 +237,23 @@ def attach(
     path: Path,
     tried: dict[str, Any] | None = None,
 ) -> ModelFile:
-    """Write the model file with the check in it; all else in it stays as it was.
+    """Write the model file with the check in it; see `with_check`."""
+    return with_check(model, facts, weights, tried).save(path)
+
+
+def with_check(
+    model: ModelFile, facts: dict[str, Any], weights: Weights, tried: dict[str, Any] | None = None
+) -> ModelFile:
+    """The model with the check in it; all else in it stays as it was.
 
     Args:
         model: the model file.
         facts, weights: see `fit`.
-        path: of the file to write.
         tried: what the check flagged where it was tried; goes into the manifest's `training`.
     """
     training = model.manifest["training"] | ({"input_check": tried} if tried else {})
     manifest = {**model.manifest, "input_check": facts, "training": training}
-    return model.replace(manifest=manifest, check_weights=weights.to_bytes()).save(path)
+    return model.replace(manifest=manifest, check_weights=weights.to_bytes())
 
 
 def require_check(model: ModelFile) -> InputCheck:

@@ -11,8 +11,7 @@ from typing import Annotated, Final, cast
 import typer
 from rich.console import Console
 
-from edge_app.evaluation.labelled import NO_PATIENTS
-from edge_app.evaluation.splits import Split
+from edge_app.evaluation.splits import NO_PATIENTS, Split
 from edge_app.model.preprocess import InputSpec
 from train.cache import Cached, open_cache
 from train.datasets.registry import NAMES, load

@@ -15,14 +15,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app.evaluation.label_names import (
-    NONE,
-    NORMAL_NAMES,
-    channel_of,
-    is_number,
-    listed,
-    plain_name,
-)
+from edge_app.evaluation import label_names
+from edge_app.evaluation.label_names import NONE, channel_of, listed, plain_name
 from edge_app.model.labels import FINDING, NORMAL, Code, Label, Labels
 from train.errors import DatasetError
 from train.labels import NIH, LabelSet
@@ -30,11 +24,9 @@ from train.written_file import read_written
 
 MOST: Final = 64
 LONGEST: Final = 64
-ANSWERS: Final = frozenset(("yes", "no", "true", "false", "y", "n", "positive", "negative"))
-"""Words that say whether a label applies, and so are no label's name, in lower case."""
-
 KEYS: Final = ("labels", "normal", "exclusive")
-HOW: Final = "give --labels FILE with a name a line"
+HOW: Final = "give --labels FILE with a name a line, that of 0 first"
+WHICH_NORMAL: Final = 'say normal = "…" in a --labels FILE'
 
 
 def read_labels(path: Path) -> LabelSet:
@@ -104,7 +96,7 @@ def _checked(path: Path, labels: list[Label], normal: str | None, *, exclusive: 
         labels = [Label(x.name, NORMAL if i == channel else FINDING, x.code)
                   for i, x in enumerate(labels)]  # fmt: skip
     elif normal is None and NORMAL not in kinds:
-        labels = with_normal(f"{path}", labels)
+        labels = label_names.with_normal(labels, f"{path}", WHICH_NORMAL)
     _require_finding(f"{path}", labels)
     return LabelSet(Labels(labels), "exclusive" if exclusive else "independent", numbered=True)
 
@@ -130,21 +122,6 @@ def require_names(where: str, names: Sequence[str], *, exclusive: bool = False) 
     if count > 1:
         twice = " and ".join(repr(name) for name in names if plain_name(name) == plain)
         raise DatasetError(f"{where}: the labels {twice} are the same: take one out")
-
-
-def with_normal(where: str, labels: Sequence[Label]) -> list[Label]:
-    """The labels, one of them normal if it has such a name.
-
-    Raises:
-        DatasetError: two have.
-    """
-    named = [label.name for label in labels if plain_name(label.name) in NORMAL_NAMES]
-    if len(named) > 1:
-        raise DatasetError(
-            f"{where}: {' and '.join(named)} both sound like images without findings: "
-            f'say normal = "…" in a --labels FILE'
-        )
-    return [label._replace(kind=NORMAL) if label.name in named else label for label in labels]
 
 
 def _require_finding(where: str, labels: Sequence[Label]) -> None:
@@ -177,7 +154,7 @@ def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, lis
             if name != NONE:
                 counted.setdefault(plain_name(name), Counter())[name] += 1
     written = [spellings.most_common(1)[0][0] for spellings in counted.values()]
-    _refuse_what_names_nothing(written, where)
+    label_names.require_words(written, where, HOW)
     known = {plain_name(label.name): label for label in NIH}
     ordered = [label for plain, label in known.items() if plain in counted]
     others = sorted(name for name in written if plain_name(name) not in known)
@@ -186,7 +163,7 @@ def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, lis
 
 def of_columns(columns: Sequence[str], where: str) -> tuple[LabelSet, list[str]]:
     """The labels of a table with a column of 0 and 1 each, in its order; as `settled`."""
-    _refuse_what_names_nothing(list(columns), where)
+    label_names.require_words(columns, where, HOW)
     return _named(list(columns), where)
 
 
@@ -195,32 +172,13 @@ def _named(names: list[str], where: str) -> tuple[LabelSet, list[str]]:
     spelled = [known.get(plain_name(name), Label(name)) for name in names]
     labels = [Label(label.name, FINDING, label.code) for label in spelled]
     require_names(where, [label.name for label in labels])
-    labels = with_normal(where, labels)
+    labels = label_names.with_normal(labels, where, WHICH_NORMAL)
     _require_finding(where, labels)
     found = Labels(labels)
     normal = "none is normal" if found.normal is None else f"normal is {found[found.normal].name!r}"
     count = f"{len(found)} label{'s' if len(found) > 1 else ''}"
     note = f"{count}: {listed(found.names)}; {normal} (--labels FILE says otherwise)"
     return LabelSet(found), [note]
-
-
-def _refuse_what_names_nothing(names: list[str], where: str) -> None:
-    if not names:
-        raise DatasetError(f"{where}: no image bears a label: write their names, or {HOW}")
-    if "" in names:
-        raise DatasetError(f"{where}: a label without a name: take out the '|' beside nothing")
-    numbers = sorted(name for name in names if is_number(name))
-    if numbers:
-        raise DatasetError(
-            f"{where}: its labels are numbers, such as {', '.join(numbers[:3])}, and nothing says "
-            f"what they stand for: {HOW}, that of 0 first"
-        )
-    answers = [name for name in names if name.lower() in ANSWERS]
-    if answers:
-        raise DatasetError(
-            f"{where}: {answers[0]!r} is an answer and no label's name: write the label's name "
-            f"where it applies and {NONE!r} where not, or a column of 0 and 1 under its name"
-        )
 
 
 def require_exclusive(borne: Sequence[int], images: Sequence[str], labels: LabelSet) -> None:

@@ -28,8 +28,8 @@ from rich.console import Console
 from edge_app.core.files import write_whole
 from edge_app.evaluation import report
 from edge_app.evaluation.label_names import listed
-from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.report import Evaluated, Report
+from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.model.calibration import calibrated
 from train import pictures
 from train.backend import versions

@@ -25,10 +25,10 @@ from edge_app.core.plain_text import printable
 from edge_app.core.want import blamed
 from edge_app.evaluation import report
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
-from edge_app.evaluation.labelled import NO_PATIENTS, Labelled, LabelledImage
+from edge_app.evaluation.labelled import Labelled, LabelledImage
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.second_reference import SecondReference
-from edge_app.evaluation.splits import SPLITS
+from edge_app.evaluation.splits import NO_PATIENTS, SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
 from edge_app.images.read import Decoder, read_image

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
-from edge_app.model.labels import Labels
+from edge_app.model.labels import NORMAL, Label, Labels
 
 NONE: Final = "none"
 """Stands in a CSV for no label at all: with an empty cell an image counts as unlabelled."""
 
 NORMAL_NAMES: Final = frozenset(("nofinding", "nofindings", "normal", "healthy"))
 """What an image without findings is called, as `plain_name` leaves it."""
+
+ANSWERS: Final = frozenset(("yes", "no", "true", "false", "y", "n", "positive", "negative"))
+"""Words that say whether a label applies, and so are no label's name, in lower case."""
 
 NUMBER: Final = re.compile(r"[+-]?\d+(\.\d*)?")
 NAMED: Final = 12
@@ -55,6 +58,49 @@ def channel_of(name: str, labels: Labels) -> int | None:
     return labels.normal if not alike and plain in NORMAL_NAMES else None
 
 
+def require_words(names: Sequence[str], where: str, how: str) -> None:
+    """Refuse what stands where labels are named, and names none.
+
+    Args:
+        names: as the images' labels are written.
+        where: begins the message.
+        how: what to do instead, where nothing says what a number stands for.
+
+    Raises:
+        DatasetError: there is none, or one is a number, an answer or nothing.
+    """
+    if not names:
+        raise DatasetError(f"{where}: no image bears a label: write their names, or {how}")
+    if "" in names:
+        raise DatasetError(f"{where}: a label without a name: take out the '|' beside nothing")
+    numbers = sorted(name for name in names if is_number(name))
+    if numbers:
+        raise DatasetError(
+            f"{where}: its labels are numbers, such as {', '.join(numbers[:3])}, and nothing says "
+            f"what they stand for: {how}"
+        )
+    answers = [name for name in names if name.lower() in ANSWERS]
+    if answers:
+        raise DatasetError(
+            f"{where}: {answers[0]!r} is an answer and no label's name: write the label's name "
+            f"where it applies and {NONE!r} where not, or a column of 0 and 1 under its name"
+        )
+
+
+def with_normal(labels: Sequence[Label], where: str, how: str) -> list[Label]:
+    """The labels, one of them normal if it goes by one of `NORMAL_NAMES`.
+
+    Raises:
+        DatasetError: two do; the message begins with `where` and ends with `how` to choose.
+    """
+    named = [label.name for label in labels if plain_name(label.name) in NORMAL_NAMES]
+    if len(named) > 1:
+        raise DatasetError(
+            f"{where}: {' and '.join(named)} both sound like images without findings: {how}"
+        )
+    return [label._replace(kind=NORMAL) if label.name in named else label for label in labels]
+
+
 def encode(
     borne: Sequence[str], labels: Labels, where: str, *, numbered: bool = False
 ) -> NDArray[np.uint8]:
@@ -74,6 +120,8 @@ def encode(
         return row
     for name in borne:
         channel = channel_of(name, labels)
+        if channel is None and name == NONE:
+            raise DatasetError(f"{where}: bears {NONE!r} and a label at once: take one of them out")
         if channel is None and numbered and name.isascii() and name.isdigit():
             channel = int(name) if int(name) < len(labels) else None
         if channel is None:

@@ -1,15 +1,14 @@
-"""A table of labels: a CSV, or the arrays of an `.npz`, row by row as they are written.
+"""A table of labels: a CSV, an `.npz` or a Parquet file, row by row as it is written.
 
-Labels stand in one column, joined by ``|``, or in a column of 0 and 1 each. Whose labels they are
-is not known here.
+Labels stand in one column, joined by ``|``, or in a column of 0 and 1 each. An `.npz` has its
+labels as N×L ``labels`` with ``image`` and ``names``, or as N×L ``targets`` with ``images`` and
+``labels``, as a file of scores has its scores. Whose labels they are is not known here.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,14 +16,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from edge_app.core.errors import DatasetError
+from edge_app.core.errors import DatasetError, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.core.plain_text import plain
 from edge_app.evaluation.label_names import listed, plain_name
 from edge_app.evaluation.official_lists import decoded
+from edge_app.evaluation.report import DAMAGED, MAX_SCORES_BYTES, arrays_of
+from edge_app.pipeline import parquet
 
 MAX_BYTES: Final = 32 << 20
-MAX_ARRAY_BYTES: Final = 256 << 20
 MAX_IMAGES: Final = 250_000
 """More than twice the whole NIH release."""
 
@@ -42,16 +42,20 @@ COLUMNS: Final = {
 Spaces, underscores, hyphens and the case of letters do not count in a heading.
 """
 
-ALSO_FINDINGS: Final = (
-    *("label", "class", "classes", "target", "targets", "finding", "findings"),
-    *("diagnosis", "category", "y"),
-)
-"""Further headings of the findings, where none of the usual ones is there."""
+ALSO: Final = {
+    "image": ("images", "file", "filename"),
+    "patient": ("patients",),
+    "findings": (
+        *("label", "class", "classes", "target", "targets", "finding", "findings"),
+        *("diagnosis", "category", "y"),
+    ),
+}
+"""Further headings, where none of the usual ones is there."""
 
 ABOUT: Final = ("age", "sex", "view")
 
-YES: Final = frozenset(("1", "1.0", "true"))
-NO: Final = frozenset(("0", "0.0", "false"))
+YES: Final = frozenset(("1", "1.0", "true", "yes"))
+NO: Final = frozenset(("0", "0.0", "false", "no"))
 UNKNOWN: Final = frozenset(("", "-1", "-1.0", "nan"))
 """What a label's own column may hold, in lower case."""
 
@@ -93,12 +97,14 @@ class Table:
         rows: in their order.
         columns: names of the labels that have a column of 0 and 1 each; nothing where one column
             holds all names.
+        mixed: what is wrong with each column that holds 0 or 1 and other words as well.
     """
 
     path: Path
     nih: bool
     rows: list[Row]
     columns: tuple[str, ...]
+    mixed: dict[str, str]
 
     def tells(self, key: str) -> bool:
         """Whether it has that column of `COLUMNS`."""
@@ -110,7 +116,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read the CSV or the `.npz` of labels at `path`.
+    """Read the CSV, the `.npz` or the Parquet file of labels at `path`.
 
     Raises:
         DatasetError: it is missing, damaged or contradicts itself; names the line.
@@ -119,19 +125,20 @@ def read_table(path: Path) -> Table:
         data = read_bounded(path, MAX_BYTES)
     except UnreadableError as error:
         raise DatasetError(f"{path}: {error}") from None
-    if path.suffix.lower() == ".npz":
-        header, lines = _arrays(path, data)
-    else:
-        header, lines = _text(path, data)
+    reader = READERS.get(data[:4], _arrays if path.suffix.lower() == ".npz" else _text)
+    header, lines = reader(path, data)
     columns = _columns(path, header)
     if "findings" not in columns:
         lines = list(lines)
-        own = _label_columns(path, header, lines, columns)
+        own, mixed = _label_columns(path, header, lines, columns)
+        if not own and mixed:
+            raise DatasetError(next(iter(mixed.values())))
         if not own:
             _refuse_without_labels(path, header)
-        return Table(path, False, _distinct(path, _rows(path, lines, columns, own)), tuple(own))
+        rows = _distinct(path, _rows(path, lines, columns, own))
+        return Table(path, False, rows, tuple(own), mixed)
     nih = plain_name(header[columns["image"]]) == "imageindex"
-    return Table(path, nih, _distinct(path, _rows(path, lines, columns, {})), ())
+    return Table(path, nih, _distinct(path, _rows(path, lines, columns, {})), (), {})
 
 
 Lines = Iterable[tuple[int, list[str]]]
@@ -189,20 +196,15 @@ def _line_of_no_text(data: bytes) -> int:
 
 
 ARRAYS: Final = "arrays image (N names), labels (N×K of 0 and 1) and names (K)"
+OF_SCORES: Final = {
+    "images": "image", "targets": "labels", "labels": "names", "patients": "patient",
+}  # fmt: skip
+"""Names of the arrays of a file like one of scores → the same by their names in `ARRAYS`."""
 
 
 def _arrays(path: Path, data: bytes) -> tuple[list[str], Lines]:
     """An `.npz`'s arrays as the header and lines of a CSV with a column of 0 and 1 a label."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_ARRAY_BYTES:
-                raise DatasetError(f"{path}: holds more than {MAX_ARRAY_BYTES >> 20} MB")
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            found: dict[str, Any] = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise DatasetError(
-            f"{path}: is damaged, or no .npz of plain arrays: it takes {ARRAYS}"
-        ) from None
+    found = _loaded(path, data)
     missing = [key for key in ("image", "labels", "names") if key not in found]
     if missing:
         raise DatasetError(f"{path}: no {missing[0]} in it: it takes {ARRAYS}")
@@ -226,6 +228,43 @@ def _arrays(path: Path, data: bytes) -> tuple[list[str], Lines]:
     return ["image", *more, *names], lines
 
 
+def _loaded(path: Path, data: bytes) -> dict[str, Any]:
+    """The arrays of an `.npz`, by their names in `ARRAYS`."""
+    try:
+        found = arrays_of(data)
+    except DAMAGED:
+        raise DatasetError(
+            f"{path}: is damaged, no .npz of plain arrays, or larger than "
+            f"{MAX_SCORES_BYTES >> 20} MB: it takes {ARRAYS}"
+        ) from None
+    scores = [key for key in ("probabilities", "logits", "scores") if key in found]
+    if scores:
+        raise DatasetError(
+            f"{path}: holds {scores[0]}, not labels: their array would be called targets"
+        )
+    if "targets" not in found:
+        return found
+    return {OF_SCORES.get(key, key): array for key, array in found.items()}
+
+
+def _parquet(path: Path, data: bytes) -> tuple[list[str], Lines]:
+    """A Parquet file's columns as the header and lines of a CSV."""
+    try:
+        if parquet.count(path) > MAX_IMAGES:
+            raise DatasetError(f"{path}: more than {MAX_IMAGES} images")
+        columns = parquet.plain_columns(path)
+    except ReportError as error:
+        raise DatasetError(str(error)) from None
+    cells = [["" if cell is None else str(cell) for cell in column] for column in columns.values()]
+    return list(columns), [
+        (place + 1, list(row)) for place, row in enumerate(zip(*cells, strict=True))
+    ]
+
+
+READERS: Final = {b"PAR1": _parquet, b"PK\x03\x04": _arrays}
+"""By what files begin with."""
+
+
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     """Where in a row each of `COLUMNS` stands; the findings may have columns of their own."""
     columns = {}
@@ -233,8 +272,8 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     for key, headings in COLUMNS.items():
         wanted = {plain_name(heading) for heading in headings}
         places = [place for place, cell in enumerate(cells) if cell in wanted]
-        if key == "findings" and not places:
-            places = [place for place, cell in enumerate(cells) if cell in ALSO_FINDINGS]
+        if not places:
+            places = [place for place, cell in enumerate(cells) if cell in ALSO.get(key, ())]
         if len(places) > 1:
             raise DatasetError(
                 f"{path}, line 1: has two columns for the {key}, "
@@ -261,29 +300,43 @@ def _refuse_without_labels(path: Path, header: Sequence[str]) -> None:
 
 def _label_columns(
     path: Path, header: Sequence[str], lines: Lines, columns: dict[str, int]
-) -> dict[str, int]:
-    """Columns of 0 and 1, by heading: where no column holds names, each is a label's own."""
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Where no column holds names, each of 0 and 1 is a label's own.
+
+    Returns:
+        Their places by heading, and what is wrong with columns that hold other words as well.
+    """
     found: dict[str, int] = {}
+    mixed: dict[str, str] = {}
     for place, heading in enumerate(header):
         name = heading.replace("\ufeff", "").strip().strip("\"'")
         if place in columns.values() or not name:
             continue
         values = {cells[place].lower() for _, cells in lines}
-        if values & (YES | NO) and values <= YES | NO | UNKNOWN:
-            if any(plain_name(name) == plain_name(other) for other in found):
-                raise DatasetError(f"{path}, line 1: has two columns {name!r}: take one out")
+        if not values & (YES | NO):
+            continue
+        if any(plain_name(name) == plain_name(other) for other in (*found, *mixed)):
+            raise DatasetError(f"{path}, line 1: has two columns {name!r}: take one out")
+        others = values - YES - NO - UNKNOWN
+        if others:
+            mixed[name] = next(
+                f"{path}, line {line}: {name} of {cells[columns['image']]} is "
+                f"{plain(cells[place][:40])!r}: write 0 or 1"
+                for line, cells in lines
+                if cells[place].lower() in others
+            )
+        else:
             found[name] = place
-    return found
+    return found, mixed
 
 
 def _rows(path: Path, lines: Lines, columns: dict[str, int], own: dict[str, int]) -> Iterator[Row]:
     for line, cells in lines:
         told = {key: cells[place] for key, place in columns.items()}
         written, patient = told["image"], told.get("patient", told["image"])
-        name = PurePosixPath(written)
-        if not written or not written.isprintable() or name.is_absolute() or ".." in name.parts:
-            raise DatasetError(f"{path}, line {line}: {written!r} names no image of the folder")
-        told["image"] = str(name)
+        if not written or not written.isprintable():
+            raise DatasetError(f"{path}, line {line}: {written!r} names no image")
+        told["image"] = str(PurePosixPath(written))
         if not patient or not patient.isprintable():
             raise DatasetError(f"{path}, line {line}: {written} has no patient: write one for each")
         yield Row(line, told, _borne(told.get("findings"), cells, own))

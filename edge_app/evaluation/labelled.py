@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -34,12 +34,6 @@ SPLIT_WORDS: Final[dict[str, Split]] = {
     **dict.fromkeys(("testing",), "test"),
 }
 """What a column of splits may hold, in lower case."""
-
-
-NO_PATIENTS: Final = (
-    "the labels tell no patients: each image counts as one, so intervals are too narrow"
-)
-"""Stands among the notes on a data set, wherever intervals are made from it."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +124,7 @@ def require_folder(folder: Path) -> None:
 def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = False) -> Labelled:
     """The same with the table read; see `load`."""
     _require_columns(table, labels)
+    _require_inside(table)
     rows = table.rows
     image_names = [row.name for row in rows]
     try:
@@ -214,12 +209,25 @@ def _require_columns(table: Table, labels: Labels) -> None:
     if not table.columns:
         return
     known = {channel_of(name, labels) for name in table.columns}
+    for name, wrong in table.mixed.items():
+        if channel_of(name, labels) not in {None, *known}:
+            raise DatasetError(wrong)
     missing = [label.name for channel, label in enumerate(labels) if channel not in known]
     if missing:
         raise DatasetError(
             f"{table.path}: no column {missing[0]!r} of 0 and 1; it has {listed(table.columns)}: "
             f"add a column for each of {listed(labels.names)}"
         )
+
+
+def _require_inside(table: Table) -> None:
+    """Refuse names that lead out of the folder."""
+    for row in table.rows:
+        name = PurePosixPath(row.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise DatasetError(
+                f"{table.path}, line {row.line}: {row.name!r} names no image of the folder"
+            )
 
 
 def _set_aside(table: Table, labels: Labels) -> list[str]:

@@ -96,7 +96,7 @@ def report_of(
     truth = truth.of(names)
     if not truth.labels.findings:
         raise UsageError("none of the labels is a finding: see --label and --normal")
-    values, head = scores.of(truth.labels.names), _head(options, like)
+    values, head = scores.of(truth.labels), _head(options, like)
     if head == "exclusive" and scores.scale == "probabilities":
         _require_one(path, values)
     odds = log_odds(values, scores.scale, head == "exclusive")
@@ -147,9 +147,8 @@ def is_of_scores(made: Report) -> bool:
 
 
 def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
-    scored = {plain_name(name) for name in scores.labels}
-    by_name = {plain_name(label.name): label.name for label in truth.labels}
-    names = [by_name[plain_name(name)] for name in scores.labels if plain_name(name) in by_name]
+    places = scores.columns_of(truth.labels)
+    names = [truth.labels[channel].name for channel in places]
     if not names:
         raise ScoresError(
             f"{scores.path}: none of its columns ({', '.join(scores.labels[:8])}) is a label of "
@@ -158,9 +157,9 @@ def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
     for what, missing in (
         (
             f"no label of {truth.name}",
-            [name for name in scores.labels if plain_name(name) not in by_name],
+            [name for place, name in enumerate(scores.labels) if place not in places.values()],
         ),
-        ("without scores", [name for name in truth.labels.names if plain_name(name) not in scored]),
+        ("without scores", [name for name in truth.labels.names if name not in names]),
     ):
         if missing:
             more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""

@@ -27,7 +27,6 @@ from edge_app.core import strict_json
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
-from edge_app.evaluation.labelled import NO_PATIENTS
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -38,6 +37,7 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.evaluation.overall import judged
+from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import FINDING, KINDS, NORMAL, NORMAL_OF_VERSION_1, Label, Labels

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ReportError
 from edge_app.core.files import PIECE, UnreadableError, read_bounded
-from edge_app.evaluation.label_names import plain_name
+from edge_app.evaluation.label_names import channel_of, plain_name
 from edge_app.evaluation.report import DAMAGED, MAX_SCORES_BYTES, arrays_of
+from edge_app.model.labels import Labels
 from edge_app.pipeline import parquet
 
 Floats = NDArray[np.float64]
@@ -52,8 +53,9 @@ def matched(scored: Sequence[str], known: Sequence[str]) -> list[int | None]:
 
     It stands there under its own name, or else under the last part of its path.
     """
-    places = {name: place for place, name in enumerate(known)}
-    return [places.get(name, places.get(PurePosixPath(name).name)) for name in scored]
+    places = {str(PurePosixPath(name)): place for place, name in enumerate(known)}
+    paths = [PurePosixPath(name) for name in scored]
+    return [places.get(str(path), places.get(path.name)) for path in paths]
 
 
 class ScoresError(ReportError):
@@ -156,20 +158,37 @@ class Scores:
     refused: list[tuple[str, str]]
     others: int = 0
 
-    def of(self, labels: Sequence[str]) -> Floats:
-        """N×len(labels), in that order; names that differ in case or spaces are the same.
+    def columns_of(self, labels: Labels) -> dict[int, int]:
+        """Where the scores of each label stand, as far as there are any; see `channel_of`.
 
         Raises:
-            ScoresError: a label has no column.
+            ScoresError: a label has two columns.
         """
-        places = {plain_name(name): place for place, name in enumerate(self.labels)}
-        missing = [name for name in labels if plain_name(name) not in places]
+        places: dict[int, int] = {}
+        for place, name in enumerate(self.labels):
+            channel = channel_of(name, labels)
+            if channel is not None and places.setdefault(channel, place) != place:
+                first = self.labels[places[channel]]
+                raise ScoresError(
+                    f"{self.path}: {first!r} and {name!r} both stand for {labels[channel].name!r}: "
+                    "take one column out"
+                )
+        return places
+
+    def of(self, labels: Labels) -> Floats:
+        """N×len(labels), in that order.
+
+        Raises:
+            ScoresError: a label has no column, or two.
+        """
+        places = self.columns_of(labels)
+        missing = [label.name for i, label in enumerate(labels) if i not in places]
         if missing:
             raise ScoresError(
                 f"{self.path}: has no scores of {', '.join(missing[:5])}; its columns are "
                 f"{', '.join(self.labels[:12])}: name the labels to be looked at with --label"
             )
-        return self.values[:, [places[plain_name(name)] for name in labels]]
+        return self.values[:, [places[channel] for channel in range(len(labels))]]
 
 
 def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> Scores:

@@ -12,6 +12,11 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 VALIDATION_SHARE: Final = 0.18  # of the patients that are not test: 633 of the 3,519 in the subset
 TEST_SHARE: Final = 0.2  # of all patients, where no official list says otherwise
 
+NO_PATIENTS: Final = (
+    "the labels tell no patients: each image counts as one, so intervals are too narrow"
+)
+"""Stands among the notes on a data set, wherever intervals are made from it."""
+
 
 def split_by_patient(patients: Iterable[str], share: float, salt: str) -> set[str]:
     """A fixed `share` of the distinct `patients`: those whose salted hash is smallest.

@@ -18,6 +18,7 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
+from edge_app.model.input_check import NO_CHECK
 from edge_app.model.model_file import ModelFile, read
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
         *((f"output {key}", _tensor(part, part["shape"])) for key, part in outputs.items()),
+        ("input check", _check(model)),
         ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
         (
             "calibration",
@@ -126,6 +128,11 @@ def print_model(model: ModelFile, as_json: bool) -> None:
             table.add_row(Text(label), *("none" if v is None else f"{v:.3f}" for v in values))
         console.print(table)
     console.print(DISCLAIMER)
+
+
+def _check(model: ModelFile) -> str:
+    stated = model.manifest.get("input_check")
+    return stated["fitted_on"] if stated else NO_CHECK
 
 
 def _compiled(model: ModelFile) -> list[tuple[str, str]]:

@@ -23,6 +23,9 @@ MAX_HIDDEN: Final = 128
 BLANK_RANGE: Final = 8
 """Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
 
+NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
+"""What is said of a model without one."""
+
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
 

@@ -15,6 +15,7 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
+from edge_app.model.input_check import NO_CHECK
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class TableWriter:
             f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
             *promises(self.classifier.image_point),
         ]
+        if self.classifier.check is None:
+            lines.append(f"input check: {NO_CHECK}")
         if self.classifier.site:
             lines.append(f"site file {self.classifier.site.digest[:16]}")
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 CARD: Final = "MODEL_CARD.md"
 
+NO_CHECK: Final = (
+    "It has no input check: any picture is scored, and what is no chest radiograph gets scores "
+    "that look like any others."
+)
 LIMITS: Final = (
     "What the network was trained on is known to its maker alone. If any of these test patients, "
     "or of the validation patients that the thresholds are from, were among them, all figures here "
     "are too good.",
-    "It has no input check: any picture is scored, and what is no chest radiograph gets scores "
-    "that look like any others.",
     "A threshold's sensitivity and specificity were fitted on validation patients: compare the two "
     "columns before relying on either.",
 )
@@ -49,10 +51,23 @@ def import_card(model: ModelFile, reference: Report, shipped: Report, source: Op
         "## Operating points",
         _points(shipped),
         "## Limits",
-        "\n".join(f"- {limit}" for limit in LIMITS),
+        "\n".join(f"- {limit}" for limit in (*LIMITS, _check(model))),
         f"Intended use: {model.manifest['intended_use']}.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _check(model: ModelFile) -> str:
+    """What keeps other pictures from it."""
+    tried = model.manifest["training"].get("input_check")
+    if model.input_check is None or tried is None:
+        return NO_CHECK
+    drawn, real = tried["drawn"], tried.get("radiographs")
+    told = f"{real['flagged']:.1%} of {real['on']}" if real else "no radiograph was there to try"
+    return (
+        f"Its input check is that of {tried['as_in']}, which never saw these radiographs: it flags "
+        f"{drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures that are none, and {told}."
+    )
 
 
 def _facts(model: ModelFile, source: Opened) -> str:

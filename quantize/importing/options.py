@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RULES: Final = {"stretch": STRETCH, "pad": PAD, "crop": CROP}
 HEADS: Final = ("independent", "exclusive")
+CHECKS: Final = ("shipped", "none")
 LONGEST: Final = 200
 
 
@@ -35,6 +36,17 @@ def given_of(size: str, mean: str, std: str, resize: str, head: str, output: str
         cast("Head", head) if head else None,
         output or None,
     )
+
+
+def checked_of(input_check: str) -> bool:
+    """What `--input-check` asks for.
+
+    Raises:
+        UsageError: it is none that there is.
+    """
+    if input_check not in CHECKS:
+        raise UsageError(f"--input-check {input_check}: there are {' and '.join(CHECKS)}")
+    return input_check == CHECKS[0]
 
 
 def _size(text: str) -> tuple[int, int] | None:

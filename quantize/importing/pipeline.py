@@ -41,6 +41,9 @@ from quantize.repairs.registry import SHIPPED
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
+from train.chosen_check import shipped
+from train.errors import RunError
+from train.input_check import with_check
 from train.own_labels import read_labels
 from train.run import dataset_facts
 
@@ -79,6 +82,7 @@ class Request:
         seed: of their choice.
         limit: images of each split; None for all.
         reference: the float network that a `.tflite` was made of, to compare it with.
+        checked: whether it takes a shipped model's input check along.
     """
 
     model: Path
@@ -93,6 +97,7 @@ class Request:
     seed: int = 0
     limit: int | None = None
     reference: Path | None = None
+    checked: bool = True
 
     @property
     def reports(self) -> Path:
@@ -205,7 +210,34 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
             f"file holds {MAX_FILE_BYTES >> 20} MB: give DATA, which int8 is calibrated with"
         )
     console.print(MISSING.format(scheme=made.facts["scheme"]), highlight=False, soft_wrap=True)
-    return packaged(request, opened, labels, made, undecided(len(labels)), request.out)
+    alone = packaged(request, opened, labels, made, undecided(len(labels)), request.out)
+    return _with_shipped_check(request, alone, None, console).save()
+
+
+UNCHECKED: Final = "it scores any picture, also what is no chest radiograph"
+
+
+def _with_shipped_check(
+    request: Request, model: ModelFile, validation: Cached | None, console: Console
+) -> ModelFile:
+    """The model with a shipped model's input check, where one does; says which, or why not."""
+    if not request.checked:
+        console.print(f"input check: none, as asked for: {UNCHECKED}", soft_wrap=True)
+        return model
+    try:
+        check = shipped(model.input_spec, validation, request.seed, "an import teaches none")
+    except RunError as error:
+        console.print(f"{error}; {UNCHECKED}", highlight=False, soft_wrap=True)
+        return model
+    drawn, real = check.tried["drawn"], check.tried.get("radiographs")
+    told = f"{real['flagged']:.2%} of {real['on']}" if real else "not tried on any radiograph"
+    console.print(
+        f"input check: {check.said}; flags {drawn['flagged']:.0%} of {drawn['pictures']} drawn "
+        f"pictures; {told}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return with_check(model, check.facts, check.weights, check.tried)
 
 
 def _judged(
@@ -225,6 +257,7 @@ def _judged(
         place = Path(folder) / request.out.name
         facts = {**made.facts, **calibration}
         draft = packaged(request, opened, labels, made._replace(facts=facts), fitted, place)
+        draft = _with_shipped_check(request, draft, validation, console).save()
         console.print(f"Comparing on {len(test)} test images", highlight=False)
         first = reference_report(source, test, labels, fitted, request.name)
         second = evaluate(draft, test, "test", console)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
+from edge_app.core.files import write_whole
 from edge_app.images.phantom import synthetic_radiograph
 from quantize.studies.result import Result
 from train.input_check import clouds
@@ -162,7 +164,10 @@ def open_imports(
 
 
 def imports_study(inputs: ImportInputs) -> Result:
-    """Import each network by its command, and classify a picture by another."""
+    """Import each network by its command, and classify a picture by another.
+
+    What the folder holds of an earlier run is not done again.
+    """
     inputs.folder.mkdir(parents=True, exist_ok=True)
     pictures = drawn(TEST + OTHERS)
     rows: list[tuple[str, ...]] = []
@@ -170,7 +175,7 @@ def imports_study(inputs: ImportInputs) -> Result:
     for case in CASES:
         if inputs.only and not any(part in case.name for part in inputs.only):
             continue
-        found = imported(case, pictures, inputs.folder / case.name.split(",")[0].lower())
+        found = found_of(case, pictures, inputs.folder)
         measured.append(found)
         rows.append(
             (
@@ -199,6 +204,18 @@ def imports_study(inputs: ImportInputs) -> Result:
         {"networks": measured, "cores": os.cpu_count()},
         f"not classified: {', '.join(broken)}" if broken else None,
     )
+
+
+def found_of(case: Case, pictures: list[NDArray[np.uint8]], out: Path) -> dict[str, Any]:
+    """What `imported` found of a case, now or earlier."""
+    folder = out / re.sub(r"\W+", "-", case.name.lower())
+    kept = folder / "found.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text())
+        return found
+    found = imported(case, pictures, folder)
+    write_whole(kept, json.dumps(found, indent=1).encode())
+    return found
 
 
 def drawn(count: int) -> list[NDArray[np.uint8]]:
@@ -233,7 +250,7 @@ def imported(case: Case, pictures: list[NDArray[np.uint8]], folder: Path) -> dic
     if case.export:
         place = folder / "saved"
         model.export(
-            str(place), verbose=False, input_signature=[keras.InputSpec(shape=(None, *shape))]
+            str(place), verbose=False, input_signature=[keras.InputSpec("float32", (None, *shape))]
         )
     else:
         place = folder / f"network{case.suffix}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
+from quantize.studies.alarms import alarms_study
 from quantize.studies.faults import sabotage
 from quantize.studies.film import film_study
 from quantize.studies.forms import forms_study
@@ -93,6 +94,10 @@ STUDIES: Final = (
     Study(
         "overall", open_model_and_reports, overall_study,
         "One score of the whole image: the ways to make it of the labels, side by side.",
+    ),
+    Study(
+        "alarms", open_model_and_reports, alarms_study,
+        "Which normal images are flagged: by their patients' number of images, and by view.",
     ),
     Study(
         "adjudicated", open_model_and_adjudicated, second_reference_study,

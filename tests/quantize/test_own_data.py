@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import edge_app
 from edge_app.evaluation import report
-from edge_app.evaluation.labelled import NO_PATIENTS
+from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app as quantize
 from train.cli import app as train

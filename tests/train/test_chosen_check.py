@@ -71,7 +71,7 @@ def test_a_check_that_flags_too_little_is_not_written(monkeypatch: pytest.Monkey
     # The blank ones among the drawn pictures are flagged without any weights.
     assert "that of cxr-cnn28, since taught with these, it flags 2" in found.said
     monkeypatch.setattr(chosen_check, "LEAST_FLAGGED", 1.01)
-    with pytest.raises(RunError, match=r"no input check is written: .* add training patients"):
+    with pytest.raises(RunError, match=r"no input check is written: .* train input-check"):
         chosen(radiographs(8), radiographs(4), 0, QUIET)
 
 

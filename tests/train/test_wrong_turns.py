@@ -126,8 +126,8 @@ TURNS = (
     ),
     Turn(
         "no column of images",
-        csv_folder("{i}.png,TB", header="file,labels"),
-        ("no column 'image index' or 'image'", "there are: file, labels"),
+        csv_folder("{i}.png,TB", header="picture,labels"),
+        ("no column 'image index' or 'image'", "there are: picture, labels"),
     ),
     Turn(
         "two labels that differ in spelling alone",

@@ -161,6 +161,18 @@ def test_a_list_too_long_to_be_one_is_refused(
         load(folder, NIH)
 
 
+def test_a_labels_column_with_a_cell_that_says_neither_is_told_with_its_line(
+    tmp_path: Path,
+) -> None:
+    cavity = Labels([Label("Cavity"), Label("Scar")])
+    text = "image,Cavity,Scar,follow-up\na.png,1,no,0\nb.png,yes,0,7\n"
+    found = load(folder_of(tmp_path, text), cavity)
+    assert [image.targets.tolist() for image in found.images] == [[1, 0], [1, 0]]
+    text = "image,Cavity,Scar\na.png,1,0\nb.png,maybe,0\n"
+    with pytest.raises(DatasetError, match=r"line 3: Cavity of b\.png is 'maybe': write 0 or 1"):
+        load(folder_of(tmp_path, text), cavity)
+
+
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere: is no folder"):
         load(tmp_path / "nowhere", NIH)

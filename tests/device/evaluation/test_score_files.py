@@ -13,6 +13,7 @@ import pytest
 from edge_app.core.errors import ReportError
 from edge_app.evaluation import score_files
 from edge_app.evaluation.score_files import ScoresError, log_odds, read
+from edge_app.model.labels import Label, Labels
 
 from ..scores import study, write_csv
 
@@ -25,6 +26,10 @@ def text(path: Path, content: str) -> Path:
 def npz(path: Path, **arrays: Any) -> Path:
     np.savez_compressed(path, **arrays)
     return path
+
+
+def labels_of(*names: str) -> Labels:
+    return Labels(Label(name) for name in names)
 
 
 GOOD: dict[str, Any] = {
@@ -57,9 +62,9 @@ def test_a_csv_and_an_npz_of_the_same_scores_say_the_same(tmp_path: Path) -> Non
 def test_columns_are_found_by_name_whatever_their_order_and_case(tmp_path: Path) -> None:
     path = text(tmp_path / "a.csv", "Y,Big_Heart,Image Index\n0.1,0.2,a.png\n0.3,0.4,b.png\n")
     scores = read(path)
-    np.testing.assert_array_equal(scores.of(["big heart", "y"]), [[0.2, 0.1], [0.4, 0.3]])
+    np.testing.assert_array_equal(scores.of(labels_of("big heart", "y")), [[0.2, 0.1], [0.4, 0.3]])
     with pytest.raises(ScoresError, match="no scores of Mass; its columns are Y, Big_Heart"):
-        scores.of(["Y", "Mass"])
+        scores.of(labels_of("Y", "Mass"))
 
 
 def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
@@ -179,7 +184,9 @@ def test_columns_in_parquet_are_those_of_a_csv(tmp_path: Path) -> None:
     csv = write_csv(tmp_path / "a.csv", made.images, made.labels, made.scores, made.patients)
     expected = read(csv)
     assert (found.images, found.patients) == (expected.images, expected.patients)
-    np.testing.assert_array_equal(found.of(made.labels), expected.of(made.labels))
+    np.testing.assert_array_equal(
+        found.of(labels_of(*made.labels)), expected.of(labels_of(*made.labels))
+    )
     for column, words in (
         (pa.array([None] * 20, pa.float64()), "row 1: Nodule of 0000.png is '', no number"),
         (pa.array([[0.5]] * 20), "its column 'Nodule' is list"),

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.core.errors import UsageError
+from edge_app.core.errors import DatasetError, UsageError
 from edge_app.evaluation import truth
+from edge_app.evaluation.of_scores import report_of
 from edge_app.evaluation.score_files import ScoresError
 
 from ..scores import study, write_csv, write_joined
@@ -36,9 +37,40 @@ def test_joined_one_column_each_and_npz_say_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(told.targets, made.targets)
 
 
+def test_images_need_not_lie_in_a_folder(tmp_path: Path) -> None:
+    told = read(tmp_path / "a.csv", "filename,diagnosis\n/far/a.png,TB\n../b.png,none\n")
+    assert told.images == ["/far/a.png", "../b.png"]
+    assert told.targets.tolist() == [[1], [0]]
+
+
 def read(path: Path, content: str, normal: str | None = None) -> truth.Truth:
     path.write_text(content)
     return truth.read(path, normal)
+
+
+def test_the_normal_label_has_one_meaning_in_scores_and_labels(tmp_path: Path) -> None:
+    told = read(tmp_path / "a.csv", "image,labels\n./a,TB\nb,Healthy\nc,TB\nd,Healthy\n")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("image,tb,No Finding\n./a,0.9,0.2\nb,0.4,0.8\nc,0.3,0.6\nd,0.2,0.7\n")
+    made = report_of(scores, told, resamples=10)
+    assert made.labels.names == ("TB", "Healthy")
+    assert made.evaluated.images.tolist() == ["a", "b", "c", "d"]
+    assert made.content["labels"][1]["auroc"]["value"] == 1
+    scores.write_text("image,TB,Normal,No Finding\na,0.9,0.2,0.1\nb,0.4,0.8,0.9\n")
+    with pytest.raises(ScoresError, match="'Normal' and 'No Finding' both stand for 'Healthy'"):
+        report_of(scores, told)
+
+
+def test_a_parquet_file_says_what_its_csv_says(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    columns = {"image": ["a", "b", "c"], "TB": [1, 0, None], "old": [True, False, False]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    told = truth.read(tmp_path / "a.parquet")
+    assert told.labels.names == ("TB", "old")
+    assert told.targets.tolist() == [[1, 1], [0, 0]]
+    assert told.unlabelled == ["c"]
 
 
 def test_columns_that_are_no_labels_are_passed_over(tmp_path: Path) -> None:
@@ -50,7 +82,10 @@ def test_columns_that_are_no_labels_are_passed_over(tmp_path: Path) -> None:
 
 def test_the_normal_label_is_known_or_named(tmp_path: Path) -> None:
     path, content = tmp_path / "a.csv", "image,labels\na,TB\nb,Normal\nc,healthy\n"
-    assert read(path, content).labels.normal == 1
+    for word in ("Normal", "no finding", "Healthy"):
+        assert read(path, f"image,labels\na,TB\nb,{word}\n").labels.normal == 1
+    with pytest.raises(DatasetError, match=r"Normal and healthy both sound like .* --normal"):
+        read(path, content)
     assert read(path, content, "Healthy").labels.normal == 2
     with pytest.raises(UsageError, match=r"--normal 'x': .* no such label, but TB, Normal"):
         read(path, content, "x")
@@ -59,22 +94,24 @@ def test_the_normal_label_is_known_or_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("image,age\na,41\n", "neither a column 'labels' nor"),
+        ("image,age\na,41\n", "no column .* 'labels', .* nor one of 0 and 1 for each label"),
         ("image,TB\na,1\nb,maybe\n", "line 3: TB of b is 'maybe'"),
         ("image,TB\na,1\nb,2\n", "line 3: TB of b is '2'"),
         ("image,labels\na,none|TB\n", "'none' and a label at once"),
-        ("image,labels\na,No Finding|TB\nb,TB\n", "line 2: a bears 'No Finding' and a finding"),
+        ("image,labels\na,No Finding|TB\nb,TB\n", "line 2: a: bears 'No Finding' and a finding"),
         ("image,labels\na,none\n", "no image bears a label"),
         ("image,labels\na,Normal\n", "none is left to be found"),
+        ("image,labels\na,1\nb,0\n", "its labels are numbers, such as 0, 1"),
+        ("image,TB\na,1\na,0\n", "lines 2 and 3: two lines disagree about a"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, content: str, words: str) -> None:
-    with pytest.raises(ScoresError, match=words):
+    with pytest.raises(DatasetError, match=words):
         read(tmp_path / "a.csv", content)
 
 
 def test_scores_are_no_labels(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, images=np.array(["a"]), labels=np.array(["X"]), scores=np.ones((1, 1)))
-    with pytest.raises(ScoresError, match="holds scores, not labels"):
+    with pytest.raises(DatasetError, match="holds scores, not labels"):
         truth.read(path)

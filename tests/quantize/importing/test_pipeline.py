@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import edge_app
+from edge_app.cli.app import application
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
@@ -122,8 +123,12 @@ def test_its_files_claim_nothing_that_nobody_said(done: Done) -> None:
 
 
 def test_without_data_it_is_float_and_proves_nothing(own: Path, tmp_path: Path) -> None:
-    done = imported(tmp_path / "plain.tflite", own / "own.keras", "--labels", own / "labels.txt")
+    done = imported(
+        *(tmp_path / "plain.tflite", own / "own.keras", "--labels", own / "labels.txt"),
+        *("--input-check", "none"),
+    )
     assert done.code == EXIT_GATE
+    assert "input check: none, as asked for: it scores any picture" in done.said
     assert "decides nothing and proves nothing" in done.said
     assert "labelled images" in done.said
     assert done.model.manifest["input"]["dtype"] == "float32"
@@ -132,6 +137,29 @@ def test_without_data_it_is_float_and_proves_nothing(own: Path, tmp_path: Path) 
     scores = [each.score for each in findings.values()]
     np.testing.assert_allclose(scores, keras_scores(own, picture), atol=1e-5)
     assert all(each.above is None for each in findings.values())
+
+
+def test_a_shipped_input_check_comes_along_where_it_knows_a_radiograph(
+    own: Path, tmp_path: Path, done: Done
+) -> None:
+    """Of the folder's blobs it takes none for a radiograph, so there it is left out, and said."""
+    assert "no input check is written: an import teaches none, and that of" in done.said
+    assert "it scores any picture" in done.said
+    assert done.model.input_check is None
+    plain = imported(tmp_path / "plain.tflite", own / "own.keras", "--labels", own / "labels.txt")
+    assert "input check: that of cxr-lite0-128, since an import teaches none; flags" in plain.said
+    assert plain.model.manifest["input_check"]["fitted_on"].startswith("as in cxr-lite0-128: ")
+    assert plain.model.manifest["training"]["input_check"]["drawn"]["flagged"] >= 0.9
+    picture = next((own / "data" / "images").iterdir())
+    line = ["classify", "--model", str(plain.out), str(picture)]
+    assert (
+        "findings withheld: does not look like"
+        in CliRunner().invoke(application("classify"), line).output
+    )
+    line[2] = str(done.out)
+    said = CliRunner().invoke(application("classify"), line).output
+    assert "withheld" not in said
+    assert "input check: none: any picture is scored" in said
 
 
 def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
