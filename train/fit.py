@@ -84,11 +84,11 @@ def start_at_prevalence(
 
     Args:
         model: with the layer `map`.
-        goals: M×K, the labels' columns first, in 0..1.
+        goals: M×K, the labels' columns first, in 0..1; NaN of what is not known.
         labels: the model's.
     """
     own = goals[:, : len(labels.labels)]
-    share = np.clip(own.mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
+    share = np.clip(np.nanmean(own, axis=0), 1 / len(goals), 1 - 1 / len(goals))
     bias = np.log(share) if labels.head == "exclusive" else np.log(share / (1 - share))
     model.get_layer("map").bias.assign(bias)
 
