@@ -52,7 +52,7 @@ FromOption = Annotated[
         "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
     ),
 ]
-OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge")
+OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge", "pooling", "pooling_r")
 FROM_FIXES = (
     "--from takes the network and its input from what it starts from: leave out --recipe and "
     f"whatever sets {', '.join(OF_THE_SOURCE)}"

@@ -8,6 +8,9 @@ from typing import Any, Final, TypeVar
 from train.augment import Augmentation
 from train.networks.registry import NETWORKS
 
+MEAN: Final = "mean"
+LSE: Final = "lse"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -29,6 +32,9 @@ class Recipe:
         smoothing: label smoothing towards 0.5.
         lowpass: the network begins with a fixed 3×3 binomial filter.
         enlarge: the network sees the picture twice as large (efficientnet-lite0 to 2).
+        pooling: how logits come of the map: its "mean", or "lse", see `parts.LogSumExpPooling`;
+            lse is trained and evaluated in float alone.
+        pooling_r: of lse: near 0 it is the mean, far above 1 the maximum.
         mixup: both parameters of the Beta distribution that pairs of images are mixed by
             (Zhang et al., ICLR 2018); 0 for none.
         balance: images are drawn in proportion to their rarest label's frequency to the power
@@ -58,6 +64,8 @@ class Recipe:
     smoothing: float = 0.0
     lowpass: bool = False
     enlarge: bool = False
+    pooling: str = MEAN
+    pooling_r: float = 1.0
     mixup: float = 0.0
     balance: float = 0.0
     auxiliary: float = 0.0
@@ -93,6 +101,8 @@ class Recipe:
             raise ValueError("a run that is continued from a teacher distils it: set distil")
         if self.unlabelled and not self.distil:
             raise ValueError("of unlabelled images teachers' scores are learned: set distil")
+        if self.pooling not in (MEAN, LSE) or not 0 < self.pooling_r < float("inf"):
+            raise ValueError(f"pooling is {MEAN} or {LSE}, and pooling_r more than 0")
         if self.enlarge and not NETWORKS[self.network].can_enlarge:
             raise ValueError(f"{self.network} cannot enlarge: set enlarge=false")
         if self.dropout == 1 or self.ema == 1 or self.patients == 0:
