@@ -131,12 +131,11 @@ def efficientnet_lite(
         size: side of the square input in pixels; None for any.
         dropout: rate at which whole feature channels are dropped before the map.
         lowpass: begin with `lowpass_filter`.
-        enlarge: see the picture twice as large: the first convolution goes by one pixel rather
-            than two, and so the map is twice as high and wide, at four times the work.
+        enlarge: see the picture twice as large: the first convolution goes by one pixel, not two,
+            and so the map is twice as high and wide, at four times the work.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
             linearly from 0 at the first.
-        labels: how many.
-        pooling_r: see `activation_head`.
+        labels, pooling_r: see `activation_head`.
     """
     first = 1 if enlarge else 2
 
