@@ -20,8 +20,9 @@ from train.batches import batches
 from train.cache import Cached, open_cache
 from train.datasets.joined import told
 from train.datasets.registry import load
-from train.errors import DatasetError
+from train.errors import DatasetError, RunError
 from train.parcel.make import PICTURES, make
+from train.parcel.recipes import SHIPPED
 from train.recipes import Recipe
 from train.run import open_run, part_to_train_on
 from train.run import train as train_run
@@ -211,6 +212,17 @@ def test_without_distillation_images_without_labels_stay_out(
     alone = open_cache(load(small_nih), InputSpec.square(28), cache, QUIET)[0]
     with pytest.raises(DatasetError, match="no unlabelled images"):
         part_to_train_on(STUDENT, alone, "train")
+
+
+def test_a_parcel_is_not_made_for_runs_that_would_lack_pictures(
+    small_nih: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match=r"lite0-enlarged-student asks for unlabelled images"):
+        make(
+            small_nih, tmp_path / "parcel", SHIPPED, quality=100, volume=10**8, limit=None,
+            packages=(), python="3.12", console=QUIET,
+        )  # fmt: skip
+    assert not (tmp_path / "parcel").exists()
 
 
 def test_a_parcel_carries_all_of_them(cached: Cached, listed: Path, tmp_path: Path) -> None:
