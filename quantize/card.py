@@ -24,6 +24,7 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
 from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
+from train.datasets import joined
 from train.source import told
 from train.subgroups import NOTABLE_GAP
 
@@ -201,7 +202,8 @@ def _data(model: ModelFile, about: About, test: Report, validation: Report) -> s
         )
     start = training.get("started_from")
     told_start = f" **{told(start)}**" if start else ""
-    return f"{_sentence(about.data)}\n\n{text}.{told_start}\n\n{table}"
+    more = "".join(f"\n\n{each}" for each in joined.told(training.get("further", ())))
+    return f"{_sentence(about.data)}\n\n{text}.{told_start}{more}\n\n{table}"
 
 
 def _sentence(data: str) -> str:

@@ -14,15 +14,15 @@ from train.augment import LAST, Draws, augment, draw, gray_levels, normalise
 from train.backend import compiled
 from train.cache import Cached
 from train.recipes import Recipe
-from train.targets import sampling_weights
+from train.targets import image_weights, sampling_weights
 
-Batch = tuple[keras.KerasTensor, NDArray[np.float32]]
+Batch = tuple[keras.KerasTensor | NDArray[np.float32], ...]
 
 
 def batches(
     cached: Cached, goals: NDArray[np.float32], recipe: Recipe, epochs: range
 ) -> Iterator[Batch]:
-    """(images, goals) of these epochs, counted from 0.
+    """(images, goals) of these epochs, counted from 0; and weights where these differ.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run sees what the
     uninterrupted one would have seen. An incomplete last batch is dropped.
@@ -34,6 +34,7 @@ def batches(
         epochs: which to yield.
     """
     steps = len(cached) // recipe.batch
+    weights = image_weights(recipe, cached)
     prepare_at = {s: compiled(partial(prepare, s)) for s in (recipe.early_size, recipe.side)}
     for epoch in epochs:
         side = recipe.side_of_epoch(epoch)
@@ -42,12 +43,12 @@ def batches(
             rows = order[step * recipe.batch : (step + 1) * recipe.batch]
             rng = np.random.default_rng([recipe.seed, epoch * steps + step])
             drawn = draw(recipe.augmentation, len(rows), side, rng)
-            targets = goals[rows]
+            others = [goals[rows]] if weights is None else [goals[rows], weights[rows]]
             if recipe.mixup:
                 share = mixing_shares(rng, recipe.mixup, len(rows))
                 drawn["share"] = share.reshape(-1, 1, 1, 1)
-                targets = mixed(targets, share.reshape(-1, 1))
-            yield prepare_at[side](cached.images[cached.rows[rows]], drawn), targets
+                others = [mixed(each, share.reshape(-1, *[1] * (each.ndim - 1))) for each in others]
+            yield prepare_at[side](cached.images[cached.rows[rows]], drawn), *others
 
 
 def _order(cached: Cached, recipe: Recipe, epoch: int) -> NDArray[np.int64]:

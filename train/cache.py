@@ -12,6 +12,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from edge_app.core.errors import ImageError
 from edge_app.evaluation.report import dataset_digest
 from edge_app.evaluation.splits import Split, split_by_patient
 from edge_app.model.preprocess import InputSpec, resize
-from train.datasets.dataset import Dataset
+from train.datasets.dataset import Dataset, Further
 from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
 
@@ -43,7 +44,7 @@ class Cached:
         rows: M places in `images`.
         targets: M×L, uint8.
         table: M rows, see `Dataset.table`, and `sha256` of each source.
-        labels, tells_patients: the data set's.
+        labels, tells_patients, further: the data set's.
     """
 
     images: NDArray[np.uint8]
@@ -53,8 +54,9 @@ class Cached:
     name: str
     labels: LabelSet = OF_NIH
     tells_patients: bool = True
+    further: tuple[Further, ...] = ()
 
-    def split(self, *names: Split) -> Cached:
+    def split(self, *names: Split | Literal["unlabelled"]) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""
         return self._where(self.table["split"].isin(names).to_numpy())
 
@@ -67,6 +69,10 @@ class Cached:
         """All images that `of_patients` leaves out."""
         chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
         return self._where(~self.table["patient"].isin(chosen).to_numpy())
+
+    def of_source(self, source: int) -> Cached:
+        """The images of one data set of a list, see `datasets.joined`."""
+        return self._where((self.table["source"] == source).to_numpy())
 
     def _where(self, keep: NDArray[np.bool_]) -> Cached:
         return replace(
@@ -126,6 +132,7 @@ def open_cache(
         dataset.name,
         dataset.labels,
         dataset.tells_patients,
+        dataset.further,
     )
     return cached, dataset.problems + unreadable
 

@@ -52,7 +52,7 @@ FromOption = Annotated[
         "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
     ),
 ]
-OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge")
+OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge", "pooling", "pooling_r")
 FROM_FIXES = (
     "--from takes the network and its input from what it starts from: leave out --recipe and "
     f"whatever sets {', '.join(OF_THE_SOURCE)}"
@@ -134,7 +134,10 @@ def fit(
     arithmetic = _arithmetic(precision)
     wanted = read_labels(labels) if labels else None
     cached = read_data(data, chosen.side, cache, limit, wanted)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
+    teachers = read_teachers(
+        teacher or [], data, cache, limit, cached, teacher_trained_on or [],
+        unlabelled=chosen.unlabelled > 0,
+    )  # fmt: skip
     start = start.matched(cached.labels, new_head=new_head) if start else None
     train(chosen, cached, run, console, teachers, arithmetic, source=start)
 
@@ -213,7 +216,10 @@ def refit(
     config = read_config(validated / "config.json")
     recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
     cached = read_data(data, recipe.side, cache, limit, labels)
-    teachers = read_teachers(teacher or [], data, cache, limit, cached, teacher_trained_on or [])
+    teachers = read_teachers(
+        teacher or [], data, cache, limit, cached, teacher_trained_on or [],
+        unlabelled=recipe.unlabelled > 0,
+    )  # fmt: skip
     before = config["dataset"].get("started_from", {})
     start = open_source(source) if source else None
     start = start.matched(labels, new_head=before.get("head") == "new") if start else None

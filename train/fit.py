@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ from train.labels import OF_NIH, LabelSet
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
 from train.predict import logits_only, rankable
-from train.recipes import Recipe
+from train.recipes import LSE, Recipe
 from train.resume import (
     Backup,
     ResumedEarlyStopping,
@@ -51,7 +51,9 @@ def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) 
     """
     keras.utils.set_random_seed(recipe.seed)
     side = None if any_size else recipe.side
-    more = {"enlarge": True} if recipe.enlarge else {}
+    more: dict[str, Any] = {"enlarge": True} if recipe.enlarge else {}
+    if recipe.pooling == LSE:
+        more["pooling_r"] = recipe.pooling_r
     model = NETWORKS[recipe.network].build(
         side, dropout=recipe.dropout, lowpass=recipe.lowpass, labels=len(labels.labels), **more
     )
@@ -84,11 +86,11 @@ def start_at_prevalence(
 
     Args:
         model: with the layer `map`.
-        goals: M×K, the labels' columns first, in 0..1.
+        goals: M×K, the labels' columns first, in 0..1; NaN of what is not known.
         labels: the model's.
     """
     own = goals[:, : len(labels.labels)]
-    share = np.clip(own.mean(axis=0), 1 / len(goals), 1 - 1 / len(goals))
+    share = np.clip(np.nanmean(own, axis=0), 1 / len(goals), 1 - 1 / len(goals))
     bias = np.log(share) if labels.head == "exclusive" else np.log(share / (1 - share))
     model.get_layer("map").bias.assign(bias)
 

@@ -8,6 +8,9 @@ from typing import Any, Final, TypeVar
 from train.augment import Augmentation
 from train.networks.registry import NETWORKS
 
+MEAN: Final = "mean"
+LSE: Final = "lse"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -29,12 +32,17 @@ class Recipe:
         smoothing: label smoothing towards 0.5.
         lowpass: the network begins with a fixed 3×3 binomial filter.
         enlarge: the network sees the picture twice as large (efficientnet-lite0 to 2).
+        pooling: how logits come of the map: its "mean", or "lse", see `parts.LogSumExpPooling`;
+            lse is trained and evaluated in float alone.
+        pooling_r: of lse: near 0 it is the mean, far above 1 the maximum.
         mixup: both parameters of the Beta distribution that pairs of images are mixed by
             (Zhang et al., ICLR 2018); 0 for none.
         balance: images are drawn in proportion to their rarest label's frequency to the power
             of −balance; 0 shows each once an epoch.
         auxiliary: weight of view, sex and age as further targets, whose head is dropped later.
         distil: share of the teachers' scores in the targets (Hinton et al., 2015).
+        unlabelled: weight of an image without labels beside one that has some, where the data hold
+            such; only teachers' scores are learned of it. 0 leaves them out.
         continued: start from the last teacher's weights rather than from initial ones.
         patients: share of the training patients that is used, for a learning curve.
         ema: momentum of the weight average that is validated and kept; 0 for none.
@@ -56,10 +64,13 @@ class Recipe:
     smoothing: float = 0.0
     lowpass: bool = False
     enlarge: bool = False
+    pooling: str = MEAN
+    pooling_r: float = 1.0
     mixup: float = 0.0
     balance: float = 0.0
     auxiliary: float = 0.0
     distil: float = 0.0
+    unlabelled: float = 0.0
     continued: bool = False
     patients: float = 1.0
     ema: float = 0.998
@@ -80,13 +91,18 @@ class Recipe:
         for name in ("epochs", "batch", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
-        for name in ("learning_rate", "warmup", "weight_decay", "mixup", "balance", "auxiliary"):
+        amounts = ("learning_rate", "warmup", "weight_decay", "mixup", "balance", "auxiliary")
+        for name in (*amounts, "unlabelled"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is not negative, and finite, not {getattr(self, name)}")
         if not 0 <= self.early_epochs <= self.epochs or self.early_size < 28:
             raise ValueError("early_epochs is 0 to epochs, and early_size at least 28")
         if self.continued and not self.distil:
             raise ValueError("a run that is continued from a teacher distils it: set distil")
+        if self.unlabelled and not self.distil:
+            raise ValueError("of unlabelled images teachers' scores are learned: set distil")
+        if self.pooling not in (MEAN, LSE) or not 0 < self.pooling_r < float("inf"):
+            raise ValueError(f"pooling is {MEAN} or {LSE}, and pooling_r more than 0")
         if self.enlarge and not NETWORKS[self.network].can_enlarge:
             raise ValueError(f"{self.network} cannot enlarge: set enlarge=false")
         if self.dropout == 1 or self.ema == 1 or self.patients == 0:

@@ -29,13 +29,15 @@ from edge_app.core.files import write_whole
 from edge_app.evaluation import report
 from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.report import Evaluated, Report
-from edge_app.evaluation.splits import NO_PATIENTS
+from edge_app.evaluation.splits import NO_PATIENTS, Split
 from edge_app.model.calibration import calibrated
 from train import pictures
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
-from train.errors import RunError
+from train.datasets import joined
+from train.datasets.dataset import UNLABELLED
+from train.errors import DatasetError, RunError
 from train.fit import build, fit, require_trainable, trained_part
 from train.labels import OF_NIH, LabelSet
 from train.overall import image_level
@@ -57,6 +59,38 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
         "patients": int(cached.table["patient"].nunique()),
     }
     return facts if cached.tells_patients else facts | {"notes": [NO_PATIENTS]}
+
+
+def part_to_train_on(recipe: Recipe, cached: Cached, *splits: Split) -> Cached:
+    """The images of these splits, and the unlabelled ones if the recipe takes them.
+
+    Raises:
+        DatasetError: the recipe takes unlabelled images, and there are none.
+    """
+    if not recipe.unlabelled:
+        return cached.split(*splits)
+    if not len(cached.split(UNLABELLED)):
+        raise DatasetError(
+            f"{cached.name}: has no unlabelled images, which the recipe asks for: name some in a "
+            "list of data sets, or --set unlabelled=0"
+        )
+    return cached.split(*splits, UNLABELLED)
+
+
+def _further_facts(training: Cached) -> dict[str, Any]:
+    """What is said of the data sets that train beside the one that validates and tests."""
+    parts = [(each, training.of_source(i)) for i, each in enumerate(training.further, 1)]
+    found = [
+        {
+            **each._asdict(),
+            "images": len(part),
+            "patients": int(part.table["patient"].nunique()),
+            "digest": part.digest,
+        }
+        for each, part in parts
+        if len(part)
+    ]
+    return {"further": found} if found else {}
 
 
 FINAL_SPLIT = "train and validation"
@@ -89,7 +123,7 @@ def train(
         RunError: the folder holds another run, is in use, or training diverged.
     """
     started_from = _started_from(source, cached)
-    training, validation = cached.split("train"), cached.split("validation")
+    training, validation = part_to_train_on(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
     # Nothing is written before the data are known to do.
@@ -98,6 +132,7 @@ def train(
     facts: dict[str, Any] = {
         "train": dataset_facts(training, "train"),
         "validation": dataset_facts(validation, "validation"),
+        **_further_facts(training),
         **_auxiliary_facts(recipe, training, console),
     }
     if teachers:
@@ -107,6 +142,8 @@ def train(
     if started_from:
         facts["started_from"] = started_from
         console.print(told(started_from), highlight=False, soft_wrap=True)
+    for line in joined.told(facts.get("further", ())):
+        console.print(line, highlight=False, soft_wrap=True)
     run.mkdir(parents=True, exist_ok=True)
     with _alone(run):
         _begin(run, recipe, facts, precision, cached.labels)
@@ -201,9 +238,10 @@ def refit(
         RunError: other data or teachers, the folder holds another run, training diverged, or
             the run before is not finished by the time that this one is.
     """
-    training, validation = cached.split("train", "validation"), cached.split("validation")
     config = read_config(validated / "config.json")
     recipe, before = Recipe.from_dict(config["recipe"]), config["dataset"]
+    training = part_to_train_on(recipe, cached, "train", "validation")
+    validation = cached.split("validation")
     if (teachers.names if teachers else None) != before.get("teachers"):
         raise RunError(f"{validated} was trained with other teachers: give it the same")
     if _started_from(source, cached) != before.get("started_from"):
@@ -213,8 +251,9 @@ def refit(
     require_trainable(recipe, training, None)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
     facts = {
-        **{key: value for key, value in before.items() if key != "auxiliary"},
+        **{key: value for key, value in before.items() if key not in ("auxiliary", "further")},
         "train": dataset_facts(training, FINAL_SPLIT),
+        **_further_facts(training),
         "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
         **_auxiliary_facts(recipe, training, console),
     }
@@ -264,7 +303,8 @@ def _begin(
         write_whole(config, (json.dumps(content, indent=2) + "\n").encode())
         return
     before = read_config(config)
-    changed = [key for key, value in asdict(recipe).items() if before["recipe"].get(key) != value]
+    earlier = asdict(Recipe.from_dict(before["recipe"]))
+    changed = [key for key, value in asdict(recipe).items() if earlier[key] != value]
     if before["dataset"] != facts:
         changed.append("the data set, the teachers or the start")
     if LabelSet.from_dict(before["labels"]) != labels:

@@ -104,6 +104,7 @@ def fine_tuning(recipe: Recipe) -> Recipe:
         warmup=0.5,
         auxiliary=0.0,
         distil=0.0,
+        unlabelled=0.0,
         continued=False,
         patients=1.0,
         seed=1,

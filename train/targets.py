@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from train.cache import Cached
+from train.datasets.dataset import UNLABELLED
 from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
 from train.recipes import Recipe
@@ -24,7 +25,8 @@ Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 def training_targets(
     recipe: Recipe, cached: Cached, teachers: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """M×L targets in 0..1, and a column more for each of `auxiliary_names`.
+    """M×L targets in 0..1, and a column more for each of `auxiliary_names`; NaN of what is not
+    known: labels of unlabelled images that the teachers do not know, and what is not told.
 
     Args:
         recipe: decides the shares.
@@ -42,10 +44,25 @@ def training_targets(
             raise DatasetError("the recipe distils, but there are no teachers: give --teacher")
         known = np.isfinite(teachers)  # of other labels the targets stay what they are
         targets += recipe.distil * np.where(known, teachers - targets, 0)
+        alone = is_unlabelled(cached)
+        targets[alone] = teachers[alone]
     names = auxiliary_names(recipe, cached.table)
     if names:
         targets = np.concatenate([targets, auxiliary_targets(cached.table, names)], axis=1)
     return targets
+
+
+def is_unlabelled(cached: Cached) -> NDArray[np.bool_]:
+    """Of each of M images, whether nothing is known of its labels."""
+    return (cached.table["split"] == UNLABELLED).to_numpy(bool)
+
+
+def image_weights(recipe: Recipe, cached: Cached) -> NDArray[np.float32] | None:
+    """What each of M images weighs in the loss; None where they weigh the same."""
+    unlabelled = is_unlabelled(cached)
+    if not unlabelled.any():
+        return None
+    return np.where(unlabelled, recipe.unlabelled, 1.0).astype(np.float32)
 
 
 def auxiliary_names(recipe: Recipe, table: pd.DataFrame) -> tuple[str, ...]:
@@ -62,14 +79,17 @@ def _is_told(table: pd.DataFrame, name: str) -> bool:
 
 
 def auxiliary_targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
-    """M×A in 0..1: of view whether it is anterior-posterior, of sex male, age in centuries."""
+    """M×A in 0..1: of view whether it is anterior-posterior, of sex male, age in centuries; NaN
+    of what is not told."""
     columns = []
     for name in names:
         if name == "age":
-            ages = pd.to_numeric(table["age"], errors="coerce").fillna(50.0)
+            ages = pd.to_numeric(table["age"], errors="coerce")
             columns.append(ages.clip(0, CENTURY) / CENTURY)
         else:
-            columns.append(table[name] == {"view": "AP", "sex": "M"}[name])
+            told = table[name].fillna("").astype(str).str.strip()
+            yes = (told == {"view": "AP", "sex": "M"}[name]).astype(float)
+            columns.append(yes.where(told != ""))
     return np.stack(columns, axis=1).astype(np.float32)
 
 
@@ -85,25 +105,34 @@ def crossentropy(auxiliary: float, labels: LabelSet = OF_NIH) -> Loss:
     """The loss of logits: the labels' columns first, further ones as `auxiliary` weighs them.
 
     Independent labels: binary cross-entropy, mean over them; exclusive ones: categorical
-    cross-entropy of their softmax. Further columns: binary cross-entropy, mean.
+    cross-entropy of their softmax. Further columns: binary cross-entropy, mean. Goals that are NaN
+    count for nothing; an image without any has a loss of 0.
     """
     count = len(labels.labels)
 
     def loss(goals: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
         if labels.head == "exclusive":
-            own = keras.ops.categorical_crossentropy(
-                goals[:, :count], logits[:, :count], from_logits=True
+            known, filled = _known(goals[:, :count])
+            own = known[:, 0] * keras.ops.categorical_crossentropy(
+                filled, logits[:, :count], from_logits=True
             )
         else:
-            own = keras.ops.mean(
-                keras.ops.binary_crossentropy(
-                    goals[:, :count], logits[:, :count], from_logits=True
-                ),
-                axis=-1,
-            )
+            own = _mean_crossentropy(goals[:, :count], logits[:, :count])
         if not auxiliary or logits.shape[1] == count:
             return own
-        more = keras.ops.binary_crossentropy(goals[:, count:], logits[:, count:], from_logits=True)
-        return own + auxiliary * keras.ops.mean(more, axis=-1)
+        return own + auxiliary * _mean_crossentropy(goals[:, count:], logits[:, count:])
 
     return loss
+
+
+def _known(goals: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """1 where a goal is known and 0 where it is NaN; and the goals with 0 in these places."""
+    missing = keras.ops.isnan(goals)
+    return keras.ops.cast(~missing, "float32"), keras.ops.where(missing, 0.0, goals)
+
+
+def _mean_crossentropy(goals: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Binary cross-entropy of each image, mean over the goals that are known."""
+    known, filled = _known(goals)
+    each = known * keras.ops.binary_crossentropy(filled, logits, from_logits=True)
+    return keras.ops.sum(each, axis=-1) / keras.ops.maximum(keras.ops.sum(known, axis=-1), 1.0)

@@ -26,6 +26,7 @@ from edge_app.pipeline.reader import ready
 from edge_app.pipeline.route import score_all, unbroken
 from train import published
 from train.cache import Cached
+from train.datasets.dataset import UNLABELLED
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
 from train.labels import LabelSet
@@ -50,6 +51,8 @@ def read_teachers(
     limit: int | None,
     cached: Cached,
     trained_on: Sequence[str] = (),
+    *,
+    unlabelled: bool = False,
 ) -> Teachers | None:
     """The ensemble of several teachers, none of which is known to know the validation patients.
 
@@ -58,17 +61,19 @@ def read_teachers(
         data, cache, limit: see `options.read_data`; each teacher sees the images at its own size.
         cached: the student's images.
         trained_on: what those teachers learned from that do not say it themselves, in order.
+        unlabelled: whether they teach the images without labels, too.
 
     Raises:
         RunError: one cannot be a teacher, or there are more words than teachers that need them.
         DatasetError: one is known to know the student's validation patients.
     """
     words = iter(trained_on)
+    student = cached.split("train", "validation")
+    if unlabelled:
+        student = cached.split("train", "validation", UNLABELLED)
     members = []
     for source in sources:
-        member = read_teacher(
-            source, data, cache, limit, cached.split("train", "validation"), words
-        )
+        member = read_teacher(source, data, cache, limit, student, words)
         member.require_unseen(cached.split("validation"))
         if not member.knows_no_more(cached.split("validation")):
             console.print(
@@ -130,8 +135,13 @@ def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cach
         scores,
         run.model,
         _validated(facts),
-        read_data(data, run.recipe.side, cache, limit, student.labels).split("train", "validation"),
+        _same_splits(read_data(data, run.recipe.side, cache, limit, student.labels), student),
     )
+
+
+def _same_splits(cached: Cached, student: Cached) -> Cached:
+    """The images of the splits that a student may train on."""
+    return cached.split(*student.table["split"].unique())
 
 
 def _model(
@@ -143,7 +153,7 @@ def _model(
     spec, classifier = model.input_spec, Classifier(model)
     if spec.height == spec.width and spec.resize == STRETCH:
         cached = read_data(data, spec.height, cache, limit, student.labels)
-        cached = cached.split("train", "validation")
+        cached = _same_splits(cached, student)
         logits = partial(model_file_logits, classifier)
     else:  # it sees what no cache of squares holds
         cached = student
@@ -249,6 +259,8 @@ def _stated(facts: Mapping[str, Any]) -> str:
     if not trained:
         return ""
     words = f"{trained['name']}, {trained['split']}: {trained['images']} images"
+    further = [f"{each['name']}: {each['origin']}" for each in facts.get("further", ())]
+    words += f" (with {'; '.join(further)})" if further else ""
     taught = facts.get("teachers_trained_on")
     return words + (f", and from teachers trained on {'; '.join(taught)}" if taught else "")
 
@@ -257,7 +269,8 @@ def _validated(facts: Mapping[str, Any]) -> Validated | None:
     if "validation" not in facts:
         return None
     digest = None if "refit_of" in facts else facts["validation"]["digest"]
-    alone = all(facts.get("teachers_know_no_more", ()))
+    apart = (each["apart"] for each in facts.get("further", ()))
+    alone = all(facts.get("teachers_know_no_more", ())) and all(apart)
     return Validated(facts["validation"]["name"], digest, alone)
 
 

@@ -24,7 +24,8 @@ class Validated:
     Attributes:
         data: name of the data set.
         digest: of these images; None where it was trained on them afterwards.
-        alone: whether it had no teacher that may have seen other images.
+        alone: whether nothing taught it that may know other patients: no teacher, and no further
+            data set that is not said to be apart.
     """
 
     data: str

@@ -130,9 +130,7 @@ def compare(
         "macro": {"over": f"{pairing.labels.computable_findings} in both", **drawn.macro()},
         "proven": drawn.proven(),
         "logits": _logit_difference(pairing),
-        "operating_points": {
-            point: _agreement(pairing, point, drawn.agreement[point]) for point in pairing.points
-        },
+        "operating_points": {point: _agreement(pairing, point, drawn) for point in pairing.points},
         "largest_changes": _largest_changes(pairing),
     }
     return Comparison(content, pairing)
@@ -197,15 +195,22 @@ class _Drawn:
         patients = pairing.reference.evaluated.patients
         whole = np.ones((1, len(patients)))
         same = {point: _same(pairing, point) for point in pairing.points}
+        again = {
+            (point, key): _same_again(pairing, point, key)
+            for point in pairing.points
+            for key in PERTURBATIONS
+            if key in pairing.answers[0].retest
+        }
         self.findings = list(pairing.labels.findings)
         self.bearing, self.others = patients_of(pairing.targets, patients)
         self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
-        differences, agreements, areas = [], [], []
+        differences, agreements, areas, repeated = [], [], [], []
         for weights in weight_chunks(patients, resamples, seed):
             one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
             differences.append(other - one)
             areas.append(one[0])
             agreements.append([_share(cells, weights) for cells in same.values()])
+            repeated.append([_share(cells, weights) for cells in again.values()])
         empty = np.empty((len(METRICS), len(pairing.labels), 0))
         self.differences = np.concatenate([empty, *differences], axis=2)
         self.areas = np.concatenate([empty[0], *areas], axis=1)
@@ -213,6 +218,17 @@ class _Drawn:
         self.agreement = {
             point: _with_interval(_share(cells, whole)[0], drawn[row])
             for row, (point, cells) in enumerate(same.items())
+        }
+        drawn_again = np.concatenate(
+            [np.empty((len(again), 0)), *map(np.array, repeated if again else [])], axis=1
+        )
+        rows = {point: row for row, point in enumerate(same)}
+        self.beyond = {
+            (point, key): _with_interval(
+                (_share(same[point], whole) - _share(cells, whole))[0],
+                drawn[rows[point]] - drawn_again[row],
+            )
+            for row, ((point, key), cells) in enumerate(again.items())
         }
 
     def label(self, channel: int) -> dict[str, Compared]:
@@ -393,17 +409,19 @@ def _share(cells: Bools, weights: Floats) -> Floats:
     return share
 
 
-def _agreement(pairing: Pair, point: str, agreement: Metric) -> Agreement:
+def _agreement(pairing: Pair, point: str, drawn: _Drawn) -> Agreement:
     """How often both models decide alike, and how often the reference agrees with itself."""
     channels, same = _labels_decided(pairing, point), _same(pairing, point)
     first, second = ((answers.scores, answers.thresholds[point]) for answers in pairing.answers)
     again = pairing.answers[0].retest
     retest = {
-        key: _repeated(first, (again[key], first[1])) for key in PERTURBATIONS if key in again
+        key: _repeated(first, (again[key], first[1]), drawn.beyond[point, key])
+        for key in PERTURBATIONS
+        if key in again
     }
     return {
         "decisions": int(same.size),
-        "agreement": agreement,
+        "agreement": drawn.agreement[point],
         "kappa": _kappa(first, second, channels),
         "images_changed": int((~same.all(axis=1)).sum()),
         "retest": retest,
@@ -427,14 +445,28 @@ def _decided_side(pairing: Pair, answers: Answers, point: str, channel: int) -> 
     }
 
 
-def _repeated(first: Decider, second: Decider) -> Repeated:
+def _repeated(first: Decider, second: Decider, beyond: Metric) -> Repeated:
     """Agreement and κ of one model with itself, over the labels that it decides."""
-    channels = np.flatnonzero(np.isfinite(first[1])).tolist()
-    same = (decisions(*first) == decisions(*second)) & np.isfinite(first[0] + second[0])
+    channels, same = _alike(first, second)
     return {
-        "agreement": _plain(same[:, channels].mean()) if channels else None,
+        "agreement": _plain(same.mean()) if channels else None,
         "kappa": _kappa(first, second, channels),
+        "beyond": beyond,
     }
+
+
+def _alike(first: Decider, second: Decider) -> tuple[list[int], Bools]:
+    """The channels that one model decides, and N×K whether it decides them as before."""
+    channels = np.flatnonzero(np.isfinite(first[1])).tolist()
+    same: Bools = (decisions(*first) == decisions(*second)) & np.isfinite(first[0] + second[0])
+    return channels, same[:, channels]
+
+
+def _same_again(pairing: Pair, point: str, key: str) -> Bools:
+    """N×K: whether the reference decides as before on images that are perturbed in this way."""
+    answers = pairing.answers[0]
+    thresholds = answers.thresholds[point]
+    return _alike((answers.scores, thresholds), (answers.retest[key], thresholds))[1]
 
 
 def _kappa(first: Decider, second: Decider, channels: list[int]) -> Any:

@@ -43,10 +43,15 @@ class LogitDifference(TypedDict):
 
 
 class Repeated(TypedDict):
-    """A model against itself on perturbed images."""
+    """The reference against itself on perturbed images.
+
+    Attributes:
+        beyond: the candidate's agreement with the reference, less this `agreement`.
+    """
 
     agreement: float | None
     kappa: float | None
+    beyond: Metric
 
 
 class DecidedSide(TypedDict):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edge_app.comparison.compare import ROLES, Comparison
@@ -19,7 +19,7 @@ from edge_app.core.errors import UsageError
 from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
-    from edge_app.comparison.document import ComparisonDocument
+    from edge_app.comparison.document import ComparisonDocument, Repeated
     from edge_app.evaluation.document import Facts
 
 YARDSTICK: Final = "noise"
@@ -44,8 +44,11 @@ class Gates:
         label_auroc: smallest ΔAUROC of a label with at least `label_support` positives.
         label_support: see above; with fewer positives chance can explain the difference.
         agreement: smallest share of equal decisions at the default operating point.
-        agreement_over_noise: smallest difference between that share and the reference's agreement
-            with itself when one gray level of noise is added to the images.
+        agreement_over_noise: smallest upper end of the 95 % interval of the difference between that
+            share and the reference's agreement with itself when one gray level of noise is added to
+            the images: below it, the candidate surely changes more than the noise does.
+        agreement_over_noise_low: smallest lower end of the same interval: what the candidate may
+            change beyond the noise at most.
         tied: by how much the share of image pairs with equal logits may exceed the reference's,
             in the coarsest label; 0.05 are twenty steps evenly filled.
         saturated: by how much the share of images at an end of a label's range may exceed the
@@ -60,6 +63,7 @@ class Gates:
     label_support: int = 50
     agreement: float = 0.97
     agreement_over_noise: float = 0.0
+    agreement_over_noise_low: float = -0.005
     tied: float = 0.05
     saturated: float = 0.05
     misplaced: int = 0
@@ -308,12 +312,6 @@ def _label_auroc(gates: Gates, labels: list[Facts]) -> GateResult:
 def _agreement(gates: Gates, content: ComparisonDocument) -> list[GateResult]:
     point = content["operating_points"][content["operating_point"]]
     agreement = point["agreement"]["value"]
-    repeated = point["retest"].get(YARDSTICK)
-    own = repeated["agreement"] if repeated else None
-    over, hint = None, ""
-    if agreement is not None and own is not None:
-        over = round(agreement - own, 6)
-        hint = f"the reference keeps {_percent(own)} of its own decisions"
     missing = "neither model has a threshold"
     share = _floor(
         "agreement", gates, agreement,
@@ -321,17 +319,44 @@ def _agreement(gates: Gates, content: ComparisonDocument) -> list[GateResult]:
     )  # fmt: skip
     if content["reference"]["runtime"].get("name") == SCORES_FILE:
         return [share]  # nobody can show its model the images again
-    return [
-        share,
-        _floor(
-            "agreement_over_noise", gates, over,
-            "agreement beyond the reference's own under one gray level of noise",
-            _percentage_points,
-            missing if agreement is None
-            else "the reference report has no retest: evaluate its model again, which measures it",
-            hint,
-        ),
-    ]  # fmt: skip
+    return [share, *_beyond_noise(gates, point["retest"].get(YARDSTICK), agreement)]
+
+
+def _beyond_noise(
+    gates: Gates, repeated: Repeated | None, agreement: float | None
+) -> list[GateResult]:
+    """Both ends of the interval: a point estimate this close to its limit is decided by chance."""
+    low, high, hint = None, None, ""
+    missing = "an interval needs several patients"
+    if agreement is None:
+        missing = "neither model has a threshold"
+    elif repeated is None:
+        missing = "the reference report has no retest: evaluate its model again, which measures it"
+    else:
+        beyond = repeated["beyond"]
+        low, high = beyond["low"], beyond["high"]
+        if beyond["value"] is not None and repeated["agreement"] is not None:
+            hint = (
+                f"{_percentage_points(beyond['value'], 2)}; the reference keeps "
+                f"{_percent(repeated['agreement'])} of its own decisions"
+            )
+    of = (
+        "end of the 95 % interval of the agreement beyond the reference's own under one gray level "
+        "of noise"
+    )
+    upper = _floor(
+        "agreement_over_noise", gates, high, f"upper {of}", _percentage_points, missing, hint
+    )
+    lower = _floor(
+        "agreement_over_noise_low", gates, low, f"lower {of}", _percentage_points, missing, hint
+    )
+    if (
+        lower.outcome == "not met"
+        and repeated
+        and (repeated["beyond"]["value"] or 0) >= lower.limit
+    ):
+        return [upper, replace(lower, outcome="not proven")]  # by more images it may be
+    return [upper, lower]
 
 
 def _coarsest(

@@ -14,6 +14,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from quantize.errors import ConversionError
+from train.networks.parts import LogSumExpPooling
 
 Conv: TypeAlias = layers.Conv2D | layers.DepthwiseConv2D
 """A Keras `DepthwiseConv2D` is no `Conv2D`."""
@@ -59,8 +60,14 @@ def fold(model: keras.Model) -> keras.Model:
     convolution are gone.
 
     Raises:
-        ConversionError: the low-pass filter and its convolution are not one of "same" padding.
+        ConversionError: the low-pass filter and its convolution are not one of "same" padding, or
+            the map is pooled otherwise than by its mean.
     """
+    if any(isinstance(layer, LogSumExpPooling) for layer in model.layers):
+        raise ConversionError(
+            "this network pools its map by log-sum-exp, which no model file can state: it can be "
+            "evaluated in float and teach; train with --set pooling=mean what is to be quantized"
+        )
     norms = {before(layer)[0].name: layer for layer in model.layers if _is_folded(model, layer)}
     normalised = {layer.name for layer in norms.values()}
 

@@ -27,6 +27,7 @@ from quantize.studies.localisation import localisation_study
 from quantize.studies.mirrored import mirrored_study
 from quantize.studies.outputs import outputs
 from quantize.studies.overall import overall_study
+from quantize.studies.resize import resize_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
 from quantize.studies.schemes import matrix
@@ -110,6 +111,10 @@ STUDIES: Final = (
     Study(
         "mirrored", open_model, mirrored_study,
         "Do the maps' peaks move to the other side when the picture is mirrored?",
+    ),
+    Study(
+        "resize", open_model, resize_study,
+        "Shrinking in two steps beside one: time, gray levels, decisions that stay.",
     ),
     Study(
         "film", open_model, film_study,

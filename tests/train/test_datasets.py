@@ -481,7 +481,7 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
     forms = (
         r"labelled folder, \.npz of images and labels, ChestMNIST \.npz, "
-        r"packed pictures \(\.zip\), or CSV"
+        r"packed pictures \(\.zip\), list of data sets \(\.toml\), or CSV"
     )
     with pytest.raises(DatasetError, match=forms):
         load(tmp_path / "x.parquet")

@@ -16,13 +16,17 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_app.model.preprocess import SIZES, normalised
+from quantize.errors import ConversionError
 from quantize.repairs.fold import fold
 from train.errors import RunError
+from train.fit import build
 from train.networks import imagenet
 from train.networks.efficientnet_lite import LITE0, LITE1, LITE2, Lite, enlarged
 from train.networks.imagenet import FOLDER_VARIABLE
+from train.networks.parts import LogSumExpPooling
 from train.networks.pytorch_file import MAGIC, read_state
 from train.networks.registry import NETWORKS, pretrained, require_imagenet
+from train.recipes import Recipe
 
 
 @pytest.fixture(scope="module", params=sorted(NETWORKS))
@@ -49,6 +53,31 @@ def test_a_network_gives_fifteen_logits_and_the_map_they_are_the_mean_of(
     assert maps.shape == (3, side, side, 15)
     np.testing.assert_allclose(logits, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     assert np.ptp(maps, axis=(1, 2)).min() > 0  # the map tells places apart
+
+
+def test_log_sum_exp_lies_between_the_mean_and_the_maximum(tmp_path: Path) -> None:
+    maps = np.random.default_rng(2).normal(-3, 2, (3, 4, 5, 2)).astype(np.float32)
+    for r, near in ((1e-3, maps.mean(axis=(1, 2))), (1e3, maps.max(axis=(1, 2)))):
+        np.testing.assert_allclose(LogSumExpPooling(r)(maps), near, atol=0.02)
+    odds = np.exp(maps.astype(np.float64)).mean(axis=(1, 2))
+    np.testing.assert_allclose(LogSumExpPooling(1.0)(maps), np.log(odds), rtol=1e-5)
+    np.testing.assert_allclose(LogSumExpPooling(7.0)(np.full((1, 4, 4, 1), -9.0)), [[-9.0]])
+
+    recipe = Recipe(network="cnn28", pooling="lse", pooling_r=3.0)
+    model = build(recipe)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    pictures = normalised(gray_pictures(28))
+    logits, cells = again.predict_on_batch(pictures)
+    np.testing.assert_allclose(logits, model.predict_on_batch(pictures)[0], rtol=1e-6)
+    expected = np.log(np.exp(3.0 * np.float64(cells)).mean(axis=(1, 2))) / 3
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    # No model file can say how its map is pooled, so none is made of it.
+    with pytest.raises(ConversionError, match="pooling=mean"):
+        fold(model)
+    for wrong in ({"pooling": "max"}, {"pooling": "lse", "pooling_r": 0.0}):
+        with pytest.raises(ValueError, match="pooling is mean or lse"):
+            Recipe(**wrong)
 
 
 @pytest.mark.parametrize("lowpass", [False, True])

@@ -535,7 +535,14 @@ def gate_steps() -> Iterator[Step]:
     pair = ("made/lite-retest.json", "made/cnn.json")
     wide = (
         *("macro_auroc=-1", "macro_auroc_low=-1", "label_auroc=-1", "agreement=0"),
-        *("agreement_over_noise=-1", "tied=1", "saturated=1", "misplaced=15", "label_support=1"),
+        *(
+            "agreement_over_noise=-1",
+            "agreement_over_noise_low=-1",
+            "tied=1",
+            "saturated=1",
+            "misplaced=15",
+            "label_support=1",
+        ),
     )
     settings = (
         *(wide, ("agreement=0.5",), ("label_support=5",), ("label_support=0",)),

@@ -77,6 +77,7 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
         notes=notes,
         labels=labels,
         tells_patients=told,
+        names_test=words is not None,
     )
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,30 @@ Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 """An image's index, its H×W uint8 pixels or why there are none, and the SHA-256 of its source."""
 
 
+UNLABELLED: Final[Literal["unlabelled"]] = "unlabelled"
+"""The split of images without labels: they train where teachers' scores are learned."""
+
+
 class Decode(Protocol):
     def __call__(self, min_side: int | None = None) -> Iterator[Pixels]: ...
+
+
+class Further(NamedTuple):
+    """A data set beside the one that validates and tests; its images only train.
+
+    Attributes:
+        name: the layout and folder, for people.
+        origin: where it is from, and its licence, in its user's words.
+        apart: whether its user says that none of its patients validates or tests.
+        unlabelled: whether it has no labels.
+        tells_patients: whether it is known whose the images are.
+    """
+
+    name: str
+    origin: str
+    apart: bool
+    unlabelled: bool
+    tells_patients: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,8 @@ class Dataset:
         identity: what the cache is keyed by; changes when the source does.
         labels: what the images can bear.
         tells_patients: whether it is known whose the images are; else each stands for one.
+        names_test: whether the data say which images test; else these were drawn.
+        further: what else trains, see `joined`; in the table `source` counts them from 1.
     """
 
     name: str
@@ -52,6 +76,8 @@ class Dataset:
     notes: list[str] = field(default_factory=list)
     labels: LabelSet = OF_NIH
     tells_patients: bool = True
+    names_test: bool = True
+    further: tuple[Further, ...] = ()
 
 
 def first_of_each_split(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:

@@ -56,12 +56,13 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
         targets=np.array([each.targets for each in images], np.uint8).reshape(
             -1, len(labels.labels)
         ),
-        pixels=partial(_read_files, paths),
+        pixels=partial(read_files, paths),
         identity=hashlib.sha256(stamps.encode()).hexdigest(),
         problems=[(each.name, each.reason) for each in labelled.left_out],
         notes=said + labelled.notes + notes,
         labels=labels,
         tells_patients=labelled.tells_patients,
+        names_test=labelled.has_test_list,
     )
 
 
@@ -74,7 +75,7 @@ def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
     return settled((row.borne for row in table.rows if row.borne), str(table.path))
 
 
-def _read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:
+def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:
     """Decode in threads (Pillow releases the lock while it does), a bounded number ahead."""
 
     def read(index: int) -> Pixels:

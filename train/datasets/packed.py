@@ -23,7 +23,7 @@ from PIL import Image
 from edge_app.core.errors import ImageError
 from edge_app.evaluation.label_names import listed
 from edge_app.model.preprocess import InputSpec, resize
-from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.datasets.dataset import Dataset, Further, Pixels, first_of_each_split
 from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
 from train.volumes import FIRST, read_volumes
@@ -71,6 +71,7 @@ def pack(dataset: Dataset, side: int, quality: int) -> tuple[bytes, dict[str, An
         "dataset": dataset.name,
         "labels": dataset.labels.as_dict(),
         "tells_patients": dataset.tells_patients,
+        "further": [each._asdict() for each in dataset.further],
         "images": len(table),
         "largest_side": side,
         "quality": quality,
@@ -147,4 +148,5 @@ def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -
         identity=f"{hashlib.sha256(content).hexdigest()} {limit}",
         labels=wanted or known,
         tells_patients=about.get("tells_patients", True),
+        further=tuple(Further(**each) for each in about.get("further", ())),
     )

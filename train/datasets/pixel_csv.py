@@ -96,6 +96,7 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
         notes=columns.notes + said,
         labels=known,
         tells_patients=False,
+        names_test=False,
     )
 
 

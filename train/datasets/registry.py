@@ -6,6 +6,7 @@ A form is one file with one function, and one line here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ from train.datasets.arrays import is_arrays, read_arrays
 from train.datasets.chestmnist import read_chestmnist
 from train.datasets.dataset import Dataset
 from train.datasets.folder import read_folder
+from train.datasets.joined import is_joined, read_joined
 from train.datasets.packed import is_packed, read_packed
 from train.datasets.pixel_csv import read_pixel_csv
 from train.errors import DatasetError
@@ -35,11 +37,19 @@ class Form(NamedTuple):
     read: Callable[[Path, int | None, LabelSet | None], Dataset]
 
 
+def _one(path: Path, limit: int | None, labels: LabelSet | None) -> Dataset:
+    """A data set of a list, which is no list itself."""
+    if is_joined(path):
+        raise DatasetError(f"{path}: a list of data sets names data sets, not another list")
+    return load(path, limit=limit, labels=labels)
+
+
 FORMS: Final = (
     Form("labelled folder", Path.is_dir, read_folder),
     Form(".npz of images and labels", is_arrays, read_arrays),
     Form("ChestMNIST .npz", lambda path: path.suffix == ".npz", read_chestmnist),
     Form("packed pictures (.zip)", is_packed, read_packed),
+    Form("list of data sets (.toml)", is_joined, partial(read_joined, _one)),
     Form("CSV of a label and 784 pixels", lambda path: path.suffix == ".csv", read_pixel_csv),
 )
 """The first that matches reads."""

@@ -14,6 +14,7 @@ def cnn28(
     dropout: float = 0.3,
     lowpass: bool = False,
     labels: int = len(LABELS),
+    pooling_r: float = 0.0,
 ) -> keras.Model:
     """A plain CNN: three pairs of 3×3 convolutions at 28, 14 and 7 pixels; 0.29 M parameters."""
     inputs = keras.Input((size, size, 1), name="image")
@@ -27,4 +28,4 @@ def cnn28(
             x = layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=name)(x)
             x = layers.BatchNormalization(**BATCH_NORM, name=f"bn{stage}{step}")(x)
             x = layers.ReLU(6.0, name=f"relu{stage}{step}")(x)
-    return keras.Model(inputs, activation_head(x, dropout, labels), name="cnn28")
+    return keras.Model(inputs, activation_head(x, dropout, labels, pooling_r), name="cnn28")

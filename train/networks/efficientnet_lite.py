@@ -81,9 +81,12 @@ class Lite:
         enlarge: bool = False,
         drop_path: float = 0.2,
         labels: int = len(LABELS),
+        pooling_r: float = 0.0,
     ) -> keras.Model:
         """The network for one gray channel; see `efficientnet_lite`."""
-        return efficientnet_lite(self, size, dropout, lowpass, enlarge, drop_path, labels)
+        return efficientnet_lite(
+            self, size, dropout, lowpass, enlarge, drop_path, labels, pooling_r
+        )
 
     def require_imagenet(self) -> None:
         """Make sure that the ImageNet weights can be read; see `imagenet.require`."""
@@ -117,6 +120,7 @@ def efficientnet_lite(
     enlarge: bool,
     drop_path: float,
     labels: int,
+    pooling_r: float,
 ) -> keras.Model:
     """EfficientNet-Lite for one gray channel.
 
@@ -127,11 +131,11 @@ def efficientnet_lite(
         size: side of the square input in pixels; None for any.
         dropout: rate at which whole feature channels are dropped before the map.
         lowpass: begin with `lowpass_filter`.
-        enlarge: see the picture twice as large: the first convolution goes by one pixel rather
-            than two, and so the map is twice as high and wide, at four times the work.
+        enlarge: see the picture twice as large: the first convolution goes by one pixel, not two,
+            and so the map is twice as high and wide, at four times the work.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
             linearly from 0 at the first.
-        labels: how many.
+        labels, pooling_r: see `activation_head`.
     """
     first = 1 if enlarge else 2
 
@@ -167,7 +171,7 @@ def efficientnet_lite(
                 x = layers.Add(name=f"{name}_add")([x, shortcut])
             block += 1
     x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, HEAD, 1, 1, "head"))
-    return keras.Model(inputs, activation_head(x, dropout, labels), name=lite.name)
+    return keras.Model(inputs, activation_head(x, dropout, labels, pooling_r), name=lite.name)
 
 
 def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:

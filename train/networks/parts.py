@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from train.labels import LABELS
 
@@ -29,12 +29,45 @@ def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
     return outputs
 
 
+@keras.saving.register_keras_serializable(package="edge-cxr")
+class LogSumExpPooling(layers.Layer):
+    """(N, h, w, L) → (N, L): log(mean(exp(r · x))) / r over a map, between mean and maximum.
+
+    (Pinheiro & Collobert, CVPR 2015; Wang et al., ChestX-ray8, CVPR 2017.) With r = 1 on a map of
+    logits the odds are averaged rather than their logarithms: a finding in one cell of many still
+    counts. Of a map of equal cells it is their value, as the mean is.
+
+    Args:
+        r: near 0 it is the mean, far above 1 the maximum.
+    """
+
+    def __init__(self, r: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.r = r
+
+    def call(self, maps: keras.KerasTensor) -> keras.KerasTensor:
+        total = ops.logsumexp(self.r * maps, axis=(1, 2))
+        cells = ops.logsumexp(ops.zeros_like(maps), axis=(1, 2))  # the logarithm of their number
+        return (total - cells) / self.r
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "r": self.r}
+
+
 def activation_head(
-    features: keras.KerasTensor, dropout: float, labels: int = len(LABELS)
+    features: keras.KerasTensor,
+    dropout: float,
+    labels: int = len(LABELS),
+    pooling_r: float = 0.0,
 ) -> list[keras.KerasTensor]:
-    """(N, h, w, C) features → [logits (N, L), map (N, h, w, L)], in float32 at any precision."""
+    """(N, h, w, C) features → [logits (N, L), map (N, h, w, L)], in float32 at any precision.
+
+    The logits are the map's mean, or with a `pooling_r` what `LogSumExpPooling` makes of it.
+    """
     features = layers.SpatialDropout2D(dropout, name="dropout")(features)
     maps = layers.Conv2D(labels, 1, dtype="float32", name="map")(features)
+    if pooling_r:
+        return [LogSumExpPooling(pooling_r, dtype="float32", name="logits")(maps), maps]
     return [layers.GlobalAveragePooling2D(dtype="float32", name="logits")(maps), maps]
 
 

@@ -31,8 +31,8 @@ class Network(NamedTuple):
     """A network that can be trained.
 
     Attributes:
-        build: (side or None for any, dropout=…, lowpass=…, labels=…) → image → (logits, map),
-            with initial weights; see the package's docstring.
+        build: (side or None for any, dropout=…, lowpass=…, labels=…, pooling_r=…) → image →
+            (logits, map), with initial weights; see the package's docstring.
         size: side of its input in pixels, where a recipe says nothing else.
         imagenet: None where there are no ImageNet weights for it.
         can_enlarge: whether `build` takes `enlarge=True`.

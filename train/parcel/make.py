@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
-from train.datasets.dataset import Dataset, Pixels
+from train.datasets.dataset import UNLABELLED, Dataset, Pixels
 from train.datasets.packed import pack
 from train.datasets.registry import load
 from train.errors import RunError
@@ -80,7 +80,8 @@ def make(
         RunError: the list, the ImageNet weights or the wheels cannot be had, or the folder holds
             something else.
     """
-    entries = read_list(recipes)
+    entries, dataset = read_list(recipes), _without_test(load(data, limit=limit))
+    _require_unlabelled(entries, dataset)
     _clear(folder)
     shutil.copyfile(recipes, folder / RECIPES)
     (folder / "run.sh").write_text(SCRIPT)
@@ -88,7 +89,7 @@ def make(
     if packages:
         _download(packages, python, folder / WHEELS)
     side = max(entry.recipe.side for entry in entries)
-    pictures, about = pack(_without_test(load(data, limit=limit)), side, quality)
+    pictures, about = pack(dataset, side, quality)
     write_volumes(folder / PICTURES, pictures, volume)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -97,6 +98,16 @@ def make(
                 f"{size:8.2f} MiB  {path.relative_to(folder)}", highlight=False, soft_wrap=True
             )
     return about
+
+
+def _require_unlabelled(entries: Sequence[Entry], dataset: Dataset) -> None:
+    """Refuse, before anything travels, a run that would fail there for want of pictures."""
+    asking = [entry.name for entry in entries if entry.recipe.unlabelled]
+    if asking and not (dataset.table["split"] == UNLABELLED).any():
+        raise RunError(
+            f"{asking[0]} asks for unlabelled images, and {dataset.name} has none: name some in a "
+            "list of data sets, or give --recipes without unlabelled"
+        )
 
 
 def _clear(folder: Path) -> None:

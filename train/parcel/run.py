@@ -148,5 +148,7 @@ def _train(
     missing = [folder.name for folder in folders if not (folder / "calibration.json").exists()]
     if missing:
         raise RunError(f"its teachers are not finished: {', '.join(missing)}")
-    teachers = read_teachers(folders, pictures, cache, None, cached)
+    teachers = read_teachers(
+        folders, pictures, cache, None, cached, unlabelled=recipe.unlabelled > 0
+    )
     return train(recipe, cached, runs / entry.name, console, teachers, precision, go_on)

@@ -18,7 +18,7 @@ from train.options import read_data
 from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
 from train.predict import predict
 from train.recipes import Recipe
-from train.run import keep_best, read_config
+from train.run import keep_best, part_to_train_on, read_config
 from train.targets import AUXILIARY
 from train.volumes import FIRST, read_volumes
 
@@ -65,7 +65,7 @@ def unpack(
 def _open(recipe: Recipe, run: Path, cached: Cached) -> str:
     """Make the run folder whole; say how good its best epoch was there, and is here."""
     facts = read_config(run / "config.json")["dataset"]
-    training, validation = cached.split("train"), cached.split("validation")
+    training, validation = part_to_train_on(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
     for part, name in ((training, "train"), (validation, "validation")):

@@ -180,7 +180,7 @@ def test_a_faithful_candidate_ends_with_0_and_the_verdict_first(
     done = run("compare", *pair, *QUICK)
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith("PASSED: all 12 gates met\n")
+    assert done.stdout.startswith("PASSED: all 13 gates met\n")
     assert all(label in done.stdout for label in LABELS)
     assert "reference, noise of one gray level" in done.stdout
     assert "not measured" in done.stdout  # the other perturbations
@@ -196,7 +196,7 @@ def test_a_broken_gate_is_a_line_on_standard_error_and_code_5(
     assert first.startswith("edge-cxr: macro_auroc: macro ΔAUROC: ")
     assert second.startswith("edge-cxr: agreement: share of equal decisions at 'balanced': ")
     assert "required ≥ 100" in second
-    assert done.stdout.startswith("NOT PASSED: 2 of 12 gates not met: macro_auroc, agreement\n")
+    assert done.stdout.startswith("NOT PASSED: 2 of 13 gates not met: macro_auroc, agreement\n")
 
 
 def test_json_is_the_comparison_with_its_gates(run: Run, pair: tuple[Path, Path]) -> None:

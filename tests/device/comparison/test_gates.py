@@ -23,7 +23,8 @@ from ..reports import answers, compared, nearly, with_logits
 
 NAMES = [
     *REFERENCE_GATES,
-    *("macro_auroc", "macro_auroc_low", "label_auroc", "agreement", "agreement_over_noise"),
+    *("macro_auroc", "macro_auroc_low", "label_auroc", "agreement"),
+    *("agreement_over_noise", "agreement_over_noise_low"),
     *("tied", "saturated", "misplaced", "non_finite"),
 ]
 
@@ -48,11 +49,14 @@ def test_a_faithful_candidate_passes_every_gate(faithful: Comparison) -> None:
     assert broken(verdicts) == []
 
 
+BEYOND = ("operating_points", "balanced", "retest", "noise", "beyond")
+
 CHANGES: dict[str, tuple[tuple[Any, ...], Any]] = {
     "macro_auroc": (("macro", "auroc", "difference", "value"), -0.00201),
     "macro_auroc_low": (("macro", "auroc", "difference", "low"), -0.00501),
     "label_auroc": (("labels", 3, "auroc", "difference", "value"), -0.0101),
-    "agreement_over_noise": (("operating_points", "balanced", "retest", "noise", "agreement"), 1.0),
+    "agreement_over_noise": ((*BEYOND, "high"), -0.0001),
+    "agreement_over_noise_low": ((*BEYOND, "low"), -0.0051),
     "tied": (("labels", 12, "resolution", "candidate", "tied"), 0.0501),
     "saturated": (("labels", 12, "resolution", "candidate", "highest"), 0.06),
     "misplaced": (("labels", 12, "logits", "follows"), "Mass"),
@@ -78,6 +82,40 @@ def test_agreement_has_a_floor_of_its_own_besides_the_yardstick(faithful: Compar
     point = content["operating_points"]["balanced"]
     point["agreement"]["value"], point["retest"]["noise"]["agreement"] = 0.9699, 0.96
     assert broken(judge(replace(faithful, content=content))) == ["agreement"]
+
+
+@pytest.mark.parametrize(
+    ("beyond", "outcomes"),
+    [
+        ((+0.0001, -0.0018, +0.0021), ("met", "met")),
+        ((-0.0001, -0.0020, +0.0019), ("met", "met")),  # six decisions fewer change nothing
+        ((-0.0010, -0.0200, +0.0100), ("met", "not proven")),  # too few images to say
+        ((-0.0063, -0.0077, -0.0050), ("not met", "not met")),
+        ((-0.0030, -0.0040, -0.0020), ("not met", "met")),
+    ],
+)
+def test_agreement_beyond_noise_is_judged_by_its_interval(
+    faithful: Comparison, beyond: tuple[float, float, float], outcomes: tuple[str, str]
+) -> None:
+    content = copy.deepcopy(faithful.content)
+    noise = content["operating_points"]["balanced"]["retest"]["noise"]
+    noise["beyond"] = dict(zip(("value", "low", "high"), beyond, strict=True))
+    found = {each.gate: each.outcome for each in judge(replace(faithful, content=content))}
+    assert (found["agreement_over_noise"], found["agreement_over_noise_low"]) == outcomes
+
+
+def test_the_interval_beyond_noise_is_of_pairs(reference: Evaluated) -> None:
+    """Who decides like the reference under noise is neither better nor worse in any sample."""
+    candidate = with_logits(reference, reference.retest["noise"])
+    noise = compared(reference, candidate).content["operating_points"]["balanced"]["retest"][
+        "noise"
+    ]
+    assert noise["beyond"] == {"value": 0, "low": 0, "high": 0}
+    point = compared(reference, nearly(reference)).content["operating_points"]["balanced"]
+    expected = point["agreement"]["value"] - point["retest"]["noise"]["agreement"]
+    found = point["retest"]["noise"]["beyond"]
+    assert found["value"] == pytest.approx(expected, abs=2e-6)
+    assert found["low"] < found["value"] < found["high"]
 
 
 def test_few_positives_are_left_to_chance(faithful: Comparison) -> None:
@@ -152,7 +190,7 @@ def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
 ) -> None:
     evaluated = replace(reference, retest={})
     verdicts = judge(compared(evaluated, nearly(evaluated)))
-    assert broken(verdicts) == ["agreement_over_noise"]
+    assert broken(verdicts) == ["agreement_over_noise", "agreement_over_noise_low"]
     message = next(verdict.message for verdict in verdicts if not verdict.passed)
     assert "no retest: evaluate its model again" in message
 
@@ -160,7 +198,8 @@ def test_without_a_retest_the_yardstick_is_not_met_and_says_how_to_measure_it(
 def test_one_patient_has_no_interval_so_no_lower_end() -> None:
     evaluated = answers(patients=1)
     verdicts = judge(compared(evaluated, nearly(evaluated)))
-    assert broken(verdicts) == ["reference_support", "reference_auroc", "macro_auroc_low"]
+    intervals = ["macro_auroc_low", "agreement_over_noise", "agreement_over_noise_low"]
+    assert broken(verdicts) == ["reference_support", "reference_auroc", *intervals]
     assert verdict(verdicts) == "not proven"
 
 

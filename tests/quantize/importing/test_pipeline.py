@@ -53,7 +53,7 @@ def keras_scores(own: Path, picture: Path) -> np.ndarray:
     return np.asarray(model(gray[np.newaxis, ..., np.newaxis]))[0]
 
 
-CHANCE = {"agreement_over_noise"}
+CHANCE = {"agreement_over_noise", "agreement_over_noise_low"}
 """Of a decision or two among few images; which way depends on the processor's last digits."""
 
 
