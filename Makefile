@@ -5,6 +5,7 @@ DEMO := .venv/demo
 CHECK := .venv/check
 DEVICE := .venv/device
 WORKSTATION := .venv/workstation
+DOCS := .venv/docs
 APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/*/*.css edge_app/model/shipped/*)
 CODE := edge_app train quantize benchmarks boards tools tests examples
 PIP := -m pip --disable-pip-version-check install --quiet
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test quick-lint lint test-device test-workstation test-pi coverage wheel kit clean
+.PHONY: demo check test quick-lint lint test-device test-workstation test-pi coverage wheel kit docs clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
@@ -74,6 +75,12 @@ wheel: $(WORKSTATION)/installed
 	@$(WORKSTATION)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist
 
+# The manual as a site, in site/: no link dead, nothing loaded from elsewhere. To search in it, let
+# `python3 -m http.server --directory site` serve it.
+docs: $(DOCS)/installed
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/python -m mkdocs --quiet build --strict
+	@echo "== the manual is in site/index.html"
+
 # The demo's environment holds what a device would: the wheel and its few dependencies.
 $(DEMO)/installed: $(APPLICATION)
 	@echo "== making $(DEMO): the device application, no TensorFlow"
@@ -103,5 +110,11 @@ $(WORKSTATION)/installed: pyproject.toml
 	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,jax,test,lint]'
 	@touch $@
 
+$(DOCS)/installed: pyproject.toml
+	@echo "== making $(DOCS): MkDocs, and the device application, whose code the reference is made from"
+	@test -d $(DOCS) || $(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python $(PIP) --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf .venv .boards build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .boards build dist site *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

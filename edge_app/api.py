@@ -275,7 +275,8 @@ def open_model(
         site: a site file of `edge-cxr calibrate`, or ``none``; if None, the one that
             `edge-cxr classify` would find, and then a note says so.
         force: score what does not look like a chest radiograph, too.
-        max_bytes, max_pixels: refuse larger files and images.
+        max_bytes: of a file; larger ones are refused.
+        max_pixels: of an image; larger ones are refused.
 
     Raises:
         ModelError: there is no such model or site file, its file is damaged, or the site file is

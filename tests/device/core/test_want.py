@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -192,14 +192,14 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(
     run: Run, tmp_path: Path, make_nih: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_nih(tmp_path / "nih", [("000.png", "Mass", 1), ("001.png", "Mass", 2)])
-    real = os.listdir
+    real = Path.iterdir
 
-    def listed(path: Any = ".") -> list[str]:
-        if str(path).endswith("images"):
+    def listed(path: Path) -> Iterator[Path]:
+        if path.name == "images":
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
         return real(path)
 
-    monkeypatch.setattr(os, "listdir", listed)
+    monkeypatch.setattr(Path, "iterdir", listed)
     done = run("evaluate", folder, "--out", tmp_path / "report.json")
     assert done.returncode == 3
     assert "nih/images: cannot be read: Too many open files" in done.stderr

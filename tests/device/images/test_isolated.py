@@ -23,6 +23,9 @@ from edge_app.images.read import Decoder, decode
 
 from ..conftest import Run
 from ..pictures import png, radiograph
+
+pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+
 from .corpus import corpus
 
 pytest.importorskip("pydicom", reason="the dicom extra is not installed")

@@ -21,7 +21,7 @@ from PIL import Image
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
 from edge_app.clinic.page.room import ReadingRoom
-from edge_app.core.about import DISCLAIMER
+from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.images.radiograph import Limits
 
 from ..images import SECRETS, dicom
@@ -649,7 +649,14 @@ def test_an_upload_that_stops_half_way_is_given_up_and_leaves_nothing(
 def test_the_status_page_tells_all_of_it(served: Served) -> None:
     page = served.client().get("/status").text
     model = served.box.settings.model
-    for words in (f"127.0.0.1:{served.port}", model, "litert", "The box works", "free", "0.1.0"):
+    for words in (
+        f"127.0.0.1:{served.port}",
+        model,
+        "litert",
+        "The box works",
+        "free",
+        __version__,
+    ):
         assert words in page
 
 

@@ -1,0 +1,67 @@
+"""The figures of README and the manual are those of the files that commands wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_app.cli import app
+from tools.manual import figures
+from tools.manual.figures import content, one_line, said, strangers, ties
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TIES = ties()
+PER_CENT = {"phrase": "{r[a]:.1%} of {r[b][Edema][n]:,}", "files": {"r": "r.json"}}
+
+
+def page(name: str) -> str:
+    return one_line((REPOSITORY / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("tie", TIES["figure"], ids=lambda tie: tie["phrase"][:40])
+def test_a_phrase_stands_in_its_pages_with_the_values_of_its_files(tie: Mapping[str, Any]) -> None:
+    phrase = said(tie)
+    assert re.search(r"\{\w+\[", tie["phrase"]), "it has no value"
+    assert [name for name in tie["pages"] if phrase not in page(name)] == [], phrase
+
+
+@pytest.mark.parametrize("tie", TIES["lines"], ids=lambda tie: tie["page"])
+def test_lines_of_a_page_stand_in_their_file(tie: Mapping[str, Any]) -> None:
+    assert list(strangers(tie)) == []
+
+
+def test_readme_shows_what_the_demo_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    command = "classify examples/synthetic-radiograph.png"
+    assert app.run(command.split()) == 0
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    shown = readme.split(f"== edge-cxr {command}\n")[1].split("```")[0]
+    assert one_line(shown) == one_line(capsys.readouterr().out)
+
+
+def test_values_are_found_by_the_names_of_list_elements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = {"a": 0.123, "b": [{"label": "Mass", "n": 1}, {"label": "Edema", "n": 2012}], "c": [1]}
+    (tmp_path / "r.json").write_text(json.dumps(report))
+    monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
+    assert content(tmp_path / "r.json")["c"] == [1]
+    assert said(PER_CENT) == "12.3 % of 2,012"
+
+
+def test_a_line_that_its_file_has_not_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.md").write_text("| a | 1 |\n| a | 2 |\n| b | 3 |\n")
+    (tmp_path / "file.md").write_text("| a | 1 |\n")
+    monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
+    tie = {"page": "page.md", "file": "file.md", "begin": ["| a"]}
+    assert list(strangers(tie)) == ["| a | 2 |"]
+    assert list(strangers({**tie, "begin": ["| c"]})) != []

@@ -1,0 +1,79 @@
+"""Modules that stand in for the workstation's packages while its command lines are described.
+
+The commands of `train`, `quantize` and `benchmarks` import TensorFlow, Keras and their kin: 3 GB
+that no sentence of the manual needs. What is asked of a stand-in is again one, so modules that
+derive classes from it or decorate functions with it can be imported; none of them can be run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Final
+
+PACKAGES: Final = (
+    *("tensorflow", "keras", "jax", "scipy", "sklearn", "pandas", "h5py", "matplotlib"),
+    "tensorboard",
+)
+"""What the extra `workstation` brings, by the names under which it is imported."""
+
+KNOWING: Final = ("train", "quantize", "benchmarks")
+"""The project's own packages that import them."""
+
+
+def _asked(name: str) -> type[StandIn]:
+    """What stands under a name of a stand-in; Python's own names are not there."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return StandIn
+
+
+class _Meta(type):
+    def __getattr__(cls, name: str) -> type[StandIn]:
+        return _asked(name)
+
+
+class StandIn(metaclass=_Meta):
+    """A class, a function or a decorator of a package that is not there."""
+
+    def __init__(self, *given: object, **named: object) -> None: ...
+
+    def __call__(self, *given: object, **named: object) -> object:
+        """As a decorator it leaves what it decorates as it is."""
+        return given[0] if given else self
+
+    def __getattr__(self, name: str) -> type[StandIn]:
+        return _asked(name)
+
+
+class _Finder(MetaPathFinder, Loader):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.split(".")[0] in PACKAGES:
+            return ModuleSpec(name, self, is_package=True)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__getattr__ = _asked  # type: ignore[method-assign]
+
+
+@contextmanager
+def stand_ins() -> Iterator[None]:
+    """Within it the workstation's packages are stand-ins, whether they are installed or not.
+
+    Modules that are imported within and know stand-ins are forgotten afterwards.
+    """
+    finder, before = _Finder(), set(sys.modules)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in set(sys.modules) - before:
+            if name.split(".")[0] in (*PACKAGES, *KNOWING):
+                del sys.modules[name]
