@@ -34,6 +34,7 @@ from quantize.importing.convert import Converted, in_float, packaged_as_is, quan
 from quantize.importing.data import read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
 from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
+from quantize.importing.order import doubts
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import GOLDEN_SEEDS, GOLDEN_TOLERANCE, golden_vectors, with_evidence
@@ -249,9 +250,8 @@ def _judged(
     source = _reference(request, opened)
     made, calibration = _converted(request, opened, training, console)
     # The thresholds are those of what is shipped where it is shipped as it came.
-    fitted = decided(
-        validation.targets, opened.logits(_pictures(validation)), labels, opened.head, where
-    )
+    logits = opened.logits(_pictures(validation))
+    fitted = decided(validation.targets, logits, labels, opened.head, where)
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
         # The trial of a backend reads a file, and the gates' results are not known yet.
         place = Path(folder) / request.out.name
@@ -260,6 +260,10 @@ def _judged(
         draft = _with_shipped_check(request, draft, validation, console).save()
         console.print(f"Comparing on {len(test)} test images", highlight=False)
         first = reference_report(source, test, labels, fitted, request.name)
+        targets = np.concatenate([validation.targets, test.targets])
+        scores = np.concatenate([logits, first.evaluated.logits])
+        for note in doubts(targets, scores, labels, opened.head):
+            console.print(note, highlight=False, soft_wrap=True)
         second = evaluate(draft, test, "test", console)
         comparison = compare(first, second)
         results = judge(comparison)

@@ -1,0 +1,63 @@
+"""Whether the scores of a foreign network stand for the labels that its list names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.special import log_softmax
+
+from edge_app.evaluation.metrics import auroc
+from edge_app.model.labels import Labels
+from train.calibrate import MIN_IMAGES
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Head
+
+LEAST: Final = 0.1
+"""Of AUROC, by which another score has to tell a label better than its own does, and chance."""
+
+SURE: Final = 4.0
+"""Standard errors of an AUROC at chance by which it has to be so."""
+
+
+def doubts(
+    targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: Labels, head: Head
+) -> list[str]:
+    """What speaks against the order of the labels, one line each; nothing where all is well.
+
+    The scores are given to the labels anew so that all are told best together. A label that then
+    has another's score, and is told far better by it, is likely to be named wrongly; one whose own
+    score is lower where it is borne, to be the opposite of what is named.
+
+    Args:
+        targets, logits: N×L, of images that trained nothing.
+        labels, head: the model's.
+    """
+    scores = logits.astype(np.float64)
+    if head == "exclusive":
+        scores = log_softmax(scores, axis=1)
+    borne = targets.sum(axis=0).astype(np.int64)
+    known = np.flatnonzero(np.minimum(borne, len(targets) - borne) >= MIN_IMAGES)
+    once = np.ones((1, len(targets)))
+    areas = np.array(
+        [[auroc(targets[:, a] > 0, scores[:, b], once)[0] for b in known] for a in known]
+    ).reshape(len(known), len(known))
+    said = []
+    for own, other in zip(*linear_sum_assignment(-areas), strict=True):
+        name, count = labels[known[own]].name, borne[known[own]]
+        error = np.sqrt((len(targets) + 1) / (12 * count * (len(targets) - count)))
+        here, there = areas[own, own], areas[own, other]
+        if there - max(here, 0.5) > max(LEAST, SURE * error):
+            said.append(
+                f"{name}: AUROC {here:.2f}, and {there:.2f} by the score that is named "
+                f"{labels[known[other]].name}: are the labels in the order of the scores?"
+            )
+        elif 0.5 - here > max(LEAST, SURE * error):
+            said.append(
+                f"{name}: AUROC {here:.2f}, lower where it is borne: is its score that of its "
+                "absence?"
+            )
+    return said
