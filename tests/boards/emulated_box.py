@@ -1,4 +1,4 @@
-"""The box on an emulated Raspberry Pi: installed from the kit, it receives, scores and answers.
+"""The box on an emulated Raspberry Pi: installed from the kit, it receives, answers, has a page.
 
     python -m tests.boards.emulated_box RADIOGRAPH.dcm [BOARD]...
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -48,8 +49,15 @@ def said(*line: object) -> str | None:
     return None if done.returncode else done.stdout
 
 
+def look(page: str) -> None:
+    """The page's list, the image, and its picture, drawn by the board."""
+    for path in ("/", "/images/1", "/images/1/picture.png", "/healthz"):
+        with urllib.request.urlopen(page + path, timeout=PATIENCE) as answer:
+            print(f"{path}: {answer.status}, {len(answer.read())} bytes", flush=True)
+
+
 def examine(name: str, radiograph: Path, work: Path) -> None:
-    """Install, start, send, wait for the report, stop."""
+    """Install, start, send, wait for the report, look at the page, stop."""
     chosen = known.find(name)
     machine = sysroot.get(chosen, CACHE)
     target = next(t for t in kit.TARGETS.values() if t.machine == chosen.processor.machine)
@@ -60,13 +68,13 @@ def examine(name: str, radiograph: Path, work: Path) -> None:
         f"{name}: {archive.name}, {archive.stat().st_size / 1e6:.0f} MB, is installed", flush=True
     )
 
-    port, archive_port, received = free_port(), free_port(), work / "received"
+    port, archive_port, page, received = free_port(), free_port(), free_port(), work / "received"
     received.mkdir()
     settings = work / "box.toml"
     settings.write_text(
         f'spool = "{work / "spool"}"\n[node]\nport = {port}\n'
         f'[[receiver]]\nname = "archive"\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\n'
-        f"port = {archive_port}\n"
+        f"port = {archive_port}\n[page]\nport = {page}\n"
     )
     storescp = subprocess.Popen(["storescp", "-od", received, str(archive_port)])
     running = subprocess.Popen([*box.command, "serve", str(settings)], env=environment)
@@ -82,6 +90,7 @@ def examine(name: str, radiograph: Path, work: Path) -> None:
         if text is None:
             raise SystemExit("dsrdump cannot read the report")
         print("\n".join(text.splitlines()[:40]))
+        look(f"http://127.0.0.1:{page}")
         running.terminate()
         print(f"stopped by SIGTERM, exit code {running.wait(PATIENCE)}", flush=True)
     finally:
