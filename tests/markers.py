@@ -59,6 +59,7 @@ SLOW: Final = (
     "tests/train/test_fit.py",
     "tests/train/test_float_report.py",
     "tests/train/test_input_check.py",
+    "tests/train/test_machines.py",
     "tests/train/test_refit.py",
     "tests/train/test_run.py",
     "tests/train/test_source.py",
@@ -69,6 +70,7 @@ SLOW: Final = (
     "tests/device/backends/test_runtimes.py::"
     "test_a_runtime_that_does_not_work_is_named_and_ends_nothing_else",
     "tests/device/archive/test_archive.py::test_real_kills_leave_what_one_run_leaves",
+    "tests/device/archive/test_cluster.py",
     "tests/device/archive/test_remote.py::test_a_bucket_of_a_real_server",
     "tests/device/cli/test_doctor.py",
     "tests/device/clinic/page",

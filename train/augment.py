@@ -67,6 +67,10 @@ image; `noise` 2 uint32, the seed of what is drawn for each pixel.
 """
 
 
+OF_THE_BATCH: Final = ("noise",)
+"""What is drawn once for all images."""
+
+
 def draw(strength: Augmentation, count: int, side: int, rng: np.random.Generator) -> Draws:
     """Draw what will be done to `count` square images of this `side`."""
     each = (count, 1, 1, 1)

@@ -10,9 +10,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from train.augment import LAST, Draws, augment, draw, gray_levels, normalise
+from train.augment import LAST, OF_THE_BATCH, Draws, augment, draw, gray_levels, normalise
 from train.backend import compiled
 from train.cache import Cached
+from train.machines import own, share_of, whole
 from train.recipes import Recipe
 from train.targets import image_weights, sampling_weights
 
@@ -25,7 +26,8 @@ def batches(
     """(images, goals) of these epochs, counted from 0; and weights where these differ.
 
     Order and augmentation depend on seed and epoch alone, so a resumed run sees what the
-    uninterrupted one would have seen. An incomplete last batch is dropped.
+    uninterrupted one would have seen. An incomplete last batch is dropped. Of several machines each
+    reads and yields its rows of a batch, which are augmented as on one.
 
     Args:
         cached: M images.
@@ -45,10 +47,16 @@ def batches(
             drawn = draw(recipe.augmentation, len(rows), side, rng)
             others = [goals[rows]] if weights is None else [goals[rows], weights[rows]]
             if recipe.mixup:
-                share = mixing_shares(rng, recipe.mixup, len(rows))
-                drawn["share"] = share.reshape(-1, 1, 1, 1)
-                others = [mixed(each, share.reshape(-1, *[1] * (each.ndim - 1))) for each in others]
-            yield prepare_at[side](cached.images[cached.rows[rows]], drawn), *others
+                kept = mixing_shares(rng, recipe.mixup, len(rows))
+                drawn["share"] = kept.reshape(-1, 1, 1, 1)
+                others = [mixed(each, kept.reshape(-1, *[1] * (each.ndim - 1))) for each in others]
+            share = share_of(len(rows))
+            images = whole(cached.images[cached.rows[rows[share]]])
+            drawn = {
+                name: values if name in OF_THE_BATCH else whole(values[share])
+                for name, values in drawn.items()
+            }
+            yield own(prepare_at[side](images, drawn)), *(each[share] for each in others)
 
 
 def _order(cached: Cached, recipe: Recipe, epoch: int) -> NDArray[np.int64]:

@@ -46,12 +46,28 @@ app.add_typer(parcel.app, name="parcel")
 PrecisionOption = Annotated[
     str, typer.Option(help="auto, float32, or mixed_bfloat16: auto's choice where there is a GPU.")
 ]
+MachinesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--machines",
+        metavar="HOST:PORT,…",
+        help="Train on all of these together: the same command on each. On JAX.",
+    ),
+]
+MachineOption = Annotated[
+    int | None,
+    typer.Option(
+        "--machine", min=1, metavar="N", help="Which of them this is; default: by its addresses."
+    ),
+]
 FromOption = Annotated[
     str | None,
     typer.Option(
         "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
     ),
 ]
+CHANGED = ("network", "size", "imagenet", "epochs", "seed")
+"""What of a recipe has an option of its own."""
 OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge", "pooling", "pooling_r")
 FROM_FIXES = (
     "--from takes the network and its input from what it starts from: leave out --recipe and "
@@ -107,39 +123,39 @@ def fit(
         bool, typer.Option("--new-head", help="With --from: begin the labels' channels anew.")
     ] = False,
     precision: PrecisionOption = "auto",
+    several: MachinesOption = None,
+    machine: MachineOption = None,
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
 ) -> None:
     """Train into a run folder, or go on where an interrupted run stopped."""
+    from train import machines
     from train.own_labels import read_labels
     from train.run import train
     from train.source_files import open_source
     from train.teacher_files import read_teachers
 
-    options = {
-        "network": network,
-        "size": size,
-        "imagenet": imagenet,
-        "epochs": epochs,
-        "seed": seed,
-    }
+    values = (network, size, imagenet, epochs, seed)
+    options = dict(zip(CHANGED, values, strict=True))
     if new_head and not source:
         raise typer.BadParameter("--new-head goes with --from")
-    start = open_source(source) if source else None
-    chosen = _chosen(recipe, start, options, setting or [])
-    if chosen.imagenet:
-        require_imagenet(chosen.network)  # before the data set is decoded
-    if bool(teacher) != bool(chosen.distil):
-        raise typer.BadParameter("--teacher and --set distil=... go together")
-    arithmetic = _arithmetic(precision)
-    wanted = read_labels(labels) if labels else None
-    cached = read_data(data, chosen.side, cache, limit, wanted)
-    teachers = read_teachers(
-        teacher or [], data, cache, limit, cached, teacher_trained_on or [],
-        unlabelled=chosen.unlabelled > 0,
-    )  # fmt: skip
-    start = start.matched(cached.labels, new_head=new_head) if start else None
-    train(chosen, cached, run, console, teachers, arithmetic, source=start)
+    with machines.together(several, machine):
+        console.quiet = not machines.is_first()
+        start = open_source(source) if source else None
+        chosen = _chosen(recipe, start, options, setting or [])
+        if chosen.imagenet:
+            require_imagenet(chosen.network)  # before the data set is decoded
+        if bool(teacher) != bool(chosen.distil):
+            raise typer.BadParameter("--teacher and --set distil=... go together")
+        arithmetic = _arithmetic(precision)
+        wanted = read_labels(labels) if labels else None
+        cached = read_data(data, chosen.side, cache, limit, wanted)
+        teachers = read_teachers(
+            teacher or [], data, cache, limit, cached, teacher_trained_on or [],
+            unlabelled=chosen.unlabelled > 0,
+        )  # fmt: skip
+        start = start.matched(cached.labels, new_head=new_head) if start else None
+        train(chosen, cached, run, console, teachers, arithmetic, source=start)
 
 
 def _chosen(

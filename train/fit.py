@@ -18,6 +18,7 @@ from train.callbacks import Interruption, Logs, Report, Scalars, Validation
 from train.criterion import AUROC, Criterion, criterion
 from train.errors import DatasetError, RunError
 from train.labels import OF_NIH, LabelSet
+from train.machines import require_divisible
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
 from train.predict import logits_only, rankable
@@ -121,7 +122,7 @@ def exchange_average(model: keras.Model) -> None:
     optimizer = model.optimizer
     averages = optimizer._model_variables_moving_average
     for weight, average in zip(optimizer._trainable_variables, averages, strict=True):
-        trained = weight.numpy()
+        trained = keras.ops.copy(weight)
         weight.assign(average)
         average.assign(trained)
 
@@ -187,6 +188,7 @@ def fit(
         DatasetError: the images cannot be trained on or validated with.
     """
     require_trainable(recipe, train, validation)
+    require_divisible(recipe.batch)
     scores = teachers.scores_of(train) if teachers else None
     goals = training_targets(recipe, train, scores)
     auxiliary = goals.shape[1] - len(train.labels.labels)

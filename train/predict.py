@@ -14,6 +14,7 @@ from edge_app.images.perturb import perturbed
 from edge_app.model.preprocess import normalised
 from train.cache import Cached
 from train.labels import OF_NIH, LabelSet
+from train.machines import predicted
 
 PREDICT_BATCH: Final = 256
 
@@ -41,7 +42,7 @@ def predict(
         if perturbation is not None:
             pairs = zip(images, names[batch], strict=True)
             images = np.stack([perturbed(image, perturbation, name) for image, name in pairs])
-        chunks.append(model.predict_on_batch(normalised(images)[..., np.newaxis]))
+        chunks.append(predicted(model, normalised(images)[..., np.newaxis]))
     return np.concatenate(chunks)
 
 

@@ -31,7 +31,7 @@ from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.splits import NO_PATIENTS, Split
 from edge_app.model.calibration import calibrated
-from train import pictures
+from train import machines, pictures
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
@@ -144,16 +144,16 @@ def train(
         console.print(told(started_from), highlight=False, soft_wrap=True)
     for line in joined.told(facts.get("further", ())):
         console.print(line, highlight=False, soft_wrap=True)
+    machines.require_same(json.dumps([asdict(recipe), facts, precision, versions()]))
     run.mkdir(parents=True, exist_ok=True)
-    with _alone(run):
+    with machines.run_folder(run) as run, _alone(run):
         _begin(run, recipe, facts, precision, cached.labels)
         pictures.montage(training, run / "train.png")
         done = fit(recipe, training, validation, run, console, teachers, precision, go_on, source)
         if done:
             keep_best(recipe, validation, run)
-    if done:
-        _say_undecided(run, cached.labels, console)
-        _point_on(run, console)
+            _say_undecided(run, cached.labels, console)
+            _point_on(run, console)
     return done
 
 
