@@ -138,5 +138,5 @@ def test_memory_that_a_large_picture_took_is_given_back(monkeypatch: pytest.Monk
 def held(process: int) -> int:
     """Bytes of memory that the shared file takes."""
     places = Path(f"/proc/{process}/fd").iterdir()
-    (shared,) = [place for place in places if "memfd:picture" in os.readlink(place)]
+    shared = next(place for place in places if "memfd:picture" in os.readlink(place))
     return 512 * shared.stat().st_blocks
