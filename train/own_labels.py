@@ -151,7 +151,7 @@ def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, lis
     counted: dict[str, Counter[str]] = {}
     for names in borne:
         for name in names:
-            if name != NONE:
+            if plain_name(name) != NONE:
                 counted.setdefault(plain_name(name), Counter())[name] += 1
     written = [spellings.most_common(1)[0][0] for spellings in counted.values()]
     label_names.require_words(written, where, HOW)

@@ -116,11 +116,11 @@ def encode(
         DatasetError: one is no label, or one says that there is no finding beside others.
     """
     row = np.zeros(len(labels), np.uint8)
-    if list(borne) == [NONE] and channel_of(NONE, labels) is None:
+    if [*map(plain_name, borne)] == [NONE] and channel_of(NONE, labels) is None:
         return row
     for name in borne:
         channel = channel_of(name, labels)
-        if channel is None and name == NONE:
+        if channel is None and plain_name(name) == NONE:
             raise DatasetError(f"{where}: bears {NONE!r} and a label at once: take one of them out")
         if channel is None and numbered and name.isascii() and name.isdigit():
             channel = int(name) if int(name) < len(labels) else None

@@ -94,6 +94,8 @@ def report_of(
     else:
         names = options.labels or _common(scores, truth, notes)
     truth = truth.of(names)
+    if like is not None:  # which may call the normal label otherwise
+        truth = replace(truth, labels=like.labels)
     if not truth.labels.findings:
         raise UsageError("none of the labels is a finding: see --label and --normal")
     values, head = scores.of(truth.labels), _head(options, like)

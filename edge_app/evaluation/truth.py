@@ -89,6 +89,8 @@ def read(path: Path, normal: str | None = None) -> Truth:
         raise DatasetError(next(iter(table.mixed.values())))
     labels = _named(table, normal)
     told = [row for row in table.rows if row.borne is not None]
+    if not told:
+        raise DatasetError(f"{path}: no image of it is labelled")
     targets = [encode(row.borne or (), labels, table.where(row)) for row in told]
     return Truth(
         path.name,
@@ -115,8 +117,9 @@ def _named(table: Table, normal: str | None) -> Labels:
     names: Sequence[str] = table.columns
     if not names:
         first: dict[str, str] = {}
-        for name in (name for row in table.rows for name in row.borne or () if name != NONE):
+        for name in (name for row in table.rows for name in row.borne or ()):
             first.setdefault(plain_name(name), name)
+        first.pop(NONE, None)
         names = list(first.values())
     require_words(names, str(table.path), HOW)
     labels = [Label(name) for name in names]

@@ -21,8 +21,9 @@ from edge_app.pipeline.json_answer import answered, origin, refused
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.model.decisions import Finding
-    from edge_app.model.manifest_types import OverallPoint
+    from edge_app.model.manifest_types import Estimate, OverallPoint
     from edge_app.model.overall import Overall
+    from edge_app.model.site import Site
     from edge_app.pipeline.answer import Answer, Refusal
 
 
@@ -90,7 +91,7 @@ class TableWriter:
         model, point = self.classifier.model, self.classifier.points
         lines = [
             f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
-            *promises(self.classifier.image_point),
+            *promises(self.classifier.image_point, self.classifier.site),
         ]
         if self.classifier.check is None:
             lines.append(f"input check: {NO_CHECK}")
@@ -99,8 +100,13 @@ class TableWriter:
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")
 
 
-def promises(point: OverallPoint | None) -> Iterator[str]:
-    """What being flagged is worth, and not being flagged, in lines."""
+def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
+    """What being flagged is worth, and not being flagged, in lines.
+
+    Args:
+        point: whose threshold flags; None where none does.
+        site: whose point it is, if it is a site's: then its predictive values are known.
+    """
     if point is None:
         return
     test = point.get("test")
@@ -111,6 +117,18 @@ def promises(point: OverallPoint | None) -> Iterator[str]:
     yield f"its threshold is set so that {point['rule']}{elsewhere}"
     missed = percent(1 - point["sensitivity"])
     yield f"not flagged is not normal: {missed} of images that are not normal are not flagged"
+    if site:
+        here = site.content["overall"]
+        yield (
+            f"at this site {_share(here['ppv'])} of flagged images are not normal, and "
+            f"{_share(here['npv'])} of the others are normal"
+        )
+
+
+def _share(told: Estimate) -> str:
+    if told["value"] is None or told["low"] is None or told["high"] is None:
+        return "an unknown share"
+    return f"{percent(told['value'])} ({percent(told['low'])} to {percent(told['high'])})"
 
 
 class CsvWriter:

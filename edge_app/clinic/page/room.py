@@ -160,7 +160,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         sha256=model.sha256,
         digest=model.digest,
         operating_point=classifier.points.name,
-        worth=study.worth(classifier.image_point),
+        worth=study.worth(classifier.image_point, classifier.site),
         runtime=f"{session['name']} {session['version']}",
     )
 

@@ -124,6 +124,6 @@ def _share(value: float | None) -> str:
     return "" if value is None else percent(value)
 
 
-def worth(point: Any) -> list[str]:
+def worth(point: Any, site: Any = None) -> list[str]:
     """What being flagged is worth, in lines; none where nothing is known."""
-    return list(promises(point))
+    return list(promises(point, site))

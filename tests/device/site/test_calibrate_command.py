@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.report import read as read_report
 from edge_app.model import site as sites
 
@@ -28,6 +29,11 @@ def test_from_a_report_to_a_decision(run: Run, tmp_path: Path, picture: Path) ->
     told = json.loads(run("classify", "--json", "--site", place, picture).stdout)
     assert told["overall"]["threshold"] == round(site.content["overall"]["threshold"], 6)
     assert site.digest[:16] in page.read_text()
+    found = site.content["overall"]["ppv"]["value"]
+    assert found is not None
+    table = run("classify", "--site", place, picture).stdout
+    assert f"at this site {percent(found)} (" in table
+    assert "at this site" not in run("classify", *CNN28, "--site", "none", picture).stdout
 
 
 class Page(HTMLParser):
