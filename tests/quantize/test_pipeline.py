@@ -66,6 +66,7 @@ def test_a_map_that_is_pooled_by_log_sum_exp_is_pooled_by_the_device(
     recipe = replace(before.recipe, pooling="lse", pooling_r=2.0)
     network = build(recipe)
     network.set_weights(before.model.get_weights())
+    network.save(tmp_path / "model.keras")
     run = replace(before, folder=tmp_path, recipe=recipe, model=network)
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     quantize_run(run, cached, "pooled", tmp_path / "pooled.tflite", 10, 0, QUIET)
