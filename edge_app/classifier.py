@@ -20,6 +20,7 @@ from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
 from edge_app.model.operating_points import chosen
+from edge_app.model.outputs import pooled
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
@@ -37,7 +38,8 @@ class Findings(NamedTuple):
     Attributes:
         findings: one a label of the model, in its order; none where they are withheld.
         map: h×w×L float32, class activation of the L labels in logits: its spatial mean is the
-            logits; None where the model has no map, or the findings are withheld.
+            logits, or what `outputs.pooled` makes of it; None where the model has no map, or the
+            findings are withheld.
         warnings: one line each, of the image and of its scoring.
         blank: the picture is (nearly) constant, so its scores mean nothing.
         check: the input check's result; None where the model has no input check.
@@ -115,6 +117,7 @@ class Classifier:
         # Made into arrays here, once, and not for every image.
         self._real_logits = model.real("logits")
         self._real_map = model.real("map") if model.has_map else None
+        self._pooled = pooled(model.manifest)
         calibration = model.manifest["calibration"]
         self._calibration = {
             name: np.array(calibration[name], np.float64) for name in ("slope", "intercept")
@@ -209,12 +212,18 @@ class Classifier:
         return Findings(findings, activation, tuple(warnings), blank, check, overall=overall)
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        logits = self._real_logits(raw.logits)
+        cells = None
+        if self._real_map is not None and raw.map is not None:
+            cells = self._real_map(raw.map)
+        if self._pooled is None:
+            logits = self._real_logits(raw.logits)
+        elif cells is None:
+            raise ModelError(f"{self.model.path}: its logits are pooled from a map that is missing")
+        else:
+            logits = self._pooled(cells)
         if not np.isfinite(logits).all():
             raise ModelError(f"{self.model.path}: its output is not a number: the model is broken")
-        if self._real_map is None or raw.map is None:
-            return logits, None
-        return logits, self._real_map(raw.map)
+        return logits, cells
 
     def provenance(self) -> dict[str, Any]:
         """For JSON: model, operating point, preprocessing and runtime, to trace a stored result."""

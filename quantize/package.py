@@ -22,6 +22,7 @@ from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
 from train.labels import LABELS
 from train.overall import reached
+from train.recipes import LSE
 from train.run import FinishedRun
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def package(
         "input": image,
         "outputs": outputs,
         **({} if spans is None else {"spans": spans}),
+        **_pooling(run),
         "calibration": run.calibration,
         "operating_points": run.operating_points,
         "default_operating_point": DEFAULT_POINT,
@@ -145,6 +147,13 @@ def package(
     }
     golden = golden_vectors(path, flatbuffer, manifest, runtime)
     return assemble(path, flatbuffer, manifest, golden).save()
+
+
+def _pooling(run: FinishedRun) -> dict[str, Any]:
+    """The manifest's `pooling`, where the run's logits are not its map's mean."""
+    if run.recipe.pooling != LSE:
+        return {}
+    return {"pooling": {"kind": "log-sum-exp", "r": run.recipe.pooling_r}}
 
 
 def golden_vectors(

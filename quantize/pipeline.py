@@ -18,7 +18,7 @@ from quantize.convert import calibration_rows
 from quantize.int8 import in_int8, span_pictures
 from quantize.int8_report import evaluate
 from quantize.package import package, with_evidence
-from quantize.repairs.fold import fold
+from quantize.repairs.fold import fold, mean_pooled
 from quantize.repairs.registry import SHIPPED as SHIPPED_REPAIR
 from quantize.repairs.registry import as_input, repaired
 from quantize.repairs.rounding import IMAGES
@@ -63,7 +63,7 @@ def quantize_run(
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
-    folded = fold(run.model)
+    folded = fold(mean_pooled(run.model))
     network = repaired(folded, as_input(pictures))
     flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
     facts = {

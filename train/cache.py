@@ -108,6 +108,7 @@ def open_cache(
 
     Raises:
         DatasetError: more than 1 % of the images cannot be read; they are tried anew next time.
+            Or a file of a further data set validates or tests.
     """
     key = hashlib.sha256(
         json.dumps([DECODING_VERSION, dataset.identity, spec.as_dict()], sort_keys=True).encode()
@@ -123,6 +124,8 @@ def open_cache(
     digests = np.array(sources["sha256"])
     rows = np.flatnonzero(digests != "")
     table = dataset.table.assign(sha256=digests).iloc[rows].reset_index(drop=True)
+    if dataset.further:
+        _require_no_judge_trains(table)
     images = np.load(place / "images.npy", mmap_mode="r")
     cached = Cached(
         images,
@@ -135,6 +138,23 @@ def open_cache(
         dataset.further,
     )
     return cached, dataset.problems + unreadable
+
+
+def _require_no_judge_trains(table: pd.DataFrame) -> None:
+    """Refuse a file that validates or tests, and trains as well in another data set of a list.
+
+    Raises:
+        DatasetError: there is one.
+    """
+    more = table["source"] > 0
+    judges = ~more & (table["split"] != "train")
+    shared = more & table["sha256"].isin(table.loc[judges, "sha256"])
+    if shared.any():
+        first = table.loc[shared, "image"].iloc[0]
+        raise DatasetError(
+            f"{shared.sum()} further images are files that validate or test, such as {first}: "
+            "take them out of the list of data sets"
+        )
 
 
 def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> None:

@@ -33,8 +33,8 @@ class Recipe:
         lowpass: the network begins with a fixed 3×3 binomial filter.
         enlarge: the network sees the picture twice as large (efficientnet-lite0 to 2).
         pooling: how logits come of the map: its "mean", or "lse", see `parts.LogSumExpPooling`;
-            lse is trained and evaluated in float alone.
-        pooling_r: of lse: near 0 it is the mean, far above 1 the maximum.
+            lse is pooled in float by the device, from the int8 map.
+        pooling_r: of lse, up to 1000: near 0 it is the mean, far above 1 the maximum.
         mixup: both parameters of the Beta distribution that pairs of images are mixed by
             (Zhang et al., ICLR 2018); 0 for none.
         balance: images are drawn in proportion to their rarest label's frequency to the power
@@ -101,8 +101,8 @@ class Recipe:
             raise ValueError("a run that is continued from a teacher distils it: set distil")
         if self.unlabelled and not self.distil:
             raise ValueError("of unlabelled images teachers' scores are learned: set distil")
-        if self.pooling not in (MEAN, LSE) or not 0 < self.pooling_r < float("inf"):
-            raise ValueError(f"pooling is {MEAN} or {LSE}, and pooling_r more than 0")
+        if self.pooling not in (MEAN, LSE) or not 0 < self.pooling_r <= 1000:
+            raise ValueError(f"pooling is {MEAN} or {LSE}, and pooling_r more than 0, to 1000")
         if self.enlarge and not NETWORKS[self.network].can_enlarge:
             raise ValueError(f"{self.network} cannot enlarge: set enlarge=false")
         if self.dropout == 1 or self.ema == 1 or self.patients == 0:

@@ -56,14 +56,27 @@ class Source:
     def knows(self, cached: Cached) -> dict[str, Known]:
         """Whether it was trained on a data set's validation and test patients, by split.
 
-        It is known only where its training images are a part of this data set, by their digest.
+        It is known only where its training images are a part of this data set, by their digest, or
+        where the same images validated it and what else it learned from is said to be apart.
         """
-        trained = self.facts["dataset"].get("train", {}).get("digest")
+        dataset = self.facts["dataset"]
+        if "further" in dataset:
+            return _knows_with_further(dataset, cached)
+        trained = dataset.get("train", {}).get("digest")
         known: dict[str, dict[str, Known]] = {
             cached.split("train").digest: {"validation": "not seen", "test": "not seen"},
             cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
         }
         return known.get(trained, {"validation": "not known", "test": "not known"})
+
+
+def _knows_with_further(dataset: Mapping[str, Any], cached: Cached) -> dict[str, Known]:
+    """The same of a network that learned from a list of data sets."""
+    if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
+        return {"validation": "not known", "test": "not known"}
+    apart = all(each["apart"] for each in dataset["further"])
+    others: Known = "not seen" if apart else "not known"
+    return {"validation": "seen" if "refit_of" in dataset else others, "test": others}
 
 
 def told(started_from: Mapping[str, Any]) -> str:
@@ -77,6 +90,10 @@ def told(started_from: Mapping[str, Any]) -> str:
             f"({trained['name']}, {trained['split']})"
         )
     words = f"Started from {started_from['name']}, {started_from['network']} trained {on}"
+    if "further" in dataset:
+        words += " and on " + "; ".join(
+            f"{each['name']} (origin: {each['origin']})" for each in dataset["further"]
+        )
     if "teachers" in dataset:
         words += f" with {len(dataset['teachers'])} teachers"
     if "started_from" in dataset:

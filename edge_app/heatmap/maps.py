@@ -1,7 +1,9 @@
 """The class-activation map of the network, enlarged to the radiograph, and its peak.
 
 A cell of the map is what a part of the picture adds to a label's logit: the map's mean is the logit
-(Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016). What is drawn is
+(Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016), or what
+`outputs.pooled` makes of it: then the highest cells count for most of it. Of a map of equal cells
+both are the cell's value, so a cell means the same. What is drawn is
 the weight of evidence (Good, Probability and the Weighing of Evidence, 1950): the logarithm of how
 many times its usual odds a finding would have if all of the picture were like that cell. The scale
 is one for all findings and all pictures, so what is weak looks weak.

@@ -12,7 +12,7 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.decisions import Decisions
 from edge_app.model.labels import Labels
 from edge_app.model.operating_points import chosen
-from edge_app.model.outputs import real
+from edge_app.model.outputs import pooled, real
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -78,7 +78,7 @@ def answers(manifest: Manifest, golden: Golden) -> tuple[GoldenAnswer, ...]:
         raise ModelError(f"its golden logits are not of its {len(labels)} labels")
     decisions = Decisions(manifest, labels, chosen(manifest, None))
     found = []
-    for logits in real(manifest, "logits")(golden.logits):
+    for logits in _logits(manifest, golden):
         scores = calibrated(logits, manifest["calibration"], manifest["head"])
         findings, overall = decisions.of(logits, scores)
         found.append(
@@ -90,6 +90,16 @@ def answers(manifest: Manifest, golden: Golden) -> tuple[GoldenAnswer, ...]:
             )
         )
     return tuple(found)
+
+
+def _logits(manifest: Manifest, golden: Golden) -> NDArray[Any]:
+    """K×L, real."""
+    from_map = pooled(manifest)
+    if from_map is None:
+        return real(manifest, "logits")(golden.logits)
+    if golden.maps is None:
+        raise ModelError("its logits are pooled from a map, and it has no golden ones")
+    return from_map(real(manifest, "map")(golden.maps))
 
 
 def read_answers(data: bytes) -> tuple[GoldenAnswer, ...]:

@@ -161,6 +161,8 @@ def _check_tensors(stated: Manifest) -> None:
             raise _bad(f"a {activation} is the end of no {stated['head']} labels")
         if "map" in outputs or "spans" in stated:
             raise _bad("probabilities have neither a map nor spans")
+    if "pooling" in stated and "map" not in outputs:
+        raise _bad("its logits are pooled from a map, and it has none")
     for value in (given["mean"], given["std"]):
         if isinstance(value, list) and len(value) != given["channels"]:
             raise _bad(f"its mean and std need one number, or {given['channels']}, one a channel")

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "dc949db9744aad34254786d1d80eba10e66eade621c5b7200393c219e376a568"
+SCHEMA_SHA256 = "4181ec37e963bbeec636b24e0a1582db4f74902048f538bf23dc79c5d9ca97cb"
 
 VERSION = '2.22.3'
 import re
@@ -317,6 +317,34 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     validate___definitions_output(data__outputs__map, custom_formats, (name_prefix or 'data') + '.outputs.map')
                 if data__outputs_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.outputs must not contain ' + str(data__outputs_keys) + ' properties')
+        if 'pooling' in data_keys:
+            data_keys.remove('pooling')
+            data__pooling = data['pooling']
+            if not isinstance(data__pooling, dict):
+                raise InvalidError('' + (name_prefix or 'data') + '.pooling must be object')
+            data__pooling_is_dict = isinstance(data__pooling, dict)
+            if data__pooling_is_dict:
+                data__pooling__missing_keys = set(['kind', 'r']) - data__pooling.keys()
+                if data__pooling__missing_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.pooling must contain ' + (str(sorted(data__pooling__missing_keys)) + ' properties'))
+                data__pooling_keys = set(data__pooling.keys())
+                if 'kind' in data__pooling_keys:
+                    data__pooling_keys.remove('kind')
+                    data__pooling__kind = data__pooling['kind']
+                    if not (isinstance(data__pooling__kind, str) and data__pooling__kind == 'log-sum-exp'):
+                        raise InvalidError('' + (name_prefix or 'data') + '.pooling.kind must be same as const definition: log-sum-exp')
+                if 'r' in data__pooling_keys:
+                    data__pooling_keys.remove('r')
+                    data__pooling__r = data__pooling['r']
+                    if not isinstance(data__pooling__r, (int, float)) or isinstance(data__pooling__r, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.pooling.r must be number')
+                    if isinstance(data__pooling__r, (int, float)) and (not isinstance(data__pooling__r, bool)):
+                        if data__pooling__r > 1000:
+                            raise InvalidError('' + (name_prefix or 'data') + '.pooling.r must be smaller than or equal to 1000')
+                        if data__pooling__r <= 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.pooling.r must be bigger than 0')
+                if data__pooling_keys:
+                    raise InvalidError('' + (name_prefix or 'data') + '.pooling must not contain ' + str(data__pooling_keys) + ' properties')
         if 'spans' in data_keys:
             data_keys.remove('spans')
             data__spans = data['spans']

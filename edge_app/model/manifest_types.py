@@ -240,10 +240,18 @@ class _Manifest(TypedDict):
     metrics: dict[str, str | Metric]
 
 
+class Pooling(TypedDict):
+    """How a logit comes of its map where that is not the map's mean; see `outputs.pooled`."""
+
+    kind: Literal["log-sum-exp"]
+    r: float
+
+
 class Manifest(_Manifest, total=False):
     """What a model file says of itself; `prevalence` is each label's share where it was fitted."""
 
     spans: Affine
+    pooling: Pooling
     compiled: dict[str, CompiledFacts]
     input_check: InputCheckFacts
     reference: Reference

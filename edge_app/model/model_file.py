@@ -145,10 +145,12 @@ class ModelFile(NamedTuple):
     def logit_steps(self) -> NDArray[np.float64] | None:
         """(L,): what a step of an integer logit means, label by label.
 
-        None for float32, and where steps are of probabilities, so that none is like another.
+        None for float32, and where steps are of probabilities or logits are pooled from a map, so
+        that none is like another.
         """
         stored = self.manifest["outputs"]["logits"]["quantization"]
-        if stored is None or "activation" in self.manifest["outputs"]["logits"]:
+        uneven = "activation" in self.manifest["outputs"]["logits"] or "pooling" in self.manifest
+        if stored is None or uneven:
             return None
         spans = self.manifest.get("spans")
         slope = spans["slope"] if spans else [1.0] * len(self.labels)

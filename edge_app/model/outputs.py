@@ -41,6 +41,27 @@ def _spread(
     return dequantize(values, quantization) * slope + intercept
 
 
+def pooled(manifest: Manifest) -> Callable[[NDArray[np.float32]], NDArray[np.float32]] | None:
+    """What makes logits, (…, L), of a real map, (…, h, w, L); None where the graph's logits count.
+
+    log(mean(exp(r · cell))) / r lies between the mean, at a small r, and the maximum, at a large
+    one; with r = 1 the cells' odds are averaged. (Pinheiro & Collobert, CVPR 2015; Wang et al.,
+    ChestX-ray8, CVPR 2017.) int8 holds no exponential function, so it is computed here, in float64.
+    """
+    stated = manifest.get("pooling")
+    if stated is None:
+        return None
+    r = stated["r"]
+
+    def log_sum_exp(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+        scaled = r * cells.astype(np.float64)
+        highest = scaled.max(axis=(-3, -2), keepdims=True)
+        mean = np.exp(scaled - highest).mean(axis=(-3, -2))
+        return ((np.log(mean) + highest[..., 0, 0, :]) / r).astype(np.float32)
+
+    return log_sum_exp
+
+
 SMALLEST: Final = 1e-30
 """Below it, float32 holds no probability that is worth its digits."""
 ROUNDED: Final = 1e-3

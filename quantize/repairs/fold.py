@@ -53,6 +53,24 @@ def after(model: keras.Model, layer: layers.Layer) -> list[layers.Layer]:
     ]
 
 
+def mean_pooled(model: keras.Model) -> keras.Model:
+    """A network whose logits are its map's mean, for a device that pools the map itself.
+
+    One that is so already is returned as it is.
+    """
+    if not any(isinstance(layer, LogSumExpPooling) for layer in model.layers):
+        return model
+
+    def with_mean(layer: layers.Layer) -> layers.Layer:
+        if isinstance(layer, LogSumExpPooling):
+            return layers.GlobalAveragePooling2D(dtype="float32", name=layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=with_mean)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def fold(model: keras.Model) -> keras.Model:
     """A network with the same outputs at inference, made of convolutions with biases.
 
@@ -65,8 +83,8 @@ def fold(model: keras.Model) -> keras.Model:
     """
     if any(isinstance(layer, LogSumExpPooling) for layer in model.layers):
         raise ConversionError(
-            "this network pools its map by log-sum-exp, which no model file can state: it can be "
-            "evaluated in float and teach; train with --set pooling=mean what is to be quantized"
+            "this network pools its map by log-sum-exp, which only `quantize int8` takes: the "
+            "graph holds the map, and the device pools it"
         )
     norms = {before(layer)[0].name: layer for layer in model.layers if _is_folded(model, layer)}
     normalised = {layer.name for layer in norms.values()}

@@ -90,7 +90,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
     """
     step = model.logit_steps
     if step is None:
-        raise ConversionError(f"{model.path}: is no int8 model: there are no steps to compare")
+        raise ConversionError(f"{model.path}: its logits have no steps of int8 to compare")
     folder.mkdir(parents=True, exist_ok=True)
     here, there = (
         evaluated(python, model, data, limit, folder / f"{name}.json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,12 @@ from edge_app.images.read import read_image
 from edge_app.model.model_file import ModelFile, read
 from quantize.about import UNSTATED
 from quantize.cli import _require_gates
+from quantize.errors import ConversionError
 from quantize.pipeline import quantize_run
+from quantize.repairs.fold import fold
+from train.fit import build
 from train.options import read_data
+from train.predict import logits_only, predict
 from train.run import open_run
 
 QUIET = Console(file=io.StringIO())
@@ -51,6 +56,32 @@ def test_the_manifest_tells_where_the_model_comes_from(
     assert shipped.manifest["quantization"]["calibration"]["images"] == 10
     assert shipped.manifest["quantization"]["calibration"]["split"] == "train"
     assert "tensorflow" in shipped.manifest["quantization"]["packages"]
+
+
+def test_a_map_that_is_pooled_by_log_sum_exp_is_pooled_by_the_device(
+    finished_run: Path, small_nih: Path, tmp_path: Path
+) -> None:
+    """The same weights, whose map is pooled otherwise."""
+    before = open_run(finished_run)
+    recipe = replace(before.recipe, pooling="lse", pooling_r=2.0)
+    network = build(recipe)
+    network.set_weights(before.model.get_weights())
+    network.save(tmp_path / "model.keras")
+    run = replace(before, folder=tmp_path, recipe=recipe, model=network)
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    quantize_run(run, cached, "pooled", tmp_path / "pooled.tflite", 10, 0, QUIET)
+    model = read(tmp_path / "pooled.tflite")
+    assert model.manifest["pooling"] == {"kind": "log-sum-exp", "r": 2.0}
+    assert model.manifest["quantization"]["gates"]["gates"]["agreement"]["passed"]
+    test = cached.split("test")
+    classifier = Classifier(model)
+    found = np.stack([classifier.logits(test.images[row])[0] for row in test.rows])
+    exact, means = (predict(logits_only(each), test) for each in (network, before.model))
+    # What is left is int8's rounding, far less than what the pooling itself does.
+    rounding, pooling = (np.sqrt(np.square(exact - each).mean()) for each in (found, means))
+    assert rounding < pooling / 5
+    with pytest.raises(ConversionError, match="log-sum-exp"):
+        fold(network)
 
 
 def test_a_network_that_proves_nothing_is_not_to_be_shipped(

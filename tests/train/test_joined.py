@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from shutil import copyfile
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +28,8 @@ from train.parcel.recipes import SHIPPED
 from train.recipes import Recipe
 from train.run import open_run, part_to_train_on
 from train.run import train as train_run
-from train.source import fine_tuning
+from train.source import Source, fine_tuning
+from train.source import told as told_start
 from train.targets import crossentropy, training_targets
 from train.teacher_files import read_teachers
 
@@ -118,6 +121,46 @@ def test_a_patient_who_judges_does_not_train_elsewhere(
     (tmp_path / "list.json").write_text(json.dumps(stated))
     with pytest.raises(DatasetError, match=rf"leak: 1 of its patients.*such as {patient}"):
         load(tmp_path / "list.json")
+
+
+def test_a_file_that_judges_does_not_train_under_another_name(
+    tmp_path: Path, small_nih: Path
+) -> None:
+    table = load(small_nih).table
+    image = table[table["split"] == "test"]["image"].iloc[0]
+    (tmp_path / "copied").mkdir()
+    copyfile(next(small_nih.rglob(image)), tmp_path / "copied" / "other.png")
+    entry = {"path": "copied", "origin": "x", "unlabelled": True}
+    (tmp_path / "list.json").write_text(json.dumps({"data": str(small_nih), "also": [entry]}))
+    dataset = load(tmp_path / "list.json")
+    with pytest.raises(DatasetError, match=r"1 further images .* such as copied/other\.png"):
+        open_cache(dataset, InputSpec.square(28), tmp_path / "cache", QUIET)
+
+
+@pytest.mark.parametrize(
+    ("further", "refit", "known"),
+    [
+        (True, False, ("not seen", "not seen")),
+        (True, True, ("seen", "not seen")),
+        (False, False, ("not known", "not known")),
+        (False, True, ("seen", "not known")),
+    ],
+)
+def test_what_a_start_knows_is_told_by_what_it_learned_from(
+    cached: Cached, further: bool, refit: bool, known: tuple[str, str]
+) -> None:
+    """Its digest says nothing once more images are among those that trained it."""
+    facts: dict[str, Any] = {
+        "train": {"images": 9, "patients": 9, "name": "d", "split": "train", "digest": "other"},
+        "validation": {"digest": cached.split("validation").digest},
+        "further": [{"name": "more", "origin": "CC BY", "apart": further}],
+        **({"refit_of": "a run"} if refit else {}),
+    }
+    source = Source(keras.Model(), STUDENT, cached.labels, {"dataset": facts})
+    found = source.knows(cached)
+    assert (found["validation"], found["test"]) == known
+    started = {"name": "s", "network": "n", "dataset": facts, "test_patients": "not known"}
+    assert "and on more (origin: CC BY)" in told_start(started)
 
 
 @pytest.mark.parametrize(
