@@ -37,6 +37,7 @@ def test_without_an_edge_tpu_it_says_so_and_is_ready(run: Run) -> None:
     assert "verdict ready: " in said
     assert "on the CPU, threads: " in said
     found = json.loads(run("doctor", "--json").stdout)
+    assert found["box"] is None
     assert found["delegate"]["fault"]["kind"] == "absent"
     assert [runtime["fault"] for runtime in found["runtimes"]] == [None] * len(found["runtimes"])
     assert found["runtimes"][0]["milliseconds"]["1"] > 0
