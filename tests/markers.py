@@ -65,6 +65,7 @@ SLOW: Final = (
     "tests/train/test_source.py",
     "tests/train/test_published.py",
     "tests/train/test_targets.py",
+    "tests/train/test_tutorial.py",
     "tests/train/test_teacher_files.py",
     "tests/device/backends/test_delegates.py",
     "tests/device/backends/test_runtimes.py::"

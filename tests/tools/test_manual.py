@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -36,3 +39,21 @@ def test_readme_leads_to_every_page() -> None:
         page.name for page in PAGES[1:] if page.relative_to(REPOSITORY).as_posix() not in readme
     ]
     assert missing == []
+
+
+def test_the_integrators_program_tells_an_answer_from_a_refusal_and_from_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs/start/integrator.md").read_text("utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(REPOSITORY / "examples/synthetic-radiograph.png", "a.png")
+    Path("b.dcm").write_text("no image")
+    exec(compile(program, "integrator.md", "exec"), {})
+    answered, refused = capsys.readouterr().out.splitlines()
+    assert answered.startswith("a.png 0.32")
+    assert refused.startswith("b.dcm refused: ")
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
+    Image.fromarray(noise).save("a.png")
+    exec(compile(program, "integrator.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("a.png not judged: ")

@@ -11,10 +11,10 @@ from tools.manual.markdown import cell, table
 MEANING: Final = {
     errors.EXIT_DONE: "done",
     errors.EXIT_USAGE: "wrong usage: the command line asks for something that cannot be",
-    errors.EXIT_INPUT: "some input could not be read or was refused; the others are answered",
-    errors.EXIT_MODEL: "the model, the runtime or the machine cannot be used",
-    errors.EXIT_GATE: "a gate was not met, or is not proven",
-    errors.EXIT_INTERRUPTED: "interrupted, by Ctrl-C",
+    errors.EXIT_INPUT: "some input could not be read, or was refused; the others are answered",
+    errors.EXIT_MODEL: "the model, the runtime, the output or the machine cannot be used",
+    errors.EXIT_GATE: "what was compared differs too much, or nothing is proven",
+    errors.EXIT_INTERRUPTED: "interrupted; what was answered is printed",
 }
 
 
@@ -27,7 +27,8 @@ def page() -> str:
         for name, each in vars(errors).items()
         if inspect.isclass(each) and issubclass(each, errors.EdgeCxrError)
     ]
-    lines = ["# Exit codes and errors", "", "Each command ends with one of these:", ""]
+    lines = ["# Exit codes and errors", ""]
+    lines += ["Each command ends with one of these; [more of them](/docs/classify.md):", ""]
     lines += table(("code", "meaning"), [(str(code), MEANING[code]) for code in sorted(MEANING)])
     lines += [
         "",
