@@ -76,7 +76,14 @@ def test_a_damaged_list_is_one_line(tmp_path: Path, content: bytes) -> None:
 
 
 def test_names_that_images_bear_are_one_label_in_any_spelling() -> None:
-    borne = [("Scar", "pleural thickening"), ("scar",), ("scar",), ("none",), ("NO FINDING",)]
+    borne = [
+        ("Scar", "pleural thickening"),
+        ("scar",),
+        ("scar",),
+        ("none",),
+        ("None",),
+        ("NO FINDING",),
+    ]
     found, notes = settled(borne, "x")
     assert found.names == ("Pleural_Thickening", "No Finding", "scar")
     assert found.labels.normal == 1
