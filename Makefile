@@ -101,7 +101,7 @@ $(CHECK)/installed: pyproject.toml
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,clinic,opencv,openvino,archive,test,oracles,browser,boards]'
+	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,clinic,opencv,openvino,archive,test,oracles,s3-server,browser,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml

@@ -17,8 +17,8 @@ import pytest
 from train import machines
 from train.errors import RunError
 
-TOLERANCE = 2e-3
-"""Of a weight: sums are added in another order, and Adam divides by small ones."""
+MEAN, LARGEST = 1e-3, 1e-2
+"""How far weights may be off: sums are added in another order, and Adam divides by small ones."""
 
 PROGRAM = """
 import os, signal, sys
@@ -125,7 +125,9 @@ def test_two_machines_reach_the_weights_of_one_though_one_of_them_is_killed(
     assert wanted.keys() == found.keys()
     for name, each in wanted.items():
         if "/seed_generator" not in name and "batch_normalization" not in name:
-            np.testing.assert_allclose(found[name], each, atol=TOLERANCE, err_msg=name)
+            off = np.abs(found[name] - each)
+            assert off.mean() < MEAN, name
+            assert off.max() < LARGEST, name
     assert (two / "calibration.json").exists()
 
 

@@ -127,8 +127,8 @@ def test_names_of_files_are_no_addresses(name: str) -> None:
 def test_a_bucket_of_a_real_server(
     run: Run, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("s3fs", reason="pip install s3fs 'moto[server]'")
-    server = pytest.importorskip("moto.server", reason="pip install s3fs 'moto[server]'")
+    pytest.importorskip("s3fs", reason="pip install -e '.[s3-server]'")
+    server = pytest.importorskip("moto.server", reason="pip install -e '.[s3-server]'")
     here = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     here.start()
     try:
@@ -139,6 +139,7 @@ def test_a_bucket_of_a_real_server(
             ("AWS_SECRET_ACCESS_KEY", "none"),
             ("AWS_DEFAULT_REGION", "us-east-1"),
             ("AWS_ENDPOINT_URL", place),
+            ("AWS_MAX_ATTEMPTS", "1"),
         ):
             monkeypatch.setitem(os.environ, key, value)
         system = fsspec.filesystem("s3")
