@@ -168,11 +168,9 @@ def _pool(ray: Any, workers: int | None) -> Any:
 def _next(ray: Any, pool: Any) -> Some:
     try:
         found: Some = pool.get_next_unordered()
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, EdgeCxrError):
-            raise error.cause from None
-        raise
     except ray.exceptions.RayError as error:
+        if isinstance(cause := getattr(error, "cause", None), EdgeCxrError):
+            raise cause from None
         raise RuntimeUnavailableError(
             f"Ray: {_line(error)}: what was answered is kept; without --ray the same command goes "
             "on and shows which source it is"

@@ -18,7 +18,8 @@ from train import machines
 from train.errors import RunError
 
 MEAN, LARGEST = 1e-3, 1e-2
-"""How far weights may be off: sums are added in another order, and Adam divides by small ones."""
+"""How far weights may be off: sums are added in another order, and Adam divides by small ones. A
+run with another `mixup` is off by twice as much on average, and by more than 0.01 at most."""
 
 PROGRAM = """
 import os, signal, sys
