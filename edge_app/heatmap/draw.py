@@ -35,7 +35,7 @@ OPACITY: Final = 0.6
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
-NO_LESION: Final = "Shows what the scores rest on, not where a lesion is."
+NO_LESION: Final = "Coarse: what the scores rest on, not where a lesion is."
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
@@ -129,7 +129,7 @@ def _lines(
     lines = [(findings.overall.in_words(), LIGHT)] if findings.overall else []
     for number, (finding, ring) in enumerate(zip(chosen, strong, strict=True), 1):
         usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-        nowhere = "" if ring else "; nowhere strong"
+        nowhere = "" if ring else "; no place stands out"
         lines.append(
             (f"{number}  {finding.label} {percent(finding.score)}{usually}{nowhere}", LIGHT)
         )

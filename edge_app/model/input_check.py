@@ -186,7 +186,7 @@ class InputCheck:
         if score <= 0:
             return InputCheckResult(score, None, None)
         kind, what = list(KINDS.items())[worst]
-        likeness = f": most like one that is {what}" if what else ""
+        likeness = f"; if it is one, it may be {what}" if what else ""
         return InputCheckResult(
             score, kind, f"does not look like an upright frontal chest radiograph{likeness}"
         )

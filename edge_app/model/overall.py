@@ -46,12 +46,12 @@ class Overall(NamedTuple):
         state = ""
         if self.threshold is not None:
             state = "flagged" if self.flagged else "not flagged"
-            state += f" (from {percent(self.threshold)}): "
+            state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = (
             ""
             if self.percentile is None
-            else f"; at least {percent(self.percentile)} of normal images are below"
+            else f"; at least {percent(self.percentile)} of normal images have less"
         )
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 

@@ -110,13 +110,19 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
     if point is None:
         return
     test = point.get("test")
-    elsewhere = ""
-    if test and test["specificity"]["value"] is not None:
-        flagged = percent(1 - test["specificity"]["value"])
-        elsewhere = f"; of normal test images, {flagged} are"
-    yield f"its threshold is set so that {point['rule']}{elsewhere}"
-    missed = percent(1 - point["sensitivity"])
-    yield f"not flagged is not normal: {missed} of images that are not normal are not flagged"
+    alarms = missed = ""
+    of = "images"
+    if test:
+        of = "validation images"
+        if test["specificity"]["value"] is not None:
+            alarms = f"; of normal test images, {percent(1 - test['specificity']['value'])} are"
+        if test["sensitivity"]["value"] is not None:
+            missed = f", and {percent(1 - test['sensitivity']['value'])} of such test images"
+    yield f"the threshold is set so that {point['rule']}{alarms}"
+    yield (
+        f"not flagged is not normal: {percent(1 - point['sensitivity'])} of {of} that are not "
+        f"normal are not flagged{missed}"
+    )
     if site:
         here = site.content["overall"]
         yield (

@@ -36,7 +36,7 @@ class Overlays:
     def peak(
         self, cells: NDArray[np.float32], channel: int, width: int, height: int
     ) -> tuple[float, float] | None:
-        """Where a label's map is strongest, in shares of the sides; None if nowhere strong."""
+        """Where a label's map is strongest, in shares of the sides; None if no place stands out."""
         weighed = self._scale.weighed(cells[..., channel], channel)
         if weighed.max() < np.log(RINGED):
             return None

@@ -33,7 +33,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.returncode == 0
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[1].startswith(("  flagged (from ", "  not flagged (from "))
+    assert lines[1].startswith(("  flagged (threshold ", "  not flagged (threshold "))
     rows = lines[3:17]
     assert sorted(row.split()[0] for row in rows) == sorted(set(LABELS) - {"No Finding"})
     probabilities = [float(row[22:].split(" %")[0].replace("<", "")) for row in rows]

@@ -150,7 +150,7 @@ def test_by_keyboard_alone(browser: Browser, answered: int) -> None:
     while browser.focused() != "opinion":
         browser.press(Keys.TAB)
     browser.press(Keys.SPACE)
-    while browser.focused() != "Keep reading":
+    while browser.focused() != "Save my reading":
         browser.press(Keys.TAB)
     browser.press(Keys.ENTER)
     browser.until(lambda: "kept=yes" in browser.driver.current_url, "the reading")
