@@ -179,7 +179,8 @@ class Worker(threading.Thread):
         self.events.tell("answered-alone", image=self.events.digest(image.identity))
         line = [sys.executable, "-m", "edge_app", "classify", "--json"]
         # A device is this process's; what computes must not be what it dies of, either.
-        line += ["--model", self.settings.model, "--site", NONE, "--backend", CPU]
+        site = str(self.settings.site or NONE)
+        line += ["--model", self.settings.model, "--site", site, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
         if self._decoder:

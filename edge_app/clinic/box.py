@@ -268,12 +268,14 @@ def open_classifier(settings: Settings) -> Classifier:
     """What answers, as the settings name it."""
     from edge_app.classifier import Classifier
     from edge_app.model.model_file import locate, read
+    from edge_app.model.site import read as read_site
 
     options = BackendOptions(settings.backend, workers=settings.workers)
     model = read(locate(settings.model))
     if model.origin is not None and model.origin.asked_for:
         complain(f"{model.path}: {model.origin.words}")
-    return Classifier(model, settings.operating_point, options)
+    site = read_site(settings.site) if settings.site else None
+    return Classifier(model, settings.operating_point, options, site=site)
 
 
 def _quiet() -> None:

@@ -84,6 +84,8 @@ def stated(answer: Mapping[str, Any], labels: Labels) -> Stated:
     ]
     if model.get("digest"):  # thresholds may be others with the same network
         parameters.append(f"model file SHA-256: {model['digest']}")
+    if answer.get("site"):
+        parameters.append(f"site file SHA-256: {answer['site']}")
     if "label_operating_point" in answer:
         parameters.append(f"operating point of the findings: {answer['label_operating_point']}")
     return Stated(
