@@ -22,11 +22,13 @@ from edge_app.clinic.results import Results
 from edge_app.clinic.retention import remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
+from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
 from edge_app.images.isolated import Decoders
+from edge_app.pipeline.json_answer import origin
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -89,6 +91,7 @@ class Box:
         self._decoders: Decoders | None = None
         try:
             classifier = open_classifier(settings)
+            self.spool.decides = decided_by(origin(classifier))
             results = Results(settings, self.store, classifier.labels)
             self._entrances = self._open_entrances()
             self._entrances += self._open_listeners(classifier, results)

@@ -67,6 +67,19 @@ class Stated(NamedTuple):
     disclaimer: str
 
 
+def decided_by(answer: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """What decided an answer: digests of network, model file and site file, operating points.
+
+    Args:
+        answer: the object that `classify --json` prints, or what all answers have in common.
+    """
+    model = answer["model"]
+    return (
+        *(model["sha256"], model.get("digest"), answer.get("site")),
+        *(answer["operating_point"], answer.get("label_operating_point")),
+    )
+
+
 def stated(answer: Mapping[str, Any], labels: Labels) -> Stated:
     """What an answer, or a refusal, states.
 

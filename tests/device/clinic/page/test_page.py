@@ -388,6 +388,21 @@ def test_the_site_file_that_decides_is_named_wherever_an_answer_is(
     assert digest in status
 
 
+def test_an_image_that_comes_again_after_a_change_of_site_file_is_answered_anew(
+    tmp_path: Path, png: bytes
+) -> None:
+    site_file(tmp_path)
+    said = []
+    for top in ("", "", 'site = "site.json"'):
+        with serving(tmp_path, top) as served:
+            client = served.client()
+            (came,) = client.upload(("one.png", png)).json["images"]
+            served.wait(came["number"])
+            answer = client.get(f"/images/{came['number']}/answer.json").json
+            said.append((came["verdict"], answer["operating_point"]))
+    assert said == [("new", "one-in-ten"), ("known", "one-in-ten"), ("new", "site")]
+
+
 # Readings
 
 
