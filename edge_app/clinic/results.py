@@ -76,7 +76,7 @@ class Results:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]
-        if not receivers:
+        if not receivers or not image.path.exists():  # with its file, its study is not known
             return []
         try:
             content = self.report(image.path, answer, image.differs)

@@ -159,7 +159,12 @@ class Spool:
         return next((row for row in rows if row["sha256"] == offered.digest), None)
 
     def _is_outdated(self, held: sqlite3.Row) -> bool:
-        if self.decides is None or held["finished"] is None:
+        """Whether it is to be answered anew: something else decided it, or its file is lost."""
+        if held["finished"] is None:
+            return False
+        if not (self.store.images / held["file"]).exists():
+            return True
+        if self.decides is None:
             return False
         return decided_by(json.loads(held["answer"])) != self.decides
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +12,18 @@ import pytest
 
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.box import open_classifier
+from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import Spool
+from edge_app.clinic.spool import NEW, Spool
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
 from ..site.made import site_file
 from .conftest import offered
+from .peers import wait_for
 
 
 def working(spool: Spool, folder: Path, top: str) -> Worker:
@@ -29,7 +33,7 @@ def working(spool: Spool, folder: Path, top: str) -> Worker:
     settings = read_settings(file)
     classifier = open_classifier(settings)
     results = Results(settings, spool.store, classifier.labels)
-    events = Events(spool.store.salt)
+    events = Events(spool.store.salt, None, io.StringIO())
     return Worker(spool, lambda: classifier, classifier, results, settings, events)
 
 
@@ -68,3 +72,43 @@ def test_the_box_s_site_file_decides_there_too(
     assert [each["threshold"] for each in answer["findings"]] == [
         pytest.approx(each.threshold, abs=1e-6) for each in findings
     ]
+
+
+RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n[node]'
+
+
+@pytest.mark.parametrize("entrance", ["node", "watch"])
+def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_comes_again(
+    spool: Spool, tmp_path: Path, cnn28: Path, entrance: str
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    assert worker.results.reports["node"] == ("a",)
+    spool.accept(offered("1.2.3", entrance=entrance))
+    for path in spool.store.images.iterdir():
+        path.unlink()
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert answer["error"]["message"] == "its file is gone from the spool: send it again"
+    deliveries = Deliveries(spool.store)
+    if entrance == "watch":
+        delivery = deliveries.next("watch")
+        assert delivery is not None
+        deliveries.delivered(delivery)
+    assert deliveries.receivers() == set()
+    again = spool.accept(offered("1.2.3", entrance=entrance))
+    assert again.verdict == NEW
+    assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
+
+
+def test_no_image_is_blamed_where_the_whole_folder_is_gone(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    spool.accept(offered("1.2.3"))
+    spool.store.images.rename(tmp_path / "elsewhere")
+    with pytest.raises(SpoolError, match="put it back"):
+        next(worker._taken())
+    assert spool.counts()["answered"] == 0
