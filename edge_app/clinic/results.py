@@ -76,7 +76,9 @@ class Results:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]
-        if not receivers or not image.path.exists():  # with its file, its study is not known
+        if not receivers:
+            return []
+        if "error" in answer and not image.path.exists():  # its study went with its file
             return []
         try:
             content = self.report(image.path, answer, image.differs)

@@ -18,6 +18,7 @@ from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Spool
+from edge_app.core.files import UnreadableError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -101,6 +102,18 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     again = spool.accept(offered("1.2.3", entrance=entrance))
     assert again.verdict == NEW
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
+
+
+def test_a_judged_image_whose_file_goes_before_its_report_is_made_is_not_left_without_a_word(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    spool.accept(offered("1.2.3"))
+    image = spool.take()
+    assert image is not None
+    image.path.unlink()
+    with pytest.raises(UnreadableError):
+        worker.results.documents(image, {"findings": []})
 
 
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(
