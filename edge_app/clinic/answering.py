@@ -42,6 +42,7 @@ IDLE: Final = 5.0
 LONGEST_PAUSE: Final = 60.0
 ALONE_SECONDS: Final = 300
 MOST_TRIES: Final = 5
+GONE: Final = "its file is gone from the spool: send it again"
 
 
 class Worker(threading.Thread):
@@ -146,7 +147,11 @@ class Worker(threading.Thread):
                 continue
             self._in_hand = image
             self._began = time.monotonic()
-            if not image.begun:
+            if _is_gone(image):
+                self.events.tell("answering-failed", why=GONE, number=image.id)
+                lost = self._ends(image, GONE)
+                self._keep(image, lost, gist(lost))
+            elif not image.begun:
                 yield image
             elif answer := self._alone(image):
                 self._keep(image, answer, gist(answer))
@@ -179,7 +184,8 @@ class Worker(threading.Thread):
         self.events.tell("answered-alone", image=self.events.digest(image.identity))
         line = [sys.executable, "-m", "edge_app", "classify", "--json"]
         # A device is this process's; what computes must not be what it dies of, either.
-        line += ["--model", self.settings.model, "--site", NONE, "--backend", CPU]
+        site = str(self.settings.site or NONE)
+        line += ["--model", self.settings.model, "--site", site, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
         if self._decoder:
@@ -214,6 +220,19 @@ class Worker(threading.Thread):
 def _name(image: Image) -> str:
     """What the answer calls the image: its file's name, or its number, which names nobody."""
     return image.identity if image.entrance == WATCH else f"image {image.id}"
+
+
+def _is_gone(image: Image) -> bool:
+    """Whether an image's file is no longer in the spool.
+
+    Raises:
+        SpoolError: its folder is gone, too: that is no fault of this image.
+    """
+    if image.path.exists():
+        return False
+    if not image.path.parent.is_dir():
+        raise SpoolError(f"{image.path.parent}: is gone: put it back, or look at its disk")
+    return True
 
 
 def _read(

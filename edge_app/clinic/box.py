@@ -22,11 +22,13 @@ from edge_app.clinic.results import Results
 from edge_app.clinic.retention import remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
+from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
 from edge_app.images.isolated import Decoders
+from edge_app.pipeline.json_answer import origin
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -89,6 +91,7 @@ class Box:
         self._decoders: Decoders | None = None
         try:
             classifier = open_classifier(settings)
+            self.spool.decides = decided_by(origin(classifier))
             results = Results(settings, self.store, classifier.labels)
             self._entrances = self._open_entrances()
             self._entrances += self._open_listeners(classifier, results)
@@ -268,12 +271,14 @@ def open_classifier(settings: Settings) -> Classifier:
     """What answers, as the settings name it."""
     from edge_app.classifier import Classifier
     from edge_app.model.model_file import locate, read
+    from edge_app.model.site import read as read_site
 
     options = BackendOptions(settings.backend, workers=settings.workers)
     model = read(locate(settings.model))
     if model.origin is not None and model.origin.asked_for:
         complain(f"{model.path}: {model.origin.words}")
-    return Classifier(model, settings.operating_point, options)
+    site = read_site(settings.site) if settings.site else None
+    return Classifier(model, settings.operating_point, options, site=site)
 
 
 def _quiet() -> None:

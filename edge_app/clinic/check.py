@@ -135,14 +135,20 @@ def _existing(path: Path) -> Path:
 def _model(settings: Settings) -> Iterator[str]:
     from edge_app.model.model_file import locate, read
     from edge_app.model.operating_points import chosen
+    from edge_app.model.site import read as read_site
 
     try:
-        manifest = read(locate(settings.model)).manifest
+        model = read(locate(settings.model))
     except EdgeCxrError as error:
         yield f"model: {error}"
         return
     try:
-        chosen(manifest, settings.operating_point)
+        model = read_site(settings.site).applied(model) if settings.site else model
+    except EdgeCxrError as error:
+        yield f"site: {error}"
+        return
+    try:
+        chosen(model.manifest, settings.operating_point)
     except EdgeCxrError as error:
         yield f"operating_point: {error}"
 

@@ -85,8 +85,8 @@ class Deliveries:
                 (trouble, delivery.id),
             )
 
-    def again(self, image: int, receiver: str) -> None:
-        """Deliver what was made of an image to a receiver once more, if it is still here."""
+    def again(self, image: int, receiver: str) -> bool:
+        """Deliver what was made of an image to a receiver once more; whether it is still here."""
         with self.store.transaction() as database:
             done = database.execute(
                 "UPDATE delivery SET delivered = NULL WHERE image = ? AND receiver = ? "
@@ -95,7 +95,9 @@ class Deliveries:
             )
             if done.rowcount:
                 database.execute("UPDATE image SET finished = NULL WHERE id = ?", (image,))
+            found = database.execute("SELECT 1 FROM image WHERE id = ?", (image,)).fetchone()
             self.store.changed.notify_all()
+        return found is not None
 
     def standing(self, receiver: str) -> Standing:
         """How many documents a receiver has still to get, and why it has not."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -117,9 +118,9 @@ def instance_of(header: Dataset) -> Instance:
 
 def about(header: Dataset) -> str:
     """Whose an image is and from when, in one line as people read it; empty where nothing says."""
-    name = str(header.get("PatientName") or "").partition("=")[0]
+    name = _joined(header.get("PatientName") or "").partition("=")[0]
     name = ", ".join(part for part in name.split("^") if part.strip())
-    said = [name, str(header.get("PatientID") or "")]
+    said = [name, _joined(header.get("PatientID") or "")]
     said += [_day(str(header.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
     return " · ".join(" ".join(each.split()) for each in said if each)
 
@@ -196,14 +197,26 @@ def _value(dataset: Dataset, keyword: str) -> object:
         return None
     if keyword == "SpecificCharacterSet":
         return element
-    text = str(element).replace("\\", " ")
+    text = _joined(element) if _is_multiple(element) else str(element).replace("\\", " ")
     text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).strip()
     if keyword == "PatientSex":
         return text if text in SEXES else None
     kind = dictionary_VR(keyword)
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
-    return text or None
+    return text if text.strip("\\ ") else None
+
+
+def _is_multiple(value: object) -> bool:
+    from pydicom.multival import MultiValue
+
+    return isinstance(value, MultiValue)
+
+
+def _joined(value: object) -> str:
+    """A value as text; several by the backslash that separates them in the file (PS3.5 6.4)."""
+    parts = cast("Iterable[object]", value) if _is_multiple(value) else [value]
+    return "\\".join(map(str, parts))
 
 
 def _is_moment(text: str, kind: str) -> bool:

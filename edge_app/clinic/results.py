@@ -78,6 +78,8 @@ class Results:
         receivers = self.reports[image.entrance]
         if not receivers:
             return []
+        if "error" in answer and not image.path.exists():  # its study went with its file
+            return []
         try:
             content = self.report(image.path, answer, image.differs)
         except HeaderError:

@@ -63,17 +63,20 @@ def purge(store: Store, *, unfinished: bool = False) -> int:
 def _remove(store: Store, which: str, value: object) -> int:
     removed = 0
     while True:
-        images = store.rows(
-            f"SELECT id, file FROM image WHERE {which} ORDER BY id LIMIT {AT_ONCE}", value
-        )
+        # One step: what somebody wants again meanwhile is no longer finished. The rows first: a
+        # kill in between leaves files that `sweep` finds, and no row without.
+        with store.transaction() as database:
+            images = database.execute(
+                f"SELECT id, file FROM image WHERE {which} ORDER BY id LIMIT {AT_ONCE}", (value,)
+            ).fetchall()
+            marks = ", ".join("?" * len(images))
+            numbers = [row["id"] for row in images]
+            documents = database.execute(
+                f"SELECT document FROM delivery WHERE image IN ({marks})", numbers
+            ).fetchall()
+            database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
         if not images:
             return removed
-        marks = ", ".join("?" * len(images))
-        numbers = [row["id"] for row in images]
-        documents = store.rows(f"SELECT document FROM delivery WHERE image IN ({marks})", *numbers)
-        # The rows first: a kill in between leaves files that `sweep` finds, and no row without.
-        with store.transaction() as database:
-            database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
         for path in (
             *(store.images / row["file"] for row in images),
             *(store.results / row["document"] for row in documents),

@@ -54,7 +54,8 @@ def capture(
     date_and_describe(document, header)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
-        author.salt, "heatmap", *image, content, model.sha256, classifier.points.name
+        *(author.salt, "heatmap", *image, content, model.sha256, model.digest or ""),
+        *(classifier.site.digest if classifier.site else "", classifier.points.name),
     )
     document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"

@@ -159,6 +159,7 @@ class Settings(NamedTuple):
     """All of it.
 
     Attributes:
+        site: what the model's answers mean here; None where it decides as it came.
         users: the file of those who may come in over HTTP; None where there is none.
         least_free: bytes of the spool's disk below which new images are refused.
         keep: seconds for which finished images are kept.
@@ -168,6 +169,7 @@ class Settings(NamedTuple):
     file: Path
     spool: Path
     model: str
+    site: Path | None
     operating_point: str | None
     backend: str
     workers: int
@@ -302,10 +304,12 @@ def _settings(path: Path, table: _Table) -> Settings:
     node, watch = table.table("node"), table.table("watch")
     page, metrics = table.table("page"), table.table("metrics")
     users = table.path("users") if table.maybe("users", str) is not None else None
+    has_site = table.maybe("site", str) is not None
     made = Settings(
         file=path,
         spool=table.path("spool"),
         model=table.get("model", str, DEFAULT_MODEL),
+        site=table.path("site") if has_site else None,
         operating_point=table.maybe("operating_point", str),
         backend=table.get("backend", str, AUTO),
         workers=table.whole("workers", 1, 1, 64),

@@ -7,17 +7,20 @@ before it the image waits, after it nobody takes it again.
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.gist import SCORED, Gist
+from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
 
 NEW: Final = "new"
@@ -98,10 +101,15 @@ class Spool:
     Args:
         store: where.
         least_free: bytes of the disk below which no image is accepted.
+
+    Attributes:
+        decides: see `decided_by`; an image that something else decided, and that is finished, is
+            taken anew when it comes again. None: whatever decided an answer, it stands.
     """
 
     def __init__(self, store: Store, least_free: int = 0) -> None:
         self.store, self.least_free = store, least_free
+        self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
 
     def accept(self, offered: Offered) -> Receipt:
@@ -111,9 +119,9 @@ class Spool:
             SpoolFullError: there is no room for it now.
             SpoolError: the disk or the database fails; it is not accepted.
         """
-        known = self._known(offered)
-        if known:
-            return known
+        held = self._held(offered)
+        if held and not self._is_outdated(held):
+            return Receipt(held["id"], KNOWN)
         pieces = offered.pieces
         path = self.store.images / secrets.token_hex(16)
         try:
@@ -130,24 +138,35 @@ class Spool:
                 raise self._full() from None
             raise SpoolError(f"{self.store.images}: cannot be written: {error.strerror}") from None
         try:
-            return self._enter(offered, path, size)
+            return self._enter(offered, path, size, held)
         except sqlite3.IntegrityError:  # the same image, just accepted from somebody else
             path.unlink(missing_ok=True)
-            known = self._known(offered)
-            if not known:
+            held = self._held(offered)
+            if not held:
                 raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
-            return known
+            return Receipt(held["id"], KNOWN)
         except SpoolError:
             path.unlink(missing_ok=True)
             raise
 
-    def _known(self, offered: Offered) -> Receipt | None:
+    def _held(self, offered: Offered) -> sqlite3.Row | None:
+        """The row of these very bytes, if they are here."""
         rows = self.store.rows(
-            "SELECT id, sha256 FROM image WHERE entrance = ? AND identity = ?",
+            "SELECT id, sha256, file, finished, answer FROM image "
+            "WHERE entrance = ? AND identity = ?",
             *(offered.entrance, offered.identity),
         )
-        same = [row["id"] for row in rows if row["sha256"] == offered.digest]
-        return Receipt(same[0], KNOWN) if same else None
+        return next((row for row in rows if row["sha256"] == offered.digest), None)
+
+    def _is_outdated(self, held: sqlite3.Row) -> bool:
+        """Whether it is to be answered anew: something else decided it, or its file is lost."""
+        if held["finished"] is None:
+            return False
+        if not (self.store.images / held["file"]).exists():
+            return True
+        if self.decides is None:
+            return False
+        return decided_by(json.loads(held["answer"])) != self.decides
 
     def require_room(self, size: int) -> None:
         """Nothing, where so many bytes more can be accepted.
@@ -164,9 +183,14 @@ class Spool:
             f"the {self.least_free >> 20} MiB to be left: make room, or set least_free_mb"
         )
 
-    def _enter(self, offered: Offered, path: Path, size: int) -> Receipt:
+    def _enter(
+        self, offered: Offered, path: Path, size: int, outdated: sqlite3.Row | None
+    ) -> Receipt:
         digest = offered.digest
+        gone: list[Path] = []
         with self.store.transaction() as database:
+            if outdated:
+                gone = self._let_go(database, outdated)
             others = database.execute(
                 "SELECT count(*) FROM image WHERE entrance = ? AND identity = ?",
                 (offered.entrance, offered.identity),
@@ -180,9 +204,25 @@ class Spool:
                     *(offered.about, offered.about.casefold()),
                 ),
             )
+        for each in gone:  # what stays is left to `sweep`
+            with suppress(OSError):
+                each.unlink()
         with self.store.changed:
             self.store.changed.notify_all()
         return Receipt(int(entered.lastrowid or 0), DIFFERS if others else NEW)
+
+    def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> list[Path]:
+        """Remove a finished image's row; the files that were its own."""
+        documents = database.execute(
+            "SELECT DISTINCT document FROM delivery WHERE image = ?", (outdated["id"],)
+        ).fetchall()
+        removed = database.execute(
+            "DELETE FROM image WHERE id = ? AND finished IS NOT NULL", (outdated["id"],)
+        )
+        if not removed.rowcount:  # somebody wanted it again, or has replaced it, meanwhile
+            return []
+        results = [self.store.results / row["document"] for row in documents]
+        return [self.store.images / outdated["file"], *results]
 
     def take(self, wait: float = 0) -> Image | None:
         """The next image to be answered: the most urgent, then the oldest one.

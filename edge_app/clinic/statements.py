@@ -67,6 +67,19 @@ class Stated(NamedTuple):
     disclaimer: str
 
 
+def decided_by(answer: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """What decided an answer: digests of network, model file and site file, operating points.
+
+    Args:
+        answer: the object that `classify --json` prints, or what all answers have in common.
+    """
+    model = answer["model"]
+    return (
+        *(model["sha256"], model.get("digest"), answer.get("site")),
+        *(answer["operating_point"], answer.get("label_operating_point")),
+    )
+
+
 def stated(answer: Mapping[str, Any], labels: Labels) -> Stated:
     """What an answer, or a refusal, states.
 
@@ -84,6 +97,8 @@ def stated(answer: Mapping[str, Any], labels: Labels) -> Stated:
     ]
     if model.get("digest"):  # thresholds may be others with the same network
         parameters.append(f"model file SHA-256: {model['digest']}")
+    if answer.get("site"):
+        parameters.append(f"site file SHA-256: {answer['site']}")
     if "label_operating_point" in answer:
         parameters.append(f"operating point of the findings: {answer['label_operating_point']}")
     return Stated(

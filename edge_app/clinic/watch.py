@@ -151,8 +151,9 @@ class WatchFolder(threading.Thread):
             return
         digest = hashlib.sha256(data).hexdigest()
         receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH, name))
-        if receipt.verdict == KNOWN:  # somebody wants its answer again
-            self._deliveries.again(receipt.id, WATCH)
+        # Somebody wants its answer again; one that has just been removed is taken anew, next time.
+        if receipt.verdict == KNOWN and not self._deliveries.again(receipt.id, WATCH):
+            return
         self._taken[name] = self._seen[name].look
         self.events.audit(
             "received",

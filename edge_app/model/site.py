@@ -54,12 +54,12 @@ class Site(NamedTuple):
         if stated["sha256"] != model.sha256:
             raise ModelError(
                 f"{self.path}: is for {stated['name']} {stated['sha256'][:8]}, not for "
-                f"{model.name} {model.sha256[:8]}: calibrate this model, or go without: --site none"
+                f"{model.name} {model.sha256[:8]}: calibrate this model, or go without a site file"
             )
         if tuple(each["label"] for each in self.content["labels"]) != model.labels.names:
             raise ModelError(
                 f"{self.path}: is for other labels, or another order of them, than {model.name} "
-                "has: calibrate this model, or go without: --site none"
+                "has: calibrate this model, or go without a site file"
             )
 
     def applied(self, model: ModelFile) -> ModelFile:

@@ -41,6 +41,7 @@ class ModelFacts(NamedTuple):
     """Of the model that answers now.
 
     Attributes:
+        site: digest of the site file that decides; None without one.
         worth: what its operating point is worth, in lines.
         runtime: what computes, and why.
     """
@@ -49,13 +50,15 @@ class ModelFacts(NamedTuple):
     dtype: str
     sha256: str
     digest: str | None
+    site: str | None
     operating_point: str
     worth: list[str]
     runtime: str
 
     def gave(self, said: study.Study) -> bool:
         """Whether an answer is this model's, its calibration and thresholds included."""
-        return (said.model_sha256, said.model_digest) == (self.sha256, self.digest)
+        ours = (self.sha256, self.digest, self.site)
+        return (said.model_sha256, said.model_digest, said.site) == ours
 
 
 class ReadingRoom:
@@ -159,6 +162,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         dtype=model.manifest["input"]["dtype"],
         sha256=model.sha256,
         digest=model.digest,
+        site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
         worth=study.worth(classifier.image_point, classifier.site),
         runtime=f"{session['name']} {session['version']}",

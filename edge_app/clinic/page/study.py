@@ -47,6 +47,7 @@ class Study(NamedTuple):
         facts: of the image: format, size.
         model, model_sha256, operating_point, runtime: whose answer it is.
         model_digest: of all parts of the model file; None where it is not known.
+        site: digest of the site file that decided; None without one.
     """
 
     error: str | None
@@ -64,6 +65,7 @@ class Study(NamedTuple):
     operating_point: str
     runtime: str
     model_digest: str | None
+    site: str | None
 
 
 def told(answer: Mapping[str, Any]) -> Study:
@@ -95,6 +97,7 @@ def told(answer: Mapping[str, Any]) -> Study:
         operating_point=answer["operating_point"],
         runtime=f"{runtime['name']} {runtime['version']}",
         model_digest=model["digest"],
+        site=answer.get("site"),
     )
 
 

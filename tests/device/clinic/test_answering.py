@@ -2,37 +2,126 @@
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_app.classifier import Classifier
 from edge_app.clinic.answering import Worker
+from edge_app.clinic.box import open_classifier
+from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
+from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import Spool
-from edge_app.model.model_file import read
+from edge_app.clinic.spool import NEW, Spool
+from edge_app.core.files import UnreadableError
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import read_image
 
+from ..site.made import site_file
 from .conftest import offered
+from .peers import wait_for
+
+
+def working(spool: Spool, folder: Path, top: str) -> Worker:
+    """A worker of a box with these settings, not started."""
+    file = folder / "box.toml"
+    file.write_text(f'spool = "spool"\n{top}\n[watch]\nfolder = "in"\n')
+    settings = read_settings(file)
+    classifier = open_classifier(settings)
+    results = Results(settings, spool.store, classifier.labels)
+    events = Events(spool.store.salt, None, io.StringIO())
+    return Worker(spool, lambda: classifier, classifier, results, settings, events)
+
+
+def alone(worker: Worker, picture: Path) -> Mapping[str, Any]:
+    """What a process of its own answers."""
+    worker.spool.accept(offered("a.png", picture.read_bytes(), "watch"))
+    image = worker.spool.take()
+    assert image is not None
+    answer = worker._alone(image)
+    assert answer is not None
+    return answer
 
 
 def test_a_site_file_that_decides_elsewhere_does_not_decide_there(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, picture: Path
 ) -> None:
-    """The box has none; what is answered alone would else have other thresholds than the rest."""
-    file = tmp_path / "box.toml"
-    file.write_text(f'spool = "spool"\nmodel = "{cnn28}"\n[watch]\nfolder = "in"\n')
-    settings, classifier = read_settings(file), Classifier(read(cnn28))
-    results = Results(settings, spool.store, classifier.labels)
-    events = Events(spool.store.salt)
-    worker = Worker(spool, lambda: classifier, classifier, results, settings, events)
-    spool.accept(offered("a.png", picture.read_bytes(), "watch"))
-    image = spool.take()
-    assert image is not None
+    """What is answered alone would else have other thresholds than the rest."""
     monkeypatch.setenv("EDGE_CXR_SITE", str(tmp_path / "of-another-model.json"))
-    answer = worker._alone(image)
-    assert answer is not None
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    answer = alone(worker, picture)
     assert answer["findings"]
     assert answer["site"] is None
-    assert answer["operating_point"] == classifier.points.name
+    assert answer["operating_point"] == "one-in-ten"
+
+
+def test_the_box_s_site_file_decides_there_too(
+    spool: Spool, tmp_path: Path, cnn28: Path, picture: Path
+) -> None:
+    place = site_file(tmp_path)
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\nsite = "site.json"')
+    answer = alone(worker, picture)
+    assert answer["site"] == json.loads(place.read_text())["digest"]
+    assert answer["operating_point"] == "site"
+    with_the_rest = worker._classifier
+    findings = with_the_rest.classify(read_image(picture, Limits())).findings
+    assert [each["threshold"] for each in answer["findings"]] == [
+        pytest.approx(each.threshold, abs=1e-6) for each in findings
+    ]
+
+
+RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n[node]'
+
+
+@pytest.mark.parametrize("entrance", ["node", "watch"])
+def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_comes_again(
+    spool: Spool, tmp_path: Path, cnn28: Path, entrance: str
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    assert worker.results.reports["node"] == ("a",)
+    spool.accept(offered("1.2.3", entrance=entrance))
+    for path in spool.store.images.iterdir():
+        path.unlink()
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert answer["error"]["message"] == "its file is gone from the spool: send it again"
+    deliveries = Deliveries(spool.store)
+    if entrance == "watch":
+        delivery = deliveries.next("watch")
+        assert delivery is not None
+        deliveries.delivered(delivery)
+    assert deliveries.receivers() == set()
+    again = spool.accept(offered("1.2.3", entrance=entrance))
+    assert again.verdict == NEW
+    assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
+
+
+def test_a_judged_image_whose_file_goes_before_its_report_is_made_is_not_left_without_a_word(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    spool.accept(offered("1.2.3"))
+    image = spool.take()
+    assert image is not None
+    image.path.unlink()
+    with pytest.raises(UnreadableError):
+        worker.results.documents(image, {"findings": []})
+
+
+def test_no_image_is_blamed_where_the_whole_folder_is_gone(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    spool.accept(offered("1.2.3"))
+    spool.store.images.rename(tmp_path / "elsewhere")
+    with pytest.raises(SpoolError, match="put it back"):
+        next(worker._taken())
+    assert spool.counts()["answered"] == 0

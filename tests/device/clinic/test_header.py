@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
-from pydicom import dcmread
+from pydicom import dcmread, dcmwrite
 
 from edge_app.clinic.header import (
     IDENTIFIERS,
@@ -76,6 +76,18 @@ def test_blanks_within_a_number_stay_as_they_are() -> None:
     header = read_header(dicom(PatientID="A  1"))
     assert header.PatientID == "A  1"  # and not another patient's
     assert "· A 1 ·" in about(header)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_backslash_in_a_number_stays_as_it_is_in_the_file() -> None:
+    """The archive knows the patient by these very bytes."""
+    header = read_header(dicom(PatientID="A\\B", PatientName="Doe^J\\Roe^K", StudyID="\\"))
+    file = io.BytesIO()
+    dcmwrite(file, header, implicit_vr=False, little_endian=True)
+    assert b"LO\x04\0A\\B " in file.getvalue()
+    assert b"Doe^J\\Roe^K" in file.getvalue()
+    assert header.StudyID == ""
+    assert "· A\\B ·" in about(header)
 
 
 def test_a_data_set_alone_is_read_in_its_transfer_syntax() -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.clinic.box import open_classifier
 from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, read_settings
 from edge_app.clinic.store import Store, in_use
 
 from ..conftest import Run
+from ..site.made import site_file
 from .peers import free_port
 
 NODE = 'spool = "spool"\n[node]\n'
@@ -205,6 +207,49 @@ def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:
         *("is no folder", "no-such-host.invalid"),
     ):
         assert words in found
+
+
+def test_a_site_file_stands_in_the_settings_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site_file(tmp_path)
+    monkeypatch.setenv("EDGE_CXR_SITE", str(place))
+    (tmp_path / "in").mkdir()
+    watch = '[watch]\nfolder = "in"\n'
+    own = settings(tmp_path, 'spool = "s"\nmodel = "cxr-cnn28"\nleast_free_mb = 0\n' + watch)
+    assert own.site is None
+    assert open_classifier(own).site is None
+    text = 'spool = "s"\nmodel = "{}"\nsite = "{}"\nleast_free_mb = 0\n' + watch
+    right = settings(tmp_path, text.format("cxr-cnn28", "site.json"))
+    assert right.site == place
+    assert list(faults(right)) == []
+    assert open_classifier(right).points.name == "site"
+
+
+@pytest.mark.parametrize(
+    ("model", "site", "words"),
+    [
+        ("cxr-lite0-128", "site.json", "is for cxr-cnn28"),
+        ("cxr-cnn28", "absent.json", "no such file"),
+        ("cxr-cnn28", "box.toml", "is no JSON"),
+    ],
+)
+def test_a_site_file_that_cannot_decide_is_refused_by_check_and_at_start(
+    run: Run, tmp_path: Path, model: str, site: str, words: str
+) -> None:
+    site_file(tmp_path)
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "box.toml"
+    file.write_text(
+        f'spool = "s"\nmodel = "{model}"\nsite = "{site}"\nleast_free_mb = 0\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    for command in ("serve --check", "serve"):
+        done = run(command, file)
+        assert done.returncode
+        (line,) = done.stderr.splitlines()
+        assert words in line
+        assert str(tmp_path / site) in line
 
 
 def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
+from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, Store
 
 from ..conftest import Run
@@ -58,6 +59,50 @@ def test_the_same_bytes_again_are_known_and_answered_once(spool: Spool) -> None:
     spool.answer(taken(spool), "{}")
     assert spool.accept(offered("1.2.3")).verdict == KNOWN
     assert spool.take() is None
+    assert len(files(spool.store.images)) == 1
+
+
+def said_by(**parts: str | None) -> str:
+    """An answer, of a model by its digest, a site file or an operating point."""
+    named = {"site": None, "operating_point": "p", "label_operating_point": "p", **parts}
+    digest = named.pop("digest", "d")
+    return json.dumps({"model": {"sha256": "s", "digest": digest}, **named})
+
+
+@pytest.mark.parametrize("before", [{"digest": "e"}, {"site": "5"}, {"operating_point": "q"}])
+def test_what_another_model_answered_is_taken_anew_when_it_comes_again(
+    spool: Spool, store: Store, before: dict[str, str]
+) -> None:
+    spool.decides = decided_by(json.loads(said_by()))
+    deliveries = Deliveries(store)
+    first = spool.accept(offered("1.2.3"))
+    spool.answer(taken(spool), said_by(**before), [REPORT])
+    assert spool.accept(offered("1.2.3")).verdict == KNOWN, "its report is not delivered yet"
+    delivery = deliveries.next("archive")
+    assert delivery is not None
+    deliveries.delivered(delivery)
+    again = spool.accept(offered("1.2.3"))
+    assert again.verdict == NEW
+    assert again.id != first.id
+    assert files(store.results) == []
+    assert len(files(store.images)) == 1
+    spool.answer(taken(spool), said_by(), [REPORT])
+    assert [row["answer"] for row in store.rows("SELECT answer FROM image")] == [said_by()]
+    delivery = deliveries.next("archive")
+    assert delivery is not None
+    deliveries.delivered(delivery)
+    assert spool.accept(offered("1.2.3")).verdict == KNOWN
+    assert spool.take() is None
+
+
+def test_an_outdated_answer_stays_where_the_image_is_not_accepted(spool: Spool) -> None:
+    spool.decides = decided_by(json.loads(said_by()))
+    spool.accept(offered("1.2.3"))
+    spool.answer(taken(spool), said_by(site="5"))
+    spool.least_free = 1 << 60
+    with pytest.raises(SpoolFullError):
+        spool.accept(offered("1.2.3"))
+    assert spool.counts()["answered"] == 1
     assert len(files(spool.store.images)) == 1
 
 

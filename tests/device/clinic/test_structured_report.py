@@ -218,6 +218,14 @@ def test_a_model_of_other_thresholds_makes_another_report_and_is_named_in_it(
     assert dcmread(path).SOPInstanceUID != before
 
 
+def test_a_site_file_is_among_the_parameters_that_make_a_report(
+    classifier: Classifier, answer: dict[str, Any]
+) -> None:
+    before = {*stated(answer, classifier.labels).parameters}
+    after = {*stated({**answer, "site": "5" * 64}, classifier.labels).parameters}
+    assert after - before == {f"site file SHA-256: {'5' * 64}"}
+
+
 def test_the_study_s_own_dates_stand_where_the_clock_is_not_set(
     made: Any, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,9 @@ import errno
 import io
 import json
 import os
+import sqlite3
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import pytest
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
+from edge_app.clinic.retention import remove_finished
 from edge_app.clinic.settings import WATCH, Watch
-from edge_app.clinic.spool import Document, Spool
+from edge_app.clinic.spool import Document, Offered, Receipt, Spool
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core import files
 
@@ -132,6 +135,50 @@ def test_the_same_file_again_is_answered_again_and_scored_once(watched: Watched)
         (watched.folder / "answered/a.png.json").unlink()
     assert watched.spool.counts()["answered"] == 1
     assert watched.tree() == ["answered/a.png"]
+
+
+def test_a_file_that_comes_again_while_its_image_is_removed_is_answered(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.answer()
+    path.write_bytes(b"one")
+    accept = watched.spool.accept
+
+    def accept_and_lose(offered: Offered) -> Receipt:
+        receipt = accept(offered)
+        remove_finished(watched.spool.store, time.time() + 1)
+        return receipt
+
+    monkeypatch.setattr(watched.spool, "accept", accept_and_lose)
+    watched.watcher.look()
+    monkeypatch.undo()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+def test_what_comes_again_while_the_old_is_looked_for_is_not_removed(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, store = watched.folder / "a.png", watched.spool.store
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.answer()
+    path.write_bytes(b"one")
+    transaction = store.transaction
+
+    def comes_again(**options: bool) -> AbstractContextManager[sqlite3.Connection]:
+        monkeypatch.undo()
+        watched.watcher.look()
+        return transaction(**options)
+
+    monkeypatch.setattr(store, "transaction", comes_again)
+    remove_finished(store, time.time() + 1)
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
 def test_a_file_that_another_took_the_place_of_is_not_moved(watched: Watched) -> None:

@@ -235,6 +235,7 @@ def results_of_a_site(folder: Path) -> None:
     finding = {"probability": 0.1}
     answer = {
         "model": {"sha256": known.sha256}, "site": None,
+        "operating_point": known.manifest["default_operating_point"],
         "overall": {"probability": 0.4, "flagged": True},
         "findings": [{"label": name, **finding} for name in known.labels.names],
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 
 from edge_app.evaluation.report import Evaluated, Report, build
 from edge_app.model.model_file import SHIPPED, ModelFile, read
+from edge_app.site.calibrate import calibrate
+from edge_app.site.labelled_set import pooled
+from edge_app.site.target import Target
 
 
 @cache
@@ -65,4 +69,18 @@ def written(folder: Path, given: Evaluated | None = None, name: str = "report.js
 
     path = folder / name
     write(report(given if given is not None else evaluated()), path)
+    return path
+
+
+@cache
+def _site_text() -> str:
+    return json.dumps(
+        calibrate(pooled([report(evaluated())], model()), model(), Target("sensitivity", 0.9))
+    )
+
+
+def site_file(folder: Path) -> Path:
+    """A site file of the model, in a folder."""
+    path = folder / "site.json"
+    path.write_text(_site_text())
     return path

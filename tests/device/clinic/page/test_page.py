@@ -24,6 +24,7 @@ from edge_app.clinic.page.room import ReadingRoom
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.images.radiograph import Limits
 
+from ...site.made import site_file
 from ..images import SECRETS, dicom
 from ..peers import wait_for
 from .serving import BOUNDARY, Client, Served, multipart, serving
@@ -344,11 +345,62 @@ def test_an_answer_of_another_model_is_said_and_has_no_heatmap_of_this_one(
             "UPDATE image SET answer = json_set(answer, '$.model.digest', 'f0') WHERE id = ?",
             (number,),
         )
+    assert_is_another_model_s(client, number)
+
+
+def test_an_answer_of_another_site_file_is_said_as_one_of_another_model_is(
+    served: Served, png: bytes
+) -> None:
+    client = served.client()
+    number = client.upload(("elsewhere.png", png + b"elsewhere")).json["images"][0]["number"]
+    served.wait(number)
+    with served.box.store.transaction() as database:
+        database.execute(
+            "UPDATE image SET answer = json_set(answer, '$.site', 'f0f0') WHERE id = ?", (number,)
+        )
+    assert_is_another_model_s(client, number)
+    assert "f0f0" in client.get(f"/images/{number}").text
+
+
+def assert_is_another_model_s(client: Client, number: int) -> None:
     page = client.get(f"/images/{number}?map=0").text
     assert "Another model answered this image" in page
     assert "data-channel" not in page
     assert "not flagged is not normal" not in page
     assert client.get(f"/images/{number}/map/0.png").status == 404
+
+
+def test_the_site_file_that_decides_is_named_wherever_an_answer_is(
+    tmp_path: Path, png: bytes
+) -> None:
+    digest = json.loads(site_file(tmp_path).read_text())["digest"]
+    with serving(tmp_path, 'site = "site.json"') as served:
+        client = served.client()
+        number = client.upload(("one.png", png)).json["images"][0]["number"]
+        served.wait(number)
+        answer = client.get(f"/images/{number}/answer.json").json
+        page = client.get(f"/images/{number}").text
+        status = client.get("/status").text
+    assert answer["site"] == digest
+    assert answer["operating_point"] == "site"
+    assert digest in page
+    assert "Another model answered" not in page
+    assert digest in status
+
+
+def test_an_image_that_comes_again_after_a_change_of_site_file_is_answered_anew(
+    tmp_path: Path, png: bytes
+) -> None:
+    site_file(tmp_path)
+    said = []
+    for top in ("", "", 'site = "site.json"'):
+        with serving(tmp_path, top) as served:
+            client = served.client()
+            (came,) = client.upload(("one.png", png)).json["images"]
+            served.wait(came["number"])
+            answer = client.get(f"/images/{came['number']}/answer.json").json
+            said.append((came["verdict"], answer["operating_point"]))
+    assert said == [("new", "one-in-ten"), ("known", "one-in-ten"), ("new", "site")]
 
 
 # Readings

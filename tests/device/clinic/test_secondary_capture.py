@@ -1,0 +1,53 @@
+"""A heatmap is the same instance whenever made by the same decisions, and another one by others."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydicom", reason="the clinic extra is not installed")
+
+from pydicom import dcmread
+
+from edge_app.classifier import Classifier
+from edge_app.clinic.header import content_digest, read_header
+from edge_app.clinic.secondary_capture import capture
+from edge_app.clinic.structured_report import Author
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import decode
+from edge_app.model.model_file import read
+from edge_app.model.site import read as read_site
+
+from ..site.made import site_file
+from .images import dicom
+
+
+def uid(classifier: Classifier) -> str:
+    """Of the heatmap of an image."""
+    data = dicom()
+    seen = decode(data, Limits())
+    made = capture(
+        *(read_header(data), content_digest(data), seen, classifier.classify(seen)),
+        *(classifier, Author(b"salt", "EDGECXR")),
+    )
+    return str(dcmread(io.BytesIO(made)).SOPInstanceUID)
+
+
+def test_it_is_another_instance_where_the_model_file_or_the_site_file_is_another(
+    cnn28: Path, tmp_path: Path
+) -> None:
+    model = read(cnn28)
+    first = uid(Classifier(model))
+    assert uid(Classifier(model)) == first
+    other_thresholds = model._replace(digest="0" * 64)
+    place = site_file(tmp_path)
+    here = Classifier(model, site=read_site(place))
+    others = {uid(Classifier(other_thresholds)), uid(here)}
+    assert len({first, *others}) == 3
+    # Of the same name of operating point, too: sites all call theirs the same.
+    elsewhere = Classifier(model, site=read_site(place))
+    assert elsewhere.site is not None
+    elsewhere.site.content["digest"] = "1" * 64
+    assert uid(elsewhere) != uid(here)
