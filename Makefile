@@ -65,7 +65,7 @@ coverage: $(DEVICE)/installed
 # Systems and wheels of the boards are kept in .boards.
 test-pi: $(DEVICE)/installed
 	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
-	@$(DEVICE)/bin/python -m pytest --durations 15 tests/boards
+	@$(DEVICE)/bin/python $(PYTEST) tests/boards
 
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done

@@ -11,6 +11,7 @@ from typing import Final
 
 from boards import repack, wheels
 from boards.errors import DownloadError
+from boards.turns import alone
 from boards.wheels import Target
 
 REPACKED: Final = {"armv7l": ("bookworm", "armhf", "arm-linux-gnueabihf")}
@@ -29,16 +30,17 @@ def wheels_for(own: Path, target: Target, cache: Path, extras: Sequence[str] = (
     )
     place = cache.resolve() / "wheels" / kind
     stamp = place / "recipe.json"
-    if not (stamp.exists() and stamp.read_text() == recipe):
-        shutil.rmtree(place, ignore_errors=True)
-        folders: list[Path] = []
-        if target.machine in REPACKED:
-            work = place / "debian"
-            made = repack.wheels(*REPACKED[target.machine], target, work)
-            folders = [wheel.parent for wheel in made]
-        wheels.gather(own, target, place, folders, extras)
-        shutil.rmtree(place / "debian", ignore_errors=True)
-        stamp.write_text(recipe)
+    with alone(cache):
+        if not (stamp.exists() and stamp.read_text() == recipe):
+            shutil.rmtree(place, ignore_errors=True)
+            folders: list[Path] = []
+            if target.machine in REPACKED:
+                work = place / "debian"
+                made = repack.wheels(*REPACKED[target.machine], target, work)
+                folders = [wheel.parent for wheel in made]
+            wheels.gather(own, target, place, folders, extras)
+            shutil.rmtree(place / "debian", ignore_errors=True)
+            stamp.write_text(recipe)
     return sorted(place.glob("*.whl"))
 
 
@@ -49,9 +51,10 @@ def pip_wheel(cache: Path) -> Path:
         DownloadError: it cannot be had.
     """
     place = cache.resolve() / "wheels" / "pip"
-    if not list(place.glob("*.whl")):
-        place.mkdir(parents=True, exist_ok=True)
-        wheels.download(["pip"], ["--only-binary", ":all:"], place)
+    with alone(cache):
+        if not list(place.glob("*.whl")):
+            place.mkdir(parents=True, exist_ok=True)
+            wheels.download(["pip"], ["--only-binary", ":all:"], place)
     found = sorted(place.glob("*.whl"))
     if not found:
         raise DownloadError("pip's wheel was not downloaded")

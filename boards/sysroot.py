@@ -17,6 +17,7 @@ from typing import Final
 
 from boards import apt
 from boards.board import CORES, LIBRARIES, Board
+from boards.turns import alone
 
 RECIPE_VERSION: Final = 2
 """Version of the layout; a change makes existing folders be made anew."""
@@ -68,19 +69,20 @@ def get(board: Board, cache: Path) -> Sysroot:
         EmulationUnavailableError: this machine lacks what it takes.
         DownloadError: packages cannot be fetched.
     """
-    emulator = find_emulator(board.processor.qemu)
     place = cache.resolve() / board.name
     sysroot = Sysroot(board, place / "root")
-    recipe = json.dumps(
-        {"version": RECIPE_VERSION, "place": str(place), "emulator": emulator}
-        | dataclasses.asdict(board)
-    )
     stamp = place / "recipe.json"
-    if not (stamp.exists() and stamp.read_text() == recipe):
-        shutil.rmtree(place, ignore_errors=True)
-        _make(sysroot, emulator, place / "apt")
-        shutil.rmtree(place / "apt")
-        stamp.write_text(recipe)
+    with alone(cache):
+        emulator = find_emulator(board.processor.qemu)
+        recipe = json.dumps(
+            {"version": RECIPE_VERSION, "place": str(place), "emulator": emulator}
+            | dataclasses.asdict(board)
+        )
+        if not (stamp.exists() and stamp.read_text() == recipe):
+            shutil.rmtree(place, ignore_errors=True)
+            _make(sysroot, emulator, place / "apt")
+            shutil.rmtree(place / "apt")
+            stamp.write_text(recipe)
     return sysroot
 
 
