@@ -19,6 +19,9 @@ from PIL import Image
 from edge_app.classifier import Classifier
 from edge_app.images.array import from_array
 from edge_app.model.preprocess import STRETCH
+from edge_app.pipeline.reader import ready
+from edge_app.pipeline.route import score_all, unbroken
+from edge_app.pipeline.scorers import classified_only
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
@@ -103,6 +106,7 @@ def _measured(
     pictures: Iterator[Gray], classifier: Classifier, size: tuple[int, int]
 ) -> dict[float | None, Tally]:
     tallies: dict[float | None, Tally] = {gap: Tally() for gap in GAPS}
+    shrunken: dict[float | None, list[Gray]] = {gap: [] for gap in GAPS}
     for picture in pictures:
         image, plain = Image.fromarray(picture), None
         for gap, tally in tallies.items():
@@ -112,10 +116,13 @@ def _measured(
             plain = small if plain is None else plain
             apart = np.abs(small.astype(np.int16) - plain)
             tally.differences += np.bincount(apart.ravel(), minlength=256)
-            radiograph = from_array(small)
-            tally.logits.append(classifier.logits(radiograph.picture)[0])
-            findings = classifier.classify(radiograph).findings
-            tally.above.append([finding.above for finding in findings])
+            tally.logits.append(classifier.logits(from_array(small).picture)[0])
+            shrunken[gap].append(small)
+    for gap, pictures_of_gap in shrunken.items():
+        scored = score_all(map(from_array, pictures_of_gap), classifier, ready, classified_only)
+        tallies[gap].above = [
+            [finding.above for finding in answer.findings] for _, (_, answer) in unbroken(scored)
+        ]
     return tallies
 
 

@@ -371,7 +371,7 @@ def _results() -> Kind:
     from edge_app.site import results
 
     line = {
-        "file": "a.png", "model": {"sha256": "0" * 64}, "site": None,
+        "file": "a.png", "model": {"sha256": "0" * 64}, "site": None, "operating_point": "p",
         "overall": {"probability": 0.4, "flagged": True},
         "findings": [{"label": label, "probability": 0.1} for label in LABELS],
     }  # fmt: skip

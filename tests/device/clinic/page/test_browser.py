@@ -147,13 +147,22 @@ def test_by_keyboard_alone(browser: Browser, answered: int) -> None:
             break
     browser.settled()
     assert browser.one("#heat").is_displayed()
-    while browser.focused() != "opinion":
-        browser.press(Keys.TAB)
+    tab_to(browser, "opinion")
     browser.press(Keys.SPACE)
-    while browser.focused() != "Save my reading":
-        browser.press(Keys.TAB)
+    tab_to(browser, "Save my reading")
     browser.press(Keys.ENTER)
     browser.until(lambda: "kept=yes" in browser.driver.current_url, "the reading")
+
+
+def tab_to(browser: Browser, name: str) -> None:
+    """By the Tab key alone; not for ever where nothing is named so."""
+    from selenium.webdriver.common.keys import Keys
+
+    for _ in range(200):
+        if browser.focused() == name:
+            return
+        browser.press(Keys.TAB)
+    pytest.fail(f"the Tab key does not reach {name}")
 
 
 VIEWS = ((320, False), (3840, True))
