@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test quick-lint lint test-device test-workstation test-pi coverage wheel kit docs clean
+.PHONY: demo check test quick-lint format lint test-device test-workstation test-pi coverage wheel kit docs clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
@@ -42,6 +42,10 @@ check: $(CHECK)/installed
 
 quick-lint: $(CHECK)/installed
 	$(call LINT,$(CHECK))
+
+format: $(CHECK)/installed
+	@$(CHECK)/bin/ruff format $(CODE)
+	@$(CHECK)/bin/ruff check --fix $(CODE)
 
 lint: $(WORKSTATION)/installed
 	$(call LINT,$(WORKSTATION))
@@ -70,9 +74,9 @@ test-pi: $(DEVICE)/installed
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done
 
-wheel: $(WORKSTATION)/installed
+wheel: $(DEMO)/installed
 	@rm -rf build
-	@$(WORKSTATION)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@$(DEMO)/bin/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist
 
 # The manual as a site, in site/: no link dead, nothing loaded from elsewhere. To search in it, let

@@ -59,7 +59,9 @@ def examined(file: Path, *, beside: bool = False) -> Finding:
     if beside and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     found = tuple(f"{file}: {fault}" for fault in faults(settings))
-    return Finding(found, f"{file}: {running(settings) or 'nothing is wrong'}")
+    return Finding(
+        found, f"{file}: {running(settings) or 'nothing is wrong here; receivers are not asked'}"
+    )
 
 
 def _is_hidden(spool: Path) -> bool:

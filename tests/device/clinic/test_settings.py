@@ -257,7 +257,10 @@ def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: P
     file = tmp_path / "box.toml"
     file.write_text(f'spool = "s"\nmodel = "cxr-cnn28"\n[node]\nport = {free_port()}\n')
     done = run("serve --check", file)
-    assert (done.returncode, done.stdout) == (0, f"{file}: nothing is wrong\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"{file}: nothing is wrong here; receivers are not asked\n",
+    )
     assert not (tmp_path / "s").exists()
     file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')
     done = run("serve --check", file)
@@ -289,7 +292,10 @@ def test_a_running_box_is_the_finding_and_not_that_its_port_is_taken(
         finally:
             store.close()
         assert run("serve --check", file).returncode == 2
-    assert run("serve --check", file).stdout == f"{file}: nothing is wrong\n"
+    assert (
+        run("serve --check", file).stdout
+        == f"{file}: nothing is wrong here; receivers are not asked\n"
+    )
 
 
 def test_looking_does_not_keep_a_box_from_starting(tmp_path: Path) -> None:
@@ -306,7 +312,9 @@ def test_doctor_says_what_check_does(run: Run, tmp_path: Path) -> None:
     file = listening(tmp_path, free_port())
     done = run("doctor --settings box.toml", cwd=tmp_path)
     assert done.returncode == 0
-    assert "box.toml: nothing is wrong" in " ".join(done.stdout.split())
+    assert "box.toml: nothing is wrong here; receivers are not asked" in " ".join(
+        done.stdout.split()
+    )
     file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')
     done = run("doctor --settings box.toml", cwd=tmp_path)
     assert done.returncode == 2
