@@ -279,7 +279,11 @@ FAULTS: Final = (
     Fault("a sigmoid as int8 output", ("tied", "saturated"), _sigmoid),
     Fault("the last layer's bias lost", ("agreement",), _edited(_map, _without_bias)),
     Fault("one label's weights lost", ("label_auroc",), _edited(_map, _one_label_gone)),
-    Fault("weights in four bits", ("agreement", "agreement_over_noise"), _in_four_bits),
+    Fault(
+        "weights in four bits",
+        ("agreement", "agreement_over_noise", "agreement_over_noise_low"),
+        _in_four_bits,
+    ),
     Fault("a float network that diverged", ("non_finite",), _diverged),
     Fault("a float report without retest", ("agreement_over_noise",), _without_retest),
     Fault("labels of other images", ("reference_auroc",), _both(_other_images_labels)),
