@@ -95,7 +95,8 @@ def install(package: str) -> None:
             f"sudo apt-get install {package}"
         )
     _run(["apt-get", "-q", "update"])
-    _run(["apt-get", "-q", "-y", "--no-install-recommends", "install", package])
+    waiting = "-oDPkg::Lock::Timeout=120"  # for whoever installs something just now
+    _run(["apt-get", "-q", "-y", waiting, "--no-install-recommends", "install", package])
 
 
 def _run(line: Sequence[str]) -> None:

@@ -69,15 +69,15 @@ def get(board: Board, cache: Path) -> Sysroot:
         EmulationUnavailableError: this machine lacks what it takes.
         DownloadError: packages cannot be fetched.
     """
+    emulator = find_emulator(board.processor.qemu)
     place = cache.resolve() / board.name
     sysroot = Sysroot(board, place / "root")
+    recipe = json.dumps(
+        {"version": RECIPE_VERSION, "place": str(place), "emulator": emulator}
+        | dataclasses.asdict(board)
+    )
     stamp = place / "recipe.json"
     with alone(cache):
-        emulator = find_emulator(board.processor.qemu)
-        recipe = json.dumps(
-            {"version": RECIPE_VERSION, "place": str(place), "emulator": emulator}
-            | dataclasses.asdict(board)
-        )
         if not (stamp.exists() and stamp.read_text() == recipe):
             shutil.rmtree(place, ignore_errors=True)
             _make(sysroot, emulator, place / "apt")
