@@ -59,7 +59,6 @@ SLOW: Final = (
     "tests/train/test_fit.py",
     "tests/train/test_float_report.py",
     "tests/train/test_input_check.py",
-    "tests/train/test_machines.py",
     "tests/train/test_refit.py",
     "tests/train/test_run.py",
     "tests/train/test_source.py",
