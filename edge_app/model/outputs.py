@@ -51,15 +51,14 @@ def pooled(manifest: Manifest) -> Callable[[NDArray[np.float32]], NDArray[np.flo
     stated = manifest.get("pooling")
     if stated is None:
         return None
-    r = stated["r"]
+    return partial(_log_sum_exp, r=stated["r"])
 
-    def log_sum_exp(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-        scaled = r * cells.astype(np.float64)
-        highest = scaled.max(axis=(-3, -2), keepdims=True)
-        mean = np.exp(scaled - highest).mean(axis=(-3, -2))
-        return ((np.log(mean) + highest[..., 0, 0, :]) / r).astype(np.float32)
 
-    return log_sum_exp
+def _log_sum_exp(cells: NDArray[np.float32], r: float) -> NDArray[np.float32]:
+    scaled = r * cells.astype(np.float64)
+    highest = scaled.max(axis=(-3, -2), keepdims=True)
+    mean = np.exp(scaled - highest).mean(axis=(-3, -2))
+    return ((np.log(mean) + highest[..., 0, 0, :]) / r).astype(np.float32)
 
 
 SMALLEST: Final = 1e-30

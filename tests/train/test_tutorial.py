@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_app.model.model_file import read
+from tests.notebooks import run_notebook
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOTEBOOK = REPOSITORY / "docs" / "tutorials" / "train-your-own.ipynb"
@@ -18,12 +18,7 @@ def test_a_stranger_gets_from_images_and_a_table_to_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TUTORIAL", str(tmp_path))
-    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
-    space: dict[str, Any] = {}
-    for cell in notebook["cells"]:
-        assert not cell.get("outputs"), "commit it without outputs"
-        if cell["cell_type"] == "code":
-            exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), space)
+    space = run_notebook(NOTEBOOK)
     said = capsys.readouterr().out
     assert "it stopped" not in said
     report = json.loads((tmp_path / "run" / "reports" / "float.json").read_text())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge_app.model.model_file import read
+from tests.notebooks import run_notebook
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOTEBOOK = REPOSITORY / "docs" / "tutorials" / "bring-your-own.ipynb"
@@ -21,12 +20,7 @@ def test_a_stranger_gets_from_three_things_to_an_answer(
     monkeypatch.setenv("TUTORIAL", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.delenv("BOARD", raising=False)
-    notebook = json.loads(NOTEBOOK.read_text("utf-8"))
-    space: dict[str, Any] = {}
-    for cell in notebook["cells"]:
-        assert not cell.get("outputs"), "commit it without outputs"
-        if cell["cell_type"] == "code":
-            exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), space)
+    run_notebook(NOTEBOOK)
     said = capsys.readouterr().out
     assert "it stopped" not in said
     assert "not run; the commands are:" in said
