@@ -34,9 +34,10 @@ def ties() -> Mapping[str, list[dict[str, Any]]]:
 
 
 def said(tie: Mapping[str, Any]) -> str:
-    """A phrase with the values that its files have now; per cent with a space before the sign."""
+    """A phrase with the values that its files have now: a space before per cent, a minus sign."""
     values = {name: content(REPOSITORY / path) for name, path in tie["files"].items()}
-    return re.sub(r"(?<=\d)%", " %", one_line(tie["phrase"].format(**values)))
+    phrase = one_line(tie["phrase"].format(**values))
+    return re.sub(r"(?<=\d)%", " %", re.sub(r"(?<![\w-])-(?=\d)", "−", phrase))
 
 
 def content(path: Path) -> Any:
