@@ -134,6 +134,8 @@ def _check(report: Report) -> None:
         raise _WrongError(f"it states {content['dataset']['images']} images and holds {count}")
     if len(np.unique(evaluated.images)) != count:
         raise _WrongError("it has an image twice")
+    if not isinstance(content["dataset"]["digest"], str):
+        raise _WrongError("the digest of its data is no text")
     for key in ("model", "runtime"):
         content[key].items()
     for key in ("slope", "intercept"):

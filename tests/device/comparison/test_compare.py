@@ -360,6 +360,8 @@ def changed(*path: Any, to: Any) -> Any:
         changed("labels", 0, "label", to="Cough"),
         changed("labels", to=7),
         changed("dataset", "images", to=199),  # a truncated report
+        changed("dataset", to={"images": 200}),  # of data without a digest
+        changed("dataset", "digest", to=7),
         changed("calibration", "slope", to=[1.0] * 14),
         changed("calibration", "slope", to=[float("inf")] * 15),
         changed("calibration", "intercept", to=[10**400] * 15),
