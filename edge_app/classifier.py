@@ -66,6 +66,11 @@ class Findings(NamedTuple):
         )
 
     @property
+    def by_label(self) -> bool:
+        """Whether each label is decided by its own threshold, and nothing the image as a whole."""
+        return self.overall is None or self.overall.flagged is None
+
+    @property
     def withheld(self) -> str | None:
         """Why there are no findings; None where there are."""
         return self.check.reason if self.check and not self.findings else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,20 @@ from edge_app.classifier import Findings
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
-from edge_app.heatmap.maps import FULL, RINGED, EvidenceScale, peak, shown, strength
-from edge_app.model.decisions import Finding
+from edge_app.heatmap.maps import (
+    FULL,
+    MARKED,
+    EvidenceScale,
+    cell_box,
+    cells_of,
+    coarseness,
+    peak,
+    share_shown,
+    shown,
+    strength,
+    strongest,
+)
+from edge_app.model.decisions import Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -35,7 +47,11 @@ OPACITY: Final = 0.6
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
-NO_LESION: Final = "Coarse: what the scores rest on, not where a lesion is."
+BORDER: Final = 0.3
+"""Opacity of the lines between a map's cells: a dark one beside a light one, seen on any ground."""
+
+FINEST: Final = 8
+"""Cells of fewer pixels have no borders, which would cover what they show."""
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
@@ -51,8 +67,8 @@ class Heatmap:
     Attributes:
         image: RGB; the radiograph above, the strip below.
         size: width and height of the radiograph in it, in pixels.
-        peaks: for each finding shown, its label and the place of its map's peak, in pixels of the
-            original radiograph; None where the map is flat.
+        peaks: for each finding shown, its label, the place of its map's peak and its strongest
+            cell, in pixels of the original radiograph; None where no place stands out.
     """
 
     image: Image.Image
@@ -61,7 +77,11 @@ class Heatmap:
 
 
 def draw(
-    pixels: NDArray[np.uint8], findings: Findings, scale: EvidenceScale, by: str, seen: Box = WHOLE
+    pixels: NDArray[np.uint8],
+    findings: Findings,
+    scale: EvidenceScale,
+    by: Sequence[str],
+    seen: Box = WHOLE,
 ) -> Heatmap:
     """Overlay the evidence for the findings that the answer names first.
 
@@ -69,7 +89,7 @@ def draw(
         pixels: H×W uint8, the radiograph.
         findings: the answer for it, not withheld and with a map.
         scale: of the model that answered.
-        by: the model and its operating point, for the strip.
+        by: lines of the strip, such as the model and its operating point.
         seen: what the network sees of the picture; see `InputSpec.seen`.
     """
     from PIL import Image
@@ -81,26 +101,47 @@ def draw(
     if gray.size != (width, height):
         gray = gray.resize((width, height), Image.Resampling.BILINEAR)
     channels = [findings.findings.index(finding) for finding in chosen]
-    cells = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
-    bright = np.zeros((height, width), np.float32)
-    for each in cells:
-        np.maximum(bright, strength(each, height, width, seen), out=bright)
-    picture = _overlaid(np.asarray(gray), bright)
-    strong = [each.max() >= math.log(RINGED) for each in cells]
-    peaks = [peak(each, seen) if ring else None for each, ring in zip(cells, strong, strict=True)]
+    maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
+    strong = [each.max() >= math.log(MARKED) for each in maps]
+    places = [
+        _place(each, seen) if is_strong else None
+        for each, is_strong in zip(maps, strong, strict=True)
+    ]
+    bright = strength(np.max(maps, axis=0), height, width, seen)
+    picture = _overlaid(np.asarray(gray), bright, borders(maps[0].shape, height, width, seen))
     canvas_width = max(width, STRIP)
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
-    size = pixels.shape[1], pixels.shape[0]
-    lines = _lines(chosen, strong, findings, by, size, (width, height))
-    lines = _wrapped(lines, font, canvas_width - line_height)
+    lines = [*_lines(chosen, strong, findings), (coarseness(maps[0].shape, seen), LIGHT)]
+    lines += [(line, DIM) for line in by]
+    if pixels.shape != (height, width):
+        drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
+        lines.append((drawn, DIM))
+    lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, canvas_width - line_height)
     strip = (len(lines) + 2) * line_height
     image = Image.new("RGB", (canvas_width, height + strip), DARK)
     left = (canvas_width - width) // 2
     image.paste(picture, (left, 0))
-    _mark(image, peaks, (left, width, height))
+    _mark(image, [each and each.square for each in places], (left, width, height))
     _write(image, "usual" if scale.usual else "the map's mean", lines, font, line_height, height)
-    return Heatmap(image, (width, height), _in_pixels(chosen, peaks, pixels.shape))
+    return Heatmap(image, (width, height), _in_pixels(chosen, places, pixels.shape))
+
+
+class Place(NamedTuple):
+    """Where a finding's evidence is highest, in shares of the picture's sides.
+
+    Attributes:
+        peak: see `maps.peak`.
+        square: the strongest cell.
+    """
+
+    peak: tuple[float, float]
+    square: Box
+
+
+def _place(cells: NDArray[np.float32], seen: Box) -> Place | None:
+    at = peak(cells, seen)
+    return at and Place(at, cell_box(strongest(cells, seen), cells.shape, seen))
 
 
 def _size(width: int, height: int) -> tuple[int, int]:
@@ -109,61 +150,83 @@ def _size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _overlaid(gray: NDArray[np.uint8], strength: NDArray[np.float32]) -> Image.Image:
+def _overlaid(
+    gray: NDArray[np.uint8], strength: NDArray[np.float32], lines: NDArray[np.uint8]
+) -> Image.Image:
     from PIL import Image
 
     mask = Image.fromarray(np.rint(255 * OPACITY * strength).astype(np.uint8))
     under = Image.fromarray(gray).convert("RGB")
-    return Image.composite(Image.fromarray(coloured(strength)), under, mask)
+    image = Image.composite(Image.fromarray(coloured(strength)), under, mask)
+    border = Image.fromarray(lines)
+    image.paste(border.convert("RGB"), mask=border.getchannel("A"))
+    return image
 
 
-def _lines(
-    chosen: Sequence[Finding],
-    strong: Sequence[bool],
-    findings: Findings,
-    by: str,
-    original: tuple[int, int],
-    drawn: tuple[int, int],
-) -> list[Line]:
-    """The strip's text with its colours, without the colour bar."""
+def borders(grid: tuple[int, ...], height: int, width: int, seen: Box = WHOLE) -> NDArray[np.uint8]:
+    """The lines between a map's cells: height×width×4, RGBA, nothing elsewhere.
+
+    Args:
+        grid: the map's height and width, in cells.
+        height, width: of the picture.
+        seen: what the network sees of it; see `InputSpec.seen`.
+    """
+    drawn = np.zeros((height, width, 4), np.uint8)
+    rows, columns = cells_of(grid, height, width, seen)
+    thick = max(1, max(height, width) // 1000)
+    across, down = (_first_pixels(each) for each in (columns, rows))
+    finest = min(np.diff(each).min(initial=FINEST * thick) for each in (across, down))
+    if finest < FINEST * thick:
+        return drawn
+    seen_rows, seen_columns = rows >= 0, columns >= 0
+    alpha = round(255 * BORDER)
+    for offset, gray in ((-thick, DARK), (0, LIGHT)):  # light ones last: they lie over the dark
+        for step in range(thick):
+            for place in down[(down > 0) & (down < height)] + offset + step:
+                drawn[place, seen_columns] = (*gray, alpha)
+            for place in across[(across > 0) & (across < width)] + offset + step:
+                drawn[seen_rows, place] = (*gray, alpha)
+    return drawn
+
+
+def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Along one side, where another cell begins than that of the pixel before."""
+    return np.flatnonzero(np.diff(cells)) + 1
+
+
+def _lines(chosen: Sequence[Finding], strong: Sequence[bool], findings: Findings) -> list[Line]:
+    """What the answer says, and what of it is shown, with its colours."""
     lines = [(findings.overall.in_words(), LIGHT)] if findings.overall else []
-    for number, (finding, ring) in enumerate(zip(chosen, strong, strict=True), 1):
+    others = share_shown(findings)
+    lines += [(others, LIGHT)] if others else []
+    for number, (finding, is_strong) in enumerate(zip(chosen, strong, strict=True), 1):
         usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-        nowhere = "" if ring else "; no place stands out"
-        lines.append(
-            (f"{number}  {finding.label} {percent(finding.score)}{usually}{nowhere}", LIGHT)
-        )
-    lines += [(warning, LIGHT) for warning in findings.warnings]
-    scaled = ""
-    if original != drawn:
-        scaled = f"; {original[0]}x{original[1]} drawn at {drawn[0]}x{drawn[1]}"
-    return [*lines, (NO_LESION, DIM), (by + scaled, DIM), (DISCLAIMER, DIM)]
+        word = mark(finding.score, finding.usually, finding.above, findings.by_label)
+        marked = f", {word}" if word else ""
+        nowhere = "" if is_strong else "; no square stands out"
+        said = f"{number}  {finding.label} {percent(finding.score)}{usually}{marked}{nowhere}"
+        lines.append((said, LIGHT))
+    return lines + [(warning, LIGHT) for warning in findings.warnings]
 
 
-def _mark(
-    image: Image.Image, peaks: Sequence[tuple[float, float] | None], place: tuple[int, int, int]
-) -> None:
-    """A ring at each peak with the finding's number; peaks closer than its radius share one."""
+def _mark(image: Image.Image, squares: Sequence[Box | None], place: tuple[int, int, int]) -> None:
+    """The outline of each strongest cell with the finding's number; a cell of several has all."""
     from PIL import ImageDraw
 
     left, width, height = place
-    draw, radius = ImageDraw.Draw(image), max(7, max(width, height) // 50)
-    font = _font(radius)
-    rings: list[tuple[tuple[float, float], list[str]]] = []
-    for number, where in enumerate(peaks, 1):
-        if where is None:
-            continue
-        centre = (left + where[0] * width, where[1] * height)
-        near = [numbers for at, numbers in rings if math.dist(at, centre) < radius]
-        if near:
-            near[0].append(str(number))
-        else:
-            rings.append((centre, [str(number)]))
-    for (x, y), numbers in rings:
-        for colour, line in ((DARK, 4), (LIGHT, 2)):
-            box = (x - radius, y - radius, x + radius, y + radius)
-            draw.ellipse(box, outline=colour, width=line)
-        _outlined(draw, (x + 1.4 * radius, y - 0.6 * radius), ", ".join(numbers), font)
+    draw, size = ImageDraw.Draw(image), max(12, max(width, height) // 40)
+    font, line = _font(size), max(2, max(width, height) // 400)
+    numbers: dict[Box, list[str]] = {}
+    for number, square in enumerate(squares, 1):
+        if square is not None:
+            numbers.setdefault(square, []).append(str(number))
+    for square, of in numbers.items():
+        x0, x1 = (left + round(end * width) for end in square[::2])
+        y0, y1 = (round(end * height) for end in square[1::2])
+        box = (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1))
+        draw.rectangle(box, outline=DARK, width=2 * line)
+        draw.rectangle(box, outline=LIGHT, width=line)
+        _outlined(draw, (x0 + 3 * line, y0 + 2 * line), ", ".join(of), font)
 
 
 def _outlined(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: Font) -> None:
@@ -190,7 +253,7 @@ def _write(
     draw.text((margin, y), before, LIGHT, font)
     x = margin + round(draw.textlength(before, font))
     image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))
-    draw.text((x + bar.shape[1] + margin, y), f"x{FULL}; rings from x{RINGED}", LIGHT, font)
+    draw.text((x + bar.shape[1] + margin, y), f"x{FULL}; outlined from x{MARKED}", LIGHT, font)
     for text, colour in lines:
         y += line_height
         draw.text((margin, y), text, colour, font)
@@ -221,14 +284,16 @@ def _font(size: int) -> Font:
 
 
 def _in_pixels(
-    chosen: Sequence[Finding],
-    peaks: Sequence[tuple[float, float] | None],
-    shape: tuple[int, ...],
+    chosen: Sequence[Finding], places: Sequence[Place | None], shape: tuple[int, ...]
 ) -> list[dict[str, Any]]:
+    height, width = shape
     found = []
-    for finding, where in zip(chosen, peaks, strict=True):
-        at = None
-        if where:
-            at = {"x": int(where[0] * shape[1]), "y": int(where[1] * shape[0])}
-        found.append({"label": finding.label, "peak": at})
+    for finding, place in zip(chosen, places, strict=True):
+        at = cell = None
+        if place:
+            at = {"x": int(place.peak[0] * width), "y": int(place.peak[1] * height)}
+            left, top, right, bottom = place.square
+            ends = (left * width, top * height, right * width, bottom * height)
+            cell = dict(zip(("left", "top", "right", "bottom"), map(round, ends), strict=True))
+        found.append({"label": finding.label, "peak": at, "cell": cell})
     return found

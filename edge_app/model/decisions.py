@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,24 @@ class Finding(NamedTuple):
     kind: Kind = FINDING
     usually: float | None = None
     percentile: float | None = None
+
+
+ABOVE: Final = "above"
+RAISED: Final = "raised"
+
+
+def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
+    """The one word that stands beside a finding, wherever an answer is shown; empty for none.
+
+    Args:
+        score, usually, above: see `Finding`.
+        by_label: whether labels are decided one by one. Then `ABOVE` marks the threshold reached;
+            otherwise `RAISED` marks a probability that is more than usual, as far as one digit
+            after the point of a percentage tells: it is no decision.
+    """
+    if by_label:
+        return ABOVE if above else ""
+    return RAISED if usually is not None and round(score, 3) > round(usually, 3) else ""
 
 
 class Decisions:

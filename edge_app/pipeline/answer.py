@@ -49,11 +49,21 @@ class Place(TypedDict):
     y: int
 
 
+class Cell(TypedDict):
+    """One square of a map, in pixels of the image as it was given; the ends are excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null where its map is flat."""
+    """Where a finding's evidence is highest; null where no place of its map stands out."""
 
     label: str
     peak: Place | None
+    cell: Cell | None
 
 
 class HeatmapAnswer(TypedDict):

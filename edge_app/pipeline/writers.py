@@ -15,7 +15,9 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
+from edge_app.model.decisions import mark
 from edge_app.model.input_check import NO_CHECK
+from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
@@ -73,16 +75,18 @@ class TableWriter:
         yield f"{'finding':<{self.width}} probability  usually  normal images below"
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
-            lower = "" if each.percentile is None else percent(each.percentile)
+            lower = "" if each.percentile is None else at_least(each.percentile)
+            word = mark(each.score, each.usually, each.above, self.by_label)
             row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
-            yield row.rstrip()
+            yield f"{row}  {word}".rstrip()
 
     def _by_threshold(self, ranked: list[Finding]) -> Iterator[str]:
         yield f"{'finding':<{self.width}} probability  threshold"
         for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
             threshold = "none" if each.threshold is None else percent(each.threshold)
-            mark = "  above" if each.above else ""
-            yield f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}{mark}"
+            word = mark(each.score, each.usually, each.above, self.by_label)
+            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
+            yield f"{row}  {word}".rstrip()
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         pass  # standard error has it
@@ -93,6 +97,8 @@ class TableWriter:
             f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
             *promises(self.classifier.image_point, self.classifier.site),
         ]
+        if not self.by_label:
+            lines += referred_to(model.manifest, self.classifier.site)
         if self.classifier.check is None:
             lines.append(f"input check: {NO_CHECK}")
         if self.classifier.site:
