@@ -115,7 +115,8 @@ class Classifier:
         self.model, self.labels, self.spec = model, model.labels, model.input_spec
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
-        self._decisions = Decisions(model.manifest, self.labels, self.points)
+        ppv = site.ppv if site else ()
+        self._decisions = Decisions(model.manifest, self.labels, self.points, ppv)
         self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force
         self.open()

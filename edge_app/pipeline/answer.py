@@ -18,7 +18,21 @@ class OverallAnswer(TypedDict):
     flagged: bool | None
 
 
-class FindingAnswer(TypedDict):
+class ShareAnswer(TypedDict):
+    """A share with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class WithPpv(TypedDict, total=False):
+    """Of a label whose threshold's positive predictive value a site file knows."""
+
+    ppv: ShareAnswer
+
+
+class FindingAnswer(WithPpv):
     """One label; `score` is its probability by its older name. Null is what is not known."""
 
     label: str

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from edge_app.images.radiograph import Radiograph
     from edge_app.model.decisions import Finding
     from edge_app.model.overall import Overall
-    from edge_app.pipeline.answer import Answer, FindingAnswer, Origin, OverallAnswer, Refusal
+    from edge_app.pipeline.answer import (
+        Answer,
+        FindingAnswer,
+        Origin,
+        OverallAnswer,
+        Refusal,
+        ShareAnswer,
+    )
 
 
 def origin(classifier: Classifier) -> Origin:
@@ -75,6 +82,7 @@ def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
         "logit": round(finding.logit, 6),
         "threshold": _rounded(finding.threshold),
         "above": finding.above,
+        **({"ppv": cast("ShareAnswer", finding.ppv._asdict())} if finding.ppv else {}),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent
-from edge_app.model.decisions import mark
+from edge_app.model.decisions import Share, mark
 from edge_app.model.overall import Overall
 from edge_app.model.usual import at_least
 from edge_app.pipeline.writers import promises
@@ -21,6 +21,8 @@ class Row(NamedTuple):
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
         mark: see `decisions.mark`.
+        right: of images at the site where it is above its threshold, the share that bears it, in
+            words; empty where it is not above, or that is not known.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
+    right: str
 
 
 class Study(NamedTuple):
@@ -121,6 +124,7 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             each["probability"],
             each["threshold"],
             mark(each["probability"], each["prevalence"], each["above"], by_label),
+            str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
     ]

@@ -70,14 +70,14 @@ def test_columns_are_found_by_name_whatever_their_order_and_case(tmp_path: Path)
 
 
 def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
-    head = "file,overall,percentile,flagged,X,Y,above,operating_point,model_sha256,site"
+    head = "file,overall,percentile,flagged,X,Y,above,above_ppv,operating_point,model_sha256,site"
     path = text(
         tmp_path / "a.csv",
         f"{head},warnings,withheld,error,note\n"
-        "a.png,0.2,,false,0.1,0.2,,balanced,00,,,false,,n\n"
-        "b.png,0.2,,true,0.3,0.2,X,balanced,00,,,false,,n\n"
-        "c.png,,,,,,,balanced,00,,,,no such file,n\n"
-        "d.png,,,,,,,balanced,00,,,true,,n\n",
+        "a.png,0.2,,false,0.1,0.2,,,balanced,00,,,false,,n\n"
+        "b.png,0.2,,true,0.3,0.2,X,0.5,balanced,00,,,false,,n\n"
+        "c.png,,,,,,,,balanced,00,,,,no such file,n\n"
+        "d.png,,,,,,,,balanced,00,,,true,,n\n",
     )
     scores = read(path)
     assert scores.labels == ("X", "Y")
