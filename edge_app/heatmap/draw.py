@@ -53,6 +53,10 @@ BORDER: Final = 0.3
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
+ODDS: Final = "odds if all of it looked like this"
+HIGHEST: Final = f"x{FULL}; outlined from x{MARKED}"
+"""What the colours mean, from the lowest to the highest."""
+
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
 
@@ -86,33 +90,17 @@ def draw(
     """Overlay the evidence for the findings that the answer names first.
 
     Args:
-        pixels: H×W uint8, the radiograph.
-        findings: the answer for it, not withheld and with a map.
-        scale: of the model that answered.
+        pixels, findings, scale, seen: as of `overlay`.
         by: lines of the strip, such as the model and its operating point.
-        seen: what the network sees of the picture; see `InputSpec.seen`.
     """
     from PIL import Image
 
-    assert findings.map is not None, "only an answer with a map has a heatmap"
-    chosen = shown(findings)
-    width, height = _size(pixels.shape[1], pixels.shape[0])
-    gray = Image.fromarray(pixels)
-    if gray.size != (width, height):
-        gray = gray.resize((width, height), Image.Resampling.BILINEAR)
-    channels = [findings.findings.index(finding) for finding in chosen]
-    maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
-    strong = [each.max() >= math.log(MARKED) for each in maps]
-    places = [
-        _place(each, seen) if is_strong else None
-        for each, is_strong in zip(maps, strong, strict=True)
-    ]
-    bright = strength(np.max(maps, axis=0), height, width, seen)
-    picture = _overlaid(np.asarray(gray), bright, borders(maps[0].shape, height, width, seen))
+    made = overlay(pixels, findings, scale, seen)
+    width, height = made.image.size
     canvas_width = max(width, STRIP)
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
-    lines = [*_lines(chosen, strong, findings), (coarseness(maps[0].shape, seen), LIGHT)]
+    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend)]
     lines += [(line, DIM) for line in by]
     if pixels.shape != (height, width):
         drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
@@ -120,11 +108,71 @@ def draw(
     lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, canvas_width - line_height)
     strip = (len(lines) + 2) * line_height
     image = Image.new("RGB", (canvas_width, height + strip), DARK)
-    left = (canvas_width - width) // 2
-    image.paste(picture, (left, 0))
-    _mark(image, [each and each.square for each in places], (left, width, height))
-    _write(image, "usual" if scale.usual else "the map's mean", lines, font, line_height, height)
-    return Heatmap(image, (width, height), _in_pixels(chosen, places, pixels.shape))
+    image.paste(made.image, ((canvas_width - width) // 2, 0))
+    _write(image, scale.lowest, lines, font, line_height, height)
+    return Heatmap(image, (width, height), made.peaks)
+
+
+class Overlay(NamedTuple):
+    """A radiograph with the evidence for some findings.
+
+    Attributes:
+        image: RGB.
+        legend: what is shown in it, and how coarse that is, in lines.
+        peaks: as of `Heatmap`.
+    """
+
+    image: Image.Image
+    legend: list[str]
+    peaks: list[dict[str, Any]]
+
+
+def overlay(
+    pixels: NDArray[np.uint8],
+    findings: Findings,
+    scale: EvidenceScale,
+    seen: Box = WHOLE,
+    largest: int = MAX_SIDE,
+) -> Overlay:
+    """The evidence for the findings that the answer names first, over the radiograph.
+
+    Args:
+        pixels: H×W uint8, the radiograph.
+        findings: the answer for it, not withheld and with a map.
+        scale: of the model that answered.
+        seen: what the network sees of the picture; see `InputSpec.seen`.
+        largest: pixels of the longer side.
+    """
+    assert findings.map is not None, "only an answer with a map has a heatmap"
+    chosen = shown(findings)
+    gray = sized(pixels, largest)
+    width, height = gray.size
+    channels = [findings.findings.index(finding) for finding in chosen]
+    maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
+    strong = [each.max() >= math.log(MARKED) for each in maps]
+    places = [
+        _place(each, seen) if is_strong else None
+        for each, is_strong in zip(maps, strong, strict=True)
+    ]
+    grid = maps[0].shape
+    bright = strength(np.max(maps, axis=0), height, width, seen)
+    image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
+    _mark(image, [each and each.square for each in places])
+    others = share_shown(findings)
+    legend = [others] if others else []
+    for number, (finding, is_strong) in enumerate(zip(chosen, strong, strict=True), 1):
+        legend.append(f"{number}  {_of_finding(finding, is_strong, findings.by_label)}")
+    legend.append(coarseness(grid, seen))
+    return Overlay(image, legend, _in_pixels(chosen, places, pixels.shape))
+
+
+def sized(pixels: NDArray[np.uint8], largest: int = MAX_SIDE) -> Image.Image:
+    """A radiograph as it is drawn: enlarged or reduced to `MIN_SIDE`, or to `largest`."""
+    from PIL import Image
+
+    gray = Image.fromarray(pixels)
+    size = _size(*gray.size, largest)
+    return gray if gray.size == size else gray.resize(size, Image.Resampling.BILINEAR)
 
 
 class Place(NamedTuple):
@@ -144,9 +192,9 @@ def _place(cells: NDArray[np.float32], seen: Box) -> Place | None:
     return at and Place(at, cell_box(strongest(cells, seen), cells.shape, seen))
 
 
-def _size(width: int, height: int) -> tuple[int, int]:
+def _size(width: int, height: int, largest: int) -> tuple[int, int]:
     longer = max(width, height)
-    scale = min(max(longer, MIN_SIDE), MAX_SIDE) / longer
+    scale = min(max(longer, MIN_SIDE), largest) / longer
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -194,26 +242,24 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.flatnonzero(np.diff(cells)) + 1
 
 
-def _lines(chosen: Sequence[Finding], strong: Sequence[bool], findings: Findings) -> list[Line]:
-    """What the answer says, and what of it is shown, with its colours."""
-    lines = [(findings.overall.in_words(), LIGHT)] if findings.overall else []
-    others = share_shown(findings)
-    lines += [(others, LIGHT)] if others else []
-    for number, (finding, is_strong) in enumerate(zip(chosen, strong, strict=True), 1):
-        usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-        word = mark(finding.score, finding.usually, finding.above, findings.by_label)
-        marked = f", {word}" if word else ""
-        nowhere = "" if is_strong else "; no square stands out"
-        said = f"{number}  {finding.label} {percent(finding.score)}{usually}{marked}{nowhere}"
-        lines.append((said, LIGHT))
-    return lines + [(warning, LIGHT) for warning in findings.warnings]
+def _said(findings: Findings) -> list[str]:
+    """What the answer says of the image as a whole."""
+    return [*([findings.overall.in_words()] if findings.overall else []), *findings.warnings]
 
 
-def _mark(image: Image.Image, squares: Sequence[Box | None], place: tuple[int, int, int]) -> None:
+def _of_finding(finding: Finding, is_strong: bool, by_label: bool) -> str:
+    usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
+    word = mark(finding.score, finding.usually, finding.above, by_label)
+    marked = f", {word}" if word else ""
+    nowhere = "" if is_strong else "; no square stands out"
+    return f"{finding.label} {percent(finding.score)}{usually}{marked}{nowhere}"
+
+
+def _mark(image: Image.Image, squares: Sequence[Box | None]) -> None:
     """The outline of each strongest cell with the finding's number; a cell of several has all."""
     from PIL import ImageDraw
 
-    left, width, height = place
+    width, height = image.size
     draw, size = ImageDraw.Draw(image), max(12, max(width, height) // 40)
     font, line = _font(size), max(2, max(width, height) // 400)
     numbers: dict[Box, list[str]] = {}
@@ -221,7 +267,7 @@ def _mark(image: Image.Image, squares: Sequence[Box | None], place: tuple[int, i
         if square is not None:
             numbers.setdefault(square, []).append(str(number))
     for square, of in numbers.items():
-        x0, x1 = (left + round(end * width) for end in square[::2])
+        x0, x1 = (round(end * width) for end in square[::2])
         y0, y1 = (round(end * height) for end in square[1::2])
         box = (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1))
         draw.rectangle(box, outline=DARK, width=2 * line)
@@ -249,11 +295,11 @@ def _write(
     draw = ImageDraw.Draw(image)
     margin, y = line_height // 2, top + line_height // 2
     bar = np.tile(np.linspace(0, 1, image.width // 6), (line_height // 2, 1))
-    before = f"odds if all of it looked like this: {lowest} "
+    before = f"{ODDS}: {lowest} "
     draw.text((margin, y), before, LIGHT, font)
     x = margin + round(draw.textlength(before, font))
     image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))
-    draw.text((x + bar.shape[1] + margin, y), f"x{FULL}; outlined from x{MARKED}", LIGHT, font)
+    draw.text((x + bar.shape[1] + margin, y), HIGHEST, LIGHT, font)
     for text, colour in lines:
         y += line_height
         draw.text((margin, y), text, colour, font)

@@ -62,6 +62,11 @@ class EvidenceScale:
             shares = np.clip(prevalence, 1e-4, 1 - 1e-4)
             self._offset = (self._offset - np.log(shares / (1 - shares))).tolist()
 
+    @property
+    def lowest(self) -> str:
+        """What the darkest colour stands for, in words."""
+        return "usual" if self.usual else "the map's mean"
+
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w cells of one label, in logits → natural logarithms of odds over the usual ones."""
         if not self.usual:

@@ -71,7 +71,7 @@ def _overall(overall: Overall) -> OverallAnswer:
 
 
 def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
-    return {
+    told: FindingAnswer = {
         "label": finding.label,
         "kind": finding.kind,
         "rank": rank,
@@ -82,8 +82,10 @@ def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
         "logit": round(finding.logit, 6),
         "threshold": _rounded(finding.threshold),
         "above": finding.above,
-        **({"ppv": cast("ShareAnswer", finding.ppv._asdict())} if finding.ppv else {}),
     }
+    if finding.ppv:
+        told["ppv"] = cast("ShareAnswer", finding.ppv._asdict())
+    return told
 
 
 def _rounded(threshold: float | None) -> float | None:
