@@ -117,17 +117,8 @@ def classify(
         whole = bool(heatmap or html)
         read = _reader(classifier, film, camera, decoder, whole=whole, digest=digest)
         sources = Sources(images or [f"camera {camera}"], recursive)
-        writer: Writer = _printer(classifier, top, many, json, csv)
-        heatmaps = None
-        if heatmap:
-            from edge_app.pipeline.heatmaps import HeatmapWriter
-
-            writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
-        page = None
-        if html:
-            from edge_app.pipeline.html import HtmlWriter
-
-            writer = page = HtmlWriter(writer, classifier, html)
+        printer = _printer(classifier, top, many, json, csv)
+        writer, heatmaps, page = _with_pictures(printer, classifier, heatmap, overwrite, html)
         shown = _with_bar(sources) if many else sources
         tally = classify_all(shown, classifier, writer, limits, workers, read)
     if tally.answered:
@@ -179,6 +170,22 @@ def _printer(classifier: Classifier, top: int | None, many: bool, json: bool, cs
     if csv:
         return CsvWriter(classifier, sys.stdout)
     return TableWriter(classifier, top, sys.stdout)
+
+
+def _with_pictures(
+    writer: Writer, classifier: Classifier, heatmap: Path | None, overwrite: bool, html: Path | None
+) -> tuple[Writer, HeatmapWriter | None, HtmlWriter | None]:
+    """What prints, writes heatmaps and keeps a page, and those two, as far as they are wanted."""
+    heatmaps = page = None
+    if heatmap:
+        from edge_app.pipeline.heatmaps import HeatmapWriter
+
+        writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
+    if html:
+        from edge_app.pipeline.html import HtmlWriter
+
+        writer = page = HtmlWriter(writer, classifier, html)
+    return writer, heatmaps, page
 
 
 def _with_bar(sources: Sources) -> Iterable[str]:
