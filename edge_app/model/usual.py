@@ -34,8 +34,8 @@ def referred_to(manifest: Manifest, site: Site | None = None) -> Iterator[str]:
             yield f"usually: of the images that the network was checked on ({images})"
     if reference := manifest.get("reference"):
         normal = reference["images"]
-        where = f"at this site ({normal.removesuffix(AT_SITE)})" if site else f"of {normal}"
-        yield f"normal images below: {where}"
+        where = f"at this site ({normal.removesuffix(AT_SITE)})" if site else normal
+        yield f"normal images: {where}"
 
 
 def at_least(share: float) -> str:

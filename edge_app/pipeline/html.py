@@ -154,7 +154,7 @@ class HtmlWriter:
         yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
     def _plain(self, image: Radiograph) -> str:
-        return _figure(sized(image.pixels, SIDE), "Radiograph", "The radiograph")
+        return _figure(sized(image.pixels, SIDE), "Picture", "The picture as it was read")
 
     def _heatmap(self, image: Radiograph, findings: Findings) -> str:
         if findings.map is None:
@@ -166,7 +166,7 @@ class HtmlWriter:
         ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
         scale = f"{escape(ODDS)}: {escape(self._scale.lowest)} {ramp} {escape(HIGHEST)}"
         lines = "<br>".join([*map(escape, made.legend), scale])
-        return _figure(made.image, "Heatmap", "The heatmap over the radiograph", lines)
+        return _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
 
     def _check(self, findings: Findings) -> str:
         if findings.check is None:
@@ -179,6 +179,8 @@ class HtmlWriter:
         classifier = self._classifier
         model, site = classifier.model, classifier.site
         told = [*promises(classifier.image_point, site), *referred_to(model.manifest, site)]
+        if classifier.image_point:
+            told.append("raised: more probable than usual; that alone decides nothing")
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
         session = classifier.session.as_dict()
         rows = [

@@ -42,7 +42,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert lines[-4].startswith("not flagged is not normal: ")
     images = "validation, 2238 images of 633 patients"
     assert lines[-3] == f"usually: of the images that the network was checked on ({images})"
-    assert lines[-2] == f"normal images below: of 1393 normal images of {images}"
+    assert lines[-2] == f"normal images: 1393 normal images of {images}"
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG)" in done.stdout
 

@@ -214,7 +214,7 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
     ask = ("classify", "--model", "cxr-cnn28", picture, "--site")
     lines = run(*ask, place).stdout.splitlines()
     assert "usually: at this site (1200 images of 400 patients)" in lines
-    assert "normal images below: at this site (843 normal images)" in lines
+    assert "normal images: at this site (843 normal images)" in lines
     stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
     overall = {**content["decisions"]["overall"], "usually": 0.05}
     decisions = {**content["decisions"], "overall": overall}

@@ -84,6 +84,7 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
     ]
     assert page.rows() == expected
     assert any(label.endswith(" raised") for label, *_ in expected)
+    assert "raised: more probable than usual; that alone decides nothing" in page.texts
     footer = lines[lines.index("", start) :]
     for line in footer:
         if line.startswith(("the threshold", "not flagged is", "usually:", "normal images")):
@@ -167,6 +168,7 @@ def test_thresholds_stand_there_where_labels_are_decided_one_by_one(
     }
     assert "Threshold" in page.texts
     assert "raised" not in page.text
+    assert not [row for row in page.rows() if len(row) != 3]
 
 
 def test_a_model_without_a_map_has_a_page_without_heatmaps(
