@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,14 +17,13 @@ from edge_app.heatmap.maps import (
     FULL,
     MARKED,
     EvidenceScale,
-    cell_box,
     cells_of,
     coarseness,
+    outlined,
     peak,
     share_shown,
     shown,
     strength,
-    strongest,
 )
 from edge_app.model.decisions import Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
@@ -149,21 +147,19 @@ def overlay(
     width, height = gray.size
     channels = [findings.findings.index(finding) for finding in chosen]
     maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
-    strong = [each.max() >= math.log(MARKED) for each in maps]
-    places = [
-        _place(each, seen) if is_strong else None
-        for each, is_strong in zip(maps, strong, strict=True)
-    ]
+    squares = [outlined(each, seen) for each in maps]
+    peaks = [square and peak(each, seen) for each, square in zip(maps, squares, strict=True)]
     grid = maps[0].shape
     bright = strength(np.max(maps, axis=0), height, width, seen)
     image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
-    _mark(image, [each and each.square for each in places])
+    _mark(image, squares)
     others = share_shown(findings)
     legend = [others] if others else []
-    for number, (finding, is_strong) in enumerate(zip(chosen, strong, strict=True), 1):
-        legend.append(f"{number}  {_of_finding(finding, is_strong, findings.by_label)}")
+    for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
+        nowhere = "" if square else "; no square stands out"
+        legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")
     legend.append(coarseness(grid, seen))
-    return Overlay(image, legend, _in_pixels(chosen, places, pixels.shape))
+    return Overlay(image, legend, _in_pixels(chosen, peaks, squares, pixels.shape))
 
 
 def sized(pixels: NDArray[np.uint8], largest: int = MAX_SIDE) -> Image.Image:
@@ -173,23 +169,6 @@ def sized(pixels: NDArray[np.uint8], largest: int = MAX_SIDE) -> Image.Image:
     gray = Image.fromarray(pixels)
     size = _size(*gray.size, largest)
     return gray if gray.size == size else gray.resize(size, Image.Resampling.BILINEAR)
-
-
-class Place(NamedTuple):
-    """Where a finding's evidence is highest, in shares of the picture's sides.
-
-    Attributes:
-        peak: see `maps.peak`.
-        square: the strongest cell.
-    """
-
-    peak: tuple[float, float]
-    square: Box
-
-
-def _place(cells: NDArray[np.float32], seen: Box) -> Place | None:
-    at = peak(cells, seen)
-    return at and Place(at, cell_box(strongest(cells, seen), cells.shape, seen))
 
 
 def _size(width: int, height: int, largest: int) -> tuple[int, int]:
@@ -247,12 +226,11 @@ def _said(findings: Findings) -> list[str]:
     return [*([findings.overall.in_words()] if findings.overall else []), *findings.warnings]
 
 
-def _of_finding(finding: Finding, is_strong: bool, by_label: bool) -> str:
+def _of_finding(finding: Finding, by_label: bool) -> str:
     usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
     word = mark(finding.score, finding.usually, finding.above, by_label)
     marked = f", {word}" if word else ""
-    nowhere = "" if is_strong else "; no square stands out"
-    return f"{finding.label} {percent(finding.score)}{usually}{marked}{nowhere}"
+    return f"{finding.label} {percent(finding.score)}{usually}{marked}"
 
 
 def _mark(image: Image.Image, squares: Sequence[Box | None]) -> None:
@@ -330,16 +308,25 @@ def _font(size: int) -> Font:
 
 
 def _in_pixels(
-    chosen: Sequence[Finding], places: Sequence[Place | None], shape: tuple[int, ...]
+    chosen: Sequence[Finding],
+    peaks: Sequence[tuple[float, float] | None],
+    squares: Sequence[Box | None],
+    shape: tuple[int, ...],
 ) -> list[dict[str, Any]]:
     height, width = shape
     found = []
-    for finding, place in zip(chosen, places, strict=True):
-        at = cell = None
-        if place:
-            at = {"x": int(place.peak[0] * width), "y": int(place.peak[1] * height)}
-            left, top, right, bottom = place.square
-            ends = (left * width, top * height, right * width, bottom * height)
-            cell = dict(zip(("left", "top", "right", "bottom"), map(round, ends), strict=True))
+    for finding, where, square in zip(chosen, peaks, squares, strict=True):
+        at = where and {"x": int(where[0] * width), "y": int(where[1] * height)}
+        cell = square and _cell(square, width, height)
         found.append({"label": finding.label, "peak": at, "cell": cell})
     return found
+
+
+def _cell(square: Box, width: int, height: int) -> dict[str, int]:
+    left, top, right, bottom = square
+    return {
+        "left": round(left * width),
+        "top": round(top * height),
+        "right": round(right * width),
+        "bottom": round(bottom * height),
+    }

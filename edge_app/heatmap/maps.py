@@ -146,6 +146,21 @@ def cell_box(cell: tuple[int, int], grid: tuple[int, ...], seen: Box = WHOLE) ->
     return x0, y0, x1, y1
 
 
+def outlined(cells: Floats, seen: Box = WHOLE) -> Box | None:
+    """The box of the strongest cell; None where none stands out.
+
+    None does where it is below `MARKED`, or all cells are equal.
+
+    Args:
+        cells: h×w of one label, as `EvidenceScale` weighs them.
+        seen: as of `strength`.
+    """
+    cell = strongest(cells, seen)
+    if cells[cell] < math.log(MARKED) or cells[cell] - cells.min() <= FLAT:
+        return None
+    return cell_box(cell, cells.shape, seen)
+
+
 def coarseness(grid: tuple[int, ...], seen: Box = WHOLE) -> str:
     """How coarse a map is, and what it therefore says, in a line."""
     rows, columns = grid[:2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.draw import OPACITY, borders
-from edge_app.heatmap.maps import MARKED, EvidenceScale, cell_box, coarseness, strength, strongest
+from edge_app.heatmap.maps import EvidenceScale, coarseness, outlined, strength
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,10 +39,7 @@ class Overlays:
         """The square where a label's map is strongest, in shares of the sides; None if no place
         stands out."""
         weighed = self._scale.weighed(cells[..., channel], channel)
-        if weighed.max() < np.log(MARKED):
-            return None
-        seen = self._spec.seen(width, height)
-        return cell_box(strongest(weighed, seen), weighed.shape, seen)
+        return outlined(weighed, self._spec.seen(width, height))
 
     def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
         """How coarse such a map is, in a line."""

@@ -10,9 +10,11 @@ from edge_app.classifier import Findings
 from edge_app.heatmap.colours import INFERNO, coloured
 from edge_app.heatmap.maps import (
     FULL,
+    MARKED,
     cell_box,
     coarseness,
     evidence,
+    outlined,
     peak,
     shown,
     strength,
@@ -76,6 +78,20 @@ def test_the_strongest_cells_box_is_where_the_picture_is_brightest(
     assert inside.size
     assert (inside == bright.max()).all()
     assert (bright == bright.max()).sum() < 1.3 * (inside.shape[0] + 4) * (inside.shape[1] + 4)
+
+
+def test_a_cell_stands_out_by_what_it_is_within_the_picture() -> None:
+    cells = np.zeros((4, 4))
+    cells[0, 0] = np.log(FULL)  # in the padding above a picture of half the network's height
+    padded = (0.0, -0.5, 1.0, 1.5)
+    assert outlined(cells, padded) is None
+    assert outlined(cells) == (0, 0, 0.25, 0.25)
+    cells[1, 2] = 1.01 * np.log(MARKED)
+    assert outlined(cells, padded) == (0.5, 0.0, 0.75, 0.5)
+
+
+def test_of_equal_cells_none_stands_out() -> None:
+    assert outlined(np.full((4, 4), np.log(FULL))) is None
 
 
 def test_nothing_is_drawn_where_the_network_does_not_see() -> None:
