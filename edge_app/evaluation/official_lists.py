@@ -143,10 +143,10 @@ class _Known:
         self._whole: dict[str, list[str]] = {}
         self._ends: dict[str, list[str]] = {}
         for image in self._by_name:
-            first, *others = _ends(image)
-            for key in _with_and_without_suffix(first):
+            ends = _ends(image)
+            for key in {*_with_and_without_suffix(ends[0])}:
                 self._whole.setdefault(key, []).append(image)
-            for key in {key for end in (first, *others) for key in _with_and_without_suffix(end)}:
+            for key in {key for end in ends for key in _with_and_without_suffix(end)}:
                 self._ends.setdefault(key, []).append(image)
 
     def of(self, line: str) -> set[str]:
@@ -175,8 +175,8 @@ class _Known:
         cell = cell.strip().strip("\"'").replace("\\", "/")
         if cell in self._by_name:
             return cell
-        ends = _ends(cell)
-        tries = [(self._ends, end) for end in ends[:1]] + [(self._whole, end) for end in ends[1:]]
+        first, *others = _ends(cell)
+        tries = [(self._whole, first), (self._ends, first), *((self._whole, end) for end in others)]
         for names, end in tries:
             for key in _with_and_without_suffix(end):
                 if found := names.get(key):

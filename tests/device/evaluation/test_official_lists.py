@@ -132,3 +132,9 @@ def test_a_name_of_several_images_is_refused_with_both(tmp_path: Path) -> None:
     (tmp_path / "test_list.txt").write_text("2.png\n1.png\n")
     with pytest.raises(DatasetError, match=r"'1\.png' may be siteA/1\.png or siteB/1\.png: write"):
         read_lists(tmp_path, ["siteA/1.png", "siteB/1.png", "2.png"])
+
+
+def test_a_name_in_other_letters_is_the_image_of_just_that_path(tmp_path: Path) -> None:
+    images = ["1.png", "siteA/1.png", "scan-2", "siteA/scan-3"]
+    (tmp_path / "test_list.txt").write_text("1.PNG\nScan-2\nSITEA/scan-3\n")
+    assert read_lists(tmp_path, images).test == {"1.png", "scan-2", "siteA/scan-3"}
