@@ -41,8 +41,9 @@ class Findings(Mapping[str, Finding]):
 
     A finding has `label`, `score` (calibrated probability, 0 to 1), `usually` (the share of images
     that bear the label where the model was calibrated), `percentile` (share of normal images that
-    score lower), `logit`, `threshold` (on the score) and `above`, which is True of no finding
-    unless the image is flagged. Where the findings are withheld the mapping is empty.
+    score lower), `logit`, `threshold` (on the score), `above`, which is True of no finding unless
+    the image is flagged, and `ppv`, what the threshold is worth where a site file knows it. Where
+    the findings are withheld the mapping is empty.
 
     Attributes:
         withheld: why there are no findings, such as that this is no chest radiograph; None where

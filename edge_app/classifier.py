@@ -66,6 +66,11 @@ class Findings(NamedTuple):
         )
 
     @property
+    def by_label(self) -> bool:
+        """Whether each label is decided by its own threshold, and nothing the image as a whole."""
+        return self.overall is None or self.overall.flagged is None
+
+    @property
     def withheld(self) -> str | None:
         """Why there are no findings; None where there are."""
         return self.check.reason if self.check and not self.findings else None
@@ -110,7 +115,8 @@ class Classifier:
         self.model, self.labels, self.spec = model, model.labels, model.input_spec
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
-        self._decisions = Decisions(model.manifest, self.labels, self.points)
+        ppv = site.ppv if site else ()
+        self._decisions = Decisions(model.manifest, self.labels, self.points, ppv)
         self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force
         self.open()

@@ -113,6 +113,7 @@ SLOW: Final = (
     "tests/device/model/test_preprocess.py::test_a_picture_of_the_wanted_size_is_untouched",
     "tests/device/performance/test_interval.py::"
     "test_an_adjusted_interval_covers_as_often_as_it_says",
+    "tests/device/pipeline/test_html.py::test_a_browser_shows_it_wide_and_narrow_in_light_and_dark",
     "tests/device/test_damage.py",
     "tests/device/images/test_mutations.py",
     "tests/device/inspection/test_doctor.py",

@@ -182,7 +182,7 @@ def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher
         names = cached.table["image"].tolist()
         places = {
             place: row
-            for row, place in enumerate(matched(found.images, names))
+            for row, place in enumerate(matched(source, found.images, names))
             if place is not None
         }
         missing = [name for place, name in enumerate(names) if place not in places]

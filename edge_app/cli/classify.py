@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edge_app.classifier import Classifier
     from edge_app.images.read import Decoder
     from edge_app.pipeline.heatmaps import HeatmapWriter
+    from edge_app.pipeline.html import HtmlWriter
     from edge_app.pipeline.sources import Sources
     from edge_app.pipeline.tally import Tally
     from edge_app.pipeline.writers import Writer
@@ -63,6 +64,10 @@ HeatmapOption = Annotated[
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
 ]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Also write a page with pictures and answers."),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
 ]
@@ -86,6 +91,7 @@ def classify(
     camera: CameraOption = None,
     heatmap: HeatmapOption = None,
     overwrite: OverwriteOption = False,
+    html: HtmlOption = None,
     force: ForceOption = False,
     isolate: IsolateOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
@@ -108,20 +114,25 @@ def classify(
         classifier = open_classifier(model, operating_point, options, force=force, site=site)
         # Only JSON and a heatmap's name hold the file's digest.
         digest = bool(json or heatmap)
-        read = _reader(classifier, film, camera, decoder, whole=bool(heatmap), digest=digest)
+        whole = bool(heatmap or html)
+        read = _reader(classifier, film, camera, decoder, whole=whole, digest=digest)
         sources = Sources(images or [f"camera {camera}"], recursive)
-        writer: Writer = _printer(classifier, top, many, json, csv)
-        heatmaps = None
-        if heatmap:
-            from edge_app.pipeline.heatmaps import HeatmapWriter
-
-            writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
+        printer = _printer(classifier, top, many, json, csv)
+        writer, heatmaps, page = _with_pictures(printer, classifier, heatmap, overwrite, html)
         shown = _with_bar(sources) if many else sources
         tally = classify_all(shown, classifier, writer, limits, workers, read)
     if tally.answered:
         writer.close()
     sys.stdout.flush()
+    if page and (tally.answered or tally.refused):
+        _write_page(page)
     raise typer.Exit(_ended(tally, sources, heatmaps, many))
+
+
+def _write_page(page: HtmlWriter) -> None:
+    page.write()
+    if page.left_out:
+        complain(f"{page.path}: has no place for {page.left_out} more images")
 
 
 def _reader(
@@ -159,6 +170,22 @@ def _printer(classifier: Classifier, top: int | None, many: bool, json: bool, cs
     if csv:
         return CsvWriter(classifier, sys.stdout)
     return TableWriter(classifier, top, sys.stdout)
+
+
+def _with_pictures(
+    writer: Writer, classifier: Classifier, heatmap: Path | None, overwrite: bool, html: Path | None
+) -> tuple[Writer, HeatmapWriter | None, HtmlWriter | None]:
+    """What prints, writes heatmaps and keeps a page, and those two, as far as they are wanted."""
+    heatmaps = page = None
+    if heatmap:
+        from edge_app.pipeline.heatmaps import HeatmapWriter
+
+        writer = heatmaps = HeatmapWriter(writer, classifier, heatmap, overwrite=overwrite)
+    if html:
+        from edge_app.pipeline.html import HtmlWriter
+
+        writer = page = HtmlWriter(writer, classifier, html)
+    return writer, heatmaps, page
 
 
 def _with_bar(sources: Sources) -> Iterable[str]:

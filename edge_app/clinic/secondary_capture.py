@@ -16,6 +16,7 @@ from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
+from edge_app.model.usual import referred_to
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -65,7 +66,7 @@ def capture(
     document.Manufacturer, document.ManufacturerModelName = "edge-cxr", model.name[:64]
     document.SoftwareVersions = __version__
     document.ImageType = ["DERIVED", "SECONDARY"]
-    document.DerivationDescription = "Where a network sees its findings; no diagnosis"
+    document.DerivationDescription = "What a network looked at; no diagnosis"
     document.PatientOrientation = ""
     document.BurnedInAnnotation = "NO"  # the legend names findings, and nobody
     document.SourceImageSequence = [Dataset()]
@@ -83,7 +84,10 @@ def _put_pixels(
     document: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier
 ) -> None:
     height, width = seen.pixels.shape
-    by = f"{classifier.model.name}, operating point '{classifier.points.name}'"
+    by = [
+        *referred_to(classifier.model.manifest, classifier.site),
+        f"{classifier.model.name}, operating point '{classifier.points.name}'",
+    ]
     scale = EvidenceScale(classifier.model.manifest)
     drawn = draw(seen.pixels, findings, scale, by, classifier.spec.seen(width, height))
     pixels = np.asarray(drawn.image.convert("RGB"))

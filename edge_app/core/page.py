@@ -16,19 +16,20 @@ STYLE: Final = Path(__file__).with_name("page.css")
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def document(title: str, style: Path, body: Iterable[str]) -> str:
+def document(title: str, style: Path, body: Iterable[str], policy: str = POLICY) -> str:
     """A page.
 
     Args:
         title: plain text.
         style: a style sheet beside that of all pages.
         body: header and sections, HTML.
+        policy: what the page may load; see Content Security Policy, W3C.
     """
     sheets = STYLE.read_text("utf-8") + style.read_text("utf-8")
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title>\n<style>\n{sheets}</style>",
             "</head>\n<body>\n<main>",

@@ -24,8 +24,9 @@ from edge_app.core.errors import DatasetError, ImageError, MachineError, OutputE
 from edge_app.core.plain_text import printable
 from edge_app.core.want import blamed
 from edge_app.evaluation import report
+from edge_app.evaluation.image_files import RELATIVE
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
-from edge_app.evaluation.labelled import Labelled, LabelledImage
+from edge_app.evaluation.labelled import MISSING, Labelled, LabelledImage
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import NO_PATIENTS, SPLITS
@@ -85,6 +86,7 @@ def part(labelled: Labelled, split: str | None, limit: int | None = None) -> Par
     left_out = [(each.name, each.reason) for each in labelled.left_out if each.split in wanted]
     if not images:
         why = f"; first left out: {left_out[0][0]}, {left_out[0][1]}" if left_out else ""
+        why += f"; {RELATIVE}" if any(reason == MISSING for _, reason in left_out) else ""
         raise DatasetError(f"{labelled.name}: no labelled {split} image in it{why}")
     return Part(
         labelled.name, split, images[:limit], left_out, labelled.tells_patients, labelled.notes

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from edge_app.core.errors import DatasetError
+
 SUFFIXES: Final = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm"))
+
+RELATIVE: Final = "names are relative to the folder or to its images/"
+"""What is to be known where a table's name leads to no file, or to several."""
 
 
 class ImageFiles:
@@ -19,22 +24,23 @@ class ImageFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._below: dict[str, Path] = {}
+        self._below: dict[str, list[Path]] = {}
         self._alike: dict[str, list[Path]] = {}
-        self.doubles: list[str] = []
         for path, is_below in _files(folder):
             for key in {path.name.casefold(), path.stem.casefold()}:
                 self._alike.setdefault(key, []).append(path)
             if is_below:
-                if path.name in self._below:
-                    self.doubles.append(path.name)
-                self._below[path.name] = path
+                self._below.setdefault(path.name, []).append(path)
 
     def of(self, names: Sequence[str]) -> dict[str, Path]:
         """The file of each name that has one.
 
-        The file of just that path or name comes first, then one whose name differs in the case of
-        its letters, then one that differs in its ending: a PNG that was made a JPEG.
+        A name is relative to the folder or to its ``images/``, or the end of a path below that, as
+        far as no other path has it. Then come files whose name differs in the case of its letters,
+        or in its ending: a PNG that was made a JPEG.
+
+        Raises:
+            DatasetError: a name is the end of several paths; names two of them.
         """
         found = {}
         for name in names:
@@ -47,8 +53,8 @@ class ImageFiles:
         path = self.folder / name
         if os.path.isfile(path):  # and no error where a name is longer than any file's
             return path
-        if name in self._below:
-            return self._below[name]
+        if below := self._below_images(PurePosixPath(name)):
+            return below
         pure = PurePosixPath(name.casefold())
         if len(pure.parts) > 1:
             return None
@@ -58,10 +64,27 @@ class ImageFiles:
                 return alike[0]
         return None
 
+    def _below_images(self, name: PurePosixPath) -> Path | None:
+        length = len(name.parts)
+        found = [
+            path for path in self._below.get(name.name, ()) if path.parts[-length:] == name.parts
+        ]
+        whole = len(self.folder.parts) + 1 + length
+        direct = [path for path in found if len(path.parts) == whole]
+        if len(direct or found) > 1:
+            one, other = (path.relative_to(self.folder) for path in (direct or found)[:2])
+            raise DatasetError(
+                f"{self.folder}: {name} may be {one} or {other}: write more of its path into the "
+                f"table of labels; {RELATIVE}"
+            )
+        return next(iter(direct or found), None)
+
     def strange(self, found: dict[str, Path]) -> list[str]:
         """Names of files below ``images*`` that no name of the CSV led to."""
         used = set(found.values())
-        return sorted(name for name, path in self._below.items() if path not in used)
+        return sorted(
+            name for name, paths in self._below.items() for path in paths if path not in used
+        )
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:

@@ -4,8 +4,9 @@ Two kinds of CSV are read, told apart by their header: the NIH release's (``Imag
 ``Finding Labels``, ``Patient ID``) and a plain one of ``image``, ``labels`` and, if known,
 ``patient`` and ``split``. Labels are joined by ``|``, and an image that bears none of them says
 ``none``; or each label has a column of 0 and 1. The same may be arrays of a ``labels.npz``.
-Images are named relative to the folder, or lie anywhere below ``images*/``; official lists lie
-beside the table. Workstation and device both read them here.
+Images are named relative to the folder or to its ``images/``, or by the end of a path below
+``images*/`` that no other path has; official lists lie beside the table. Workstation and device
+both read them here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
-from edge_app.evaluation.image_files import ImageFiles
+from edge_app.evaluation.image_files import RELATIVE, ImageFiles
 from edge_app.evaluation.label_names import channel_of, encode, listed
 from edge_app.evaluation.label_table import Row, Table, read_table
 from edge_app.evaluation.official_lists import OfficialLists, read_lists
@@ -34,6 +35,9 @@ SPLIT_WORDS: Final[dict[str, Split]] = {
     **dict.fromkeys(("testing",), "test"),
 }
 """What a column of splits may hold, in lower case."""
+
+MISSING: Final = "missing"
+"""Why an image is left out that has no file."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = F
     for row, split in zip(rows, splits, strict=True):
         targets, file = _targets(table, row, labels, numbered), found.get(row.name)
         if file is None:
-            left_out.append(LeftOut(row.name, "missing", split))
+            left_out.append(LeftOut(row.name, MISSING, split))
         elif targets is None:
             left_out.append(LeftOut(row.name, "unlabelled", split))
         elif split is None:
@@ -161,16 +165,16 @@ def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = F
         tells_patients=table.tells("patient"),
         has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
         notes=([] if table.tells("split") else lists.notes)
-        + _doubles(files)
+        + _without_files(left_out)
         + _set_aside(table, labels),
     )
 
 
-def _doubles(files: ImageFiles) -> list[str]:
-    if not files.doubles:
+def _without_files(left_out: Sequence[LeftOut]) -> list[str]:
+    missing = [each.name for each in left_out if each.reason == MISSING]
+    if not missing:
         return []
-    count, first = len(files.doubles), files.doubles[0]
-    return [f"{count} images are in several folders, first {first}: the last one was taken"]
+    return [f"{len(missing)} images have no file, first {missing[0]}: {RELATIVE}"]
 
 
 def facts(path: Path) -> dict[str, dict[str, str]]:

@@ -199,20 +199,17 @@ def _matched(
     scores: Scores, truth: Truth, logits: NDArray[np.float32]
 ) -> tuple[Evaluated, list[tuple[str, str]]]:
     """What is both scored and labelled, in the truth's order; and the rest, with reasons."""
-    of_truth = matched(scores.images, truth.images)
+    names = [*scores.images, *(name for name, _ in scores.refused)]
+    of_truth = matched(scores.path, names, truth.images)
     taken: dict[int, int] = {}
     left_out = list(scores.refused)
     silent = set(truth.unlabelled)
-    for row, place in enumerate(of_truth):
-        name = scores.images[row]
+    for row, (name, place) in enumerate(zip(scores.images, of_truth, strict=False)):
         if place is None:
             left_out.append((name, "unlabelled" if name in silent else f"not in {truth.name}"))
-        elif place in taken:
-            first = scores.images[taken[place]]
-            raise ScoresError(f"{scores.path}: {first} and {name} are both {truth.images[place]}")
         else:
             taken[place] = row
-    refused = set(matched([name for name, _ in scores.refused], truth.images))
+    refused = {*of_truth[len(scores.images) :]}
     missing = [
         name
         for place, name in enumerate(truth.images)

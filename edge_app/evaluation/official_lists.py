@@ -8,7 +8,7 @@ with folders before the names, other letter case, or further cells behind them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -105,7 +105,7 @@ def decoded(data: bytes) -> str | None:
 
 def _matched(path: Path, lines: list[str], images: Sequence[str], notes: list[str]) -> set[str]:
     """The images that the lines name."""
-    known = _Known(images)
+    known = _Known(path, images)
     named: set[str] = set()
     strange: list[str] = []
     for line in lines:
@@ -125,30 +125,72 @@ def _matched(path: Path, lines: list[str], images: Sequence[str], notes: list[st
     return named
 
 
-class _Known:
-    """Images by all that a list may call them."""
+class _AmbiguousError(Exception):
+    """Several images that a list may mean."""
 
-    def __init__(self, images: Sequence[str]) -> None:
+
+class _Known:
+    """Images by all that a list may call them.
+
+    Two names are of one image where one is the end of the other, part by part, whatever the case
+    of their letters and the ending of the file: ``1.png`` and ``images/1.jpg``, but not
+    ``siteA/1.png`` and ``siteB/1.png``.
+    """
+
+    def __init__(self, path: Path, images: Sequence[str]) -> None:
+        self._path = path
         self._by_name = {image: image for image in images}
-        self._by_key: dict[str, str | None] = {}
+        self._whole: dict[str, list[str]] = {}
+        self._ends: dict[str, list[str]] = {}
         for image in self._by_name:
-            path = PurePosixPath(image.casefold())
-            for key in {str(path), path.name, path.stem}:
-                # None where two images could be meant.
-                self._by_key[key] = None if key in self._by_key else image
+            ends = _ends(image)
+            for key in {*_with_and_without_suffix(ends[0])}:
+                self._whole.setdefault(key, []).append(image)
+            for key in {key for end in ends for key in _with_and_without_suffix(end)}:
+                self._ends.setdefault(key, []).append(image)
 
     def of(self, line: str) -> set[str]:
-        """The images that a line names: itself, its first cell, or each of its words."""
+        """The images that a line names: itself, its first cell, or each of its words.
+
+        Raises:
+            DatasetError: it may mean several; names two of them.
+        """
+        unclear: _AmbiguousError | None = None
         for cells in ([line], CELLS.split(line)[:1], line.split(), line.split()[:1]):
-            found = [self._one(cell) for cell in cells]
+            try:
+                found = [self._one(cell) for cell in cells]
+            except _AmbiguousError as error:
+                unclear = unclear or error
+                continue
             if found and all(found):
                 return {name for name in found if name}
+        if unclear:
+            one, other, *_ = unclear.args
+            raise DatasetError(
+                f"{self._path}: {line[:80]!r} may be {one} or {other}: write more of its path"
+            )
         return set()
 
     def _one(self, cell: str) -> str | None:
         cell = cell.strip().strip("\"'").replace("\\", "/")
         if cell in self._by_name:
             return cell
-        path = PurePosixPath(cell.casefold())
-        keys: Iterable[str] = (str(path), path.name, path.stem)
-        return next((found for key in keys if (found := self._by_key.get(key))), None)
+        first, *others = _ends(cell)
+        tries = [(self._whole, first), (self._ends, first), *((self._whole, end) for end in others)]
+        for names, end in tries:
+            for key in _with_and_without_suffix(end):
+                if found := names.get(key):
+                    if len(found) > 1:
+                        raise _AmbiguousError(*found)
+                    return found[0]
+        return None
+
+
+def _ends(name: str) -> list[str]:
+    """The path, then what is left of it without its first folders."""
+    parts = PurePosixPath(name.casefold()).parts
+    return ["/".join(parts[begin:]) for begin in range(len(parts))] or [""]
+
+
+def _with_and_without_suffix(path: str) -> tuple[str, str]:
+    return path, path.removesuffix(PurePosixPath(path).suffix)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -42,26 +42,48 @@ MAX_LOGIT: Final = 1e30
 IMAGE: Final = ("imageindex", "image", "images", "file", "filename")
 PATIENT: Final = ("patientid", "patient", "patients")
 NO_SCORES: Final = (
-    *("overall", "percentile", "flagged", "above", "operatingpoint", "modelsha256", "site"),
-    *("warnings", "withheld", "error", "note"),
+    *("overall", "percentile", "flagged", "above", "aboveppv"),
+    *("operatingpoint", "modelsha256", "site", "warnings", "withheld", "error", "note"),
 )
 """Columns of `classify --csv` that are no label's."""
-
-
-def matched(scored: Sequence[str], known: Sequence[str]) -> list[int | None]:
-    """Where each image that was scored stands among the known ones, if it does.
-
-    It stands there under its own name, or else under the last part of its path.
-    """
-    places = {str(PurePosixPath(name)): place for place, name in enumerate(known)}
-    paths = [PurePosixPath(name) for name in scored]
-    return [places.get(str(path), places.get(path.name)) for path in paths]
 
 
 class ScoresError(ReportError):
     """A file of scores or of labels cannot be used."""
 
     kind = "scores"
+
+
+def matched(path: Path, scored: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Where each image that was scored stands among the known ones, if it does.
+
+    It stands there under its own name, or else under the longest end of its path that is a known
+    name, part by part: ``/data/siteA/1.png`` under ``siteA/1.png`` rather than ``1.png``.
+
+    Raises:
+        ScoresError: two that were scored would be one known image; names both. `path` is the
+            file's that they are in.
+    """
+    places = _places_of(known)
+    found = [_place(name, places) for name in scored]
+    taken: dict[int, str] = {}
+    for name, place in zip(scored, found, strict=True):
+        if place is not None and taken.setdefault(place, name) != name:
+            raise ScoresError(
+                f"{path}: {taken[place]} and {name} would both be {known[place]} of the labels: "
+                "write more of their paths into the table of labels"
+            )
+    return found
+
+
+def _places_of(known: Sequence[str]) -> dict[str, int]:
+    return {str(PurePosixPath(name)): place for place, name in enumerate(known)}
+
+
+def _place(name: str, places: Mapping[str, int]) -> int | None:
+    parts = PurePosixPath(name).parts
+    ends = (str(PurePosixPath(*parts[begin:])) for begin in range(len(parts)))
+    return next((places[end] for end in ends if end in places), None)
 
 
 @dataclass(frozen=True)
@@ -360,7 +382,8 @@ def is_of_archive(path: Path) -> bool:
 
 def _of_archive(path: Path, known: Sequence[str] | None) -> Scores:
     """The scores in an archive, of known images alone where these are told."""
-    digest, wanted = hashlib.sha256(), None if known is None else set(known)
+    digest = hashlib.sha256()
+    wanted = None if known is None else _places_of(known)
     images: list[str] = []
     refused: list[tuple[str, str]] = []
     values: list[list[float]] = []
@@ -372,7 +395,7 @@ def _of_archive(path: Path, known: Sequence[str] | None) -> Scores:
                 digest.update(piece)
         for row in parquet.read([part], ("file", "error", "findings", "input_check")):
             name = row["file"]
-            if wanted is not None and not {name, PurePosixPath(name).name} & wanted:
+            if wanted is not None and _place(name, wanted) is None:
                 others += 1
                 continue
             if row["error"] is not None or not row["findings"]:

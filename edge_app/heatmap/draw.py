@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,19 @@ from edge_app.classifier import Findings
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
-from edge_app.heatmap.maps import FULL, RINGED, EvidenceScale, peak, shown, strength
-from edge_app.model.decisions import Finding
+from edge_app.heatmap.maps import (
+    FULL,
+    MARKED,
+    EvidenceScale,
+    cells_of,
+    coarseness,
+    outlined,
+    peak,
+    share_shown,
+    shown,
+    strength,
+)
+from edge_app.model.decisions import Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -35,7 +45,15 @@ OPACITY: Final = 0.6
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
-NO_LESION: Final = "Coarse: what the scores rest on, not where a lesion is."
+BORDER: Final = 0.3
+"""Opacity of the lines between a map's cells: a dark one beside a light one, seen on any ground."""
+
+FINEST: Final = 8
+"""Cells of fewer pixels have no borders, which would cover what they show."""
+
+ODDS: Final = "odds if all of it looked like this"
+HIGHEST: Final = f"x{FULL}; outlined from x{MARKED}"
+"""What the colours mean, from the lowest to the highest."""
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
@@ -51,8 +69,8 @@ class Heatmap:
     Attributes:
         image: RGB; the radiograph above, the strip below.
         size: width and height of the radiograph in it, in pixels.
-        peaks: for each finding shown, its label and the place of its map's peak, in pixels of the
-            original radiograph; None where the map is flat.
+        peaks: for each finding shown, its label, the place of its map's peak and its strongest
+            cell, in pixels of the original radiograph; None where no place stands out.
     """
 
     image: Image.Image
@@ -61,109 +79,178 @@ class Heatmap:
 
 
 def draw(
-    pixels: NDArray[np.uint8], findings: Findings, scale: EvidenceScale, by: str, seen: Box = WHOLE
+    pixels: NDArray[np.uint8],
+    findings: Findings,
+    scale: EvidenceScale,
+    by: Sequence[str],
+    seen: Box = WHOLE,
 ) -> Heatmap:
     """Overlay the evidence for the findings that the answer names first.
+
+    Args:
+        pixels, findings, scale, seen: as of `overlay`.
+        by: lines of the strip, such as the model and its operating point.
+    """
+    from PIL import Image
+
+    made = overlay(pixels, findings, scale, seen)
+    width, height = made.image.size
+    canvas_width = max(width, STRIP)
+    font = _font(max(12, canvas_width // 70))
+    line_height = round(1.5 * max(12, canvas_width // 70))
+    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend)]
+    lines += [(line, DIM) for line in by]
+    if pixels.shape != (height, width):
+        drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
+        lines.append((drawn, DIM))
+    lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, canvas_width - line_height)
+    strip = (len(lines) + 2) * line_height
+    image = Image.new("RGB", (canvas_width, height + strip), DARK)
+    image.paste(made.image, ((canvas_width - width) // 2, 0))
+    _write(image, scale.lowest, lines, font, line_height, height)
+    return Heatmap(image, (width, height), made.peaks)
+
+
+class Overlay(NamedTuple):
+    """A radiograph with the evidence for some findings.
+
+    Attributes:
+        image: RGB.
+        legend: what is shown in it, and how coarse that is, in lines.
+        peaks: as of `Heatmap`.
+    """
+
+    image: Image.Image
+    legend: list[str]
+    peaks: list[dict[str, Any]]
+
+
+def overlay(
+    pixels: NDArray[np.uint8],
+    findings: Findings,
+    scale: EvidenceScale,
+    seen: Box = WHOLE,
+    largest: int = MAX_SIDE,
+) -> Overlay:
+    """The evidence for the findings that the answer names first, over the radiograph.
 
     Args:
         pixels: H×W uint8, the radiograph.
         findings: the answer for it, not withheld and with a map.
         scale: of the model that answered.
-        by: the model and its operating point, for the strip.
         seen: what the network sees of the picture; see `InputSpec.seen`.
+        largest: pixels of the longer side.
     """
-    from PIL import Image
-
     assert findings.map is not None, "only an answer with a map has a heatmap"
     chosen = shown(findings)
-    width, height = _size(pixels.shape[1], pixels.shape[0])
-    gray = Image.fromarray(pixels)
-    if gray.size != (width, height):
-        gray = gray.resize((width, height), Image.Resampling.BILINEAR)
+    gray = sized(pixels, largest)
+    width, height = gray.size
     channels = [findings.findings.index(finding) for finding in chosen]
-    cells = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
-    bright = np.zeros((height, width), np.float32)
-    for each in cells:
-        np.maximum(bright, strength(each, height, width, seen), out=bright)
-    picture = _overlaid(np.asarray(gray), bright)
-    strong = [each.max() >= math.log(RINGED) for each in cells]
-    peaks = [peak(each, seen) if ring else None for each, ring in zip(cells, strong, strict=True)]
-    canvas_width = max(width, STRIP)
-    font = _font(max(12, canvas_width // 70))
-    line_height = round(1.5 * max(12, canvas_width // 70))
-    size = pixels.shape[1], pixels.shape[0]
-    lines = _lines(chosen, strong, findings, by, size, (width, height))
-    lines = _wrapped(lines, font, canvas_width - line_height)
-    strip = (len(lines) + 2) * line_height
-    image = Image.new("RGB", (canvas_width, height + strip), DARK)
-    left = (canvas_width - width) // 2
-    image.paste(picture, (left, 0))
-    _mark(image, peaks, (left, width, height))
-    _write(image, "usual" if scale.usual else "the map's mean", lines, font, line_height, height)
-    return Heatmap(image, (width, height), _in_pixels(chosen, peaks, pixels.shape))
+    maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
+    squares = [outlined(each, seen) for each in maps]
+    peaks = [square and peak(each, seen) for each, square in zip(maps, squares, strict=True)]
+    grid = maps[0].shape
+    bright = strength(np.max(maps, axis=0), height, width, seen)
+    image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
+    _mark(image, squares)
+    others = share_shown(findings)
+    legend = [others] if others else []
+    for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
+        nowhere = "" if square else "; no square stands out"
+        legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")
+    legend.append(coarseness(grid, seen))
+    return Overlay(image, legend, _in_pixels(chosen, peaks, squares, pixels.shape))
 
 
-def _size(width: int, height: int) -> tuple[int, int]:
+def sized(pixels: NDArray[np.uint8], largest: int = MAX_SIDE) -> Image.Image:
+    """A radiograph as it is drawn: enlarged or reduced to `MIN_SIDE`, or to `largest`."""
+    from PIL import Image
+
+    gray = Image.fromarray(pixels)
+    size = _size(*gray.size, largest)
+    return gray if gray.size == size else gray.resize(size, Image.Resampling.BILINEAR)
+
+
+def _size(width: int, height: int, largest: int) -> tuple[int, int]:
     longer = max(width, height)
-    scale = min(max(longer, MIN_SIDE), MAX_SIDE) / longer
+    scale = min(max(longer, MIN_SIDE), largest) / longer
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _overlaid(gray: NDArray[np.uint8], strength: NDArray[np.float32]) -> Image.Image:
+def _overlaid(
+    gray: NDArray[np.uint8], strength: NDArray[np.float32], lines: NDArray[np.uint8]
+) -> Image.Image:
     from PIL import Image
 
     mask = Image.fromarray(np.rint(255 * OPACITY * strength).astype(np.uint8))
     under = Image.fromarray(gray).convert("RGB")
-    return Image.composite(Image.fromarray(coloured(strength)), under, mask)
+    image = Image.composite(Image.fromarray(coloured(strength)), under, mask)
+    border = Image.fromarray(lines)
+    image.paste(border.convert("RGB"), mask=border.getchannel("A"))
+    return image
 
 
-def _lines(
-    chosen: Sequence[Finding],
-    strong: Sequence[bool],
-    findings: Findings,
-    by: str,
-    original: tuple[int, int],
-    drawn: tuple[int, int],
-) -> list[Line]:
-    """The strip's text with its colours, without the colour bar."""
-    lines = [(findings.overall.in_words(), LIGHT)] if findings.overall else []
-    for number, (finding, ring) in enumerate(zip(chosen, strong, strict=True), 1):
-        usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-        nowhere = "" if ring else "; no place stands out"
-        lines.append(
-            (f"{number}  {finding.label} {percent(finding.score)}{usually}{nowhere}", LIGHT)
-        )
-    lines += [(warning, LIGHT) for warning in findings.warnings]
-    scaled = ""
-    if original != drawn:
-        scaled = f"; {original[0]}x{original[1]} drawn at {drawn[0]}x{drawn[1]}"
-    return [*lines, (NO_LESION, DIM), (by + scaled, DIM), (DISCLAIMER, DIM)]
+def borders(grid: tuple[int, ...], height: int, width: int, seen: Box = WHOLE) -> NDArray[np.uint8]:
+    """The lines between a map's cells: height×width×4, RGBA, nothing elsewhere.
+
+    Args:
+        grid: the map's height and width, in cells.
+        height, width: of the picture.
+        seen: what the network sees of it; see `InputSpec.seen`.
+    """
+    drawn = np.zeros((height, width, 4), np.uint8)
+    rows, columns = cells_of(grid, height, width, seen)
+    thick = max(1, max(height, width) // 1000)
+    across, down = (_first_pixels(each) for each in (columns, rows))
+    finest = min(np.diff(each).min(initial=FINEST * thick) for each in (across, down))
+    if finest < FINEST * thick:
+        return drawn
+    seen_rows, seen_columns = rows >= 0, columns >= 0
+    alpha = round(255 * BORDER)
+    for offset, gray in ((-thick, DARK), (0, LIGHT)):  # light ones last: they lie over the dark
+        for step in range(thick):
+            for place in down[(down > 0) & (down < height)] + offset + step:
+                drawn[place, seen_columns] = (*gray, alpha)
+            for place in across[(across > 0) & (across < width)] + offset + step:
+                drawn[seen_rows, place] = (*gray, alpha)
+    return drawn
 
 
-def _mark(
-    image: Image.Image, peaks: Sequence[tuple[float, float] | None], place: tuple[int, int, int]
-) -> None:
-    """A ring at each peak with the finding's number; peaks closer than its radius share one."""
+def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Along one side, where another cell begins than that of the pixel before."""
+    return np.flatnonzero(np.diff(cells)) + 1
+
+
+def _said(findings: Findings) -> list[str]:
+    """What the answer says of the image as a whole."""
+    return [*([findings.overall.in_words()] if findings.overall else []), *findings.warnings]
+
+
+def _of_finding(finding: Finding, by_label: bool) -> str:
+    usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
+    word = mark(finding.score, finding.usually, finding.above, by_label)
+    marked = f", {word}" if word else ""
+    return f"{finding.label} {percent(finding.score)}{usually}{marked}"
+
+
+def _mark(image: Image.Image, squares: Sequence[Box | None]) -> None:
+    """The outline of each strongest cell with the finding's number; a cell of several has all."""
     from PIL import ImageDraw
 
-    left, width, height = place
-    draw, radius = ImageDraw.Draw(image), max(7, max(width, height) // 50)
-    font = _font(radius)
-    rings: list[tuple[tuple[float, float], list[str]]] = []
-    for number, where in enumerate(peaks, 1):
-        if where is None:
-            continue
-        centre = (left + where[0] * width, where[1] * height)
-        near = [numbers for at, numbers in rings if math.dist(at, centre) < radius]
-        if near:
-            near[0].append(str(number))
-        else:
-            rings.append((centre, [str(number)]))
-    for (x, y), numbers in rings:
-        for colour, line in ((DARK, 4), (LIGHT, 2)):
-            box = (x - radius, y - radius, x + radius, y + radius)
-            draw.ellipse(box, outline=colour, width=line)
-        _outlined(draw, (x + 1.4 * radius, y - 0.6 * radius), ", ".join(numbers), font)
+    width, height = image.size
+    draw, size = ImageDraw.Draw(image), max(12, max(width, height) // 40)
+    font, line = _font(size), max(2, max(width, height) // 400)
+    numbers: dict[Box, list[str]] = {}
+    for number, square in enumerate(squares, 1):
+        if square is not None:
+            numbers.setdefault(square, []).append(str(number))
+    for square, of in numbers.items():
+        x0, x1 = (round(end * width) for end in square[::2])
+        y0, y1 = (round(end * height) for end in square[1::2])
+        box = (x0, y0, max(x0, x1 - 1), max(y0, y1 - 1))
+        draw.rectangle(box, outline=DARK, width=2 * line)
+        draw.rectangle(box, outline=LIGHT, width=line)
+        _outlined(draw, (x0 + 3 * line, y0 + 2 * line), ", ".join(of), font)
 
 
 def _outlined(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: Font) -> None:
@@ -186,11 +273,11 @@ def _write(
     draw = ImageDraw.Draw(image)
     margin, y = line_height // 2, top + line_height // 2
     bar = np.tile(np.linspace(0, 1, image.width // 6), (line_height // 2, 1))
-    before = f"odds if all of it looked like this: {lowest} "
+    before = f"{ODDS}: {lowest} "
     draw.text((margin, y), before, LIGHT, font)
     x = margin + round(draw.textlength(before, font))
     image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))
-    draw.text((x + bar.shape[1] + margin, y), f"x{FULL}; rings from x{RINGED}", LIGHT, font)
+    draw.text((x + bar.shape[1] + margin, y), HIGHEST, LIGHT, font)
     for text, colour in lines:
         y += line_height
         draw.text((margin, y), text, colour, font)
@@ -223,12 +310,23 @@ def _font(size: int) -> Font:
 def _in_pixels(
     chosen: Sequence[Finding],
     peaks: Sequence[tuple[float, float] | None],
+    squares: Sequence[Box | None],
     shape: tuple[int, ...],
 ) -> list[dict[str, Any]]:
+    height, width = shape
     found = []
-    for finding, where in zip(chosen, peaks, strict=True):
-        at = None
-        if where:
-            at = {"x": int(where[0] * shape[1]), "y": int(where[1] * shape[0])}
-        found.append({"label": finding.label, "peak": at})
+    for finding, where, square in zip(chosen, peaks, squares, strict=True):
+        at = where and {"x": int(where[0] * width), "y": int(where[1] * height)}
+        cell = square and _cell(square, width, height)
+        found.append({"label": finding.label, "peak": at, "cell": cell})
     return found
+
+
+def _cell(square: Box, width: int, height: int) -> dict[str, int]:
+    left, top, right, bottom = square
+    return {
+        "left": round(left * width),
+        "top": round(top * height),
+        "right": round(right * width),
+        "bottom": round(bottom * height),
+    }

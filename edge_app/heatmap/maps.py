@@ -1,4 +1,4 @@
-"""The class-activation map of the network, enlarged to the radiograph, and its peak.
+"""The class-activation map of the network, cell by cell over the radiograph, and its peak.
 
 A cell of the map is what a part of the picture adds to a label's logit: the map's mean is the logit
 (Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016), or what
@@ -6,11 +6,13 @@ A cell of the map is what a part of the picture adds to a label's logit: the map
 both are the cell's value, so a cell means the same. What is drawn is
 the weight of evidence (Good, Probability and the Weighing of Evidence, 1950): the logarithm of how
 many times its usual odds a finding would have if all of the picture were like that cell. The scale
-is one for all findings and all pictures, so what is weak looks weak.
+is one for all findings and all pictures, so what is weak looks weak. Each cell is drawn as the
+square that it is: what is smooth looks as if it knew more than it does.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,8 +39,11 @@ FLAT: Final = 1e-6
 FULL: Final = 1000
 """The odds, as a multiple of the usual ones, that have the brightest colour."""
 
-RINGED: Final = 10
-"""A peak of lower odds, as a multiple of the usual ones, means little and gets no ring."""
+MARKED: Final = 10
+"""A peak of lower odds, as a multiple of the usual ones, means little and is not marked."""
+
+SAYS: Final = "it says what the network looked at, not where the finding is"
+"""Of a map's square."""
 
 
 class EvidenceScale:
@@ -57,6 +62,11 @@ class EvidenceScale:
             shares = np.clip(prevalence, 1e-4, 1 - 1e-4)
             self._offset = (self._offset - np.log(shares / (1 - shares))).tolist()
 
+    @property
+    def lowest(self) -> str:
+        """What the darkest colour stands for, in words."""
+        return "usual" if self.usual else "the map's mean"
+
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w cells of one label, in logits → natural logarithms of odds over the usual ones."""
         if not self.usual:
@@ -67,72 +77,117 @@ class EvidenceScale:
 def strength(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
     """h×w cells as `EvidenceScale` weighs them → height×width: 0 at the usual odds, 1 at `FULL`.
 
-    Args: as of `enlarged`.
-    """
-    shown: NDArray[np.float32] = np.clip(
-        enlarged(cells, height, width, seen) / np.float32(np.log(FULL)), 0, 1
-    )
-    return shown
-
-
-def evidence(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
-    """h×w cells of one label → height×width: 0 at or below their mean, 1 at the peak.
-
-    All 0 where the cells are equal.
-
-    Args: as of `enlarged`.
-    """
-    above = np.maximum(enlarged(cells - cells.mean(), height, width, seen), 0)
-    highest = above.max(initial=0)
-    relative: NDArray[np.float32] = above / highest if highest > FLAT else np.zeros_like(above)
-    return relative
-
-
-def enlarged(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:
-    """h×w cells of one label → height×width.
-
-    Cubic between the cells' centres, flat beyond the outer ones; 0 where the network does not see
-    the picture.
+    Every pixel has its own cell's value; 0 where the network does not see the picture.
 
     Args:
         cells: over what the network sees.
         height, width: of the picture.
         seen: what the network sees of it; see `InputSpec.seen`.
     """
+    rows, columns = cells_of(cells.shape, height, width, seen)
+    unseen = ((0, 1), (0, 1))  # one more row and column, which the index -1 means
+    padded = np.pad(np.clip(cells / np.float32(np.log(FULL)), 0, 1), unseen)
+    shown: NDArray[np.float32] = padded[np.ix_(rows, columns)].astype(np.float32)
+    return shown
+
+
+def cells_of(
+    grid: tuple[int, ...], height: int, width: int, seen: Box = WHOLE
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The map's row that each row of pixels lies in, and its column of each column; -1 unseen.
+
+    Args:
+        grid: the map's height and width, in cells.
+        height, width, seen: as of `strength`.
+    """
+    return (
+        _cells_along(height, grid[0], seen[1], seen[3]),
+        _cells_along(width, grid[1], seen[0], seen[2]),
+    )
+
+
+def _cells_along(pixels: int, cells: int, first: float, last: float) -> NDArray[np.intp]:
+    at = ((np.arange(pixels) + 0.5) / pixels - first) / (last - first)
+    inside = (at >= 0) & (at < 1)
+    return np.where(inside, np.floor(at * cells), -1).astype(np.intp)
+
+
+def strongest(cells: Floats, seen: Box = WHOLE) -> tuple[int, int]:
+    """Row and column of the highest cell that is in the picture.
+
+    Args: as of `peak`.
+    """
+    rows = _in_picture(cells.shape[0], seen[1], seen[3])
+    columns = _in_picture(cells.shape[1], seen[0], seen[2])
+    row, column = divmod(int(cells[rows, columns].argmax()), columns.stop - columns.start)
+    return rows.start + row, columns.start + column
+
+
+def _in_picture(cells: int, first: float, last: float) -> slice:
+    """Along one side, the cells that are in the picture, be it by a part."""
+    begin = math.floor(-first / (last - first) * cells + 1e-9)
+    end = math.ceil((1 - first) / (last - first) * cells - 1e-9)
+    return slice(min(max(0, begin), cells - 1), max(min(cells, end), 1))
+
+
+def cell_box(cell: tuple[int, int], grid: tuple[int, ...], seen: Box = WHOLE) -> Box:
+    """Left, top, right and bottom of a cell, as shares of the picture's sides, as far as it is in
+    the picture.
+
+    Args:
+        cell: its row and column.
+        grid: the map's height and width, in cells.
+        seen: as of `strength`.
+    """
+    wide, high = (seen[2] - seen[0]) / grid[1], (seen[3] - seen[1]) / grid[0]
+    left, top = seen[0] + cell[1] * wide, seen[1] + cell[0] * high
+    ends = (left, top, left + wide, top + high)
+    x0, y0, x1, y1 = (float(min(max(end, 0.0), 1.0)) for end in ends)
+    return x0, y0, x1, y1
+
+
+def outlined(cells: Floats, seen: Box = WHOLE) -> Box | None:
+    """The box of the strongest cell; None where none stands out.
+
+    None does where it is below `MARKED`, or all cells are equal.
+
+    Args:
+        cells: h×w of one label, as `EvidenceScale` weighs them.
+        seen: as of `strength`.
+    """
+    cell = strongest(cells, seen)
+    if cells[cell] < math.log(MARKED) or cells[cell] - cells.min() <= FLAT:
+        return None
+    return cell_box(cell, cells.shape, seen)
+
+
+def coarseness(grid: tuple[int, ...], seen: Box = WHOLE) -> str:
+    """How coarse a map is, and what it therefore says, in a line."""
+    rows, columns = grid[:2]
+    of = "the picture" if seen == WHOLE else "what the network sees"
+    size = f"1/{columns} of {of} wide"
+    if rows != columns:
+        size += f" and 1/{rows} high"
+    return f"each square is {size}; {SAYS}"
+
+
+def evidence(cells: Floats, height: int, width: int) -> NDArray[np.float32]:
+    """h×w cells of one label → height×width: 0 at or below their mean, 1 at the peak.
+
+    Cubic between the cells' centres, flat beyond the outer ones; all 0 where the cells are equal.
+    It is for finding the peak, not for looking at.
+    """
     from PIL import Image
 
     rows, columns = cells.shape
-    padded = np.pad(cells.astype(np.float32), 1, mode="edge")
-    left, right, x, x_end = _shared(seen[0], seen[2], width, columns)
-    top, bottom, y, y_end = _shared(seen[1], seen[3], height, rows)
-    smooth = np.asarray(
-        Image.fromarray(padded).resize(
-            (right - left, bottom - top),
-            Image.Resampling.BICUBIC,
-            box=(1 + x, 1 + y, 1 + x_end, 1 + y_end),
-        )
+    padded = np.pad((cells - cells.mean()).astype(np.float32), 1, mode="edge")
+    smooth = Image.fromarray(padded).resize(
+        (width, height), Image.Resampling.BICUBIC, box=(1, 1, 1 + columns, 1 + rows)
     )
-    whole = np.zeros((height, width), np.float32)
-    whole[top:bottom, left:right] = smooth
-    return whole
-
-
-def _shared(first: float, last: float, pixels: int, cells: int) -> tuple[int, int, float, float]:
-    """Along one side, what the picture and the network's view have in common.
-
-    Args:
-        first, last: where the view begins and ends, as shares of the picture's side.
-        pixels: of the picture's side.
-        cells: of the map's side.
-
-    Returns:
-        The first pixel, and the one after the last; where they lie among the cells.
-    """
-    begin = min(max(0, round(first * pixels)), pixels - 1)
-    end = max(min(pixels, round(last * pixels)), begin + 1)
-    places = [(place / pixels - first) / (last - first) * cells for place in (begin, end)]
-    start, stop = (min(max(0.0, place), cells) for place in places)
-    return (begin, end, start, stop) if start < stop else (begin, end, 0.0, cells)
+    above = np.maximum(np.asarray(smooth), 0)
+    highest = above.max(initial=0)
+    relative: NDArray[np.float32] = above / highest if highest > FLAT else np.zeros_like(above)
+    return relative
 
 
 def peak(cells: Floats, seen: Box = WHOLE) -> tuple[float, float] | None:
@@ -170,6 +225,24 @@ def shown(findings: Findings) -> list[Finding]:
     Where labels are decided one by one, those above their thresholds, or else the most probable.
     """
     ranked = findings.ranked
-    if findings.overall is None or findings.overall.flagged is None:
+    if findings.by_label:
         return [each for each in ranked if each.above][:SHOWN] or ranked[:1]
     return ranked[:SHOWN]
+
+
+def share_shown(findings: Findings) -> str | None:
+    """How many findings there are beside those of `shown`, and how these were chosen.
+
+    Returns:
+        A line; None where all are shown.
+    """
+    count, there = len(shown(findings)), len(findings.ranked)
+    if count == there:
+        return None
+    rule = "the most probable"
+    if findings.by_label:
+        above = sum(bool(each.above) for each in findings.ranked)
+        rule = "the most probable; none is above its threshold"
+        if above:
+            rule = f"the most probable of {above} above their thresholds"
+    return f"{count} of {there} findings shown: {rule}"

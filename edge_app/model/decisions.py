@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import percent
 from edge_app.model.labels import FINDING, Kind, Labels
 from edge_app.model.overall import Overall, OverallScore, Percentiles
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
     from edge_app.model.operating_points import OperatingPoints
+
+
+class Share(NamedTuple):
+    """A share of images, 0 to 1, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{percent(self.value)} ({percent(self.low)} to {percent(self.high)})"
 
 
 class Finding(NamedTuple):
@@ -29,6 +42,8 @@ class Finding(NamedTuple):
         usually: the share of images that bear the label where the model was calibrated; None if
             the model does not tell.
         percentile: share of the model's normal reference images that score lower; None without.
+        ppv: positive predictive value of the threshold: of the site's images whose score reaches
+            it, the share that bears the label; None unless a site file knows it.
     """
 
     label: str
@@ -39,6 +54,26 @@ class Finding(NamedTuple):
     kind: Kind = FINDING
     usually: float | None = None
     percentile: float | None = None
+    ppv: Share | None = None
+
+
+ABOVE: Final = "above"
+RAISED: Final = "raised"
+
+
+def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
+    """The one word that stands beside a finding, wherever an answer is shown; empty for none.
+
+    Args:
+        score, usually, above: see `Finding`.
+        by_label: whether labels are decided one by one. Then `ABOVE` marks the threshold reached;
+            otherwise `RAISED` marks a probability that is more than usual, as far as one digit
+            after the point of a percentage tells: it is no decision. Where nobody bore the label,
+            any probability would be more: nothing is marked.
+    """
+    if by_label:
+        return ABOVE if above else ""
+    return RAISED if usually and round(score, 3) > round(usually, 3) else ""
 
 
 class Decisions:
@@ -48,12 +83,20 @@ class Decisions:
         manifest: the model's.
         labels: the model's.
         points: which thresholds decide.
+        ppv: see `Finding`, one a label; none is known if empty.
     """
 
-    def __init__(self, manifest: Manifest, labels: Labels, points: OperatingPoints) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        labels: Labels,
+        points: OperatingPoints,
+        ppv: Sequence[Share | None] = (),
+    ) -> None:
         thresholds = manifest["operating_points"][points.label]["thresholds"]
         usually: list[Any] = manifest.get("prevalence") or [None] * len(labels)
-        self._labels = list(zip(labels, thresholds, usually, strict=True))
+        known = ppv or [None] * len(labels)
+        self._labels = list(zip(labels, thresholds, usually, known, strict=True))
         self._percentiles = Percentiles(manifest["reference"]) if "reference" in manifest else None
         self._overall = OverallScore.of(manifest, labels)
         facts = manifest.get("overall")
@@ -79,7 +122,8 @@ class Decisions:
         found, normal = False, None
         findings = []
         rows = zip(self._labels, logits.tolist(), scores.tolist(), percentiles, strict=True)
-        for channel, ((label, threshold, usually), logit, score, percentile) in enumerate(rows):
+        for channel, (of_label, logit, score, percentile) in enumerate(rows):
+            label, threshold, usually, ppv = of_label
             above = None if threshold is None else score >= threshold
             if label.kind != FINDING:
                 normal = channel
@@ -87,7 +131,10 @@ class Decisions:
                 above = flagged is not False
                 found = found or above
             findings.append(
-                Finding(label.name, logit, score, threshold, above, label.kind, usually, percentile)
+                Finding(
+                    *(label.name, logit, score, threshold, above),
+                    *(label.kind, usually, percentile, ppv),
+                )
             )
         if normal is not None and (flagged or found):
             findings[normal] = findings[normal]._replace(above=False)

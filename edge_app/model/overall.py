@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent
 from edge_app.model.labels import Labels
+from edge_app.model.usual import at_least
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head, Manifest, OverallFacts, Reference
@@ -51,7 +52,7 @@ class Overall(NamedTuple):
         lower = (
             ""
             if self.percentile is None
-            else f"; at least {percent(self.percentile)} of normal images have less"
+            else f"; at least {at_least(self.percentile)} of normal images have less"
         )
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 

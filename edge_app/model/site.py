@@ -15,8 +15,10 @@ from edge_app.core import strict_json
 from edge_app.core.errors import InvalidError, ModelError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model import manifest as manifests
+from edge_app.model.decisions import Share
 
 if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Estimate
     from edge_app.model.model_file import ModelFile
     from edge_app.model.site_types import SiteDocument
 
@@ -48,6 +50,14 @@ class Site(NamedTuple):
         """SHA-256 over all that it states: answers name it."""
         return self.content["digest"]
 
+    @property
+    def ppv(self) -> list[Share | None]:
+        """Each label's positive predictive value at its threshold; None where it is not known."""
+        found = (
+            each["performance"] and each["performance"]["ppv"] for each in self.content["labels"]
+        )
+        return [_known(each) if each else None for each in found]
+
     def require(self, model: ModelFile) -> None:
         """Raise a ModelError if this is the file of another model."""
         stated = self.content["model"]
@@ -76,6 +86,13 @@ class Site(NamedTuple):
         except ModelError as error:
             raise ModelError(f"{self.path}: {error}") from None
         return model._replace(manifest=cast("Any", manifest))
+
+
+def _known(told: Estimate) -> Share | None:
+    value, low, high = told["value"], told["low"], told["high"]
+    if value is None or low is None or high is None:
+        return None
+    return Share(value, low, high)
 
 
 def digest_of(content: dict[str, Any]) -> str:

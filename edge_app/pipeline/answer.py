@@ -18,7 +18,21 @@ class OverallAnswer(TypedDict):
     flagged: bool | None
 
 
-class FindingAnswer(TypedDict):
+class ShareAnswer(TypedDict):
+    """A share with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class WithPpv(TypedDict, total=False):
+    """Of a label whose threshold's positive predictive value a site file knows."""
+
+    ppv: ShareAnswer
+
+
+class FindingAnswer(WithPpv):
     """One label; `score` is its probability by its older name. Null is what is not known."""
 
     label: str
@@ -49,11 +63,21 @@ class Place(TypedDict):
     y: int
 
 
+class Cell(TypedDict):
+    """One square of a map, in pixels of the image as it was given; the ends are excluded."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null where its map is flat."""
+    """Where a finding's evidence is highest; null where no place of its map stands out."""
 
     label: str
     peak: Place | None
+    cell: Cell | None
 
 
 class HeatmapAnswer(TypedDict):

@@ -14,6 +14,7 @@ from edge_app.core.files import write_whole
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
+from edge_app.model.usual import referred_to
 from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.writers import Writer
 
@@ -56,7 +57,8 @@ class HeatmapWriter:
                 "leave --heatmap out, or take a model that has one"
             )
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
-        self._by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
+        by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
+        self._by = [*referred_to(model.manifest, classifier.site), by]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from edge_app.images.radiograph import Radiograph
     from edge_app.model.decisions import Finding
     from edge_app.model.overall import Overall
-    from edge_app.pipeline.answer import Answer, FindingAnswer, Origin, OverallAnswer, Refusal
+    from edge_app.pipeline.answer import (
+        Answer,
+        FindingAnswer,
+        Origin,
+        OverallAnswer,
+        Refusal,
+        ShareAnswer,
+    )
 
 
 def origin(classifier: Classifier) -> Origin:
@@ -64,7 +71,7 @@ def _overall(overall: Overall) -> OverallAnswer:
 
 
 def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
-    return {
+    told: FindingAnswer = {
         "label": finding.label,
         "kind": finding.kind,
         "rank": rank,
@@ -76,6 +83,9 @@ def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
         "threshold": _rounded(finding.threshold),
         "above": finding.above,
     }
+    if finding.ppv:
+        told["ppv"] = cast("ShareAnswer", finding.ppv._asdict())
+    return told
 
 
 def _rounded(threshold: float | None) -> float | None:

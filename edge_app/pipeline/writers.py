@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
+from edge_app.model.decisions import mark
 from edge_app.model.input_check import NO_CHECK
+from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class TableWriter:
             lines.append(f"  {findings.overall.in_words()}")
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
+        lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
         if findings.heatmap:
             lines.append(f"  heatmap: {findings.heatmap['file']}")
         self.out.write("\n".join(lines) + "\n\n")
@@ -73,16 +76,18 @@ class TableWriter:
         yield f"{'finding':<{self.width}} probability  usually  normal images below"
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
-            lower = "" if each.percentile is None else percent(each.percentile)
+            lower = "" if each.percentile is None else at_least(each.percentile)
+            word = mark(each.score, each.usually, each.above, self.by_label)
             row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
-            yield row.rstrip()
+            yield f"{row}  {word}".rstrip()
 
     def _by_threshold(self, ranked: list[Finding]) -> Iterator[str]:
         yield f"{'finding':<{self.width}} probability  threshold"
         for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
             threshold = "none" if each.threshold is None else percent(each.threshold)
-            mark = "  above" if each.above else ""
-            yield f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}{mark}"
+            word = mark(each.score, each.usually, each.above, self.by_label)
+            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
+            yield f"{row}  {word}".rstrip()
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         pass  # standard error has it
@@ -93,11 +98,22 @@ class TableWriter:
             f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
             *promises(self.classifier.image_point, self.classifier.site),
         ]
+        lines += referred_to(model.manifest, self.classifier.site)
         if self.classifier.check is None:
             lines.append(f"input check: {NO_CHECK}")
         if self.classifier.site:
             lines.append(f"site file {self.classifier.site.digest[:16]}")
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")
+
+
+def right_above(findings: Iterable[Finding]) -> Iterator[str]:
+    """What the threshold of each finding that is above it is worth at the site, in lines."""
+    for each in findings:
+        if each.above and each.ppv and each.threshold is not None:
+            yield (
+                f"of images at this site with {each.label} at {percent(each.threshold)} or more, "
+                f"{each.ppv} bear it"
+            )
 
 
 def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
@@ -138,7 +154,8 @@ def _share(told: Estimate) -> str:
 
 
 class CsvWriter:
-    """One row an image: the whole, its scores, the labels above, warnings, error."""
+    """One row an image: the whole, its scores, the labels above and their predictive values at a
+    site in the same order, warnings, error."""
 
     needs_picture = False
 
@@ -153,6 +170,7 @@ class CsvWriter:
                 *OVERALL_COLUMNS,
                 *map(cell, classifier.labels.names),
                 "above",
+                "above_ppv",
                 "operating_point",
                 "model_sha256",
                 "site",
@@ -166,11 +184,15 @@ class CsvWriter:
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         scores = [f"{finding.score:.6f}" for finding in findings.findings]
         whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
-        above = "|".join(finding.label for finding in findings.findings if finding.above)
+        found = [finding for finding in findings.findings if finding.above]
+        above = "|".join(finding.label for finding in found)
+        known = any(finding.ppv for finding in found)
+        ppv = [f"{finding.ppv.value:.3f}" if finding.ppv else "" for finding in found if known]
         warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
-                *(file_cell(name), *whole, cell(above), cell(self.point), self.model.sha256),
+                *(file_cell(name), *whole, cell(above), "|".join(ppv)),
+                *(cell(self.point), self.model.sha256),
                 *(self.site, cell(warnings), withheld, findings.withheld or "", DISCLAIMER),
             ]
         )
@@ -178,7 +200,7 @@ class CsvWriter:
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.rows.writerow(
             [
-                *(file_cell(name), *self.blank, "", cell(self.point), self.model.sha256),
+                *(file_cell(name), *self.blank, "", "", cell(self.point), self.model.sha256),
                 *(self.site, "", "", cell(str(error)), DISCLAIMER),
             ]
         )

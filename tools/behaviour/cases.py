@@ -163,6 +163,8 @@ def heatmap_steps(ask: tuple[str, ...]) -> Iterator[Step]:
     yield classify(*ask, "--heatmap", "point", "--operating-point", "rule-in", "folder/a.png")
     yield classify(*ask, "--heatmap", "stdin", "-", stdin="folder/a.png")
     yield classify(*ask, "--heatmap", "folder/a.png", "folder/a.png")
+    yield classify(*ask, "--html", "page.html", "folder/a.png")
+    yield classify(*ask, "--html", "folder/a.png", "folder/a.png")
     yield classify(*ask, "--heatmap", "/dev/null/maps", "folder/a.png")
     yield classify(*ask, "--overwrite", "folder/a.png")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -21,8 +21,13 @@ from edge_app.clinic.results import report_name
 from edge_app.clinic.settings import WATCH
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.core.files import UnreadableError
-from edge_app.heatmap.draw import NO_LESION
 from edge_app.heatmap.maps import FULL
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_app.model.preprocess import Box
 
 PICTURE: Final = 1400
 """Pixels of the longer side, where a picture is first shown."""
@@ -71,8 +76,9 @@ def image(request: Request) -> Response:
     """An image, and its answer."""
     room, row = request.app.state.room, found(request)
     said = told(json.loads(row["answer"])) if row["answer"] else None
-    peaks = _peaks(request, row, said)
-    chosen = _chosen(request.query_params.get("map", ""), peaks)
+    cells = _cells(request, row, said)
+    squares = _squares(request, row, said, cells)
+    chosen = _chosen(request.query_params.get("map", ""), squares)
     path = room.store.images / row["file"]
     _audit_view(request, row, "answer")
     return page(
@@ -80,13 +86,13 @@ def image(request: Request) -> Response:
         "study.html",
         image=row,
         said=said,
-        peaks=peaks,
+        squares=squares,
         chosen=chosen,
         has_file=path.exists(),
         has_report=path.exists() and is_dicom(path),
         size=_size(row),
         full=FULL,
-        no_lesion=NO_LESION,
+        coarse="" if cells is None else room.overlays.coarseness(cells, *_size(row)),
         same_model=said is not None and room.model.gave(said),
         came=request.query_params.get("came", ""),
         kept=request.query_params.get("kept", "") == "yes",
@@ -102,13 +108,21 @@ def _audit_view(request: Request, row: Any, part: str) -> None:
     room.events.audit("viewed", **who(request), image=digest, number=row["id"], part=part)
 
 
-def _peaks(request: Request, row: Any, said: Study | None) -> dict[int, tuple[float, float] | None]:
-    """For each finding that has a heatmap, by channel: where it is strongest, None if nowhere."""
-    overlays = request.app.state.room.overlays
+def _cells(request: Request, row: Any, said: Study | None) -> NDArray[np.float32] | None:
+    """The map of an answer; None where there is none that can be shown."""
     if said is None or row["map"] is None or not _is_shown(request, said):
+        return None
+    return unpacked(row["map"])
+
+
+def _squares(
+    request: Request, row: Any, said: Study | None, cells: NDArray[np.float32] | None
+) -> dict[int, Box | None]:
+    """For each finding that has a heatmap, by channel: where it is strongest, None if nowhere."""
+    if said is None or cells is None:
         return {}
-    cells, (width, height) = unpacked(row["map"]), _size(row)
-    return {each.channel: overlays.peak(cells, each.channel, width, height) for each in said.rows}
+    overlays, (width, height) = request.app.state.room.overlays, _size(row)
+    return {each.channel: overlays.square(cells, each.channel, width, height) for each in said.rows}
 
 
 def _is_shown(request: Request, said: Study) -> bool:
@@ -122,9 +136,9 @@ def _size(row: Any) -> tuple[int, int]:
     return (facts["width"], facts["height"]) if facts else (1, 1)
 
 
-def _chosen(text: str, peaks: Mapping[int, Any]) -> int | None:
+def _chosen(text: str, squares: Mapping[int, Any]) -> int | None:
     with suppress(ValueError):
-        if len(text) < 4 and int(text) in peaks:
+        if len(text) < 4 and int(text) in squares:
             return int(text)
     return None
 
@@ -159,9 +173,10 @@ def heatmap(request: Request) -> Response:
     said = told(json.loads(row["answer"])) if row["answer"] else None
     channel = request.path_params["channel"]
     known = said is not None and channel in {each.channel for each in said.rows}
-    if said is None or not known or row["map"] is None or not _is_shown(request, said):
+    cells = _cells(request, row, said)
+    if not known or cells is None:
         raise PageError(404, "error.no-map")
-    data = room.overlays.png(unpacked(row["map"]), channel, *_size(row))
+    data = room.overlays.png(cells, channel, *_size(row))
     return Response(data, media_type="image/png")
 
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_app.heatmap.colours import coloured
-from edge_app.heatmap.draw import OPACITY
-from edge_app.heatmap.maps import RINGED, EvidenceScale, peak, strength
+from edge_app.heatmap.draw import OPACITY, borders
+from edge_app.heatmap.maps import EvidenceScale, coarseness, outlined, strength
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_app.model.manifest_types import Manifest
-    from edge_app.model.preprocess import InputSpec
+    from edge_app.model.preprocess import Box, InputSpec
 
 LONGER_SIDE: Final = 640
-"""Of the overlay, in pixels: a map has few cells, and a browser enlarges it smoothly."""
+"""Of the overlay, in pixels: a map has few cells, and a browser enlarges it."""
 
 
 class Overlays:
@@ -33,14 +33,17 @@ class Overlays:
         self._scale, self._spec = EvidenceScale(manifest), spec
         self.usual = self._scale.usual
 
-    def peak(
+    def square(
         self, cells: NDArray[np.float32], channel: int, width: int, height: int
-    ) -> tuple[float, float] | None:
-        """Where a label's map is strongest, in shares of the sides; None if no place stands out."""
+    ) -> Box | None:
+        """The square where a label's map is strongest, in shares of the sides; None if no place
+        stands out."""
         weighed = self._scale.weighed(cells[..., channel], channel)
-        if weighed.max() < np.log(RINGED):
-            return None
-        return peak(weighed, self._spec.seen(width, height))
+        return outlined(weighed, self._spec.seen(width, height))
+
+    def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
+        """How coarse such a map is, in a line."""
+        return coarseness(cells.shape, self._spec.seen(width, height))
 
     def png(self, cells: NDArray[np.float32], channel: int, width: int, height: int) -> bytes:
         """A label's map in colours, RGBA, in the picture's shape.
@@ -58,6 +61,8 @@ class Overlays:
         strong = strength(self._scale.weighed(cells[..., channel], channel), down, across, seen)
         alpha = np.rint(255 * OPACITY * strong).astype(np.uint8)
         rgba = np.dstack([coloured(strong), alpha])
+        lines = borders(cells.shape, down, across, seen)
+        rgba = np.where(lines[..., 3:] > 0, lines, rgba)
         file = BytesIO()
         Image.fromarray(rgba).save(file, "PNG", compress_level=6)
         return file.getvalue()

@@ -22,6 +22,7 @@ from edge_app.clinic.page.worklist import Worklist
 from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
 from edge_app.core.plain_text import plain
+from edge_app.model.usual import referred_to
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -43,6 +44,7 @@ class ModelFacts(NamedTuple):
     Attributes:
         site: digest of the site file that decides; None without one.
         worth: what its operating point is worth, in lines.
+        refers: which images "usually" and "normal images" are of, in lines.
         runtime: what computes, and why.
     """
 
@@ -53,6 +55,7 @@ class ModelFacts(NamedTuple):
     site: str | None
     operating_point: str
     worth: list[str]
+    refers: list[str]
     runtime: str
 
     def gave(self, said: study.Study) -> bool:
@@ -165,6 +168,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
         worth=study.worth(classifier.image_point, classifier.site),
+        refers=list(referred_to(model.manifest, classifier.site)),
         runtime=f"{session['name']} {session['version']}",
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent
+from edge_app.model.decisions import Share, mark
 from edge_app.model.overall import Overall
+from edge_app.model.usual import at_least
 from edge_app.pipeline.writers import promises
 
 
@@ -17,8 +19,10 @@ class Row(NamedTuple):
         channel: of its label in the model's map.
         probability, usually, percentile, threshold: in words; empty where not known.
         share: the probability, 0 to 1.
-        mark: the threshold, 0 to 1; None where none decides.
-        above: see `Finding`.
+        limit: the threshold, 0 to 1; None where none decides.
+        mark: see `decisions.mark`.
+        right: of images at the site where it is above its threshold, the share that bears it, in
+            words; empty where it is not above, or that is not known.
     """
 
     label: str
@@ -28,8 +32,9 @@ class Row(NamedTuple):
     percentile: str
     threshold: str
     share: float
-    mark: float | None
-    above: bool | None
+    limit: float | None
+    mark: str
+    right: str
 
 
 class Study(NamedTuple):
@@ -78,6 +83,7 @@ def told(answer: Mapping[str, Any]) -> Study:
     blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
     overall = None if blank else answer.get("overall")
     whole = Overall(**overall) if overall else None
+    by_label = whole is None or whole.flagged is None
     check = answer.get("input_check")
     image, model, runtime = answer.get("image", {}), answer["model"], answer["runtime"]
     facts = f"{image['width']} × {image['height']} {image['format']}" if image else ""
@@ -86,8 +92,8 @@ def told(answer: Mapping[str, Any]) -> Study:
         overall=whole.in_words() if whole else "",
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
-        rows=[] if blank else _rows(answer),
-        by_label=whole is None or whole.flagged is None,
+        rows=[] if blank else _rows(answer, by_label),
+        by_label=by_label,
         check=check["reason"] if check else None,
         checked=bool(check),
         warnings=list(answer.get("warnings", ())),
@@ -101,7 +107,7 @@ def told(answer: Mapping[str, Any]) -> Study:
     )
 
 
-def _rows(answer: Mapping[str, Any]) -> list[Row]:
+def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
     ranked = [
         (each["rank"], channel, each)
         for channel, each in enumerate(answer.get("findings", ()))
@@ -113,11 +119,12 @@ def _rows(answer: Mapping[str, Any]) -> list[Row]:
             channel,
             percent(each["probability"]),
             _share(each["prevalence"]),
-            _share(each["percentile"]),
+            "" if each["percentile"] is None else at_least(each["percentile"]),
             _share(each["threshold"]),
             each["probability"],
             each["threshold"],
-            each["above"],
+            mark(each["probability"], each["prevalence"], each["above"], by_label),
+            str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
     ]

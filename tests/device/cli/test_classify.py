@@ -38,10 +38,27 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert sorted(row.split()[0] for row in rows) == sorted(set(LABELS) - {"No Finding"})
     probabilities = [float(row[22:].split(" %")[0].replace("<", "")) for row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-3]
-    assert lines[-2].startswith("not flagged is not normal: ")
+    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-5]
+    assert lines[-4].startswith("not flagged is not normal: ")
+    images = "validation, 2238 images of 633 patients"
+    assert lines[-3] == f"usually: of the images that the network was checked on ({images})"
+    assert lines[-2] == f"normal images: 1393 normal images of {images}"
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG)" in done.stdout
+
+
+def test_what_is_more_probable_than_usual_is_raised_and_nothing_else(
+    run: Run, picture: Path
+) -> None:
+    answer = json.loads(run("classify", "--json", picture).stdout)
+    raised = {
+        row["label"]
+        for row in answer["findings"]
+        if row["kind"] == "finding" and round(row["probability"], 3) > round(row["prevalence"], 3)
+    }
+    rows = run("classify", picture).stdout.splitlines()[3:17]
+    assert {row.split()[0] for row in rows if row.endswith("  raised")} == raised
+    assert 0 < len(raised) < len(rows)
 
 
 def test_json_of_one_image_holds_what_a_result_needs_to_be_trusted(

@@ -258,7 +258,8 @@ def test_many_left_out_images_are_counted_not_all_named(start: Run, tmp_path: Pa
     out = tmp_path / "r.json"
     done = start(plain(tmp_path / "data", lines), "--out", out)
     assert done.returncode == 3
-    assert len(done.stderr.splitlines()) == 12
+    assert "494 images have no file, first 6.png: names are relative to the folder" in done.stderr
+    assert len(done.stderr.splitlines()) == 13
     assert "left out: 484 more" in done.stderr
     left_out = content_of(out)["dataset"]["left_out"]
     assert (left_out["images"], len(left_out["first"])) == (494, 10)

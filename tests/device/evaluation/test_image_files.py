@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.core.errors import DatasetError
 from edge_app.evaluation.image_files import ImageFiles
 
 NAME = "00000001_000.png"
@@ -28,7 +29,6 @@ def files_of(folder: Path, *names: str) -> ImageFiles:
 def test_an_image_is_found_where_people_have_it(tmp_path: Path, place: str) -> None:
     files = files_of(tmp_path, place, "images/00000002_000.png")
     assert files.of([NAME]) == {NAME: tmp_path / place}
-    assert files.doubles == []
 
 
 def test_the_very_name_comes_first(tmp_path: Path) -> None:
@@ -46,9 +46,28 @@ def test_a_path_is_taken_at_its_word(tmp_path: Path) -> None:
     assert files.of(["a/x.png", "b/x.png"]) == {"a/x.png": tmp_path / "a/x.png"}
 
 
-def test_a_name_in_several_folders_is_told(tmp_path: Path) -> None:
-    files = files_of(tmp_path, f"images_001/images/{NAME}", f"images_002/images/{NAME}")
-    assert files.doubles == [NAME]
+def test_a_path_may_be_relative_to_the_folder_of_images(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/siteA/1.png", "images/siteB/1.png", "images/old/2.png")
+    names = ["siteA/1.png", "siteB/1.png", "2.png", "siteC/1.png"]
+    assert files.of(names) == {
+        "siteA/1.png": tmp_path / "images/siteA/1.png",
+        "siteB/1.png": tmp_path / "images/siteB/1.png",
+        "2.png": tmp_path / "images/old/2.png",
+    }
+
+
+def test_the_image_right_in_the_folder_of_images_is_no_other(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/1.png", "images/siteB/1.png", "images/a/siteB/1.png")
+    assert files.of(["1.png"]) == {"1.png": tmp_path / "images/1.png"}
+    assert files.of(["siteB/1.png"]) == {"siteB/1.png": tmp_path / "images/siteB/1.png"}
+
+
+def test_a_name_that_several_files_have_is_refused_with_both(tmp_path: Path) -> None:
+    files = files_of(tmp_path, f"images_001/images/{NAME}", f"images_002/images/{NAME}", "1.png")
+    assert files.of(["1.png"]) == {"1.png": tmp_path / "1.png"}
+    both = rf"{NAME} may be images_001/images/{NAME} or images_002/images/{NAME}: write more"
+    with pytest.raises(DatasetError, match=both):
+        files.of([NAME])
 
 
 def test_strangers_are_looked_for_among_images_only(tmp_path: Path) -> None:

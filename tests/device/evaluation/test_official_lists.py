@@ -116,3 +116,25 @@ def test_half_of_the_lists_is_told(tmp_path: Path) -> None:
         "there is no test_list.txt beside the list of train and validation images",
         "4 images are in no official list",
     ]
+
+
+def test_a_path_is_no_image_of_another_folder(tmp_path: Path) -> None:
+    images = ["siteA/1.png", "siteB/1.png", "siteB/2.png", "3.png"]
+    (tmp_path / "test_list.txt").write_text("siteB/1.png\nsiteA/2.png\n/data/siteA/3.png\n")
+    found = read_lists(tmp_path, images)
+    assert found.test == {"siteB/1.png", "3.png"}
+    assert found.notes[:1] == [
+        "test_list.txt: 1 of its 3 names, first 'siteA/2.png', are not in the CSV"
+    ]
+
+
+def test_a_name_of_several_images_is_refused_with_both(tmp_path: Path) -> None:
+    (tmp_path / "test_list.txt").write_text("2.png\n1.png\n")
+    with pytest.raises(DatasetError, match=r"'1\.png' may be siteA/1\.png or siteB/1\.png: write"):
+        read_lists(tmp_path, ["siteA/1.png", "siteB/1.png", "2.png"])
+
+
+def test_a_name_in_other_letters_is_the_image_of_just_that_path(tmp_path: Path) -> None:
+    images = ["1.png", "siteA/1.png", "scan-2", "siteA/scan-3"]
+    (tmp_path / "test_list.txt").write_text("1.PNG\nScan-2\nSITEA/scan-3\n")
+    assert read_lists(tmp_path, images).test == {"1.png", "scan-2", "siteA/scan-3"}

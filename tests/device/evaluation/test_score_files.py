@@ -12,7 +12,9 @@ import pytest
 
 from edge_app.core.errors import ReportError
 from edge_app.evaluation import score_files
-from edge_app.evaluation.score_files import ScoresError, log_odds, read
+from edge_app.evaluation.of_scores import report_of
+from edge_app.evaluation.score_files import ScoresError, log_odds, matched, read
+from edge_app.evaluation.truth import read as read_truth
 from edge_app.model.labels import Label, Labels
 
 from ..scores import study, write_csv
@@ -68,14 +70,14 @@ def test_columns_are_found_by_name_whatever_their_order_and_case(tmp_path: Path)
 
 
 def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
-    head = "file,overall,percentile,flagged,X,Y,above,operating_point,model_sha256,site"
+    head = "file,overall,percentile,flagged,X,Y,above,above_ppv,operating_point,model_sha256,site"
     path = text(
         tmp_path / "a.csv",
         f"{head},warnings,withheld,error,note\n"
-        "a.png,0.2,,false,0.1,0.2,,balanced,00,,,false,,n\n"
-        "b.png,0.2,,true,0.3,0.2,X,balanced,00,,,false,,n\n"
-        "c.png,,,,,,,balanced,00,,,,no such file,n\n"
-        "d.png,,,,,,,balanced,00,,,true,,n\n",
+        "a.png,0.2,,false,0.1,0.2,,,balanced,00,,,false,,n\n"
+        "b.png,0.2,,true,0.3,0.2,X,0.5,balanced,00,,,false,,n\n"
+        "c.png,,,,,,,,balanced,00,,,,no such file,n\n"
+        "d.png,,,,,,,,balanced,00,,,true,,n\n",
     )
     scores = read(path)
     assert scores.labels == ("X", "Y")
@@ -284,3 +286,21 @@ def test_a_softmax_of_exclusive_log_odds_gives_the_probabilities() -> None:
     odds = log_odds(values, "probabilities", exclusive=True).astype(np.float64)
     shares = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shares, values, atol=0.011)
+
+
+def test_the_longest_end_of_a_path_that_is_known_decides() -> None:
+    known = ["1.png", "siteA/1.png", "siteB/1.png", "2.png"]
+    scored = ["/data/siteB/1.png", "s3://bucket/siteA/1.png", "./1.png", "siteA/2.png", "A/3.png"]
+    assert matched(Path("x.csv"), scored, known) == [2, 1, 0, 3, None]
+    assert matched(Path("x.csv"), ["xsiteA/1.png", "1.png/siteA"], known[1:]) == [None, None]
+
+
+@pytest.mark.parametrize("withheld", ["false", "true"])
+def test_two_scored_images_are_never_one(tmp_path: Path, withheld: str) -> None:
+    """Even where one of them was not scored: then the other's score would be the wrong one's."""
+    head = "file,X,above,model_sha256,withheld,error"
+    rows = ["siteA/1.png,0.5,,x,false,", f"siteB/1.png,0.1,,x,{withheld},"]
+    path = text(tmp_path / "scores.csv", "\n".join([head, *rows]))
+    truth = text(tmp_path / "labels.csv", "image,labels\n1.png,X\n2.png,none\n")
+    with pytest.raises(ScoresError, match=r"siteA/1\.png and siteB/1\.png would both be 1\.png"):
+        report_of(path, read_truth(truth))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
-from edge_app.heatmap.maps import FULL, RINGED, EvidenceScale
+from edge_app.heatmap.maps import FULL, MARKED, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.decisions import Finding
 from edge_app.model.overall import Overall
@@ -42,7 +43,7 @@ def found(row: int = 1, column: int = 2, warnings: tuple[str, ...] = ()) -> Find
 
 def test_the_colours_are_where_the_map_is_high_and_nowhere_else() -> None:
     pixels = np.full((800, 600), 100, np.uint8)
-    heatmap = draw(pixels, found(row=0, column=3), SCALE, "model")
+    heatmap = draw(pixels, found(row=0, column=3), SCALE, ["model"])
     assert heatmap.size == (600, 800)
     assert heatmap.image.width == 600
     assert heatmap.image.height > 800
@@ -63,7 +64,7 @@ def test_the_colours_are_where_the_map_is_high_and_nowhere_else() -> None:
 def test_small_ones_are_enlarged_and_enormous_ones_bounded(
     shape: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
-    heatmap = draw(np.zeros(shape, np.uint8), found(), SCALE, "model")
+    heatmap = draw(np.zeros(shape, np.uint8), found(), SCALE, ["model"])
     assert heatmap.size == drawn
     at = heatmap.peaks[0]["peak"]
     assert abs(at["x"] - 0.625 * shape[1]) <= 1 + 0.02 * shape[1]
@@ -72,9 +73,10 @@ def test_small_ones_are_enlarged_and_enormous_ones_bounded(
 
 def test_a_flat_map_is_drawn_without_a_peak() -> None:
     flat = Findings(found().findings, np.zeros((4, 4, 15), np.float32), (), False)
-    heatmap = draw(np.full((600, 600), 90, np.uint8), flat, SCALE, "model")
-    assert heatmap.peaks == [{"label": "Mass", "peak": None}]
-    assert (np.asarray(heatmap.image)[:600] == 90).all()
+    heatmap = draw(np.full((600, 600), 90, np.uint8), flat, SCALE, ["model"])
+    assert heatmap.peaks == [{"label": "Mass", "peak": None, "cell": None}]
+    inside = np.asarray(heatmap.image)[10:140, 10:140]
+    assert (inside == 90).all()
 
 
 def flagged(evidence: float, label: str = "Mass") -> Findings:
@@ -85,30 +87,128 @@ def flagged(evidence: float, label: str = "Mass") -> Findings:
     return Findings(found().findings, cells, (), False, overall=overall)
 
 
-def test_what_is_weak_looks_weak_and_has_no_ring() -> None:
+def test_what_is_weak_looks_weak_and_has_no_outline() -> None:
     pixels = np.full((600, 600), 90, np.uint8)
     drawn = {
-        odds: draw(pixels, flagged(math.log(odds)), SCALE, "model")
-        for odds in (1.5, 0.9 * RINGED, 1.1 * RINGED, FULL, 10 * FULL)
+        odds: draw(pixels, flagged(math.log(odds)), SCALE, ["model"])
+        for odds in (1.5, 0.9 * MARKED, 1.1 * MARKED, FULL, 10 * FULL)
     }
-    place = (225, 350)  # within the cell, off the ring
+    place = (225, 350)  # within the cell, off its outline
     tint = [int(np.ptp(np.asarray(d.image)[place].astype(int))) for d in drawn.values()]
     assert tint[0] < tint[1] < tint[2]
-    ringed = [each.peaks[0]["peak"] is not None for each in drawn.values()]
-    assert ringed == [False, False, True, True, True]
+    outlined = [each.peaks[0]["cell"] is not None for each in drawn.values()]
+    assert outlined == [False, False, True, True, True]
 
 
 def test_all_findings_have_one_scale() -> None:
     pixels = np.full((600, 600), 90, np.uint8)
-    weak = np.asarray(draw(pixels, flagged(math.log(RINGED)), SCALE, "model").image)[:600]
-    strong = np.asarray(draw(pixels, flagged(math.log(FULL)), SCALE, "model").image)[:600]
+    weak = np.asarray(draw(pixels, flagged(math.log(MARKED)), SCALE, ["model"]).image)[:600]
+    strong = np.asarray(draw(pixels, flagged(math.log(FULL)), SCALE, ["model"]).image)[:600]
     other = LABELS.index("Edema")
-    both = flagged(math.log(RINGED))
+    both = flagged(math.log(MARKED))
     assert both.map is not None
     both.map[3, 0, other] = math.log(FULL)
-    seen = np.asarray(draw(pixels, both, SCALE, "model").image)[:600]
-    np.testing.assert_array_equal(seen[:300, 320:], weak[:300, 320:])
-    assert (weak[:300, 320:] != strong[:300, 320:]).any()
+    seen = np.asarray(draw(pixels, both, SCALE, ["model"]).image)[:600]
+    cell = np.s_[200:290, 310:440]  # of Mass, off its number
+    np.testing.assert_array_equal(seen[cell], weak[cell])
+    assert (weak[cell] != strong[cell]).any()
+
+
+@pytest.mark.parametrize("grid", [(4, 4), (7, 7), (16, 16), (5, 8)])
+@pytest.mark.parametrize("ground", [0, 90, 255])
+def test_a_map_looks_as_coarse_as_it_is(grid: tuple[int, int], ground: int) -> None:
+    """Each cell is of one colour up to a line that is seen on a dark and on a light ground."""
+    rows, columns = grid
+    cells = np.zeros((rows, columns, len(LABELS)), np.float32)
+    evidence = np.random.default_rng(0).uniform(-2, 0.9 * math.log(MARKED), grid)
+    cells[..., MASS] = evidence
+    heatmap = draw(
+        np.full((800, 800), ground, np.uint8), found()._replace(map=cells), SCALE, ["model"]
+    )
+    picture = np.asarray(heatmap.image)[:800].astype(int)
+    bounds = [[round(800 * place / count) for place in range(count + 1)] for count in grid]
+    values = []
+    for top, bottom in pairwise(bounds[0]):
+        for left, right in pairwise(bounds[1]):
+            inside = picture[top + 3 : bottom - 3, left + 3 : right - 3].reshape(-1, 3)
+            assert (inside == inside[0]).all()
+            values.append(tuple(inside[0]))
+    assert len(set(values)) > 5
+    middle = picture[(bounds[0][0] + bounds[0][1]) // 2]
+    for edge in bounds[1][1:-1]:  # the line between two cells is none of their two colours
+        near = middle[edge - 3 : edge + 3]
+        assert np.abs(near - middle[edge - 5]).sum(axis=1).max() > 20
+        assert np.abs(near - middle[edge + 5]).sum(axis=1).max() > 20
+
+
+def test_cells_finer_than_their_lines_have_none() -> None:
+    cells = np.zeros((128, 128, len(LABELS)), np.float32)
+    heatmap = draw(np.full((600, 600), 90, np.uint8), found()._replace(map=cells), SCALE, ["model"])
+    assert (np.asarray(heatmap.image)[:600] == 90).all()
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that is drawn."""
+    texts: list[str] = []
+    plain = ImageDraw.ImageDraw.text
+
+    def text(self: ImageDraw.ImageDraw, at: tuple[float, float], said: str, *more: object) -> None:
+        texts.append(said)
+        plain(self, at, said, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    return texts
+
+
+WIDE = np.full((600, 1400), 90, np.uint8)
+"""No line of its strip is broken."""
+
+
+def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
+    written: list[str],
+) -> None:
+    draw(WIDE, flagged(math.log(FULL)), SCALE, ["usually: at this site (9 images)", "model"])
+    assert "3 of 15 findings shown: the most probable" in written
+    assert (
+        "each square is 1/4 of the picture wide; it says what the network looked at, "
+        "not where the finding is"
+    ) in written
+    assert "usually: at this site (9 images)" in written
+    written.clear()
+    above = found()._replace(overall=None)
+    draw(WIDE, above, SCALE, ["model"])
+    assert "1 of 15 findings shown: the most probable of 1 above their thresholds" in written
+    written.clear()
+    few = above._replace(findings=above.findings[:1], map=np.zeros((4, 4, 1), np.float32))
+    draw(WIDE, few, SCALE, ["model"])
+    assert not [text for text in written if "shown" in text]
+
+
+def test_the_strip_marks_findings_by_the_tables_words(written: list[str]) -> None:
+    usual = tuple(
+        each._replace(usually={"Mass": 0.05, "Edema": 0.0101}.get(each.label, 0.2))
+        for each in found().findings
+    )
+    draw(WIDE, flagged(0.0)._replace(findings=usual), SCALE, ["model"])
+    lines = [text for text in written if text[:1].isdigit() and "findings" not in text]
+    assert lines[0] == "1  Mass 30.0 %, usually 5.0 %, raised; no square stands out"
+    assert not any("raised" in line for line in lines[1:])
+    written.clear()
+    draw(WIDE, found()._replace(findings=usual), SCALE, ["model"])
+    assert "1  Mass 30.0 %, usually 5.0 %, above" in written
+
+
+def test_findings_of_one_cell_share_its_outline(written: list[str]) -> None:
+    both = flagged(math.log(FULL))
+    assert both.map is not None
+    second = both.findings.index(both.ranked[1])
+    both.map[1, 2, second] = math.log(FULL)
+    heatmap = draw(np.full((600, 600), 90, np.uint8), both, SCALE, ["model"])
+    assert "1, 2" in written
+    first, other, third = heatmap.peaks
+    assert first["cell"] == other["cell"] == {"left": 300, "top": 150, "right": 450, "bottom": 300}
+    assert third["cell"] is None
 
 
 def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
@@ -121,8 +221,8 @@ def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
 
 def test_every_line_of_text_takes_its_place_in_the_strip() -> None:
     pixels = np.zeros((600, 600), np.uint8)
-    plain = draw(pixels, found(), SCALE, "model").image
-    warned = draw(pixels, found(warnings=("is odd " * 60,)), SCALE, "model").image
+    plain = draw(pixels, found(), SCALE, ["model"]).image
+    warned = draw(pixels, found(warnings=("is odd " * 60,)), SCALE, ["model"]).image
     assert warned.height > plain.height
     assert warned.width == plain.width
 
@@ -161,9 +261,15 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
     assert set(labels) <= set(LABELS) - {"No Finding"}
     ranked = sorted(answer["findings"], key=lambda row: row["rank"] or len(LABELS))
     assert labels == [row["label"] for row in ranked][: len(labels)]
-    for peak in (each["peak"] for each in answer["heatmap"]["findings"] if each["peak"]):
-        assert 0 <= peak["x"] < answer["image"]["width"]
-        assert 0 <= peak["y"] < answer["image"]["height"]
+    size = answer["image"]["width"], answer["image"]["height"]
+    for each in answer["heatmap"]["findings"]:
+        assert (each["peak"] is None) is (each["cell"] is None)
+        if each["peak"]:
+            assert 0 <= each["peak"]["x"] < size[0]
+            assert 0 <= each["peak"]["y"] < size[1]
+            cell = each["cell"]
+            sides = cell["right"] - cell["left"], cell["bottom"] - cell["top"]
+            assert sides == pytest.approx((size[0] / 7, size[1] / 7), abs=1)
 
 
 def test_images_of_one_name_do_not_collide(run: Run, tmp_path: Path) -> None:

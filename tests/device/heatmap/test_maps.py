@@ -8,10 +8,22 @@ from hypothesis import strategies as st
 
 from edge_app.classifier import Findings
 from edge_app.heatmap.colours import INFERNO, coloured
-from edge_app.heatmap.maps import evidence, peak, shown
+from edge_app.heatmap.maps import (
+    FULL,
+    MARKED,
+    cell_box,
+    coarseness,
+    evidence,
+    outlined,
+    peak,
+    shown,
+    strength,
+    strongest,
+)
 from edge_app.model.decisions import Finding
 from edge_app.model.labels import FINDING, NORMAL
 from edge_app.model.overall import Overall
+from edge_app.model.preprocess import WHOLE, Box
 from train.labels import LABELS
 
 SIZES = st.sampled_from([(4, 4), (7, 7), (3, 5)])
@@ -38,6 +50,64 @@ def test_evidence_is_relative_to_the_map_itself(
     assert found.min() >= 0
     assert found.max() == 1
     np.testing.assert_allclose(evidence(scale * cells + offset, 40, 60), found, atol=1e-3)
+
+
+SEEN = st.sampled_from(
+    [
+        WHOLE,
+        (0.2, 0.0, 0.8, 1.0),
+        (0.0, 0.1, 1.0, 0.7),
+        (-0.5, 0.0, 1.5, 1.0),
+        (0.0, -2.0, 1.0, 3.0),
+    ]
+)
+"""All of the picture, two crops of it, two with padding."""
+
+
+@given(st.integers(0, 2**32 - 1), SIZES, SEEN)
+def test_the_strongest_cells_box_is_where_the_picture_is_brightest(
+    seed: int, size: tuple[int, int], seen: Box
+) -> None:
+    cells = np.random.default_rng(seed).uniform(0.1, 0.9, size) * np.log(FULL)
+    bright = strength(cells, 300, 240, seen)
+    left, top, right, bottom = cell_box(strongest(cells, seen), size, seen)
+    inside = bright[
+        round(300 * top) + 1 : round(300 * bottom) - 1,
+        round(240 * left) + 1 : round(240 * right) - 1,
+    ]
+    assert inside.size
+    assert (inside == bright.max()).all()
+    assert (bright == bright.max()).sum() < 1.3 * (inside.shape[0] + 4) * (inside.shape[1] + 4)
+
+
+def test_a_cell_stands_out_by_what_it_is_within_the_picture() -> None:
+    cells = np.zeros((4, 4))
+    cells[0, 0] = np.log(FULL)  # in the padding above a picture of half the network's height
+    padded = (0.0, -0.5, 1.0, 1.5)
+    assert outlined(cells, padded) is None
+    assert outlined(cells) == (0, 0, 0.25, 0.25)
+    cells[1, 2] = 1.01 * np.log(MARKED)
+    assert outlined(cells, padded) == (0.5, 0.0, 0.75, 0.5)
+
+
+def test_of_equal_cells_none_stands_out() -> None:
+    assert outlined(np.full((4, 4), np.log(FULL))) is None
+
+
+def test_nothing_is_drawn_where_the_network_does_not_see() -> None:
+    cells = np.full((4, 4), np.log(FULL))
+    bright = strength(cells, 100, 100, (0.2, 0.0, 0.8, 1.0))
+    assert (bright[:, 20:80] == 1).all()
+    assert not bright[:, :20].any()
+    assert not bright[:, 80:].any()
+
+
+def test_how_coarse_a_map_is_is_said_of_what_the_network_sees() -> None:
+    end = "; it says what the network looked at, not where the finding is"
+    assert coarseness((7, 7)) == f"each square is 1/7 of the picture wide{end}"
+    assert coarseness((3, 5)) == f"each square is 1/5 of the picture wide and 1/3 high{end}"
+    seen = (0.2, 0.0, 0.8, 1.0)
+    assert coarseness((4, 4), seen) == f"each square is 1/4 of what the network sees wide{end}"
 
 
 def test_a_flat_map_has_no_peak() -> None:

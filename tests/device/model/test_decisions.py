@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.core.errors import UsageError
-from edge_app.model.decisions import Decisions
+from edge_app.model.decisions import Decisions, mark
 from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 from edge_app.model.manifest_types import Manifest
 from edge_app.model.operating_points import chosen
@@ -115,3 +115,19 @@ def test_without_image_level_points_names_are_what_they_were() -> None:
     assert chosen(stated, "screening") == ("screening", None, "screening")
     with pytest.raises(UsageError, match="it has: low, screening"):
         chosen(stated, "high")
+
+
+@pytest.mark.parametrize(
+    ("score", "usually", "above", "by_label", "word"),
+    [
+        *((0.2, 0.1, False, False, "raised"), (0.1, 0.2, True, False, "")),
+        *((0.1004, 0.1, False, False, ""), (0.1006, 0.1, False, False, "raised")),
+        *((0.2, None, True, False, ""), (0.2, 0.0, False, False, "")),
+        *((0.1, 0.2, True, True, "above"), (0.2, 0.1, False, True, ""), (0.2, 0.1, None, True, "")),
+    ],
+)
+def test_a_finding_is_marked_by_one_word(
+    score: float, usually: float | None, above: bool | None, by_label: bool, word: str
+) -> None:
+    """As far as the digits that stand beside it tell: 10.0 % is no more than 10.0 %."""
+    assert mark(score, usually, above, by_label) == word

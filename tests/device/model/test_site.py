@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -145,3 +146,79 @@ def test_a_file_that_is_not_there_or_of_another_model_ends_with_4(
     assert other.returncode == 4
     assert "calibrate this model, or go without a site file" in other.stderr
     assert other.stdout == ""
+
+
+@pytest.fixture
+def eager(tmp_path: Path, content: dict[str, Any]) -> Path:
+    """A site file at which all is above its threshold, and two findings have predictive values."""
+    decisions = json.loads(json.dumps(content["decisions"]))
+    decisions["overall"]["operating_points"]["site"]["threshold"] = 0.001
+    count = len(content["labels"])
+    decisions["operating_points"]["site"]["thresholds"] = [0.0001] * count
+    known = next(each["performance"] for each in content["labels"] if each["performance"])
+    ppv = {"Mass": (0.25, 0.1, 0.4), "Edema": (0.5, 0.4, 0.6), "Nodule": (None, None, None)}
+    labels = [
+        {
+            **each,
+            "performance": {
+                **known,
+                "ppv": dict(zip(("value", "low", "high"), ppv[each["label"]], strict=True)),
+            }
+            if each["label"] in ppv
+            else None,
+        }
+        for each in content["labels"]
+    ]
+    path = tmp_path / "eager.json"
+    path.write_text(json.dumps(sites.sealed({**content, "decisions": decisions, "labels": labels})))
+    return path
+
+
+def test_predictive_values_stand_where_the_site_knows_them_and_nowhere_else(
+    run: Run, picture: Path, eager: Path
+) -> None:
+    ask = ("classify", "--model", "cxr-cnn28", picture)
+    answer = json.loads(run(*ask, "--json", "--site", eager).stdout)
+    schema = Path(edge_app.__file__).parent / "pipeline" / "answer.schema.json"
+    jsonschema.validate(answer, json.loads(schema.read_text()))
+    known = {each["label"]: each["ppv"] for each in answer["findings"] if "ppv" in each}
+    assert known == {
+        "Mass": {"value": 0.25, "low": 0.1, "high": 0.4},
+        "Edema": {"value": 0.5, "low": 0.4, "high": 0.6},
+    }
+    table = run(*ask, "--site", eager).stdout
+    lines = [line for line in table.splitlines() if line.startswith("  of images at this site")]
+    assert sorted(lines) == [
+        "  of images at this site with Edema at < 0.1 % or more, 50.0 % (40.0 % to 60.0 %) bear it",
+        "  of images at this site with Mass at < 0.1 % or more, 25.0 % (10.0 % to 40.0 %) bear it",
+    ]
+    without = json.loads(run(*ask, "--json", "--site", "none").stdout)
+    assert not any("ppv" in each for each in without["findings"])
+    assert "at this site" not in run(*ask, "--site", "none").stdout
+
+
+def test_the_csv_has_predictive_values_in_the_order_of_what_is_above(
+    run: Run, picture: Path, eager: Path
+) -> None:
+    ask = ("classify", "--model", "cxr-cnn28", "--csv", picture, "--site")
+    (row,) = csv.DictReader(run(*ask, eager).stdout.splitlines())
+    told = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
+    assert {label: ppv for label, ppv in told.items() if ppv} == {"Mass": "0.250", "Edema": "0.500"}
+    (row,) = csv.DictReader(run(*ask, "none").stdout.splitlines())
+    assert row["above_ppv"] == ""
+
+
+def test_what_is_usual_is_said_to_be_so_at_the_site(
+    run: Run, picture: Path, place: Path, content: dict[str, Any]
+) -> None:
+    ask = ("classify", "--model", "cxr-cnn28", picture, "--site")
+    lines = run(*ask, place).stdout.splitlines()
+    assert "usually: at this site (1200 images of 400 patients)" in lines
+    assert "normal images: at this site (843 normal images)" in lines
+    stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
+    overall = {**content["decisions"]["overall"], "usually": 0.05}
+    decisions = {**content["decisions"], "overall": overall}
+    told = sites.sealed({**content, "prevalence": stated, "decisions": decisions})
+    place.write_text(json.dumps(told))
+    said = "usually: at this site, where 5.0 % of images are said to be not normal"
+    assert said in run(*ask, place).stdout.splitlines()

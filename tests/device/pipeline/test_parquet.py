@@ -38,6 +38,16 @@ def test_a_row_is_the_answer_key_by_key(
     assert parquet.encoded(answers) == path.read_bytes()
 
 
+def test_a_row_does_without_the_sites_predictive_values(
+    answers: list[dict], tmp_path: Path
+) -> None:
+    of_site = json.loads(json.dumps(answers[:1]))
+    of_site[0]["findings"][0]["ppv"] = {"value": 0.5, "low": 0.4, "high": 0.6}
+    path = tmp_path / "part-0.parquet"
+    path.write_bytes(parquet.encoded(of_site))
+    assert parquet.encoded(answers[:1]) == path.read_bytes()
+
+
 def test_every_key_of_the_answers_schema_has_a_column(repository: Path) -> None:
     schema = json.loads((repository / "edge_app/pipeline/answer.schema.json").read_text())
     assert set(parquet.schema().names) == schema["properties"].keys() - {"heatmap"}

@@ -109,24 +109,23 @@ if (wait) {
 // The viewer: heatmaps, windowing, zoom.
 const viewer = by("viewer");
 if (viewer) {
-  const stage = by("stage"), picture = by("picture"), heat = by("heat"), ring = by("ring");
+  const stage = by("stage"), picture = by("picture"), heat = by("heat"), outline = by("square");
   const toggles = [...document.querySelectorAll(".toggle")];
   const show = (toggle) => {
-    const {channel, x, y, said, alt} = toggle.dataset;
+    const {channel, square, said, alt} = toggle.dataset;
     for (const each of toggles) each.toggleAttribute("aria-current", false);
     toggle.setAttribute("aria-current", "true");
     heat.hidden = channel === "";
-    ring.classList.toggle("off", x === undefined);
+    outline.classList.toggle("off", square === undefined);
     if (channel !== "") {
       heat.src = `${location.pathname}/map/${channel}.png`;
       heat.alt = alt;
     }
-    if (x !== undefined) {
-      const {width, height} = ring.viewBox.baseVal;
-      for (const circle of ring.children) {
-        circle.setAttribute("cx", x * width);
-        circle.setAttribute("cy", y * height);
-      }
+    if (square !== undefined) {
+      const {width, height} = outline.viewBox.baseVal;
+      const [left, top, right, bottom] = square.split(" ").map(Number);
+      const box = {x: left * width, y: top * height, width: (right - left) * width, height: (bottom - top) * height};
+      for (const line of outline.children) for (const key in box) line.setAttribute(key, box[key]);
     }
     by("map-said").textContent = said;
     history.replaceState(null, "", channel === "" ? location.pathname : `?map=${channel}`);

@@ -221,7 +221,13 @@ def test_each_finding_has_a_heatmap_that_is_the_command_s(
         came = client.get(f"/images/{answered}/map/{channel}.png")
         alpha = np.asarray(Image.open(io.BytesIO(came.body)))[..., 3]
         expected = strength(scale.weighed(found.map[..., channel], channel), 256, 256)
-        assert np.abs(alpha / 255 - 0.6 * expected).max() < 0.01
+        apart = np.abs(alpha / 255 - 0.6 * expected)
+        lines = apart > 0.01  # between the seven cells of each side, and nowhere else
+        assert lines.any()
+        assert set(np.flatnonzero(lines.sum(axis=0) > 200)) | set(
+            np.flatnonzero(lines.sum(axis=1) > 200)
+        ) >= {round(256 * place / 7) for place in range(1, 7)}
+        assert lines.mean() < 2 * 2 * 6 / 256
     assert client.get(f"/images/{answered}/map/99.png").status == 404
 
 

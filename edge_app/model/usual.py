@@ -1,0 +1,43 @@
+"""What "usually" and "normal images" refer to in an answer, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edge_app.core.plain_text import percent
+
+if TYPE_CHECKING:
+    from edge_app.model.manifest_types import Manifest
+    from edge_app.model.site import Site
+
+AT_SITE = " of this site"
+"""What a site file ends with, where it says which images it was made from."""
+
+
+def referred_to(manifest: Manifest, site: Site | None = None) -> Iterator[str]:
+    """A line for what is usual, and one for the normal images, as far as the model tells of them.
+
+    Args:
+        manifest: that of the model, or of the model as it answers at a site.
+        site: the site.
+    """
+    overall = manifest.get("overall")
+    if overall or manifest.get("prevalence"):
+        images = overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]
+        if site and site.content["prevalence"]["stated"]:
+            share = percent(site.content["decisions"]["overall"]["usually"])
+            yield f"usually: at this site, where {share} of images are said to be not normal"
+        elif site:
+            yield f"usually: at this site ({images.removesuffix(AT_SITE)})"
+        else:
+            yield f"usually: of the images that the network was checked on ({images})"
+    if reference := manifest.get("reference"):
+        normal = reference["images"]
+        where = f"at this site ({normal.removesuffix(AT_SITE)})" if site else normal
+        yield f"normal images: {where}"
+
+
+def at_least(share: float) -> str:
+    """A share that is told in steps, with no more digits than these have: ``96 %``."""
+    return f"{100 * share:.3g} %"

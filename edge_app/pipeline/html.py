@@ -1,0 +1,255 @@
+"""Answers as one page of HTML that opens offline, while another writer prints them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge_app.classifier import Classifier, Findings
+from edge_app.core.about import DISCLAIMER, __version__
+from edge_app.core.errors import EdgeCxrError, OutputError, UsageError
+from edge_app.core.page import POLICY, document, section, table, write
+from edge_app.core.plain_text import percent
+from edge_app.core.svg import element, escape
+from edge_app.heatmap.colours import INFERNO
+from edge_app.heatmap.draw import HIGHEST, ODDS, overlay, sized
+from edge_app.heatmap.maps import EvidenceScale
+from edge_app.images.radiograph import Radiograph
+from edge_app.model.decisions import Finding, mark
+from edge_app.model.input_check import NO_CHECK
+from edge_app.model.usual import at_least, referred_to
+from edge_app.pipeline.writers import Writer, promises, right_above
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+STYLE: Final = Path(__file__).with_name("answers.css")
+WITH_PICTURES: Final = f"{POLICY}; img-src data:"
+
+MOST: Final = 30
+"""Images of a page, which holds their pictures: about 20 MB. Of others it says how many."""
+
+SIDE: Final = 512
+"""Pixels of a picture's longer side."""
+
+FLAGGED: Final = "flagged"
+CLEAR: Final = "not flagged"
+SCORED: Final = "scored"
+NOT_JUDGED: Final = "not judged"
+UNREADABLE: Final = "could not be read"
+STATES: Final = {FLAGGED: "bad", CLEAR: "", SCORED: "", NOT_JUDGED: "warm", UNREADABLE: "warm"}
+"""What becomes of an image, and the class of its mark."""
+
+
+class HtmlWriter:
+    """Keeps answers and their pictures for a page, and passes the answers on.
+
+    Args:
+        inner: prints the answers.
+        classifier: whose they are.
+        path: of the page; replaced if it is there.
+
+    Attributes:
+        left_out: images that the page has no room for.
+
+    Raises:
+        UsageError: the page's name does not end in ``.html``.
+        OutputError: there is no folder for it.
+    """
+
+    needs_picture = True
+
+    def __init__(self, inner: Writer, classifier: Classifier, path: Path) -> None:
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--html {path}: a page's name ends in .html")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}")
+        self.inner, self.path, self._classifier = inner, path, classifier
+        self._scale = EvidenceScale(classifier.model.manifest)
+        self._images: list[tuple[str, str, str]] = []
+        self._count = dict.fromkeys(STATES, 0)
+        self.left_out = 0
+
+    def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
+        self.inner.answer(name, image, findings)
+        state = _state(findings)
+        if self._has_room(state):
+            body = "\n".join(self._parts(image, findings, state))
+            self._images.append((name, state, body))
+
+    def refusal(self, name: str, error: EdgeCxrError) -> None:
+        self.inner.refusal(name, error)
+        if self._has_room(UNREADABLE):
+            self._images.append((name, UNREADABLE, _note(f"Could not be read: {error}")))
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def write(self) -> None:
+        """Write the page, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        name = self._classifier.model.name
+        sections = (
+            section(f"{number}. {image}", "", f"{_pill(state)}\n{body}").replace(
+                "<section>", f'<section id="image-{number}">', 1
+            )
+            for number, (image, state, body) in enumerate(self._images, 1)
+        )
+        about = section("About these answers", "", "\n".join(self._about()))
+        body = [self._header(name), *sections, about]
+        write(document(f"Answers of {name}", STYLE, body, WITH_PICTURES), self.path)
+
+    def _has_room(self, state: str) -> bool:
+        """Whether an image has a place on the page; it is counted either way."""
+        self._count[state] += 1
+        self.left_out += (full := len(self._images) >= MOST)
+        return not full
+
+    def _header(self, name: str) -> str:
+        counts = [f"{count} {state}" for state, count in self._count.items() if count]
+        images = sum(self._count.values())
+        lead = f"{images} image{'' if images == 1 else 's'}: {', '.join(counts)}"
+        links = (
+            f'<li><a href="#image-{number}">{escape(image)}</a> {_pill(state)}</li>'
+            for number, (image, state, _) in enumerate(self._images, 1)
+        )
+        left_out = ""
+        if self.left_out:
+            said = f"{self.left_out} more images have no place on this page: it shows the first"
+            left_out = f'<p class="note">{said} {MOST}.</p>'
+        return (
+            f'<header>\n<p class="eyebrow">edge-cxr, {escape(name)}</p>\n<h1>Answers</h1>\n'
+            f'<p class="lead">{escape(lead)}</p>\n{left_out}\n'
+            f'<p class="lead"><b>{escape(DISCLAIMER)}</b></p>\n'
+            f'<ol class="images">{"".join(links)}</ol>\n</header>'
+        )
+
+    def _parts(self, image: Radiograph, findings: Findings, state: str) -> Iterator[str]:
+        """What is said of one image, as HTML."""
+        facts = image.facts
+        yield f'<p class="quiet">{facts["width"]} × {facts["height"]} {escape(facts["format"])}</p>'
+        if state == NOT_JUDGED:
+            reason = "is blank" if findings.blank else findings.withheld
+            yield _note(f"Not judged: the picture {reason}. No scores are given.")
+            yield f'<div class="pictures">{self._plain(image)}</div>'
+            yield self._check(findings)
+            return
+        if overall := findings.overall:
+            yield (
+                f'<div class="whole {STATES[state]}"><p>{escape(overall.in_words())}</p>'
+                f"{_meter(overall.probability, overall.threshold)}</div>"
+            )
+        yield f'<div class="pictures">{self._plain(image)}{self._heatmap(image, findings)}</div>'
+        yield self._check(findings)
+        yield "".join(_note(f"The picture {warning}") for warning in findings.warnings)
+        yield f'<p class="quiet">{escape(DISCLAIMER)}</p>'
+        yield _table(findings)
+        lines = [escape(f"{line[0].upper()}{line[1:]}.") for line in right_above(findings.ranked)]
+        yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
+
+    def _plain(self, image: Radiograph) -> str:
+        return _figure(sized(image.pixels, SIDE), "Picture", "The picture as it was read")
+
+    def _heatmap(self, image: Radiograph, findings: Findings) -> str:
+        if findings.map is None:
+            return ""
+        height, width = image.pixels.shape
+        seen = self._classifier.spec.seen(width, height)
+        made = overlay(image.pixels, findings, self._scale, seen, SIDE)
+        colours = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in INFERNO)
+        ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
+        scale = f"{escape(ODDS)}: {escape(self._scale.lowest)} {ramp} {escape(HIGHEST)}"
+        lines = "<br>".join([*map(escape, made.legend), scale])
+        return _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
+
+    def _check(self, findings: Findings) -> str:
+        if findings.check is None:
+            said = NO_CHECK
+        else:
+            said = findings.check.reason or "looks like a frontal chest radiograph"
+        return f"<p><b>Input check:</b> {escape(said)}</p>"
+
+    def _about(self) -> Iterator[str]:
+        classifier = self._classifier
+        model, site = classifier.model, classifier.site
+        told = [*promises(classifier.image_point, site), *referred_to(model.manifest, site)]
+        if classifier.image_point:
+            told.append("raised: more probable than usual; that alone decides nothing")
+        yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
+        session = classifier.session.as_dict()
+        rows = [
+            ("model", f"{model.name}, {model.manifest['input']['dtype']}"),
+            ("its network’s SHA-256", model.sha256),
+            ("its digest", model.digest or "not known"),
+            ("site file", site.digest if site else "none"),
+            ("operating point", classifier.points.name),
+            ("computed by", f"{session['name']} {session['version']}"),
+            ("made by", f"edge-cxr {__version__}"),
+        ]
+        yield table(("", ""), ([escape(name), escape(value)] for name, value in rows), "facts")
+
+
+def _state(findings: Findings) -> str:
+    if findings.withheld or findings.blank:
+        return NOT_JUDGED
+    if findings.by_label or findings.overall is None:
+        return SCORED
+    return FLAGGED if findings.overall.flagged else CLEAR
+
+
+def _pill(state: str) -> str:
+    return element("span", escape(state), kind=f"pill {STATES[state]}".strip())
+
+
+def _note(words: str) -> str:
+    return f'<p class="note">{escape(words)}</p>'
+
+
+def _figure(image: Image.Image, title: str, alt: str, legend: str = "") -> str:
+    """A picture within the page; `legend` is HTML."""
+    file = BytesIO()
+    image.save(file, "PNG", compress_level=6)
+    data = base64.b64encode(file.getvalue()).decode()
+    width, height = image.size
+    return (
+        f"<figure><figcaption><b>{title}</b></figcaption>"
+        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{alt}">'
+        f"<figcaption>{legend}</figcaption></figure>"
+    )
+
+
+def _meter(share: float, limit: float | None) -> str:
+    """A bar as long as a probability, with a line at its threshold."""
+    bars = element("rect", width=100, height=6, kind="rail")
+    bars += element("rect", width=100 * share, height=6, kind="fill")
+    if limit is not None:
+        bars += element("rect", x=100 * limit, width=0.8, height=6, kind="limit")
+    return (
+        '<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        f"{bars}</svg>"
+    )
+
+
+def _table(findings: Findings) -> str:
+    by_label = findings.by_label
+    last = ("Threshold",) if by_label else ("Usually", "Normal images below")
+    rows = (_row(each, by_label) for each in findings.ranked)
+    return table(("Finding", "Probability", *last), rows, "findings")
+
+
+def _row(finding: Finding, by_label: bool) -> list[str]:
+    word = mark(finding.score, finding.usually, finding.above, by_label)
+    limit = finding.threshold if by_label else None
+    name = escape(finding.label) + (f' <b class="word">{word}</b>' if word else "")
+    cells = [f"{name}{_meter(finding.score, limit)}", percent(finding.score)]
+    if by_label:
+        return [*cells, "none" if limit is None else percent(limit)]
+    usually = "–" if finding.usually is None else percent(finding.usually)
+    lower = "–" if finding.percentile is None else at_least(finding.percentile)
+    return [*cells, usually, lower]
