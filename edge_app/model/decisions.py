@@ -59,6 +59,8 @@ class Finding(NamedTuple):
 
 ABOVE: Final = "above"
 RAISED: Final = "raised"
+LEAST: Final = 0.01
+"""A smaller probability is not raised, however rare the finding is."""
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
@@ -67,13 +69,14 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     Args:
         score, usually, above: see `Finding`.
         by_label: whether labels are decided one by one. Then `ABOVE` marks the threshold reached;
-            otherwise `RAISED` marks a probability that is more than usual, as far as one digit
-            after the point of a percentage tells: it is no decision. Where nobody bore the label,
-            any probability would be more: nothing is marked.
+            otherwise `RAISED` marks a probability of 1 % or more that is at least twice the usual
+            one, by the digits that are shown: it is no decision. Where nobody bore the label, any
+            probability would be more: nothing is marked.
     """
     if by_label:
         return ABOVE if above else ""
-    return RAISED if usually and round(score, 3) > round(usually, 3) else ""
+    shown = round(score, 3)
+    return RAISED if usually and shown >= LEAST and shown >= 2 * round(usually, 3) else ""
 
 
 class Decisions:

@@ -180,7 +180,7 @@ class HtmlWriter:
         model, site = classifier.model, classifier.site
         told = [*promises(classifier.image_point, site), *referred_to(model.manifest, site)]
         if classifier.image_point:
-            told.append("raised: more probable than usual; that alone decides nothing")
+            told.append("raised: at least twice as probable as usual; that alone decides nothing")
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
         session = classifier.session.as_dict()
         rows = [

@@ -136,8 +136,8 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
             missed = f", and {percent(1 - test['sensitivity']['value'])} of such test images"
     yield f"the threshold is set so that {point['rule']}{alarms}"
     yield (
-        f"not flagged is not normal: {percent(1 - point['sensitivity'])} of {of} that are not "
-        f"normal are not flagged{missed}"
+        f"'not flagged' does not mean normal: {percent(1 - point['sensitivity'])} of {of} that are "
+        f"not normal are not flagged{missed}"
     )
     if site:
         here = site.content["overall"]

@@ -121,7 +121,8 @@ def test_without_image_level_points_names_are_what_they_were() -> None:
     ("score", "usually", "above", "by_label", "word"),
     [
         *((0.2, 0.1, False, False, "raised"), (0.1, 0.2, True, False, "")),
-        *((0.1004, 0.1, False, False, ""), (0.1006, 0.1, False, False, "raised")),
+        *((0.1994, 0.1, False, False, ""), (0.1996, 0.1, False, False, "raised")),
+        *((0.0094, 0.0002, False, False, ""), (0.0096, 0.0002, False, False, "raised")),
         *((0.2, None, True, False, ""), (0.2, 0.0, False, False, "")),
         *((0.1, 0.2, True, True, "above"), (0.2, 0.1, False, True, ""), (0.2, 0.1, None, True, "")),
     ],
@@ -129,5 +130,5 @@ def test_without_image_level_points_names_are_what_they_were() -> None:
 def test_a_finding_is_marked_by_one_word(
     score: float, usually: float | None, above: bool | None, by_label: bool, word: str
 ) -> None:
-    """As far as the digits that stand beside it tell: 10.0 % is no more than 10.0 %."""
+    """As far as the digits that stand beside it tell: 19.9 % is not twice 10.0 %."""
     assert mark(score, usually, above, by_label) == word

@@ -1,0 +1,61 @@
+"""The manual's pictures of an answer: a heatmap with its legend, and the page of `--html`.
+
+    python -m tools.manual.answer_pictures        # needs Debian's chromium for the page
+
+Of a drawn radiograph, which is nobody's, with the shipped default model.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from edge_app.images.phantom import synthetic_radiograph
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+DOCS: Final = REPOSITORY / "docs"
+SEED: Final = 4
+"""Of which a square stands out."""
+
+
+def main() -> None:
+    """Draw, classify, and keep both pictures in `docs/`."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        Image.fromarray(synthetic_radiograph(512, SEED)).save(place / "drawn.png")
+        classify = [sys.executable, "-m", "edge_app", "classify", "drawn.png"]
+        for more in (["--heatmap", "maps"], ["--html", "answers.html"]):
+            subprocess.run([*classify, *more], cwd=place, check=True, env=_here())
+        (heatmap,) = (place / "maps").iterdir()
+        _keep(heatmap, DOCS / "heatmap.png")
+        _photograph(place / "answers.html", place / "page.png")
+        _keep(place / "page.png", DOCS / "answers-page.png")
+
+
+def _keep(picture: Path, place: Path) -> None:
+    """A picture in 256 colours, which takes half of the space."""
+    with Image.open(picture) as image:
+        image.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        ).save(place, optimize=True)
+
+
+def _here() -> dict[str, str]:
+    """This checkout's application, and no settings of who runs this."""
+    return {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def _photograph(page: Path, picture: Path) -> None:
+    """What a browser shows of a page, 1,100 pixels wide."""
+    browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]
+    shot = [f"--screenshot={picture}", "--window-size=1100,1900", page.as_uri()]
+    subprocess.run([*browser, *shot], check=True, stderr=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()
