@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class Ranked:
         return area
 
 
-def _places(ordered: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _places(ordered: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where each distinct one of ascending scores begins (G), and which one each of them is."""
     first = np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]
     return np.flatnonzero(first), np.cumsum(first) - 1
