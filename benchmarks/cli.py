@@ -75,6 +75,16 @@ def versions(
 
 
 @app.command()
+def wheel(
+    revision: Annotated[str, typer.Argument(help="An earlier commit of this checkout.")],
+) -> None:
+    """What each folder takes in the wheel, now and in an earlier commit: seconds."""
+    from benchmarks.versions import wheel_table, wheels_of
+
+    print(wheel_table(wheels_of(revision)), end="")
+
+
+@app.command()
 def report(result: Annotated[Path, typer.Argument(help="A result's JSON.")]) -> None:
     """Write a result's Markdown and pictures again."""
     from benchmarks.report import write

@@ -93,8 +93,13 @@ class Scenarios:
                 one = ["--workers", "1"] if label == NOW else []
                 line = [program, "evaluate", str(self.folders[count]), *out, *one]
                 yield Process(scenario, label, line, count, count == FEW)
-            line = [now, "evaluate", str(self.folders[count]), *out, "--workers", "2"]
-            yield Process(scenario, f"{NOW}, 2 workers", line, count, count == FEW)
+            # One worker computes with as many threads as are fastest here, two with one each.
+            for label, more in (
+                (f"{NOW}, 1 thread", [*("--workers", "1"), *("--threads", "1")]),
+                (f"{NOW}, 2 workers", ["--workers", "2"]),
+            ):
+                line = [now, "evaluate", str(self.folders[count]), *out, *more]
+                yield Process(scenario, label, line, count, count == FEW)
 
     def _imports(self) -> Iterator[Process]:
         """Importing the package, and for comparison an empty package on the search path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +14,7 @@ from benchmarks import environments
 from benchmarks.contest import environment
 from benchmarks.environments import OURS
 from benchmarks.report import ratio_text
-from benchmarks.revision import commit, installed, wheel_bytes
+from benchmarks.revision import commit, installed, wheel_parts
 from benchmarks.scenarios import NOW, Process, Scenarios
 from edge_app.core import machine
 from edge_app.performance import conditions
@@ -47,7 +47,7 @@ def compare(
     """
     before = installed(revision, say)
     environments.make(OURS, say)
-    wheels = {revision: wheel_bytes(revision), NOW: wheel_bytes(None)}
+    wheels = wheels_of(revision)
     seen = conditions.observe()
     settings = conditions.settings()
     found: Found = {}
@@ -57,7 +57,7 @@ def compare(
     met = conditions.between(seen, conditions.observe())
     return {
         "kind": KIND,
-        "schema_version": 2,
+        "schema_version": 3,
         "command": command,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "partial": partial,
@@ -133,10 +133,35 @@ def markdown(result: dict[str, Any]) -> str:
         for label, measured in of.items():
             cells = [_cell(measured.get(name), of[NOW].get(name)) for name in QUANTITIES]
             lines.append(f"| {scenario} | {label} | {' | '.join(cells)} |")
-    wheels = result.get("wheels", {})  # earlier results have none
-    if wheels:
-        lines += ["", "| wheel, without models | bytes | ratio |", "|---|---|---|"]
-    lines += [f"| {who} | {size:,} | {size / wheels[NOW]:.3f} |" for who, size in wheels.items()]
+    return "\n".join(lines) + "\n\n" + wheel_table(result["wheels"])
+
+
+Wheels = Mapping[str, Mapping[str, int]]
+"""Bytes of each version's wheel, by folder."""
+
+
+def wheels_of(revision: str) -> Wheels:
+    """The wheel of an earlier commit, and that of this checkout.
+
+    Raises:
+        PeerError: one of them cannot be made.
+    """
+    return {revision: wheel_parts(revision), NOW: wheel_parts(None)}
+
+
+def wheel_table(wheels: Wheels) -> str:
+    """Markdown: what each folder takes in each wheel, in the order of the one that is now."""
+    now = wheels[NOW]
+    places = [*now, *(place for of in wheels.values() for place in of if place not in now)]
+    rows = {place: [of.get(place, 0) for of in wheels.values()] for place in dict.fromkeys(places)}
+    rows["together"] = [sum(of.values()) for of in wheels.values()]
+    shares = [f"{total / rows['together'][-1]:.3f}" for total in rows["together"]]
+    lines = [
+        f"| wheel without models, bytes | {' | '.join(wheels)} |",
+        f"|---|{'---|' * len(wheels)}",
+        *(f"| {place} | {' | '.join(f'{n:,}' for n in sizes)} |" for place, sizes in rows.items()),
+        f"| ratio | {' | '.join(shares)} |",
+    ]
     return "\n".join(lines) + "\n"
 
 
