@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from benchmarks import environments
 from benchmarks.contest import environment
-from benchmarks.environments import OURS
+from benchmarks.environments import OURS, PeerError
 from benchmarks.report import ratio_text
 from benchmarks.revision import commit, installed, wheel_parts
 from benchmarks.scenarios import NOW, Process, Scenarios
@@ -32,7 +32,7 @@ Found = dict[str, dict[str, dict[str, Quantity]]]
 
 
 def compare(
-    revision: str, seconds: float, command: str, say: Callable[[str], None]
+    revision: str, seconds: float, command: str, say: Callable[[str], None], only: str = ""
 ) -> dict[str, Any]:
     """Alternate both versions, each with the model that it shipped as its default.
 
@@ -41,9 +41,10 @@ def compare(
         seconds: the time after which no further round begins, once there are enough.
         command: that made the result.
         say: is called with a line for each step.
+        only: what the names of scenarios must hold.
 
     Raises:
-        PeerError, ProcessError: a version cannot be installed, or fails.
+        PeerError, ProcessError: a version cannot be installed, or fails; `only` fits nothing.
     """
     before = installed(revision, say)
     environments.make(OURS, say)
@@ -52,7 +53,7 @@ def compare(
     settings = conditions.settings()
     found: Found = {}
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        scenarios = Scenarios(Path(folder), revision, before)
+        scenarios = Scenarios(Path(folder), revision, before, only)
         partial = not _measure(scenarios, seconds, found, say)
     met = conditions.between(seen, conditions.observe())
     return {
@@ -80,7 +81,10 @@ def _measure(
     scenarios: Scenarios, seconds: float, found: Found, say: Callable[[str], None]
 ) -> bool:
     """Measure round after round; returns False after Ctrl-C."""
-    for process in scenarios.round(0):
+    first = list(scenarios.round(0))
+    if not first:
+        raise PeerError(f"--only {scenarios.only}: no scenario's name holds that")
+    for process in first:
         launch(process.line, environment())  # each tries its runtime, once
     start, turn = time.monotonic(), 0
     with suppress(KeyboardInterrupt):

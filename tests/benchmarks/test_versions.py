@@ -82,6 +82,11 @@ def test_a_round_has_both_versions_of_everything(tmp_path: Path) -> None:
     assert part(load(Path(many[-1].line[2]), NIH), None).split == "all"
 
 
+def test_a_part_of_the_scenarios_can_be_measured(tmp_path: Path) -> None:
+    scenarios = Scenarios(tmp_path, "HEAD~1", tmp_path / "before", "evaluate")
+    assert {process.scenario for process in scenarios.round(1)} == {"evaluate 400"}
+
+
 def test_images_a_second_leave_out_what_a_process_takes_before_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
