@@ -61,8 +61,9 @@ HEADS: Final = ("independent", "exclusive")
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
-CHUNK_WEIGHTS: Final = 3_000_000
-"""Weights held at once (24 MB): memory grows neither with the resamples nor with the images."""
+CHUNK_WEIGHTS: Final = 1_500_000
+"""Weights held at once, of all findings (12 MB a class): memory grows neither with the resamples
+nor with the images."""
 
 
 @dataclass(frozen=True)
