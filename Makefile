@@ -25,30 +25,39 @@ demo: $(DEMO)/installed
 test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"
 
+# Every step runs, whatever became of those before it; the last line names those that failed.
+define ALL_OF
+	@failed=; \
+	step() { name=$$1; shift; echo "== $$name"; "$$@" || failed="$$failed$${failed:+, }$$name"; }; \
+	$(1) \
+	if [ "$$failed" ]; then echo "== failed: $$failed" >&2; exit 1; fi
+endef
+
 # The same tools in whichever environment is at hand: mypy does not follow TensorFlow or Keras.
 define LINT
-	@echo "== formatting, lint, types and the import contracts"
-	@$(1)/bin/ruff format --check $(CODE)
-	@$(1)/bin/ruff check $(CODE)
-	@$(1)/bin/mypy
-	@$(1)/bin/lint-imports --no-logo
+	step formatting $(1)/bin/ruff format --check $(CODE); \
+	step lint $(1)/bin/ruff check $(CODE); \
+	step types $(1)/bin/mypy; \
+	step "import contracts" $(1)/bin/lint-imports --no-logo;
+endef
+
+define FAST_TESTS
+	step "fast device tests" $(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools;
 endef
 
 check: $(CHECK)/installed
-	$(call LINT,$(CHECK))
-	@echo "== the fast device tests"
-	@$(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools
+	$(call ALL_OF,$(call LINT,$(CHECK)) $(FAST_TESTS))
 	@echo "== the quick checks passed; make test runs all of them"
 
 quick-lint: $(CHECK)/installed
-	$(call LINT,$(CHECK))
+	$(call ALL_OF,$(call LINT,$(CHECK)))
 
 format: $(CHECK)/installed
 	@$(CHECK)/bin/ruff format $(CODE)
 	@$(CHECK)/bin/ruff check --fix $(CODE)
 
 lint: $(WORKSTATION)/installed
-	$(call LINT,$(WORKSTATION))
+	$(call ALL_OF,$(call LINT,$(WORKSTATION)))
 
 test-device: $(DEVICE)/installed
 	@tests/install_peers.sh
@@ -95,12 +104,14 @@ $(DEMO)/installed: $(APPLICATION)
 	@touch $@
 
 # Without OpenCV (150 MB) and DICOM's codecs (40 MB): tests that need them are skipped, and left to
-# `make test`.
+# `make test`. Without pip, its setuptools and bytecode (80 MB): what the checks import compiles once.
 $(CHECK)/installed: pyproject.toml
-	@echo "== making $(CHECK): the device application, pydicom, the linters and the test tools, 330 MB"
-	@test -d $(CHECK) || $(PYTHON) -m venv $(CHECK)
-	@$(CHECK)/bin/python $(PIP) --editable '.[test,lint]' 'pydicom>=3.0,<4'
+	@echo "== making $(CHECK): the device application, pydicom, the linters and the test tools"
+	@$(PYTHON) -m venv --clear $(CHECK)
+	@$(CHECK)/bin/python $(PIP) --no-compile --editable '.[test,lint]' 'pydicom>=3.0,<4'
+	@$(CHECK)/bin/python -m pip --disable-pip-version-check uninstall -qq --yes setuptools pip
 	@touch $@
+	@echo "== $(CHECK) takes $$(du -sm $(CHECK) | cut -f1) MB"
 
 $(DEVICE)/installed: pyproject.toml
 	@echo "== making $(DEVICE): the device application, its extras and the test tools"

@@ -59,6 +59,7 @@ def versions(
     revision: Annotated[str, typer.Argument(help="An earlier commit of this checkout.")],
     name: Annotated[str, typer.Option(help="Of the result: NAME.json and .md.")] = "versions",
     seconds: Annotated[float, typer.Option(min=0, help="For the rounds.")] = 120,
+    only: Annotated[str, typer.Option(help="Scenarios whose name holds this: evaluate.")] = "",
     out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
 ) -> None:
     """Compare this checkout with an earlier commit: classify, evaluate, import, wheel size."""
@@ -66,12 +67,22 @@ def versions(
 
     _require(out)
     command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = compare(revision, seconds, command, console.print)
+    result = compare(revision, seconds, command, console.print, only)
     (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / f"{name}.md").write_text(markdown(result))
     print(markdown(result), end="")
     if result["partial"]:
         raise typer.Exit(EXIT_INTERRUPTED)
+
+
+@app.command()
+def wheel(
+    revision: Annotated[str, typer.Argument(help="An earlier commit of this checkout.")],
+) -> None:
+    """What each folder takes in the wheel, now and in an earlier commit: seconds."""
+    from benchmarks.versions import wheel_table, wheels_of
+
+    print(wheel_table(wheels_of(revision)), end="")
 
 
 @app.command()

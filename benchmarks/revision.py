@@ -7,14 +7,18 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from benchmarks.environments import PLACE, REPOSITORY, PeerError
 
-PACKED = ("pyproject.toml", "README.md", "LICENSE", "edge_app")
+PACKAGE = "edge_app"
+ITSELF = "the wheel itself"
+
+PACKED = ("pyproject.toml", "README.md", "LICENSE", PACKAGE)
 """The parts of a checkout that a wheel is made from."""
 
 
@@ -47,8 +51,10 @@ def installed(revision: str, say: Callable[[str], None]) -> Path:
     return place
 
 
-def wheel_bytes(revision: str | None) -> int:
-    """The wheel's size in bytes, without its models; None: the wheel of this checkout as it is.
+def wheel_parts(revision: str | None) -> dict[str, int]:
+    """Bytes of the wheel by folder of the package, without its models; None: of this checkout.
+
+    Compressed, largest first; the last is what the wheel says of itself: names, digests, licence.
 
     Raises:
         PeerError: it cannot be made.
@@ -63,10 +69,22 @@ def wheel_bytes(revision: str | None) -> int:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-q"]
         _call([*pip, "--no-deps", "-w", str(target), str(source)], revision or "this checkout")
         (wheel,) = target.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            members = archive.infolist()
-        models = sum(each.compress_size for each in members if each.filename.endswith(".tflite"))
-        return wheel.stat().st_size - models
+        return parts_of(wheel)
+
+
+def parts_of(wheel: Path) -> dict[str, int]:
+    """As `wheel_parts`, of a wheel that is there."""
+    with zipfile.ZipFile(wheel) as archive:
+        members = archive.infolist()
+    parts: Counter[str] = Counter()
+    rest = wheel.stat().st_size
+    for member in members:
+        package, *folders = PurePosixPath(member.filename).parent.parts
+        if member.filename.endswith(".tflite"):
+            rest -= member.compress_size
+        elif package == PACKAGE:
+            parts["/".join([package, *folders[:1]])] += member.compress_size
+    return {**dict(parts.most_common()), ITSELF: rest - parts.total()}
 
 
 def _copy(target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -45,10 +46,11 @@ class Scenarios:
         folder: for the files.
         revision: label of the earlier version.
         before: environment of the earlier version.
+        only: what the names of scenarios must hold.
     """
 
-    def __init__(self, folder: Path, revision: str, before: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, revision: str, before: Path, only: str = "") -> None:
+        self.folder, self.only = folder, only
         self.programs = {
             revision: str(before / "bin" / "edge-cxr"),
             NOW: OURS.command("edge-cxr"),
@@ -63,11 +65,9 @@ class Scenarios:
 
     def round(self, turn: int) -> Iterator[Process]:
         """Every process of a round, the versions in turn."""
-        yield from self._one(turn)
-        for workers in (1, 2):
-            yield from self._folder(workers)
-        yield from self._evaluation()
-        yield from self._imports()
+        folders = chain.from_iterable(self._folder(workers) for workers in (1, 2))
+        every = chain(self._one(turn), folders, self._evaluation(), self._imports())
+        return (process for process in every if self.only in process.scenario)
 
     def _one(self, turn: int) -> Iterator[Process]:
         scenario, image = "one 1024×1024 PNG", self.pictures[0]
@@ -93,8 +93,13 @@ class Scenarios:
                 one = ["--workers", "1"] if label == NOW else []
                 line = [program, "evaluate", str(self.folders[count]), *out, *one]
                 yield Process(scenario, label, line, count, count == FEW)
-            line = [now, "evaluate", str(self.folders[count]), *out, "--workers", "2"]
-            yield Process(scenario, f"{NOW}, 2 workers", line, count, count == FEW)
+            # One worker computes with as many threads as are fastest here, two with one each.
+            for label, more in (
+                (f"{NOW}, 1 thread", [*("--workers", "1"), *("--threads", "1")]),
+                (f"{NOW}, 2 workers", ["--workers", "2"]),
+            ):
+                line = [now, "evaluate", str(self.folders[count]), *out, *more]
+                yield Process(scenario, label, line, count, count == FEW)
 
     def _imports(self) -> Iterator[Process]:
         """Importing the package, and for comparison an empty package on the search path."""

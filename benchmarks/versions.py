@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from benchmarks import environments
 from benchmarks.contest import environment
-from benchmarks.environments import OURS
+from benchmarks.environments import OURS, PeerError
 from benchmarks.report import ratio_text
-from benchmarks.revision import commit, installed, wheel_bytes
+from benchmarks.revision import commit, installed, wheel_parts
 from benchmarks.scenarios import NOW, Process, Scenarios
 from edge_app.core import machine
 from edge_app.performance import conditions
@@ -32,7 +32,7 @@ Found = dict[str, dict[str, dict[str, Quantity]]]
 
 
 def compare(
-    revision: str, seconds: float, command: str, say: Callable[[str], None]
+    revision: str, seconds: float, command: str, say: Callable[[str], None], only: str = ""
 ) -> dict[str, Any]:
     """Alternate both versions, each with the model that it shipped as its default.
 
@@ -41,23 +41,24 @@ def compare(
         seconds: the time after which no further round begins, once there are enough.
         command: that made the result.
         say: is called with a line for each step.
+        only: what the names of scenarios must hold.
 
     Raises:
-        PeerError, ProcessError: a version cannot be installed, or fails.
+        PeerError, ProcessError: a version cannot be installed, or fails; `only` fits nothing.
     """
     before = installed(revision, say)
     environments.make(OURS, say)
-    wheels = {revision: wheel_bytes(revision), NOW: wheel_bytes(None)}
+    wheels = wheels_of(revision)
     seen = conditions.observe()
     settings = conditions.settings()
     found: Found = {}
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        scenarios = Scenarios(Path(folder), revision, before)
+        scenarios = Scenarios(Path(folder), revision, before, only)
         partial = not _measure(scenarios, seconds, found, say)
     met = conditions.between(seen, conditions.observe())
     return {
         "kind": KIND,
-        "schema_version": 2,
+        "schema_version": 3,
         "command": command,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "partial": partial,
@@ -80,7 +81,10 @@ def _measure(
     scenarios: Scenarios, seconds: float, found: Found, say: Callable[[str], None]
 ) -> bool:
     """Measure round after round; returns False after Ctrl-C."""
-    for process in scenarios.round(0):
+    first = list(scenarios.round(0))
+    if not first:
+        raise PeerError(f"--only {scenarios.only}: no scenario's name holds that")
+    for process in first:
         launch(process.line, environment())  # each tries its runtime, once
     start, turn = time.monotonic(), 0
     with suppress(KeyboardInterrupt):
@@ -133,10 +137,35 @@ def markdown(result: dict[str, Any]) -> str:
         for label, measured in of.items():
             cells = [_cell(measured.get(name), of[NOW].get(name)) for name in QUANTITIES]
             lines.append(f"| {scenario} | {label} | {' | '.join(cells)} |")
-    wheels = result.get("wheels", {})  # earlier results have none
-    if wheels:
-        lines += ["", "| wheel, without models | bytes | ratio |", "|---|---|---|"]
-    lines += [f"| {who} | {size:,} | {size / wheels[NOW]:.3f} |" for who, size in wheels.items()]
+    return "\n".join(lines) + "\n\n" + wheel_table(result["wheels"])
+
+
+Wheels = Mapping[str, Mapping[str, int]]
+"""Bytes of each version's wheel, by folder."""
+
+
+def wheels_of(revision: str) -> Wheels:
+    """The wheel of an earlier commit, and that of this checkout.
+
+    Raises:
+        PeerError: one of them cannot be made.
+    """
+    return {revision: wheel_parts(revision), NOW: wheel_parts(None)}
+
+
+def wheel_table(wheels: Wheels) -> str:
+    """Markdown: what each folder takes in each wheel, in the order of the one that is now."""
+    now = wheels[NOW]
+    places = [*now, *(place for of in wheels.values() for place in of if place not in now)]
+    rows = {place: [of.get(place, 0) for of in wheels.values()] for place in dict.fromkeys(places)}
+    rows["together"] = [sum(of.values()) for of in wheels.values()]
+    shares = [f"{total / rows['together'][-1]:.3f}" for total in rows["together"]]
+    lines = [
+        f"| wheel without models, bytes | {' | '.join(wheels)} |",
+        f"|---|{'---|' * len(wheels)}",
+        *(f"| {place} | {' | '.join(f'{n:,}' for n in sizes)} |" for place, sizes in rows.items()),
+        f"| ratio | {' | '.join(shares)} |",
+    ]
     return "\n".join(lines) + "\n"
 
 

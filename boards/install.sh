@@ -15,6 +15,7 @@ for argument in "$@"; do
     esac
 done
 
+[ "$check" ] && echo "checking the kit's files …"
 if [ "$check" ] && ! bad=$(cd "$here" && LC_ALL=C sha256sum -c SHA256SUMS 2>/dev/null); then
     bad=$(printf '%s\n' "$bad" | grep -v ': OK$' | head -n 1)
     echo "install.sh: the kit is damaged (${bad:-SHA256SUMS}): copy it again; nothing was changed" >&2

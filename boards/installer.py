@@ -235,12 +235,14 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
     python = "{}.{}".format(*sys.version_info[:2])
     wheels = [HERE / "wheels" / name for name in kit["wheels"][python]]
     try:
-        print(f"installing {NAME} {kit['version']} for Python {python} …", flush=True)
+        _say(f"installing {NAME} {kit['version']} for Python {python} …")
+        _say("making its environment …")
         # Debian's Python has ensurepip only with python3-venv; the kit brings pip itself.
         _run([sys.executable, "-m", "venv", "--without-pip", version], "venv")
         inside = version / "bin" / "python"
         pip = HERE / "wheels" / kit["pip"] / "pip"
         options = ["--no-index", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-q"]
+        _say(f"unpacking {len(wheels)} packages …")
         _run([inside, pip, "install", *options, *wheels], "pip")
         kept = version / "kit"
         kept.mkdir()
@@ -248,6 +250,7 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
             if (HERE / name).exists():
                 shutil.copy(HERE / name, kept)
         _test(version)
+        _say("waiting until the disk or card has it all …")
         os.sync()
         (version / COMPLETE).touch()
         os.sync()
@@ -256,7 +259,13 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
         raise
 
 
+def _say(line: str) -> None:
+    """One line a step, at once: on a small board a step may take a minute."""
+    print(line, flush=True)
+
+
 def _test(version: Path) -> None:
+    _say("testing it here …")
     _run([version / "bin" / NAME, "doctor"], "the self-test", show=True)
 
 

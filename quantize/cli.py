@@ -31,6 +31,10 @@ from train.options import (
 from train.recipes import RECIPES, TEACHERS
 from train.start import run_reporting_errors
 
+KeptOption = Annotated[
+    Path | None, typer.Option(help="Folder to keep decoded images in, for the next import.")
+]
+
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -132,7 +136,7 @@ def import_(
     ),
     seed: SeedOption = 0,
     limit: LimitOption = None,
-    cache: CacheOption = CACHE,
+    cache: KeptOption = None,
 ) -> None:
     """Make a model file of a network trained elsewhere, and compare it with its original."""
     from quantize.importing.options import checked_of, facts_of, given_of

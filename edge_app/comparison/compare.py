@@ -20,8 +20,7 @@ from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
-    auroc,
-    average_precision,
+    Ranked,
     calibration_error,
     cohen_kappa,
     interval,
@@ -269,12 +268,13 @@ def _metrics(pairing: Pair, answers: Answers, weights: Floats) -> Floats:
     point = pairing.points[0]
     decided, thresholds = answers.decided(point), answers.thresholds[point]
     values = np.full((len(METRICS), len(pairing.labels), len(weights)), np.nan)
+    by_image = np.asfortranarray(weights)
     for channel in range(len(pairing.labels)):
         truth, scores = pairing.targets[:, channel], answers.scores[:, channel]
         if not np.isfinite(scores).all():
             continue
-        values[0, channel] = auroc(truth, answers.ranking[:, channel], weights)
-        values[1, channel] = average_precision(truth, answers.ranking[:, channel], weights)
+        ranked = Ranked.of(truth, answers.ranking[:, channel], by_image)
+        values[0, channel], values[1, channel] = ranked.auroc(), ranked.average_precision()
         if np.isfinite(thresholds[channel]):
             ratios = Confusion.of(truth, decided[:, channel], weights).ratios()
             values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]

@@ -8,9 +8,9 @@ stands for "not computable", never 0 or 1; so it does for scores one of which is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,51 +26,107 @@ WEIGHTS_AT_ONCE: Final = 1 << 18
 """Of all images and resamples together: 2 MB, so that memory does not grow with their number."""
 
 
-def _tied_sums(
-    targets: NDArray[np.bool_], scores: Floats, weights: Floats
-) -> tuple[Floats, Floats]:
-    """Weights of positives and of negatives, B×G each, at the G distinct scores, ascending."""
-    order = np.argsort(scores, kind="stable")
-    ordered, is_positive = scores[order], targets[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sorted_weights = weights[:, order]
-    positives = np.add.reduceat(sorted_weights * is_positive, starts, axis=1)
-    negatives = np.add.reduceat(sorted_weights * ~is_positive, starts, axis=1)
-    return positives, negatives
+@dataclass(frozen=True)
+class Ranked:
+    """Images in the order of their scores, under B weightings: what AUROC and precision rest on.
+
+    Images of the same score are one place. Weights are summed at each, and sums of whole numbers
+    are exact in any order.
+
+    Attributes:
+        scores: G, distinct, ascending.
+        positives, negatives: G×B, the weights of either class at each score.
+    """
+
+    scores: Floats
+    positives: Floats
+    negatives: Floats
+
+    @classmethod
+    def of(cls, targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Ranked:
+        """Images with their targets (N), scores (N, any monotone scale) and weights (B×N, ≥ 0).
+
+        Fastest where an image's weights lie side by side, as in `numpy.asfortranarray(weights)`.
+        """
+        columns = np.ascontiguousarray(weights.T)
+        order = np.argsort(scores, kind="stable")
+        starts, places = _places(scores[order])
+        classes = (
+            _summed(columns, order[rows], places[rows], len(starts))
+            for rows in (targets[order], ~targets[order])
+        )
+        return cls(scores[order[starts]], *classes)
+
+    @classmethod
+    def pooled(cls, parts: Sequence[Ranked]) -> Ranked:
+        """The images of several as one list, as if every image came once for each of them."""
+        scores = np.concatenate([part.scores for part in parts])
+        order = np.argsort(scores, kind="stable")
+        starts, places = _places(scores[order])
+        classes = (
+            _summed(np.concatenate(columns), order, places, len(starts))
+            for columns in zip(*((part.positives, part.negatives) for part in parts), strict=True)
+        )
+        return cls(scores[order[starts]], *classes)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether there is no score, or one that is NaN."""
+        return not self.scores.size or bool(np.isnan(self.scores).any())
+
+    def auroc(self) -> Floats:
+        """Area under the ROC curve: P(positive scored above negative), ties counting half.
+
+        B values; NaN where a class has no weight.
+        """
+        if self.unknown:
+            return np.full(self.positives.shape[1], np.nan)
+        below = np.cumsum(self.negatives, axis=0) - self.negatives
+        won = (self.positives * (below + self.negatives / 2)).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            area: Floats = won / (self.positives.sum(axis=0) * self.negatives.sum(axis=0))
+        return area
+
+    def average_precision(self) -> Floats:
+        """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
+        if self.unknown:
+            return np.full(self.positives.shape[1], np.nan)
+        positives, negatives = self.positives[::-1], self.negatives[::-1]
+        found = np.cumsum(positives, axis=0)
+        claimed = found + np.cumsum(negatives, axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(claimed > 0, found / claimed, 0.0)
+            # Of each weighting in a row: so numpy sums with the least error.
+            steps = np.ascontiguousarray((positives * precision).T)
+            area: Floats = steps.sum(axis=1) / found[-1]
+        return area
+
+
+def _places(ordered: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each distinct one of ascending scores begins (G), and which one each of them is."""
+    first = np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]
+    return np.flatnonzero(first), np.cumsum(first) - 1
+
+
+def _summed(
+    columns: Floats, rows: NDArray[np.intp], places: NDArray[np.intp], count: int
+) -> Floats:
+    """Sums (count×B) of some rows of `columns`, by their places, which ascend."""
+    sums = np.zeros((count, columns.shape[1]))
+    if len(rows):
+        starts, _ = _places(places)
+        sums[places[starts]] = np.add.reduceat(columns[rows], starts, axis=0)
+    return sums
 
 
 def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """Area under the ROC curve: P(positive scored above negative), ties counting half.
-
-    Args:
-        targets: N.
-        scores: N, any monotone scale.
-        weights: B×N, ≥ 0.
-
-    Returns:
-        B values; NaN where a class has no weight.
-    """
-    if not scores.size or np.isnan(scores).any():
-        return np.full(len(weights), np.nan)
-    positives, negatives = _tied_sums(targets, scores, weights)
-    below = np.cumsum(negatives, axis=1) - negatives
-    won = (positives * (below + negatives / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        area: Floats = won / (positives.sum(axis=1) * negatives.sum(axis=1))
-    return area
+    """`Ranked.auroc` of images with their targets (N), scores (N) and weights (B×N)."""
+    return Ranked.of(targets, scores, weights).auroc()
 
 
 def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
-    if np.isnan(scores).any():
-        return np.full(len(weights), np.nan)
-    positives, negatives = (sums[:, ::-1] for sums in _tied_sums(targets, scores, weights))
-    found = np.cumsum(positives, axis=1)
-    claimed = found + np.cumsum(negatives, axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(claimed > 0, found / claimed, 0.0)
-        area: Floats = (positives * precision).sum(axis=1) / found[:, -1]
-    return area
+    """`Ranked.average_precision` of images with their targets (N), scores (N), weights (B×N)."""
+    return Ranked.of(targets, scores, weights).average_precision()
 
 
 def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
@@ -79,8 +135,9 @@ def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Float
     Both classes must be there.
     """
     ones = np.ones((1, len(targets)))
-    positives, negatives = (sums[0, ::-1] for sums in _tied_sums(targets, scores, ones))
-    false, true = (np.r_[0.0, np.cumsum(part)] / part.sum() for part in (negatives, positives))
+    ranked = Ranked.of(targets, scores, ones)
+    classes = (each[::-1, 0] for each in (ranked.negatives, ranked.positives))
+    false, true = (np.r_[0.0, np.cumsum(part)] / part.sum() for part in classes)
     return false, true
 
 

@@ -30,8 +30,7 @@ from edge_app.core.files import UnreadableError, read_bounded, write_whole
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
-    auroc,
-    average_precision,
+    Ranked,
     calibration_error,
     interval,
     patient_weights,
@@ -62,8 +61,9 @@ HEADS: Final = ("independent", "exclusive")
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
-CHUNK_WEIGHTS: Final = 3_000_000
-"""Weights held at once (24 MB): memory grows neither with the resamples nor with the images."""
+CHUNK_WEIGHTS: Final = 1_500_000
+"""Weights held at once, of all findings (12 MB a class): memory grows neither with the resamples
+nor with the images."""
 
 
 @dataclass(frozen=True)
@@ -319,6 +319,11 @@ def _all_metrics(
     groups: dict[int | str, dict[str, Floats]] = {}
     nothing = np.zeros(len(weights))
     pooled = Confusion(nothing, nothing, nothing, nothing)
+    by_image = np.asfortranarray(weights)
+    ranked = [
+        Ranked.of(targets[:, channel], scores[:, channel], by_image)
+        for channel in range(len(thresholds))
+    ]
     for channel, threshold in enumerate(thresholds):
         truth, values = targets[:, channel], scores[:, channel]
         table = Confusion.of(truth, _predicted(values, threshold), weights)
@@ -329,20 +334,19 @@ def _all_metrics(
             pooled += table
         groups[channel] = {
             **ratios,
-            "auroc": auroc(truth, values, weights),
-            "average_precision": average_precision(truth, values, weights),
+            "auroc": ranked[channel].auroc(),
+            "average_precision": ranked[channel].average_precision(),
             "calibration_error": calibration_error(truth, values, weights),
         }
     groups["macro"] = {
         name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
-    truth, values = targets[:, findings].ravel(), scores[:, findings].ravel()
-    each = np.repeat(weights, len(findings), axis=1)
+    together = Ranked.pooled([ranked[channel] for channel in findings])
     groups["micro"] = {
         **pooled.ratios(),
-        "auroc": auroc(truth, values, each),
-        "average_precision": average_precision(truth, values, each),
+        "auroc": together.auroc(),
+        "average_precision": together.average_precision(),
     }
     return groups
 

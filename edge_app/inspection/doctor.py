@@ -17,6 +17,7 @@ from edge_app.backends.options import CPU, BackendOptions
 from edge_app.backends.protocol import Backend
 from edge_app.core import machine
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EXIT_USAGE, EdgeCxrError, UsageError
+from edge_app.core.resources import cores
 from edge_app.inspection.catalogue import verified
 from edge_app.model.model_file import ModelFile, known_models, locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
@@ -182,9 +183,17 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "box", line
     if found["ok"]:
         where = "CPU" if used["delegate"] == CPU else f"delegate {used['delegate']}"
-        yield "verdict", f"ready: {used['package']} on the {where}, threads: {used['threads']}"
+        if used["delegate"] == CPU:
+            yield "threads", _threads_line(used)
+        yield "verdict", f"ready: {used['package']} on the {where}"
     else:
         yield "verdict", "NOT ready: see above"
+
+
+def _threads_line(used: dict[str, Any]) -> str:
+    """How many threads compute a picture, and why; of several pictures each has one."""
+    one = f"{used['threads']} for one picture ({used['why']['threads']})"
+    return f"{one}, one each for {cores()} pictures at once" if cores() > 1 else one
 
 
 def _runtime_line(runtime: dict[str, Any]) -> str:

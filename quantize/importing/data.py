@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +25,19 @@ if TYPE_CHECKING:
 
 SPLITS: Final = ("train", "validation", "test")
 SUPPORT: Final = Gates().label_support
+
+
+@contextmanager
+def decoded_images(cache: Path | None, beside: Path) -> Iterator[Path]:
+    """The folder that decoded images are kept in; if None, one beside a file, gone at the end.
+
+    Not in the system's folder of temporary files: that may lie in memory, which they would fill.
+    """
+    if cache is not None:
+        yield cache
+        return
+    with TemporaryDirectory(prefix=".decoded-", dir=beside.parent) as folder:
+        yield Path(folder)
 
 
 def read_images(

@@ -31,7 +31,7 @@ from quantize.convert import CALIBRATION_IMAGES, calibration_rows
 from quantize.errors import ConversionError
 from quantize.importing.card import CARD, import_card
 from quantize.importing.convert import Converted, in_float, packaged_as_is, quantized
-from quantize.importing.data import read_images, shortages
+from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
 from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
 from quantize.importing.order import doubts
@@ -78,7 +78,7 @@ class Request:
         name: the model's.
         given: what the user says of the network.
         facts: `licence`, `intended_use` and `trained_on`, as far as the user states them.
-        cache: folder of decoded images.
+        cache: folder to keep decoded images in; None: they are gone at the end.
         images: the largest number of training images to calibrate with.
         seed: of their choice.
         limit: images of each split; None for all.
@@ -93,7 +93,7 @@ class Request:
     name: str
     given: Given
     facts: Mapping[str, str]
-    cache: Path
+    cache: Path | None
     images: int = CALIBRATION_IMAGES
     seed: int = 0
     limit: int | None = None
@@ -142,19 +142,15 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
         return _alone(request, opened, labels, console), False
-    cached = read_images(
-        request.data,
-        labels,
-        opened.head == "exclusive",
-        opened.spec,
-        request.cache,
-        request.limit,
-        console,
-    )
-    for note in shortages(cached, labels):
-        console.print(note, highlight=False, soft_wrap=True)
-    _require_equal(opened, _pictures(cached.split("validation"))[:CHECKED], console)
-    return _judged(request, opened, labels, cached, console)
+    exclusive = opened.head == "exclusive"
+    with decoded_images(request.cache, request.out) as folder:
+        cached = read_images(
+            *(request.data, labels, exclusive, opened.spec, folder, request.limit, console)
+        )
+        for note in shortages(cached, labels):
+            console.print(note, highlight=False, soft_wrap=True)
+        _require_equal(opened, _pictures(cached.split("validation"))[:CHECKED], console)
+        return _judged(request, opened, labels, cached, console)
 
 
 def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from benchmarks import versions
 from benchmarks.environments import PeerError
+from benchmarks.revision import parts_of
 from benchmarks.scenarios import Process, Scenarios
 from edge_app.evaluation.evaluate import part
 from edge_app.evaluation.labelled import load
@@ -27,7 +29,7 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
             "machine": MACHINE,
             "partial": True,
             "warnings": ["the machine was busy"],
-            "wheels": {"HEAD~1": 95_000, "now": 100_000},
+            "wheels": {"HEAD~1": {"edge_app/old": 95_000}, "now": {"edge_app/new": 100_000}},
             "quantities": {
                 "one": {"HEAD~1": {**slower, **peak}, "now": {**plain, **peak, **rate}},
             },
@@ -40,9 +42,28 @@ def test_each_is_told_as_a_share_of_the_plain_command() -> None:
     assert "[1.00 (1.00 to 1.00)]" in before
     assert "[" not in now
     assert "/s |" in now
-    assert "| HEAD~1 | 95,000 | 0.950 |" in told
+    assert "| wheel without models, bytes | HEAD~1 | now |" in told
+    assert "| edge_app/old | 95,000 | 0 |" in told
+    assert "| together | 95,000 | 100,000 |\n| ratio | 0.950 | 1.000 |" in told
     assert "PARTIAL" in told
     assert "the machine was busy" in told
+
+
+def test_a_wheel_is_the_sum_of_its_folders_without_its_models(tmp_path: Path) -> None:
+    wheel = tmp_path / "made.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, size in (
+            ("edge_app/api.py", 10),
+            ("edge_app/clinic/node.py", 200),
+            ("edge_app/clinic/page/app.py", 100),
+            ("edge_app/model/shipped/one.tflite", 5000),
+            ("edge_cxr-1.dist-info/RECORD", 50),
+        ):
+            archive.writestr(name, bytes(size))
+    parts = parts_of(wheel)
+    assert list(parts)[:2] == ["edge_app/clinic", "edge_app"]
+    assert (parts["edge_app/clinic"], parts["edge_app"]) == (300, 10)
+    assert sum(parts.values()) == wheel.stat().st_size - 5000
 
 
 def test_a_commit_that_is_not_there_is_said_before_anything_is_installed() -> None:
@@ -57,8 +78,13 @@ def test_a_round_has_both_versions_of_everything(tmp_path: Path) -> None:
         labels = {process.label for process in processes if process.scenario == scenario}
         assert {"HEAD~1", "now"} <= labels
     many = [process for process in processes if process.scenario.startswith("evaluate")]
-    assert [process.few for process in many] == [True] * 3 + [False] * 3
+    assert [process.few for process in many] == [True] * 4 + [False] * 4
     assert part(load(Path(many[-1].line[2]), NIH), None).split == "all"
+
+
+def test_a_part_of_the_scenarios_can_be_measured(tmp_path: Path) -> None:
+    scenarios = Scenarios(tmp_path, "HEAD~1", tmp_path / "before", "evaluate")
+    assert {process.scenario for process in scenarios.round(1)} == {"evaluate 400"}
 
 
 def test_images_a_second_leave_out_what_a_process_takes_before_them(

@@ -215,7 +215,7 @@ def test_a_flipped_byte_in_the_digests_is_refused(board: Board, place: int) -> N
     data[place] ^= 1
     (folder / "SHA256SUMS").write_bytes(data)
     done = board.install(folder)
-    assert (done.code, done.out) == (3, "")
+    assert (done.code, done.out) == (3, "checking the kit's files …\n")
     assert not board.prefix.exists()
 
 
@@ -236,7 +236,13 @@ def test_killed_half_way_the_version_before_still_works(board: Board) -> None:
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    said, _ = process.communicate()
+    assert [line for line in said.decode().splitlines() if line.endswith("…")][:4] == [
+        "checking the kit's files …",
+        f"installing edge-cxr 1.1 for Python {HERE} …",
+        "making its environment …",
+        "unpacking 1 packages …",
+    ]
     assert board.says() == "version 1.0 hello"
     assert list(versions.glob("1.1-*"))
 

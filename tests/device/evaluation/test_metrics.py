@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edge_app.evaluation.metrics import (
     Confusion,
+    Ranked,
     auroc,
     average_precision,
     calibration_error,
@@ -54,6 +55,28 @@ def test_an_integer_weight_is_that_many_copies(rows: list[tuple[bool, int, int]]
             continue
         with_copies = metric(truth[copied], scores[copied], np.ones((1, len(copied))))[0]
         np.testing.assert_allclose(with_weights, with_copies, atol=1e-12)
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.booleans()] * 2, *[st.integers(0, 5)] * 2, *[st.integers(0, 3)] * 2),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_pooled_labels_are_one_list_of_all_their_images(rows: list[tuple[int, ...]]) -> None:
+    columns = np.array(rows).T
+    targets, scores, weights = columns[:2].astype(bool), columns[2:4] / 5, columns[4:] * 1.0
+    labels = [Ranked.of(*label, weights) for label in zip(targets, scores, strict=True)]
+    pooled = Ranked.pooled(labels)
+    listed = targets.ravel(), scores.ravel(), np.tile(weights, 2)
+    np.testing.assert_array_equal(pooled.auroc(), auroc(*listed))
+    np.testing.assert_array_equal(pooled.average_precision(), average_precision(*listed))
+
+
+def test_a_pool_with_an_unknown_score_is_not_computable() -> None:
+    known, unknown = (Ranked.of(TRUTH, scores, ONE) for scores in (SCORES, SCORES * np.nan))
+    assert math.isnan(Ranked.pooled([known, unknown]).auroc()[0])
 
 
 def test_what_cannot_be_computed_is_nan_never_0_or_1() -> None:

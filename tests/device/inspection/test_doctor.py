@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import Backend
 from edge_app.backends.trial import SECONDS_VARIABLE
 from edge_app.backends.trial_results import TrialResult
+from edge_app.core.resources import cores
 from edge_app.inspection import doctor
 from edge_app.model.model_file import ModelFile
 
@@ -34,14 +37,25 @@ def test_without_an_edge_tpu_it_says_so_and_is_ready(run: Run) -> None:
     assert done.returncode == 0
     said = text_of(done.stdout)
     assert "Edge TPU not used: libedgetpu.so.1 is not installed: install libedgetpu1-std" in said
-    assert "verdict ready: " in said
-    assert "on the CPU, threads: " in said
+    assert "verdict ready: ai-edge-litert on the CPU" in said
     found = json.loads(run("doctor", "--json").stdout)
     assert found["box"] is None
     assert found["delegate"]["fault"]["kind"] == "absent"
     assert [runtime["fault"] for runtime in found["runtimes"]] == [None] * len(found["runtimes"])
     assert found["runtimes"][0]["milliseconds"]["1"] > 0
     assert found["runtime"]["why"]["delegate"] == "no Edge TPU's library"
+
+
+def test_it_says_how_many_threads_compute_one_picture_and_several(run: Run) -> None:
+    said = text_of(run("doctor").stdout)
+    assert re.search(r"threads [1-9] for one picture \(", said)
+    assert (f"one each for {cores()} pictures at once" in said) == (cores() > 1)
+
+
+def test_on_one_core_one_thread_does_all(run: Run) -> None:
+    core = min(os.sched_getaffinity(0))
+    done = run("doctor", preexec_fn=lambda: os.sched_setaffinity(0, [core]))
+    assert "threads 1 for one picture (one core) verdict ready" in text_of(done.stdout)
 
 
 @pytest.mark.parametrize(

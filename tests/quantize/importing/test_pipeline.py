@@ -18,6 +18,7 @@ from edge_app.core.errors import EXIT_DONE, EXIT_GATE
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
+from quantize.importing.data import decoded_images
 
 
 class Done(NamedTuple):
@@ -33,7 +34,7 @@ class Done(NamedTuple):
 
 
 def imported(out: Path, *arguments: object) -> Done:
-    line = ["import", *map(str, arguments), "--out", str(out), "--cache", str(out.parent / "cache")]
+    line = ["import", *map(str, arguments), "--out", str(out)]
     done = CliRunner().invoke(app, line, catch_exceptions=False)
     return Done(done.exit_code, " ".join(done.output.split()), out)
 
@@ -79,6 +80,21 @@ def test_what_is_packaged_as_it_came_passes(own: Path, tmp_path: Path) -> None:
     answers = [read_report(tmp_path / "out-reports" / f"{x}.json") for x in ("float", "int8")]
     float_logits, logits = (each.evaluated.logits for each in answers)
     np.testing.assert_allclose(logits, float_logits, atol=1e-3)
+
+
+def test_what_it_leaves_is_the_model_and_its_reports(done: Done) -> None:
+    assert sorted(path.name for path in done.out.parent.iterdir()) == ["tb-reports", "tb.tflite"]
+
+
+def test_decoded_images_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    kept, out = tmp_path / "kept", tmp_path / "made" / "tb.tflite"
+    with decoded_images(kept, out) as folder:
+        assert folder == kept
+    out.parent.mkdir()
+    with decoded_images(None, out) as folder:
+        assert folder.parent == out.parent
+        (folder / "images").touch()
+    assert list(out.parent.iterdir()) == []
 
 
 def test_it_says_what_it_found(done: Done) -> None:
