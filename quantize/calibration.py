@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 
 from edge_app.core import native_stderr
+from quantize.errors import ConversionError
 
 Ranges: TypeAlias = dict[int, tuple[float, float]]
 """Lowest and highest value of a tensor, by its place in the graph."""
@@ -32,10 +33,18 @@ def with_ranges(calibrated: bytes, images: Iterable[NDArray[np.float32]]) -> byt
         calibrated: as TensorFlow's converter leaves it after calibrating: each tensor that is
             computed has a range, which is replaced.
         images: batches of one, as the network takes them.
+
+    Raises:
+        ConversionError: it has a loop or a branch, whose tensors cannot be read.
     """
-    found = ranges(calibrated, images)
     written = bytearray(calibrated)
-    graph = schema.Model.GetRootAs(written).Subgraphs(0)
+    model = schema.Model.GetRootAs(written)
+    if model.SubgraphsLength() > 1:
+        raise ConversionError(
+            "the network has a loop or a branch, within which int8 cannot be calibrated: write it "
+            "as layers that always run"
+        )
+    graph, found = model.Subgraphs(0), ranges(calibrated, images)
     for place, (low, high) in found.items():
         stated = graph.Tensors(place).Quantization()
         if stated is not None and stated.MinLength() == 1:  # both are views of `written`

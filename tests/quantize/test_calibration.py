@@ -6,10 +6,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 from keras import layers
 
 from edge_app.backends.interpreters import find_interpreter
+from quantize.calibration import with_ranges
 from quantize.convert import to_int8
+from quantize.errors import ConversionError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (8, 32, 32)).astype(np.uint8)
 
@@ -41,3 +45,14 @@ def test_a_sum_has_256_steps_of_its_own_range_whatever_is_made_of_it() -> None:
     step, _ = steps(to_int8(model, PICTURES), "ADD")
     # The picture that is stretched to all gray levels may widen it a little.
     assert np.ptp(seen) / 255 <= step * 1.001 <= 1.1 * np.ptp(seen) / 255
+
+
+def test_a_network_with_a_loop_is_refused_rather_than_calibrated_on_one_image() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])
+    def doubled(x: Any) -> Any:
+        return tf.while_loop(lambda y: tf.reduce_sum(y) < 100, lambda y: [2 * y + 1], [x])[0]
+
+    graph = doubled.get_concrete_function()
+    flatbuffer = tf.lite.TFLiteConverter.from_concrete_functions([graph]).convert()
+    with pytest.raises(ConversionError, match="a loop or a branch"):
+        with_ranges(flatbuffer, [])
