@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge_app.core import native_stderr
 from edge_app.model.preprocess import InputSpec, ToTensor
+from quantize.calibration import quantized, with_ranges
 from train.cache import Cached
 
 CALIBRATION_IMAGES: Final = 300
@@ -95,11 +96,10 @@ def to_int8(model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | Non
         images: at its size.
         spec: what it sees; None for the normalisation of the networks trained here.
     """
-    converter = _calibrated(model, images, spec)
+    converter = _calibrated(model, images[:1], spec)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return _convert(converter)
+    converter._experimental_calibrate_only = True
+    return quantized(with_ranges(_convert(converter), _shown(images, spec)))
 
 
 def to_int16x8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
@@ -123,17 +123,17 @@ SCHEMES: Final[dict[str, Callable[[keras.Model, NDArray[np.uint8]], bytes]]] = {
 def _calibrated(
     model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None
 ) -> tf.lite.TFLiteConverter:
-    real = ToTensor(spec or InputSpec(*images.shape[1:3]), None)
-
-    def representative() -> Iterator[list[NDArray[Any]]]:
-        widest = max(images, key=np.ptp)
-        for image in [stretched(widest), *images]:
-            yield [real(image)]
-
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
+    converter.representative_dataset = lambda: ([image] for image in _shown(images, spec))
     return converter
+
+
+def _shown(images: NDArray[np.uint8], spec: InputSpec | None) -> Iterator[NDArray[Any]]:
+    """The images as the network takes them, and before them one that spans all gray levels."""
+    real = ToTensor(spec or InputSpec(*images.shape[1:3]), None)
+    for image in [stretched(max(images, key=np.ptp)), *images]:
+        yield real(image)
 
 
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:

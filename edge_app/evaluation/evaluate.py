@@ -100,6 +100,7 @@ def model_facts(classifier: Classifier) -> dict[str, Any]:
         "name": model.name,
         "format": model.manifest["input"]["dtype"],
         "sha256": model.sha256,
+        "scoring": model.scoring,
         "architecture": model.manifest["architecture"],
         **({"site": classifier.site.digest} if classifier.site else {}),
     }

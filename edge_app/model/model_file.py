@@ -13,6 +13,7 @@ beside it, see `edge_app.core.trust`.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from math import prod
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 SHIPPED: Final = Path(__file__).parent / "shipped"
 MAX_FILE_BYTES: Final = 64 << 20
 TFLITE_IDENTIFIER: Final = b"TFL3"
+SCORING: Final = ("head", "input", "outputs", "spans", "pooling")
+"""Parts of a manifest that, with the network, make the logits."""
 
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
@@ -90,6 +93,21 @@ class ModelFile(NamedTuple):
     def sha256(self) -> str:
         """Digest of the flatbuffer: what computes the answers."""
         return self.manifest["flatbuffer"]["sha256"]
+
+    @property
+    def scoring(self) -> str:
+        """SHA-256 of all that makes logits of a picture.
+
+        One network scores otherwise where it is shown pictures by another mean, or its outputs are
+        read by other spans.
+        """
+        stated = {"network": self.sha256, **{key: self.manifest.get(key) for key in SCORING}}
+        return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was made elsewhere, and how it is shown pictures was said at its import."""
+        return "imported_from" in self.manifest.get("training", {})
 
     @property
     def labels(self) -> Labels:

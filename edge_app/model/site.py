@@ -59,12 +59,22 @@ class Site(NamedTuple):
         return [_known(each) if each else None for each in found]
 
     def require(self, model: ModelFile) -> None:
-        """Raise a ModelError if this is the file of another model."""
+        """Raise a ModelError if this is the file of another model.
+
+        Files of earlier versions name the network alone, which is enough unless it was imported.
+        """
         stated = self.content["model"]
         if stated["sha256"] != model.sha256:
             raise ModelError(
                 f"{self.path}: is for {stated['name']} {stated['sha256'][:8]}, not for "
                 f"{model.name} {model.sha256[:8]}: calibrate this model, or go without a site file"
+            )
+        scoring = stated.get("scoring")
+        if scoring != model.scoring and (scoring is not None or model.imported):
+            raise ModelError(
+                f"{self.path}: is for {stated['name']} as it was packaged otherwise: "
+                f"{model.name} is shown other gray levels, or its outputs are read otherwise: "
+                "evaluate and calibrate it again, or go without a site file"
             )
         if tuple(each["label"] for each in self.content["labels"]) != model.labels.names:
             raise ModelError(

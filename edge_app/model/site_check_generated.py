@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "83acbfd738752373460d3307fb955905ae75abffb15286131ab6271f67675d77"
+SCHEMA_SHA256 = "8ea7e8185f05414d30158ac9fd3ddf4ce3541c2805e89f04d8e4de5a8593e0c9"
 
 VERSION = '2.22.3'
 import re
@@ -86,6 +86,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     data__model_keys.remove('sha256')
                     data__model__sha256 = data__model['sha256']
                     validate___definitions_sha256(data__model__sha256, custom_formats, (name_prefix or 'data') + '.model.sha256')
+                if 'scoring' in data__model_keys:
+                    data__model_keys.remove('scoring')
+                    data__model__scoring = data__model['scoring']
+                    validate___definitions_sha256(data__model__scoring, custom_formats, (name_prefix or 'data') + '.model.scoring')
                 if data__model_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.model must not contain ' + str(data__model_keys) + ' properties')
         if 'data' in data_keys:

@@ -5,17 +5,24 @@ Imported for checking types alone.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from edge_app.model.manifest_types import Calibration, Estimate, OperatingPoint, OverallFacts
 from edge_app.model.manifest_types import Reference as NormalReference
 
+if TYPE_CHECKING:
+    from typing_extensions import NotRequired
+
 
 class SiteModel(TypedDict):
-    """Whose answers the file is for; the digest is the network's."""
+    """Whose answers the file is for: the network's digest, and that of all that makes its logits.
+
+    Earlier versions did not state `scoring`.
+    """
 
     name: str
     sha256: str
+    scoring: NotRequired[str]
 
 
 class Counts(TypedDict):

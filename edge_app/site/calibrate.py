@@ -100,7 +100,7 @@ def calibrate(
         "edge_cxr": __version__,
         "disclaimer": DISCLAIMER,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "model": {"name": model.name, "sha256": model.sha256},
+        "model": {"name": model.name, "sha256": model.sha256, "scoring": model.scoring},
         "data": {
             **labelled.counted(np.ones(len(truth), bool)),
             "bearing": labelled.counted(truth),

@@ -59,6 +59,12 @@ def pooled(reports: Sequence[Report], model: ModelFile) -> LabelledSet:
                 f"a report is of another network than {model.name}: {_facts(report)['name']}; name "
                 "its model with --model, or evaluate this one"
             )
+        scoring = report.content["model"].get("scoring")
+        if scoring != model.scoring and (scoring is not None or model.imported):
+            raise ReportError(
+                f"a report is of {model.name} as it was packaged otherwise: "
+                f"{_facts(report)['name']}; evaluate this one"
+            )
         if [(each.name, each.kind) for each in report.labels] != [
             (each.name, each.kind) for each in model.labels
         ]:

@@ -75,7 +75,8 @@ def fold(model: keras.Model) -> keras.Model:
     """A network with the same outputs at inference, made of convolutions with biases.
 
     Layers keep their names; dropout, a low-pass filter, and normalisation right behind a
-    convolution are gone.
+    convolution are gone. Normalisation elsewhere, behind a sum say, becomes a depthwise convolution
+    of one pixel: int8 stores one tensor instead of two, and a gain for each channel.
 
     Raises:
         ConversionError: the low-pass filter and its convolution are not one of "same" padding, or
@@ -92,7 +93,11 @@ def fold(model: keras.Model) -> keras.Model:
     filters = {layer.name: before(layer)[0] for layer in model.layers if _is_filtered(layer)}
     gone = {x.name for lowpass in filters.values() for x in (lowpass, *before(lowpass))}
 
+    alone = {x.name for x in model.layers if x.name not in normalised and _normalises(x)}
+
     def with_room(layer: layers.Layer) -> layers.Layer:
+        if layer.name in alone:
+            return layers.DepthwiseConv2D(1, name=layer.name)
         config = layer.get_config()
         if layer.name in norms:
             config["use_bias"] = True
@@ -101,12 +106,17 @@ def fold(model: keras.Model) -> keras.Model:
         return type(layer).from_config(config)
 
     def unless_gone(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        if layer.name in alone:
+            return layer(args[0])  # a normalisation's other arguments are none of a convolution's
         skipped = isinstance(layer, IDENTITIES) or layer.name in normalised or layer.name in gone
         return args[0] if skipped else layer(*args, **kwargs)
 
     folded = keras.models.clone_model(model, clone_function=with_room, call_function=unless_gone)
     for layer in folded.layers:
         weights = model.get_layer(layer.name).get_weights()
+        if layer.name in alone:
+            gain, offset = _gain_and_offset(model.get_layer(layer.name))
+            weights = [gain.reshape(1, 1, -1, 1), offset]
         if layer.name in filters:
             weights[0] = _convolved(filters[layer.name].get_weights()[0], weights[0])
         if layer.name in norms:
@@ -118,12 +128,19 @@ def fold(model: keras.Model) -> keras.Model:
 
 def _is_folded(model: keras.Model, layer: layers.Layer) -> bool:
     """Whether a layer normalises a convolution that nothing else takes."""
-    if not isinstance(layer, layers.BatchNormalization):
+    if not _normalises(layer):
         return False
     (source,) = before(layer)
-    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
     alone = len(after(model, source)) == 1 and source.output is not model.output
-    return is_plain(source) and alone and axis in (-1, 3)
+    return is_plain(source) and alone
+
+
+def _normalises(layer: layers.Layer) -> bool:
+    """Whether a layer normalises the channels of a map."""
+    if not isinstance(layer, layers.BatchNormalization) or len(layer.input.shape) != 4:
+        return False
+    axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
+    return axis in (-1, 3)
 
 
 def _is_filtered(layer: layers.Layer) -> bool:
@@ -168,14 +185,23 @@ def _folded(
     conv_bias: NDArray[np.float32] | None,
     norm: layers.BatchNormalization,
 ) -> list[NDArray[np.float32]]:
+    gain, offset = _gain_and_offset(norm)
+    if conv_bias is not None:
+        offset = offset + gain * np.float64(conv_bias)
+    # A depthwise kernel is (h, w, channels, 1), any other (h, w, in, out).
+    along = gain[:, np.newaxis] if isinstance(conv, layers.DepthwiseConv2D) else gain
+    return [(kernel * along).astype(np.float32), offset.astype(np.float32)]
+
+
+def _gain_and_offset(
+    norm: layers.BatchNormalization,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What a normalisation does to each channel at inference: gain · x + offset."""
     mean, variance = np.float64(norm.moving_mean), np.float64(norm.moving_variance)
     gamma = np.float64(norm.gamma) if norm.scale else np.ones_like(mean)
     beta = np.float64(norm.beta) if norm.center else np.zeros_like(mean)
     gain = gamma / np.sqrt(variance + norm.epsilon)
-    beta = beta + gain * (np.float64(conv_bias) if conv_bias is not None else 0.0)
-    # A depthwise kernel is (h, w, channels, 1), any other (h, w, in, out).
-    along = gain[:, np.newaxis] if isinstance(conv, layers.DepthwiseConv2D) else gain
-    return [(kernel * along).astype(np.float32), (beta - mean * gain).astype(np.float32)]
+    return gain, beta - mean * gain
 
 
 def stored(model: keras.Model) -> set[str]:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 import edge_app
-from edge_app.core.errors import ModelError
+from edge_app.core.errors import ModelError, ReportError
 from edge_app.core.site_place import site_place
 from edge_app.model import site as sites
 from edge_app.model.model_file import SHIPPED
@@ -222,3 +222,43 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
     place.write_text(json.dumps(told))
     said = "usually: at this site, where 5.0 % of images are said to be not normal"
     assert said in run(*ask, place).stdout.splitlines()
+
+
+def packaged(**parts: Any) -> Any:
+    """The model with other parts of its manifest, and the same network."""
+    return model()._replace(manifest={**model().manifest, **parts})
+
+
+OTHERWISE = {**model().manifest["input"], "mean": [120.0]}
+SPANS = {"slope": [1.0] * 15, "intercept": [0.0] * 15}
+
+
+@pytest.mark.parametrize("parts", [{"input": OTHERWISE}, {"spans": SPANS}])
+def test_that_of_the_same_network_which_scores_otherwise_is_refused(
+    place: Path, parts: dict[str, Any]
+) -> None:
+    other = packaged(**parts)
+    assert other.sha256 == model().sha256
+    with pytest.raises(ModelError, match="packaged otherwise"):
+        sites.read(place).applied(other)
+
+
+def test_other_facts_of_the_same_network_keep_it_in_force(place: Path) -> None:
+    sites.read(place).applied(packaged(licence="CC0"))
+
+
+def test_one_of_an_earlier_version_is_that_of_a_network_unless_it_was_imported(
+    place: Path, content: dict[str, Any]
+) -> None:
+    stated = {key: content["model"][key] for key in ("name", "sha256")}
+    place.write_text(json.dumps(changed(model=stated)(content)))
+    sites.read(place).applied(model())
+    with pytest.raises(ModelError, match="calibrate it again"):
+        sites.read(place).applied(packaged(training={"imported_from": {}}))
+
+
+def test_a_report_of_the_same_network_that_scored_otherwise_calibrates_nothing() -> None:
+    given = report(evaluated())
+    given.content["model"]["scoring"] = packaged(input=OTHERWISE).scoring
+    with pytest.raises(ReportError, match="packaged otherwise"):
+        pooled([given], model())

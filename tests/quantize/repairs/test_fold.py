@@ -1,0 +1,36 @@
+"""Folding: normalisation that no convolution stands before."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from quantize.repairs.fold import fold
+
+
+def branched() -> keras.Model:
+    """Normalisation behind a sum, and behind a dense layer, with statistics of their own."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 1), name="image")
+    one, other = (layers.Conv2D(6, 3, padding="same", name=name)(image) for name in ("a", "b"))
+    x = layers.BatchNormalization(name="norm")(layers.Add()([one, other]))
+    x = layers.Dense(3, name="dense")(layers.Flatten()(layers.ReLU()(x)))
+    model = keras.Model(image, layers.BatchNormalization(name="last")(x))
+    rng = np.random.default_rng(1)
+    for name in ("norm", "last"):
+        norm = model.get_layer(name)
+        norm.set_weights([rng.uniform(0.5, 2, each.shape) for each in norm.get_weights()])
+    return model
+
+
+def test_normalisation_behind_a_sum_becomes_a_gain_and_an_offset_for_each_channel() -> None:
+    model = branched()
+    folded = fold(model)
+    assert isinstance(folded.get_layer("norm"), layers.DepthwiseConv2D)
+    noise = np.random.default_rng(2).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
+    np.testing.assert_allclose(folded(noise), model(noise), rtol=1e-4, atol=1e-5)
+
+
+def test_normalisation_of_what_is_no_map_stays() -> None:
+    assert isinstance(fold(branched()).get_layer("last"), layers.BatchNormalization)
