@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
@@ -42,7 +42,7 @@ class Archive:
         """See `Carrier`: it is delivered when the archive has answered Success."""
         association = self._associated()
         try:
-            answer = self._stored(association, delivery.path)
+            answer = self._stored(association, delivery.content)
         except ValueError:  # no context for it was accepted
             raise UndeliveredError(
                 f"{self.name} takes no objects of this class", refused=True
@@ -51,7 +51,7 @@ class Archive:
             answer = None
         return self._judged(answer)
 
-    def _stored(self, association: Association, path: Path) -> Dataset:
+    def _stored(self, association: Association, content: bytes) -> Dataset:
         """The answer to a C-STORE.
 
         Raises:
@@ -59,10 +59,7 @@ class Archive:
         """
         from pydicom import dcmread
 
-        try:
-            return association.send_c_store(path)  # its bytes as they are
-        except ValueError:
-            return association.send_c_store(dcmread(path))  # perhaps in implicit VR
+        return association.send_c_store(dcmread(BytesIO(content)))  # perhaps in implicit VR
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
@@ -80,9 +77,8 @@ class Archive:
         """The association that is kept, or a new one."""
         if self._association is not None and self._association.is_established:
             return self._association
-        from pynetdicom import AE, _config, build_context
+        from pynetdicom import AE, build_context
 
-        _config.STORE_SEND_CHUNKED_DATASET = True
         to = self.receiver
         entity = AE(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS

@@ -95,8 +95,7 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert answer["error"]["message"] == "its file is gone from the spool: send it again"
     deliveries = Deliveries(spool.store)
     if entrance == "watch":
-        delivery = deliveries.next("watch")
-        assert delivery is not None
+        (delivery,) = deliveries.due("watch")
         deliveries.delivered(delivery)
     assert deliveries.receivers() == set()
     again = spool.accept(offered("1.2.3", entrance=entrance))
