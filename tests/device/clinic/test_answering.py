@@ -18,7 +18,6 @@ from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Spool
-from edge_app.core.files import UnreadableError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -111,7 +110,7 @@ def test_a_judged_image_whose_file_goes_before_its_report_is_made_is_not_left_wi
     image = spool.take()
     assert image is not None
     image.path.unlink()
-    with pytest.raises(UnreadableError):
+    with pytest.raises(FileNotFoundError):
         worker.results.documents(image, {"findings": []})
 
 
