@@ -72,10 +72,34 @@ class _MeteredBytes(BytesIO, _Meter):
         return super().read(size)
 
 
+class _MeteredPieces(BytesIO, _Meter):
+    """Puts together no more of its pieces than is read."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        super().__init__()
+        self._rest, self._length = iter(pieces), 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.count(size)
+        at = self.tell()
+        end = float("inf") if size is None or size < 0 else at + size
+        if end > self._length:
+            super().seek(self._length)
+            for piece in self._rest:
+                self._length += self.write(piece)
+                if self._length >= end:
+                    break
+            super().seek(at)
+        return super().read(size)
+
+
 class _MeteredFile(BufferedReader, _Meter):
     def read(self, size: int | None = -1, /) -> bytes:
         self.count(size)
         return super().read(size)
+
+
+_Metered = _MeteredBytes | _MeteredPieces | _MeteredFile
 
 
 def is_dicom(path: Path) -> bool:
@@ -103,6 +127,15 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     return _read(_MeteredBytes(data), syntax)
 
 
+def header_in(pieces: Iterable[bytes], syntax: str) -> Dataset:
+    """The same of a data set in pieces, of which no more are put together than need be.
+
+    Raises:
+        HeaderError: see `read_header`.
+    """
+    return _read(_MeteredPieces(pieces), syntax)
+
+
 def header_of(path: Path) -> Dataset:
     """The same of a file, of which no more than its header is read.
 
@@ -114,7 +147,7 @@ def header_of(path: Path) -> Dataset:
         return _read(file, None)
 
 
-def _read(file: _MeteredBytes | _MeteredFile, syntax: str | None) -> Dataset:
+def _read(file: _Metered, syntax: str | None) -> Dataset:
     try:
         return _sound(_parse(file, syntax))
     except HeaderError:
@@ -168,7 +201,7 @@ def bare(header: Dataset) -> Dataset:
     return made
 
 
-def _parse(file: _MeteredBytes | _MeteredFile, syntax: str | None) -> Dataset:
+def _parse(file: _Metered, syntax: str | None) -> Dataset:
     from pydicom.datadict import tag_for_keyword
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID

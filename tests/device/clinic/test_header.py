@@ -22,6 +22,7 @@ from edge_app.clinic.header import (
     HeaderError,
     about,
     content_digest,
+    header_in,
     header_of,
     instance_of,
     read_header,
@@ -145,3 +146,11 @@ def test_of_a_file_no_more_than_the_header_is_read(tmp_path: Path) -> None:
     path.write_bytes(data)
     os.truncate(path, len(data) + (1 << 40))  # which nobody could read
     assert header_of(path) == read_header(data)
+
+
+@given(size=st.integers(1, 700))
+def test_of_a_data_set_in_pieces_it_is_the_same(size: int) -> None:
+    data = data_set(FILE)
+    pieces = iter([data[at : at + size] for at in range(0, len(data), size)])
+    assert header_in(pieces, EXPLICIT) == read_header(data, EXPLICIT)
+    assert sum(map(len, pieces)) > len(data) / 2, "of the pixels nothing is read"
