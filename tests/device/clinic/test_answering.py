@@ -1,4 +1,4 @@
-"""Images that are answered in a process of their own are answered as all others are."""
+"""Workers answer; images in a process of their own are answered as all others are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.box import open_classifier
+from edge_app.clinic.box import Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
@@ -123,3 +123,21 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     with pytest.raises(SpoolError, match="put it back"):
         next(worker._taken())
     assert spool.counts()["answered"] == 0
+
+
+def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(
+        f'spool = "spool"\nmodel = "{cnn28}"\nworkers = 2\nleast_free_mb = 1\nisolate = false\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    box = Box(read_settings(file))
+    first, second = box._workers
+    for number, worker in enumerate((first, second), 1):
+        box.spool.accept(offered(f"{number}.png", picture.read_bytes(), "watch"))
+        worker.start()
+        wait_for(lambda: box.spool.counts()["answered"] == number, "an answer")  # noqa: B023
+        worker.stop()
+        worker.join()
+    box.store.close()
+    assert not [told for told in box.events.troubles if told.event.startswith("answering")]
