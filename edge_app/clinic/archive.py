@@ -22,6 +22,10 @@ SUCCESS: Final = 0x0000
 STORED_WITH_WARNING: Final = (0xB000, 0xB006, 0xB007)
 """PS3.4 B.2.3: the object was stored; some element of it was changed, left out or is unexpected."""
 
+DUPLICATE: Final = 0x0111
+"""PS3.7 C.5.1: there is an object of this UID. UIDs of results are made of what is in them, under a
+salt that no other spool has: it is this one."""
+
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
@@ -68,9 +72,12 @@ class Archive:
         status = int(answer.Status)
         if status == SUCCESS:
             return None
-        words = f"status {status:04X}h {line(answer.get('ErrorComment', ''))}".strip()
+        comment = str(answer.get("ErrorComment") or "")
+        words = f"status {status:04X}h" + (f" {line(comment)}" if comment.strip() else "")
         if status in STORED_WITH_WARNING:
             return f"stored with {words}"
+        if status == DUPLICATE:
+            return f"had it already: {words}"
         raise UndeliveredError(f"{self.name} answered {words}", refused=True)
 
     def _associated(self) -> Association:

@@ -130,7 +130,9 @@ class DicomNode:
         )
 
     def _rejected(self, event: Event) -> None:
-        self._tell_rejected(event, "wrong called AE title, or too many associations")
+        called = str(event.assoc.requestor.primitive.called_ae_title).strip()
+        right = called == self.node.ae_title
+        self._tell_rejected(event, "too many associations" if right else "wrong called AE title")
 
     def _tell_rejected(self, event: Event, why: str) -> None:
         requestor = event.assoc.requestor
