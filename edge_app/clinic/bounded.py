@@ -18,6 +18,7 @@ from weakref import WeakSet
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import (
     AssociationSocket,
     RequestHandler,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import ssl
 
     from pynetdicom.association import Association
-    from pynetdicom.pdu_primitives import P_DATA
 
 WAITING_MESSAGES: Final = 4
 """Of one association, received and not yet handled: a peer has to wait for its answers."""
@@ -152,8 +152,6 @@ class _Data:
         self.values = values
 
     def to_primitive(self) -> P_DATA:
-        from pynetdicom.pdu_primitives import P_DATA
-
         primitive = P_DATA()
         primitive.presentation_data_value_list = self.values  # type: ignore[assignment]
         return primitive

@@ -280,7 +280,7 @@ class Spool:
         """Keep an image's answer, once, and have its documents delivered.
 
         A kill does not undo it. A power cut may, until the next `Store.sync`: then it waits to be
-        answered again, and nobody has seen what is lost, see `Courier`.
+        answered again, and no receiver has got what is lost, see `Courier`.
 
         Args:
             answer: JSON, without what names the patient.
