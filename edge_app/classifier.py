@@ -153,7 +153,7 @@ class Classifier:
     def duplicate(self) -> Classifier:
         """The same classifier with a session of its own, for another thread."""
         twin = copy(self)
-        twin.session = self.session.duplicate()
+        twin.session, twin.choice = self.session.duplicate(), self.choice
         return twin
 
     def open(self) -> None:

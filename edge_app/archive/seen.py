@@ -50,6 +50,8 @@ class Seen:
             raise self._unwritable(error) from None
 
     def __contains__(self, key: bytes) -> bool:
+        if not self._any:
+            return False
         try:
             found = self._index.execute("SELECT 1 FROM source WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
@@ -58,6 +60,7 @@ class Seen:
 
     def add(self, part: str, keys: Iterable[bytes]) -> None:
         """The sources of a part that is on the disk."""
+        self._any = True
         try:
             with self._index:
                 self._index.executemany(
@@ -78,6 +81,7 @@ class Seen:
             "CREATE TABLE IF NOT EXISTS source (key BLOB PRIMARY KEY) WITHOUT ROWID"
         )
         self._index.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY)")
+        self._any = bool(parts)
         known = {str(name) for (name,) in self._index.execute("SELECT name FROM part")}
         if known - {part.name for part in parts}:  # of files that were taken away since
             self._index.close()

@@ -32,6 +32,11 @@ KIND: Final = "edge-cxr archive"
 SCHEMA_VERSION: Final = 1
 ROWS: Final = 2000
 """Of a Parquet file."""
+SHARED: Final = (
+    *("model", "site", "operating_point", "label_operating_point"),
+    *("preprocessing", "runtime", "disclaimer"),
+)
+"""What all answers have in common: a journal says it once."""
 MAX_SUBJECT: Final = 1 << 20
 
 
@@ -76,7 +81,8 @@ class Store:
         self._number = 1 + max((_number(part) for part in parts), default=-1)
         self.answered = sum(rows.count(part) for part in parts)
         self._pending: set[bytes] = set()
-        self._held: list[Mapping[str, Any]] = []
+        self._held, self._keys = rows.Rows(), list[bytes]()
+        self._told: dict[str, Any] = {}
         self._wanting, self._want = 0, ""
         self._seen = Seen(self.folder, parts)
         try:
@@ -103,7 +109,7 @@ class Store:
             self._wanting += 1
             self._want = f"{answer['file']}: {answer['error']['message']}"
             return
-        self._journal.append(dict(answer))
+        self._journal.append(self._news(answer))
         self._take(answer)
         if len(self._held) >= self._rows:
             self._finish_part()
@@ -148,28 +154,41 @@ class Store:
             ) from None
 
     def _take(self, answer: Mapping[str, Any]) -> None:
+        key = key_of(answer["file"])
         self._held.append(answer)
-        self._pending.add(key_of(answer["file"]))
+        self._keys.append(key)
+        self._pending.add(key)
         self.answered += 1
+
+    def _news(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """What an answer says that the one before it in the journal has not said of all."""
+        news = {
+            key: value
+            for key, value in answer.items()
+            if not (key in SHARED and key in self._told and self._told[key] == value)
+        }
+        self._told.update((key, news[key]) for key in SHARED if key in news)
+        return news
 
     def _begin(self) -> None:
         """Begin the journal of the next part, or go on with it."""
         about = {"kind": f"{KIND} journal", "part": self._number, "archive": self._subject}
         self._journal = Journal(self._path("journal"), about)
-        for answer in self._journal.records:
-            self._take(answer)
+        self._told.clear()
+        for news in self._journal.records:
+            self._take({**self._told, **news})
+            self._told.update((key, news[key]) for key in SHARED if key in news)
         self._journal.records.clear()
 
     def _finish_part(self) -> None:
         part, before = self._path("parquet"), self._journal
-        keys = [key_of(answer["file"]) for answer in self._held]
         try:
-            write_whole(part, rows.encoded(self._held))
+            write_whole(part, self._held.encoded())
         except OSError as error:
             raise _unwritable(part, error) from None
-        self._seen.add(part.name, keys)
-        self._pending.difference_update(keys)
-        self._held.clear()
+        self._seen.add(part.name, self._keys)
+        self._pending.difference_update(self._keys)
+        self._held, self._keys = rows.Rows(), []
         self._number += 1
         self._begin()
         before.remove()

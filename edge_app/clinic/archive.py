@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
@@ -21,6 +21,10 @@ ANSWER_SECONDS: Final = 60
 SUCCESS: Final = 0x0000
 STORED_WITH_WARNING: Final = (0xB000, 0xB006, 0xB007)
 """PS3.4 B.2.3: the object was stored; some element of it was changed, left out or is unexpected."""
+
+DUPLICATE: Final = 0x0111
+"""PS3.7 C.5.1: there is an object of this UID. UIDs of results are made of what is in them, under a
+salt that no other spool has: it is this one."""
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
@@ -42,7 +46,7 @@ class Archive:
         """See `Carrier`: it is delivered when the archive has answered Success."""
         association = self._associated()
         try:
-            answer = self._stored(association, delivery.path)
+            answer = self._stored(association, delivery.content)
         except ValueError:  # no context for it was accepted
             raise UndeliveredError(
                 f"{self.name} takes no objects of this class", refused=True
@@ -51,7 +55,7 @@ class Archive:
             answer = None
         return self._judged(answer)
 
-    def _stored(self, association: Association, path: Path) -> Dataset:
+    def _stored(self, association: Association, content: bytes) -> Dataset:
         """The answer to a C-STORE.
 
         Raises:
@@ -59,10 +63,7 @@ class Archive:
         """
         from pydicom import dcmread
 
-        try:
-            return association.send_c_store(path)  # its bytes as they are
-        except ValueError:
-            return association.send_c_store(dcmread(path))  # perhaps in implicit VR
+        return association.send_c_store(dcmread(BytesIO(content)))  # perhaps in implicit VR
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
@@ -71,18 +72,20 @@ class Archive:
         status = int(answer.Status)
         if status == SUCCESS:
             return None
-        words = f"status {status:04X}h {line(answer.get('ErrorComment', ''))}".strip()
+        comment = str(answer.get("ErrorComment") or "")
+        words = f"status {status:04X}h" + (f" {line(comment)}" if comment.strip() else "")
         if status in STORED_WITH_WARNING:
             return f"stored with {words}"
+        if status == DUPLICATE:
+            return f"had it already: {words}"
         raise UndeliveredError(f"{self.name} answered {words}", refused=True)
 
     def _associated(self) -> Association:
         """The association that is kept, or a new one."""
         if self._association is not None and self._association.is_established:
             return self._association
-        from pynetdicom import AE, _config, build_context
+        from pynetdicom import AE, build_context
 
-        _config.STORE_SEND_CHUNKED_DATASET = True
         to = self.receiver
         entity = AE(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS

@@ -2,7 +2,8 @@
 
 pynetdicom 3 reads a PDU of whatever length it announces, keeps a message of whatever length it
 gets, and waits for each piece anew. Here a PDU and a message have a longest length, all messages
-together have one, and a PDU has an end to come to.
+together have one, and a PDU has an end to come to. It also copies what it reads six times, with
+Python's lock; here a fragment is copied once, and a data set stays in its fragments.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import (
     AssociationSocket,
     RequestHandler,
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     import ssl
 
     from pynetdicom.association import Association
-    from pynetdicom.pdu_primitives import P_DATA
 
 WAITING_MESSAGES: Final = 4
 """Of one association, received and not yet handled: a peer has to wait for its answers."""
@@ -39,8 +41,15 @@ READ_OUT: Final = 4
 PATIENCE: Final = 5.0
 """Seconds without a word after which an association may have to go, so that another may come."""
 
+DATA_CAME: Final = "Evt10"
+CLOSED: Final = "Evt17"
 INVALID: Final = "Evt19"
-"""What the state machine answers with A-ABORT (PS3.8 table 9-10)."""
+"""For the state machine: a P-DATA-TF, the end of the connection, and what it answers with A-ABORT
+(PS3.8 table 9-10)."""
+
+P_DATA_TF: Final = 0x04
+HEADER: Final = 6
+"""Bytes of a PDU before its items (PS3.8 9.3.1)."""
 
 
 class Bounds:
@@ -73,6 +82,7 @@ class BoundedSocket(AssociationSocket):
     def __init__(self, association: Association, connection: socket.socket, bounds: Bounds) -> None:
         super().__init__(association, client_socket=connection)
         self.bounds, self.heard = bounds, time.monotonic()
+        self._buffer, self._unread = bytearray(), b""
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes; fewer where the connection ends before.
@@ -80,25 +90,120 @@ class BoundedSocket(AssociationSocket):
         Raises:
             OSError: it is more than allowed, or takes too long.
         """
-        if nr_bytes > self.bounds.pdu:
-            raise OSError(f"a PDU of {nr_bytes} bytes is longer than allowed")
+        return bytearray(self.view(nr_bytes))
+
+    def view(self, size: int) -> memoryview:
+        """The same, until the next bytes are read.
+
+        Raises:
+            OSError: see `recv`.
+        """
+        if size > self.bounds.pdu:
+            raise OSError(f"a PDU of {size} bytes is longer than allowed")
+        if len(self._buffer) < size:
+            self._buffer = bytearray(size)
         connection: Any = self.socket
-        data, got = bytearray(nr_bytes), 0
+        view, got = memoryview(self._buffer)[:size], len(self._unread)
+        view[:got], self._unread = self._unread, b""
         end = time.monotonic() + self.bounds.silence
-        with memoryview(data) as view:
-            while got < nr_bytes:
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError("a PDU did not come to its end")
-                connection.settimeout(left)
-                count = connection.recv_into(view[got:])
-                if not count:
-                    break
-                got += count
+        while got < size:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("a PDU did not come to its end")
+            connection.settimeout(left)
+            count = connection.recv_into(view[got:])
+            if not count:
+                break
+            got += count
         connection.settimeout(self.bounds.silence)  # for what is sent
         self.heard = time.monotonic()
-        del data[got:]
-        return data
+        return view[:got]
+
+    def unread(self, head: bytes) -> None:
+        """Have these bytes, no more than will be asked for, come again."""
+        self._unread = head
+
+
+class Fragments(BytesIO):
+    """A data set as it came, in pieces that nobody has put together.
+
+    Attributes:
+        pieces: of its bytes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes | memoryview] = []
+
+    def write(self, data: Any, /) -> int:
+        """One more piece."""
+        self.pieces.append(data)
+        return len(data)
+
+    def getvalue(self) -> bytes:
+        """All of it in one piece."""
+        return b"".join(self.pieces)
+
+
+class _Data:
+    """A P-DATA-TF that is taken apart."""
+
+    def __init__(self, values: list[list[Any]]) -> None:
+        self.values = values
+
+    def to_primitive(self) -> P_DATA:
+        primitive = P_DATA()
+        primitive.presentation_data_value_list = self.values  # type: ignore[assignment]
+        return primitive
+
+
+class BoundedUpperLayer(DULServiceProvider):
+    """Takes what is most of all that comes apart without copying it again and again."""
+
+    socket: Any
+
+    def _read_pdu_data(self) -> None:
+        """See pynetdicom."""
+        try:
+            head = bytes(self.socket.view(HEADER))
+            if len(head) < HEADER or head[0] != P_DATA_TF:
+                self.socket.unread(head)
+                super()._read_pdu_data()
+                return
+            length = int.from_bytes(head[2:], "big")
+            items = self.socket.view(length)
+        except OSError:
+            self.event_queue.put(CLOSED)
+            return
+        if len(items) != length:
+            self.event_queue.put(CLOSED)
+            return
+        try:
+            values = _values_in(items)
+        except ValueError:
+            self.event_queue.put(INVALID)
+            return
+        self._recv_pdu.put(_Data(values))  # type: ignore[arg-type]
+        self.event_queue.put(DATA_CAME)
+
+
+def _values_in(items: memoryview) -> list[list[Any]]:
+    """Context and fragment, its control header first, of each item of a P-DATA-TF (PS3.8 9.3.5).
+
+    Raises:
+        ValueError: they do not end where it ends.
+    """
+    values, at = [], 0
+    while at < len(items):
+        length = int.from_bytes(items[at : at + 4], "big")
+        end = at + 4 + length
+        if length < 2 or end > len(items):
+            raise ValueError
+        values.append([items[at + 4], bytes(items[at + 5 : end])])
+        at = end
+    if not values:
+        raise ValueError
+    return values
 
 
 class BoundedMessages(DIMSEServiceProvider):
@@ -110,6 +215,8 @@ class BoundedMessages(DIMSEServiceProvider):
     Attributes:
         held: bytes of the messages that are not handled yet.
     """
+
+    message: DIMSEMessage | None
 
     def __init__(self, association: Association, bounds: Bounds) -> None:
         super().__init__(association)
@@ -129,7 +236,7 @@ class BoundedMessages(DIMSEServiceProvider):
         if cut:
             self.held -= min(self.held, self._length - length)
             if self.message is not None:
-                self.message.data_set = BytesIO()
+                self.message.data_set = Fragments()
             primitive.presentation_data_value_list = [
                 [context, data if data[:1] and data[0] & 1 else data[:1]]
                 for context, data in primitive.presentation_data_value_list
@@ -139,6 +246,9 @@ class BoundedMessages(DIMSEServiceProvider):
             return
         else:
             self.held += length
+        if self.message is None:
+            self.message = DIMSEMessage()
+            self.message.data_set = Fragments()
         super().receive_primitive(primitive)
         if self.message is None:
             self._length = 0
@@ -162,9 +272,8 @@ class BoundedHandler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        with suppress(Exception):
-            association.dul.event_queue.get_nowait()  # the socket's that is replaced
         bounds = self.server.bounds
+        association.dul = BoundedUpperLayer(association)
         association.dul.socket = BoundedSocket(association, self.request, bounds)
         association.dimse = BoundedMessages(association, bounds)
         association.daemon = association.dul.daemon = True

@@ -76,7 +76,7 @@ class Box:
 
     def __init__(self, settings: Settings) -> None:
         _quiet()
-        heap.few_arenas()
+        heap.few_and_kept()
         self.settings = settings
         self._stopping = threading.Event()
         self._failed: str | None = None
@@ -243,6 +243,8 @@ class Box:
 
     def _tidy(self) -> None:
         heap.give_back()
+        if self._decoders:
+            self._decoders.rest()
         try:
             removed = remove_finished(self.store, time.time() - self.settings.keep)
         except (SpoolError, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Final
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.gist import gist
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables, in the database's `user_version`; `NEWER` turns an older one into a newer."""
+
+RESULTS: Final = "results"
+"""The folder that held the documents before version 3."""
 
 READINGS: Final = """
 CREATE TABLE reading (
@@ -73,7 +77,7 @@ CREATE TABLE delivery (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
     receiver TEXT NOT NULL,
-    document TEXT NOT NULL,             -- in the folder of results
+    document TEXT NOT NULL,             -- the name of one of the image's
     tries INTEGER NOT NULL DEFAULT 0,
     trouble TEXT,                       -- why the last try failed
     delivered REAL,
@@ -81,6 +85,16 @@ CREATE TABLE delivery (
 );
 CREATE INDEX delivery_waiting ON delivery (receiver, id) WHERE delivered IS NULL;
 CREATE INDEX delivery_image ON delivery (image);
+"""
+
+DOCUMENTS: Final = """
+CREATE TABLE document (
+    id INTEGER PRIMARY KEY,
+    image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    content BLOB NOT NULL,
+    UNIQUE (image, name)
+);
 """
 
 NEWER: Final = {
@@ -96,12 +110,23 @@ UPDATE image SET (state, score) = (
     SELECT gist_state(image.answer), gist_score(image.answer)
 ) WHERE answered IS NOT NULL;
 """,
+    2: f"""
+{DOCUMENTS}
+INSERT INTO document (image, name, content)
+    SELECT DISTINCT image, document, result_file(document) FROM delivery
+    WHERE result_file(document) IS NOT NULL;
+UPDATE image SET answer = NULL, answered = NULL, state = 'waiting', score = NULL, map = NULL,
+    begun = 0 WHERE finished IS NULL AND id IN (
+    SELECT image FROM delivery WHERE delivered IS NULL AND result_file(document) IS NULL
+);
+DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
+""",
 }
 """What makes tables of the next version of those of this one."""
 
 
 def open_database(path: Path) -> sqlite3.Connection:
-    """The database at `path`, made if need be; a commit returns when it is on the medium.
+    """The database at `path`, made if need be; a commit survives a kill (see also `store`).
 
     Returns:
         A connection that several threads may use, one at a time; `BEGIN` is the caller's.
@@ -140,24 +165,35 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if verdict != "ok":
         raise sqlite3.DatabaseError(str(verdict).splitlines()[0])
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is removed names patients
     if version == 0:
-        made = TABLES + READINGS + INDEXES
+        made = TABLES + READINGS + INDEXES + DOCUMENTS
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
-        _renew(connection, version)
+        _renew(connection, version, path.parent / RESULTS)
 
 
-def _renew(connection: sqlite3.Connection, version: int) -> None:
-    """Bring older tables up to date, all of them or none."""
+def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
+    """Bring older tables up to date, all of them or none; what lay in `results` is in them then."""
+
+    def result_file(name: str) -> bytes | None:
+        with suppress(OSError):
+            return (results / name).read_bytes()
+        return None
+
+    connection.create_function("result_file", 1, result_file)
     connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
     connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
     steps = "".join(NEWER[each] for each in range(version, VERSION))
     try:
+        connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+        connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+    if results.is_dir():
+        shutil.rmtree(results, ignore_errors=True)  # it names patients

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from edge_app.clinic.store import Store
+
+AT_ONCE: Final = 8
+"""Documents that are asked for together."""
 
 
 class Delivery(NamedTuple):
@@ -16,6 +18,7 @@ class Delivery(NamedTuple):
     Attributes:
         identity, sha256: of the image that it is about.
         tries: how often it was tried before.
+        content: the document.
     """
 
     id: int
@@ -23,8 +26,8 @@ class Delivery(NamedTuple):
     receiver: str
     identity: str
     sha256: str
-    path: Path
     tries: int
+    content: bytes
 
 
 class Standing(NamedTuple):
@@ -47,26 +50,35 @@ class Deliveries:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def next(self, receiver: str, without: Collection[int] = ()) -> Delivery | None:
-        """The oldest one for a receiver that is not among those to be left out."""
-        rows = self.store.rows(
-            "SELECT delivery.*, image.identity, image.sha256 "
-            "FROM delivery JOIN image ON image.id = image "
-            "WHERE receiver = ? AND delivered IS NULL ORDER BY delivery.id LIMIT ?",
-            *(receiver, len(without) + 1),
+    def due(self, receiver: str, without: Collection[int] = ()) -> list[Delivery]:
+        """The oldest ones for a receiver that are not among those to be left out."""
+        waiting = self.store.rows(
+            "SELECT id FROM delivery WHERE receiver = ? AND delivered IS NULL ORDER BY id LIMIT ?",
+            *(receiver, len(without) + AT_ONCE),
         )
-        for row in rows:
-            if row["id"] not in without:
-                return Delivery(
-                    *(row["id"], row["image"], receiver, row["identity"], row["sha256"]),
-                    *(self.store.results / row["document"], row["tries"]),
-                )
-        return None
+        wanted = [row["id"] for row in waiting if row["id"] not in without][:AT_ONCE]
+        rows = self.store.rows(
+            "SELECT delivery.*, identity, sha256, content FROM delivery "
+            "JOIN image ON image.id = delivery.image "
+            "JOIN document ON document.image = delivery.image AND name = document "
+            f"WHERE delivery.id IN ({', '.join('?' * len(wanted))}) ORDER BY delivery.id",
+            *wanted,
+        )
+        return [
+            Delivery(
+                *(row["id"], row["image"], receiver, row["identity"], row["sha256"]),
+                *(row["tries"], row["content"]),
+            )
+            for row in rows
+        ]
 
     def delivered(self, delivery: Delivery) -> None:
-        """It has arrived. With the last one of its image, that image is finished."""
+        """It has arrived. With the last one of its image, that image is finished.
+
+        A power cut may undo it, until the next `Store.sync`: then it is brought once more.
+        """
         now = time.time()
-        with self.store.transaction() as database:
+        with self.store.transaction(synced=False) as database:
             database.execute(
                 "UPDATE delivery SET delivered = ?, trouble = NULL, tries = tries + 1 WHERE id = ?",
                 (now, delivery.id),

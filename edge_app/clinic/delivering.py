@@ -83,9 +83,9 @@ class Courier(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             try:
-                delivery = self._next()
-                if delivery:
-                    self._bring(delivery)
+                for delivery in self._next():
+                    if self._stopping.is_set() or not self._bring(delivery):
+                        break
             except SpoolError as error:
                 if self._stopping.is_set():
                     break
@@ -93,22 +93,24 @@ class Courier(threading.Thread):
                 self._stopping.wait(self.longest)
         self.carrier.rest()
 
-    def _next(self) -> Delivery | None:
+    def _next(self) -> list[Delivery]:
         """What to deliver now; waits a while for it."""
-        changed = self.deliveries.store.changed
-        with changed:
+        store = self.deliveries.store
+        with store.changed:
             now = time.monotonic()
             self._resting = {key: end for key, end in self._resting.items() if end > now}
-            delivery = self.deliveries.next(self.carrier.name, self._resting.keys())
-            if delivery is not None:
-                return delivery
-            soonest = min(self._resting.values(), default=now + IDLE)
-            came = changed.wait(max(0.0, min(IDLE, soonest - now)))
-        if not came:
+            due = self.deliveries.due(self.carrier.name, self._resting.keys())
+            if not due:
+                soonest = min(self._resting.values(), default=now + IDLE)
+                came = store.changed.wait(max(0.0, min(IDLE, soonest - now)))
+        if due:
+            store.sync()  # a power cut must not undo what is brought away
+        elif not came:
             self.carrier.rest()
-        return None
+        return due
 
-    def _bring(self, delivery: Delivery) -> None:
+    def _bring(self, delivery: Delivery) -> bool:
+        """Bring one; whether others of this receiver may be tried at once."""
         facts = {"receiver": self.carrier.name, "image": self.events.digest(delivery.identity)}
         try:
             said = self._said(delivery)
@@ -125,10 +127,11 @@ class Courier(threading.Thread):
             )
             if not error.refused:
                 self._stopping.wait(pause)
-            return
+            return error.refused
         self._failures = 0
         self.deliveries.delivered(delivery)
         self.events.audit("delivered", **facts, number=delivery.image, note=said)
+        return True
 
     def _said(self, delivery: Delivery) -> str | None:
         try:

@@ -20,3 +20,7 @@ class SpoolError(EdgeCxrError):
 
 class SpoolFullError(SpoolError):
     """There is no room for another image; those that were accepted are still answered."""
+
+
+class UnsyncedError(SpoolError):
+    """What was written is there, and the disk does not say that it survives a power cut."""

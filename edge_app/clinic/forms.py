@@ -153,14 +153,15 @@ def encoded(item: Dataset) -> bytes:
     return file.getvalue()
 
 
-def open_ended(dataset: Dataset) -> None:
-    """Have all sequences below it, and their items, end with a delimiter."""
+def open_ended(dataset: Dataset) -> Dataset:
+    """Have all sequences below it, and their items, end with a delimiter; it is the same one."""
     for element in dataset:
         if element.VR == "SQ":
             element.is_undefined_length = True
             for item in element.value:
                 item.is_undefined_length_sequence_item = True
                 open_ended(item)
+    return dataset
 
 
 def filled(
@@ -178,7 +179,7 @@ def filled(
         EdgeCxrError: it is no such form: each value has one place.
     """
     values: list[tuple[bytes, bytes]] = [
-        (tag + _uid(stand_in), tag + _uid(uid))
+        (tag + uid_value(stand_in), tag + uid_value(uid))
         for tag, stand_in, uid in (
             (b"\x40\x00\x24\xa1", TRACKING, tracking),
             (b"\x08\x00\x50\x11", INSTANCE.sop_class, image.sop_class),
@@ -190,7 +191,7 @@ def filled(
             values += zip(_number(nobody), _number(number), strict=True)
     for stand_in, value in values:
         if group.count(stand_in) != 1:
-            raise EdgeCxrError("a kept form is damaged: remove the folder 'forms' of the spool")
+            raise damaged()
         group = group.replace(stand_in, value)
     return group
 
@@ -200,7 +201,12 @@ def _number(value: float) -> tuple[bytes, bytes]:
     return b"DS\x08\x00%.6f" % value, b"FD\x08\x00" + struct.pack("<d", round(value, 6))
 
 
-def _uid(value: str) -> bytes:
+def uid_value(value: str) -> bytes:
     """A UID's VR, length and value."""
     padded = value.encode() + b"\0" * (len(value) % 2)
     return b"UI" + len(padded).to_bytes(2, "little") + padded
+
+
+def damaged() -> EdgeCxrError:
+    """What is raised where a form is not as it was made."""
+    return EdgeCxrError("a kept form is damaged: remove the folder 'forms' of the spool")

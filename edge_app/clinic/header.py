@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -55,16 +55,51 @@ class Instance(NamedTuple):
     series: str
 
 
-class _Metered(BytesIO):
+class _Meter:
     """Counts the short reads that each element costs."""
 
     reads = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def count(self, size: int | None) -> None:
         self.reads += size is not None and 0 <= size <= 8
         if self.reads > MAX_READS:
             raise HeaderError(f"has more than {MAX_READS} elements")
+
+
+class _MeteredBytes(BytesIO, _Meter):
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.count(size)
         return super().read(size)
+
+
+class _MeteredPieces(BytesIO, _Meter):
+    """Puts together no more of its pieces than is read."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        super().__init__()
+        self._rest, self._length = iter(pieces), 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.count(size)
+        at = self.tell()
+        end = float("inf") if size is None or size < 0 else at + size
+        if end > self._length:
+            super().seek(self._length)
+            for piece in self._rest:
+                self._length += self.write(piece)
+                if self._length >= end:
+                    break
+            super().seek(at)
+        return super().read(size)
+
+
+class _MeteredFile(BufferedReader, _Meter):
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.count(size)
+        return super().read(size)
+
+
+_Metered = _MeteredBytes | _MeteredPieces | _MeteredFile
 
 
 def is_dicom(path: Path) -> bool:
@@ -89,8 +124,32 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     Raises:
         HeaderError: it cannot be parsed, or has no identifiers.
     """
+    return _read(_MeteredBytes(data), syntax)
+
+
+def header_in(pieces: Iterable[bytes], syntax: str) -> Dataset:
+    """The same of a data set in pieces, of which no more are put together than need be.
+
+    Raises:
+        HeaderError: see `read_header`.
+    """
+    return _read(_MeteredPieces(pieces), syntax)
+
+
+def header_of(path: Path) -> Dataset:
+    """The same of a file, of which no more than its header is read.
+
+    Raises:
+        HeaderError: see `read_header`.
+        OSError: it cannot be opened.
+    """
+    with _MeteredFile(FileIO(path)) as file:
+        return _read(file, None)
+
+
+def _read(file: _Metered, syntax: str | None) -> Dataset:
     try:
-        return _sound(_parse(data, syntax))
+        return _sound(_parse(file, syntax))
     except HeaderError:
         raise
     # pydicom raises almost anything on a broken file.
@@ -142,7 +201,7 @@ def bare(header: Dataset) -> Dataset:
     return made
 
 
-def _parse(data: bytes, syntax: str | None) -> Dataset:
+def _parse(file: _Metered, syntax: str | None) -> Dataset:
     from pydicom.datadict import tag_for_keyword
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
@@ -154,7 +213,6 @@ def _parse(data: bytes, syntax: str | None) -> Dataset:
             raise HeaderError(f"is damaged: element {tag} has {length} bytes")
         return tag >= PIXEL_DATA
 
-    file = _Metered(data)
     if syntax is None:
         syntax = str(_meta(file).get("TransferSyntaxUID") or "")
     uid = UID(syntax)
@@ -166,7 +224,7 @@ def _parse(data: bytes, syntax: str | None) -> Dataset:
     )
 
 
-def _meta(file: BytesIO) -> Dataset:
+def _meta(file: BinaryIO) -> Dataset:
     """The file meta information (PS3.10 7.1); the file is then where its data set begins."""
     from pydicom.filereader import read_dataset
 

@@ -10,12 +10,13 @@ import ipaddress
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
-from edge_app.clinic.header import HeaderError, about, instance_of, read_header
+from edge_app.clinic.header import HeaderError, about, header_in, instance_of
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.resources import memory
@@ -129,7 +130,9 @@ class DicomNode:
         )
 
     def _rejected(self, event: Event) -> None:
-        self._tell_rejected(event, "wrong called AE title, or too many associations")
+        called = str(event.assoc.requestor.primitive.called_ae_title).strip()
+        right = called == self.node.ae_title
+        self._tell_rejected(event, "too many associations" if right else "wrong called AE title")
 
     def _tell_rejected(self, event: Event, why: str) -> None:
         requestor = event.assoc.requestor
@@ -149,9 +152,9 @@ class DicomNode:
         host = str(event.assoc.requestor.address)
         if getattr(request, "cut", False):
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
-        data = request.DataSet.getvalue()
+        data: Sequence[bytes] = request.DataSet.pieces
         try:
-            header = read_header(data, str(event.context.transfer_syntax))
+            header = header_in(data, str(event.context.transfer_syntax))
         except HeaderError as error:
             return self._refuse(peer, host, CANNOT_UNDERSTAND, str(error))
         instance = instance_of(header)
@@ -159,7 +162,7 @@ class DicomNode:
         if named != instance[:2]:
             return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
         digest = self._hashers.submit(_sha256, data)
-        pieces = (PREAMBLE, _file_meta(event), data)
+        pieces = (PREAMBLE, _file_meta(event), *data)
         offered = Offered(
             *(NODE, instance.sop_instance, digest, pieces),
             *(f"{peer}@{host}", about(header)),
@@ -177,7 +180,7 @@ class DicomNode:
             verdict=receipt.verdict,
             peer=peer,
             host=host,
-            bytes=len(data),
+            bytes=sum(map(len, data)),
         )
         return SUCCESS
 
@@ -186,8 +189,11 @@ class DicomNode:
         return status
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(pieces: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _file_meta(event: Event) -> bytes:

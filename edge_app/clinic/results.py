@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import HeaderError, bare, content_digest, read_header
+from edge_app.clinic.header import HeaderError, bare, content_digest, header_of
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
@@ -81,26 +81,30 @@ class Results:
         if "error" in answer and not image.path.exists():  # its study went with its file
             return []
         try:
-            content = self.report(image.path, answer, image.differs)
+            made = self.report(image.path, answer, image.differs, _content(image))
         except HeaderError:
             if image.entrance == NODE:  # which accepts none of these
                 raise
             return []  # an uploaded picture belongs to no study
-        return [Document(report_name(image.id), content, receivers)]
+        return [Document(report_name(image.id), made, receivers)]
 
-    def report(self, path: Path, answer: Mapping[str, Any], differs: bool) -> bytes:
+    def report(
+        self, path: Path, answer: Mapping[str, Any], differs: bool, content: str | None = None
+    ) -> bytes:
         """An answer as a DICOM structured report.
 
         Args:
             path: of the image, whose header tells the study.
             differs: another image of the same identity has other bytes.
+            content: see `content_digest`; worked out if None.
 
         Raises:
             HeaderError: the image is no DICOM file, or has no identifiers.
             EdgeCxrError: the report's forms cannot be made.
+            OSError, UnreadableError: the image cannot be read.
         """
-        data = read_bounded(path, self.max_bytes + (1 << 20))
-        header, content = read_header(data), content_digest(data)
+        header = header_of(path)
+        content = content or self._content_in(path)
         said = stated(answer, self.labels)
         remark = DIFFERS if differs else None
         try:
@@ -126,12 +130,20 @@ class Results:
             return []
         from edge_app.clinic.secondary_capture import capture
 
-        data = read_bounded(image.path, self.max_bytes + (1 << 20))
         try:
-            header = read_header(data)
+            header = header_of(image.path)
         except HeaderError:
             if image.entrance == NODE:
                 raise
             return []
-        made = capture(header, content_digest(data), seen, findings, classifier, self.author)
+        content = _content(image) or self._content_in(image.path)
+        made = capture(header, content, seen, findings, classifier, self.author)
         return [Document(f"{image.id}-heatmap.dcm", made, receivers)]
+
+    def _content_in(self, path: Path) -> str:
+        return content_digest(read_bounded(path, self.max_bytes + (1 << 20)))
+
+
+def _content(image: Image) -> str | None:
+    """See `content_digest`; None where it is not known: others than the node take whole files."""
+    return image.sha256 if image.entrance == NODE else None

@@ -18,16 +18,12 @@ def sweep(store: Store) -> int:
         How many there were.
     """
     removed = 0
-    for folder, question in (
-        (store.images, "SELECT file FROM image"),
-        (store.results, "SELECT document FROM delivery"),
-    ):
-        known = {row[0] for row in store.rows(question)}
-        for path in folder.iterdir():
-            if path.name not in known:
-                with suppress(OSError):
-                    path.unlink()
-                    removed += 1
+    known = {row[0] for row in store.rows("SELECT file FROM image")}
+    for path in store.images.iterdir():
+        if path.name not in known:
+            with suppress(OSError):
+                path.unlink()
+                removed += 1
     return removed
 
 
@@ -71,15 +67,9 @@ def _remove(store: Store, which: str, value: object) -> int:
             ).fetchall()
             marks = ", ".join("?" * len(images))
             numbers = [row["id"] for row in images]
-            documents = database.execute(
-                f"SELECT document FROM delivery WHERE image IN ({marks})", numbers
-            ).fetchall()
             database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
         if not images:
             return removed
-        for path in (
-            *(store.images / row["file"] for row in images),
-            *(store.results / row["document"] for row in documents),
-        ):
-            path.unlink(missing_ok=True)
+        for row in images:
+            (store.images / row["file"]).unlink(missing_ok=True)
         removed += len(images)

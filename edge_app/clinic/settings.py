@@ -11,6 +11,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -26,6 +27,9 @@ else:
     import tomli as tomllib
 
 MAX_BYTES: Final = 1 << 20
+ALIKE: Final = 0.7
+"""Of two keys, from which on one may be a slip of the pen for the other (see `difflib`)."""
+
 AE_TITLE: Final = re.compile(r"(?=.*\S)[\x20-\x5b\x5d-\x7e]{1,16}")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[a-z]{2,8})?")
@@ -223,7 +227,8 @@ class _Table:
         if value is not None:
             return value
         if default is None:
-            raise self.wrong(key, "is missing")
+            slip = get_close_matches(key, self.content.keys() - self._asked, 1, ALIKE)
+            raise self.wrong(*((slip[0], _unknown([key])) if slip else (key, "is missing")))
         return default
 
     def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
@@ -292,8 +297,23 @@ class _Table:
         """Complain of what nobody asked for."""
         unknown = sorted(self.content.keys() - self._asked)
         if unknown:
-            known = ", ".join(sorted(self._asked))
-            raise self.wrong(unknown[0], f"is not known; there are: {known}")
+            free = self._asked - self.content.keys()
+            alike = get_close_matches(unknown[0], free, 1, ALIKE)
+            raise self.wrong(unknown[0], _unknown(alike, sorted(self._asked)))
+
+
+def _unknown(alike: Sequence[str], known: Sequence[str] = ()) -> str:
+    """What is wrong with a key that nobody asked for."""
+    meant = f": is {alike[0]} meant?" if alike else ""
+    there = f"; there are: {', '.join(known)}" if known else ""
+    return f"is not known{meant}{there}"
+
+
+def _model(table: _Table) -> str:
+    """A model's name, or its path; as all paths, below the settings file's folder."""
+    value = table.get("model", str, DEFAULT_MODEL)
+    is_name = "/" not in value and not value.endswith(".tflite")
+    return value if is_name else str(table.path("model"))
 
 
 def _settings(path: Path, table: _Table) -> Settings:
@@ -308,7 +328,7 @@ def _settings(path: Path, table: _Table) -> Settings:
     made = Settings(
         file=path,
         spool=table.path("spool"),
-        model=table.get("model", str, DEFAULT_MODEL),
+        model=_model(table),
         site=table.path("site") if has_site else None,
         operating_point=table.maybe("operating_point", str),
         backend=table.get("backend", str, AUTO),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
-from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
@@ -88,7 +88,7 @@ class Image(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What is made of an answer for receivers: a file's name in the folder of results."""
+    """What is made of an answer for receivers, under a name that no other one of its image has."""
 
     name: str
     content: bytes
@@ -121,7 +121,7 @@ class Spool:
         """
         held = self._held(offered)
         if held and not self._is_outdated(held):
-            return Receipt(held["id"], KNOWN)
+            return self._known(held)
         pieces = offered.pieces
         path = self.store.images / secrets.token_hex(16)
         try:
@@ -144,10 +144,16 @@ class Spool:
             held = self._held(offered)
             if not held:
                 raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
-            return Receipt(held["id"], KNOWN)
+            return self._known(held)
+        except UnsyncedError:  # it is here, and will be answered, though nobody may rely on it
+            raise
         except SpoolError:
             path.unlink(missing_ok=True)
             raise
+
+    def _known(self, held: sqlite3.Row) -> Receipt:
+        self.store.sync()  # somebody else may be waiting for just that
+        return Receipt(held["id"], KNOWN)
 
     def _held(self, offered: Offered) -> sqlite3.Row | None:
         """The row of these very bytes, if they are here."""
@@ -187,7 +193,7 @@ class Spool:
         self, offered: Offered, path: Path, size: int, outdated: sqlite3.Row | None
     ) -> Receipt:
         digest = offered.digest
-        gone: list[Path] = []
+        gone: Path | None = None
         with self.store.transaction() as database:
             if outdated:
                 gone = self._let_go(database, outdated)
@@ -204,25 +210,21 @@ class Spool:
                     *(offered.about, offered.about.casefold()),
                 ),
             )
-        for each in gone:  # what stays is left to `sweep`
-            with suppress(OSError):
-                each.unlink()
+        if gone:
+            with suppress(OSError):  # what stays is left to `sweep`
+                gone.unlink()
         with self.store.changed:
             self.store.changed.notify_all()
         return Receipt(int(entered.lastrowid or 0), DIFFERS if others else NEW)
 
-    def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> list[Path]:
-        """Remove a finished image's row; the files that were its own."""
-        documents = database.execute(
-            "SELECT DISTINCT document FROM delivery WHERE image = ?", (outdated["id"],)
-        ).fetchall()
+    def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> Path | None:
+        """Remove a finished image's row; the file that was its own."""
         removed = database.execute(
             "DELETE FROM image WHERE id = ? AND finished IS NOT NULL", (outdated["id"],)
         )
         if not removed.rowcount:  # somebody wanted it again, or has replaced it, meanwhile
-            return []
-        results = [self.store.results / row["document"] for row in documents]
-        return [self.store.images / outdated["file"], *results]
+            return None
+        return self.store.images / outdated["file"]
 
     def take(self, wait: float = 0) -> Image | None:
         """The next image to be answered: the most urgent, then the oldest one.
@@ -277,6 +279,9 @@ class Spool:
     ) -> None:
         """Keep an image's answer, once, and have its documents delivered.
 
+        A kill does not undo it. A power cut may, until the next `Store.sync`: then it waits to be
+        answered again, and no receiver has got what is lost, see `Courier`.
+
         Args:
             answer: JSON, without what names the patient.
             documents: each is delivered to each of its receivers.
@@ -286,15 +291,13 @@ class Spool:
             SpoolError: it is not kept, and the image waits to be answered as before.
         """
         try:
-            for document in documents:
-                self._write(document)
             now = time.time()
             wanted = [
                 (image.id, receiver, document.name)
                 for document in documents
                 for receiver in document.receivers
             ]
-            with self.store.transaction() as database:
+            with self.store.transaction(synced=False) as database:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
                     "score = ?, map = ? WHERE id = ? AND answered IS NULL",
@@ -302,21 +305,16 @@ class Spool:
                 )
                 if kept.rowcount:
                     database.executemany(
+                        "INSERT INTO document (image, name, content) VALUES (?, ?, ?)",
+                        [(image.id, each.name, each.content) for each in documents],
+                    )
+                    database.executemany(
                         "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
                     )
         finally:
             with self.store.changed:
                 self._in_hand.discard(image.id)
                 self.store.changed.notify_all()
-
-    def _write(self, document: Document) -> None:
-        path = self.store.results / document.name
-        try:
-            durable.replace(path, document.content)
-        except OSError as error:
-            if error.errno in durable.FULL:
-                raise SpoolFullError(f"{path.parent}: its disk is full: make room") from None
-            raise SpoolError(f"{path.parent}: cannot be written: {error.strerror}") from None
 
     def hasten(self, number: int) -> bool:
         """Have an image answered before all others; whether it still waits."""

@@ -1,7 +1,14 @@
-"""The folder that the spool is: its database, its files, and that one process alone has it."""
+"""The folder that the spool is: its database, its files, and that one process alone has it.
+
+SQLite writes a commit into the log beside the database (WAL) and syncs that log only before it
+copies from it (``synchronous = NORMAL``): a kill undoes no commit, a power cut may undo the last
+ones. Who promises something syncs the log itself, after the commit and without the lock: threads
+that wait at the same time share one sync, and none that only looks has to wait for the disk.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -9,15 +16,16 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from edge_app.clinic.database import open_database
 from edge_app.clinic.durable import sync_folder
-from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 
 DATABASE: Final = "spool.sqlite"
+LOG: Final = f"{DATABASE}-wal"
 LOCK: Final = "lock"
 SALT_BYTES: Final = 32
 
@@ -45,7 +53,7 @@ class Store:
         alone: keep other processes out; without it, this is one beside the box that has the spool.
 
     Attributes:
-        images, results: folders of what was accepted, and of what is to be delivered.
+        images: folder of what was accepted.
         changed: notified whenever there may be something new to do; its lock guards the database.
         salt: bytes that no other spool has; for digests and identifiers.
 
@@ -55,9 +63,9 @@ class Store:
 
     def __init__(self, folder: Path, *, alone: bool = True) -> None:
         self.folder, self.alone = folder, alone
-        self.images, self.results = folder / "images", folder / "results"
+        self.images = folder / "images"
         try:
-            for each in (folder, self.images, self.results):
+            for each in (folder, self.images):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sync_folder(each.parent)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -73,6 +81,10 @@ class Store:
             os.close(self._lock)
             raise
         self.changed = threading.Condition(threading.RLock())
+        self._syncing = threading.Lock()
+        self._written = self._synced = 0
+        self._suspect = False
+        self._log = -1
         try:
             self.salt = self._kept_salt()
         except BaseException:
@@ -99,22 +111,26 @@ class Store:
 
     def close(self) -> None:
         """Let go of it; what is under way in other threads fails."""
-        with self.changed:
+        with self._syncing, self.changed:
             with suppress(sqlite3.Error):
                 self._connection.close()
+            if self._log >= 0:
+                os.close(self._log)
+                self._log = -1
             os.close(self._lock)
 
     @contextmanager
     def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
         """All of it or nothing; on the medium when it ends, unless not `synced`.
 
+        What is not `synced` survives a kill, and a power cut from the next `sync` on.
+
         Raises:
             SpoolFullError: the disk is full.
-            SpoolError: the database or its disk fails.
+            UnsyncedError: it is done, and a power cut may undo it.
+            SpoolError: the database or its disk fails; nothing of it is done.
         """
         with self.changed, self._explained():
-            if not synced:  # a kill cannot undo it, a power cut may
-                self._connection.execute("PRAGMA synchronous = NORMAL")
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
@@ -123,10 +139,40 @@ class Store:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
-            finally:
-                if not synced:
-                    with suppress(sqlite3.Error):
-                        self._connection.execute("PRAGMA synchronous = FULL")
+            self._written += 1
+        if synced:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have all that was done before on the medium.
+
+        Raises:
+            UnsyncedError: a power cut may undo some of it.
+        """
+        wanted = self._written
+        with self._syncing:
+            if self._synced >= wanted:
+                return
+            reached = self._written
+            try:
+                self._sync_log()
+            except (OSError, sqlite3.Error) as error:
+                self._suspect = True
+                why = getattr(error, "strerror", None) or error
+                raise UnsyncedError(f"{self.folder}: its disk fails: {why}: look at it") from None
+            self._synced, self._suspect = reached, False
+
+    def _sync_log(self) -> None:
+        if self._suspect:  # the system forgets what it failed to write: write it elsewhere
+            with closing(sqlite3.connect(self.folder / DATABASE)) as other:
+                row = other.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            if row[0]:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            return
+        if self._log < 0:
+            self._log = os.open(self.folder / LOG, os.O_RDONLY | os.O_CLOEXEC)
+            sync_folder(self.folder)
+        os.fdatasync(self._log)
 
     def rows(self, question: str, *values: object) -> list[sqlite3.Row]:
         """What the database answers to a SELECT.

@@ -6,16 +6,15 @@ report that says so, so that nobody waits for it.
 
 from __future__ import annotations
 
-import copy
 import datetime
 import re
-from collections.abc import Iterable
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_app.clinic import codes
-from edge_app.clinic.forms import GAP, INSTANCE, TRACKING, FormBook, Kind, encoded, filled
-from edge_app.clinic.header import EMPTY_WHERE_ABSENT, Instance, instance_of
+from edge_app.clinic.forms import FormBook, Kind, filled
+from edge_app.clinic.frames import frame_of
+from edge_app.clinic.header import EMPTY_WHERE_ABSENT, instance_of
 from edge_app.clinic.identifiers import derived_uid
 from edge_app.clinic.statements import Stated, Statement
 from edge_app.model.labels import Code
@@ -72,29 +71,19 @@ def report(
     Raises:
         EdgeCxrError: the forms cannot be made.
     """
+    from pydicom import Dataset
+
     image, algorithm = instance_of(header), _algorithm(stated)
     parts = (*image, content, stated.model_sha256, *stated.parameters)
     frame = algorithm._replace(
         author=author.name, device=derived_uid(author.salt, "device"), verdict=stated.verdict
     )
     kinds = [_group_kind(algorithm, each, codes.decision(each)) for each in stated.statements]
-    others = [
-        _group_kind(algorithm, each, decision)
-        for each in stated.statements
-        if each.above is not None
-        for decision in codes.DECISIONS
-        if decision != codes.UNDECIDED
-    ]
-    others += [frame._replace(verdict=verdict) for verdict in codes.VERDICTS]
-    form, *groups = book.get([frame, *kinds], soon=others)
-    document, gap = _framed(form, header, _lines(stated, remark), author.salt)
-    document.SOPInstanceUID = derived_uid(author.salt, "report", *parts)
-    document.file_meta.MediaStorageSOPInstanceUID = document.SOPInstanceUID
-    document.SeriesInstanceUID = derived_uid(
-        author.salt, "series", image.study, stated.model_sha256
-    )
-    file = BytesIO()
-    document.save_as(file, enforce_file_format=True)
+    form, *groups = book.get([frame, *kinds], soon=_others(frame, algorithm, stated.statements))
+    own = Dataset()
+    date_and_describe(own, header)
+    own.SOPInstanceUID = derived_uid(author.salt, "report", *parts)
+    own.SeriesInstanceUID = derived_uid(author.salt, "series", image.study, stated.model_sha256)
     items = (
         filled(
             group,
@@ -104,7 +93,27 @@ def report(
         )
         for group, each in zip(groups, stated.statements, strict=True)
     )
-    return file.getvalue().replace(gap, b"".join(items), 1)
+    opened = frame_of(form, _character_sets(own))
+    return opened.filled(
+        own, image, derived_uid(author.salt, "check", *image), _lines(stated, remark), items
+    )
+
+
+def _others(frame: Kind, algorithm: Kind, statements: Iterable[Statement]) -> Iterator[Kind]:
+    """The kinds that other images' reports will need."""
+    for each in statements:
+        if each.above is not None:
+            for decision in codes.DECISIONS:
+                if decision != codes.UNDECIDED:
+                    yield _group_kind(algorithm, each, decision)
+    for verdict in codes.VERDICTS:
+        yield frame._replace(verdict=verdict)
+
+
+def _character_sets(dataset: Dataset) -> tuple[str, ...]:
+    """Specific Character Set as several values, of which there may be one or none."""
+    declared = dataset.SpecificCharacterSet or ""
+    return (declared,) if isinstance(declared, str) else tuple(map(str, declared))
 
 
 def _algorithm(stated: Stated) -> Kind:
@@ -131,30 +140,6 @@ def _lines(stated: Stated, remark: str | None) -> list[str]:
     return [line.encode("ascii", "replace").decode()[:LONGEST_TEXT] for line in lines]
 
 
-def _framed(
-    form: bytes, header: Dataset, lines: Iterable[str], salt: bytes
-) -> tuple[Dataset, bytes]:
-    """The report without its groups, and the item in whose place they belong as it is encoded."""
-    from pydicom import dcmread
-
-    document, image = dcmread(BytesIO(form)), instance_of(header)
-    date_and_describe(document, header)
-    _replace_stand_ins(document, image, derived_uid(salt, "check", *image))
-    groups = next(
-        item for item in document.ContentSequence if _concept_of(item) == codes.GROUPS.value
-    )
-    *content, last = groups.ContentSequence[0].ContentSequence
-    assert last.TextValue == GAP
-    for line in lines:
-        comment = copy.deepcopy(last)
-        comment.TextValue = line
-        content.append(comment)
-    groups.ContentSequence[0].ContentSequence = content
-    groups.ContentSequence[0]["ContentSequence"].is_undefined_length = True
-    groups.ContentSequence.append(last)
-    return document, encoded(last)
-
-
 def date_and_describe(document: Dataset, header: Dataset) -> None:
     """Give a new object the patient and study of its image, and its dates."""
     for keyword in (*EMPTY_WHERE_ABSENT, *OF_THE_STUDY):
@@ -165,30 +150,6 @@ def date_and_describe(document: Dataset, header: Dataset) -> None:
     for name in ("InstanceCreation", "Series", "Content"):
         setattr(document, f"{name}Date", made.strftime("%Y%m%d"))
         setattr(document, f"{name}Time", made.strftime("%H%M%S"))
-
-
-def _replace_stand_ins(dataset: Dataset, image: Instance, tracking: str) -> None:
-    """Put the image's identifiers, and the group's, in the place of the stand-ins."""
-    values = {
-        "ReferencedSOPClassUID": (INSTANCE.sop_class, image.sop_class),
-        "ReferencedSOPInstanceUID": (INSTANCE.sop_instance, image.sop_instance),
-        "StudyInstanceUID": (INSTANCE.study, image.study),
-        "SeriesInstanceUID": (INSTANCE.series, image.series),
-        "UID": (TRACKING, tracking),
-    }
-    for element in dataset:
-        if element.VR == "SQ":
-            for item in element.value:
-                _replace_stand_ins(item, image, tracking)
-        elif element.keyword in values:
-            stand_in, value = values[element.keyword]
-            if element.value == stand_in:
-                element.value = value
-
-
-def _concept_of(item: Dataset) -> str | None:
-    names: Any = item.get("ConceptNameCodeSequence")
-    return str(names[0].CodeValue) if names else None
 
 
 def character_set(header: Dataset) -> object:

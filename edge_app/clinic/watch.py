@@ -183,7 +183,7 @@ class Outbox:
         """See `Carrier`: write the answer, and move its image beside it, or aside."""
         image = self.folder / delivery.identity
         try:
-            content = delivery.path.read_bytes()
+            content = delivery.content
             error = json.loads(content).get("error")
             aside = self.folder / ASIDE if error else self.done
             aside.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,12 @@ import json
 import mmap
 import os
 import signal
+import socket
+import struct
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
 import numpy as np
@@ -24,7 +27,6 @@ from edge_app.images import gdcm_process
 from edge_app.images.gdcm_process import Job
 from edge_app.images.isolated import (
     ANSWER,
-    KEPT_BYTES,
     LONGEST_TEXT,
     MACHINE,
     MEMORY,
@@ -38,6 +40,13 @@ from edge_app.images.read import decode
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of glibc's `mallopt`; other C libraries have none."""
+
+KEPT_AT_ONCE, KEPT = 32 << 20, 128 << 20
+"""Bytes of the largest piece of memory, and of all, that are kept from one picture to the next: to
+get them anew, a page after the other, takes half of a large picture's time."""
+
+IDLE = 2
+"""Seconds without a picture after which they are given back."""
 
 SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
 """Where shared libraries of decoders are that are loaded when they are first needed."""
@@ -61,20 +70,26 @@ def main(asked: str) -> None:
 
     native_stderr.silenced = nullcontext  # type: ignore[assignment]  # nobody sees it
     gdcm_process.decoded = lambda data, job, name: _by_gdcm(data, job, complaints)
-    _keep_memory()
+    rest = _keep_memory()
+    # `read` then ends after that time; where the system takes another form of it, it never rests.
+    with suppress(OSError), socket.socket(fileno=os.dup(connection)) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", IDLE, 0))
     sandbox.limit_memory(told["memory"])
     missing = sandbox.confine([*sys.path, *_installation(), *SYSTEM])
     _tell(connection, 0, PICTURE, json.dumps(missing).encode())
-    while _answer_one(connection, shared):
+    while _answer_one(connection, shared, rest):
         pass
 
 
-def _keep_memory() -> None:
-    """Have the C library keep what an ordinary picture takes: asking anew costs a tenth of it."""
+def _keep_memory() -> Callable[[], None]:
+    """Have the C library keep what pictures take; answers with what gives it back."""
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, 4 * KEPT_BYTES)
+        trim = library.malloc_trim
+        library.mallopt(M_MMAP_THRESHOLD, KEPT_AT_ONCE)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
+        return lambda: trim(0)
+    return lambda: None
 
 
 def _own_stderr() -> int:
@@ -91,8 +106,8 @@ def _installation() -> list[str]:
     return [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
 
-def _answer_one(connection: int, shared: mmap.mmap) -> bool:
-    head = _received(connection, REQUEST.size)
+def _answer_one(connection: int, shared: mmap.mmap, rest: Callable[[], None]) -> bool:
+    head = _received(connection, REQUEST.size, rest)
     if head is None:
         return False
     number, size, max_bytes, max_pixels, least = REQUEST.unpack(head)
@@ -161,11 +176,17 @@ def _drained(pipe: int) -> bytes:
     return b""
 
 
-def _received(connection: int, size: int) -> bytes | None:
-    """So many bytes; None where there is nobody any more."""
-    data = b""
+def _received(connection: int, size: int, rest: Callable[[], None]) -> bytes | None:
+    """So many bytes; None where there is nobody any more. Rests where none come for a while."""
+    data, rested = b"", False
     while len(data) < size:
-        piece = os.read(connection, size - len(data))
+        try:
+            piece = os.read(connection, size - len(data))
+        except BlockingIOError:
+            if not rested:
+                rest()
+            rested = True
+            continue
         if not piece:
             return None
         data += piece

@@ -23,15 +23,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core import strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.plain_text import plain
 from edge_app.core.want import want_now, want_of
 from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PROCESSOR_SECONDS: Final = 20
 SECONDS: Final = 60
@@ -52,7 +56,7 @@ PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
 LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
 MOST_FACTS: Final = 32
-KEPT_BYTES: Final = 8 << 20
+KEPT_BYTES: Final = 16 << 20
 """Of the shared memory; what a larger picture took beyond is given back."""
 
 BOOTSTRAP: Final = (
@@ -134,6 +138,8 @@ class _Decoder:
 
     def decode(self, data: bytes, limits: Limits, least: int | None) -> Radiograph:
         """See `read.decode`, without a digest."""
+        import numpy as np
+
         end = time.monotonic() + SECONDS
         width = height = 0
         with suppress(OSError):  # it has ended, which shows in a moment
@@ -141,14 +147,16 @@ class _Decoder:
             limit = int(self._used) + PROCESSOR_SECONDS + 1, hard
             resource.prlimit(self.process.pid, resource.RLIMIT_CPU, limit)
         try:
-            self.shared[: len(data)] = data
+            # numpy copies without Python's lock.
+            np.frombuffer(self.shared, np.uint8, len(data))[:] = np.frombuffer(data, np.uint8)
             self._number += 1
             self._send(REQUEST.pack(self._number, len(data), *limits, least or 0), end)
             kind, used, width, height, text = self._answered(end, limits.max_pixels)
             self._used = max(self._used, min(used, 1e9))
             if kind != PICTURE:
                 raise _refusal(kind, text)
-            return _radiograph(text, self.shared[: width * height], width, height)
+            pixels = np.frombuffer(self.shared, np.uint8, width * height)
+            return _radiograph(text, pixels.copy(), width, height)
         finally:
             if max(len(data), width * height) > KEPT_BYTES:
                 self.shared.madvise(mmap.MADV_REMOVE, KEPT_BYTES)
@@ -298,6 +306,17 @@ class Decoders:
         if say and decoder.missing:
             say(f"isolation is incomplete, this kernel has no {'; no '.join(decoder.missing)}")
 
+    def rest(self) -> None:
+        """Give back the shared memory of those that have nothing in hand."""
+        for _ in range(self._idle.qsize()):
+            try:
+                decoder = self._idle.get_nowait()
+            except Empty:
+                return
+            if decoder is not None:
+                decoder.shared.madvise(mmap.MADV_REMOVE)
+            self._idle.put(decoder)
+
     def close(self) -> None:
         """End all of them; what one has in hand is lost."""
         for process in self._processes:
@@ -337,10 +356,8 @@ def _refusal(kind: int, text: bytes) -> ImageError:
     return {TOO_LARGE: ImageTooLargeError, MACHINE: MachineError}.get(kind, ImageError)(said)
 
 
-def _radiograph(text: bytes, pixels: bytes, width: int, height: int) -> Radiograph:
+def _radiograph(text: bytes, pixels: NDArray[np.uint8], width: int, height: int) -> Radiograph:
     """What a process says, believed only as far as it can be true."""
-    import numpy as np
-
     try:
         facts, warnings = strict_json.parse(text)
         facts = {_name(name): _fact(value) for name, value in facts.items()}
@@ -360,8 +377,7 @@ def _radiograph(text: bytes, pixels: bytes, width: int, height: int) -> Radiogra
         right = False
     if not right:
         raise _LostError("is answered with nonsense by what decodes it")
-    picture = np.frombuffer(pixels, np.uint8).reshape(height, width)
-    return Radiograph(picture, facts, notes)
+    return Radiograph(pixels.reshape(height, width), facts, notes)
 
 
 def _name(name: object) -> str:

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +34,10 @@ MANY: Final = 1 << 16
 """Rows of a few small columns that are looked at together."""
 
 AT_ONCE: Final = 500
-"""Rows that are turned at once: memory does not grow with their number."""
+"""Rows of a group, and rows that are read at once: memory does not grow with their number."""
+
+TURNED: Final = 50
+"""Rows that are turned into columns at once: some milliseconds."""
 
 
 def packages() -> tuple[Any, Any]:
@@ -104,19 +106,54 @@ def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in REFUSED_HAS_NOT}
 
 
+class Rows:
+    """Answers on their way into a Parquet file: a few are turned into columns as soon as they are
+    there, so that nobody waits long for all of them."""
+
+    def __init__(self) -> None:
+        self._kind = schema()
+        self._rows: list[dict[str, Any]] = []
+        self._tables: list[pyarrow.Table] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, answer: Mapping[str, Any]) -> None:
+        self._rows.append(row_of(answer))
+        self._count += 1
+        if len(self._rows) >= TURNED:
+            self._turn()
+
+    def encoded(self) -> bytes:
+        """A Parquet file of them; the same ones make the same bytes."""
+        pa, parquet = packages()
+        self._turn()
+        buffer = BytesIO()
+        with parquet.ParquetWriter(buffer, self._kind, compression="zstd") as writer:
+            if self._tables:
+                writer.write_table(pa.concat_tables(self._tables).combine_chunks(), AT_ONCE)
+        return buffer.getvalue()
+
+    def _turn(self) -> None:
+        pa, _ = packages()
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        try:
+            table = pa.Table.from_pylist(rows, self._kind)
+        except UnicodeEncodeError:  # a file's tag may hold what is no text
+            text = json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace")
+            table = pa.Table.from_pylist(strict_json.parse(text), self._kind)
+        self._tables.append(table)
+
+
 def encoded(answers: Iterable[Mapping[str, Any]]) -> bytes:
-    """A Parquet file of answers; the same ones make the same bytes."""
-    pa, parquet = packages()
-    kind, buffer, todo = schema(), BytesIO(), iter(answers)
-    with parquet.ParquetWriter(buffer, kind, compression="zstd") as writer:
-        while rows := [row_of(answer) for answer in islice(todo, AT_ONCE)]:
-            try:
-                table = pa.Table.from_pylist(rows, kind)
-            except UnicodeEncodeError:  # a file's tag may hold what is no text
-                text = json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace")
-                table = pa.Table.from_pylist(strict_json.parse(text), kind)
-            writer.write_table(table)
-    return buffer.getvalue()
+    """A Parquet file of answers."""
+    rows = Rows()
+    for answer in answers:
+        rows.append(answer)
+    return rows.encoded()
 
 
 def parts_of(path: Path) -> list[Path]:

@@ -191,9 +191,12 @@ def answer(request: Request) -> Response:
 def report(request: Request) -> Response:
     """The answer as a DICOM structured report."""
     room, row = request.app.state.room, _answered(request)
-    kept = room.store.results / report_name(row["id"])
-    if kept.exists():
-        return _download(request, row, kept.read_bytes(), "application/dicom", "dcm")
+    kept = room.store.rows(
+        "SELECT content FROM document WHERE image = ? AND name = ?",
+        *(row["id"], report_name(row["id"])),
+    )
+    if kept:
+        return _download(request, row, kept[0]["content"], "application/dicom", "dcm")
     path = room.store.images / row["file"]
     try:
         content = room.results.report(path, json.loads(row["answer"]), bool(row["differs"]))

@@ -354,6 +354,30 @@ def _dropped(store: Store | None) -> None:
     gc.collect()
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_what_all_answers_share_is_in_the_journal_once_and_in_every_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, older: bool
+) -> None:
+    """An older journal says it in each line; both are gone on with."""
+    changed = [{"version": "1"}, {"version": "1"}, {"version": "2"}, {"version": "2"}]
+    rows = [{**answer(number), "runtime": each} for number, each in enumerate(changed)]
+    with monkeypatch.context() as patch:
+        if older:
+            patch.setattr(stores, "SHARED", ())
+        with Store(tmp_path, {}) as store:
+            for row in rows[:3]:
+                store.add(row)
+    (journal,) = tmp_path.glob("*.journal")
+    assert journal.read_text().count('"runtime"') == (3 if older else 2)
+    with Store(tmp_path, {}) as store:
+        store.add(rows[3])
+        store.finish()
+    found = parquet.read(parquet.parts_of(tmp_path), parquet.schema().names)
+    made = [parquet.answer_of(row) for row in found]
+    assert [row["runtime"] for row in made] == changed
+    assert {row["operating_point"] for row in made} == {rows[0]["operating_point"]}
+
+
 def test_the_index_is_made_anew_where_it_is_lost_damaged_or_ahead(tmp_path: Path) -> None:
     def fill(numbers: range) -> None:
         with Store(tmp_path, {}, 2) as store:

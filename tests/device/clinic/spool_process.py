@@ -33,12 +33,13 @@ def deliver(store: Store, outbox: Path) -> None:
     deliveries = Deliveries(store)
     while True:
         with store.changed:
-            delivery = deliveries.next("outbox")
-            if delivery is None:
+            due = deliveries.due("outbox")
+            if not due:
                 store.changed.wait(1)
-                continue
-        replace(outbox / f"{delivery.image}.txt", delivery.path.read_bytes())
-        deliveries.delivered(delivery)
+        store.sync()
+        for delivery in due:
+            replace(outbox / f"{delivery.image}.txt", delivery.content)
+            deliveries.delivered(delivery)
 
 
 def main() -> None:

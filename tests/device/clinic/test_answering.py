@@ -1,4 +1,4 @@
-"""Images that are answered in a process of their own are answered as all others are."""
+"""Workers answer; images in a process of their own are answered as all others are."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.box import open_classifier
+from edge_app.clinic.box import Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Spool
-from edge_app.core.files import UnreadableError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -95,8 +94,7 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert answer["error"]["message"] == "its file is gone from the spool: send it again"
     deliveries = Deliveries(spool.store)
     if entrance == "watch":
-        delivery = deliveries.next("watch")
-        assert delivery is not None
+        (delivery,) = deliveries.due("watch")
         deliveries.delivered(delivery)
     assert deliveries.receivers() == set()
     again = spool.accept(offered("1.2.3", entrance=entrance))
@@ -112,7 +110,7 @@ def test_a_judged_image_whose_file_goes_before_its_report_is_made_is_not_left_wi
     image = spool.take()
     assert image is not None
     image.path.unlink()
-    with pytest.raises(UnreadableError):
+    with pytest.raises(FileNotFoundError):
         worker.results.documents(image, {"findings": []})
 
 
@@ -125,3 +123,21 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     with pytest.raises(SpoolError, match="put it back"):
         next(worker._taken())
     assert spool.counts()["answered"] == 0
+
+
+def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: Path) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(
+        f'spool = "spool"\nmodel = "{cnn28}"\nworkers = 2\nleast_free_mb = 1\nisolate = false\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    box = Box(read_settings(file))
+    first, second = box._workers
+    for number, worker in enumerate((first, second), 1):
+        box.spool.accept(offered(f"{number}.png", picture.read_bytes(), "watch"))
+        worker.start()
+        wait_for(lambda: box.spool.counts()["answered"] == number, "an answer")  # noqa: B023
+        worker.stop()
+        worker.join()
+    box.store.close()
+    assert not [told for told in box.events.troubles if told.event.startswith("answering")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +22,8 @@ from edge_app.clinic.header import (
     HeaderError,
     about,
     content_digest,
+    header_in,
+    header_of,
     instance_of,
     read_header,
 )
@@ -134,3 +138,19 @@ def test_whatever_bytes_come_it_is_a_header_or_one_line(draw: st.DataObject) -> 
     with suppress(HeaderError):
         header = read_header(bytes(data[: draw.draw(st.integers(0, len(data)))]))
         assert all(instance_of(header))
+
+
+def test_of_a_file_no_more_than_the_header_is_read(tmp_path: Path) -> None:
+    data = dicom(StudyDescription="x" * 60)
+    path = tmp_path / "image.dcm"
+    path.write_bytes(data)
+    os.truncate(path, len(data) + (1 << 40))  # which nobody could read
+    assert header_of(path) == read_header(data)
+
+
+@given(size=st.integers(1, 700))
+def test_of_a_data_set_in_pieces_it_is_the_same(size: int) -> None:
+    data = data_set(FILE)
+    pieces = iter([data[at : at + size] for at in range(0, len(data), size)])
+    assert header_in(pieces, EXPLICIT) == read_header(data, EXPLICIT)
+    assert sum(map(len, pieces)) > len(data) / 2, "of the pixels nothing is read"

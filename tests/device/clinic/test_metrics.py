@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge_app.clinic.page import accounts
 
 from .page.serving import Client, serving
-from .peers import free_port, listens, program, wait_for
+from .peers import free_port, program, wait_for
 
 
 def values(text: str) -> dict[tuple[str, str], float]:
@@ -77,11 +77,20 @@ def prometheus(folder: Path, settings: str) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: listens(port), "Prometheus")
+        wait_for(lambda: is_ready(port), "Prometheus")
         yield port
     finally:
         process.terminate()
         process.wait()
+
+
+def is_ready(port: int) -> bool:
+    """Whether it answers queries: it listens before that."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready") as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def asked(port: int, query: str) -> list[Any]:

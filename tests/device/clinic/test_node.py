@@ -146,7 +146,15 @@ def test_other_classes_and_names_are_refused(serve: Start, tmp_path: Path, file:
     assert wrong.returncode != 0
     assert "Called AE Title" in wrong.stderr + wrong.stdout
     assert served.spool.counts()["waiting"] == 0
-    assert "rejected" in served.log
+    assert 'why="wrong called AE title"' in served.log
+
+
+def test_an_association_too_many_is_told_as_that(serve: Start, file: Path) -> None:
+    served = serve(associations=1)
+    first = associated(served.port)
+    assert storescu(served.port, file).returncode != 0
+    first.release()
+    assert 'why="too many associations"' in served.log
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,16 @@ class Clinic:
         program("Orthanc", "orthanc")
         return running_orthanc(self.folder / "orthanc", self.archive, self.http)
 
+    def documents(self, name: str) -> list[Path]:
+        """The documents in the spool whose names are like this one, as files."""
+        with closing(sqlite3.connect(self.folder / "spool/spool.sqlite")) as database:
+            rows = database.execute(
+                "SELECT name, content FROM document WHERE name LIKE ? ORDER BY name", (name,)
+            ).fetchall()
+        for name, content in rows:
+            (self.folder / name).write_bytes(content)
+        return [self.folder / name for name, _ in rows]
+
     def write(self, count: int, **elements: Any) -> list[Path]:
         """So many images of one study as files."""
         folder = self.folder / "sent"
@@ -133,7 +143,7 @@ def test_what_is_no_chest_and_what_is_broken_gets_a_report_that_says_so(clinic: 
         sent[1].write_bytes(broken.replace(b"MONOCHROME2 ", b"MONOCHROME9 "))
         assert storescu(clinic.port, *sent).returncode == 0
         clinic.box.wait_for("answered", 2)
-        made = sorted((clinic.folder / "spool/results").glob("*-sr.dcm"))
+        made = clinic.documents("%-sr.dcm")
     assert [any(f"({word}," in dump(path) for word in ("WITHHELD", "BLANK")) for path in made] == [
         *(True, False)
     ]
@@ -148,7 +158,7 @@ def test_heatmaps_are_sent_where_they_are_wanted_and_are_valid(tmp_path: Path) -
         clinic.box.wait_for("delivered", 2)
         modalities = sorted(archive.tags(each)["Modality"] for each in archive.instances())
         assert modalities == ["OT", "SR"]
-        (path,) = (tmp_path / "spool/results").glob("*heatmap.dcm")
+        (path,) = clinic.documents("%-heatmap.dcm")
         assert verify(path) == []
 
 

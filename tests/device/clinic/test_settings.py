@@ -92,7 +92,12 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         ("[node]", "spool is missing"),
         ('spool = "s"', r"\[node\], \[page\] and \[watch\] are missing"),
         ("spool = 3\n[node]", "spool must be a text"),
-        (NODE + "prot = 3", r"\[node\] prot is not known; there are: .*port"),
+        (NODE + "prot = 3", r"\[node\] prot is not known: is port meant\?; there are: .*port"),
+        (NODE + 'colour = "red"', r"\[node\] colour is not known; there are: .*port"),
+        (
+            NODE + '[[receiver]]\nname = "a"\naetitle = "A"',
+            r"\[receiver\] aetitle is not known: is ae_title meant\?",
+        ),
         (NODE + 'port = "104"', r"\[node\] port must be a whole number"),
         (NODE + "port = true", "port must be a whole number"),
         (NODE + "port = 70000", "port is 70000: give 1 to 65535"),
@@ -125,6 +130,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
         settings(tmp_path, text)
     assert "box.toml" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        ("cxr-cnn28", "cxr-cnn28"),
+        ("own.tflite", "{folder}/own.tflite"),
+        ("models/own", "{folder}/models/own"),
+        ("/srv/own.tflite", "/srv/own.tflite"),
+    ],
+)
+def test_a_model_file_lies_beside_the_settings_wherever_the_box_is_started(
+    tmp_path: Path, model: str, wanted: str
+) -> None:
+    read = settings(tmp_path, f'spool = "s"\nmodel = "{model}"\n[node]')
+    assert read.model == wanted.format(folder=tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

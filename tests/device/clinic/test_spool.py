@@ -10,13 +10,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge_app.clinic.database import VERSION
 from edge_app.clinic.deliveries import Deliveries
-from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
@@ -24,6 +26,7 @@ from edge_app.clinic.store import DATABASE, Store
 
 from ..conftest import Run
 from .conftest import offered
+from .peers import wait_for
 
 REPORT = Document("1-sr.dcm", b"report", ("archive",))
 
@@ -78,18 +81,16 @@ def test_what_another_model_answered_is_taken_anew_when_it_comes_again(
     first = spool.accept(offered("1.2.3"))
     spool.answer(taken(spool), said_by(**before), [REPORT])
     assert spool.accept(offered("1.2.3")).verdict == KNOWN, "its report is not delivered yet"
-    delivery = deliveries.next("archive")
-    assert delivery is not None
+    (delivery,) = deliveries.due("archive")
     deliveries.delivered(delivery)
     again = spool.accept(offered("1.2.3"))
     assert again.verdict == NEW
     assert again.id != first.id
-    assert files(store.results) == []
+    assert store.value("SELECT count(*) FROM document") == 0
     assert len(files(store.images)) == 1
     spool.answer(taken(spool), said_by(), [REPORT])
     assert [row["answer"] for row in store.rows("SELECT answer FROM image")] == [said_by()]
-    delivery = deliveries.next("archive")
-    assert delivery is not None
+    (delivery,) = deliveries.due("archive")
     deliveries.delivered(delivery)
     assert spool.accept(offered("1.2.3")).verdict == KNOWN
     assert spool.take() is None
@@ -197,18 +198,50 @@ def fill(spool: Spool) -> int:
     raise AssertionError("the database was never full")
 
 
-@pytest.mark.parametrize("name", ["write", "fsync", "replace"])
-def test_an_answer_that_the_disk_does_not_take_is_made_again(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
+def test_an_image_whose_row_is_not_synced_is_not_acknowledged_and_not_lost(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool.accept(offered("1"))
     with monkeypatch.context() as patch:
-        fail(patch, name, 0, errno.ENOSPC)
-        with pytest.raises(SpoolFullError):
-            spool.answer(taken(spool), "{}", (REPORT,))
-    assert files(spool.store.results) == []
-    spool.answer(taken(spool), "{}", (REPORT,))
-    assert files(spool.store.results) == ["1-sr.dcm"]
+        fail(patch, "fdatasync", 0, errno.EIO)
+        with pytest.raises(UnsyncedError, match="its disk fails"):
+            spool.accept(offered("1"))
+    monkeypatch.setattr(os, "fdatasync", None)  # what it failed to write may be forgotten
+    assert spool.accept(offered("1")).verdict == KNOWN
+    assert taken(spool).path.read_bytes() == b"pixels"
+    assert spool.take() is None
+
+
+def test_those_that_wait_for_the_disk_share_a_sync(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync, slow, syncs = os.fdatasync, threading.Event(), []
+
+    def counted(descriptor: int) -> None:
+        syncs.append(descriptor)
+        assert slow.wait(60)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
+    count = "SELECT count(*) FROM image"
+    with ThreadPoolExecutor(5) as pool:
+        futures = [pool.submit(spool.accept, offered(f"1.{number}")) for number in range(5)]
+        wait_for(lambda: spool.store.value(count) == 5, "all rows, while the first is synced")
+        assert not any(future.done() for future in futures)
+        slow.set()
+        assert [future.result().verdict for future in futures] == [NEW] * 5
+    assert 1 <= len(syncs) <= 2
+
+
+def test_an_answer_that_the_database_does_not_take_is_made_again(spool: Spool) -> None:
+    spool.accept(offered("1"))
+    pages = spool.store.value("PRAGMA page_count")
+    spool.store.rows(f"PRAGMA max_page_count = {pages}")
+    large = REPORT._replace(content=bytes(1 << 20))
+    with pytest.raises(SpoolFullError):
+        spool.answer(taken(spool), "{}", (large,))
+    spool.store.rows("PRAGMA max_page_count = 100000")
+    spool.answer(taken(spool), "{}", (large,))
+    assert [each.content for each in Deliveries(spool.store).due("archive")] == [large.content]
 
 
 # Taking and answering
@@ -265,18 +298,18 @@ def test_an_image_is_finished_when_the_last_receiver_has_its_answer(
     spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "viewer")),))
     assert deliveries.receivers() == {"archive", "viewer"}
     for receiver, left in (("archive", 0), ("viewer", 1)):
-        delivery = deliveries.next(receiver)
-        assert delivery is not None
-        assert delivery.path.read_bytes() == b"report"
+        (delivery,) = deliveries.due(receiver)
+        assert delivery.content == b"report"
         deliveries.failed(delivery, "is down")
         assert deliveries.standing(receiver)[::2] == (1, "is down")
         assert remove_finished(store, time.time() + 1) == 0
         assert spool.counts()["finished"] == 0
         deliveries.delivered(delivery)
-        assert deliveries.next(receiver) is None
+        assert deliveries.due(receiver) == []
         assert spool.counts()["finished"] == left
     assert remove_finished(store, time.time() + 1) == 1
-    assert files(store.images) == files(store.results) == []
+    assert files(store.images) == []
+    assert store.value("SELECT count(*) FROM document") == 0
 
 
 def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: Store) -> None:
@@ -284,12 +317,10 @@ def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: St
     for i in range(2):
         spool.accept(offered(f"1.{i}"))
         spool.answer(taken(spool), "{}", (REPORT._replace(name=f"{i}.dcm"),))
-    first = deliveries.next("archive")
-    assert first is not None
-    second = deliveries.next("archive", without={first.id})
-    assert second is not None
-    assert second.image != first.image
-    assert deliveries.next("archive", without={first.id, second.id}) is None
+    first, second = deliveries.due("archive")
+    assert [each.image for each in (first, second)] == [1, 2]
+    assert deliveries.due("archive", without={first.id}) == [second]
+    assert deliveries.due("archive", without={first.id, second.id}) == []
 
 
 # What goes away
@@ -298,8 +329,7 @@ def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: St
 def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, store: Store) -> None:
     spool.accept(offered("1"))
     (store.images / "orphan").write_bytes(b"never acknowledged")
-    (store.results / ".1-sr.dcm.ab.partial").write_bytes(b"half")
-    assert sweep(store) == 2
+    assert sweep(store) == 1
     assert taken(spool).path.read_bytes() == b"pixels"
 
 
@@ -392,8 +422,7 @@ def test_status_and_urgency_need_no_pause_of_the_box(
     for number in range(3):
         spool.accept(offered(f"1.{number}"))
     spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "former")),))
-    delivery = Deliveries(store).next("archive")
-    assert delivery is not None
+    (delivery,) = Deliveries(store).due("archive")
     Deliveries(store).failed(delivery, "cannot be reached")
     told = run("serve --status", settings).stdout
     assert "2 wait to be answered, 1 answered ones to be delivered, 0 are finished" in told
@@ -472,14 +501,20 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
                 (state, str(number), *((2.0, json.dumps(answer)) if answer else (None, None))),
             )
         database.execute("INSERT INTO delivery (image, receiver, document) VALUES (2, 'a', 'd')")
+        database.execute("INSERT INTO delivery (image, receiver, document) VALUES (7, 'a', 'gone')")
         database.commit()
+    (folder / "results").mkdir()
+    (folder / "results" / "d").write_bytes(b"report")
     store = Store(folder)
     try:
         rows = store.rows("SELECT identity, state, score FROM image ORDER BY id")
-        assert [row["state"] for row in rows] == [row["identity"] for row in rows]
+        *kept, lost = rows
+        assert [row["state"] for row in kept] == [row["identity"] for row in kept]
         assert [row["score"] for row in rows] == [None, 0.7, 0.2, None, None, None, None]
-        assert store.value("SELECT count(*) FROM delivery") == 1
-        assert store.value("PRAGMA user_version") == 2
+        assert lost["state"] == "waiting", "its report is gone, so it is answered again"
+        assert [each.content for each in Deliveries(store).due("a")] == [b"report"]
+        assert not (folder / "results").exists()
+        assert store.value("PRAGMA user_version") == VERSION
         assert Spool(store).accept(offered("new")).verdict == "new"
         made = {row["sql"] for row in store.rows("SELECT sql FROM sqlite_master WHERE sql <> ''")}
     finally:

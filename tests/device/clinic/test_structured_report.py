@@ -6,6 +6,8 @@ import datetime
 import io
 import json
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 from pydicom import dcmread
 
 from edge_app.classifier import Classifier
-from edge_app.clinic import codes, structured_report
-from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import HeaderError, bare, content_digest, read_header
+from edge_app.clinic import codes, make_forms, structured_report
+from edge_app.clinic.forms import FormBook, Kind
+from edge_app.clinic.header import HeaderError, bare, content_digest, instance_of, read_header
+from edge_app.clinic.identifiers import derived_uid
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import decode
 from edge_app.model.model_file import read
@@ -293,6 +296,90 @@ def test_a_form_that_is_filled_is_what_highdicom_reads(made: Any, answer: dict[s
         if finding["threshold"] is not None:
             assert measured[1].value == pytest.approx(finding["threshold"], abs=1e-6)
         assert group.source_images[0].referenced_sop_instance_uid == "1.2.276.0.9701.1.1.1"
+
+
+@pytest.mark.parametrize("name", ["Müller^Jürgen", "Doe^J"])
+def test_it_is_what_highdicom_makes_with_these_values(
+    made: Any, answer: dict[str, Any], classifier: Classifier, monkeypatch: Any, name: str
+) -> None:
+    data = dicom(PatientName=name, SeriesInstanceUID="1.2.276.0.9701.1.77")
+    got, header = dcmread(made(answer, data)), dcmread(io.BytesIO(data))
+    said, salt = stated(answer, classifier.labels), AUTHOR.salt
+    image = instance_of(read_header(data))
+    parts = (*image, content_digest(data), said.model_sha256, *said.parameters)
+    frame = Kind(said.model, said.model_sha256, said.parameters)
+    device = derived_uid(salt, "device")
+    whole = frame._replace(author=AUTHOR.name, device=device, verdict=said.verdict)
+    monkeypatch.setattr(make_forms, "INSTANCE", image)
+    monkeypatch.setattr(make_forms, "_header", lambda: header)
+    monkeypatch.setattr(make_forms, "REPORT", derived_uid(salt, "report", *parts))
+    series = derived_uid(salt, "series", image.study, said.model_sha256)
+    monkeypatch.setattr(make_forms, "SERIES", series)
+    monkeypatch.setattr(make_forms, "GAP", said.disclaimer)
+    monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "check", *image))
+    wanted = dcmread(io.BytesIO(make_forms.form(whole)))
+    groups = next(
+        item.ContentSequence
+        for item in wanted.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeValue == codes.GROUPS.value
+    )
+    for each in said.statements:
+        numbers = each.probability, each.percentile
+        monkeypatch.setattr(make_forms, "NUMBERS", numbers)
+        monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "group", each.name, *parts))
+        kind = structured_report._group_kind(frame, each, codes.decision(each))
+        groups.append(make_forms._finding_group(kind)[0])
+    for keyword in ("InstanceCreation", "Series", "Content"):
+        for part in ("Date", "Time"):
+            setattr(wanted, keyword + part, got[keyword + part].value)
+    made_by = got.ContributingEquipmentSequence[0].ContributionDateTime
+
+    def as_told(dataset: Any, element: Any) -> None:
+        """Numbers with six digits; when highdicom had its part in it."""
+        if element.keyword == "NumericValue":
+            element.value = f"{float(element.value):.6f}"
+        elif element.keyword == "ContributionDateTime":
+            element.value = made_by
+
+    wanted.walk(as_told)
+    assert got == wanted
+    assert got.file_meta == wanted.file_meta
+
+
+def test_reports_made_at_the_same_time_are_each_of_their_own_image(
+    book: FormBook, classifier: Classifier, answer: dict[str, Any]
+) -> None:
+    said = stated(answer, classifier.labels)
+
+    def of(number: int) -> tuple[str, str, str]:
+        data = dicom(number, SpecificCharacterSet=("ISO_IR 100", "ISO_IR 192")[number % 2])
+        got = dcmread(
+            io.BytesIO(report(read_header(data), content_digest(data), said, AUTHOR, book))
+        )
+        evidence = got.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
+        return (
+            evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID.rpartition(".")[2],
+            str(got.file_meta.MediaStorageSOPInstanceUID == got.SOPInstanceUID),
+            str(got.PatientName),
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(of, range(40))] == [
+            (str(number), "True", "Müller^Jürgen") for number in range(40)
+        ]
+
+
+def test_a_damaged_form_is_told(
+    book: FormBook, classifier: Classifier, answer: Any, tmp_path: Path
+) -> None:
+    said, header = stated(answer, classifier.labels), read_header(dicom())
+    report(header, "content", said, AUTHOR, book)
+    folder = shutil.copytree(book.folder, tmp_path / "forms")
+    for kept in folder.iterdir():
+        if b"DICM" in (form := kept.read_bytes()):
+            kept.write_bytes(form.replace(b"belong here", b"belong thxe"))
+    with pytest.raises(EdgeCxrError, match="remove the folder 'forms'"):
+        report(header, "content", said, AUTHOR, FormBook(folder))
 
 
 def test_long_labels_get_codes_that_differ() -> None:

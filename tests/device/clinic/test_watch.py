@@ -41,7 +41,7 @@ class Watched:
         while image := self.spool.take():
             text = json.dumps({"file": image.identity, **content}).encode()
             self.spool.answer(image, "{}", [Document(f"{image.id}.json", text, (WATCH,))])
-        while delivery := self.deliveries.next(WATCH):
+        for delivery in self.deliveries.due(WATCH):
             self.outbox.deliver(delivery)
             self.deliveries.delivered(delivery)
 

@@ -300,7 +300,8 @@ def spool(folder: Path, workers: int = 1) -> int:
                 document = Document(f"{image.id}.json", text.encode(), (WATCH,))
                 opened.answer(image, text, [document])
                 acknowledge("answered", image.identity)
-            while delivery := deliveries.next(WATCH):
+            store.sync()
+            for delivery in deliveries.due(WATCH):
                 outbox.deliver(delivery)
                 deliveries.delivered(delivery)
                 acknowledge("delivered", delivery.identity)

@@ -221,6 +221,14 @@ def test_no_complaint_is_lost_while_a_delegate_computes(
     assert capfd.readouterr().err.count("is empty") == 20
 
 
+def test_a_twin_of_a_classifier_says_the_same_of_itself(cnn28: Path) -> None:
+    classifier = Classifier(read(cnn28))
+    twin = classifier.duplicate()
+    assert twin.session is not classifier.session
+    assert twin.provenance() == classifier.provenance()
+    assert twin.notes == classifier.notes
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_what_was_answered_before_the_model_failed_is_not_lost(
     workers: int, monkeypatch: pytest.MonkeyPatch

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from edge_app.clinic import heap
 from edge_app.clinic.events import Events
 from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node
@@ -18,6 +19,7 @@ from edge_app.clinic.store import Store
 
 
 def main() -> None:
+    heap.few_and_kept()
     store = Store(Path(sys.argv[1]))
     settings = Node(
         *("EDGECXR", "127.0.0.1", int(sys.argv[2])),

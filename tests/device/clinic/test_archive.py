@@ -1,0 +1,71 @@
+"""What an archive answers to a result, and what is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
+
+from edge_app.clinic.archive import COMPREHENSIVE_3D_SR, Archive
+from edge_app.clinic.deliveries import Delivery
+from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.settings import Receiver
+
+from .images import EXPLICIT, dicom
+from .peers import free_port
+
+DOCUMENT = Delivery(1, 1, "a", "1.2", "", 0, dicom(sop_class=COMPREHENSIVE_3D_SR))
+
+
+@pytest.fixture
+def answering() -> Iterator[Any]:
+    """An archive that answers with one status, and keeps what it was sent."""
+    from pynetdicom import AE, evt
+
+    servers = []
+
+    def start(status: int, got: list[bytes]) -> Archive:
+        def stored(event: Any) -> int:
+            got.append(event.request.DataSet.getvalue())
+            return status
+
+        entity, port = AE("PACS"), free_port()
+        entity.add_supported_context(COMPREHENSIVE_3D_SR, EXPLICIT)
+        servers.append(
+            entity.start_server(
+                ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, stored)]
+            )
+        )
+        return Archive(Receiver("a", "PACS", "127.0.0.1", port, "BOX", None, False, 1.0))
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (0x0000, None),
+        (0xB000, "stored with status B000h"),
+        (0x0111, "had it already: status 0111h"),
+    ],
+)
+def test_what_the_archive_has_is_delivered(answering: Any, status: int, said: str | None) -> None:
+    got: list[bytes] = []
+    archive = answering(status, got)
+    assert archive.deliver(DOCUMENT) == said
+    archive.rest()
+    assert len(got) == 1
+    assert DOCUMENT.content.endswith(got[0]), "its bytes as they are"
+
+
+def test_what_it_refuses_is_not(answering: Any) -> None:
+    archive = answering(0xA700, [])
+    with pytest.raises(UndeliveredError, match=r"a answered status A700h$") as caught:
+        archive.deliver(DOCUMENT)
+    assert caught.value.refused
+    archive.rest()
