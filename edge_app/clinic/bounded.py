@@ -274,6 +274,9 @@ class BoundedHandler(RequestHandler):
         association = super()._create_association()
         bounds = self.server.bounds
         association.dul = BoundedUpperLayer(association)
+        # It begins with timers of its own; these setters give it those of the association.
+        association.network_timeout = association.network_timeout
+        association.acse_timeout = association.acse_timeout
         association.dul.socket = BoundedSocket(association, self.request, bounds)
         association.dimse = BoundedMessages(association, bounds)
         association.daemon = association.dul.daemon = True

@@ -289,6 +289,7 @@ def test_no_more_associations_than_allowed_and_long_silent_ones_make_room(
 def test_an_association_that_falls_silent_is_ended(serve: Start) -> None:
     served = serve(silence=1)
     association = associated(served.port)
+    association.network_timeout = None  # so that the peer does not end it
     wait_for(lambda: not association.is_established, "the end of the association")
     wait_for(lambda: served.associations() == 0, "the end of its threads")
 

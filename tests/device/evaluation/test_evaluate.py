@@ -587,7 +587,7 @@ def test_real_images_get_the_logits_of_the_shipped_report(
     wanted = part(load(nih, NIH), "test", limit=200)
     made = evaluate(wanted, classifier, tmp_path / "r.json")
     assert made.content["dataset"]["left_out"]["images"] == 0
-    assert made.content["model"] == shipped.content["model"]
+    assert made.content["model"].items() >= shipped.content["model"].items()
     assert made.content["calibration"] == shipped.content["calibration"]
     np.testing.assert_array_equal(made.evaluated.images, shipped.evaluated.images[:200])
     if classifier.provenance()["runtime"]["name"] == shipped.content["runtime"]["name"]:
