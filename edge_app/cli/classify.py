@@ -125,12 +125,12 @@ def classify(
         writer.close()
     sys.stdout.flush()
     if page and (tally.answered or tally.refused):
-        _write_page(page)
+        _write_page(page, tally.interrupted)
     raise typer.Exit(_ended(tally, sources, heatmaps, many))
 
 
-def _write_page(page: HtmlWriter) -> None:
-    page.write()
+def _write_page(page: HtmlWriter, interrupted: bool) -> None:
+    page.write(interrupted)
     if page.left_out:
         complain(f"{page.path}: has no place for {page.left_out} more images")
 

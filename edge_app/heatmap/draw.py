@@ -209,11 +209,16 @@ def borders(grid: tuple[int, ...], height: int, width: int, seen: Box = WHOLE) -
     alpha = round(255 * BORDER)
     for offset, gray in ((-thick, DARK), (0, LIGHT)):  # light ones last: they lie over the dark
         for step in range(thick):
-            for place in down[(down > 0) & (down < height)] + offset + step:
+            for place in _within(down + offset + step, height):
                 drawn[place, seen_columns] = (*gray, alpha)
-            for place in across[(across > 0) & (across < width)] + offset + step:
+            for place in _within(across + offset + step, width):
                 drawn[seen_rows, place] = (*gray, alpha)
     return drawn
+
+
+def _within(places: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Those that lie in the picture: a thick line at its edge does not do so entirely."""
+    return places[(places >= 0) & (places < length)]
 
 
 def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:

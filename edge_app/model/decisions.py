@@ -59,8 +59,8 @@ class Finding(NamedTuple):
 
 ABOVE: Final = "above"
 RAISED: Final = "raised"
-LEAST: Final = 0.01
-"""A smaller probability is not raised, however rare the finding is."""
+LEAST: Final = 1.0
+"""Per cent. A smaller probability is not raised, however rare the finding is."""
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
@@ -75,8 +75,8 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     """
     if by_label:
         return ABOVE if above else ""
-    shown = round(score, 3)
-    return RAISED if usually and shown >= LEAST and shown >= 2 * round(usually, 3) else ""
+    shown, usual = (float(f"{100 * share:.1f}") for share in (score, usually or 0.0))
+    return RAISED if usually and shown >= LEAST and shown >= 2 * usual else ""
 
 
 class Decisions:

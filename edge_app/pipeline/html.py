@@ -67,6 +67,8 @@ class HtmlWriter:
             raise UsageError(f"--html {path}: a page's name ends in .html")
         if not path.parent.is_dir():
             raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}")
+        if path.is_dir():
+            raise OutputError(f"{path}: cannot be written: it is a folder")
         self.inner, self.path, self._classifier = inner, path, classifier
         self._scale = EvidenceScale(classifier.model.manifest)
         self._images: list[tuple[str, str, str]] = []
@@ -88,8 +90,11 @@ class HtmlWriter:
     def close(self) -> None:
         self.inner.close()
 
-    def write(self) -> None:
+    def write(self, interrupted: bool = False) -> None:
         """Write the page, whole or not at all.
+
+        Args:
+            interrupted: whether images were left that nobody looked at; the page says so.
 
         Raises:
             OutputError: it cannot be written.
@@ -102,7 +107,8 @@ class HtmlWriter:
             for number, (image, state, body) in enumerate(self._images, 1)
         )
         about = section("About these answers", "", "\n".join(self._about()))
-        body = [self._header(name), *sections, about]
+        note = [_note("Interrupted: images are missing here.")] if interrupted else []
+        body = [self._header(name), *note, *sections, about]
         write(document(f"Answers of {name}", STYLE, body, WITH_PICTURES), self.path)
 
     def _has_room(self, state: str) -> bool:
@@ -196,7 +202,7 @@ class HtmlWriter:
 
 
 def _state(findings: Findings) -> str:
-    if findings.withheld or findings.blank:
+    if not findings.findings:
         return NOT_JUDGED
     if findings.by_label or findings.overall is None:
         return SCORED

@@ -35,7 +35,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "README.md").write_text("No block.\n")
     page = "a\n\n<!-- printed: two -->\n```\nold\n```\n\n```\nnot printed\n```\n"
     (tmp_path / "docs" / "page.md").write_text(page)
-    command = "python -c 'print(1); print(chr(92) + chr(103))'; exit 3"
+    command = "python -c 'print(1); print(chr(92) + chr(103))'; exit 1"
     (tmp_path / "docs" / "printed.toml").write_text(f'[two]\ncommand = "{command}"\n')
     monkeypatch.setattr(printed, "REPOSITORY", tmp_path)
     monkeypatch.setattr(printed, "LIST", tmp_path / "docs" / "printed.toml")
@@ -53,9 +53,12 @@ def test_a_command_is_run_kept_and_shown(
     assert (repository / "docs" / "page.md").read_text() == page
 
 
-def test_a_command_that_prints_nothing_takes_nothing_away(repository: Path) -> None:
+@pytest.mark.parametrize("line", ["exit 1", "echo half; exit 2", "(echo half; exit 3) | cat"])
+def test_a_command_that_prints_nothing_or_breaks_off_takes_nothing_away(
+    repository: Path, line: str
+) -> None:
     main(["two"])
-    (repository / "docs" / "printed.toml").write_text('[two]\ncommand = "exit 1"\n')
+    (repository / "docs" / "printed.toml").write_text(f'[two]\ncommand = "{line}"\n')
     assert main(["two"]) == 1
     assert kept("two") == "1\n\\g\n"
 

@@ -63,7 +63,8 @@ def show() -> None:
 def run(name: str, console: Console) -> int:
     """Run a command, its lines on the terminal as they come, and keep them.
 
-    What it wrote before is kept where it prints nothing. `python` is the one that runs this.
+    What it printed before is kept where it prints nothing or breaks off, which is an exit code
+    other than 0 and 1. `python` is the one that runs this.
 
     Returns:
         The exit code of the command: 1 where a number that it holds to is not met.
@@ -72,7 +73,7 @@ def run(name: str, console: Console) -> int:
     here = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     lines = []
     with subprocess.Popen(
-        ["sh", "-c", listed()[name]],
+        ["bash", "-o", "pipefail", "-c", listed()[name]],
         cwd=REPOSITORY,
         env=os.environ | here,
         stdout=subprocess.PIPE,
@@ -82,7 +83,7 @@ def run(name: str, console: Console) -> int:
         for line in process.stdout:
             lines.append(line.rstrip() + "\n")
             console.print(lines[-1], end="", highlight=False, markup=False, soft_wrap=True)
-    if any(line.strip() for line in lines):
+    if process.returncode in (0, 1) and any(line.strip() for line in lines):
         KEPT.mkdir(parents=True, exist_ok=True)
         (KEPT / f"{name}.txt").write_text("".join(lines), "utf-8")
     return process.returncode

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from edge_app.classifier import Findings
-from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, draw
+from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
 from edge_app.heatmap.maps import FULL, MARKED, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.decisions import Finding
 from edge_app.model.overall import Overall
+from edge_app.model.preprocess import CROP, InputSpec
 from edge_app.pipeline.heatmaps import file_name
 from tests.device.conftest import Run
 from train.labels import LABELS
@@ -145,6 +146,15 @@ def test_cells_finer_than_their_lines_have_none() -> None:
     cells = np.zeros((128, 128, len(LABELS)), np.float32)
     heatmap = draw(np.full((600, 600), 90, np.uint8), found()._replace(map=cells), SCALE, ["model"])
     assert (np.asarray(heatmap.image)[:600] == 90).all()
+
+
+@pytest.mark.parametrize("width", range(1989, 2001))
+def test_borders_of_a_cropped_picture_stay_in_it(width: int) -> None:
+    """Two pixels thick, at the edge of what the network sees, which may be the last pixel."""
+    seen = InputSpec(128, 128, resize=CROP).seen(width, 2000)
+    drawn = borders((4, 4), 2000, width, seen)
+    assert drawn[:, width // 4 - 8 : width // 4 + 8].any()
+    assert drawn[996:1004].any()
 
 
 @pytest.fixture

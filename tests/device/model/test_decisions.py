@@ -122,6 +122,7 @@ def test_without_image_level_points_names_are_what_they_were() -> None:
     [
         *((0.2, 0.1, False, False, "raised"), (0.1, 0.2, True, False, "")),
         *((0.1994, 0.1, False, False, ""), (0.1996, 0.1, False, False, "raised")),
+        (0.025, 0.0125, False, False, "raised"),  # 2.5 % and, as it is shown, 1.2 %
         *((0.0094, 0.0002, False, False, ""), (0.0096, 0.0002, False, False, "raised")),
         *((0.2, None, True, False, ""), (0.2, 0.0, False, False, "")),
         *((0.1, 0.2, True, True, "above"), (0.2, 0.1, False, True, ""), (0.2, 0.1, None, True, "")),

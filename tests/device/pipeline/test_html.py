@@ -8,6 +8,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,6 +205,33 @@ def test_where_nothing_is_read_there_is_a_page_that_says_so(
     assert "1 image: 1 could not be read" in Page(tmp_path / "out.html").texts
 
 
+def test_the_page_of_a_batch_that_was_broken_off_says_so(
+    run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = html.HtmlWriter.answer
+
+    def broken_off(self: html.HtmlWriter, *given: Any) -> None:
+        answer(self, *given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(html.HtmlWriter, "answer", broken_off)
+    done = run("classify", folder, "--html", tmp_path / "out.html")
+    assert "interrupted after" in done.stderr
+    assert "Interrupted: images are missing here." in Page(tmp_path / "out.html").texts
+
+
+def test_what_was_scored_is_not_called_unjudged(run: Run, repository: Path, tmp_path: Path) -> None:
+    """A model without an input check scores a blank picture, and says what that is worth."""
+    Image.new("L", (64, 64), 90).save(tmp_path / "blank.png")
+    model = repository / "tests/models/forty-labels.tflite"
+    done = run("classify", "--model", model, tmp_path / "blank.png", "--html", tmp_path / "a.html")
+    page = Page(tmp_path / "a.html")
+    assert "is blank" in done.stdout + done.stderr
+    assert "Not judged" not in page.text
+    assert "its scores mean nothing" in page.text
+    assert page.rows()
+
+
 def test_an_image_is_not_overwritten_by_its_page(run: Run, picture: Path) -> None:
     before = picture.read_bytes()
     done = run("classify", picture, "--html", picture)
@@ -216,10 +244,12 @@ def test_an_image_is_not_overwritten_by_its_page(run: Run, picture: Path) -> Non
 def test_a_folder_that_is_not_there_is_said_before_anything_is_scored(
     run: Run, picture: Path, tmp_path: Path
 ) -> None:
-    done = run("classify", picture, "--html", tmp_path / "absent" / "a.html")
-    assert done.returncode == 4
-    assert "there is no folder" in done.stderr
-    assert not done.stdout
+    (tmp_path / "folder.html").mkdir()
+    for target, why in (("absent/a.html", "there is no folder"), ("folder.html", "is a folder")):
+        done = run("classify", picture, "--html", tmp_path / target)
+        assert done.returncode == 4
+        assert why in done.stderr
+        assert not done.stdout
 
 
 @pytest.mark.process

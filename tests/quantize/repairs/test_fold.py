@@ -34,3 +34,14 @@ def test_normalisation_behind_a_sum_becomes_a_gain_and_an_offset_for_each_channe
 
 def test_normalisation_of_what_is_no_map_stays() -> None:
     assert isinstance(fold(branched()).get_layer("last"), layers.BatchNormalization)
+
+
+def test_layers_that_are_called_by_name_are_folded_all_the_same() -> None:
+    image = keras.Input((8, 8, 1), name="image")
+    made = layers.Conv2D(2, 3, use_bias=False, name="conv")(inputs=image)
+    outputs = layers.BatchNormalization(name="conv_norm")(inputs=made)
+    model = keras.Model(image, layers.GlobalAveragePooling2D(name="last")(outputs))
+    folded = fold(model)
+    assert not any(isinstance(each, layers.BatchNormalization) for each in folded.layers)
+    noise = np.random.default_rng(2).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
+    np.testing.assert_allclose(folded(noise), model(noise), rtol=1e-4, atol=1e-5)
