@@ -137,7 +137,12 @@ def markdown(result: dict[str, Any]) -> str:
         for label, measured in of.items():
             cells = [_cell(measured.get(name), of[NOW].get(name)) for name in QUANTITIES]
             lines.append(f"| {scenario} | {label} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n\n" + wheel_table(result["wheels"])
+    # Earlier results have no sizes of wheels, or one number for each.
+    wheels = {
+        who: of if isinstance(of, dict) else {"all of it": of}
+        for who, of in result.get("wheels", {}).items()
+    }
+    return "\n".join(lines) + "\n" + (f"\n{wheel_table(wheels)}" if wheels else "")
 
 
 Wheels = Mapping[str, Mapping[str, int]]
