@@ -26,6 +26,9 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 
 DATABASE: Final = "spool.sqlite"
 LOG: Final = f"{DATABASE}-wal"
+EMPTY_LOG: Final = (0, 0, 0)
+"""What ``wal_checkpoint(TRUNCATE)`` answers when it has copied everything and emptied the log."""
+
 LOCK: Final = "lock"
 SALT_BYTES: Final = 32
 
@@ -163,15 +166,14 @@ class Store:
             self._synced, self._suspect = reached, False
 
     def _sync_log(self) -> None:
-        if self._suspect:  # the system forgets what it failed to write: write it elsewhere
+        if self._suspect:  # the system forgets what it failed to write: begin another log
             with closing(sqlite3.connect(self.folder / DATABASE)) as other:
-                row = other.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-            if row[0]:
+                row = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if tuple(row) != EMPTY_LOG:
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-            return
         if self._log < 0:
-            self._log = os.open(self.folder / LOG, os.O_RDONLY | os.O_CLOEXEC)
             sync_folder(self.folder)
+            self._log = os.open(self.folder / LOG, os.O_RDONLY | os.O_CLOEXEC)
         os.fdatasync(self._log)
 
     def rows(self, question: str, *values: object) -> list[sqlite3.Row]:

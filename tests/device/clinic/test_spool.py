@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
-from edge_app.clinic.store import DATABASE, Store
+from edge_app.clinic.store import DATABASE, LOG, Store
 
 from ..conftest import Run
 from .conftest import offered
@@ -205,10 +205,41 @@ def test_an_image_whose_row_is_not_synced_is_not_acknowledged_and_not_lost(
         fail(patch, "fdatasync", 0, errno.EIO)
         with pytest.raises(UnsyncedError, match="its disk fails"):
             spool.accept(offered("1"))
-    monkeypatch.setattr(os, "fdatasync", None)  # what it failed to write may be forgotten
     assert spool.accept(offered("1")).verdict == KNOWN
     assert taken(spool).path.read_bytes() == b"pixels"
     assert spool.take() is None
+
+
+def test_what_is_accepted_after_a_failed_sync_survives_a_power_cut(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the system failed to write it takes for written: the medium has a hole there."""
+    sync, log = os.fdatasync, folder / LOG
+    medium, hole = b"", range(0)
+
+    def sync_to_medium(descriptor: int) -> None:
+        nonlocal medium, hole
+        now = log.read_bytes()
+        if failing:
+            hole = range(len(medium), len(now))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+        if len(now) >= hole.stop:
+            medium = now[: hole.start] + bytes(len(hole)) + now[hole.stop :]
+        else:  # another log, so all of it was written since
+            medium, hole = now, range(0)
+
+    monkeypatch.setattr(os, "fdatasync", sync_to_medium)
+    for failing, numbers in ((False, range(20)), (True, range(20, 21)), (False, range(21, 22))):
+        for number in numbers:
+            with pytest.raises(UnsyncedError) if failing else nullcontext():
+                spool.accept(offered(f"1.{number}"))
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / DATABASE).write_bytes((folder / DATABASE).read_bytes())
+    (tmp_path / "cut" / LOG).write_bytes(medium)
+    after = Store(tmp_path / "cut")
+    assert after.value("SELECT count(*) FROM image") == 22
+    after.close()
 
 
 def test_those_that_wait_for_the_disk_share_a_sync(
