@@ -125,14 +125,18 @@ DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL
 """What makes tables of the next version of those of this one."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
     """The database at `path`, made if need be; a commit survives a kill (see also `store`).
+
+    Args:
+        alone: for the box itself; one beside it does not bring an older one up to date.
 
     Returns:
         A connection that several threads may use, one at a time; `BEGIN` is the caller's.
 
     Raises:
-        SpoolError: it is damaged, of a newer version, or cannot be opened or written.
+        SpoolError: it is damaged, of a newer version, or cannot be opened or written; or of an
+            older version, and not `alone`.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else
@@ -140,7 +144,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise SpoolError(f"{path}: cannot be opened: {error}: check its owner and mode") from None
     try:
-        _prepare(connection, path)
+        _prepare(connection, path, alone)
     except BaseException as error:
         with suppress(sqlite3.Error):
             connection.close()
@@ -153,13 +157,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
     connection.row_factory = sqlite3.Row
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:  # before anything is written to it
         raise SpoolError(
             f"{path}: is of version {version}, made by a newer edge-cxr; this one knows up to "
             f"{VERSION}: install the newer one again"
+        )
+    if 0 < version < VERSION and not alone:  # a box of that version may be at work
+        raise SpoolError(
+            f"{path}: is of version {version}, made by an older edge-cxr: stop its box if it runs, "
+            "and start this one's: that brings it up to date"
         )
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":

@@ -79,7 +79,7 @@ class Store:
             ) from None
         try:
             self._take_lock()
-            self._connection = open_database(folder / DATABASE)
+            self._connection = open_database(folder / DATABASE, alone=alone)
         except BaseException:
             os.close(self._lock)
             raise

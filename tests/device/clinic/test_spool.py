@@ -554,3 +554,41 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
     names = {row["name"] for row in fresh.rows("SELECT name FROM sqlite_master")}
     fresh.close()
     assert {re.split(r"[ (]+", each)[2] for each in made} <= names
+
+
+def older_spool(folder: Path, *images: dict[str, bytes | None], finished: bool = False) -> None:
+    """A spool of version 1 with answered images: what their documents hold, None if it is lost."""
+    (folder / "results").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.executescript(VERSION_1)
+        at = 3.0 if finished else None
+        for number, documents in enumerate(images, 1):
+            database.execute(
+                "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
+                "received, answered, answer, finished) "
+                "VALUES ('node', ?, 's', 'f', 1, 's', 0, 1.0, 2.0, ?, ?)",
+                (str(number), json.dumps({"blank": False, "findings": []}), at),
+            )
+            for name, content in documents.items():
+                database.execute(
+                    "INSERT INTO delivery (image, receiver, document, delivered) "
+                    "VALUES (?, 'archive', ?, ?)",
+                    (number, name, at),
+                )
+                if content is not None:
+                    (folder / "results" / name).write_bytes(content)
+
+
+def test_who_looks_beside_a_box_of_an_older_version_does_not_change_its_spool(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+    settings = tmp_path / "box.toml"
+    settings.write_text('spool = "spool"\n[node]\n')
+    for options in ("--status", "--urgent 1"):
+        told = run(f"serve {options}", settings)
+        assert told.returncode
+        assert "of version 1, made by an older edge-cxr: stop its box" in told.stderr
+        assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 1
