@@ -120,6 +120,7 @@ UPDATE image SET answer = NULL, answered = NULL, state = 'waiting', score = NULL
     SELECT image FROM delivery WHERE delivered IS NULL AND result_file(document) IS NULL
 );
 DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
+DELETE FROM document WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
 """,
 }
 """What makes tables of the next version of those of this one."""

@@ -592,3 +592,14 @@ def test_who_looks_beside_a_box_of_an_older_version_does_not_change_its_spool(
         assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         assert database.execute("PRAGMA user_version").fetchone()[0] == 1
+
+
+def test_an_image_that_lost_one_of_its_documents_is_answered_again_with_all(folder: Path) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report", "1-heatmap.dcm": None})
+    store = Store(folder)
+    spool = Spool(store)
+    heatmap = REPORT._replace(name="1-heatmap.dcm", content=b"heatmap")
+    spool.answer(taken(spool), "{}", (REPORT._replace(content=b"anew"), heatmap))
+    contents = [each.content for each in Deliveries(store).due("archive")]
+    store.close()
+    assert contents == [b"anew", b"heatmap"]
