@@ -121,6 +121,9 @@ UPDATE image SET answer = NULL, answered = NULL, state = 'waiting', score = NULL
 );
 DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
 DELETE FROM document WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
+DELETE FROM delivery WHERE NOT EXISTS (
+    SELECT 1 FROM document WHERE document.image = delivery.image AND name = delivery.document
+);
 """,
 }
 """What makes tables of the next version of those of this one."""

@@ -603,3 +603,24 @@ def test_an_image_that_lost_one_of_its_documents_is_answered_again_with_all(fold
     contents = [each.content for each in Deliveries(store).due("archive")]
     store.close()
     assert contents == [b"anew", b"heatmap"]
+
+
+def test_finished_images_that_lost_their_documents_keep_no_delivery_back(folder: Path) -> None:
+    older_spool(folder, *({f"{number}-sr.dcm": None} for number in range(9)), finished=True)
+    store = Store(folder)
+    spool, deliveries = Spool(store), Deliveries(store)
+    assert not any(deliveries.again(number, "archive") for number in range(1, 10))
+    assert spool.accept(offered("1")).verdict == NEW, "so it is answered anew"
+    spool.answer(taken(spool), "{}", (REPORT,))
+    assert [each.content for each in deliveries.due("archive")] == [b"report"]
+    assert deliveries.standing("archive").waiting == 1
+    store.close()
+
+
+def test_deliveries_without_a_document_keep_no_other_back(spool: Spool, store: Store) -> None:
+    for number in range(9):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT,))
+    with store.transaction() as database:
+        database.execute("DELETE FROM document WHERE image < 9")
+    assert [each.image for each in Deliveries(store).due("archive")] == [9]
