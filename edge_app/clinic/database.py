@@ -112,12 +112,14 @@ UPDATE image SET (state, score) = (
 """,
     2: f"""
 {DOCUMENTS}
-INSERT INTO document (image, name, content)
-    SELECT DISTINCT image, document, result_file(document) FROM delivery
-    WHERE result_file(document) IS NOT NULL;
+INSERT OR IGNORE INTO document (image, name, content)  -- which are not NULL: a lost one has no row
+    SELECT image, document, result_file(document)
+    FROM (SELECT DISTINCT image, document FROM delivery);
 UPDATE image SET answer = NULL, answered = NULL, state = 'waiting', score = NULL, map = NULL,
     begun = 0 WHERE finished IS NULL AND id IN (
-    SELECT image FROM delivery WHERE delivered IS NULL AND result_file(document) IS NULL
+    SELECT image FROM delivery WHERE delivered IS NULL AND NOT EXISTS (
+        SELECT 1 FROM document WHERE document.image = delivery.image AND name = delivery.document
+    )
 );
 DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
 DELETE FROM document WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
@@ -190,11 +192,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
 
 def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
     """Bring older tables up to date, all of them or none; what lay in `results` is in them then."""
+    unread: list[SpoolError] = []
 
     def result_file(name: str) -> bytes | None:
-        with suppress(OSError):
+        try:
             return (results / name).read_bytes()
-        return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            fault = SpoolError(
+                f"{results / name}: cannot be read: {error.strerror}: look at its disk and mode, "
+                "or move it away: if it was not delivered, its image is answered anew"
+            )
+            unread.append(fault)
+            raise
 
     connection.create_function("result_file", 1, result_file)
     connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
@@ -207,6 +218,8 @@ def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
     except sqlite3.Error:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+        if unread:
+            raise unread[0] from None
         raise
     if results.is_dir():
         shutil.rmtree(results, ignore_errors=True)  # it names patients

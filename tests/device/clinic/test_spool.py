@@ -624,3 +624,37 @@ def test_deliveries_without_a_document_keep_no_other_back(spool: Spool, store: S
     with store.transaction() as database:
         database.execute("DELETE FROM document WHERE image < 9")
     assert [each.image for each in Deliveries(store).due("archive")] == [9]
+
+
+def test_a_document_that_cannot_be_read_is_not_taken_for_a_lost_one(folder: Path) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report", "1-heatmap.dcm": None})
+    (folder / "results" / "1-heatmap.dcm").mkdir()
+    with pytest.raises(SpoolError, match=r"1-heatmap\.dcm: cannot be read: Is a directory"):
+        Store(folder)
+    assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
+    (folder / "results" / "1-heatmap.dcm").rmdir()
+    (folder / "results" / "1-heatmap.dcm").write_bytes(b"heatmap")
+    store = Store(folder)
+    assert [each.content for each in Deliveries(store).due("archive")] == [b"report", b"heatmap"]
+    store.close()
+
+
+def test_documents_of_an_older_spool_are_each_read_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute(
+            "INSERT INTO delivery VALUES (NULL, 1, 'viewer', '1-sr.dcm', 0, NULL, NULL)"
+        )
+    right, read = Path.read_bytes, []
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name)
+        return right(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    store = Store(folder)
+    assert Deliveries(store).receivers() == {"archive", "viewer"}
+    store.close()
+    assert read == ["1-sr.dcm"]
