@@ -188,6 +188,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
         _renew(connection, version, path.parent / RESULTS)
+    if alone:
+        _remove_results(connection, path.parent / RESULTS)
 
 
 def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
@@ -212,14 +214,22 @@ def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
     connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
     steps = "".join(NEWER[each] for each in range(version, VERSION))
     try:
-        connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
-        connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         if unread:
             raise unread[0] from None
         raise
-    if results.is_dir():
-        shutil.rmtree(results, ignore_errors=True)  # it names patients
+
+
+def _remove_results(connection: sqlite3.Connection, results: Path) -> None:
+    """Remove the folder that names patients, once all that lay in it is on the medium elsewhere.
+
+    At every opening: a kill, or somebody who looks beside, may have left it.
+    """
+    if not results.is_dir():
+        return
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if not busy:
+        shutil.rmtree(results, ignore_errors=True)

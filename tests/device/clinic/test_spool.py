@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import time
@@ -658,3 +659,24 @@ def test_documents_of_an_older_spool_are_each_read_once(
     assert Deliveries(store).receivers() == {"archive", "viewer"}
     store.close()
     assert read == ["1-sr.dcm"]
+
+
+def test_a_kill_leaves_neither_the_documents_of_an_older_spool_twice_nor_not_at_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+
+    def kill(path: Path, **_: object) -> None:
+        assert path == folder / "results"
+        assert not (folder / LOG).stat().st_size, "what replaces it is on the medium"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Store(folder)
+    assert (folder / "results" / "1-sr.dcm").exists()
+    store = Store(folder)
+    assert not (folder / "results").exists()
+    assert [each.content for each in Deliveries(store).due("archive")] == [b"report"]
+    store.close()
