@@ -3,7 +3,8 @@
 SQLite writes a commit into the log beside the database (WAL) and syncs that log only before it
 copies from it (``synchronous = NORMAL``): a kill undoes no commit, a power cut may undo the last
 ones. Who promises something syncs the log itself, after the commit and without the lock: threads
-that wait at the same time share one sync, and none that only looks has to wait for the disk.
+that wait at the same time share one sync, and those that only look go on meanwhile. They wait for
+the disk when a commit makes the log so long that SQLite copies it into the database.
 """
 
 from __future__ import annotations
