@@ -112,27 +112,37 @@ UPDATE image SET (state, score) = (
 """,
     2: f"""
 {DOCUMENTS}
-INSERT INTO document (image, name, content)
-    SELECT DISTINCT image, document, result_file(document) FROM delivery
-    WHERE result_file(document) IS NOT NULL;
+INSERT OR IGNORE INTO document (image, name, content)  -- which are not NULL: a lost one has no row
+    SELECT image, document, result_file(document)
+    FROM (SELECT DISTINCT image, document FROM delivery);
 UPDATE image SET answer = NULL, answered = NULL, state = 'waiting', score = NULL, map = NULL,
     begun = 0 WHERE finished IS NULL AND id IN (
-    SELECT image FROM delivery WHERE delivered IS NULL AND result_file(document) IS NULL
+    SELECT image FROM delivery WHERE delivered IS NULL AND NOT EXISTS (
+        SELECT 1 FROM document WHERE document.image = delivery.image AND name = delivery.document
+    )
 );
 DELETE FROM delivery WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
+DELETE FROM document WHERE image IN (SELECT id FROM image WHERE answered IS NULL);
+DELETE FROM delivery WHERE NOT EXISTS (
+    SELECT 1 FROM document WHERE document.image = delivery.image AND name = delivery.document
+);
 """,
 }
 """What makes tables of the next version of those of this one."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
     """The database at `path`, made if need be; a commit survives a kill (see also `store`).
+
+    Args:
+        alone: for the box itself; one beside it does not bring an older one up to date.
 
     Returns:
         A connection that several threads may use, one at a time; `BEGIN` is the caller's.
 
     Raises:
-        SpoolError: it is damaged, of a newer version, or cannot be opened or written.
+        SpoolError: it is damaged, of a newer version, or cannot be opened or written; or of an
+            older version, and not `alone`.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else
@@ -140,7 +150,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     except (OSError, sqlite3.Error) as error:
         raise SpoolError(f"{path}: cannot be opened: {error}: check its owner and mode") from None
     try:
-        _prepare(connection, path)
+        _prepare(connection, path, alone)
     except BaseException as error:
         with suppress(sqlite3.Error):
             connection.close()
@@ -153,13 +163,18 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
     connection.row_factory = sqlite3.Row
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:  # before anything is written to it
         raise SpoolError(
             f"{path}: is of version {version}, made by a newer edge-cxr; this one knows up to "
             f"{VERSION}: install the newer one again"
+        )
+    if 0 < version < VERSION and not alone:  # a box of that version may be at work
+        raise SpoolError(
+            f"{path}: is of version {version}, made by an older edge-cxr: stop its box if it runs, "
+            "and start this one's: that brings it up to date"
         )
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
@@ -173,27 +188,48 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
         _renew(connection, version, path.parent / RESULTS)
+    if alone:
+        _remove_results(connection, path.parent / RESULTS)
 
 
 def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
     """Bring older tables up to date, all of them or none; what lay in `results` is in them then."""
+    unread: list[SpoolError] = []
 
     def result_file(name: str) -> bytes | None:
-        with suppress(OSError):
+        try:
             return (results / name).read_bytes()
-        return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            fault = SpoolError(
+                f"{results / name}: cannot be read: {error.strerror}: look at its disk and mode, "
+                "or move it away: if it was not delivered, its image is answered anew"
+            )
+            unread.append(fault)
+            raise
 
     connection.create_function("result_file", 1, result_file)
     connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
     connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
     steps = "".join(NEWER[each] for each in range(version, VERSION))
     try:
-        connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
-        connection.execute("PRAGMA synchronous = NORMAL")
     except sqlite3.Error:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+        if unread:
+            raise unread[0] from None
         raise
-    if results.is_dir():
-        shutil.rmtree(results, ignore_errors=True)  # it names patients
+
+
+def _remove_results(connection: sqlite3.Connection, results: Path) -> None:
+    """Remove the folder that names patients, once all that lay in it is on the medium elsewhere.
+
+    At every opening: a kill, or somebody who looks beside, may have left it.
+    """
+    if not results.is_dir():
+        return
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if not busy:
+        shutil.rmtree(results, ignore_errors=True)

@@ -53,7 +53,9 @@ class Deliveries:
     def due(self, receiver: str, without: Collection[int] = ()) -> list[Delivery]:
         """The oldest ones for a receiver that are not among those to be left out."""
         waiting = self.store.rows(
-            "SELECT id FROM delivery WHERE receiver = ? AND delivered IS NULL ORDER BY id LIMIT ?",
+            "SELECT id FROM delivery WHERE receiver = ? AND delivered IS NULL AND EXISTS ("
+            "SELECT 1 FROM document WHERE document.image = delivery.image "
+            "AND name = delivery.document) ORDER BY id LIMIT ?",
             *(receiver, len(without) + AT_ONCE),
         )
         wanted = [row["id"] for row in waiting if row["id"] not in without][:AT_ONCE]
@@ -98,7 +100,12 @@ class Deliveries:
             )
 
     def again(self, image: int, receiver: str) -> bool:
-        """Deliver what was made of an image to a receiver once more; whether it is still here."""
+        """Deliver what was made of an image to a receiver once more.
+
+        Returns:
+            Whether the image is here. One that is finished, and of which nothing is left for this
+            receiver, is removed: accepted once more, it is answered anew.
+        """
         with self.store.transaction() as database:
             done = database.execute(
                 "UPDATE delivery SET delivered = NULL WHERE image = ? AND receiver = ? "
@@ -107,6 +114,12 @@ class Deliveries:
             )
             if done.rowcount:
                 database.execute("UPDATE image SET finished = NULL WHERE id = ?", (image,))
+            else:
+                database.execute(
+                    "DELETE FROM image WHERE id = ? AND finished IS NOT NULL AND NOT EXISTS "
+                    "(SELECT 1 FROM delivery WHERE image = ? AND receiver = ?)",
+                    (image, image, receiver),
+                )
             found = database.execute("SELECT 1 FROM image WHERE id = ?", (image,)).fetchone()
             self.store.changed.notify_all()
         return found is not None

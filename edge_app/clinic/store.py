@@ -3,7 +3,8 @@
 SQLite writes a commit into the log beside the database (WAL) and syncs that log only before it
 copies from it (``synchronous = NORMAL``): a kill undoes no commit, a power cut may undo the last
 ones. Who promises something syncs the log itself, after the commit and without the lock: threads
-that wait at the same time share one sync, and none that only looks has to wait for the disk.
+that wait at the same time share one sync, and those that only look go on meanwhile. They wait for
+the disk when a commit makes the log so long that SQLite copies it into the database.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 
 DATABASE: Final = "spool.sqlite"
 LOG: Final = f"{DATABASE}-wal"
+EMPTY_LOG: Final = (0, 0, 0)
+"""What ``wal_checkpoint(TRUNCATE)`` answers when it has copied everything and emptied the log."""
+
 LOCK: Final = "lock"
 SALT_BYTES: Final = 32
 
@@ -76,7 +80,7 @@ class Store:
             ) from None
         try:
             self._take_lock()
-            self._connection = open_database(folder / DATABASE)
+            self._connection = open_database(folder / DATABASE, alone=alone)
         except BaseException:
             os.close(self._lock)
             raise
@@ -163,15 +167,14 @@ class Store:
             self._synced, self._suspect = reached, False
 
     def _sync_log(self) -> None:
-        if self._suspect:  # the system forgets what it failed to write: write it elsewhere
+        if self._suspect:  # the system forgets what it failed to write: begin another log
             with closing(sqlite3.connect(self.folder / DATABASE)) as other:
-                row = other.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
-            if row[0]:
+                row = other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if tuple(row) != EMPTY_LOG:
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-            return
         if self._log < 0:
-            self._log = os.open(self.folder / LOG, os.O_RDONLY | os.O_CLOEXEC)
             sync_folder(self.folder)
+            self._log = os.open(self.folder / LOG, os.O_RDONLY | os.O_CLOEXEC)
         os.fdatasync(self._log)
 
     def rows(self, question: str, *values: object) -> list[sqlite3.Row]:

@@ -6,12 +6,13 @@ import errno
 import json
 import os
 import re
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
-from edge_app.clinic.store import DATABASE, Store
+from edge_app.clinic.store import DATABASE, LOG, Store
 
 from ..conftest import Run
 from .conftest import offered
@@ -205,10 +206,41 @@ def test_an_image_whose_row_is_not_synced_is_not_acknowledged_and_not_lost(
         fail(patch, "fdatasync", 0, errno.EIO)
         with pytest.raises(UnsyncedError, match="its disk fails"):
             spool.accept(offered("1"))
-    monkeypatch.setattr(os, "fdatasync", None)  # what it failed to write may be forgotten
     assert spool.accept(offered("1")).verdict == KNOWN
     assert taken(spool).path.read_bytes() == b"pixels"
     assert spool.take() is None
+
+
+def test_what_is_accepted_after_a_failed_sync_survives_a_power_cut(
+    spool: Spool, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the system failed to write it takes for written: the medium has a hole there."""
+    sync, log = os.fdatasync, folder / LOG
+    medium, hole = b"", range(0)
+
+    def sync_to_medium(descriptor: int) -> None:
+        nonlocal medium, hole
+        now = log.read_bytes()
+        if failing:
+            hole = range(len(medium), len(now))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+        if len(now) >= hole.stop:
+            medium = now[: hole.start] + bytes(len(hole)) + now[hole.stop :]
+        else:  # another log, so all of it was written since
+            medium, hole = now, range(0)
+
+    monkeypatch.setattr(os, "fdatasync", sync_to_medium)
+    for failing, numbers in ((False, range(20)), (True, range(20, 21)), (False, range(21, 22))):
+        for number in numbers:
+            with pytest.raises(UnsyncedError) if failing else nullcontext():
+                spool.accept(offered(f"1.{number}"))
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / DATABASE).write_bytes((folder / DATABASE).read_bytes())
+    (tmp_path / "cut" / LOG).write_bytes(medium)
+    after = Store(tmp_path / "cut")
+    assert after.value("SELECT count(*) FROM image") == 22
+    after.close()
 
 
 def test_those_that_wait_for_the_disk_share_a_sync(
@@ -523,3 +555,128 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
     names = {row["name"] for row in fresh.rows("SELECT name FROM sqlite_master")}
     fresh.close()
     assert {re.split(r"[ (]+", each)[2] for each in made} <= names
+
+
+def older_spool(folder: Path, *images: dict[str, bytes | None], finished: bool = False) -> None:
+    """A spool of version 1 with answered images: what their documents hold, None if it is lost."""
+    (folder / "results").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.executescript(VERSION_1)
+        at = 3.0 if finished else None
+        for number, documents in enumerate(images, 1):
+            database.execute(
+                "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
+                "received, answered, answer, finished) "
+                "VALUES ('node', ?, 's', 'f', 1, 's', 0, 1.0, 2.0, ?, ?)",
+                (str(number), json.dumps({"blank": False, "findings": []}), at),
+            )
+            for name, content in documents.items():
+                database.execute(
+                    "INSERT INTO delivery (image, receiver, document, delivered) "
+                    "VALUES (?, 'archive', ?, ?)",
+                    (number, name, at),
+                )
+                if content is not None:
+                    (folder / "results" / name).write_bytes(content)
+
+
+def test_who_looks_beside_a_box_of_an_older_version_does_not_change_its_spool(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+    settings = tmp_path / "box.toml"
+    settings.write_text('spool = "spool"\n[node]\n')
+    for options in ("--status", "--urgent 1"):
+        told = run(f"serve {options}", settings)
+        assert told.returncode
+        assert "of version 1, made by an older edge-cxr: stop its box" in told.stderr
+        assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
+    with closing(sqlite3.connect(folder / DATABASE)) as database:
+        assert database.execute("PRAGMA user_version").fetchone()[0] == 1
+
+
+def test_an_image_that_lost_one_of_its_documents_is_answered_again_with_all(folder: Path) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report", "1-heatmap.dcm": None})
+    store = Store(folder)
+    spool = Spool(store)
+    heatmap = REPORT._replace(name="1-heatmap.dcm", content=b"heatmap")
+    spool.answer(taken(spool), "{}", (REPORT._replace(content=b"anew"), heatmap))
+    contents = [each.content for each in Deliveries(store).due("archive")]
+    store.close()
+    assert contents == [b"anew", b"heatmap"]
+
+
+def test_finished_images_that_lost_their_documents_keep_no_delivery_back(folder: Path) -> None:
+    older_spool(folder, *({f"{number}-sr.dcm": None} for number in range(9)), finished=True)
+    store = Store(folder)
+    spool, deliveries = Spool(store), Deliveries(store)
+    assert not any(deliveries.again(number, "archive") for number in range(1, 10))
+    assert spool.accept(offered("1")).verdict == NEW, "so it is answered anew"
+    spool.answer(taken(spool), "{}", (REPORT,))
+    assert [each.content for each in deliveries.due("archive")] == [b"report"]
+    assert deliveries.standing("archive").waiting == 1
+    store.close()
+
+
+def test_deliveries_without_a_document_keep_no_other_back(spool: Spool, store: Store) -> None:
+    for number in range(9):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT,))
+    with store.transaction() as database:
+        database.execute("DELETE FROM document WHERE image < 9")
+    assert [each.image for each in Deliveries(store).due("archive")] == [9]
+
+
+def test_a_document_that_cannot_be_read_is_not_taken_for_a_lost_one(folder: Path) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report", "1-heatmap.dcm": None})
+    (folder / "results" / "1-heatmap.dcm").mkdir()
+    with pytest.raises(SpoolError, match=r"1-heatmap\.dcm: cannot be read: Is a directory"):
+        Store(folder)
+    assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
+    (folder / "results" / "1-heatmap.dcm").rmdir()
+    (folder / "results" / "1-heatmap.dcm").write_bytes(b"heatmap")
+    store = Store(folder)
+    assert [each.content for each in Deliveries(store).due("archive")] == [b"report", b"heatmap"]
+    store.close()
+
+
+def test_documents_of_an_older_spool_are_each_read_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute(
+            "INSERT INTO delivery VALUES (NULL, 1, 'viewer', '1-sr.dcm', 0, NULL, NULL)"
+        )
+    right, read = Path.read_bytes, []
+
+    def counted(path: Path) -> bytes:
+        read.append(path.name)
+        return right(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    store = Store(folder)
+    assert Deliveries(store).receivers() == {"archive", "viewer"}
+    store.close()
+    assert read == ["1-sr.dcm"]
+
+
+def test_a_kill_leaves_neither_the_documents_of_an_older_spool_twice_nor_not_at_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older_spool(folder, {"1-sr.dcm": b"report"})
+
+    def kill(path: Path, **_: object) -> None:
+        assert path == folder / "results"
+        assert not (folder / LOG).stat().st_size, "what replaces it is on the medium"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Store(folder)
+    assert (folder / "results" / "1-sr.dcm").exists()
+    store = Store(folder)
+    assert not (folder / "results").exists()
+    assert [each.content for each in Deliveries(store).due("archive")] == [b"report"]
+    store.close()
