@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from typing import Final
 
 from edge_app.clinic.store import Store
 
 AT_ONCE: Final = 500
-"""Images removed in one step: others get their turn between two."""
+"""Images removed in one step at most: others get their turn between two."""
+
+BYTES_AT_ONCE: Final = 4 << 20
+"""Of documents removed in one step, where there are two images in it: each of their pages is
+written to the database's log, for which a full disk has little room."""
 
 
 def sweep(store: Store) -> int:
@@ -62,9 +67,7 @@ def _remove(store: Store, which: str, value: object) -> int:
         # One step: what somebody wants again meanwhile is no longer finished. The rows first: a
         # kill in between leaves files that `sweep` finds, and no row without.
         with store.transaction() as database:
-            images = database.execute(
-                f"SELECT id, file FROM image WHERE {which} ORDER BY id LIMIT {AT_ONCE}", (value,)
-            ).fetchall()
+            images = _step(database, which, value)
             marks = ", ".join("?" * len(images))
             numbers = [row["id"] for row in images]
             database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
@@ -73,3 +76,20 @@ def _remove(store: Store, which: str, value: object) -> int:
         for row in images:
             (store.images / row["file"]).unlink(missing_ok=True)
         removed += len(images)
+
+
+def _step(database: sqlite3.Connection, which: str, value: object) -> list[sqlite3.Row]:
+    """Some of the images, no more than are removed at once."""
+    question = (
+        "SELECT id, file, (SELECT coalesce(sum(length(content)), 0) FROM document "
+        f"WHERE image = image.id) AS bytes FROM image WHERE {which} LIMIT {AT_ONCE}"
+    )
+    images: list[sqlite3.Row] = []
+    room = BYTES_AT_ONCE
+    with closing(database.execute(question, (value,))) as rows:
+        for row in rows:
+            room -= row["bytes"]
+            if images and room < 0:
+                break
+            images.append(row)
+    return images

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.clinic import retention
 from edge_app.clinic.database import VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.retention import purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
-from edge_app.clinic.store import DATABASE, Store
+from edge_app.clinic.store import DATABASE, LOG, Store
 
 from ..conftest import Run
 from .conftest import offered
@@ -331,6 +332,42 @@ def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, stor
     (store.images / "orphan").write_bytes(b"never acknowledged")
     assert sweep(store) == 1
     assert taken(spool).path.read_bytes() == b"pixels"
+
+
+def finished(spool: Spool, count: int, size: int) -> None:
+    """Images that may go, each with a document of so many bytes."""
+    deliveries = Deliveries(spool.store)
+    for number in range(count):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT._replace(content=os.urandom(size)),))
+        (delivery,) = deliveries.due("archive")
+        deliveries.delivered(delivery)
+
+
+def test_what_is_removed_needs_little_room_in_the_log(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(spool, 16, 1 << 20)
+    sync, sizes = store.sync, []
+
+    def measured() -> None:
+        sizes.append((store.folder / LOG).stat().st_size)
+        sync()
+
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    monkeypatch.setattr(store, "sync", measured)
+    assert remove_finished(store, time.time() + 1) == 16
+    assert files(store.images) == []
+    assert 0 < max(sizes) < 10 << 20
+
+
+def test_an_image_whose_documents_are_large_is_removed_too(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BYTES_AT_ONCE", 100)
+    finished(spool, 3, 200)
+    assert remove_finished(store, time.time() + 1) == 3
+    assert store.value("SELECT count(*) FROM document") == 0
 
 
 def test_purge_leaves_what_is_unfinished_unless_told(spool: Spool, store: Store) -> None:
