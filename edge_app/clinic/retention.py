@@ -1,4 +1,8 @@
-"""What of the spool goes away, and when: files and rows together, unfinished ones never alone."""
+"""What of the spool goes away, and when: files and rows together, unfinished ones never alone.
+
+The documents are in the database, whose file does not shrink by itself: pages that are free are
+given back to the disk, but for some that the next documents will need.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,15 @@ AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 4 << 20
 """Of documents removed in one step, where there are two images in it: each of their pages is
 written to the database's log, for which a full disk has little room."""
+
+SPARE: Final = 16 << 20
+"""Bytes of free pages that the database keeps: giving back moves others into their place."""
+
+PAGES_AT_ONCE: Final = 512
+"""Free pages given back in one step."""
+
+INCREMENTAL: Final = 2
+"""What `PRAGMA auto_vacuum` says where free pages can be given back."""
 
 
 def sweep(store: Store) -> int:
@@ -41,7 +54,24 @@ def remove_finished(store: Store, before: float) -> int:
     Returns:
         How many there were.
     """
-    return _remove(store, "finished < ?", before)
+    removed = _remove(store, "finished < ?", before)
+    _give_back(store)
+    return removed
+
+
+def _give_back(store: Store) -> None:
+    """Have the database's file shrink by the free pages that it need not keep."""
+    if store.value("PRAGMA auto_vacuum") != INCREMENTAL:
+        return
+    kept = SPARE // store.value("PRAGMA page_size")
+    shrunk = False
+    while (many := store.value("PRAGMA freelist_count") - kept) > 0:
+        with store.transaction() as database:
+            for _ in range(min(many, PAGES_AT_ONCE)):  # Python's sqlite3 does no more than one
+                database.execute("PRAGMA incremental_vacuum(1)")
+        shrunk = True
+    if shrunk:  # the file itself does when the log is copied
+        store.rows("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def purge(store: Store, *, unfinished: bool = False) -> int:

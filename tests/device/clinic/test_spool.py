@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.clinic import retention
-from edge_app.clinic.database import VERSION
+from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.retention import purge, remove_finished, sweep
@@ -347,7 +347,10 @@ def finished(spool: Spool, count: int, size: int) -> None:
 def test_what_is_removed_needs_little_room_in_the_log(
     spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(retention, "SPARE", 0)
     finished(spool, 16, 1 << 20)
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}", (REPORT._replace(content=os.urandom(8 << 20)),))
     sync, sizes = store.sync, []
 
     def measured() -> None:
@@ -357,8 +360,24 @@ def test_what_is_removed_needs_little_room_in_the_log(
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     monkeypatch.setattr(store, "sync", measured)
     assert remove_finished(store, time.time() + 1) == 16
-    assert files(store.images) == []
+    assert len(files(store.images)) == 1
     assert 0 < max(sizes) < 10 << 20
+
+
+def test_what_is_removed_is_room_for_others_on_the_disk(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SPARE", 1 << 20)
+    finished(spool, 8, 2 << 20)
+    last = REPORT._replace(content=os.urandom(12 << 20))
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}", (last,))
+    assert remove_finished(store, time.time() + 1) == 8
+    assert (store.folder / DATABASE).stat().st_size < 14 << 20
+    assert (store.folder / LOG).stat().st_size <= LOG_BYTES
+    assert [each.content for each in Deliveries(store).due("archive")] == [last.content]
+    assert store.value("PRAGMA integrity_check") == "ok"
+    assert 0 < store.value("PRAGMA freelist_count") <= (1 << 20) // 4096
 
 
 def test_an_image_whose_documents_are_large_is_removed_too(
@@ -552,6 +571,7 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
         assert [each.content for each in Deliveries(store).due("a")] == [b"report"]
         assert not (folder / "results").exists()
         assert store.value("PRAGMA user_version") == VERSION
+        assert store.value("PRAGMA auto_vacuum") == retention.INCREMENTAL
         assert Spool(store).accept(offered("new")).verdict == "new"
         made = {row["sql"] for row in store.rows("SELECT sql FROM sqlite_master WHERE sql <> ''")}
     finally:
