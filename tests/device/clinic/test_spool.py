@@ -324,6 +324,22 @@ def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: St
     assert deliveries.due("archive", without={first.id, second.id}) == []
 
 
+def test_no_more_documents_are_read_at_once_than_fit_into_memory(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_app.clinic.deliveries.BYTES_AT_ONCE", 1000)
+    deliveries = Deliveries(store)
+    for number, size in enumerate((5000, 400, 600, 1, 1)):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT._replace(content=bytes(size)),))
+    batches = []
+    while due := deliveries.due("archive"):
+        batches.append([len(each.content) for each in due])
+        for each in due:
+            deliveries.delivered(each)
+    assert batches == [[5000], [400, 600], [1, 1]]
+
+
 # What goes away
 
 
