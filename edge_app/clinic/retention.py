@@ -20,7 +20,7 @@ BYTES_AT_ONCE: Final = 4 << 20
 written to the database's log, for which a full disk has little room."""
 
 SPARE: Final = 16 << 20
-"""Bytes of free pages that the database keeps: giving back moves others into their place."""
+"""Bytes of free pages that the database keeps for what comes next."""
 
 PAGES_AT_ONCE: Final = 512
 """Free pages given back in one step."""
@@ -54,12 +54,10 @@ def remove_finished(store: Store, before: float) -> int:
     Returns:
         How many there were.
     """
-    removed = _remove(store, "finished < ?", before)
-    _give_back(store)
-    return removed
+    return _remove(store, "finished < ?", before)
 
 
-def _give_back(store: Store) -> None:
+def give_back(store: Store) -> None:
     """Have the database's file shrink by the free pages that it need not keep."""
     if store.value("PRAGMA auto_vacuum") != INCREMENTAL:
         return

@@ -20,7 +20,7 @@ from edge_app.clinic import retention
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
-from edge_app.clinic.retention import purge, remove_finished, sweep
+from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, LOG, Store
@@ -376,6 +376,7 @@ def test_what_is_removed_needs_little_room_in_the_log(
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     monkeypatch.setattr(store, "sync", measured)
     assert remove_finished(store, time.time() + 1) == 16
+    give_back(store)
     assert len(files(store.images)) == 1
     assert 0 < max(sizes) < 10 << 20
 
@@ -389,6 +390,7 @@ def test_what_is_removed_is_room_for_others_on_the_disk(
     spool.accept(offered("2"))
     spool.answer(taken(spool), "{}", (last,))
     assert remove_finished(store, time.time() + 1) == 8
+    give_back(store)
     assert (store.folder / DATABASE).stat().st_size < 14 << 20
     assert (store.folder / LOG).stat().st_size <= LOG_BYTES
     assert [each.content for each in Deliveries(store).due("archive")] == [last.content]
