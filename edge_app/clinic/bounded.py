@@ -3,7 +3,7 @@
 pynetdicom 3 reads a PDU of whatever length it announces, keeps a message of whatever length it
 gets, and waits for each piece anew. Here a PDU and a message have a longest length, all messages
 together have one, and a PDU has an end to come to. It also copies what it reads six times, with
-Python's lock; here a fragment is copied once, and a data set stays in its fragments.
+Python's lock; here a large fragment is copied once, and a data set stays in its pieces.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ READ_OUT: Final = 4
 
 PATIENCE: Final = 5.0
 """Seconds without a word after which an association may have to go, so that another may come."""
+
+PIECE: Final = 1 << 16
+"""Bytes below which the next fragment joins a piece: each piece costs some of its own."""
 
 DATA_CAME: Final = "Evt10"
 CLOSED: Final = "Evt17"
@@ -125,19 +128,23 @@ class BoundedSocket(AssociationSocket):
 
 
 class Fragments(BytesIO):
-    """A data set as it came, in pieces that nobody has put together.
+    """A data set as it came: large fragments as they are, small ones put together.
 
     Attributes:
-        pieces: of its bytes.
+        pieces: of its bytes; all but the last are of `PIECE` bytes or more.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.pieces: list[bytes | memoryview] = []
+        self.pieces: list[bytes | bytearray] = []
 
     def write(self, data: Any, /) -> int:
-        """One more piece."""
-        self.pieces.append(data)
+        """One more fragment."""
+        last = self.pieces[-1] if self.pieces else None
+        if isinstance(last, bytearray) and len(last) < PIECE:
+            last += data
+        else:
+            self.pieces.append(data if len(data) >= PIECE else bytearray(data))
         return len(data)
 
     def getvalue(self) -> bytes:

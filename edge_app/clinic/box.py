@@ -19,7 +19,7 @@ from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.results import Results
-from edge_app.clinic.retention import remove_finished, sweep
+from edge_app.clinic.retention import give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.statements import decided_by
@@ -247,11 +247,11 @@ class Box:
             self._decoders.rest()
         try:
             removed = remove_finished(self.store, time.time() - self.settings.keep)
+            if removed:
+                self.events.audit("removed", images=removed)
+            give_back(self.store)
         except (SpoolError, OSError) as error:
             self.events.tell("housekeeping-failed", why=str(error))
-            return
-        if removed:
-            self.events.audit("removed", images=removed)
 
     def end(self) -> None:
         """Have all parts finish what is in hand, and let go of the spool."""

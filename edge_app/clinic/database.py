@@ -19,6 +19,9 @@ VERSION: Final = 3
 RESULTS: Final = "results"
 """The folder that held the documents before version 3."""
 
+LOG_BYTES: Final = 8 << 20
+"""What the log keeps of the disk when all of it is copied; SQLite copies it from 4 MiB on."""
+
 READINGS: Final = """
 CREATE TABLE reading (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -179,10 +182,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(str(verdict).splitlines()[0])
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see `retention`; before anything is in
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is removed names patients
+    if 0 < version < VERSION:  # it may be of before `auto_vacuum`; its documents are not in it yet
+        with suppress(sqlite3.OperationalError):  # no room: it stays as it was made
+            connection.execute("VACUUM")
     if version == 0:
         made = TABLES + READINGS + INDEXES + DOCUMENTS
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from edge_app.clinic.store import Store
 
 AT_ONCE: Final = 8
 """Documents that are asked for together."""
+
+BYTES_AT_ONCE: Final = 8 << 20
+"""Of them, where there are two."""
 
 
 class Delivery(NamedTuple):
@@ -59,6 +63,7 @@ class Deliveries:
             *(receiver, len(without) + AT_ONCE),
         )
         wanted = [row["id"] for row in waiting if row["id"] not in without][:AT_ONCE]
+        wanted = self._no_more_than_fit(wanted)
         rows = self.store.rows(
             "SELECT delivery.*, identity, sha256, content FROM delivery "
             "JOIN image ON image.id = delivery.image "
@@ -73,6 +78,18 @@ class Deliveries:
             )
             for row in rows
         ]
+
+    def _no_more_than_fit(self, deliveries: Sequence[int]) -> list[int]:
+        """The first of those that have a document: one, and what else is in memory with it."""
+        rows = self.store.rows(
+            "SELECT delivery.id, length(content) AS bytes FROM delivery "
+            "JOIN document ON document.image = delivery.image AND name = document "
+            f"WHERE delivery.id IN ({', '.join('?' * len(deliveries))}) ORDER BY delivery.id",
+            *deliveries,
+        )
+        sums = accumulate(row["bytes"] for row in rows)
+        fit = sum(each <= BYTES_AT_ONCE for each in sums)
+        return [row["id"] for row in rows[: max(1, fit)]]
 
     def delivered(self, delivery: Delivery) -> None:
         """It has arrived. With the last one of its image, that image is finished.

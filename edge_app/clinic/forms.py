@@ -35,8 +35,9 @@ TRACKING: Final = "2.25.9701"
 INSTANCE: Final = Instance("1.2.840.10008.5.1.4.1.1.1", "2.25.9702", "2.25.9703", "2.25.9704")
 REPORT: Final = "2.25.9705"
 SERIES: Final = "2.25.9706"
-NUMBERS: Final = (0.970301, 0.970302)
-"""Of a probability and a percentile; six digits after the point are what is reported."""
+NUMBERS: Final = (8.970301, 8.970302)
+"""Of a probability and a percentile, which neither can be; as wide as what is reported, with six
+digits after the point."""
 
 GAP: Final = "The groups of the findings belong here"
 """The text of an item in whose place the groups come."""
@@ -64,13 +65,13 @@ class Kind(NamedTuple):
     group: tuple[Any, ...] = ()
 
     def text(self) -> str:
-        """This kind as JSON."""
-        return json.dumps([__version__, *self])
+        """This kind as JSON, with what else its form depends on."""
+        return json.dumps([__version__, NUMBERS, *self])
 
     @classmethod
     def of(cls, text: str) -> Kind:
         """The kind of a text."""
-        _, *values = json.loads(text)
+        _, _, *values = json.loads(text)
         model, digest, parameters, author, device, verdict, group = values
         return cls(model, digest, tuple(parameters), author, device, verdict, tuple(group))
 

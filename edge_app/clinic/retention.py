@@ -1,14 +1,32 @@
-"""What of the spool goes away, and when: files and rows together, unfinished ones never alone."""
+"""What of the spool goes away, and when: files and rows together, unfinished ones never alone.
+
+The documents are in the database, whose file does not shrink by itself: pages that are free are
+given back to the disk, but for some that the next documents will need.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from typing import Final
 
 from edge_app.clinic.store import Store
 
 AT_ONCE: Final = 500
-"""Images removed in one step: others get their turn between two."""
+"""Images removed in one step at most: others get their turn between two."""
+
+BYTES_AT_ONCE: Final = 4 << 20
+"""Of documents removed in one step, where there are two images in it: each of their pages is
+written to the database's log, for which a full disk has little room."""
+
+SPARE: Final = 16 << 20
+"""Bytes of free pages that the database keeps for what comes next."""
+
+PAGES_AT_ONCE: Final = 512
+"""Free pages given back in one step."""
+
+INCREMENTAL: Final = 2
+"""What `PRAGMA auto_vacuum` says where free pages can be given back."""
 
 
 def sweep(store: Store) -> int:
@@ -39,6 +57,21 @@ def remove_finished(store: Store, before: float) -> int:
     return _remove(store, "finished < ?", before)
 
 
+def give_back(store: Store) -> None:
+    """Have the database's file shrink by the free pages that it need not keep."""
+    if store.value("PRAGMA auto_vacuum") != INCREMENTAL:
+        return
+    kept = SPARE // store.value("PRAGMA page_size")
+    shrunk = False
+    while (many := store.value("PRAGMA freelist_count") - kept) > 0:
+        with store.transaction() as database:
+            for _ in range(min(many, PAGES_AT_ONCE)):  # Python's sqlite3 does no more than one
+                database.execute("PRAGMA incremental_vacuum(1)")
+        shrunk = True
+    if shrunk:  # the file itself does when the log is copied
+        store.rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+
 def purge(store: Store, *, unfinished: bool = False) -> int:
     """Remove all that is finished; with `unfinished` all that there is, readings too.
 
@@ -62,9 +95,7 @@ def _remove(store: Store, which: str, value: object) -> int:
         # One step: what somebody wants again meanwhile is no longer finished. The rows first: a
         # kill in between leaves files that `sweep` finds, and no row without.
         with store.transaction() as database:
-            images = database.execute(
-                f"SELECT id, file FROM image WHERE {which} ORDER BY id LIMIT {AT_ONCE}", (value,)
-            ).fetchall()
+            images = _step(database, which, value)
             marks = ", ".join("?" * len(images))
             numbers = [row["id"] for row in images]
             database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
@@ -73,3 +104,20 @@ def _remove(store: Store, which: str, value: object) -> int:
         for row in images:
             (store.images / row["file"]).unlink(missing_ok=True)
         removed += len(images)
+
+
+def _step(database: sqlite3.Connection, which: str, value: object) -> list[sqlite3.Row]:
+    """Some of the images, no more than are removed at once."""
+    question = (
+        "SELECT id, file, (SELECT coalesce(sum(length(content)), 0) FROM document "
+        f"WHERE image = image.id) AS bytes FROM image WHERE {which} LIMIT {AT_ONCE}"
+    )
+    images: list[sqlite3.Row] = []
+    room = BYTES_AT_ONCE
+    with closing(database.execute(question, (value,))) as rows:
+        for row in rows:
+            room -= row["bytes"]
+            if images and room < 0:
+                break
+            images.append(row)
+    return images

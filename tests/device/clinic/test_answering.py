@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from edge_app.clinic import retention
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.box import Box, open_classifier
+from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import NEW, Spool
+from edge_app.clinic.spool import NEW, Document, Spool
+from edge_app.clinic.store import DATABASE
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -141,3 +143,25 @@ def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: P
         worker.join()
     box.store.close()
     assert not [told for told in box.events.troubles if told.event.startswith("answering")]
+
+
+def test_housekeeping_says_what_it_removes_and_gives_the_room_back(
+    tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "box.toml"
+    file.write_text(
+        f'spool = "spool"\nmodel = "{cnn28}"\nleast_free_mb = 1\nkeep_hours = 0\nisolate = false\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    monkeypatch.setattr(retention, "SPARE", 0)
+    box = Box(read_settings(file))
+    box.spool.accept(offered("1.png", b"", "watch"))
+    image = box.spool.take()
+    assert image is not None
+    box.spool.answer(image, "{}", (Document("1.json", bytes(6 << 20), ("watch",)),))
+    (delivery,) = box.deliveries.due("watch")
+    box.deliveries.delivered(delivery)
+    box._tidy()
+    box.store.close()
+    assert '"removed", "images": 1' in (tmp_path / "spool" / AUDIT).read_text()
+    assert (tmp_path / "spool" / DATABASE).stat().st_size < 1 << 20

@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,11 +19,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
 from pynetdicom import AE
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_STORE
 
 from edge_app.clinic import bounded, lobby
@@ -301,6 +305,43 @@ def test_a_pdu_longer_than_agreed_ends_the_connection(serve: Start) -> None:
     raw.sendall(b"\x04\x00\xff\xff\xff\xff" + bytes(1000))
     wait_for(lambda: served.associations() == 0, "the end of the association")
     assert echoes(served.port)
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 5000])
+def test_small_fragments_cost_little_more_than_their_bytes(size: int) -> None:
+    fragments, written = bounded.Fragments(), []
+    for number in range(200_000 // size):
+        written.append(bytes([number % 251]) * size)
+        fragments.write(written[-1])
+    assert fragments.getvalue() == b"".join(written)
+    held = sum(map(sys.getsizeof, fragments.pieces)) + sys.getsizeof(fragments.pieces)
+    assert held < 1.3 * 200_000
+
+
+@given(st.lists(st.sampled_from([0, 1, 3, 40_000, 65_535, 65_536, 70_000])))
+def test_a_data_set_is_what_was_sent_however_it_comes_apart(sizes: list[int]) -> None:
+    fragments = bounded.Fragments()
+    written = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
+    for each in written:
+        assert fragments.write(each) == len(each)
+    assert fragments.getvalue() == b"".join(written)
+    assert all(len(piece) >= bounded.PIECE for piece in fragments.pieces[:-1])
+
+
+def test_an_image_in_small_fragments_is_stored_as_it_was_sent(
+    serve: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    association = associated(served.port)
+    monkeypatch.setattr(DIMSEServiceProvider, "maximum_pdu_size", 64)
+    data = _data_set(dicom())
+    association._reactor_checkpoint.clear()  # the answer is this test's
+    assert sent_as(association, data, "1.2.276.0.9701.1.1.1") == 0
+    association._reactor_checkpoint.set()
+    association.abort()
+    image = served.spool.take()
+    assert image is not None
+    assert image.path.read_bytes().endswith(data)
 
 
 def test_messages_that_wait_for_no_answer_are_bounded(serve: Start) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.clinic.database import VERSION
+from edge_app.clinic import retention
+from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
-from edge_app.clinic.retention import purge, remove_finished, sweep
+from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, LOG, Store
@@ -355,6 +356,22 @@ def test_a_delivery_that_rests_does_not_hold_up_the_next(spool: Spool, store: St
     assert deliveries.due("archive", without={first.id, second.id}) == []
 
 
+def test_no_more_documents_are_read_at_once_than_fit_into_memory(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_app.clinic.deliveries.BYTES_AT_ONCE", 1000)
+    deliveries = Deliveries(store)
+    for number, size in enumerate((5000, 400, 600, 1, 1)):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT._replace(content=bytes(size)),))
+    batches = []
+    while due := deliveries.due("archive"):
+        batches.append([len(each.content) for each in due])
+        for each in due:
+            deliveries.delivered(each)
+    assert batches == [[5000], [400, 600], [1, 1]]
+
+
 # What goes away
 
 
@@ -363,6 +380,63 @@ def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, stor
     (store.images / "orphan").write_bytes(b"never acknowledged")
     assert sweep(store) == 1
     assert taken(spool).path.read_bytes() == b"pixels"
+
+
+def finished(spool: Spool, count: int, size: int) -> None:
+    """Images that may go, each with a document of so many bytes."""
+    deliveries = Deliveries(spool.store)
+    for number in range(count):
+        spool.accept(offered(f"1.{number}"))
+        spool.answer(taken(spool), "{}", (REPORT._replace(content=os.urandom(size)),))
+        (delivery,) = deliveries.due("archive")
+        deliveries.delivered(delivery)
+
+
+def test_what_is_removed_needs_little_room_in_the_log(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SPARE", 0)
+    finished(spool, 16, 1 << 20)
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}", (REPORT._replace(content=os.urandom(8 << 20)),))
+    sync, sizes = store.sync, []
+
+    def measured() -> None:
+        sizes.append((store.folder / LOG).stat().st_size)
+        sync()
+
+    store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    monkeypatch.setattr(store, "sync", measured)
+    assert remove_finished(store, time.time() + 1) == 16
+    give_back(store)
+    assert len(files(store.images)) == 1
+    assert 0 < max(sizes) < 10 << 20
+
+
+def test_what_is_removed_is_room_for_others_on_the_disk(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SPARE", 1 << 20)
+    finished(spool, 8, 2 << 20)
+    last = REPORT._replace(content=os.urandom(12 << 20))
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}", (last,))
+    assert remove_finished(store, time.time() + 1) == 8
+    give_back(store)
+    assert (store.folder / DATABASE).stat().st_size < 14 << 20
+    assert (store.folder / LOG).stat().st_size <= LOG_BYTES
+    assert [each.content for each in Deliveries(store).due("archive")] == [last.content]
+    assert store.value("PRAGMA integrity_check") == "ok"
+    assert 0 < store.value("PRAGMA freelist_count") <= (1 << 20) // 4096
+
+
+def test_an_image_whose_documents_are_large_is_removed_too(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BYTES_AT_ONCE", 100)
+    finished(spool, 3, 200)
+    assert remove_finished(store, time.time() + 1) == 3
+    assert store.value("SELECT count(*) FROM document") == 0
 
 
 def test_purge_leaves_what_is_unfinished_unless_told(spool: Spool, store: Store) -> None:
@@ -547,6 +621,7 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
         assert [each.content for each in Deliveries(store).due("a")] == [b"report"]
         assert not (folder / "results").exists()
         assert store.value("PRAGMA user_version") == VERSION
+        assert store.value("PRAGMA auto_vacuum") == retention.INCREMENTAL
         assert Spool(store).accept(offered("new")).verdict == "new"
         made = {row["sql"] for row in store.rows("SELECT sql FROM sqlite_master WHERE sql <> ''")}
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import itertools
 import json
 import re
 import shutil
@@ -19,9 +20,10 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
+from pydicom.filereader import read_sequence_item
 
 from edge_app.classifier import Classifier
-from edge_app.clinic import codes, make_forms, structured_report
+from edge_app.clinic import codes, forms, make_forms, structured_report
 from edge_app.clinic.forms import FormBook, Kind
 from edge_app.clinic.header import HeaderError, bare, content_digest, instance_of, read_header
 from edge_app.clinic.identifiers import derived_uid
@@ -401,8 +403,29 @@ def test_no_stand_in_is_left_whatever_the_values(
     for group in srread(path).content.get_image_measurement_groups()[-len(findings) :]:
         item = group.get_measurements()[0][0].MeasuredValueSequence[0]
         assert float(item.NumericValue) == item.FloatingPointValue == round(score, 6)
-    for trace in (b"2.25.970", b"0.97030", b"belong here"):
+    for trace in (b"2.25.970", b"8.97030", b"belong here"):
         assert trace not in path.read_bytes()
+
+
+def test_no_value_is_taken_for_a_stand_in() -> None:
+    finding = ("Mass", "SCT", "4147007", "Mass", None, codes.ABOVE.value, True, "p")
+    form = make_forms.form(Kind("model", "ab" * 32, (), group=finding))
+    image = instance_of(read_header(dicom()))
+    for numbers in itertools.product([0.0, 1.0, 0.5, 0.970301, 0.970302], repeat=2):
+        group = io.BytesIO(forms.filled(form, image, "1.2.3", numbers))
+        item: Any = read_sequence_item(group, False, True, "iso8859")
+        measured = [each for each in item.ContentSequence if each.ValueType == "NUM"]
+        values = [each.MeasuredValueSequence[0] for each in measured]
+        assert tuple(float(each.NumericValue) for each in values) == numbers
+        assert tuple(each.FloatingPointValue for each in values) == numbers
+
+
+def test_forms_of_other_stand_ins_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = Kind("model", "ab" * 32, ("p",))
+    before = kind.text()
+    monkeypatch.setattr(forms, "NUMBERS", (0.970301, 0.970302))
+    assert kind.text() != before
+    assert Kind.of(kind.text()) == Kind.of(before) == kind
 
 
 @pytest.mark.filterwarnings("ignore")
