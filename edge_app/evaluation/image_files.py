@@ -37,17 +37,15 @@ class ImageFiles:
 
         A name is relative to the folder or to its ``images/``, or the end of a path below that, as
         far as no other path has it. Then come files whose name differs in the case of its letters,
-        or in its ending: a PNG that was made a JPEG.
+        or in its ending: a PNG that was made a JPEG. A file to which several names lead is that of
+        the longest one that its path ends with, and nobody's if it ends with none of them.
 
         Raises:
             DatasetError: a name is the end of several paths; names two of them.
         """
-        found = {}
-        for name in names:
-            path = self._of(name)
-            if path:
-                found[name] = path
-        return found
+        found = {name: path for name in dict.fromkeys(names) if (path := self._of(name))}
+        owners = _owners(found)
+        return {name: path for name, path in found.items() if owners[path] == name}
 
     def _of(self, name: str) -> Path | None:
         path = self.folder / name
@@ -85,6 +83,26 @@ class ImageFiles:
         return sorted(
             name for name, paths in self._below.items() for path in paths if path not in used
         )
+
+
+def _owners(found: dict[str, Path]) -> dict[Path, str | None]:
+    """Whose each file is; see `ImageFiles.of`."""
+    claims: dict[Path, list[str]] = {}
+    for name, path in found.items():
+        claims.setdefault(path, []).append(name)
+    return {
+        path: names[0] if len(names) == 1 else max(_ends_of(path, names), key=_length, default=None)
+        for path, names in claims.items()
+    }
+
+
+def _ends_of(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of the names that a path ends with, part by part."""
+    return [name for name in names if path.parts[-_length(name) :] == PurePosixPath(name).parts]
+
+
+def _length(name: str) -> int:
+    return len(PurePosixPath(name).parts)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:

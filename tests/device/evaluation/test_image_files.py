@@ -73,3 +73,16 @@ def test_a_name_that_several_files_have_is_refused_with_both(tmp_path: Path) -> 
 def test_strangers_are_looked_for_among_images_only(tmp_path: Path) -> None:
     files = files_of(tmp_path, f"images/{NAME}", "images/b.png", "curve.png", "images/readme.txt")
     assert files.strange(files.of([NAME])) == ["b.png"]
+
+
+def test_a_file_is_that_of_the_longest_name_alone(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/siteB/1.png")
+    assert files.of(["1.png", "siteB/1.png"]) == {"siteB/1.png": tmp_path / "images/siteB/1.png"}
+    assert files.of(["1.png"]) == {"1.png": tmp_path / "images/siteB/1.png"}
+
+
+def test_a_file_is_that_of_its_own_ending_alone(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/1.png")
+    names = ["1.dcm", "1.png", "1.jpg", "1.PNG"]
+    assert files.of(names) == {"1.png": tmp_path / "images/1.png"}
+    assert files.of(["1.dcm", "1.jpg"]) == {}
