@@ -15,6 +15,13 @@ RELATIVE: Final = "names are relative to the folder or to its images/"
 """What is to be known where a table's name leads to no file, or to several."""
 
 
+def without_suffix(name: str) -> str:
+    """A name without the ending of an image file: what else follows a dot belongs to the name, as
+    in the UID ``1.2.840.113.7``."""
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
+
+
 class ImageFiles:
     """The image files of a folder, found by name.
 
@@ -56,7 +63,7 @@ class ImageFiles:
         pure = PurePosixPath(name.casefold())
         if len(pure.parts) > 1:
             return None
-        for key in (pure.name, pure.stem):
+        for key in (pure.name, without_suffix(pure.name)):
             alike = self._alike.get(key, [])
             if len(alike) == 1:
                 return alike[0]

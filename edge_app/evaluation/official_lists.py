@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.evaluation.image_files import without_suffix
 
 MAX_BYTES: Final = 32 << 20
 NAMES: Final = {
@@ -193,4 +194,4 @@ def _ends(name: str) -> list[str]:
 
 
 def _with_and_without_suffix(path: str) -> tuple[str, str]:
-    return path, path.removesuffix(PurePosixPath(path).suffix)
+    return path, without_suffix(path)

@@ -86,3 +86,10 @@ def test_a_file_is_that_of_its_own_ending_alone(tmp_path: Path) -> None:
     names = ["1.dcm", "1.png", "1.jpg", "1.PNG"]
     assert files.of(names) == {"1.png": tmp_path / "images/1.png"}
     assert files.of(["1.dcm", "1.jpg"]) == {}
+
+
+def test_what_follows_a_dot_of_a_uid_is_no_ending(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/1.2.840.113.7.dcm", "images/1.2.840.113.png")
+    assert files.of(["1.2.840.113.7", "1.2.840.113.8"]) == {
+        "1.2.840.113.7": tmp_path / "images/1.2.840.113.7.dcm"
+    }
