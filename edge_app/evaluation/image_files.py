@@ -22,6 +22,10 @@ def without_suffix(name: str) -> str:
     return name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
 
 
+Parts = tuple[str, ...]
+"""Of a path below a folder of images."""
+
+
 class ImageFiles:
     """The image files of a folder, found by name.
 
@@ -31,13 +35,19 @@ class ImageFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._below: dict[str, list[Path]] = {}
+        self._below: list[Path] = []
+        self._whole: dict[Parts, list[Path]] = {}
+        self._ends: dict[Parts, list[Path]] = {}
         self._alike: dict[str, list[Path]] = {}
         for path, is_below in _files(folder):
             for key in {path.name.casefold(), path.stem.casefold()}:
                 self._alike.setdefault(key, []).append(path)
             if is_below:
-                self._below.setdefault(path.name, []).append(path)
+                self._below.append(path)
+                parts = path.relative_to(folder).parts[1:]
+                self._whole.setdefault(parts, []).append(path)
+                for begin in range(len(parts)):
+                    self._ends.setdefault(parts[begin:], []).append(path)
 
     def of(self, names: Sequence[str]) -> dict[str, Path]:
         """The file of each name that has one.
@@ -58,7 +68,7 @@ class ImageFiles:
         path = self.folder / name
         if os.path.isfile(path):  # and no error where a name is longer than any file's
             return path
-        if below := self._below_images(PurePosixPath(name)):
+        if below := self._below_images(name):
             return below
         pure = PurePosixPath(name.casefold())
         if len(pure.parts) > 1:
@@ -69,27 +79,21 @@ class ImageFiles:
                 return alike[0]
         return None
 
-    def _below_images(self, name: PurePosixPath) -> Path | None:
-        length = len(name.parts)
-        found = [
-            path for path in self._below.get(name.name, ()) if path.parts[-length:] == name.parts
-        ]
-        whole = len(self.folder.parts) + 1 + length
-        direct = [path for path in found if len(path.parts) == whole]
-        if len(direct or found) > 1:
-            one, other = (path.relative_to(self.folder) for path in (direct or found)[:2])
+    def _below_images(self, name: str) -> Path | None:
+        parts = PurePosixPath(name).parts
+        found = self._whole.get(parts) or self._ends.get(parts, [])
+        if len(found) > 1:
+            one, other = (path.relative_to(self.folder) for path in found[:2])
             raise DatasetError(
                 f"{self.folder}: {name} may be {one} or {other}: write more of its path into the "
                 f"table of labels; {RELATIVE}"
             )
-        return next(iter(direct or found), None)
+        return found[0] if found else None
 
     def strange(self, found: dict[str, Path]) -> list[str]:
         """Names of files below ``images*`` that no name of the CSV led to."""
         used = set(found.values())
-        return sorted(
-            name for name, paths in self._below.items() for path in paths if path not in used
-        )
+        return sorted(path.name for path in self._below if path not in used)
 
 
 def _owners(found: dict[str, Path]) -> dict[Path, str | None]:
