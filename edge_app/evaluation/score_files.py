@@ -94,11 +94,12 @@ class _Places:
         self._places: dict[tuple[str, ...], int] = {}
         for place, name in enumerate((*known, *others)):
             self._places.setdefault(PurePosixPath(name).parts, place)
+        self._lengths = sorted({len(parts) for parts in self._places}, reverse=True)
 
     def of(self, name: str) -> int | None:
-        """The place of the longest end of a path that is here."""
+        """The place of the longest end of a path that is here; no end is longer than a name."""
         parts = PurePosixPath(name).parts
-        ends = (parts[begin:] for begin in range(len(parts)))
+        ends = (parts[-length:] for length in self._lengths if 0 < length <= len(parts))
         return next((self._places[end] for end in ends if end in self._places), None)
 
     def is_known(self, name: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -342,3 +343,23 @@ def test_an_archive_counts_an_unlabelled_image_among_the_others(tmp_path: Path) 
     scores = read(path, known=["1.png", "2.png"], others=["siteA/1.png"])
     assert scores.images == ["/data/2.png"]
     assert scores.others == 1
+
+
+def test_a_path_of_many_folders_is_tried_no_longer_than_names_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    class Parts(tuple[str, ...]):
+        def __getitem__(self, key: Any) -> Any:
+            tried.append(key)
+            return super().__getitem__(key)
+
+    def path(name: str) -> SimpleNamespace:
+        return SimpleNamespace(parts=Parts(PurePosixPath(name).parts))
+
+    monkeypatch.setattr(score_files, "PurePosixPath", path)
+    name = "a/" * 500 + "siteA/1.png"
+    assert matched(Path("x.csv"), [name], ["1.png", "siteA/1.png"], ["b/2.png"]) == [1]
+    assert matched(Path("x.csv"), [name], ["siteB/1.png"], ["2.png"]) == [None]
+    assert len(tried) < 10
