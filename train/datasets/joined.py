@@ -171,7 +171,7 @@ def _for_training(dataset: Dataset, name: str) -> Dataset:
         table=table[keep].reset_index(drop=True),
         targets=dataset.targets[keep],
         pixels=partial(_kept, dataset, keep),
-        problems=problems + [(image, "tests") for image in table["image"][~keep]],
+        problems=problems + [(image, "tests its own data set") for image in table["image"][~keep]],
     )
 
 
