@@ -45,6 +45,7 @@ class Cached:
         targets: M×L, uint8.
         table: M rows, see `Dataset.table`, and `sha256` of each source.
         labels, tells_patients, further: the data set's.
+        named: all images that the data set names, of every split, and those left out.
     """
 
     images: NDArray[np.uint8]
@@ -55,6 +56,7 @@ class Cached:
     labels: LabelSet = OF_NIH
     tells_patients: bool = True
     further: tuple[Further, ...] = ()
+    named: tuple[str, ...] = ()
 
     def split(self, *names: Split | Literal["unlabelled"]) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""
@@ -136,6 +138,7 @@ def open_cache(
         dataset.labels,
         dataset.tells_patients,
         dataset.further,
+        (*dataset.table["image"], *(name for name, _ in dataset.problems)),
     )
     return cached, dataset.problems + unreadable
 

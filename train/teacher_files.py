@@ -180,11 +180,8 @@ def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher
 
     def scores(cached: Cached) -> Floats:
         names = cached.table["image"].tolist()
-        places = {
-            place: row
-            for row, place in enumerate(matched(source, found.images, names))
-            if place is not None
-        }
+        of_names = matched(source, found.told, names, cached.named)[: len(found.images)]
+        places = {place: row for row, place in enumerate(of_names) if place is not None}
         missing = [name for place, name in enumerate(names) if place not in places]
         if missing:
             raise DatasetError(

@@ -15,6 +15,17 @@ RELATIVE: Final = "names are relative to the folder or to its images/"
 """What is to be known where a table's name leads to no file, or to several."""
 
 
+def without_suffix(name: str) -> str:
+    """A name without the ending of an image file: what else follows a dot belongs to the name, as
+    in the UID ``1.2.840.113.7``."""
+    suffix = PurePosixPath(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
+
+
+Parts = tuple[str, ...]
+"""Of a path below a folder of images."""
+
+
 class ImageFiles:
     """The image files of a folder, found by name.
 
@@ -24,67 +35,85 @@ class ImageFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._below: dict[str, list[Path]] = {}
+        self._below: list[Path] = []
+        self._whole: dict[Parts, list[Path]] = {}
+        self._ends: dict[Parts, list[Path]] = {}
         self._alike: dict[str, list[Path]] = {}
         for path, is_below in _files(folder):
             for key in {path.name.casefold(), path.stem.casefold()}:
                 self._alike.setdefault(key, []).append(path)
             if is_below:
-                self._below.setdefault(path.name, []).append(path)
+                self._below.append(path)
+                parts = path.relative_to(folder).parts[1:]
+                self._whole.setdefault(parts, []).append(path)
+                for begin in range(len(parts)):
+                    self._ends.setdefault(parts[begin:], []).append(path)
 
     def of(self, names: Sequence[str]) -> dict[str, Path]:
         """The file of each name that has one.
 
         A name is relative to the folder or to its ``images/``, or the end of a path below that, as
         far as no other path has it. Then come files whose name differs in the case of its letters,
-        or in its ending: a PNG that was made a JPEG.
+        or in its ending: a PNG that was made a JPEG. A file to which several names lead is that of
+        the longest one that its path ends with, and nobody's if it ends with none of them.
 
         Raises:
             DatasetError: a name is the end of several paths; names two of them.
         """
-        found = {}
-        for name in names:
-            path = self._of(name)
-            if path:
-                found[name] = path
-        return found
+        found = {name: path for name in dict.fromkeys(names) if (path := self._of(name))}
+        owners = _owners(found)
+        return {name: path for name, path in found.items() if owners[path] == name}
 
     def _of(self, name: str) -> Path | None:
         path = self.folder / name
         if os.path.isfile(path):  # and no error where a name is longer than any file's
             return path
-        if below := self._below_images(PurePosixPath(name)):
+        if below := self._below_images(name):
             return below
         pure = PurePosixPath(name.casefold())
         if len(pure.parts) > 1:
             return None
-        for key in (pure.name, pure.stem):
+        for key in (pure.name, without_suffix(pure.name)):
             alike = self._alike.get(key, [])
             if len(alike) == 1:
                 return alike[0]
         return None
 
-    def _below_images(self, name: PurePosixPath) -> Path | None:
-        length = len(name.parts)
-        found = [
-            path for path in self._below.get(name.name, ()) if path.parts[-length:] == name.parts
-        ]
-        whole = len(self.folder.parts) + 1 + length
-        direct = [path for path in found if len(path.parts) == whole]
-        if len(direct or found) > 1:
-            one, other = (path.relative_to(self.folder) for path in (direct or found)[:2])
+    def _below_images(self, name: str) -> Path | None:
+        parts = PurePosixPath(name).parts
+        found = self._whole.get(parts) or self._ends.get(parts, [])
+        if len(found) > 1:
+            one, other = (path.relative_to(self.folder) for path in found[:2])
             raise DatasetError(
                 f"{self.folder}: {name} may be {one} or {other}: write more of its path into the "
                 f"table of labels; {RELATIVE}"
             )
-        return next(iter(direct or found), None)
+        return found[0] if found else None
 
     def strange(self, found: dict[str, Path]) -> list[str]:
         """Names of files below ``images*`` that no name of the CSV led to."""
         used = set(found.values())
-        return sorted(
-            name for name, paths in self._below.items() for path in paths if path not in used
-        )
+        return sorted(path.name for path in self._below if path not in used)
+
+
+def _owners(found: dict[str, Path]) -> dict[Path, str | None]:
+    """Whose each file is; see `ImageFiles.of`."""
+    claims: dict[Path, list[str]] = {}
+    for name, path in found.items():
+        claims.setdefault(path, []).append(name)
+    return {
+        path: names[0] if len(names) == 1 else max(_ends_of(path, names), key=_length, default=None)
+        for path, names in claims.items()
+    }
+
+
+def _ends_of(path: Path, names: Sequence[str]) -> list[str]:
+    """Those of the names that a path ends with, part by part."""
+    return [name for name in names if path.parts[-_length(name) :] == PurePosixPath(name).parts]
+
+
+def _length(name: str) -> int:
+    return len(PurePosixPath(name).parts)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool]]:

@@ -85,7 +85,7 @@ def report_of(
         UsageError: a label that was asked for is not there.
     """
     options = options or Options()
-    scores = score_files.read(path, options.scale, truth.images)
+    scores = score_files.read(path, options.scale, truth.images, truth.unlabelled)
     notes: list[str] = []
     if scores.others:
         notes.append(f"{scores.others} more images of {printable(path.name)} bear no known label")
@@ -199,14 +199,14 @@ def _matched(
     scores: Scores, truth: Truth, logits: NDArray[np.float32]
 ) -> tuple[Evaluated, list[tuple[str, str]]]:
     """What is both scored and labelled, in the truth's order; and the rest, with reasons."""
-    names = [*scores.images, *(name for name, _ in scores.refused)]
-    of_truth = matched(scores.path, names, truth.images)
+    of_truth = matched(scores.path, scores.told, truth.images, truth.unlabelled)
     taken: dict[int, int] = {}
     left_out = list(scores.refused)
-    silent = set(truth.unlabelled)
     for row, (name, place) in enumerate(zip(scores.images, of_truth, strict=False)):
         if place is None:
-            left_out.append((name, "unlabelled" if name in silent else f"not in {truth.name}"))
+            left_out.append((name, f"not in {truth.name}"))
+        elif place >= len(truth.images):
+            left_out.append((name, "unlabelled"))
         else:
             taken[place] = row
     refused = {*of_truth[len(scores.images) :]}

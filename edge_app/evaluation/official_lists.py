@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from edge_app.core.errors import DatasetError
 from edge_app.core.files import UnreadableError, read_bounded
+from edge_app.evaluation.image_files import without_suffix
 
 MAX_BYTES: Final = 32 << 20
 NAMES: Final = {
@@ -140,6 +141,7 @@ class _Known:
     def __init__(self, path: Path, images: Sequence[str]) -> None:
         self._path = path
         self._by_name = {image: image for image in images}
+        self._longest = max((len(PurePosixPath(image).parts) for image in images), default=0)
         self._whole: dict[str, list[str]] = {}
         self._ends: dict[str, list[str]] = {}
         for image in self._by_name:
@@ -175,7 +177,7 @@ class _Known:
         cell = cell.strip().strip("\"'").replace("\\", "/")
         if cell in self._by_name:
             return cell
-        first, *others = _ends(cell)
+        first, *others = _ends(cell, self._longest)
         tries = [(self._whole, first), (self._ends, first), *((self._whole, end) for end in others)]
         for names, end in tries:
             for key in _with_and_without_suffix(end):
@@ -186,11 +188,12 @@ class _Known:
         return None
 
 
-def _ends(name: str) -> list[str]:
-    """The path, then what is left of it without its first folders."""
+def _ends(name: str, longest: int | None = None) -> list[str]:
+    """The path, then what is left of it without its first folders, of at most `longest` parts."""
     parts = PurePosixPath(name.casefold()).parts
-    return ["/".join(parts[begin:]) for begin in range(len(parts))] or [""]
+    second = 1 if longest is None else max(1, len(parts) - longest)
+    return ["/".join(parts[begin:]) for begin in (0, *range(second, len(parts)))]
 
 
 def _with_and_without_suffix(path: str) -> tuple[str, str]:
-    return path, path.removesuffix(PurePosixPath(path).suffix)
+    return path, without_suffix(path)

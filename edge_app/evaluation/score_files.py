@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -54,21 +54,31 @@ class ScoresError(ReportError):
     kind = "scores"
 
 
-def matched(path: Path, scored: Sequence[str], known: Sequence[str]) -> list[int | None]:
+def matched(
+    path: Path, scored: Sequence[str], known: Sequence[str], others: Sequence[str] = ()
+) -> list[int | None]:
     """Where each image that was scored stands among the known ones, if it does.
 
     It stands there under its own name, or else under the longest end of its path that is a known
     name, part by part: ``/data/siteA/1.png`` under ``siteA/1.png`` rather than ``1.png``.
 
+    Args:
+        path: the file that names them, for messages.
+        scored: their names.
+        known: the names that are looked for.
+        others: all else that the table of labels names. Whoever is one of these is no known image
+            by a shorter end of its path; their places follow those of `known`.
+
     Raises:
-        ScoresError: two that were scored would be one known image; names both. `path` is the
-            file's that they are in.
+        ScoresError: two that were scored would be one known image; names both.
     """
-    places = _places_of(known)
-    found = [_place(name, places) for name in scored]
+    places = _Places(known, others)
+    found = [places.of(name) for name in scored]
     taken: dict[int, str] = {}
     for name, place in zip(scored, found, strict=True):
-        if place is not None and taken.setdefault(place, name) != name:
+        if place is None or place >= len(known):
+            continue
+        if taken.setdefault(place, name) != name:
             raise ScoresError(
                 f"{path}: {taken[place]} and {name} would both be {known[place]} of the labels: "
                 "write more of their paths into the table of labels"
@@ -76,14 +86,26 @@ def matched(path: Path, scored: Sequence[str], known: Sequence[str]) -> list[int
     return found
 
 
-def _places_of(known: Sequence[str]) -> dict[str, int]:
-    return {str(PurePosixPath(name)): place for place, name in enumerate(known)}
+class _Places:
+    """Names by their parts: those that are looked for, then others; see `matched`."""
 
+    def __init__(self, known: Sequence[str], others: Sequence[str]) -> None:
+        self._known = len(known)
+        self._places: dict[tuple[str, ...], int] = {}
+        for place, name in enumerate((*known, *others)):
+            self._places.setdefault(PurePosixPath(name).parts, place)
+        self._lengths = sorted({len(parts) for parts in self._places}, reverse=True)
 
-def _place(name: str, places: Mapping[str, int]) -> int | None:
-    parts = PurePosixPath(name).parts
-    ends = (str(PurePosixPath(*parts[begin:])) for begin in range(len(parts)))
-    return next((places[end] for end in ends if end in places), None)
+    def of(self, name: str) -> int | None:
+        """The place of the longest end of a path that is here; no end is longer than a name."""
+        parts = PurePosixPath(name).parts
+        ends = (parts[-length:] for length in self._lengths if 0 < length <= len(parts))
+        return next((self._places[end] for end in ends if end in self._places), None)
+
+    def is_known(self, name: str) -> bool:
+        """Whether it is one of those that are looked for."""
+        place = self.of(name)
+        return place is not None and place < self._known
 
 
 @dataclass(frozen=True)
@@ -180,6 +202,11 @@ class Scores:
     refused: list[tuple[str, str]]
     others: int = 0
 
+    @property
+    def told(self) -> list[str]:
+        """Names of all images that the file tells of: `images`, then those refused."""
+        return [*self.images, *(name for name, _ in self.refused)]
+
     def columns_of(self, labels: Labels) -> dict[int, int]:
         """Where the scores of each label stand, as far as there are any; see `channel_of`.
 
@@ -213,7 +240,12 @@ class Scores:
         return self.values[:, [places[channel] for channel in range(len(labels))]]
 
 
-def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> Scores:
+def read(
+    path: Path,
+    scale: str = AUTO,
+    known: Sequence[str] | None = None,
+    others: Sequence[str] = (),
+) -> Scores:
     """Read a file of scores.
 
     Args:
@@ -221,13 +253,14 @@ def read(path: Path, scale: str = AUTO, known: Sequence[str] | None = None) -> S
         scale: ``probabilities`` or ``logits``; ``auto``: what the file states, otherwise
             probabilities where every number lies from 0 to 1, and logits where at least half of
             them do not and one is negative, or above 100: others may be percentages.
-        known: the images that something is known of; of an archive, the others are only counted.
+        known: the images that something is known of; all else of an archive is only counted.
+        others: see `matched`.
 
     Raises:
         ScoresError: it cannot be read, names an image twice, or a cell is no finite number.
     """
     if is_of_archive(path):
-        return _of_archive(path, known)
+        return _of_archive(path, known, others)
     table = read_table(path)
     unscored = dict(_unscored(table))
     refused = [(table.images[row], why) for row, why in unscored.items()]
@@ -380,10 +413,10 @@ def is_of_archive(path: Path) -> bool:
     return bool(parts) and parts[0].is_file() and parquet.is_archive(parts[0])
 
 
-def _of_archive(path: Path, known: Sequence[str] | None) -> Scores:
+def _of_archive(path: Path, known: Sequence[str] | None, more: Sequence[str]) -> Scores:
     """The scores in an archive, of known images alone where these are told."""
     digest = hashlib.sha256()
-    wanted = None if known is None else _places_of(known)
+    places = None if known is None else _Places(known, more)
     images: list[str] = []
     refused: list[tuple[str, str]] = []
     values: list[list[float]] = []
@@ -395,7 +428,7 @@ def _of_archive(path: Path, known: Sequence[str] | None) -> Scores:
                 digest.update(piece)
         for row in parquet.read([part], ("file", "error", "findings", "input_check")):
             name = row["file"]
-            if wanted is not None and _place(name, wanted) is None:
+            if places is not None and not places.is_known(name):
                 others += 1
                 continue
             if row["error"] is not None or not row["findings"]:

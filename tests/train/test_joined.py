@@ -98,6 +98,11 @@ def test_what_is_added_trains_and_never_judges(listed: Path, small_nih: Path) ->
         (3, "unlabelled"): 30,
     }
     assert "named/90_0.png" not in set(joined.table["image"])
+    assert ("named/90_0.png", "tests its own data set") in joined.problems
+
+
+def test_what_tests_its_own_data_set_lends_its_scores_to_no_other(cached: Cached) -> None:
+    assert "named/90_0.png" in cached.split("train").named
 
 
 def test_the_digest_of_what_judges_stays(cached: Cached, small_nih: Path, listed: Path) -> None:

@@ -188,6 +188,43 @@ def test_scores_that_are_missing_or_of_other_labels_do_not_teach(
         read_teachers([path], small_nih, cache, None, student)
 
 
+def test_scores_of_an_image_of_another_split_do_not_teach(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    """Nor do those of one that was left out."""
+    tests = int(np.flatnonzero(student.table["split"] == "test")[0])
+    trains = int(np.flatnonzero(student.table["split"] == "train")[0])
+    images = student.table["image"].to_numpy().copy()
+    images[tests], images[trains] = "siteA/1.png", "1.png"
+    known = replace(
+        student, table=student.table.assign(image=images), named=(*images, "siteB/1.png")
+    )
+    scored = [*(f"server/{name}" for name in images), "server/siteB/1.png"]
+    logits = np.random.default_rng(0).normal(size=(len(scored), 1))
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.array(scored), labels=np.array(["Mass"]), logits=logits)
+    teacher = read_teacher(path, small_nih, cache, None, known.split("train"))
+    part = known.split("train")
+    rows = (known.table["split"] == "train").to_numpy().nonzero()[0]
+    expected = 1 / (1 + np.exp(-logits[rows, 0]))
+    np.testing.assert_allclose(teacher.scores(part)[:, LABELS.index("Mass")], expected, rtol=1e-5)
+
+    without = np.array(scored) != "server/1.png"
+    np.savez(
+        path, images=np.array(scored)[without], labels=np.array(["Mass"]), logits=logits[without]
+    )
+    teacher = read_teacher(path, small_nih, cache, None, part)
+    with pytest.raises(DatasetError, match=r"has no scores of 1 of the .*, such as 1\.png"):
+        teacher.scores(part)
+
+
+def test_a_cache_knows_the_names_of_images_that_were_left_out(small_nih: Path, cache: Path) -> None:
+    dataset = load(small_nih)
+    dataset = replace(dataset, problems=[("lost.png", "missing")])
+    cached, _ = open_cache(dataset, InputSpec.square(28), cache, Console(quiet=True))
+    assert {*dataset.table["image"], "lost.png"} == {*cached.split("train").named}
+
+
 def test_words_that_no_teacher_needs_are_refused(
     small_nih: Path, cache: Path, student: Cached, tmp_path: Path
 ) -> None:

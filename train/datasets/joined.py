@@ -165,12 +165,13 @@ def _for_training(dataset: Dataset, name: str) -> Dataset:
         keep = (table["split"] != "test").to_numpy()
     split = table["split"].where(table["split"] == UNLABELLED, "train")
     table = table.assign(split=split, image=[f"{name}/{image}" for image in table["image"]])
+    problems = [(f"{name}/{image}", reason) for image, reason in dataset.problems]
     return replace(
         dataset,
         table=table[keep].reset_index(drop=True),
         targets=dataset.targets[keep],
         pixels=partial(_kept, dataset, keep),
-        problems=[(f"{name}/{image}", reason) for image, reason in dataset.problems],
+        problems=problems + [(image, "tests its own data set") for image in table["image"][~keep]],
     )
 
 

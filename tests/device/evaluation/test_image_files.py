@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -73,3 +73,38 @@ def test_a_name_that_several_files_have_is_refused_with_both(tmp_path: Path) -> 
 def test_strangers_are_looked_for_among_images_only(tmp_path: Path) -> None:
     files = files_of(tmp_path, f"images/{NAME}", "images/b.png", "curve.png", "images/readme.txt")
     assert files.strange(files.of([NAME])) == ["b.png"]
+
+
+def test_a_file_is_that_of_the_longest_name_alone(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/siteB/1.png")
+    assert files.of(["1.png", "siteB/1.png"]) == {"siteB/1.png": tmp_path / "images/siteB/1.png"}
+    assert files.of(["1.png"]) == {"1.png": tmp_path / "images/siteB/1.png"}
+
+
+def test_a_file_is_that_of_its_own_ending_alone(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/1.png")
+    names = ["1.dcm", "1.png", "1.jpg", "1.PNG"]
+    assert files.of(names) == {"1.png": tmp_path / "images/1.png"}
+    assert files.of(["1.dcm", "1.jpg"]) == {}
+
+
+def test_what_follows_a_dot_of_a_uid_is_no_ending(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "images/1.2.840.113.7.dcm", "images/1.2.840.113.png")
+    assert files.of(["1.2.840.113.7", "1.2.840.113.8"]) == {
+        "1.2.840.113.7": tmp_path / "images/1.2.840.113.7.dcm"
+    }
+
+
+def test_paths_are_not_compared_with_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all files share a name, as CheXpert's do, the work grows with their number alone."""
+    names = [f"patient{i}/study1/view1_frontal.jpg" for i in range(40)]
+    files = files_of(tmp_path, *(f"images/{name}" for name in names))
+    asked = []
+    parts = Path.parts.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(PurePath, "parts", property(lambda path: asked.append(path) or parts(path)))
+    found = files.of(names)
+    monkeypatch.undo()
+    assert found == {name: tmp_path / "images" / name for name in names}
+    assert len(asked) < 10 * len(names)

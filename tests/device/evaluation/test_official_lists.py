@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,24 @@ def test_a_name_in_other_letters_is_the_image_of_just_that_path(tmp_path: Path) 
     images = ["1.png", "siteA/1.png", "scan-2", "siteA/scan-3"]
     (tmp_path / "test_list.txt").write_text("1.PNG\nScan-2\nSITEA/scan-3\n")
     assert read_lists(tmp_path, images).test == {"1.png", "scan-2", "siteA/scan-3"}
+
+
+def test_what_follows_a_dot_of_a_uid_is_no_ending(tmp_path: Path) -> None:
+    images = ["1.2.840.113.1", "1.2.840.113.2.dcm", "siteA/1.2.840.113.3"]
+    listed = ["1.2.840.113.2", "1.2.840.113.3.png", "1.2.840.113.7"]
+    (tmp_path / "test_list.txt").write_text("\n".join(listed))
+    found = read_lists(tmp_path, images)
+    assert found.test == {"1.2.840.113.2.dcm", "siteA/1.2.840.113.3"}
+    assert found.notes[0] == (
+        "test_list.txt: 1 of its 3 names, first '1.2.840.113.7', are not in the CSV"
+    )
+
+
+def test_a_path_of_many_folders_takes_little(tmp_path: Path) -> None:
+    (tmp_path / "test_list.txt").write_text("a/" * 5000 + "siteA/1.png\n")
+    tracemalloc.start()
+    found = read_lists(tmp_path, ["siteA/1.png", "1.png"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.test == {"siteA/1.png"}
+    assert peak < 5_000_000

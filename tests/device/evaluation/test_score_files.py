@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from edge_app.evaluation.of_scores import report_of
 from edge_app.evaluation.score_files import ScoresError, log_odds, matched, read
 from edge_app.evaluation.truth import read as read_truth
 from edge_app.model.labels import Label, Labels
+from edge_app.pipeline import parquet
 
 from ..scores import study, write_csv
 
@@ -304,3 +306,60 @@ def test_two_scored_images_are_never_one(tmp_path: Path, withheld: str) -> None:
     truth = text(tmp_path / "labels.csv", "image,labels\n1.png,X\n2.png,none\n")
     with pytest.raises(ScoresError, match=r"siteA/1\.png and siteB/1\.png would both be 1\.png"):
         report_of(path, read_truth(truth))
+
+
+SITES = "image,labels\n1.png,none\nsiteA/1.png,\n2.png,X\n3.png,none\n"
+"""Labels, of which that of one image is not known."""
+
+
+def test_an_unlabelled_image_is_not_the_labelled_one_of_a_shorter_name(tmp_path: Path) -> None:
+    truth = read_truth(text(tmp_path / "labels.csv", SITES))
+    scored = "image,X\n/data/siteA/1.png,0.9\n2.png,0.8\n3.png,0.2\n"
+    made = report_of(text(tmp_path / "scores.csv", scored), truth)
+    assert made.evaluated.images.tolist() == ["2.png", "3.png"]
+    assert made.content["dataset"]["left_out"]["first"] == [
+        {"image": "/data/siteA/1.png", "reason": "unlabelled"},
+        {"image": "1.png", "reason": "no score"},
+    ]
+
+
+def test_images_that_all_stand_in_the_table_are_told_apart(tmp_path: Path) -> None:
+    truth = read_truth(text(tmp_path / "labels.csv", SITES))
+    scored = "image,X\nsiteA/1.png,0.9\nb/siteA/1.png,0.7\n1.png,0.1\n2.png,0.8\n3.png,0.2\n"
+    made = report_of(text(tmp_path / "scores.csv", scored), truth)
+    assert made.evaluated.images.tolist() == ["1.png", "2.png", "3.png"]
+    odds = np.log(np.array([0.1, 0.8, 0.2]) / np.array([0.9, 0.2, 0.8]))
+    np.testing.assert_allclose(made.evaluated.logits[:, 0], odds, rtol=1e-5)
+
+
+def test_an_archive_counts_an_unlabelled_image_among_the_others(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
+    answers = [
+        {"file": name, "findings": [{"label": "X", "probability": 0.9}]}
+        for name in ("/data/siteA/1.png", "/data/2.png")
+    ]
+    path = tmp_path / "part-0.parquet"
+    path.write_bytes(parquet.encoded(answers))
+    scores = read(path, known=["1.png", "2.png"], others=["siteA/1.png"])
+    assert scores.images == ["/data/2.png"]
+    assert scores.others == 1
+
+
+def test_a_path_of_many_folders_is_tried_no_longer_than_names_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+
+    class Parts(tuple[str, ...]):
+        def __getitem__(self, key: Any) -> Any:
+            tried.append(key)
+            return super().__getitem__(key)
+
+    def path(name: str) -> SimpleNamespace:
+        return SimpleNamespace(parts=Parts(PurePosixPath(name).parts))
+
+    monkeypatch.setattr(score_files, "PurePosixPath", path)
+    name = "a/" * 500 + "siteA/1.png"
+    assert matched(Path("x.csv"), [name], ["1.png", "siteA/1.png"], ["b/2.png"]) == [1]
+    assert matched(Path("x.csv"), [name], ["siteB/1.png"], ["2.png"]) == [None]
+    assert len(tried) < 10
