@@ -10,8 +10,8 @@ stands on the pages in the block of code below `<!-- printed: NAME -->`.
 from __future__ import annotations
 
 import argparse
-import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -70,12 +70,12 @@ def run(name: str, console: Console) -> int:
         The exit code of the command: 1 where a number that it holds to is not met.
     """
     console.print(f"[bold]{name}[/]: {listed()[name]}", highlight=False, soft_wrap=True)
-    here = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # No folder is put into PATH: pynetdicom's programs have the names of dcmtk's.
+    python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}'
     lines = []
     with subprocess.Popen(
-        ["bash", "-o", "pipefail", "-c", listed()[name]],
+        ["bash", "-o", "pipefail", "-c", f"{python}\n{listed()[name]}"],
         cwd=REPOSITORY,
-        env=os.environ | here,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
