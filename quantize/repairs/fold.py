@@ -128,8 +128,8 @@ def fold(model: keras.Model) -> keras.Model:
 
 
 def _is_folded(model: keras.Model, layer: layers.Layer) -> bool:
-    """Whether a layer normalises a convolution that nothing else takes."""
-    if not _normalises(layer):
+    """Whether a layer normalises a convolution that nothing else takes, and nothing else."""
+    if not _normalises(layer) or len(layer._inbound_nodes) > 1:
         return False
     (source,) = before(layer)
     alone = len(after(model, source)) == 1 and source.output is not model.output

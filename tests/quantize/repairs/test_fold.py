@@ -45,3 +45,15 @@ def test_layers_that_are_called_by_name_are_folded_all_the_same() -> None:
     assert not any(isinstance(each, layers.BatchNormalization) for each in folded.layers)
     noise = np.random.default_rng(2).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
     np.testing.assert_allclose(folded(noise), model(noise), rtol=1e-4, atol=1e-5)
+
+
+def test_normalisation_that_is_used_twice_stays_in_both_places() -> None:
+    image = keras.Input((8, 8, 2), name="image")
+    norm = layers.BatchNormalization(name="norm")
+    made = layers.Conv2D(2, 3, padding="same", use_bias=False, name="conv")(image)
+    total = layers.Add(name="add")([norm(made), norm(image)])
+    model = keras.Model(image, layers.GlobalAveragePooling2D(name="last")(total))
+    rng = np.random.default_rng(1)
+    norm.set_weights([rng.uniform(0.5, 2, each.shape) for each in norm.get_weights()])
+    noise = rng.uniform(-1, 1, (4, 8, 8, 2)).astype(np.float32)
+    np.testing.assert_allclose(fold(model)(noise), model(noise), rtol=1e-4, atol=1e-5)
