@@ -12,7 +12,7 @@ import pytest
 
 from edge_app.cli import app
 from tools.manual import figures
-from tools.manual.figures import content, one_line, said, strangers, ties
+from tools.manual.figures import content, one_line, said, section, strangers, ties
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIES = ties()
@@ -35,6 +35,13 @@ def test_lines_of_a_page_stand_in_their_file(tie: Mapping[str, Any]) -> None:
     assert list(strangers(tie)) == []
 
 
+@pytest.mark.parametrize("tie", TIES["section"], ids=lambda tie: tie["name"])
+def test_a_section_of_a_page_is_what_stands_in_its_file(tie: Mapping[str, Any]) -> None:
+    shown = section(tie)
+    assert shown.startswith("`python -m ")
+    assert (REPOSITORY / tie["file"]).read_text("utf-8").startswith(f"{shown}\n")
+
+
 def test_readme_shows_what_the_demo_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,6 +61,15 @@ def test_values_are_found_by_the_names_of_list_elements(
     monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
     assert content(tmp_path / "r.json")["c"] == [1]
     assert said(PER_CENT) == "12.3 % of 2,012"
+
+
+def test_a_share_s_complement_and_a_negative_value_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.json").write_text(json.dumps({"found": 0.62, "less": -0.01}))
+    monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
+    phrase = "{r[found]!c:.0%}, {r[found]!p:.1f} and {r[found]!q:.0f}, {r[less]:.2f}"
+    assert said({"phrase": phrase, "files": {"r": "r.json"}}) == "38 %, 62.0 and 38, −0.01"
 
 
 def test_a_line_that_its_file_has_not_is_found(
