@@ -2,8 +2,8 @@
 
 `docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
 values in it, as `str.format` knows them, and the files that the values come from; `!c` makes a
-share its complement, `!p` hundredths, `!q` its complement in hundredths. `[[section]]` is what a page shows between two markers, `[[lines]]` are lines
-of a page: both stand in a file as they are.
+share its complement, `!p` hundredths, `!q` its complement in hundredths. A `[[section]]` is what a
+page shows between two markers, `[[lines]]` are lines of a page: both stand in a file as they are.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def section(tie: Mapping[str, Any]) -> str:
     text = (REPOSITORY / tie["page"]).read_text("utf-8")
     _, begin, rest = text.partition(f"<!-- {tie['name']} -->\n")
     found, end, _ = rest.partition(f"<!-- end of {tie['name']} -->\n")
-    assert begin and end, f"{tie['page']} has no section {tie['name']}"
+    assert begin, f"{tie['page']} has no section {tie['name']}"
+    assert end, f"{tie['page']}: the section {tie['name']} has no end"
     return found.strip()
 
 
