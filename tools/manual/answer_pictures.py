@@ -34,7 +34,7 @@ def main() -> None:
             subprocess.run([*classify, *more], cwd=place, check=True, env=_here())
         (heatmap,) = (place / "maps").iterdir()
         _keep(heatmap, DOCS / "heatmap.png")
-        report = REPOSITORY / "reports" / "cxr-lite0-128" / "int8.json"
+        report = str(REPOSITORY / "reports" / "cxr-lite0-128" / "int8.json")
         calibrate = [sys.executable, "-m", "edge_app", "calibrate", report, "--html", "site.html"]
         subprocess.run(calibrate, cwd=place, check=True, env=_here())
         _photograph(place / "answers.html", place / "page.png", (1100, 1900))
