@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from edge_app.cli import app
 from tools.manual import figures
 from tools.manual.figures import content, one_line, said, section, strangers, ties
 
@@ -40,17 +39,6 @@ def test_a_section_of_a_page_is_what_stands_in_its_file(tie: Mapping[str, Any]) 
     shown = section(tie)
     assert shown.startswith("`python -m ")
     assert (REPOSITORY / tie["file"]).read_text("utf-8").startswith(f"{shown}\n")
-
-
-def test_readme_shows_what_the_demo_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    command = "classify examples/synthetic-radiograph.png"
-    assert app.run(command.split()) == 0
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
-    shown = readme.split(f"== edge-cxr {command}\n")[1].split("```")[0]
-    assert one_line(shown) == one_line(capsys.readouterr().out)
 
 
 def test_values_are_found_by_the_names_of_list_elements(
