@@ -112,7 +112,7 @@ def classify(
     limits = Limits(max_bytes, max_pixels)
     workers = at_once(workers, isolate)
     whole = bool(heatmap or html)
-    with decoding(isolate, workers, limits) as decoder, _output(outlive=whole) as out:
+    with _output(outlive=whole) as out, decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, operating_point, options, force=force, site=site)
         # Only JSON and a heatmap's name hold the file's digest.
         digest = bool(json or heatmap)

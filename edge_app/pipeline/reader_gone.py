@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import TextIO, cast
 from edge_app.pipeline.interrupts import in_main_thread
 
 
-class Outlived(io.TextIOBase):
+class Outlived:
     """A stream that is written to until nobody reads it any more, and silent from then on.
 
     Args:
@@ -26,7 +25,7 @@ class Outlived(io.TextIOBase):
         self.unread = False
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:
         return self._out.encoding
 
     def write(self, text: str) -> int:
