@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tools.manual import figures
+from tools.manual import figures, first_findings
 from tools.manual.figures import content, one_line, said, section, strangers, ties
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -39,6 +39,10 @@ def test_a_section_of_a_page_is_what_stands_in_its_file(tie: Mapping[str, Any]) 
     shown = section(tie)
     assert shown.startswith("`python -m ")
     assert (REPOSITORY / tie["file"]).read_text("utf-8").startswith(f"{shown}\n")
+
+
+def test_what_the_first_findings_are_worth_is_what_the_report_s_scores_say() -> None:
+    assert first_findings.found() == pytest.approx(json.loads(first_findings.FOUND.read_text()))
 
 
 def test_values_are_found_by_the_names_of_list_elements(
