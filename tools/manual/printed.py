@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.console import Console
@@ -32,6 +33,8 @@ KEPT: Final = REPOSITORY / "reports" / "printed"
 BLOCK: Final = re.compile(r"(<!-- printed: (\S+) -->\n+```(?:text)?\n)(.*?)(```\n)", re.DOTALL)
 
 EDGE_CXR: Final = 'edge-cxr() { python -m edge_app "$@"; }'
+WITHOUT: Final = {"EDGE_CXR_SITE": "none"}
+"""No site file of whoever runs this decides."""
 
 
 def listed() -> Mapping[str, str]:
@@ -74,8 +77,8 @@ def run(name: str, console: Console) -> int:
     """Run a command, its lines on the terminal as they come, and keep them.
 
     What it printed before is kept where it prints nothing or breaks off, which is an exit code
-    other than 0 and 1. `python` is the one that runs this, `edge-cxr` this checkout's, in any
-    folder.
+    other than 0 and 1. `python` is the one that runs this, `edge-cxr` this checkout's, `$folder`
+    an empty folder that goes away.
 
     Returns:
         The exit code of the command: 1 where a number that it holds to is not met.
@@ -84,13 +87,16 @@ def run(name: str, console: Console) -> int:
     # No folder is put into PATH: pynetdicom's programs have the names of dcmtk's.
     names = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{EDGE_CXR}'
     lines = []
-    with subprocess.Popen(
-        ["bash", "-o", "pipefail", "-c", f"{names}\n{listed()[name]}"],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "EDGE_CXR_SITE": "none"},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        TemporaryDirectory() as folder,
+        subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", f"{names}\n{listed()[name]}"],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "folder": folder} | WITHOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip() + "\n")
