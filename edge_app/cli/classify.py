@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -110,23 +111,33 @@ def classify(
     options = BackendOptions(chosen(backend, runtime, delegate), threads, workers)
     limits = Limits(max_bytes, max_pixels)
     workers = at_once(workers, isolate)
-    with decoding(isolate, workers, limits) as decoder:
+    whole = bool(heatmap or html)
+    with _output(outlive=whole) as out, decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, operating_point, options, force=force, site=site)
         # Only JSON and a heatmap's name hold the file's digest.
         digest = bool(json or heatmap)
-        whole = bool(heatmap or html)
         read = _reader(classifier, film, camera, decoder, whole=whole, digest=digest)
         sources = Sources(images or [f"camera {camera}"], recursive)
-        printer = _printer(classifier, top, many, json, csv)
+        printer = _printer(classifier, top, many, json, csv, out)
         writer, heatmaps, page = _with_pictures(printer, classifier, heatmap, overwrite, html)
         shown = _with_bar(sources) if many else sources
         tally = classify_all(shown, classifier, writer, limits, workers, read)
-    if tally.answered:
-        writer.close()
-    sys.stdout.flush()
-    if page and (tally.answered or tally.refused):
-        _write_page(page, tally.interrupted)
-    raise typer.Exit(_ended(tally, sources, heatmaps, many))
+        if tally.answered:
+            writer.close()
+        out.flush()
+        if page and (tally.answered or tally.refused):
+            _write_page(page, tally.interrupted)
+        code = _ended(tally, sources, heatmaps, many)
+    raise typer.Exit(code)
+
+
+def _output(*, outlive: bool) -> AbstractContextManager[TextIO]:
+    """Standard output; `outlive`: files are written, whether or not it is still read."""
+    if not outlive:
+        return nullcontext(sys.stdout)
+    from edge_app.pipeline.reader_gone import outliving_reader
+
+    return outliving_reader(sys.stdout)
 
 
 def _write_page(page: HtmlWriter, interrupted: bool) -> None:
@@ -161,15 +172,17 @@ def _reader(
     return read
 
 
-def _printer(classifier: Classifier, top: int | None, many: bool, json: bool, csv: bool) -> Writer:
-    """What prints answers on standard output."""
+def _printer(
+    classifier: Classifier, top: int | None, many: bool, json: bool, csv: bool, out: TextIO
+) -> Writer:
+    """What prints answers."""
     from edge_app.pipeline.writers import CsvWriter, JsonWriter, TableWriter
 
     if json:
-        return JsonWriter(classifier, top, many, sys.stdout)
+        return JsonWriter(classifier, top, many, out)
     if csv:
-        return CsvWriter(classifier, sys.stdout)
-    return TableWriter(classifier, top, sys.stdout)
+        return CsvWriter(classifier, out)
+    return TableWriter(classifier, top, out)
 
 
 def _with_pictures(

@@ -21,6 +21,7 @@ from edge_app.core.errors import (
 from edge_app.performance import combinations as matrix
 from edge_app.performance import images, result
 from edge_app.performance.compare import compare
+from edge_app.performance.document import BenchmarkDocument
 
 
 def measure(
@@ -47,6 +48,19 @@ def measure(
             command=["edge-cxr", *sys.argv[1:]],
             progress=complain if sys.stderr.isatty() else lambda line: None,
         )
+    try:  # before anything is printed: a reader that goes away takes no picture with it
+        if plot is not None:
+            from edge_app.performance.plot import write_picture
+
+            write_picture(found, plot)
+    finally:
+        _print(found, as_json)
+    if found["partial"]:
+        return EXIT_INTERRUPTED
+    return EXIT_MODEL if found["not_measured"] else EXIT_DONE
+
+
+def _print(found: BenchmarkDocument, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, indent=1))
         for line in (*found["warnings"], *result.not_measured(found)):
@@ -55,13 +69,6 @@ def measure(
         from edge_app.performance.tables import print_result
 
         print_result(found)
-    if plot is not None:
-        from edge_app.performance.plot import write_picture
-
-        write_picture(found, plot)
-    if found["partial"]:
-        return EXIT_INTERRUPTED
-    return EXIT_MODEL if found["not_measured"] else EXIT_DONE
 
 
 def side_by_side(paths: Sequence[str], as_json: bool) -> int:

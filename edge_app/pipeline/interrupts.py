@@ -15,7 +15,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
     Signals belong to the main thread: in any other, nothing changes.
     """
-    if not _in_main_thread():
+    if not in_main_thread():
         yield lambda: False
         return
     seen: list[int] = []
@@ -34,7 +34,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def at_once() -> Iterator[None]:
     """Within it, Ctrl-C interrupts whatever waits; nothing is half printed."""
-    if not _in_main_thread():
+    if not in_main_thread():
         yield
         return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -44,5 +44,6 @@ def at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _in_main_thread() -> bool:
+def in_main_thread() -> bool:
+    """Whether signals can be taken here."""
     return threading.current_thread() is threading.main_thread()

@@ -45,13 +45,16 @@ def calibrate_site(
         write_whole(out, f"{text}\n".encode())
     except OSError as error:
         raise OutputError(f"{out}: cannot be written: {error.strerror}") from None
-    print(text if as_json else summary(site))
-    complain(f"written: {out}, site file {site['digest'][:16]}")
-    if html:
-        from edge_app.core.page import write
-        from edge_app.site.page import page
+    try:  # before anything is printed: a reader that goes away takes no page with it
+        if html:
+            from edge_app.core.page import write
+            from edge_app.site.page import page
 
-        write(page(site), html)
+            write(page(site), html)
+    finally:
+        print(text if as_json else summary(site))
+        complain(f"written: {out}, site file {site['digest'][:16]}")
+    if html:
         complain(f"written: {html}")
 
 

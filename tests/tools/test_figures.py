@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_app.cli import app
-from tools.manual import figures
-from tools.manual.figures import content, one_line, said, strangers, ties
+from tools.manual import figures, first_findings
+from tools.manual.figures import content, one_line, said, section, strangers, ties
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIES = ties()
@@ -35,15 +34,15 @@ def test_lines_of_a_page_stand_in_their_file(tie: Mapping[str, Any]) -> None:
     assert list(strangers(tie)) == []
 
 
-def test_readme_shows_what_the_demo_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    command = "classify examples/synthetic-radiograph.png"
-    assert app.run(command.split()) == 0
-    readme = (REPOSITORY / "README.md").read_text("utf-8")
-    shown = readme.split(f"== edge-cxr {command}\n")[1].split("```")[0]
-    assert one_line(shown) == one_line(capsys.readouterr().out)
+@pytest.mark.parametrize("tie", TIES["section"], ids=lambda tie: tie["name"])
+def test_a_section_of_a_page_is_what_stands_in_its_file(tie: Mapping[str, Any]) -> None:
+    shown = section(tie)
+    assert shown.startswith("`python -m ")
+    assert (REPOSITORY / tie["file"]).read_text("utf-8").startswith(f"{shown}\n")
+
+
+def test_what_the_first_findings_are_worth_is_what_the_report_s_scores_say() -> None:
+    assert first_findings.found() == pytest.approx(json.loads(first_findings.FOUND.read_text()))
 
 
 def test_values_are_found_by_the_names_of_list_elements(
@@ -54,6 +53,15 @@ def test_values_are_found_by_the_names_of_list_elements(
     monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
     assert content(tmp_path / "r.json")["c"] == [1]
     assert said(PER_CENT) == "12.3 % of 2,012"
+
+
+def test_a_share_s_complement_and_a_negative_value_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.json").write_text(json.dumps({"found": 0.62, "less": -0.01}))
+    monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
+    phrase = "{r[found]!c:.0%}, {r[found]!p:.1f} and {r[found]!q:.0f}, {r[less]:.2f}"
+    assert said({"phrase": phrase, "files": {"r": "r.json"}}) == "38 %, 62.0 and 38, −0.01"
 
 
 def test_a_line_that_its_file_has_not_is_found(

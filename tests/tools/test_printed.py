@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tools.manual import printed
-from tools.manual.printed import kept, listed, main, pages, shown
+from tools.manual.printed import kept, listed, main, pages, quick, run, shown
 
 SHOWN = [(page, name, text) for page in pages() for name, text in shown(page)]
 
@@ -16,6 +18,17 @@ SHOWN = [(page, name, text) for page in pages() for name, text in shown(page)]
 @pytest.mark.parametrize(("page", "name", "text"), SHOWN, ids=[name for _, name, _ in SHOWN])
 def test_a_page_shows_what_is_kept(page: Path, name: str, text: str) -> None:
     assert text == kept(name), f"{page.name}: python -m tools.manual.printed --show"
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("name", quick())
+def test_what_is_quick_prints_what_is_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kept(name)
+    monkeypatch.setattr(printed, "KEPT", tmp_path)
+    assert run(name, Console(file=io.StringIO())) == 0
+    assert kept(name) == before, f"python -m tools.manual.printed {name}"
 
 
 def test_every_command_of_the_list_is_shown_and_every_file_is_of_one() -> None:

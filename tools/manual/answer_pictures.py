@@ -1,8 +1,9 @@
-"""The manual's pictures of an answer: a heatmap with its legend, and the page of `--html`.
+"""The manual's pictures of an answer: a heatmap with its legend, and pages of `--html`.
 
-    python -m tools.manual.answer_pictures        # needs Debian's chromium for the page
+    python -m tools.manual.answer_pictures        # needs Debian's chromium for the pages
 
-Of a drawn radiograph, which is nobody's, with the shipped default model.
+Of a drawn radiograph, which is nobody's, with the shipped default model; the page of `calibrate`
+is of its report.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SEED: Final = 4
 
 
 def main() -> None:
-    """Draw, classify, and keep both pictures in `docs/`."""
+    """Draw, classify, calibrate, and keep the pictures in `docs/`."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         Image.fromarray(synthetic_radiograph(512, SEED)).save(place / "drawn.png")
@@ -33,8 +34,13 @@ def main() -> None:
             subprocess.run([*classify, *more], cwd=place, check=True, env=_here())
         (heatmap,) = (place / "maps").iterdir()
         _keep(heatmap, DOCS / "heatmap.png")
-        _photograph(place / "answers.html", place / "page.png")
+        report = str(REPOSITORY / "reports" / "cxr-lite0-128" / "int8.json")
+        calibrate = [sys.executable, "-m", "edge_app", "calibrate", report, "--html", "site.html"]
+        subprocess.run(calibrate, cwd=place, check=True, env=_here())
+        _photograph(place / "answers.html", place / "page.png", (1100, 1900))
         _keep(place / "page.png", DOCS / "answers-page.png")
+        _photograph(place / "site.html", place / "site.png", (1100, 1570))
+        _keep(place / "site.png", DOCS / "site.png")
 
 
 def _keep(picture: Path, place: Path) -> None:
@@ -50,10 +56,10 @@ def _here() -> dict[str, str]:
     return {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def _photograph(page: Path, picture: Path) -> None:
-    """What a browser shows of a page, 1,100 pixels wide."""
+def _photograph(page: Path, picture: Path, size: tuple[int, int]) -> None:
+    """What a browser of so many pixels, width and height, shows of a page."""
     browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]
-    shot = [f"--screenshot={picture}", "--window-size=1100,1900", page.as_uri()]
+    shot = [f"--screenshot={picture}", f"--window-size={size[0]},{size[1]}", page.as_uri()]
     subprocess.run([*browser, *shot], check=True, stderr=subprocess.DEVNULL)
 
 

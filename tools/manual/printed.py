@@ -10,12 +10,14 @@ stands on the pages in the block of code below `<!-- printed: NAME -->`.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from rich.console import Console
@@ -30,10 +32,21 @@ LIST: Final = REPOSITORY / "docs" / "printed.toml"
 KEPT: Final = REPOSITORY / "reports" / "printed"
 BLOCK: Final = re.compile(r"(<!-- printed: (\S+) -->\n+```(?:text)?\n)(.*?)(```\n)", re.DOTALL)
 
+EDGE_CXR: Final = 'edge-cxr() { python -m edge_app "$@"; }'
+WITHOUT: Final = {"EDGE_CXR_SITE": "none"}
+"""No site file of whoever runs this decides."""
+
 
 def listed() -> Mapping[str, str]:
     """The commands by name, lines for a shell in the repository's root."""
     return {name: each["command"] for name, each in tomllib.loads(LIST.read_text("utf-8")).items()}
+
+
+def quick() -> list[str]:
+    """The names of commands that take a second or two and print the same everywhere."""
+    return [
+        name for name, each in tomllib.loads(LIST.read_text("utf-8")).items() if "quick" in each
+    ]
 
 
 def pages() -> list[Path]:
@@ -64,21 +77,26 @@ def run(name: str, console: Console) -> int:
     """Run a command, its lines on the terminal as they come, and keep them.
 
     What it printed before is kept where it prints nothing or breaks off, which is an exit code
-    other than 0 and 1. `python` is the one that runs this.
+    other than 0 and 1. `python` is the one that runs this, `edge-cxr` this checkout's, `$folder`
+    an empty folder that goes away.
 
     Returns:
         The exit code of the command: 1 where a number that it holds to is not met.
     """
     console.print(f"[bold]{name}[/]: {listed()[name]}", highlight=False, soft_wrap=True)
     # No folder is put into PATH: pynetdicom's programs have the names of dcmtk's.
-    python = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}'
+    names = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{EDGE_CXR}'
     lines = []
-    with subprocess.Popen(
-        ["bash", "-o", "pipefail", "-c", f"{python}\n{listed()[name]}"],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        TemporaryDirectory() as folder,
+        subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", f"{names}\n{listed()[name]}"],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "folder": folder} | WITHOUT,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip() + "\n")

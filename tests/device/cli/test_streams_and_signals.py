@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from edge_app.performance.processes import launch
 
 from ..conftest import Run
+from ..site.made import written
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -50,6 +53,44 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path, cnn28: Path, pictur
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout)["model"]["dtype"] == "int8"
     assert done.stderr == ""
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """The end of a pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+@pytest.mark.parametrize("form", [(), ("--json", "--workers", "2")])
+def test_files_are_written_whether_or_not_the_answers_are_read(
+    form: tuple[str, ...], unread: int, tmp_path: Path, picture: Path, cnn28: Path
+) -> None:
+    page, maps = tmp_path / "page.html", tmp_path / "maps"
+    (tmp_path / "broken.png").write_text("no picture")
+    images = [picture, tmp_path / "broken.png", shutil.copy(picture, tmp_path / "last.png")]
+    command = [sys.executable, "-m", "edge_app", "classify", "-m", cnn28, *form, *images]
+    line = [*command, "--html", page, "--heatmap", maps]
+    done = subprocess.run(line, stdout=unread, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == -signal.SIGPIPE
+    assert [path.name.split("-")[0] for path in sorted(maps.iterdir())] == ["last", "picture"]
+    assert all(Path(image).name in page.read_text("utf-8") for image in images)
+    said = done.stderr.splitlines()
+    assert said[0].startswith(f"edge-cxr: {tmp_path}/broken.png: ")
+    assert said[1:] == ["edge-cxr: 2 answered, 1 refused"]
+
+
+def test_a_sites_page_is_written_whether_or_not_its_summary_is_read(
+    unread: int, tmp_path: Path
+) -> None:
+    place, page = tmp_path / "site.json", tmp_path / "page.html"
+    command = [sys.executable, "-m", "edge_app", "calibrate", written(tmp_path), "-m", "cxr-cnn28"]
+    line = [*command, "--out", place, "--html", page]
+    done = subprocess.run(line, stdout=unread, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
+    assert json.loads(place.read_text("utf-8"))["digest"][:16] in page.read_text("utf-8")
 
 
 def test_a_full_disk_is_one_line(run: Run, picture: Path, cnn28: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from edge_app.backends.interpreters import find_interpreter
+from edge_app.cli import app
 from edge_app.core.errors import ImageError, UsageError
 from edge_app.performance import combinations as matrix
 from edge_app.performance import conditions, images, plot, processes, result
@@ -105,6 +106,30 @@ def test_the_picture_is_whole_and_alone(found: dict[str, Any]) -> None:
     assert "href" not in found["plot"]
     for stage in STAGES:
         assert f'class="{stage}"' in found["plot"]
+
+
+class Unread:
+    """Standard output whose reader has gone."""
+
+    def write(self, text: str) -> None:
+        raise BrokenPipeError
+
+    flush = isatty = lambda self: False
+
+
+def test_neither_result_nor_picture_is_lost_with_the_other(
+    run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result, "measure", lambda *given, **more: measured(1))
+    folder, drawn = tmp_path / "folder.svg", tmp_path / "drawn.svg"
+    folder.mkdir()
+    line = ["benchmark", "--json", "-m", "cxr-cnn28", str(small), "--plot"]
+    done = run(*line, folder)
+    assert (done.returncode, "folder.svg" in done.stderr) == (4, True)
+    assert json.loads(done.stdout)["machine"] == measured(1)["machine"]
+    monkeypatch.setattr(sys, "stdout", Unread())
+    assert app.run([*line, str(drawn)]) != 0
+    assert ElementTree.fromstring(drawn.read_text()).tag.endswith("svg")
 
 
 def test_table_and_picture_show_a_file_s_own_words_as_text(capsys: Any) -> None:

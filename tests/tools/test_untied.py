@@ -1,0 +1,44 @@
+"""Numbers that nothing ties to a file are found, and no others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.manual import figures, printed
+from tools.manual.untied import untied
+
+PAGE = """# Version 2
+
+Of 2,012 images 38 % were found, 12.5 % in 3 s by python3.11 (see §2.1.3).
+
+<!-- printed: two -->
+```
+4.5 ms
+```
+
+<!-- made -->
+0.75
+<!-- end of made -->
+| a | 0.25 |
+| b | 0.35 |
+"""
+LIST = """
+figure = [{pages = ["docs/page.md"], phrase = "{r[found]:.0%} were found", files = {r = "r.json"}}]
+section = [{page = "docs/page.md", name = "made", file = "made.md"}]
+lines = [{page = "docs/page.md", file = "made.md", begin = ["| a"]}]
+"""
+
+
+def test_what_no_file_has_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    page, ties = tmp_path / "docs" / "page.md", tmp_path / "docs" / "figures.toml"
+    page.write_text(PAGE)
+    ties.write_text(LIST)
+    (tmp_path / "r.json").write_text(json.dumps({"found": 0.38}))
+    for module in (figures, printed):
+        monkeypatch.setattr(module, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(figures, "LIST", ties)
+    assert [numbers for _, numbers in untied(page)] == [["12.5 %", "3 s"], ["0.35"]]
