@@ -12,12 +12,12 @@ import socket
 import threading
 import time
 from io import BytesIO
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import (
     AssociationSocket,
@@ -26,6 +26,7 @@ from pynetdicom.transport import (
 )
 
 from edge_app.clinic.lobby import LONGEST_REQUEST, Lobby
+from edge_app.clinic.upper_layer import WaitingUpperLayer, with_upper_layer
 
 if TYPE_CHECKING:
     import ssl
@@ -43,6 +44,9 @@ PATIENCE: Final = 5.0
 
 PIECE: Final = 1 << 16
 """Bytes below which the next fragment joins a piece: each piece costs some of its own."""
+
+TICK: Final = 0.01
+"""Seconds that a message is waited for before the end of its association is looked for."""
 
 DATA_CAME: Final = "Evt10"
 CLOSED: Final = "Evt17"
@@ -164,10 +168,8 @@ class _Data:
         return primitive
 
 
-class BoundedUpperLayer(DULServiceProvider):
+class BoundedUpperLayer(WaitingUpperLayer):
     """Takes what is most of all that comes apart without copying it again and again."""
-
-    socket: Any
 
     def _read_pdu_data(self) -> None:
         """See pynetdicom."""
@@ -262,6 +264,13 @@ class BoundedMessages(DIMSEServiceProvider):
             if cut and self.msg_queue.qsize():
                 self.msg_queue.queue[-1][1].cut = True
 
+    def get_msg(self, block: bool = False) -> Any:
+        """See pynetdicom; its acceptor asks, and looks for the end of its association, in turns."""
+        try:
+            return self.msg_queue.get(timeout=TICK)
+        except Empty:
+            return None, None
+
     def handled(self) -> None:
         """The message in hand is done with; what is held is what waits after it."""
         self.held = self._length
@@ -280,10 +289,7 @@ class BoundedHandler(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         bounds = self.server.bounds
-        association.dul = BoundedUpperLayer(association)
-        # It begins with timers of its own; these setters give it those of the association.
-        association.network_timeout = association.network_timeout
-        association.acse_timeout = association.acse_timeout
+        with_upper_layer(association, BoundedUpperLayer(association))
         association.dul.socket = BoundedSocket(association, self.request, bounds)
         association.dimse = BoundedMessages(association, bounds)
         association.daemon = association.dul.daemon = True
