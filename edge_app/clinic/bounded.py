@@ -45,6 +45,9 @@ PATIENCE: Final = 5.0
 PIECE: Final = 1 << 16
 """Bytes below which the next fragment joins a piece: each piece costs some of its own."""
 
+ABOUT: Final = 0.5
+"""Seconds by which the end of a PDU may be waited for too long: a new limit costs a system call."""
+
 TICK: Final = 0.01
 """Seconds that a message is waited for before the end of its association is looked for."""
 
@@ -55,6 +58,9 @@ INVALID: Final = "Evt19"
 (PS3.8 table 9-10)."""
 
 P_DATA_TF: Final = 0x04
+TRANSFER: Final = "Sta6"
+"""The state in which messages come and go (PS3.8 9.2)."""
+
 HEADER: Final = 6
 """Bytes of a PDU before its items (PS3.8 9.3.1)."""
 
@@ -89,7 +95,8 @@ class BoundedSocket(AssociationSocket):
     def __init__(self, association: Association, connection: socket.socket, bounds: Bounds) -> None:
         super().__init__(association, client_socket=connection)
         self.bounds, self.heard = bounds, time.monotonic()
-        self._buffer, self._unread = bytearray(), b""
+        connection.settimeout(bounds.silence)
+        self._unread = b""
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes; fewer where the connection ends before.
@@ -100,29 +107,32 @@ class BoundedSocket(AssociationSocket):
         return bytearray(self.view(nr_bytes))
 
     def view(self, size: int) -> memoryview:
-        """The same, until the next bytes are read.
+        """The same, in memory of their own.
 
         Raises:
             OSError: see `recv`.
         """
         if size > self.bounds.pdu:
             raise OSError(f"a PDU of {size} bytes is longer than allowed")
-        if len(self._buffer) < size:
-            self._buffer = bytearray(size)
         connection: Any = self.socket
-        view, got = memoryview(self._buffer)[:size], len(self._unread)
+        view, got = memoryview(bytearray(size)), len(self._unread)
         view[:got], self._unread = self._unread, b""
-        end = time.monotonic() + self.bounds.silence
-        while got < size:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("a PDU did not come to its end")
-            connection.settimeout(left)
-            count = connection.recv_into(view[got:])
-            if not count:
-                break
-            got += count
-        connection.settimeout(self.bounds.silence)  # for what is sent
+        left = self.bounds.silence
+        end = time.monotonic() + left
+        try:
+            while got < size:
+                if left < self.bounds.silence - ABOUT:
+                    connection.settimeout(left)
+                count = connection.recv_into(view[got:])
+                if not count:
+                    break
+                got += count
+                left = end - time.monotonic()
+                if left <= 0 and got < size:
+                    raise TimeoutError("a PDU did not come to its end")
+        finally:
+            if left < self.bounds.silence - ABOUT:
+                connection.settimeout(self.bounds.silence)
         self.heard = time.monotonic()
         return view[:got]
 
@@ -132,7 +142,7 @@ class BoundedSocket(AssociationSocket):
 
 
 class Fragments(BytesIO):
-    """A data set as it came: large fragments as they are, small ones put together.
+    """A data set as it came: large fragments where they are, small ones put together.
 
     Attributes:
         pieces: of its bytes; all but the last are of `PIECE` bytes or more.
@@ -140,7 +150,7 @@ class Fragments(BytesIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pieces: list[bytes | bytearray] = []
+        self.pieces: list[bytes | bytearray | memoryview] = []
 
     def write(self, data: Any, /) -> int:
         """One more fragment."""
@@ -164,36 +174,46 @@ class _Data:
 
     def to_primitive(self) -> P_DATA:
         primitive = P_DATA()
-        primitive.presentation_data_value_list = self.values  # type: ignore[assignment]
+        primitive._presentation_data_value_list = self.values  # its setter takes bytes alone
         return primitive
 
 
 class BoundedUpperLayer(WaitingUpperLayer):
-    """Takes what is most of all that comes apart without copying it again and again."""
+    """Takes what is most of all that comes apart without copying it."""
 
     def _read_pdu_data(self) -> None:
-        """See pynetdicom."""
+        """See pynetdicom; what comes at once after a P-DATA-TF is read at once."""
+        while self._read_one() and self.socket.ready and not self.to_provider_queue.qsize():
+            self._idle_timer.restart()
+
+    def _read_one(self) -> bool:
+        """Read a PDU; whether that is all that there is to do with it."""
         try:
             head = bytes(self.socket.view(HEADER))
             if len(head) < HEADER or head[0] != P_DATA_TF:
                 self.socket.unread(head)
                 super()._read_pdu_data()
-                return
+                return False
             length = int.from_bytes(head[2:], "big")
             items = self.socket.view(length)
         except OSError:
             self.event_queue.put(CLOSED)
-            return
+            return False
         if len(items) != length:
             self.event_queue.put(CLOSED)
-            return
+            return False
         try:
-            values = _values_in(items)
+            data = _Data(_values_in(items))
         except ValueError:
             self.event_queue.put(INVALID)
-            return
-        self._recv_pdu.put(_Data(values))  # type: ignore[arg-type]
+            return False
+        if self.state_machine.current_state == TRANSFER and not self._kill_thread:
+            # The action of the state machine (DT-2), and the state stays; without its ways round.
+            self.assoc.dimse.receive_primitive(data.to_primitive())
+            return self.event_queue.empty()
+        self._recv_pdu.put(data)  # type: ignore[arg-type]
         self.event_queue.put(DATA_CAME)
+        return False
 
 
 def _values_in(items: memoryview) -> list[list[Any]]:
@@ -208,7 +228,7 @@ def _values_in(items: memoryview) -> list[list[Any]]:
         end = at + 4 + length
         if length < 2 or end > len(items):
             raise ValueError
-        values.append([items[at + 4], bytes(items[at + 5 : end])])
+        values.append([items[at + 4], items[at + 5 : end]])
         at = end
     if not values:
         raise ValueError
@@ -246,10 +266,11 @@ class BoundedMessages(DIMSEServiceProvider):
             self.held -= min(self.held, self._length - length)
             if self.message is not None:
                 self.message.data_set = Fragments()
-            primitive.presentation_data_value_list = [
+            begun = [
                 [context, data if data[:1] and data[0] & 1 else data[:1]]
                 for context, data in primitive.presentation_data_value_list
             ]
+            primitive = _Data(begun).to_primitive()
         elif bounds.held() + length > bounds.together:
             self.dul.event_queue.put(INVALID)
             return
