@@ -16,6 +16,7 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+import numpy as np
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
@@ -115,7 +116,7 @@ class BoundedSocket(AssociationSocket):
         if size > self.bounds.pdu:
             raise OSError(f"a PDU of {size} bytes is longer than allowed")
         connection: Any = self.socket
-        view, got = memoryview(bytearray(size)), len(self._unread)
+        view, got = np.empty(size, np.uint8).data, len(self._unread)  # not filled first
         view[:got], self._unread = self._unread, b""
         left = self.bounds.silence
         end = time.monotonic() + left
@@ -183,7 +184,7 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     def _read_pdu_data(self) -> None:
         """See pynetdicom; what comes at once after a P-DATA-TF is read at once."""
-        while self._read_one() and self.socket.ready and not self.to_provider_queue.qsize():
+        while self._read_one() and self.socket.ready and not self.to_provider_queue.queue:
             self._idle_timer.restart()
 
     def _read_one(self) -> bool:
