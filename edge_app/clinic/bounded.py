@@ -49,8 +49,8 @@ PIECE: Final = 1 << 16
 ABOUT: Final = 0.5
 """Seconds by which the end of a PDU may be waited for too long: a new limit costs a system call."""
 
-TICK: Final = 0.01
-"""Seconds that a message is waited for before the end of its association is looked for."""
+TICK: Final = 0.1
+"""Seconds for which a message is waited for before the end of its association is looked for."""
 
 DATA_CAME: Final = "Evt10"
 CLOSED: Final = "Evt17"
@@ -181,6 +181,13 @@ class _Data:
 
 class BoundedUpperLayer(WaitingUpperLayer):
     """Takes what is most of all that comes apart without copying it."""
+
+    def _wait(self) -> None:
+        """See `WaitingUpperLayer`; who waits for a message hears of the association's end first."""
+        messages = self.assoc.dimse.msg_queue
+        if self.to_user_queue.queue and not messages.queue:
+            messages.put((None, None))
+        super()._wait()
 
     def _read_pdu_data(self) -> None:
         """See pynetdicom; what comes at once after a P-DATA-TF is read at once."""

@@ -1,8 +1,8 @@
 """pynetdicom's upper layer, waiting for what there is to do.
 
 pynetdicom 3 looks a thousand times a second, in each association, whether its peer has said
-something or something is to be sent. Beside an image that takes a twentieth of a second, that costs
-a tenth of it. Here it sleeps until one or the other is so.
+something, or whether something is to be sent: a tenth of the processor where images come one
+after the other. Here it sleeps until one or the other is so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pynetdicom.association import Association
     from pynetdicom.transport import AssociationSocket
 
-TICK: Final = 0.05
+TICK: Final = 0.1
 """Seconds after which its timers, which are of seconds, are looked at all the same."""
 
 IDLE, CLOSING = "Sta1", "Sta13"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -16,15 +17,17 @@ from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.header import content_digest
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import NEW, Document, Spool
+from edge_app.clinic.spool import NEW, Document, Offered, Spool
 from edge_app.clinic.store import DATABASE
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
 from ..site.made import site_file
 from .conftest import offered
+from .images import dicom
 from .peers import wait_for
 
 
@@ -74,6 +77,29 @@ def test_the_box_s_site_file_decides_there_too(
     assert [each["threshold"] for each in answer["findings"]] == [
         pytest.approx(each.threshold, abs=1e-6) for each in findings
     ]
+
+
+@pytest.mark.parametrize("entrance", ["node", "watch"])
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_an_answer_names_the_digest_of_what_was_sent(
+    spool: Spool, tmp_path: Path, cnn28: Path, entrance: str, begun: bool
+) -> None:
+    """Of an image of the node that is its data set's: what the file has around it is the box's."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    digest = content_digest(data) if entrance == "node" else hashlib.sha256(data).hexdigest()
+    spool.accept(Offered(entrance, "1.2.3", digest, (data,)))
+    if begun:
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    worker.results.reports["node"] = ()
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert answer["image"]["sha256"] == digest
+    assert answer["image"]["format"] == "DICOM"
 
 
 RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n[node]'
