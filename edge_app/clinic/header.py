@@ -164,10 +164,15 @@ def content_digest(data: bytes) -> str:
     Its preamble and file meta information are made anew by each program that writes it.
 
     Raises:
-        HeaderError: it is no DICOM file.
+        HeaderError: it is no DICOM file, or damaged.
     """
     file = BytesIO(data)
-    _meta(file)
+    try:
+        _meta(file)
+    except HeaderError:
+        raise
+    except Exception:  # of pydicom, as in `_read`
+        raise HeaderError("is damaged: its elements cannot be told apart") from None
     return hashlib.sha256(memoryview(data)[file.tell() :]).hexdigest()
 
 
