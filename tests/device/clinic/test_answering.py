@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from edge_app.images.read import read_image
 from ..site.made import site_file
 from .conftest import offered
 from .images import dicom
-from .peers import wait_for
+from .peers import free_port, wait_for
 
 
 def working(spool: Spool, folder: Path, top: str) -> Worker:
@@ -169,6 +171,24 @@ def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: P
         worker.join()
     box.store.close()
     assert not [told for told in box.events.troubles if told.event.startswith("answering")]
+
+
+def test_a_box_does_not_hold_what_its_decoders_have(tmp_path: Path, cnn28: Path) -> None:
+    """Of gdcm, which pydicom would load, 18 MB; whoever wants it later gets it."""
+    for name in ("pynetdicom", "gdcm"):
+        pytest.importorskip(name, reason="the clinic extra and gdcm are not installed")
+    file = tmp_path / "box.toml"
+    file.write_text(f'spool = "spool"\nmodel = "{cnn28}"\n[node]\nport = {free_port()}\n')
+    code = (
+        "import sys; from pathlib import Path; from edge_app.clinic.box import Box; "
+        "from edge_app.clinic.settings import read_settings; "
+        "box = Box(read_settings(Path(sys.argv[1]))); "
+        "print('pydicom' in sys.modules, 'gdcm' in sys.modules); "
+        "import gdcm; print(gdcm.__name__)"
+    )
+    line = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "gdcm"], done.stderr
 
 
 def test_housekeeping_says_what_it_removes_and_gives_the_room_back(
