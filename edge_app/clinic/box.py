@@ -258,6 +258,7 @@ class Box:
             if removed:
                 self.events.audit("removed", images=removed)
             give_back(self.store)
+            self.store.reserve_log()
         except (SpoolError, OSError) as error:
             self.events.tell("housekeeping-failed", why=str(error))
 
