@@ -104,7 +104,9 @@ class Store:
         """
         if not self.alone:
             return
-        with suppress(OSError):  # no room, or a file system that does no such thing
+        # Where a file system does no such thing, the C library reads bytes and writes them again:
+        # nobody else may write meanwhile.
+        with self._syncing, self.changed, suppress(OSError):
             log = os.open(self.folder / LOG, os.O_RDWR | os.O_CLOEXEC)
             try:
                 os.posix_fallocate(log, 0, LOG_BYTES)
