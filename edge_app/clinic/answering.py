@@ -208,6 +208,8 @@ class Worker(threading.Thread):
         answer: dict[str, Any] = json.loads(done.stdout)
         if answer.get("error", {}).get("kind") == MachineError.kind:
             raise MachineError(answer["error"]["message"])
+        if "image" in answer:
+            answer["image"]["sha256"] = image.sha256
         return {**answer, "file": _name(image)}
 
     def _ends(self, image: Image, reason: str) -> Mapping[str, Any]:
@@ -238,4 +240,6 @@ def _is_gone(image: Image) -> bool:
 def _read(
     image: Image, limits: Limits, *, least: int | None, decoder: Decoder | None
 ) -> Radiograph:
-    return read_source(str(image.path), limits, least, decoder=decoder)
+    seen = read_source(str(image.path), limits, least, digest=False, decoder=decoder)
+    seen.facts["sha256"] = image.sha256  # worked out when it came
+    return seen

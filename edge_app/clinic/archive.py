@@ -84,10 +84,12 @@ class Archive:
         """The association that is kept, or a new one."""
         if self._association is not None and self._association.is_established:
             return self._association
-        from pynetdicom import AE, build_context
+        from pynetdicom import build_context
+
+        from edge_app.clinic.upper_layer import Requestor
 
         to = self.receiver
-        entity = AE(ae_title=to.calling)
+        entity = Requestor(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS
         entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
         wanted = (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ()))

@@ -12,12 +12,13 @@ import socket
 import threading
 import time
 from io import BytesIO
+from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
+import numpy as np
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import (
     AssociationSocket,
@@ -26,6 +27,7 @@ from pynetdicom.transport import (
 )
 
 from edge_app.clinic.lobby import LONGEST_REQUEST, Lobby
+from edge_app.clinic.upper_layer import WaitingUpperLayer, with_upper_layer
 
 if TYPE_CHECKING:
     import ssl
@@ -44,6 +46,12 @@ PATIENCE: Final = 5.0
 PIECE: Final = 1 << 16
 """Bytes below which the next fragment joins a piece: each piece costs some of its own."""
 
+ABOUT: Final = 0.5
+"""Seconds by which the end of a PDU may be waited for too long: a new limit costs a system call."""
+
+TICK: Final = 0.1
+"""Seconds for which a message is waited for before the end of its association is looked for."""
+
 DATA_CAME: Final = "Evt10"
 CLOSED: Final = "Evt17"
 INVALID: Final = "Evt19"
@@ -51,6 +59,9 @@ INVALID: Final = "Evt19"
 (PS3.8 table 9-10)."""
 
 P_DATA_TF: Final = 0x04
+TRANSFER: Final = "Sta6"
+"""The state in which messages come and go (PS3.8 9.2)."""
+
 HEADER: Final = 6
 """Bytes of a PDU before its items (PS3.8 9.3.1)."""
 
@@ -85,7 +96,8 @@ class BoundedSocket(AssociationSocket):
     def __init__(self, association: Association, connection: socket.socket, bounds: Bounds) -> None:
         super().__init__(association, client_socket=connection)
         self.bounds, self.heard = bounds, time.monotonic()
-        self._buffer, self._unread = bytearray(), b""
+        connection.settimeout(bounds.silence)
+        self._unread = b""
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes; fewer where the connection ends before.
@@ -96,29 +108,32 @@ class BoundedSocket(AssociationSocket):
         return bytearray(self.view(nr_bytes))
 
     def view(self, size: int) -> memoryview:
-        """The same, until the next bytes are read.
+        """The same, in memory of their own.
 
         Raises:
             OSError: see `recv`.
         """
         if size > self.bounds.pdu:
             raise OSError(f"a PDU of {size} bytes is longer than allowed")
-        if len(self._buffer) < size:
-            self._buffer = bytearray(size)
         connection: Any = self.socket
-        view, got = memoryview(self._buffer)[:size], len(self._unread)
+        view, got = np.empty(size, np.uint8).data, len(self._unread)  # not filled first
         view[:got], self._unread = self._unread, b""
-        end = time.monotonic() + self.bounds.silence
-        while got < size:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("a PDU did not come to its end")
-            connection.settimeout(left)
-            count = connection.recv_into(view[got:])
-            if not count:
-                break
-            got += count
-        connection.settimeout(self.bounds.silence)  # for what is sent
+        left = self.bounds.silence
+        end = time.monotonic() + left
+        try:
+            while got < size:
+                if left < self.bounds.silence - ABOUT:
+                    connection.settimeout(left)
+                count = connection.recv_into(view[got:])
+                if not count:
+                    break
+                got += count
+                left = end - time.monotonic()
+                if left <= 0 and got < size:
+                    raise TimeoutError("a PDU did not come to its end")
+        finally:
+            if left < self.bounds.silence - ABOUT:
+                connection.settimeout(self.bounds.silence)
         self.heard = time.monotonic()
         return view[:got]
 
@@ -128,7 +143,7 @@ class BoundedSocket(AssociationSocket):
 
 
 class Fragments(BytesIO):
-    """A data set as it came: large fragments as they are, small ones put together.
+    """A data set as it came: large fragments where they are, small ones put together.
 
     Attributes:
         pieces: of its bytes; all but the last are of `PIECE` bytes or more.
@@ -136,7 +151,7 @@ class Fragments(BytesIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pieces: list[bytes | bytearray] = []
+        self.pieces: list[bytes | bytearray | memoryview] = []
 
     def write(self, data: Any, /) -> int:
         """One more fragment."""
@@ -160,38 +175,53 @@ class _Data:
 
     def to_primitive(self) -> P_DATA:
         primitive = P_DATA()
-        primitive.presentation_data_value_list = self.values  # type: ignore[assignment]
+        primitive._presentation_data_value_list = self.values  # its setter takes bytes alone
         return primitive
 
 
-class BoundedUpperLayer(DULServiceProvider):
-    """Takes what is most of all that comes apart without copying it again and again."""
+class BoundedUpperLayer(WaitingUpperLayer):
+    """Takes what is most of all that comes apart without copying it."""
 
-    socket: Any
+    def _wait(self) -> None:
+        """See `WaitingUpperLayer`; who waits for a message hears of the association's end first."""
+        messages = self.assoc.dimse.msg_queue
+        if self.to_user_queue.queue and not messages.queue:
+            messages.put((None, None))
+        super()._wait()
 
     def _read_pdu_data(self) -> None:
-        """See pynetdicom."""
+        """See pynetdicom; what comes at once after a P-DATA-TF is read at once."""
+        while self._read_one() and self.socket.ready and not self.to_provider_queue.queue:
+            self._idle_timer.restart()
+
+    def _read_one(self) -> bool:
+        """Read a PDU; whether that is all that there is to do with it."""
         try:
             head = bytes(self.socket.view(HEADER))
             if len(head) < HEADER or head[0] != P_DATA_TF:
                 self.socket.unread(head)
                 super()._read_pdu_data()
-                return
+                return False
             length = int.from_bytes(head[2:], "big")
             items = self.socket.view(length)
         except OSError:
             self.event_queue.put(CLOSED)
-            return
+            return False
         if len(items) != length:
             self.event_queue.put(CLOSED)
-            return
+            return False
         try:
-            values = _values_in(items)
+            data = _Data(_values_in(items))
         except ValueError:
             self.event_queue.put(INVALID)
-            return
-        self._recv_pdu.put(_Data(values))  # type: ignore[arg-type]
+            return False
+        if self.state_machine.current_state == TRANSFER and not self._kill_thread:
+            # The action of the state machine (DT-2), and the state stays; without its ways round.
+            self.assoc.dimse.receive_primitive(data.to_primitive())
+            return self.event_queue.empty()
+        self._recv_pdu.put(data)  # type: ignore[arg-type]
         self.event_queue.put(DATA_CAME)
+        return False
 
 
 def _values_in(items: memoryview) -> list[list[Any]]:
@@ -206,7 +236,7 @@ def _values_in(items: memoryview) -> list[list[Any]]:
         end = at + 4 + length
         if length < 2 or end > len(items):
             raise ValueError
-        values.append([items[at + 4], bytes(items[at + 5 : end])])
+        values.append([items[at + 4], items[at + 5 : end]])
         at = end
     if not values:
         raise ValueError
@@ -244,10 +274,11 @@ class BoundedMessages(DIMSEServiceProvider):
             self.held -= min(self.held, self._length - length)
             if self.message is not None:
                 self.message.data_set = Fragments()
-            primitive.presentation_data_value_list = [
+            begun = [
                 [context, data if data[:1] and data[0] & 1 else data[:1]]
                 for context, data in primitive.presentation_data_value_list
             ]
+            primitive = _Data(begun).to_primitive()
         elif bounds.held() + length > bounds.together:
             self.dul.event_queue.put(INVALID)
             return
@@ -261,6 +292,13 @@ class BoundedMessages(DIMSEServiceProvider):
             self._length = 0
             if cut and self.msg_queue.qsize():
                 self.msg_queue.queue[-1][1].cut = True
+
+    def get_msg(self, block: bool = False) -> Any:
+        """See pynetdicom; its acceptor asks, and looks for the end of its association, in turns."""
+        try:
+            return self.msg_queue.get(timeout=TICK)
+        except Empty:
+            return None, None
 
     def handled(self) -> None:
         """The message in hand is done with; what is held is what waits after it."""
@@ -280,10 +318,7 @@ class BoundedHandler(RequestHandler):
     def _create_association(self) -> Association:
         association = super()._create_association()
         bounds = self.server.bounds
-        association.dul = BoundedUpperLayer(association)
-        # It begins with timers of its own; these setters give it those of the association.
-        association.network_timeout = association.network_timeout
-        association.acse_timeout = association.acse_timeout
+        with_upper_layer(association, BoundedUpperLayer(association))
         association.dul.socket = BoundedSocket(association, self.request, bounds)
         association.dimse = BoundedMessages(association, bounds)
         association.daemon = association.dul.daemon = True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
@@ -48,6 +50,10 @@ LIBRARIES: Final = (
 )
 """Whose own logs are kept silent."""
 
+UNUSED: Final = ("gdcm", "pylibjpeg")
+"""What pydicom loads for its own decoders where it is there, 18 MB: pictures are read by `images`,
+which loads what it needs itself."""
+
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
 """For which the images in hand are waited for at the end."""
@@ -77,6 +83,8 @@ class Box:
     def __init__(self, settings: Settings) -> None:
         _quiet()
         heap.few_and_kept()
+        if settings.node or settings.receivers:
+            _load_pydicom()
         self.settings = settings
         self._stopping = threading.Event()
         self._failed: str | None = None
@@ -250,6 +258,7 @@ class Box:
             if removed:
                 self.events.audit("removed", images=removed)
             give_back(self.store)
+            self.store.reserve_log()
         except (SpoolError, OSError) as error:
             self.events.tell("housekeeping-failed", why=str(error))
 
@@ -281,6 +290,18 @@ def open_classifier(settings: Settings) -> Classifier:
         complain(f"{model.path}: {model.origin.words}")
     site = read_site(settings.site) if settings.site else None
     return Classifier(model, settings.operating_point, options, site=site)
+
+
+def _load_pydicom() -> None:
+    """Load what speaks DICOM without `UNUSED`; for the rest of this process these can be loaded."""
+    hidden = [name for name in UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # an import of None fails
+    try:
+        with suppress(ImportError):  # told where it is needed
+            import pydicom.pixels  # noqa: F401
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def _quiet() -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.gist import gist
 
 VERSION: Final = 3
@@ -21,6 +21,9 @@ RESULTS: Final = "results"
 
 LOG_BYTES: Final = 8 << 20
 """What the log keeps of the disk when all of it is copied; SQLite copies it from 4 MiB on."""
+
+LEAST_FREE: Final = 64 << 10
+"""Bytes of the disk below which a database that cannot be opened is not called damaged."""
 
 READINGS: Final = """
 CREATE TABLE reading (
@@ -158,6 +161,10 @@ def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
         with suppress(sqlite3.Error):
             connection.close()
         if isinstance(error, sqlite3.Error):
+            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+                raise SpoolFullError(
+                    f"{path.parent}: its disk is full: make room; what is in it stays"
+                ) from None
             raise SpoolError(
                 f"{path}: cannot be used ({error}): it is damaged, or its disk is full or fails; "
                 "put back a copy, or move the folder away to begin anew"

@@ -20,6 +20,7 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -202,6 +203,7 @@ def _number(value: float) -> tuple[bytes, bytes]:
     return b"DS\x08\x00%.6f" % value, b"FD\x08\x00" + struct.pack("<d", round(value, 6))
 
 
+@lru_cache(64)
 def uid_value(value: str) -> bytes:
     """A UID's VR, length and value."""
     padded = value.encode() + b"\0" * (len(value) % 2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
@@ -75,7 +76,7 @@ class _MeteredBytes(BytesIO, _Meter):
 class _MeteredPieces(BytesIO, _Meter):
     """Puts together no more of its pieces than is read."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         super().__init__()
         self._rest, self._length = iter(pieces), 0
 
@@ -127,7 +128,7 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     return _read(_MeteredBytes(data), syntax)
 
 
-def header_in(pieces: Iterable[bytes], syntax: str) -> Dataset:
+def header_in(pieces: Iterable[bytes | memoryview], syntax: str) -> Dataset:
     """The same of a data set in pieces, of which no more are put together than need be.
 
     Raises:
@@ -163,10 +164,15 @@ def content_digest(data: bytes) -> str:
     Its preamble and file meta information are made anew by each program that writes it.
 
     Raises:
-        HeaderError: it is no DICOM file.
+        HeaderError: it is no DICOM file, or damaged.
     """
     file = BytesIO(data)
-    _meta(file)
+    try:
+        _meta(file)
+    except HeaderError:
+        raise
+    except Exception:  # of pydicom, as in `_read`
+        raise HeaderError("is damaged: its elements cannot be told apart") from None
     return hashlib.sha256(memoryview(data)[file.tell() :]).hexdigest()
 
 
@@ -202,14 +208,11 @@ def bare(header: Dataset) -> Dataset:
 
 
 def _parse(file: _Metered, syntax: str | None) -> Dataset:
-    from pydicom.datadict import tag_for_keyword
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
-    wanted = [tag_for_keyword(each) for each in (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL)]
-
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
-        if tag in wanted and length > MAX_VALUE_BYTES:
+        if length > MAX_VALUE_BYTES and int(tag) in _wanted():
             raise HeaderError(f"is damaged: element {tag} has {length} bytes")
         return tag >= PIXEL_DATA
 
@@ -220,8 +223,19 @@ def _parse(file: _Metered, syntax: str | None) -> Dataset:
         named = f"the transfer syntax {uid}" if UID_FORM.fullmatch(uid) else "no transfer syntax"
         raise HeaderError(f"is in {named}, which is not read")
     return read_dataset(
-        file, uid.is_implicit_VR, uid.is_little_endian, stop_when=stop_when, specific_tags=wanted
+        *(file, uid.is_implicit_VR, uid.is_little_endian),
+        stop_when=stop_when,
+        specific_tags=list(_wanted()),
     )
+
+
+@cache
+def _wanted() -> frozenset[int]:
+    """Tags of all that is named above."""
+    from pydicom.datadict import tag_for_keyword
+
+    tags = map(tag_for_keyword, (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL))
+    return frozenset(tag for tag in tags if tag is not None)
 
 
 def _meta(file: BinaryIO) -> Dataset:

@@ -152,7 +152,7 @@ class DicomNode:
         host = str(event.assoc.requestor.address)
         if getattr(request, "cut", False):
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
-        data: Sequence[bytes] = request.DataSet.pieces
+        data: Sequence[bytes | memoryview] = request.DataSet.pieces
         try:
             header = header_in(data, str(event.context.transfer_syntax))
         except HeaderError as error:
@@ -189,7 +189,7 @@ class DicomNode:
         return status
 
 
-def _sha256(pieces: Sequence[bytes]) -> str:
+def _sha256(pieces: Sequence[bytes | memoryview]) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)

@@ -20,6 +20,8 @@ from typing import Final, NamedTuple
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.gist import SCORED, Gist
+from edge_app.clinic.header import HeaderError, content_digest
+from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
 
@@ -197,16 +199,13 @@ class Spool:
         with self.store.transaction() as database:
             if outdated:
                 gone = self._let_go(database, outdated)
-            others = database.execute(
-                "SELECT count(*) FROM image WHERE entrance = ? AND identity = ?",
-                (offered.entrance, offered.identity),
-            ).fetchone()[0]
+            differs = self._differs(database, offered, digest, path)
             entered = database.execute(
                 "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
                 "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(offered.entrance, offered.identity, digest, path.name, size),
-                    *(offered.sender, bool(others), time.time()),
+                    *(offered.sender, differs, time.time()),
                     *(offered.about, offered.about.casefold()),
                 ),
             )
@@ -215,7 +214,39 @@ class Spool:
                 gone.unlink()
         with self.store.changed:
             self.store.changed.notify_all()
-        return Receipt(int(entered.lastrowid or 0), DIFFERS if others else NEW)
+        return Receipt(int(entered.lastrowid or 0), DIFFERS if differs else NEW)
+
+    def _differs(
+        self, database: sqlite3.Connection, offered: Offered, digest: str, path: Path
+    ) -> bool:
+        """Whether another image of this identity has other bytes, whichever way it came.
+
+        Names of files in the watch folder are no UIDs, and tell nothing of what came otherwise.
+        """
+        by_uid = (NODE, PAGE) if offered.entrance in (NODE, PAGE) else (offered.entrance,)
+        others = database.execute(
+            "SELECT entrance, sha256, file FROM image WHERE identity = ? "
+            f"AND entrance IN ({', '.join('?' * len(by_uid))})",
+            (offered.identity, *by_uid),
+        ).fetchall()
+        if any(each["entrance"] == offered.entrance for each in others):  # known ones are not new
+            return True
+        own = self._content(offered.entrance, digest, path) if others else None
+        return any(
+            own is None
+            or own
+            != self._content(each["entrance"], each["sha256"], self.store.images / each["file"])
+            for each in others
+        )
+
+    def _content(self, entrance: str, sha256: str, path: Path) -> str | None:
+        """See `content_digest`; None where it cannot be told."""
+        if entrance == NODE:
+            return sha256
+        try:
+            return content_digest(path.read_bytes())
+        except (HeaderError, OSError):
+            return None
 
     def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> Path | None:
         """Remove a finished image's row; the file that was its own."""

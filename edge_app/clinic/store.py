@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app.clinic.database import open_database
+from edge_app.clinic.database import LOG_BYTES, open_database
 from edge_app.clinic.durable import sync_folder
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 
@@ -94,6 +94,24 @@ class Store:
         except BaseException:
             self.close()
             raise
+        self.reserve_log()
+
+    def reserve_log(self) -> None:
+        """Have the disk keep room for the log.
+
+        So what waits can be answered, and what is finished be removed, where somebody else takes
+        the disk's last byte. SQLite passes over what it has not written there.
+        """
+        if not self.alone:
+            return
+        # Where a file system does no such thing, the C library reads bytes and writes them again:
+        # nobody else may write meanwhile.
+        with self._syncing, self.changed, suppress(OSError):
+            log = os.open(self.folder / LOG, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                os.posix_fallocate(log, 0, LOG_BYTES)
+            finally:
+                os.close(log)
 
     def _take_lock(self) -> None:
         if not self.alone:

@@ -125,6 +125,20 @@ def running_orthanc(folder: Path, port: int, http: int) -> Iterator[Orthanc]:
         process.wait()
 
 
+@contextmanager
+def running_storescp(folder: Path, port: int) -> Iterator[None]:
+    """dcmtk's `storescp`, which writes into a folder what it gets, and syncs nothing."""
+    folder.mkdir()
+    # --fork: it serves one sender after the other otherwise.
+    process = subprocess.Popen(dcmtk_line("storescp", "--fork", "-od", folder, port))
+    try:
+        wait_for(lambda: listens(port), "storescp")
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
 class Box:
     """`edge-cxr serve` as a process.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +19,18 @@ from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.header import content_digest
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import NEW, Document, Spool
+from edge_app.clinic.spool import NEW, Document, Offered, Spool
 from edge_app.clinic.store import DATABASE
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
 from ..site.made import site_file
 from .conftest import offered
-from .peers import wait_for
+from .images import dicom
+from .peers import free_port, wait_for
 
 
 def working(spool: Spool, folder: Path, top: str) -> Worker:
@@ -74,6 +79,29 @@ def test_the_box_s_site_file_decides_there_too(
     assert [each["threshold"] for each in answer["findings"]] == [
         pytest.approx(each.threshold, abs=1e-6) for each in findings
     ]
+
+
+@pytest.mark.parametrize("entrance", ["node", "watch"])
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_an_answer_names_the_digest_of_what_was_sent(
+    spool: Spool, tmp_path: Path, cnn28: Path, entrance: str, begun: bool
+) -> None:
+    """Of an image of the node that is its data set's: what the file has around it is the box's."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    digest = content_digest(data) if entrance == "node" else hashlib.sha256(data).hexdigest()
+    spool.accept(Offered(entrance, "1.2.3", digest, (data,)))
+    if begun:
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    worker.results.reports["node"] = ()
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert answer["image"]["sha256"] == digest
+    assert answer["image"]["format"] == "DICOM"
 
 
 RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n[node]'
@@ -143,6 +171,24 @@ def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: P
         worker.join()
     box.store.close()
     assert not [told for told in box.events.troubles if told.event.startswith("answering")]
+
+
+def test_a_box_does_not_hold_what_its_decoders_have(tmp_path: Path, cnn28: Path) -> None:
+    """Of gdcm, which pydicom would load, 18 MB; whoever wants it later gets it."""
+    for name in ("pynetdicom", "gdcm"):
+        pytest.importorskip(name, reason="the clinic extra and gdcm are not installed")
+    file = tmp_path / "box.toml"
+    file.write_text(f'spool = "spool"\nmodel = "{cnn28}"\n[node]\nport = {free_port()}\n')
+    code = (
+        "import sys; from pathlib import Path; from edge_app.clinic.box import Box; "
+        "from edge_app.clinic.settings import read_settings; "
+        "box = Box(read_settings(Path(sys.argv[1]))); "
+        "print('pydicom' in sys.modules, 'gdcm' in sys.modules); "
+        "import gdcm; print(gdcm.__name__)"
+    )
+    line = [sys.executable, "-c", code, str(file)]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "gdcm"], done.stderr
 
 
 def test_housekeeping_says_what_it_removes_and_gives_the_room_back(

@@ -34,6 +34,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node, Peer, Tls
 from edge_app.clinic.spool import Spool
+from edge_app.clinic.upper_layer import Requestor, WaitingUpperLayer
 
 from .conversations import Recorder, damaged
 from .images import CR, DX, EXPLICIT, SC, SECRETS, dicom
@@ -116,6 +117,29 @@ def test_radiographs_are_stored_as_they_were_sent(
 
 def test_it_echoes(serve: Start) -> None:
     assert echoes(serve().port)
+
+
+def test_an_association_at_rest_sleeps(serve: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pynetdicom's own layer looks several hundred times meanwhile."""
+    looks: dict[object, int] = {}
+    look = WaitingUpperLayer._is_transport_event
+
+    def counted(layer: WaitingUpperLayer) -> bool:
+        looks[layer] = looks.get(layer, 0) + 1
+        return look(layer)
+
+    served = serve()
+    entity = Requestor("MODALITY")
+    entity.add_requested_context(CR, EXPLICIT)
+    association = entity.associate("127.0.0.1", served.port, ae_title="EDGECXR")
+    assert association.is_established
+    monkeypatch.setattr(WaitingUpperLayer, "_is_transport_event", counted)
+    time.sleep(1)
+    assert len(looks) == 2, "both ends"
+    assert max(looks.values()) < 50
+    association.release()
+    assert association.is_released
+    wait_for(lambda: served.associations() == 0, "the end of the association")
 
 
 def test_the_same_again_is_known_and_other_bytes_are_kept_apart(

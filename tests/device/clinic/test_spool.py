@@ -14,20 +14,24 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_app.clinic import retention
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
+from edge_app.clinic.header import content_digest
 from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
-from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Spool
+from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, LOG, Store
 
 from ..conftest import Run
 from .conftest import offered
+from .images import dicom
 from .peers import wait_for
 
 REPORT = Document("1-sr.dcm", b"report", ("archive",))
@@ -115,6 +119,40 @@ def test_the_same_identity_with_other_bytes_is_kept_apart_and_said(spool: Spool)
     first, second = taken(spool), taken(spool)
     assert (first.path.read_bytes(), first.differs) == (b"one", False)
     assert (second.path.read_bytes(), second.differs) == (b"other", True)
+
+
+def by_either_way(number: int = 1, **elements: Any) -> dict[str, Offered]:
+    """An image as the node takes it, which digests its data set, and as the page does."""
+    uid, data = (
+        f"1.2.276.0.9701.1.1.{number}",
+        dicom(number, np.zeros((8, 8), np.uint8), **elements),
+    )
+    node = Offered("node", uid, content_digest(data), (data,))
+    return {"node": node, "page": offered(uid, data, "page")}
+
+
+@pytest.mark.parametrize(("first", "second"), [("node", "page"), ("page", "node")])
+def test_other_bytes_of_an_identity_are_said_whichever_way_they_come(
+    spool: Spool, first: str, second: str
+) -> None:
+    pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    one, other = by_either_way(), by_either_way(PatientID="another")
+    assert spool.accept(one[first]).verdict == NEW
+    assert spool.accept(one[second]).verdict == NEW, "the same data set"
+    assert spool.accept(other[second]).verdict == DIFFERS
+    assert spool.accept(by_either_way(2)[first]).verdict == NEW
+    assert spool.accept(by_either_way(2, PatientID="another")[second]).verdict == DIFFERS
+    assert [taken(spool).differs for _ in range(5)] == [False, False, True, False, True]
+
+
+def test_the_name_of_a_file_in_the_watch_folder_is_no_identity_elsewhere(spool: Spool) -> None:
+    spool.accept(offered("1.2.3", b"one", "watch"))
+    assert spool.accept(offered("1.2.3", b"other", "node")).verdict == NEW
+
+
+def test_what_cannot_be_compared_counts_as_other_bytes(spool: Spool) -> None:
+    spool.accept(offered("1.2.3", b"no DICOM file", "page"))
+    assert spool.accept(offered("1.2.3", b"other", "node")).verdict == DIFFERS
 
 
 def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(

@@ -37,9 +37,14 @@ class Held(NamedTuple):
         )
 
 
+def free_ports() -> Ports:
+    """Ports at which nothing listens now."""
+    return Ports(*(free_port() for _ in Ports._fields))
+
+
 @contextmanager
 def serving_box(
-    folder: Path, top: str = "", more: str = "", node: str = ""
+    folder: Path, top: str = "", more: str = "", node: str = "", ports: Ports | None = None
 ) -> Iterator[tuple[Box, Ports]]:
     """A box with node, page and metrics.
 
@@ -47,8 +52,9 @@ def serving_box(
         top: lines before the first table.
         more: tables; ``{archive}`` stands for a free port.
         node: more lines of the node's table.
+        ports: those that it takes; free ones if None.
     """
-    ports = Ports(*(free_port() for _ in Ports._fields))
+    ports = ports or free_ports()
     box = Box(
         folder,
         f'spool = "spool"\nleast_free_mb = 10\n{top}\n'

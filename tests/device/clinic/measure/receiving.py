@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..peers import dcmtk_line, free_port, listens, wait_for
+from ..peers import dcmtk_line, free_port, listens, running_storescp, wait_for
 from .radiographs import write_radiographs
 
 LEAST = 0.8
@@ -73,16 +73,9 @@ def _send(port: int, groups: list[list[Path]]) -> float:
 
 @contextmanager
 def _storescp(folder: Path) -> Iterator[int]:
-    folder.mkdir()
     port = free_port()
-    # --fork: it serves one sender after the other otherwise.
-    process = subprocess.Popen(dcmtk_line("storescp", "--fork", "-od", folder, port))
-    try:
-        wait_for(lambda: listens(port), "storescp")
+    with running_storescp(folder, port):
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager

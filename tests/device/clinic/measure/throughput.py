@@ -1,10 +1,16 @@
 """Images a second through the box, beside `classify` of the same files in a folder.
 
-From `storescu`'s start to the last report accepted by Orthanc, with as many workers as `classify`
-takes; of `classify` as a process, less what it takes for one image alone.
+Three ways, each with as many workers as `classify` takes, and after some images with which every
+worker and decoder has begun:
+
+- ``orthanc``: from `storescu`'s start to the last report accepted by Orthanc;
+- ``storescp``: the same with dcmtk's `storescp`, which only writes files, as the archive;
+- ``queue``: all images were received before the box started; what it takes to read, score and
+  report them, and to have `storescp` accept the reports. Nothing is received meanwhile.
 
 Sender and archive are on the same cores, and `classify` has them to itself: so what each takes of
-the processor is printed too, and how the box's own part compares.
+the processor is printed too, and how the box's own part compares. `classify` is a process, less
+what it takes for one image alone.
 """
 
 from __future__ import annotations
@@ -15,15 +21,25 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from ..peers import running_orthanc, storescu, wait_for
-from .boxes import process_of, processor_seconds, serving_box
+from ..peers import Box, free_port, listens, running_orthanc, running_storescp, storescu, wait_for
+from .boxes import Ports, free_ports, process_of, processor_seconds, serving_box
 from .latency import RECEIVER
 from .radiographs import write_radiographs
 
 LEAST: Final = 0.7
+CORES: Final = os.cpu_count() or 1
+WARM: Final = 2 * CORES
+"""Images before the clock runs."""
+
+TOP: Final = f"workers = {CORES}"
+
+Archive = Callable[[Path, Ports], AbstractContextManager[Callable[[], int]]]
+"""Runs an archive, and says how many reports it has."""
 
 
 class Run(NamedTuple):
@@ -35,6 +51,25 @@ class Run(NamedTuple):
     others: float = 0.0
 
 
+class Mark(NamedTuple):
+    """A moment: by the clock, and seconds of the processor of the box, of all, of this process."""
+
+    clock: float
+    box: float
+    all: float
+    own: float
+
+    @classmethod
+    def now(cls, box: Box) -> Mark:
+        spent = processor_seconds(process_of(box)), processor_seconds(os.getpid())
+        return cls(time.perf_counter(), *spent, time.process_time())
+
+    def to(self, end: Mark, images: int) -> Run:
+        """What happened between two."""
+        clock, box, all_, own = (after - before for before, after in zip(self, end, strict=True))
+        return Run(images / clock, 1000 * box / images, 1000 * (all_ - box - own) / images)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=60)
     parser.add_argument("--size", default="2500x2000", help="in pixels of 16 bit")
@@ -42,47 +77,96 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(folder: Path, asked: argparse.Namespace) -> bool:
-    """Print both rates and how they compare; whether that is enough."""
-    ratios, own = [], []
+    """Print all rates and how they compare; whether that with Orthanc is enough."""
+    ratios: dict[str, list[float]] = {name: [] for name in WAYS}
+    own: dict[str, list[float]] = {name: [] for name in WAYS}
     for number in range(asked.rounds):
         place = folder / str(number)
-        paths = write_radiographs(place / "sent", asked.images, asked.size)
-        box, classify = _box(place, paths), _classify(place / "sent", paths)
-        ratios.append(box.rate / classify.rate)
-        own.append(classify.own / box.own)
+        paths = write_radiographs(place / "sent", WARM + asked.images, asked.size)
+        runs = {name: way(place / name, paths) for name, way in WAYS.items()}
+        classify = _classify(place / "sent", paths)
+        print(f"classify {classify.rate:6.2f} images/s, processor {classify.own:6.1f} ms an image")
+        for name, run in runs.items():
+            ratios[name].append(run.rate / classify.rate)
+            own[name].append(classify.own / run.own)
+            print(
+                f"{name:8} {run.rate:6.2f} images/s, processor {run.own:6.1f} ms an image, "
+                f"others {run.others:6.1f}   ratio {ratios[name][-1]:.2f}, "
+                f"of the processor {own[name][-1]:.2f}",
+                flush=True,
+            )
+    for name in WAYS:
         print(
-            f"box {box.rate:6.2f} images/s   classify {classify.rate:6.2f} images/s   "
-            f"ratio {ratios[-1]:.2f}\n"
-            f"    processor, ms an image: box {box.own:.1f}, sender and archive {box.others:.1f}; "
-            f"classify {classify.own:.1f}",
-            flush=True,
+            f"{name:8} median ratio {statistics.median(ratios[name]):.2f}, "
+            f"of the processor's time, without others {statistics.median(own[name]):.2f}"
         )
-    median = statistics.median(ratios)
-    print(f"median ratio: {median:.2f} (at least {LEAST})")
-    print(f"of the processor's time, without sender and archive: {statistics.median(own):.2f}")
-    return median >= LEAST
+    print(f"asked of orthanc by the clock: at least {LEAST}")
+    return statistics.median(ratios["orthanc"]) >= LEAST
 
 
-def _box(folder: Path, paths: list[Path]) -> Run:
-    top = f"workers = {os.cpu_count()}"
+@contextmanager
+def _orthanc(folder: Path, ports: Ports) -> Iterator[Callable[[], int]]:
+    with running_orthanc(folder, ports.archive, ports.http) as archive:
+        yield lambda: len(archive.instances())
+
+
+@contextmanager
+def _storescp(folder: Path, ports: Ports) -> Iterator[Callable[[], int]]:
+    with running_storescp(folder, ports.archive):
+        yield lambda: len(list(folder.iterdir()))
+
+
+def _sent(folder: Path, paths: list[Path], archive: Archive) -> Run:
+    """All of them sent to a box that answers meanwhile."""
+    folder.mkdir()
+    ports = free_ports()
     with (
-        serving_box(folder, top, RECEIVER) as (box, ports),
-        running_orthanc(folder / "orthanc", ports.archive, ports.http) as archive,
+        archive(folder / "archive", ports) as reports,
+        serving_box(folder, TOP, RECEIVER, ports=ports) as (box, _),
     ):
-        warm, *others = paths
-        assert storescu(ports.node, warm).returncode == 0
-        box.wait_for("delivered")
-        before = processor_seconds(process_of(box)), processor_seconds(os.getpid())
-        self = time.process_time()
-        began = time.perf_counter()
-        assert storescu(ports.node, *others).returncode == 0
+        assert storescu(ports.node, *paths[:WARM]).returncode == 0
+        box.wait_for("delivered", WARM)
+        begin = Mark.now(box)
+        assert storescu(ports.node, *paths[WARM:]).returncode == 0
         box.wait_for("delivered", len(paths))
-        took = time.perf_counter() - began
-        own = processor_seconds(process_of(box)) - before[0]
-        beside = processor_seconds(os.getpid()) - before[1] - own - (time.process_time() - self)
-        wait_for(lambda: len(archive.instances()) == len(paths), "all reports")
-    each = 1000 / len(others)
-    return Run(len(others) / took, own * each, beside * each)
+        run = begin.to(Mark.now(box), len(paths) - WARM)
+        wait_for(lambda: reports() == len(paths), "all reports")
+    return run
+
+
+def _queued(folder: Path, paths: list[Path]) -> Run:
+    """All of them received by a node alone, then answered by a box."""
+    folder.mkdir()
+    _receive(folder / "spool", paths)
+    ports = free_ports()
+    with (
+        _storescp(folder / "archive", ports) as reports,
+        serving_box(folder, TOP, RECEIVER, ports=ports) as (box, _),
+    ):
+        box.wait_for("delivered", WARM)
+        begin, done = Mark.now(box), box.log().count(" delivered ")
+        box.wait_for("delivered", len(paths))
+        run = begin.to(Mark.now(box), len(paths) - done)
+        wait_for(lambda: reports() == len(paths), "all reports")
+    return run
+
+
+def _receive(spool: Path, paths: list[Path]) -> None:
+    port = free_port()
+    line = [sys.executable, "-m", f"{__package__}.node_alone", str(spool), str(port)]
+    with subprocess.Popen(line) as process:
+        try:
+            wait_for(lambda: listens(port), "the node")
+            assert storescu(port, *paths).returncode == 0
+        finally:
+            process.terminate()
+
+
+WAYS: Final[dict[str, Callable[[Path, list[Path]], Run]]] = {
+    "orthanc": lambda folder, paths: _sent(folder, paths, _orthanc),
+    "storescp": lambda folder, paths: _sent(folder, paths, _storescp),
+    "queue": _queued,
+}
 
 
 def _classify(folder: Path, paths: list[Path]) -> Run:
