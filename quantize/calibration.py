@@ -9,7 +9,7 @@ has a place of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,7 +83,28 @@ def ranges(flatbuffer: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:
     return found
 
 
-def quantized(calibrated: bytes) -> bytes:
-    """The int8 flatbuffer, with int8 input and outputs, of one in float32 with its ranges."""
+def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
+    """The int8 flatbuffer, with int8 input and outputs, of one in float32 with its ranges.
+
+    Args:
+        calibrated: see `with_ranges`.
+        in_float: operators that stay in float32, by the names of their first results.
+    """
     with native_stderr.silenced():
-        return bytes(mlir_quantize(calibrated, input_data_type=tf.int8, output_data_type=tf.int8))
+        return bytes(
+            mlir_quantize(
+                calibrated,
+                input_data_type=tf.int8,
+                output_data_type=tf.int8,
+                denylisted_nodes=set(in_float) or None,
+            )
+        )
+
+
+def operators(calibrated: bytes) -> list[str]:
+    """The operators of a flatbuffer in their order, by the names of their first results."""
+    graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)
+    return [
+        graph.Tensors(graph.Operators(place).Outputs(0)).Name().decode()
+        for place in range(graph.OperatorsLength())
+    ]

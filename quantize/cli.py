@@ -128,6 +128,9 @@ def import_(
     input_check: Annotated[
         str, typer.Option(help="What tells other pictures from radiographs: shipped or none.")
     ] = "shipped",
+    int8_only: Annotated[
+        bool, typer.Option("--int8-only", help="No layer in float32, which a Coral cannot map.")
+    ] = False,
     licence: Annotated[str, typer.Option(help="Of the network, for manifest and card.")] = "",
     intended_use: Annotated[str, typer.Option(help="For manifest and card.")] = "",
     trained_on: Annotated[str, typer.Option(help="For manifest and card.")] = "",
@@ -152,6 +155,7 @@ def import_(
     request = Request(
         *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference),
         checked_of(input_check),
+        int8_only,
     )
     made, passed = import_model(request, console)
     console.print(
