@@ -101,6 +101,43 @@ def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
         )
 
 
+def with_weights(calibrated: bytes, exact: bytes, chosen: Collection[str]) -> bytes:
+    """A flatbuffer whose chosen operators have the weights that they have in another.
+
+    Args:
+        calibrated: the one.
+        exact: the other, of the same operators; with any others nothing is changed.
+        chosen: see `operators`.
+    """
+    written = bytearray(calibrated)
+    models = schema.Model.GetRootAs(written), schema.Model.GetRootAs(exact)
+    mine, theirs = (model.Subgraphs(0) for model in models)
+    if _kinds(models[0]) != _kinds(models[1]):
+        return calibrated
+    for place, name in enumerate(operators(calibrated)):
+        if name not in chosen:
+            continue
+        pairs = zip(_inputs(mine, place), _inputs(theirs, place), strict=True)
+        for tensors in pairs:
+            one, other = (m.Buffers(t.Buffer()) for m, t in zip(models, tensors, strict=True))
+            if one.DataLength() and one.DataLength() == other.DataLength():
+                one.DataAsNumpy()[:] = other.DataAsNumpy()  # a view of `written`
+    return bytes(written)
+
+
+def _kinds(model: Any) -> list[tuple[int, int]]:
+    """Of each operator what it is, and how many inputs it has."""
+    graph = model.Subgraphs(0)
+    found = (graph.Operators(place) for place in range(graph.OperatorsLength()))
+    return [(model.OperatorCodes(o.OpcodeIndex()).BuiltinCode(), o.InputsLength()) for o in found]
+
+
+def _inputs(graph: Any, place: int) -> list[Any]:
+    """The tensors that an operator takes; none where it leaves out an optional one."""
+    given = graph.Operators(place).InputsAsNumpy()
+    return [graph.Tensors(int(index)) for index in given if index >= 0]
+
+
 def operators(calibrated: bytes) -> list[str]:
     """The operators of a flatbuffer in their order, by the names of their first results."""
     graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)

@@ -10,8 +10,9 @@ correction: Nagel et al., ICCV 2019).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import keras
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.model.outputs import dequantize
 from edge_app.model.preprocess import InputSpec, ToTensor
-from quantize.calibration import quantized
+from quantize.calibration import quantized, with_weights
 from quantize.convert import calibrated, calibration_rows
 from quantize.package import tensors
 from quantize.repairs.registry import as_input
@@ -60,6 +61,8 @@ class Calibrated:
         pictures: K×height×width training images.
         logits: K×L, of the exact network on these.
         spec: what it sees.
+        unrounded: makes the same flatbuffer with weights that are not on int8's grid, for
+            operators that stay in float32; None where `flatbuffer` has such weights.
     """
 
     flatbuffer: bytes
@@ -67,6 +70,7 @@ class Calibrated:
     pictures: NDArray[np.uint8]
     logits: NDArray[np.float32]
     spec: InputSpec
+    unrounded: Callable[[], bytes] | None = None
 
 
 def in_int8(
@@ -89,6 +93,7 @@ def calibrated_in_spans(
     pictures: NDArray[np.uint8],
     more: NDArray[np.uint8],
     spec: InputSpec | None = None,
+    unrounded: keras.Model | None = None,
 ) -> Calibrated:
     """Calibrate a network with its labels in units of their spans.
 
@@ -99,6 +104,7 @@ def calibrated_in_spans(
         more: L×size×size further training images, up to `SPAN_IMAGES`, for the spans alone: logits
             beyond int8's range are all stored as its end, so the surest findings would be tied.
         spec: what the network sees; None for that of the networks trained here.
+        unrounded: the network with weights that are not on int8's grid.
     """
     spec = spec or InputSpec(*pictures.shape[1:3])
     everything = np.concatenate([pictures, more])
@@ -108,20 +114,34 @@ def calibrated_in_spans(
     farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
     shown = np.concatenate([pictures, everything[farthest]])
     flatbuffer = calibrated(in_spans(network, spans), shown, spec)
-    return Calibrated(flatbuffer, spans, pictures, logits[: len(pictures)], spec)
+    again = None
+    if unrounded is not None:
+        again = cache(lambda: calibrated(in_spans(unrounded, spans), shown[:1], spec))
+    return Calibrated(flatbuffer, spans, pictures, logits[: len(pictures)], spec, again)
 
 
 def rounded(made: Calibrated, in_float: Collection[str] = ()) -> tuple[bytes, Spans]:
     """The int8 flatbuffer, and the spans that also take off its mean error.
 
+    Args: as of `flatbuffer_of`.
+    """
+    flatbuffer, spans = flatbuffer_of(made, in_float), made.spans
+    off = made.logits - logits_of(flatbuffer, spans, made.pictures, made.spec)
+    intercept = spans.intercept + off.mean(axis=0)
+    return flatbuffer, Spans(spans.slope, intercept.astype(np.float32))
+
+
+def flatbuffer_of(made: Calibrated, in_float: Collection[str] = ()) -> bytes:
+    """The int8 flatbuffer of a calibrated network.
+
     Args:
         made: the network.
         in_float: operators that stay in float32; see `calibration.quantized`.
     """
-    flatbuffer, spans = quantized(made.flatbuffer, in_float), made.spans
-    off = made.logits - logits_of(flatbuffer, spans, made.pictures, made.spec)
-    intercept = spans.intercept + off.mean(axis=0)
-    return flatbuffer, Spans(spans.slope, intercept.astype(np.float32))
+    given = made.flatbuffer
+    if in_float and made.unrounded is not None:
+        given = with_weights(given, made.unrounded(), in_float)
+    return quantized(given, in_float)
 
 
 def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:

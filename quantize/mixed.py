@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
-from quantize.calibration import operators, quantized
-from quantize.int8 import Calibrated, logits_of
+from quantize.calibration import operators
+from quantize.int8 import Calibrated, flatbuffer_of, logits_of
 
 STRETCHES: Final = 24
 IMAGES: Final = 32
@@ -61,9 +61,8 @@ def stretches(made: Calibrated, count: int = STRETCHES) -> list[Stretch]:
 
 def _error(made: Calibrated, in_float: list[str]) -> float:
     """Mean squared error of the logits, the mean error of each label apart."""
-    flatbuffer = quantized(made.flatbuffer, in_float)
-    exact = made.logits[:IMAGES]
-    off = exact - logits_of(flatbuffer, made.spans, made.pictures[:IMAGES], made.spec)
+    pictures, exact = made.pictures[:IMAGES], made.logits[:IMAGES]
+    off = exact - logits_of(flatbuffer_of(made, in_float), made.spans, pictures, made.spec)
     return float((off.var(axis=0) / np.maximum(made.logits.var(axis=0), 1e-12)).mean())
 
 

@@ -23,7 +23,8 @@ from quantize.int8 import Calibrated, calibrated_in_spans, rounded
 from quantize.mixed import milder, times_as_long
 from quantize.package import tensors
 from quantize.repairs.fold import fold
-from quantize.repairs.registry import SHIPPED, as_input, repaired
+from quantize.repairs.registry import SHIPPED, as_input, scaled
+from quantize.repairs.registry import rounded as rounded_weights
 
 PIXELS: Final = 128 * 128 * 128
 """How many pixels the repairs see at most, of all images: what layers make of them is held."""
@@ -90,9 +91,18 @@ def calibrated(
     require_no_loop(opened)
     folded, spec = on_gray_levels(fold(opened.network), opened.spec)
     reason = unrepaired(folded)
-    few = pictures[: repair_images(spec)]
-    network = repaired(folded, as_input(few, spec)) if reason is None else folded
-    made = _converted(opened, lambda: calibrated_in_spans(network, folded, pictures, more, spec))
+    network = unrounded = folded
+    if reason is None:
+        few = as_input(pictures[: repair_images(spec)], spec)
+        unrounded = scaled(folded, few)
+        network = rounded_weights(unrounded, few)
+    made = _converted(
+        opened,
+        lambda: calibrated_in_spans(
+            *(network, folded, pictures, more, spec),
+            None if network is folded else unrounded,
+        ),
+    )
     return made, SHIPPED if reason is None else f"none: {reason}"
 
 
