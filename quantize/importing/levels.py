@@ -1,8 +1,8 @@
-"""Every gray level gets an int8 value of its own at a network's input.
+"""Each gray level is exactly an int8 value at a network's input.
 
 int8 stores the input as (q − zero point) · scale with a whole zero point. A network that takes
-(gray − 127.5) / 127.5, as MobileNet does, has its zero between two gray levels: each level then
-lies half a step from any q, and rounding makes 128 of 256. Here the network is given (gray − 128)
+(gray − 127.5) / 127.5, as MobileNet does, has its zero between two gray levels, so each level lies
+half a step from any q, and all are rounded towards the zero. Here the network is given (gray − 128)
 / 127.5 instead, and the biases of its first convolutions take up the half level. Only what these
 pad the picture with, a zero, becomes half a gray level brighter.
 """
