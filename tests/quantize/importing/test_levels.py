@@ -73,7 +73,7 @@ def test_int8_then_takes_each_gray_level_as_it_is() -> None:
     assert off(*on_gray_levels(model, BETWEEN)) < 0.001
 
 
-@pytest.mark.parametrize("mean", [127.0, -0.5, 300.5, (123.7, 116.3, 103.5)])
+@pytest.mark.parametrize("mean", [127.0, -1.5, 300.5, (123.7, 116.3, 103.5)])
 def test_what_needs_none_or_cannot_have_it_stays_as_it_is(mean: float) -> None:
     model, spec = network("same"), BETWEEN._replace(mean=mean)
     assert on_gray_levels(model, spec) == (model, spec)
