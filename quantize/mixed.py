@@ -28,8 +28,9 @@ STRETCHES: Final = 24
 IMAGES: Final = 32
 """Training images on which each stretch is tried."""
 
-LEFT: Final = (1 / 4, 1 / 16, 1 / 64)
-"""Shares of int8's squared error that are aimed at, one a try: half of it, a quarter, an eighth."""
+LEFT: Final = (1 / 4, 1 / 16, 1 / 256)
+"""Shares of int8's squared error that are aimed at, one an attempt: half of the error itself, a
+quarter, a sixteenth."""
 
 RUNS: Final = 15
 

@@ -331,21 +331,32 @@ def _judged(
 
 
 def best(attempts: Iterator[Tried], int8_only: bool, console: Console) -> Tried:
-    """The first that meets all gates; int8 if none does, or if the gates that it breaks are no
-    matter of how exactly a network is rounded.
+    """The first that meets all gates; if none does, the first of those that break the fewest.
+
+    There is one attempt alone where no other is wanted, or where gates are broken that have nothing
+    to do with how exactly a network is rounded.
     """
     first = next(attempts)
     if not first.broken or int8_only or not all(map(of_rounding, first.broken)):
         return first
+    tried = [first]
     for other in attempts:
+        tried.append(other)
         if not other.broken:
             return other
+    least = min(tried, key=_harm)
     console.print(
-        "no gate is met by keeping more of it in float32: the model file is int8",
+        f"none of {len(tried)} attempts meets all gates; the model file is that of attempt "
+        f"{tried.index(least) + 1}, which breaks the fewest",
         highlight=False,
         soft_wrap=True,
     )
-    return first
+    return least
+
+
+def _harm(tried: Tried) -> tuple[int, int]:
+    """How many gates are not met, and how many of all are not passed."""
+    return sum(result.outcome == "not met" for result in tried.broken), len(tried.broken)
 
 
 def of_rounding(result: GateResult) -> bool:

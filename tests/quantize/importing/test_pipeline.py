@@ -264,8 +264,10 @@ def test_the_first_attempt_that_meets_all_gates_is_taken() -> None:
     assert chosen([LOST], [LOST, MET], [MET], [MET]) == (2, 3)
 
 
-def test_where_none_does_it_is_int8_and_the_gates_stay_broken() -> None:
+def test_where_none_does_it_is_the_first_of_those_that_break_the_fewest() -> None:
+    unsure = result("agreement_over_noise_low", "not proven")
     assert chosen([LOST], [LOST], [LOST]) == (0, 3)
+    assert chosen([LOST, LOST], [LOST], [unsure, unsure], [LOST]) == (2, 4)
 
 
 def test_nothing_is_tried_that_cannot_help_or_is_not_wanted() -> None:
