@@ -47,6 +47,7 @@ SLOW: Final = (
     "tests/quantize/test_cli.py",
     "tests/quantize/test_convert.py",
     "tests/quantize/test_int8.py",
+    "tests/quantize/test_mixed.py",
     "tests/quantize/test_own_data.py",
     "tests/quantize/test_pipeline.py",
     "tests/quantize/test_reproduce.py",
