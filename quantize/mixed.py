@@ -28,9 +28,11 @@ STRETCHES: Final = 24
 IMAGES: Final = 32
 """Training images on which each stretch is tried."""
 
-LEFT: Final = (1 / 4, 1 / 16, 1 / 256)
-"""Shares of int8's squared error that are aimed at, one an attempt: half of the error itself, a
-quarter, a sixteenth."""
+LEFT: Final = (1 / 4, 1 / 16)
+"""Shares of int8's squared error that the first attempts aim at: half of the error itself, then a
+quarter."""
+TRACE: Final = 1e-4
+"""Squared error that the last attempt aims at: a hundredth of the logits' own deviation."""
 
 RUNS: Final = 15
 
@@ -71,10 +73,10 @@ def milder(made: Calibrated) -> Iterator[list[str]]:
     """Which operators to keep in float32: few at first, then more; nothing is named twice."""
     found = stretches(made)
     worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)
+    left = np.append(np.cumsum([s.harm for s in worst[::-1]])[::-1], 0.0)
     before = 0
-    for share in LEFT:
-        left = harm - np.cumsum([0.0, *(s.harm for s in worst)])
-        count = int(np.argmax(left <= share * harm + 1e-12))
+    for aim in (*(share * harm for share in LEFT), TRACE):
+        count = int(np.argmax(left <= aim))
         if count > before:
             before = count
             yield [name for stretch in worst[:count] for name in stretch.names]

@@ -27,15 +27,17 @@ _telling: int | None = None
 """The writing end of the pipe to the process that waits; None in one that nobody watches."""
 
 
-def doing(what: str) -> None:
+def doing(what: str, then: str) -> None:
     """Say what begins now, for the case that the process does not survive it.
 
     Args:
-        what: one line that goes on behind "the process ended while", with what to do then.
+        what: goes on behind "the process ended while".
+        then: what a user can do about it.
     """
     if _telling is not None:
+        line = "\t".join(" ".join(each.split()) for each in (what, then))
         with suppress(OSError):
-            os.write(_telling, " ".join(what.split()).encode()[: MOST - 1] + b"\n")
+            os.write(_telling, line.encode()[: MOST - 1] + b"\n")
 
 
 def watched(command: Callable[[], None]) -> None:
@@ -79,25 +81,29 @@ def _wait(child: int, told: int) -> NoReturn:
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        _say_and_end(-code, _last_line(told))
+        _say_and_end(-code, *_last_line(told))
     raise SystemExit(code)
 
 
-def _last_line(told: int) -> str:
+def _last_line(told: int) -> tuple[str, str]:
+    """What the child was doing, and what to do then."""
     said = b""
     with suppress(BlockingIOError):  # a process that the child began may hold the other end
         while chunk := os.read(told, 1 << 16):
             said += chunk
-    return said.decode(errors="replace").splitlines()[-1] if said else UNSAID
+    lines = said.decode(errors="replace").splitlines() or [""]
+    what, _, then = lines[-1].partition("\t")
+    return what or UNSAID, then or "try again"
 
 
-def _say_and_end(number: int, doing: str) -> NoReturn:
+def _say_and_end(number: int, what: str, then: str) -> NoReturn:
     """One line of a child that a signal ended."""
     if number in FROM_OUTSIDE:  # this process ends in the same way
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
-    why = "; most often memory is short: close other programs" if number == signal.SIGKILL else ""
+    if number == signal.SIGKILL:
+        then = "most often memory is short, close other programs"
     with suppress(OSError):
-        os.write(2, f"error: the process ended ({name}) while {doing}{why}\n".encode())
+        os.write(2, f"error: the process ended ({name}) while {what}: {then}\n".encode())
     raise SystemExit(EXIT_MODEL)

@@ -62,9 +62,9 @@ SPAN_IMAGES: Final = 1000
 YARDSTICK: Final = "noise"
 """The one perturbation that the gates ask for."""
 
-CONVERTING: Final = (
-    "converting {} to int8: TensorFlow Lite cannot take one of its layers; give no DATA, for "
-    "float32, or retrain it without layers other than convolutions, poolings, sums and dense ones"
+REPLACE: Final = (
+    "TensorFlow Lite cannot take one of its layers; give no DATA, for float32, or retrain it of "
+    "convolutions, normalisations, poolings, sums and dense layers"
 )
 
 SHARES_TOLERANCE: Final = 1e-4
@@ -150,7 +150,7 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         UsageError: an option is missing or contradicts the rest.
     """
     labels = read_labels(request.labels).labels
-    doing(f"opening {request.model}: save it again with the version of Keras that is here")
+    doing(f"opening {request.model}", "save it again by the version of Keras that is here")
     opened = open_any(request.model, request.given)
     _require_fit(request, opened, labels)
     for note in _told(opened):
@@ -215,7 +215,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     side = max(spec.height, spec.width)
     drawn = [resize(synthetic_radiograph(side, seed), spec) for seed in range(CHECKED)]
     _require_equal(opened, np.stack(drawn), console)
-    doing(f"converting {request.model}: retrain it without its least usual layer")
+    doing(f"converting {request.model} to float32", "save it as another kind of file")
     made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
     if len(made.flatbuffer) > MAX_FILE_BYTES - (1 << 22):
         raise ConversionError(
@@ -288,9 +288,7 @@ def _judged(
     # The thresholds are those of what is shipped where it is shipped as it came.
     logits = opened.logits(_pictures(validation))
     fitted = decided(validation.targets, logits, labels, opened.head, where)
-    doing(
-        f"comparing {request.model} with its model file: try again with fewer images, --limit 500"
-    )
+    doing(f"comparing {request.model} with its model file", "try again with --limit 500")
     console.print(f"Comparing on {len(test)} test images", highlight=False)
     first = reference_report(source, test, labels, fitted, request.name)
     targets = np.concatenate([validation.targets, test.targets])
@@ -402,7 +400,7 @@ def _converted(
     pictures = training.images[training.rows[rows]]
     few = pictures[: request.images]
     console.print(f"Converting to int8 with {len(few)} training images", highlight=False)
-    doing(CONVERTING.format(request.model))
+    doing(f"converting {request.model} to int8", REPLACE)
     made, repair = calibrated(opened, few, pictures[len(few) :])
     if repair != SHIPPED:
         console.print(f"repairs: {repair}", highlight=False, soft_wrap=True)

@@ -18,8 +18,8 @@ import os, signal, sys, time
 from quantize.watched import doing, watched
 
 def command():
-    doing("opening it")
-    doing("converting it\\nto int8: try another")
+    doing("opening it", "save it again")
+    doing("converting it\\nto int8", "try another")
     print("begun", os.getpid(), flush=True)
     {what}
 
