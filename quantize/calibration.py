@@ -125,6 +125,12 @@ def with_weights(calibrated: bytes, exact: bytes, chosen: Collection[str]) -> by
     return bytes(written)
 
 
+def last_operators(calibrated: bytes) -> set[str]:
+    """Those of `operators` whose results a flatbuffer answers."""
+    graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)
+    return {graph.Tensors(int(place)).Name().decode() for place in graph.OutputsAsNumpy()}
+
+
 def _kinds(model: Any) -> list[tuple[int, int]]:
     """Of each operator what it is, and how many inputs it has."""
     graph = model.Subgraphs(0)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.backends.interpreters import find_interpreter
-from quantize.calibration import operators
+from quantize.calibration import last_operators, operators
 from quantize.int8 import Calibrated, flatbuffer_of, logits_of
 
 STRETCHES: Final = 24
@@ -70,16 +70,20 @@ def _error(made: Calibrated, in_float: list[str]) -> float:
 
 
 def milder(made: Calibrated) -> Iterator[list[str]]:
-    """Which operators to keep in float32: few at first, then more; nothing is named twice."""
+    """Which operators to keep in float32: few at first, then more, and never all stretches.
+
+    If one of the last is among them, so are the others: all outputs are of one kind.
+    """
     found = stretches(made)
     worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)
     left = np.append(np.cumsum([s.harm for s in worst[::-1]])[::-1], 0.0)
-    before = 0
+    last, before = last_operators(made.flatbuffer), 0
     for aim in (*(share * harm for share in LEFT), TRACE):
-        count = int(np.argmax(left <= aim))
+        count = min(int(np.argmax(left <= aim)), len(worst) - 1)
         if count > before:
             before = count
-            yield [name for stretch in worst[:count] for name in stretch.names]
+            kept = [name for stretch in worst[:count] for name in stretch.names]
+            yield kept if last.isdisjoint(kept) else sorted(last.union(kept))
 
 
 def times_as_long(flatbuffer: bytes, other: bytes) -> float:
