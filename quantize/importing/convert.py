@@ -25,12 +25,17 @@ from quantize.package import tensors
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED, as_input, scaled
 from quantize.repairs.registry import rounded as rounded_weights
+from quantize.watched import doing
 
 PIXELS: Final = 128 * 128 * 128
 """How many pixels the repairs see at most, of all images: what layers make of them is held."""
 LEAST_IMAGES: Final = 16
 
 
+REPLACE: Final = (
+    "TensorFlow Lite cannot take one of its layers; give no DATA, for float32, or retrain it of "
+    "convolutions, normalisations, poolings, sums and dense layers"
+)
 INT8: Final = "int8: weights per channel, activations, integer input and output"
 
 
@@ -88,6 +93,7 @@ def calibrated(
     Raises:
         ConversionError: it cannot be converted; names the layer.
     """
+    doing(f"converting {opened.path} to int8", REPLACE)
     require_no_loop(opened)
     folded, spec = on_gray_levels(fold(opened.network), opened.spec)
     reason = unrepaired(folded)
@@ -116,6 +122,7 @@ def quantized(
         made, repair: see `calibrated`.
         in_float: see `calibration.quantized`.
     """
+    doing(f"converting {opened.path} to int8", REPLACE)
     flatbuffer, spans = _converted(opened, lambda: rounded(made, in_float))
     image, outputs = tensors(flatbuffer, made.spec)
     facts = {"scheme": INT8, "repair": repair}
