@@ -404,7 +404,7 @@ def _converted(
     made, repair = calibrated(opened, few, pictures[len(few) :])
     if made.spec.mean != opened.spec.mean:
         console.print(
-            f"gray {opened.spec.mean}, its zero, lies between two gray levels: the model file takes "
+            f"its zero, gray {opened.spec.mean}, lies between two levels: the model file takes "
             f"(gray - {made.spec.mean}) / {made.spec.std}, and its first layer makes up for it",
             highlight=False,
             soft_wrap=True,
