@@ -237,7 +237,7 @@ def imports_study(inputs: ImportInputs) -> Result:
         "as in int8 an image takes with them. Seconds are of the import, by the clock and of all "
         "cores together.",
         (
-            *("network", "float off", "AUROC, float", "AUROC, int8"),
+            *("network", "float off", "AUROC, float", "AUROC, model file"),
             *("in float32", "gates", "classified", "seconds", "CPU seconds"),
         ),
         rows,
