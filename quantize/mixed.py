@@ -72,7 +72,7 @@ def _error(made: Calibrated, in_float: list[str]) -> float:
 def milder(made: Calibrated) -> Iterator[list[str]]:
     """Which operators to keep in float32: few at first, then more, and never all stretches.
 
-    If one of the last is among them, so are the others: all outputs are of one kind.
+    If one of those that end the network is among them, so are the others.
     """
     found = stretches(made)
     worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)

@@ -44,6 +44,8 @@ def measure(session: Session, count: int | None = None) -> SelfTest:
             pairs["map"] = answer.map, golden.maps[row]
         for name, (got, expected) in pairs.items():
             off = np.abs(got.astype(np.float64) - expected.astype(np.float64)).max()
+            if model.integer and model.manifest["outputs"][name]["dtype"] == "float32":
+                off *= STEPS
             worst[name] = float(np.fmax(worst[name], off)) if np.isfinite(off) else float("inf")
     tolerance = float(model.manifest["golden"]["tolerance"])
     shares = "activation" in model.manifest["outputs"]["logits"]

@@ -73,10 +73,8 @@ def test_each_attempt_keeps_more_and_harms_less(made: Calibrated) -> None:
     assert error(made, kept[-1]) < 0.05
 
 
-def test_all_outputs_are_of_one_kind(made: Calibrated) -> None:
+def test_all_that_end_the_network_are_kept_or_none(made: Calibrated) -> None:
     for kept in milder(made):
-        interpreter: Any = find_interpreter().interpreter(model_content=rounded(made, kept)[0])
-        assert len({each["dtype"] for each in interpreter.get_output_details()}) == 1
         assert len(last_operators(made.flatbuffer).intersection(kept)) in (0, 2)
 
 
