@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from edge_app.backends.protocol import Session
 from edge_app.core.errors import ModelError
 from edge_app.model.golden import check_answers
+
+STEPS: Final = 255
+"""Steps of int8 in a label's span, which is the unit of a float32 map beside logits of int8."""
 
 
 @dataclass(frozen=True)
