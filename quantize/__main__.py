@@ -1,10 +1,16 @@
 """`python -m quantize …`."""
 
-from train.start import load_tensorflow
+from quantize.watched import watched
 
 
 def main() -> None:
-    """The command, TensorFlow loaded."""
+    """The command, in a process that waits for it."""
+    watched(_command)
+
+
+def _command() -> None:
+    from train.start import load_tensorflow
+
     load_tensorflow()
     from quantize.cli import main as command
 

@@ -9,7 +9,7 @@ has a place of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -83,7 +83,71 @@ def ranges(flatbuffer: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:
     return found
 
 
-def quantized(calibrated: bytes) -> bytes:
-    """The int8 flatbuffer, with int8 input and outputs, of one in float32 with its ranges."""
+def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
+    """The int8 flatbuffer, with int8 input and outputs, of one in float32 with its ranges.
+
+    Args:
+        calibrated: see `with_ranges`.
+        in_float: operators that stay in float32, by the names of their first results.
+    """
     with native_stderr.silenced():
-        return bytes(mlir_quantize(calibrated, input_data_type=tf.int8, output_data_type=tf.int8))
+        return bytes(
+            mlir_quantize(
+                calibrated,
+                input_data_type=tf.int8,
+                output_data_type=tf.int8,
+                denylisted_nodes=set(in_float) or None,
+            )
+        )
+
+
+def with_weights(calibrated: bytes, exact: bytes, chosen: Collection[str]) -> bytes:
+    """A flatbuffer whose chosen operators have the weights that they have in another.
+
+    Args:
+        calibrated: the one.
+        exact: the other, of the same operators; with any others nothing is changed.
+        chosen: see `operators`.
+    """
+    written = bytearray(calibrated)
+    models = schema.Model.GetRootAs(written), schema.Model.GetRootAs(exact)
+    mine, theirs = (model.Subgraphs(0) for model in models)
+    if _kinds(models[0]) != _kinds(models[1]):
+        return calibrated
+    for place, name in enumerate(operators(calibrated)):
+        if name not in chosen:
+            continue
+        pairs = zip(_inputs(mine, place), _inputs(theirs, place), strict=True)
+        for tensors in pairs:
+            one, other = (m.Buffers(t.Buffer()) for m, t in zip(models, tensors, strict=True))
+            if one.DataLength() and one.DataLength() == other.DataLength():
+                one.DataAsNumpy()[:] = other.DataAsNumpy()  # a view of `written`
+    return bytes(written)
+
+
+def last_operators(calibrated: bytes) -> set[str]:
+    """Those of `operators` whose results a flatbuffer answers."""
+    graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)
+    return {graph.Tensors(int(place)).Name().decode() for place in graph.OutputsAsNumpy()}
+
+
+def _kinds(model: Any) -> list[tuple[int, int]]:
+    """Of each operator what it is, and how many inputs it has."""
+    graph = model.Subgraphs(0)
+    found = (graph.Operators(place) for place in range(graph.OperatorsLength()))
+    return [(model.OperatorCodes(o.OpcodeIndex()).BuiltinCode(), o.InputsLength()) for o in found]
+
+
+def _inputs(graph: Any, place: int) -> list[Any]:
+    """The tensors that an operator takes; none where it leaves out an optional one."""
+    given = graph.Operators(place).InputsAsNumpy()
+    return [graph.Tensors(int(index)) for index in given if index >= 0]
+
+
+def operators(calibrated: bytes) -> list[str]:
+    """The operators of a flatbuffer in their order, by the names of their first results."""
+    graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)
+    return [
+        graph.Tensors(graph.Operators(place).Outputs(0)).Name().decode()
+        for place in range(graph.OperatorsLength())
+    ]

@@ -34,6 +34,12 @@ from train.start import run_reporting_errors
 KeptOption = Annotated[
     Path | None, typer.Option(help="Folder to keep decoded images in, for the next import.")
 ]
+ReferenceOption = Annotated[
+    Path | None, typer.Option(help="The network that a .tflite was made of.")
+]
+Int8OnlyOption = Annotated[
+    bool, typer.Option("--int8-only", help="No layer in float32, which a Coral cannot map.")
+]
 
 NAME = re.compile("[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -122,12 +128,11 @@ def import_(
         str, typer.Option(help="independent or exclusive, where it gives logits.")
     ] = "",
     output: Annotated[str, typer.Option(help="Of several outputs, the one with the scores.")] = "",
-    reference: Annotated[
-        Path | None, typer.Option(help="The network that a .tflite was made of.")
-    ] = None,
+    reference: ReferenceOption = None,
     input_check: Annotated[
         str, typer.Option(help="What tells other pictures from radiographs: shipped or none.")
     ] = "shipped",
+    int8_only: Int8OnlyOption = False,
     licence: Annotated[str, typer.Option(help="Of the network, for manifest and card.")] = "",
     intended_use: Annotated[str, typer.Option(help="For manifest and card.")] = "",
     trained_on: Annotated[str, typer.Option(help="For manifest and card.")] = "",
@@ -152,6 +157,7 @@ def import_(
     request = Request(
         *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference),
         checked_of(input_check),
+        int8_only,
     )
     made, passed = import_model(request, console)
     console.print(

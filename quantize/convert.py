@@ -89,17 +89,24 @@ def to_dynamic(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
 
 
 def to_int8(model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None) -> bytes:
-    """Quantize image → (logits, map), calibrated on `images` (K×height×width, uint8).
+    """Quantize image → (logits, map), calibrated on `images`; see `calibrated`."""
+    return quantized(calibrated(model, images, spec))
+
+
+def calibrated(
+    model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None
+) -> bytes:
+    """A float32 flatbuffer whose tensors have the ranges that int8 is to give them.
 
     Args:
         model: the network.
-        images: at its size.
+        images: K×height×width, at its size.
         spec: what it sees; None for the normalisation of the networks trained here.
     """
     converter = _calibrated(model, images[:1], spec)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter._experimental_calibrate_only = True
-    return quantized(with_ranges(_convert(converter), _shown(images, spec)))
+    return with_ranges(_convert(converter), _shown(images, spec))
 
 
 def to_int16x8(model: keras.Model, images: NDArray[np.uint8]) -> bytes:

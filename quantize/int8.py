@@ -10,7 +10,9 @@ correction: Nagel et al., ICCV 2019).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import keras
@@ -20,7 +22,8 @@ from numpy.typing import NDArray
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.model.outputs import dequantize
 from edge_app.model.preprocess import InputSpec, ToTensor
-from quantize.convert import calibration_rows, to_int8
+from quantize.calibration import quantized, with_weights
+from quantize.convert import calibrated, calibration_rows
 from quantize.package import tensors
 from quantize.repairs.registry import as_input
 from quantize.simulate import batches
@@ -48,6 +51,28 @@ class Spans:
         return {"slope": self.slope.tolist(), "intercept": self.intercept.tolist()}
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """A network that is ready to be rounded, with what its rounding is held to.
+
+    Attributes:
+        flatbuffer: in float32, with the ranges of its tensors.
+        spans: of its labels, before the rounding's mean error is added.
+        pictures: K×height×width training images.
+        logits: K×L, of the exact network on these.
+        spec: what it sees.
+        unrounded: makes the same flatbuffer with weights that are not on int8's grid, for
+            operators that stay in float32; None where `flatbuffer` has such weights.
+    """
+
+    flatbuffer: bytes
+    spans: Spans
+    pictures: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+    spec: InputSpec
+    unrounded: Callable[[], bytes] | None = None
+
+
 def in_int8(
     network: keras.Model,
     exact: keras.Model,
@@ -57,6 +82,21 @@ def in_int8(
 ) -> tuple[bytes, Spans]:
     """Convert a network with its labels in units of their spans; returns flatbuffer and spans.
 
+    Args: as of `calibrated_in_spans`.
+    """
+    return rounded(calibrated_in_spans(network, exact, pictures, more, spec))
+
+
+def calibrated_in_spans(
+    network: keras.Model,
+    exact: keras.Model,
+    pictures: NDArray[np.uint8],
+    more: NDArray[np.uint8],
+    spec: InputSpec | None = None,
+    unrounded: keras.Model | None = None,
+) -> Calibrated:
+    """Calibrate a network with its labels in units of their spans.
+
     Args:
         network: folded and repaired: image → (logits, map), or image → logits.
         exact: the float network whose logits it is to compute.
@@ -64,6 +104,7 @@ def in_int8(
         more: L×size×size further training images, up to `SPAN_IMAGES`, for the spans alone: logits
             beyond int8's range are all stored as its end, so the surest findings would be tied.
         spec: what the network sees; None for that of the networks trained here.
+        unrounded: the network with weights that are not on int8's grid.
     """
     spec = spec or InputSpec(*pictures.shape[1:3])
     everything = np.concatenate([pictures, more])
@@ -71,11 +112,36 @@ def in_int8(
     spans = label_spans(logits, maps)
     ends = (logits - spans.intercept) / spans.slope
     farthest = [ends.max(axis=1).argmax(), ends.min(axis=1).argmin()]
-    calibration = np.concatenate([pictures, everything[farthest]])
-    flatbuffer = to_int8(in_spans(network, spans), calibration, spec)
-    quantized_logits = spans.slope * _logits(flatbuffer, pictures, spec) + spans.intercept
-    shift = (logits[: len(pictures)] - quantized_logits).mean(axis=0)
-    return flatbuffer, Spans(spans.slope, (spans.intercept + shift).astype(np.float32))
+    shown = np.concatenate([pictures, everything[farthest]])
+    flatbuffer = calibrated(in_spans(network, spans), shown, spec)
+    again = None
+    if unrounded is not None:
+        again = cache(lambda: calibrated(in_spans(unrounded, spans), shown[:1], spec))
+    return Calibrated(flatbuffer, spans, pictures, logits[: len(pictures)], spec, again)
+
+
+def rounded(made: Calibrated, in_float: Collection[str] = ()) -> tuple[bytes, Spans]:
+    """The int8 flatbuffer, and the spans that also take off its mean error.
+
+    Args: as of `flatbuffer_of`.
+    """
+    flatbuffer, spans = flatbuffer_of(made, in_float), made.spans
+    off = made.logits - logits_of(flatbuffer, spans, made.pictures, made.spec)
+    intercept = spans.intercept + off.mean(axis=0)
+    return flatbuffer, Spans(spans.slope, intercept.astype(np.float32))
+
+
+def flatbuffer_of(made: Calibrated, in_float: Collection[str] = ()) -> bytes:
+    """The int8 flatbuffer of a calibrated network.
+
+    Args:
+        made: the network.
+        in_float: operators that stay in float32; see `calibration.quantized`.
+    """
+    given = made.flatbuffer
+    if in_float and made.unrounded is not None:
+        given = with_weights(given, made.unrounded(), in_float)
+    return quantized(given, in_float)
 
 
 def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:
@@ -125,8 +191,10 @@ def _answers(
     return np.concatenate(logits), np.concatenate(maps)
 
 
-def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
-    """K×L, the graph's own outputs."""
+def logits_of(
+    flatbuffer: bytes, spans: Spans, pictures: NDArray[np.uint8], spec: InputSpec
+) -> NDArray[np.float32]:
+    """K×L, what a rounded network makes of pictures."""
     given, outputs = tensors(flatbuffer, spec)
     stated = outputs["logits"]
     to_tensor = ToTensor(spec, given["quantization"])
@@ -139,4 +207,5 @@ def _logits(flatbuffer: bytes, pictures: NDArray[np.uint8], spec: InputSpec) -> 
         interpreter.set_tensor(image["index"], to_tensor(picture))
         interpreter.invoke()
         answers.append(interpreter.get_tensor(index[stated["tensor"]])[0])
-    return dequantize(np.stack(answers), stated["quantization"])
+    own = dequantize(np.stack(answers), stated["quantization"])
+    return spans.slope * own + spans.intercept

@@ -22,7 +22,7 @@ MARKERS: Final = {
 }
 
 TENSORFLOW: Final = ("tests/train", "tests/quantize", "tests/benchmarks")
-EMULATED: Final = ("tests/boards/test_emulated.py",)
+EMULATED: Final = ("tests/boards/test_emulated.py", "tests/boards/test_own_model.py")
 
 PROCESS_FOLDERS: Final = ("tests/device/backends", "tests/device/inspection")
 """A runtime or a delegate that misbehaves must not do so in the process of the tests: their `run`
@@ -47,6 +47,7 @@ SLOW: Final = (
     "tests/quantize/test_cli.py",
     "tests/quantize/test_convert.py",
     "tests/quantize/test_int8.py",
+    "tests/quantize/test_mixed.py",
     "tests/quantize/test_own_data.py",
     "tests/quantize/test_pipeline.py",
     "tests/quantize/test_reproduce.py",

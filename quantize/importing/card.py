@@ -94,12 +94,29 @@ def _facts(model: ModelFile, source: Opened) -> str:
             ("heatmap", "yes" if model.has_map else "none"),
             ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
             ("scheme", manifest["quantization"]["scheme"]),
+            *_in_float32(manifest["quantization"]),
             ("calibrated with", calibrated),
             ("trained on", manifest["training"]["trained_on"]),
             ("licence", manifest["licence"]),
             ("created", manifest["created"]),
         ],
     )
+
+
+def _in_float32(quantization: dict[str, Any]) -> list[tuple[str, str]]:
+    """A row of what is not int8, where there is any, and what that costs."""
+    kept = quantization.get("in_float32")
+    if kept is None:
+        return []
+    return [
+        (
+            "in float32",
+            f"{len(kept['operators'])} of {kept['of']} operators, as int8 alone did not meet the "
+            f"gates; attempt {kept['attempt']} on the test images. An image takes "
+            f"{kept['times_as_long_as_int8']} times as long as in int8 on one thread of the "
+            "machine that made it. A Coral cannot map them.",
+        )
+    ]
 
 
 def _ranking(reference: Report, shipped: Report) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final, NamedTuple
 
 import keras
@@ -12,18 +12,31 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edge_app.model.preprocess import InputSpec
+from quantize.calibration import operators
 from quantize.convert import to_float32
 from quantize.errors import ConversionError
 from quantize.importing.foreign import Foreign
+from quantize.importing.levels import on_gray_levels
+from quantize.importing.saved_model import Traced
 from quantize.importing.tflite_file import ForeignTflite
-from quantize.int8 import in_int8
+from quantize.int8 import Calibrated, calibrated_in_spans, rounded
+from quantize.mixed import milder, times_as_long
 from quantize.package import tensors
 from quantize.repairs.fold import fold
-from quantize.repairs.registry import SHIPPED, as_input, repaired
+from quantize.repairs.registry import SHIPPED, as_input, scaled
+from quantize.repairs.registry import rounded as rounded_weights
+from quantize.watched import doing
 
 PIXELS: Final = 128 * 128 * 128
 """How many pixels the repairs see at most, of all images: what layers make of them is held."""
 LEAST_IMAGES: Final = 16
+
+
+REPLACE: Final = (
+    "TensorFlow Lite cannot take one of its layers; give no DATA, for float32, or retrain it of "
+    "convolutions, normalisations, poolings, sums and dense layers"
+)
+INT8: Final = "int8: weights per channel, activations, integer input and output"
 
 
 class Converted(NamedTuple):
@@ -67,27 +80,108 @@ def in_float(opened: Foreign) -> Converted:
 _NONE: Final = np.zeros((0, 1, 1), np.uint8)
 
 
-def quantized(opened: Foreign, pictures: NDArray[np.uint8], more: NDArray[np.uint8]) -> Converted:
-    """int8, repaired as far as its layers allow.
+def calibrated(
+    opened: Foreign, pictures: NDArray[np.uint8], more: NDArray[np.uint8]
+) -> tuple[Calibrated, str]:
+    """A network repaired as far as its layers allow, and calibrated; and what was repaired.
 
     Args:
         opened: the network.
         pictures: K×height×width training images to calibrate with.
         more: further ones, for the spans of the labels.
+
+    Raises:
+        ConversionError: it cannot be converted; names the layer.
     """
-    folded = fold(opened.network)
+    doing(f"converting {opened.path} to int8", REPLACE)
+    require_no_loop(opened)
+    folded, spec = on_gray_levels(fold(opened.network), opened.spec)
     reason = unrepaired(folded)
-    few = pictures[: repair_images(opened.spec)]
-    network = repaired(folded, as_input(few, opened.spec)) if reason is None else folded
-    flatbuffer, spans = _converted(
-        opened, lambda: in_int8(network, folded, pictures, more, opened.spec)
+    network = unrounded = folded
+    if reason is None:
+        few = as_input(pictures[: repair_images(spec)], spec)
+        unrounded = scaled(folded, few)
+        network = rounded_weights(unrounded, few)
+    made = _converted(
+        opened,
+        lambda: calibrated_in_spans(
+            *(network, folded, pictures, more, spec),
+            None if network is folded else unrounded,
+        ),
     )
-    image, outputs = tensors(flatbuffer, opened.spec)
-    facts = {
-        "scheme": "int8: weights per channel, activations, integer input and output",
-        "repair": SHIPPED if reason is None else f"none: {reason}",
-    }
+    return made, SHIPPED if reason is None else f"none: {reason}"
+
+
+def quantized(
+    opened: Foreign, made: Calibrated, repair: str, in_float: Collection[str] = ()
+) -> Converted:
+    """int8, but for operators that stay in float32.
+
+    Args:
+        opened: the network.
+        made, repair: see `calibrated`.
+        in_float: see `calibration.quantized`.
+    """
+    doing(f"converting {opened.path} to int8", REPLACE)
+    flatbuffer, spans = _converted(opened, lambda: rounded(made, in_float))
+    image, outputs = tensors(flatbuffer, made.spec)
+    facts = {"scheme": INT8, "repair": repair}
     return Converted(flatbuffer, image, outputs, spans.as_dict(), facts)
+
+
+def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Converted]:
+    """int8, and then what keeps more and more of the network in float32."""
+    first = quantized(opened, made, repair)
+    yield first
+    count = len(operators(made.flatbuffer))
+    for nth, kept in enumerate(milder(made), 2):
+        other = quantized(opened, made, repair, kept)
+        longer = times_as_long(other.flatbuffer, first.flatbuffer)
+        facts = {
+            "scheme": f"{INT8}; {len(kept)} of {count} operators in float32",
+            "repair": repair,
+            "in_float32": {
+                "operators": [name.split(";")[0] for name in kept],
+                "of": count,
+                "attempt": nth,
+                "times_as_long_as_int8": round(longer, 2),
+            },
+        }
+        yield other._replace(facts=facts)
+
+
+LOOPS: Final = frozenset(
+    (
+        *("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"),
+        *("Enter", "Switch"),  # as TensorFlow wrote loops and branches before
+    )
+)
+
+
+def require_no_loop(opened: Foreign) -> None:
+    """Refuse what TensorFlow's calibration of int8 crashes on: a loop or a branch in the network.
+
+    Raises:
+        ConversionError: there is one; names its layer or operation.
+    """
+    what = next(filter(None, map(_loop, opened.network._flatten_layers())), None)
+    if what is not None:
+        raise ConversionError(
+            f"{opened.path}: {what} runs as a loop or a branch, within which int8 cannot be "
+            "calibrated: save the network with unroll=True there, or import it in float32, without "
+            "DATA"
+        )
+
+
+def _loop(layer: layers.Layer) -> str | None:
+    """What of a layer is a loop or a branch."""
+    if isinstance(layer, layers.RNN) and not layer.unroll:
+        return f"layer {layer.name!r} ({type(layer).__name__})"
+    if isinstance(layer, Traced):
+        graph = layer.function.graph.as_graph_def()
+        nodes = (*graph.node, *(node for f in graph.library.function for node in f.node_def))
+        return next((f"operation {n.name!r} ({n.op})" for n in nodes if n.op in LOOPS), None)
+    return None
 
 
 def repair_images(spec: InputSpec) -> int:

@@ -50,8 +50,11 @@ def _on_few(repair: Repair) -> Repair:
     return lambda folded, images: repair(folded, images[:IMAGES])
 
 
-_rounded: Final = _on_few(round_weights)
-_equalised_and_rounded: Final = _in_turn(_on_few(equalised), _rounded)
+rounded: Final = _on_few(round_weights)
+_equalised_and_rounded: Final = _in_turn(_on_few(equalised), rounded)
+
+scaled: Final = _in_turn(stem_equalised, _on_few(use_spare_channels), _on_few(equalised))
+"""The repairs of the shipped models but for the last, which puts the weights onto int8's grid."""
 
 SHIPPED: Final = "both equalisations, spare channels and least squares"
 
@@ -59,10 +62,10 @@ REPAIRS: Final[dict[str, Repair]] = {
     "none": _in_turn(),
     "bias correction": _on_few(partial(round_weights, passes=0)),
     "equalisation": equalised,
-    "least squares": _rounded,
+    "least squares": rounded,
     "equalisation and least squares": _equalised_and_rounded,
     "both equalisations and least squares": _in_turn(stem_equalised, _equalised_and_rounded),
-    SHIPPED: _in_turn(stem_equalised, _on_few(use_spare_channels), _equalised_and_rounded),
+    SHIPPED: _in_turn(scaled, rounded),
 }
 
 repaired: Final = REPAIRS[SHIPPED]

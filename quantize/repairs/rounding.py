@@ -139,12 +139,14 @@ def least_squares_rounding(
     step = steps(weights)
     q = np.rint(weights / step)
     peak = np.abs(weights) == np.abs(weights).max(axis=1, keepdims=True)
-    slope = gram @ (q * step - weights)
+    slope = np.ascontiguousarray((gram @ (q * step - weights)).transpose(0, 2, 1))
+    columns = np.ascontiguousarray(gram.transpose(0, 2, 1))
     for _ in range(passes):
         for tap in range(weights.shape[1]):
-            better = np.rint(q[:, tap] - slope[:, tap] / gram[:, tap, tap, None] / step[:, 0])
+            better = np.rint(q[:, tap] - slope[..., tap] / gram[:, tap, tap, None] / step[:, 0])
             better = np.where(peak[:, tap], q[:, tap], np.clip(better, -LEVELS, LEVELS))
             change: Any = (better - q[:, tap]) * step[:, 0]
             q[:, tap] = better
-            slope += gram[:, :, tap, None] * change[:, None, :]
+            moved = np.nonzero(change)  # few are, after the first pass
+            slope[moved] += change[moved][:, None] * columns[moved[0], tap]
     return q, step

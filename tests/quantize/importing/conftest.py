@@ -42,6 +42,26 @@ def own_network(outputs: int = 2, activation: str = "sigmoid", channels: int = 1
     return spread(keras.Model(image, layers.Dense(outputs, activation, name="scores")(x)))
 
 
+def far_reaching() -> keras.Model:
+    """A network of whose swish one channel reaches 1,000 times as far as the others.
+
+    Nothing looks at that channel, but in int8 it leaves the others a step or two.
+    """
+    keras.utils.set_random_seed(4)
+    image = keras.Input((SIDE, SIDE, 1))
+    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    x = layers.Conv2D(16, 3, 2, padding="same", activation="relu", name="stem")(x)
+    x = layers.Conv2D(12, 1, activation="swish", name="far")(x)
+    x = layers.Conv2D(32, 3, padding="same", use_bias=False, name="deep")(x)
+    x = layers.Activation("relu6")(layers.BatchNormalization(name="norm")(x))
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(image, layers.Dense(2, "sigmoid", name="scores")(x))
+    far, deep = model.get_layer("far"), model.get_layer("deep")
+    far.kernel.assign(far.kernel * np.float32([1] * 11 + [1000]))
+    deep.kernel.assign(deep.kernel * np.float32([1] * 11 + [0])[:, np.newaxis])
+    return spread(model)
+
+
 def spread(model: keras.Model) -> keras.Model:
     """The same network with features and scores as varied as a trained one's."""
     grays = np.repeat(pictures(64)[..., np.newaxis], model.input_shape[-1], -1).astype(np.float32)

@@ -14,7 +14,7 @@ from scipy.special import expit, softmax
 from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
-from quantize.importing.convert import in_float, unrepaired
+from quantize.importing.convert import in_float, require_no_loop, unrepaired
 from quantize.importing.foreign import EQUAL, Foreign, Given, open_foreign
 from quantize.repairs.fold import fold
 
@@ -265,3 +265,28 @@ def test_a_subclassed_network_is_imported_as_a_saved_model(
     foreign = open_foreign(tmp_path / "saved", Given(size=(32, 40), mean=(0.0,), std=(1.0,)))
     np.testing.assert_allclose(scores_of(foreign, foreign.logits(pictures)), wanted, atol=EQUAL)
     assert (foreign.mapped, foreign.head) == (pooled, "independent" if pooled else "exclusive")
+
+
+def recurrent(**options: object) -> keras.Model:
+    """Rows of a picture, one after the other."""
+    image = keras.Input((32, 32, 1))
+    rows = layers.Reshape((32, 32))(layers.Rescaling(1 / 255)(image))
+    read = layers.LSTM(4, name="reads", **options)(rows)
+    return keras.Model(image, layers.Dense(2, "sigmoid")(read))
+
+
+def test_a_loop_is_refused_by_its_layers_name_before_the_converter_dies_of_it(
+    tmp_path: Path,
+) -> None:
+    recurrent().save(tmp_path / "net.keras")
+    with pytest.raises(ConversionError, match=r"layer 'reads' \(LSTM\).*unroll=True.*float32"):
+        require_no_loop(open_foreign(tmp_path / "net.keras", Given()))
+    recurrent(unroll=True).save(tmp_path / "unrolled.keras")
+    require_no_loop(open_foreign(tmp_path / "unrolled.keras", Given()))
+
+
+def test_a_loop_in_a_saved_model_is_refused_by_its_operations_name(tmp_path: Path) -> None:
+    recurrent().export(str(tmp_path / "saved"), verbose=False)
+    opened = open_foreign(tmp_path / "saved", Given(mean=(0.0,), std=(1.0,)))
+    with pytest.raises(ConversionError, match=r"operation '.*while.*' .*float32"):
+        require_no_loop(opened)

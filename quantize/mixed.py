@@ -1,0 +1,111 @@
+"""int8 with the stretches of a network that lose most to it kept in float32.
+
+Where repairs do not help, some operators need more than 256 steps: those of an activation such as
+swish, say, whose values lie close together with a few far off. TensorFlow Lite lets chosen
+operators stay in float32, and converts between the two where they meet ("selective quantization":
+https://www.tensorflow.org/lite/performance/quantization_debugger). Here the network is cut into
+stretches of operators; each is rounded alone, and what that does to the logits of training images
+says which stay in float32.
+
+int16 activations would keep the whole network in integers, but run on reference kernels: twenty
+times as long as int8 on the same network (docs/quantization.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.backends.interpreters import find_interpreter
+from quantize.calibration import last_operators, operators
+from quantize.int8 import Calibrated, flatbuffer_of, logits_of
+
+STRETCHES: Final = 24
+IMAGES: Final = 32
+"""Training images on which each stretch is tried."""
+
+LEFT: Final = (1 / 4, 1 / 16)
+"""Shares of int8's squared error that the first attempts aim at: half of the error itself, then a
+quarter."""
+TRACE: Final = 1e-4
+"""Squared error that the last attempt aims at: a hundredth of the logits' own deviation."""
+
+RUNS: Final = 15
+
+
+class Stretch(NamedTuple):
+    """Operators one after the other.
+
+    Attributes:
+        names: see `calibration.operators`.
+        harm: how much rounding them alone adds to the mean squared error of the logits, in units
+            of each label's own variance.
+    """
+
+    names: tuple[str, ...]
+    harm: float
+
+
+def stretches(made: Calibrated, count: int = STRETCHES) -> list[Stretch]:
+    """A network in `count` stretches or, if it has fewer operators, one an operator."""
+    names = operators(made.flatbuffer)
+    least = _error(made, names)  # of rounding the picture and the answer alone
+    found = []
+    for places in np.array_split(np.arange(len(names)), min(count, len(names))):
+        alone = tuple(names[place] for place in places)
+        rest = [name for name in names if name not in alone]
+        found.append(Stretch(alone, max(_error(made, rest) - least, 0.0)))
+    return found
+
+
+def _error(made: Calibrated, in_float: list[str]) -> float:
+    """Mean squared error of the logits, the mean error of each label apart."""
+    pictures, exact = made.pictures[:IMAGES], made.logits[:IMAGES]
+    off = exact - logits_of(flatbuffer_of(made, in_float), made.spans, pictures, made.spec)
+    return float((off.var(axis=0) / np.maximum(made.logits.var(axis=0), 1e-12)).mean())
+
+
+def milder(made: Calibrated) -> Iterator[list[str]]:
+    """Which operators to keep in float32: few at first, then more, and never all stretches.
+
+    If one of those that end the network is among them, so are the others.
+    """
+    found = stretches(made)
+    worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)
+    left = np.append(np.cumsum([s.harm for s in worst[::-1]])[::-1], 0.0)
+    last, before = last_operators(made.flatbuffer), 0
+    for aim in (*(share * harm for share in LEFT), TRACE):
+        count = min(int(np.argmax(left <= aim)), len(worst) - 1)
+        if count > before:
+            before = count
+            kept = [name for stretch in worst[:count] for name in stretch.names]
+            yield kept if last.isdisjoint(kept) else sorted(last.union(kept))
+
+
+def times_as_long(flatbuffer: bytes, other: bytes) -> float:
+    """How many times as long as another network one takes here, on one thread.
+
+    Both take turns, and the fastest run of each counts, in seconds of the processor: other programs
+    only make a run slower.
+    """
+    runs = [_runner(each) for each in (flatbuffer, other)]
+    best = [np.inf, np.inf]
+    for _ in range(RUNS):
+        for place, run in enumerate(runs):
+            begun = time.thread_time()
+            run()
+            best[place] = min(best[place], time.thread_time() - begun)
+    return best[0] / best[1]
+
+
+def _runner(flatbuffer: bytes) -> Any:
+    interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer, num_threads=1)
+    interpreter.allocate_tensors()
+    (image,) = interpreter.get_input_details()
+    blank: NDArray[Any] = np.zeros(image["shape"], image["dtype"])
+    interpreter.set_tensor(image["index"], blank)
+    return interpreter.invoke

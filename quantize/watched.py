@@ -1,0 +1,109 @@
+"""A command in a process of its own, since native code may end a process instead of failing.
+
+TensorFlow Lite's converter does so on some networks that it does not expect. The process that the
+user started waits, and then says in one line what was being done. The other one begins before
+TensorFlow is loaded, whose threads a fork would not carry over, so it costs no time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from edge_app.core.errors import EXIT_MODEL
+
+MOST: Final = 1 << 12
+"""Bytes that a description may have; a pipe takes as many at once."""
+UNSAID: Final = "running"
+PR_SET_PDEATHSIG: Final = 1
+
+FROM_OUTSIDE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_telling: int | None = None
+"""The writing end of the pipe to the process that waits; None in one that nobody watches."""
+
+
+def doing(what: str, then: str) -> None:
+    """Say what begins now, for the case that the process does not survive it.
+
+    Args:
+        what: goes on behind "the process ended while".
+        then: what a user can do about it.
+    """
+    if _telling is not None:
+        line = "\t".join(" ".join(each.split()) for each in (what, then))
+        with suppress(OSError):
+            os.write(_telling, line.encode()[: MOST - 1] + b"\n")
+
+
+def watched(command: Callable[[], None]) -> None:
+    """Run a command in a child and end as it ends; where that is not possible, run it here.
+
+    Raises:
+        SystemExit: with the child's exit code, or `EXIT_MODEL` where native code ended it.
+    """
+    if not hasattr(os, "pipe2"):
+        command()
+        return
+    global _telling
+    reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    parent, child = os.getpid(), os.fork()
+    if child == 0:
+        os.close(reading)
+        _telling = writing
+        _end_with(parent)
+        command()
+        return
+    os.close(writing)
+    _wait(child, reading)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when its parent does, however that ends; Linux alone knows how."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        raise SystemExit(EXIT_MODEL)
+
+
+def _wait(child: int, told: int) -> NoReturn:
+    def pass_on(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(child, number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal gives it to the child as well
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        _say_and_end(-code, *_last_line(told))
+    raise SystemExit(code)
+
+
+def _last_line(told: int) -> tuple[str, str]:
+    """What the child was doing, and what to do then."""
+    said = b""
+    with suppress(BlockingIOError):  # a process that the child began may hold the other end
+        while chunk := os.read(told, 1 << 16):
+            said += chunk
+    lines = said.decode(errors="replace").splitlines() or [""]
+    what, _, then = lines[-1].partition("\t")
+    return what or UNSAID, then or "try again"
+
+
+def _say_and_end(number: int, what: str, then: str) -> NoReturn:
+    """One line of a child that a signal ended."""
+    if number in FROM_OUTSIDE:  # this process ends in the same way
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
+    if number == signal.SIGKILL:
+        then = "most often memory is short, close other programs"
+    with suppress(OSError):
+        os.write(2, f"error: the process ended ({name}) while {what}: {then}\n".encode())
+    raise SystemExit(EXIT_MODEL)
