@@ -81,6 +81,19 @@ def log_odds(scores: NDArray[np.float64], labels: Labels, method: Method) -> NDA
     return any_of_them
 
 
+def probability_of(
+    odds: NDArray[np.float64], scores: NDArray[np.float64], labels: Labels
+) -> NDArray[np.float64]:
+    """Calibrated log-odds (…) and scores (…, L) → the probability (…) that an image is not normal.
+
+    It is never below the most probable finding's: an image that bears a finding is not normal.
+    """
+    alone = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
+    largest = scores[..., labels.findings].max(axis=-1, initial=0)
+    probability: NDArray[np.float64] = np.maximum(alone, largest)
+    return probability
+
+
 class OverallScore:
     """How a model scores an image as a whole.
 
@@ -102,10 +115,15 @@ class OverallScore:
         return cls(labels, method, facts) if method else None
 
     def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores (…, L) → the probability (…) that an image is not normal."""
+        """Calibrated scores (…, L) → the probability (…) of `probability_of`."""
         odds = self.slope * log_odds(scores, self.labels, self.method) + self.intercept
-        probability: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-        return probability
+        return probability_of(odds, scores, self.labels)
+
+    def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same probability (…) as log-odds."""
+        held = np.clip(self.probability(scores), SMALLEST, 1 - SMALLEST)
+        odds: NDArray[np.float64] = np.log(held) - np.log1p(-held)
+        return odds
 
 
 class Percentiles:

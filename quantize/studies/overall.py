@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.labels import Labels
-from edge_app.model.overall import log_odds
+from edge_app.model.overall import OverallScore, log_odds
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
 from train.overall import not_normal, ranking
@@ -52,6 +52,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "largest finding": _largest,
     "mean distance to the threshold": _distance,
 }
+ANSWERED: Final = "as answered: never below the largest finding"
 
 
 def overall_study(inputs: ModelAndReportsInputs) -> Result:
@@ -60,9 +61,12 @@ def overall_study(inputs: ModelAndReportsInputs) -> Result:
     point = model.manifest["operating_points"][model.manifest["default_operating_point"]]
     thresholds = np.array([np.nan if at is None else at for at in point["thresholds"]], np.float64)
     found: dict[str, Any] = {}
-    for name, measure in MEASURES.items():
-        if measure is _normal and model.labels.normal is None:
-            continue
+    measures = dict(MEASURES)
+    if model.labels.normal is None:
+        measures.pop("1 - the normal label")
+    if score := OverallScore.of(model.manifest, model.labels):
+        measures[ANSWERED] = lambda scores, labels, thresholds: score.probability(scores)
+    for name, measure in measures.items():
         cut: float | None = None
         found[name] = {}
         for split, report in (("validation", inputs.validation), ("test", inputs.test)):
