@@ -131,6 +131,7 @@ def classify(
 
 def _write_page(page: HtmlWriter, interrupted: bool) -> None:
     page.write(interrupted)
+    complain(f"written: {page.path}")
     if page.left_out:
         complain(f"{page.path}: has no place for {page.left_out} more images")
 
@@ -208,8 +209,11 @@ def _ended(tally: Tally, sources: Sources, heatmaps: HeatmapWriter | None, many:
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
     elif many and (tally.refused or tally.withheld):
-        withheld = f"; findings of {tally.withheld} withheld" if tally.withheld else ""
+        withheld = f"; {tally.withheld} not scored" if tally.withheld else ""
         complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
+    if heatmaps and heatmaps.undrawn:
+        images = f"{heatmaps.undrawn} image{'' if heatmaps.undrawn == 1 else 's'}"
+        complain(f"no heatmap of {images}: not scored")
     if heatmaps and heatmaps.failed and not tally.interrupted:
         complain(f"{heatmaps.failed} heatmap(s) not written")
         return EXIT_MODEL

@@ -19,6 +19,8 @@ NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
+CAUTION: Final = "'not flagged' does not mean normal"
+
 SMALLEST: Final = 1e-12
 """Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
 
@@ -42,11 +44,18 @@ class Overall(NamedTuple):
     threshold: float | None
     flagged: bool | None
 
+    @property
+    def caution(self) -> str | None:
+        """What is said right under an image that is not flagged; None of others."""
+        return CAUTION if self.flagged is False else None
+
     def in_words(self) -> str:
-        """All of it in one line."""
+        """All of it in one line; borderline is what the digits shown cannot tell apart."""
         state = ""
         if self.threshold is not None:
             state = "flagged" if self.flagged else "not flagged"
+            if percent(self.probability) == percent(self.threshold):
+                state += ", borderline"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = (

@@ -177,7 +177,7 @@ def test_findings_are_withheld_and_the_others_answered(
 def test_tables_and_rows_say_so_too(run: Run, letter: Path) -> None:
     table = run("classify", letter)
     assert table.returncode == 3
-    assert "findings withheld: does not look like" in table.stdout
+    assert "not scored: the picture does not look like" in table.stdout
     assert not any(label in table.stdout for label in LABELS)
     assert DISCLAIMER in table.stdout
     row = next(csv.DictReader(io.StringIO(run("classify", "--csv", letter).stdout)))

@@ -107,3 +107,23 @@ def test_exclusive_findings_too_are_never_more_probable() -> None:
     found = score.probability(scores)
     assert found[0] == 0.7
     assert found[1] == pytest.approx(1 / (1 + np.exp(0.5 * np.log(0.8 / 0.2) + 1.0)))
+
+
+def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
+    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
+    assert Overall(0.6, None, None, 0.5, True).caution is None
+    assert Overall(0.6, None, None, None, None).caution is None
+
+
+@pytest.mark.parametrize(
+    ("probability", "begin"),
+    [
+        (0.5584, "flagged, borderline (threshold 55.8 %): 55.8 %"),
+        (0.5576, "not flagged, borderline (threshold 55.8 %): 55.8 %"),
+        (0.5591, "flagged (threshold 55.8 %): 55.9 %"),
+        (0.5571, "not flagged (threshold 55.8 %): 55.7 %"),
+    ],
+)
+def test_what_the_digits_do_not_tell_apart_is_borderline(probability: float, begin: str) -> None:
+    whole = Overall(probability, None, None, 0.5583, probability >= 0.5583)
+    assert whole.in_words().startswith(begin)
