@@ -59,7 +59,7 @@ CameraOption = Annotated[
 ]
 HeatmapOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Also draw what the top scores rest on, as PNG."),
+    typer.Option(metavar="DIR", help="Also draw what raised findings rest on, as PNG."),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")

@@ -246,7 +246,7 @@ def share_shown(findings: Findings) -> str | None:
     none = "above its threshold" if findings.by_label else "raised"
     rule = f"the most probable; none is {none}"
     if marked:
-        rule = f"those {what}" if marked == count else f"the most probable of {marked} {what}"
+        rule = f"what is {none}" if marked == count else f"the most probable of {marked} {what}"
     return f"{count} of {there} findings shown: {rule}"
 
 

@@ -191,7 +191,7 @@ def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
     written.clear()
     above = found()._replace(overall=None)
     draw(WIDE, above, SCALE, ["model"])
-    assert "1 of 15 findings shown: those above their thresholds" in written
+    assert "1 of 15 findings shown: what is above its threshold" in written
     written.clear()
     few = above._replace(findings=above.findings[:1], map=np.zeros((4, 4, 1), np.float32))
     draw(WIDE, few, SCALE, ["model"])

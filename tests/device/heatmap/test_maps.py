@@ -151,7 +151,7 @@ def with_usual(given: Findings) -> Findings:
 def test_what_is_raised_is_shown_the_most_probable_first() -> None:
     given = findings(Mass=(0.2, 0.1), Hernia=(0.03, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
     assert [f.label for f in shown(with_usual(given))] == ["Mass", "Hernia"]
-    assert share_shown(with_usual(given)) == "2 of 14 findings shown: those raised"
+    assert share_shown(with_usual(given)) == "2 of 14 findings shown: what is raised"
 
 
 def test_of_many_raised_findings_three_are_shown() -> None:
