@@ -27,7 +27,7 @@ from edge_app.heatmap.maps import (
     shown,
     strength,
 )
-from edge_app.model.decisions import Finding, mark
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ def overlay(
     for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
         nowhere = "" if square else "; no square stands out"
         legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")
+    if RAISED in [_mark_of(finding, findings.by_label) for finding in chosen]:
+        legend.append(RAISED_MEANS)
     legend.append(OUTLINED)
     if len(chosen) > 1:
         legend.append(OF_SEVERAL)
@@ -244,9 +246,13 @@ def _said(findings: Findings) -> list[str]:
 
 def _of_finding(finding: Finding, by_label: bool) -> str:
     usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-    word = mark(finding.score, finding.usually, finding.above, by_label)
+    word = _mark_of(finding, by_label)
     marked = f", {word}" if word else ""
     return f"{finding.name} {percent(finding.score)}{usually}{marked}"
+
+
+def _mark_of(finding: Finding, by_label: bool) -> str:
+    return mark(finding.score, finding.usually, finding.above, by_label)
 
 
 def _mark(image: Image.Image, squares: Sequence[Box | None]) -> None:

@@ -14,7 +14,6 @@ from edge_app.core.files import write_whole
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import RAISED_MEANS
 from edge_app.model.usual import referred_to
 from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.writers import Writer
@@ -60,8 +59,7 @@ class HeatmapWriter:
             )
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
         by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
-        raised = [RAISED_MEANS] if classifier.image_point else []
-        self._by = [*referred_to(model.manifest, classifier.site), *raised, by]
+        self._by = [*referred_to(model.manifest, classifier.site), by]
         _require_room(folder)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:

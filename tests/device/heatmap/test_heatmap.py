@@ -18,7 +18,7 @@ from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
 from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.model.decisions import RAISED, Finding, mark
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, InputSpec
 from edge_app.pipeline.heatmaps import file_name
@@ -206,10 +206,12 @@ def test_the_strip_marks_findings_by_the_tables_words(written: list[str]) -> Non
     draw(WIDE, flagged(0.0)._replace(findings=usual), SCALE, ["model"])
     lines = [text for text in written if text[:1].isdigit() and "findings" not in text]
     assert lines[0] == "1  Mass 30.0 %, usually 5.0 %, raised; no square stands out"
+    assert RAISED_MEANS in written
     assert not any("raised" in line for line in lines[1:])
     written.clear()
     draw(WIDE, found()._replace(findings=usual), SCALE, ["model"])
     assert "1  Mass 30.0 %, usually 5.0 %, above" in written
+    assert RAISED_MEANS not in written
 
 
 def test_findings_of_one_cell_share_its_outline(written: list[str]) -> None:
