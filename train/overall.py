@@ -53,7 +53,7 @@ def overall(
     slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:  # it ranks the wrong way round: nothing is to be flagged by it
         return None
-    probability = probability_of(slope * odds + intercept, scores, labels)
+    probability = probability_of(slope * odds + intercept, scores, labels.findings)
     normal, abnormal = probability[~truth], probability[truth]
     points = {
         name: _point(rule, _flagging(normal, share), normal, abnormal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 import numpy as np
@@ -91,14 +92,18 @@ def log_odds(scores: NDArray[np.float64], labels: Labels, method: Method) -> NDA
 
 
 def probability_of(
-    odds: NDArray[np.float64], scores: NDArray[np.float64], labels: Labels
+    odds: NDArray[np.float64], scores: NDArray[np.float64], bounded_by: Sequence[int]
 ) -> NDArray[np.float64]:
     """Calibrated log-odds (…) and scores (…, L) → the probability (…) that an image is not normal.
 
     It is never below the most probable finding's: an image that bears a finding is not normal.
+
+    Args:
+        odds, scores: of the image as a whole, and of its labels.
+        bounded_by: channels of the findings that are calibrated where the image is from.
     """
     alone = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-    largest = scores[..., labels.findings].max(axis=-1, initial=0)
+    largest = scores[..., tuple(bounded_by)].max(axis=-1, initial=0)
     probability: NDArray[np.float64] = np.maximum(alone, largest)
     return probability
 
@@ -110,11 +115,13 @@ class OverallScore:
         method: one of `METHODS`.
         facts: what the manifest states of it; None where it states nothing: then the probability
             is what the labels' calibrated scores say, and no image is flagged.
+        bounded_by: channels of the findings whose probabilities it is never below.
     """
 
     def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
         self.labels, self.method, self.facts = labels, method, facts
         self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
+        self.bounded_by = facts.get("bounded_by", labels.findings) if facts else labels.findings
 
     @classmethod
     def of(cls, manifest: Manifest, labels: Labels) -> OverallScore | None:
@@ -126,7 +133,7 @@ class OverallScore:
     def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrated scores (…, L) → the probability (…) of `probability_of`."""
         odds = self.slope * log_odds(scores, self.labels, self.method) + self.intercept
-        return probability_of(odds, scores, self.labels)
+        return probability_of(odds, scores, self.bounded_by)
 
     def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same probability (…) as log-odds."""

@@ -67,7 +67,12 @@ class Scored(NamedTuple):
     def of(self, scores: Floats, labels: Labels) -> Floats:
         """The probability (N) of other images by their recalibrated scores (N×L)."""
         odds = self.line.slope * log_odds(scores, labels, self.method) + self.intercept
-        return probability_of(odds, scores, labels)
+        return probability_of(odds, scores, self.bounded_by(labels))
+
+    def bounded_by(self, labels: Labels) -> list[int]:
+        """Channels of the findings that were calibrated at the site: the others' scores may be
+        anything there, and do not raise the image's."""
+        return [channel for channel in self.labels.known if channel in labels.findings]
 
 
 def calibrate(
@@ -193,6 +198,7 @@ def _decisions(
         "slope": scored.line.slope,
         "intercept": scored.intercept,
         "usually": round(prevalence.local, 6),
+        "bounded_by": scored.bounded_by(labelled.labels),
         "fitted_on": where,
         "operating_points": {
             POINT: {"rule": aim.words, "threshold": found["threshold"], **reached}
