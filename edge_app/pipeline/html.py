@@ -36,7 +36,7 @@ MOST: Final = 30
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
 
-SIDES: Final = "Shown as it came; by convention the picture's left is the patient's right"
+SIDES: Final = "As it was read; by convention the picture's left is the patient's right"
 
 FLAGGED: Final = "flagged"
 CLEAR: Final = "not flagged"
@@ -148,7 +148,7 @@ class HtmlWriter:
         if state == NOT_SCORED:
             reason = "is blank" if findings.blank else findings.withheld
             yield f"{_note(f'Not scored: the picture {reason}.')}{warnings}"
-            yield f'<div class="pictures">{self._plain(image)}</div>'
+            yield f'<div class="pictures">{self._plain(image, "")}</div>'
             return
         yield f'<div class="whole {STATES[state]}">{_verdict(findings)}</div>{warnings}'
         yield f'<p class="quiet">{escape(DISCLAIMER)}</p>'
@@ -158,9 +158,9 @@ class HtmlWriter:
         lines = [escape(f"{line[0].upper()}{line[1:]}.") for line in right_above(findings.ranked)]
         yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
-    def _plain(self, image: Radiograph) -> str:
+    def _plain(self, image: Radiograph, legend: str = SIDES) -> str:
         picture = sized(image.pixels, SIDE)
-        return _figure(picture, "Picture", "The picture as it was read", escape(SIDES))
+        return _figure(picture, "Picture", "The picture as it was read", escape(legend))
 
     def _heatmap(self, image: Radiograph, findings: Findings) -> str:
         if findings.map is None:

@@ -106,6 +106,7 @@ def test_what_is_not_judged_and_what_is_not_read_stand_there_with_their_reasons(
     reason = next(line for line in done.stderr.splitlines() if "3.png" in line)
     assert f"Could not be read: {reason.split('3.png: ')[1]}" in page.texts
     assert page.text.count("probable that it is not normal") == 1
+    assert page.text.count("by convention the picture's left is the patient's right") == 1
     # The radiograph with and without its heatmap, and the picture of noise, in their shapes.
     assert [picture.size for picture in page.pictures] == [(512, 512), (512, 512), (512, 384)]
 
