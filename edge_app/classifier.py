@@ -207,9 +207,9 @@ class Classifier:
         scores = calibrated(logits, self._calibration, self.model.head)
         findings, overall = self._decisions.of(logits, scores)
         warnings = list(image.warnings)
-        changed = _aspect_changed(image.facts["width"], image.facts["height"], self.spec)
-        if changed:
-            warnings.append(changed)
+        for about in (_aspect_changed, _small):
+            if said := about(image.facts["width"], image.facts["height"], self.spec):
+                warnings.append(said)
         blank = _is_blank(resized, check)
         if check and check.reason and not blank:
             warnings.append(f"{check.reason}; its scores mean little")
@@ -259,6 +259,17 @@ def _aspect_changed(width: int, height: int, spec: InputSpec) -> str | None:
     if spec.resize == CROP:
         return f"is {width}x{height}: the network sees its middle part alone"
     return None
+
+
+def _small(width: int, height: int, spec: InputSpec) -> str | None:
+    """The warning about a picture of fewer pixels than the network's; None of others."""
+    if width >= spec.width and height >= spec.height:
+        return None
+    needed = f"{spec.width}x{spec.height}"
+    return (
+        f"is {width}x{height}: fewer pixels than the {needed} that the network sees: "
+        "small findings cannot be told"
+    )
 
 
 def _is_blank(resized: NDArray[np.uint8], check: InputCheckResult | None) -> bool:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.reference import reference
 from edge_app.model.labels import Labels
-from edge_app.model.overall import Method, OverallScore, log_odds, method_of
+from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def overall(
     slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:  # it ranks the wrong way round: nothing is to be flagged by it
         return None
-    probability = 1 / (1 + np.exp(-(slope * odds + intercept)))
+    probability = probability_of(slope * odds + intercept, scores, labels.findings)
     normal, abnormal = probability[~truth], probability[truth]
     points = {
         name: _point(rule, _flagging(normal, share), normal, abnormal)

@@ -60,7 +60,7 @@ CameraOption = Annotated[
 ]
 HeatmapOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Also draw what the top scores rest on, as PNG."),
+    typer.Option(metavar="DIR", help="Also draw what raised findings rest on, as PNG."),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
@@ -142,6 +142,7 @@ def _output(*, outlive: bool) -> AbstractContextManager[TextIO]:
 
 def _write_page(page: HtmlWriter, interrupted: bool) -> None:
     page.write(interrupted)
+    complain(f"written: {page.path}")
     if page.left_out:
         complain(f"{page.path}: has no place for {page.left_out} more images")
 
@@ -221,8 +222,11 @@ def _ended(tally: Tally, sources: Sources, heatmaps: HeatmapWriter | None, many:
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
     elif many and (tally.refused or tally.withheld):
-        withheld = f"; findings of {tally.withheld} withheld" if tally.withheld else ""
+        withheld = f"; {tally.withheld} not scored" if tally.withheld else ""
         complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
+    if heatmaps and heatmaps.undrawn:
+        images = f"{heatmaps.undrawn} image{'' if heatmaps.undrawn == 1 else 's'}"
+        complain(f"no heatmap of {images}: not scored")
     if heatmaps and heatmaps.failed and not tally.interrupted:
         complain(f"{heatmaps.failed} heatmap(s) not written")
         return EXIT_MODEL

@@ -51,6 +51,11 @@ def _is_formula(text: str) -> bool:
     return len(text) > 1 and text.startswith(FORMULA)
 
 
+def readable(label: str) -> str:
+    """A label as people read it: ``Pleural Thickening``. Files and programs keep its own name."""
+    return label.replace("_", " ")
+
+
 def percent(share: float) -> str:
     """A share, 0 to 1, as people read it: ``8.1 %``."""
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"

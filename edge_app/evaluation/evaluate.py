@@ -257,7 +257,7 @@ def evaluate(
         left_out = _complete(known, wanted, journal, scoring, progress, say)
         made = _report(wanted, classifier, known, left_out)
         if second:
-            made = second.judging(made)
+            made = second.judging(made, classifier.model.manifest.get("overall"))
         _write(made, out, journal_path)
         journal.remove()
     return made

@@ -26,6 +26,7 @@ from edge_app.model.overall import NOISY_OR, OverallScore, log_odds, method_of
 
 if TYPE_CHECKING:
     from edge_app.evaluation.document import Metric, SecondReferenceDocument
+    from edge_app.model.manifest_types import OverallFacts
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -62,15 +63,15 @@ class SecondReference(NamedTuple):
                 if name not in labels.names:
                     raise UsageError(f"--group {column}: the model has no label {name!r}")
 
-    def judging(self, report: Report) -> Report:
-        """The report with what this standard says of its scores.
+    def judging(self, report: Report, overall: OverallFacts | None = None) -> Report:
+        """The report with what this standard says of its scores; `overall` is as of `judged`.
 
         Raises:
             UsageError: a group is of no column, or of labels that the model has not.
             DatasetError: it judges none of the report's images.
         """
         return Report(
-            {**report.content, "second_reference": judged(report, self)}, report.evaluated
+            {**report.content, "second_reference": judged(report, self, overall)}, report.evaluated
         )
 
 
@@ -130,10 +131,17 @@ def _said(cell: str, where: str) -> bool | None:
     raise DatasetError(f"{where}: {cell!r} is neither YES nor NO")
 
 
-def judged(report: Report, second: SecondReference) -> SecondReferenceDocument:
+def judged(
+    report: Report, second: SecondReference, overall: OverallFacts | None = None
+) -> SecondReferenceDocument:
     """A report's `second_reference`: how well scores rank by either standard, on the same images.
 
     Intervals are over patients (see `metrics.weight_chunks`).
+
+    Args:
+        report: of the model's scores.
+        second: the standard.
+        overall: what the model's manifest states of the image as a whole.
 
     Raises:
         UsageError: a group is of no column, or of labels that the model has not.
@@ -152,7 +160,7 @@ def judged(report: Report, second: SecondReference) -> SecondReferenceDocument:
     rows = []
     method = method_of(labels, report.head)
     if method:
-        whole = OverallScore(labels, method).probability(scores)
+        whole = OverallScore(labels, method, overall).probability(scores)
         own = np.asarray(targets[:, labels.findings].any(axis=1))
         any_said = np.where(np.isnan(said).all(axis=1), np.nan, np.nansum(said, axis=1) > 0)
         rows.append(_row(ANY, [], any_said, own, whole, patients))

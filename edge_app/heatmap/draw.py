@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,7 +16,8 @@ from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import (
     FULL,
-    MARKED,
+    OF_SEVERAL,
+    OUTLINED,
     EvidenceScale,
     cells_of,
     coarseness,
@@ -25,7 +27,7 @@ from edge_app.heatmap.maps import (
     shown,
     strength,
 )
-from edge_app.model.decisions import Finding, mark
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -51,12 +53,16 @@ BORDER: Final = 0.3
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
-ODDS: Final = "odds if all of it looked like this"
-HIGHEST: Final = f"x{FULL}; outlined from x{MARKED}"
-"""What the colours mean, from the lowest to the highest."""
+ODDS: Final = "odds if all of the picture looked like the square"
+
+TICKS: Final = tuple(f"x{10**power}" for power in range(1, round(math.log10(FULL)) + 1))
+"""Evenly along the bar of colours, behind its lowest end's name."""
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
+
+SCALE_LINES: Final = 2
+"""Of the strip, which the bar of colours and its ticks take beside their title."""
 
 MOST: Final = 40
 """Lines of the strip."""
@@ -104,7 +110,7 @@ def draw(
         drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
         lines.append((drawn, DIM))
     lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, canvas_width - line_height)
-    strip = (len(lines) + 2) * line_height
+    strip = (len(lines) + 2 + SCALE_LINES) * line_height
     image = Image.new("RGB", (canvas_width, height + strip), DARK)
     image.paste(made.image, ((canvas_width - width) // 2, 0))
     _write(image, scale.lowest, lines, font, line_height, height)
@@ -158,6 +164,11 @@ def overlay(
     for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
         nowhere = "" if square else "; no square stands out"
         legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")
+    if RAISED in [_mark_of(finding, findings.by_label) for finding in chosen]:
+        legend.append(RAISED_MEANS)
+    legend.append(OUTLINED)
+    if len(chosen) > 1:
+        legend.append(OF_SEVERAL)
     legend.append(coarseness(grid, seen))
     return Overlay(image, legend, _in_pixels(chosen, peaks, squares, pixels.shape))
 
@@ -228,14 +239,20 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
-    return [*([findings.overall.in_words()] if findings.overall else []), *findings.warnings]
+    whole = findings.overall
+    said = [whole.in_words(), whole.caution] if whole else []
+    return [line for line in (*said, *findings.warnings) if line]
 
 
 def _of_finding(finding: Finding, by_label: bool) -> str:
     usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-    word = mark(finding.score, finding.usually, finding.above, by_label)
+    word = _mark_of(finding, by_label)
     marked = f", {word}" if word else ""
-    return f"{finding.label} {percent(finding.score)}{usually}{marked}"
+    return f"{finding.name} {percent(finding.score)}{usually}{marked}"
+
+
+def _mark_of(finding: Finding, by_label: bool) -> str:
+    return mark(finding.score, finding.usually, finding.above, by_label)
 
 
 def _mark(image: Image.Image, squares: Sequence[Box | None]) -> None:
@@ -277,12 +294,16 @@ def _write(
 
     draw = ImageDraw.Draw(image)
     margin, y = line_height // 2, top + line_height // 2
-    bar = np.tile(np.linspace(0, 1, image.width // 6), (line_height // 2, 1))
-    before = f"{ODDS}: {lowest} "
-    draw.text((margin, y), before, LIGHT, font)
-    x = margin + round(draw.textlength(before, font))
-    image.paste(Image.fromarray(coloured(bar)), (x, y + line_height // 8))
-    draw.text((x + bar.shape[1] + margin, y), HIGHEST, LIGHT, font)
+    draw.text((margin, y), f"{ODDS}:", LIGHT, font)
+    y += line_height
+    bar = np.tile(np.linspace(0, 1, image.width // 2), (line_height // 2, 1))
+    image.paste(Image.fromarray(coloured(bar)), (margin, y + line_height // 4))
+    y += line_height
+    for step, tick in enumerate((lowest, *TICKS)):
+        at = margin + round(step * (bar.shape[1] - 1) / len(TICKS))
+        draw.line((at, y - line_height // 4, at, y), LIGHT)
+        left = at - round(draw.textlength(tick, font) / 2)
+        draw.text((max(margin, left), y), tick, LIGHT, font)
     for text, colour in lines:
         y += line_height
         draw.text((margin, y), text, colour, font)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.classifier import Findings
-from edge_app.model.decisions import Finding
+from edge_app.model.decisions import Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ FULL: Final = 1000
 
 MARKED: Final = 10
 """A peak of lower odds, as a multiple of the usual ones, means little and is not marked."""
+
+OUTLINED: Final = f"outlined: the strongest square of each finding, if it reaches x{MARKED}"
+
+OF_SEVERAL: Final = "a square has the colour of the finding with the highest odds there"
+"""Of a picture with several findings."""
 
 SAYS: Final = "it says what the network looked at, not where the finding is"
 """Of a map's square."""
@@ -220,14 +225,12 @@ def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
 
 
 def shown(findings: Findings) -> list[Finding]:
-    """What a heatmap shows: the most probable findings, which the answer names first.
+    """What a heatmap shows: the findings that the answer marks, or else the most probable one.
 
-    Where labels are decided one by one, those above their thresholds, or else the most probable.
+    Those that are raised, the most probable first; where labels are decided one by one, those
+    above their thresholds.
     """
-    ranked = findings.ranked
-    if findings.by_label:
-        return [each for each in ranked if each.above][:SHOWN] or ranked[:1]
-    return ranked[:SHOWN]
+    return _marked(findings)[:SHOWN] or findings.ranked[:1]
 
 
 def share_shown(findings: Findings) -> str | None:
@@ -236,13 +239,19 @@ def share_shown(findings: Findings) -> str | None:
     Returns:
         A line; None where all are shown.
     """
-    count, there = len(shown(findings)), len(findings.ranked)
+    count, there, marked = len(shown(findings)), len(findings.ranked), len(_marked(findings))
     if count == there:
         return None
-    rule = "the most probable"
-    if findings.by_label:
-        above = sum(bool(each.above) for each in findings.ranked)
-        rule = "the most probable; none is above its threshold"
-        if above:
-            rule = f"the most probable of {above} above their thresholds"
+    what = "above their thresholds" if findings.by_label else "raised"
+    none = "above its threshold" if findings.by_label else "raised"
+    rule = f"the most probable; none is {none}"
+    if marked:
+        rule = f"what is {none}" if marked == count else f"the most probable of {marked} {what}"
     return f"{count} of {there} findings shown: {rule}"
+
+
+def _marked(findings: Findings) -> list[Finding]:
+    by_label = findings.by_label
+    return [
+        each for each in findings.ranked if mark(each.score, each.usually, each.above, by_label)
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.core.plain_text import percent
+from edge_app.core.plain_text import percent, readable
 from edge_app.model.labels import FINDING, Kind, Labels
 from edge_app.model.overall import Overall, OverallScore, Percentiles
 
@@ -56,11 +56,20 @@ class Finding(NamedTuple):
     percentile: float | None = None
     ppv: Share | None = None
 
+    @property
+    def name(self) -> str:
+        """The label as people read it."""
+        return readable(self.label)
+
 
 ABOVE: Final = "above"
 RAISED: Final = "raised"
 LEAST: Final = 1.0
 """Per cent. A smaller probability is not raised, however rare the finding is."""
+
+RAISED_MEANS: Final = (
+    "raised: at least twice as probable as usual, and 1 % or more; decides nothing alone"
+)
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:

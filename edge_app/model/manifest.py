@@ -228,6 +228,8 @@ def _check_input_check(stated: Manifest) -> None:
 def _check_overall(overall: OverallFacts, labels: Labels, head: Head) -> None:
     if overall["default_operating_point"] not in overall["operating_points"]:
         raise _bad("its default image-level operating point is not among its points")
+    if not set(overall.get("bounded_by", ())) <= set(labels.findings):
+        raise _bad("what bounds its image-level score is no finding of it")
     if not np.isfinite([overall["slope"], overall["intercept"]]).all():
         raise _bad("its overall score is not finite")
     if overall["method"] != method_of(labels, head):

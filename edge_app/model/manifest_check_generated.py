@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "4181ec37e963bbeec636b24e0a1582db4f74902048f538bf23dc79c5d9ca97cb"
+SCHEMA_SHA256 = "00c5ff2f26118c19c74b9e90e19fc9eb612ecd4b55ac24406abf7204055f22ec"
 
 VERSION = '2.22.3'
 import re
@@ -944,6 +944,24 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.overall.usually must be bigger than or equal to 0')
                         if data__overall__usually > 1:
                             raise InvalidError('' + (name_prefix or 'data') + '.overall.usually must be smaller than or equal to 1')
+                if 'bounded_by' in data__overall_keys:
+                    data__overall_keys.remove('bounded_by')
+                    data__overall__boundedby = data__overall['bounded_by']
+                    if not isinstance(data__overall__boundedby, (list, tuple)):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by must be array')
+                    data__overall__boundedby_is_list = isinstance(data__overall__boundedby, (list, tuple))
+                    if data__overall__boundedby_is_list:
+                        data__overall__boundedby_len = len(data__overall__boundedby)
+                        if data__overall__boundedby_len > 64:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by must contain less than or equal to 64 items')
+                        for data__overall__boundedby_x, data__overall__boundedby_item in enumerate(data__overall__boundedby):
+                            if not isinstance(data__overall__boundedby_item, int) and (not (isinstance(data__overall__boundedby_item, float) and data__overall__boundedby_item.is_integer())) or isinstance(data__overall__boundedby_item, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be integer')
+                            if isinstance(data__overall__boundedby_item, (int, float)) and (not isinstance(data__overall__boundedby_item, bool)):
+                                if data__overall__boundedby_item < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                                if data__overall__boundedby_item > 63:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be smaller than or equal to 63')
                 if 'fitted_on' in data__overall_keys:
                     data__overall_keys.remove('fitted_on')
                     data__overall__fittedon = data__overall['fitted_on']

@@ -203,7 +203,7 @@ class OverallPoint(_OverallPoint, total=False):
     test: Achieved
 
 
-class OverallFacts(TypedDict):
+class _OverallFacts(TypedDict):
     """How images are scored as a whole; see `model.overall`.
 
     The log-odds of `method` times `slope` plus `intercept` are those that an image is not normal;
@@ -217,6 +217,16 @@ class OverallFacts(TypedDict):
     fitted_on: str
     operating_points: dict[str, OverallPoint]
     default_operating_point: str
+
+
+class OverallFacts(_OverallFacts, total=False):
+    """How images are scored as a whole, and by which findings that is bounded.
+
+    `bounded_by`: channels of the findings whose probabilities the image's is never below; of all
+    findings where it is not stated.
+    """
+
+    bounded_by: list[int]
 
 
 class _Manifest(TypedDict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 import numpy as np
@@ -18,6 +19,8 @@ Method = Literal["normal", "noisy-or"]
 NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
+
+CAUTION: Final = "'not flagged' does not mean normal"
 
 SMALLEST: Final = 1e-12
 """Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
@@ -42,11 +45,18 @@ class Overall(NamedTuple):
     threshold: float | None
     flagged: bool | None
 
+    @property
+    def caution(self) -> str | None:
+        """What is said right under an image that is not flagged; None of others."""
+        return CAUTION if self.flagged is False else None
+
     def in_words(self) -> str:
-        """All of it in one line."""
+        """All of it in one line; borderline is what the digits shown cannot tell apart."""
         state = ""
         if self.threshold is not None:
             state = "flagged" if self.flagged else "not flagged"
+            if percent(self.probability) == percent(self.threshold):
+                state += ", borderline"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = (
@@ -81,6 +91,23 @@ def log_odds(scores: NDArray[np.float64], labels: Labels, method: Method) -> NDA
     return any_of_them
 
 
+def probability_of(
+    odds: NDArray[np.float64], scores: NDArray[np.float64], bounded_by: Sequence[int]
+) -> NDArray[np.float64]:
+    """Calibrated log-odds (…) and scores (…, L) → the probability (…) that an image is not normal.
+
+    It is never below the most probable finding's: an image that bears a finding is not normal.
+
+    Args:
+        odds, scores: of the image as a whole, and of its labels.
+        bounded_by: channels of the findings that are calibrated where the image is from.
+    """
+    alone = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
+    largest = scores[..., tuple(bounded_by)].max(axis=-1, initial=0)
+    probability: NDArray[np.float64] = np.maximum(alone, largest)
+    return probability
+
+
 class OverallScore:
     """How a model scores an image as a whole.
 
@@ -88,11 +115,13 @@ class OverallScore:
         method: one of `METHODS`.
         facts: what the manifest states of it; None where it states nothing: then the probability
             is what the labels' calibrated scores say, and no image is flagged.
+        bounded_by: channels of the findings whose probabilities it is never below.
     """
 
     def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
         self.labels, self.method, self.facts = labels, method, facts
         self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
+        self.bounded_by = facts.get("bounded_by", labels.findings) if facts else labels.findings
 
     @classmethod
     def of(cls, manifest: Manifest, labels: Labels) -> OverallScore | None:
@@ -102,10 +131,15 @@ class OverallScore:
         return cls(labels, method, facts) if method else None
 
     def probability(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrated scores (…, L) → the probability (…) that an image is not normal."""
+        """Calibrated scores (…, L) → the probability (…) of `probability_of`."""
         odds = self.slope * log_odds(scores, self.labels, self.method) + self.intercept
-        probability: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-        return probability
+        return probability_of(odds, scores, self.bounded_by)
+
+    def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same probability (…) as log-odds."""
+        held = np.clip(self.probability(scores), SMALLEST, 1 - SMALLEST)
+        odds: NDArray[np.float64] = np.log(held) - np.log1p(-held)
+        return odds
 
 
 class Percentiles:

@@ -31,11 +31,12 @@ class HeatmapWriter:
     Args:
         inner: prints the answers.
         classifier: whose they are.
-        folder: made if need be.
+        folder: made with the first heatmap if need be.
         overwrite: replace what is there from an earlier call.
 
     Attributes:
         failed: heatmaps that could not be written; their answers were printed all the same.
+        undrawn: images without one, because they were not scored.
 
     Raises:
         UsageError: the model has no map to draw.
@@ -48,7 +49,7 @@ class HeatmapWriter:
         self, inner: Writer, classifier: Classifier, folder: Path, *, overwrite: bool
     ) -> None:
         self.inner, self.folder, self.overwrite = inner, folder, overwrite
-        self.failed = 0
+        self.failed = self.undrawn = 0
         self._written: set[Path] = set()
         model, kind = classifier.model, classifier.model.manifest["input"]["dtype"]
         if not model.has_map:
@@ -59,10 +60,7 @@ class HeatmapWriter:
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
         by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
         self._by = [*referred_to(model.manifest, classifier.site), by]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot hold heatmaps: {error.strerror}") from None
+        _require_room(folder)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         if findings.findings:
@@ -71,6 +69,8 @@ class HeatmapWriter:
             except OutputError as error:
                 self.failed += 1
                 complain(f"{name}: {error}")
+        else:
+            self.undrawn += 1
         self.inner.answer(name, image, findings)
 
     def _write(self, name: str, image: Radiograph, findings: Findings) -> dict[str, object]:
@@ -84,6 +84,7 @@ class HeatmapWriter:
             file = BytesIO()
             drawn.image.save(file, "PNG", compress_level=2)
             try:
+                self.folder.mkdir(parents=True, exist_ok=True)
                 write_whole(path, file.getvalue())
             except OSError as error:
                 raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
@@ -92,10 +93,23 @@ class HeatmapWriter:
         return {"file": str(path), "width": width, "height": height, "findings": drawn.peaks}
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
+        self.undrawn += 1
         self.inner.refusal(name, error)
 
     def close(self) -> None:
         self.inner.close()
+
+
+def _require_room(folder: Path) -> None:
+    """Raise OutputError where there can be no such folder; it is not made."""
+    there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    reason = None
+    if not there.is_dir():
+        reason = f"{there} is no folder"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        reason = f"{there} cannot be written to"
+    if reason:
+        raise OutputError(f"{folder}: cannot hold heatmaps: {reason}")
 
 
 def file_name(name: str, sha256: str) -> str:

@@ -15,11 +15,12 @@ from edge_app.core.page import POLICY, document, section, table, write
 from edge_app.core.plain_text import percent
 from edge_app.core.svg import element, escape
 from edge_app.heatmap.colours import INFERNO
-from edge_app.heatmap.draw import HIGHEST, ODDS, overlay, sized
+from edge_app.heatmap.draw import ODDS, TICKS, overlay, sized
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import Finding, mark
+from edge_app.model.decisions import RAISED_MEANS, Finding, mark
 from edge_app.model.input_check import NO_CHECK
+from edge_app.model.overall import CAUTION
 from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.writers import Writer, promises, right_above
 
@@ -35,12 +36,14 @@ MOST: Final = 30
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
 
+SIDES: Final = "As it was read; by convention the picture's left is the patient's right"
+
 FLAGGED: Final = "flagged"
 CLEAR: Final = "not flagged"
 SCORED: Final = "scored"
-NOT_JUDGED: Final = "not judged"
+NOT_SCORED: Final = "not scored"
 UNREADABLE: Final = "could not be read"
-STATES: Final = {FLAGGED: "bad", CLEAR: "", SCORED: "", NOT_JUDGED: "warm", UNREADABLE: "warm"}
+STATES: Final = {FLAGGED: "bad", CLEAR: "open", SCORED: "", NOT_SCORED: "warm", UNREADABLE: "warm"}
 """What becomes of an image, and the class of its mark."""
 
 
@@ -122,7 +125,8 @@ class HtmlWriter:
         images = sum(self._count.values())
         lead = f"{images} image{'' if images == 1 else 's'}: {', '.join(counts)}"
         links = (
-            f'<li><a href="#image-{number}">{escape(image)}</a> {_pill(state)}</li>'
+            f'<li><a href="#image-{number}">{escape(image)}</a> '
+            f"{_pill(state)}{_caution(state)}</li>"
             for number, (image, state, _) in enumerate(self._images, 1)
         )
         left_out = ""
@@ -140,27 +144,23 @@ class HtmlWriter:
         """What is said of one image, as HTML."""
         facts = image.facts
         yield f'<p class="quiet">{facts["width"]} × {facts["height"]} {escape(facts["format"])}</p>'
-        if state == NOT_JUDGED:
+        warnings = "".join(_note(f"The picture {warning}") for warning in findings.warnings)
+        if state == NOT_SCORED:
             reason = "is blank" if findings.blank else findings.withheld
-            yield _note(f"Not judged: the picture {reason}. No scores are given.")
-            yield f'<div class="pictures">{self._plain(image)}</div>'
-            yield self._check(findings)
+            yield f"{_note(f'Not scored: the picture {reason}.')}{warnings}"
+            yield f'<div class="pictures">{self._plain(image, "")}</div>'
             return
-        if overall := findings.overall:
-            yield (
-                f'<div class="whole {STATES[state]}"><p>{escape(overall.in_words())}</p>'
-                f"{_meter(overall.probability, overall.threshold)}</div>"
-            )
+        yield f'<div class="whole {STATES[state]}">{_verdict(findings)}</div>{warnings}'
+        yield f'<p class="quiet">{escape(DISCLAIMER)}</p>'
         yield f'<div class="pictures">{self._plain(image)}{self._heatmap(image, findings)}</div>'
         yield self._check(findings)
-        yield "".join(_note(f"The picture {warning}") for warning in findings.warnings)
-        yield f'<p class="quiet">{escape(DISCLAIMER)}</p>'
         yield _table(findings)
         lines = [escape(f"{line[0].upper()}{line[1:]}.") for line in right_above(findings.ranked)]
         yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
-    def _plain(self, image: Radiograph) -> str:
-        return _figure(sized(image.pixels, SIDE), "Picture", "The picture as it was read")
+    def _plain(self, image: Radiograph, legend: str = SIDES) -> str:
+        picture = sized(image.pixels, SIDE)
+        return _figure(picture, "Picture", "The picture as it was read", escape(legend))
 
     def _heatmap(self, image: Radiograph, findings: Findings) -> str:
         if findings.map is None:
@@ -170,7 +170,11 @@ class HtmlWriter:
         made = overlay(image.pixels, findings, self._scale, seen, SIDE)
         colours = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in INFERNO)
         ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
-        scale = f"{escape(ODDS)}: {escape(self._scale.lowest)} {ramp} {escape(HIGHEST)}"
+        ticks = "".join(
+            f'<b style="left: {100 * step / len(TICKS):.1f}%">{escape(tick)}</b>'
+            for step, tick in enumerate((self._scale.lowest, *TICKS))
+        )
+        scale = f'{escape(ODDS)}:<span class="scale">{ramp}{ticks}</span>'
         lines = "<br>".join([*map(escape, made.legend), scale])
         return _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
 
@@ -186,7 +190,7 @@ class HtmlWriter:
         model, site = classifier.model, classifier.site
         told = [*promises(classifier.image_point, site), *referred_to(model.manifest, site)]
         if classifier.image_point:
-            told.append("raised: at least twice as probable as usual; that alone decides nothing")
+            told.append(RAISED_MEANS)
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
         session = classifier.session.as_dict()
         rows = [
@@ -203,7 +207,7 @@ class HtmlWriter:
 
 def _state(findings: Findings) -> str:
     if not findings.findings:
-        return NOT_JUDGED
+        return NOT_SCORED
     if findings.by_label or findings.overall is None:
         return SCORED
     return FLAGGED if findings.overall.flagged else CLEAR
@@ -211,6 +215,35 @@ def _state(findings: Findings) -> str:
 
 def _pill(state: str) -> str:
     return element("span", escape(state), kind=f"pill {STATES[state]}".strip())
+
+
+def _caution(state: str) -> str:
+    return f' <b class="caution">{escape(CAUTION)}</b>' if state == CLEAR else ""
+
+
+def _verdict(findings: Findings) -> str:
+    """The image as a whole, and by name what is marked of it."""
+    told = ""
+    if overall := findings.overall:
+        told = f"<p>{escape(overall.in_words())}</p>"
+        told += _caution(_state(findings))
+        told += _meter(overall.probability, overall.threshold)
+    return f"{told}<p>{escape(named(findings))}</p>"
+
+
+def named(findings: Findings) -> str:
+    """The marked findings with their probabilities, or the most probable one, in a line."""
+    by_label = findings.by_label
+    marked = [
+        f"{each.name} {percent(each.score)}"
+        for each in findings.ranked
+        if mark(each.score, each.usually, each.above, by_label)
+    ]
+    if marked:
+        return f"{'Above the threshold' if by_label else 'Raised'}: {', '.join(marked)}"
+    first = findings.ranked[0]
+    none = "is above its threshold" if by_label else "is raised"
+    return f"No finding {none}; the most probable is {first.name} {percent(first.score)}"
 
 
 def _note(words: str) -> str:
@@ -244,7 +277,7 @@ def _meter(share: float, limit: float | None) -> str:
 
 def _table(findings: Findings) -> str:
     by_label = findings.by_label
-    last = ("Threshold",) if by_label else ("Usually", "Normal images below")
+    last = ("Threshold",) if by_label else ("Usually, of all images", "Of normal images, below")
     rows = (_row(each, by_label) for each in findings.ranked)
     return table(("Finding", "Probability", *last), rows, "findings")
 
@@ -252,7 +285,7 @@ def _table(findings: Findings) -> str:
 def _row(finding: Finding, by_label: bool) -> list[str]:
     word = mark(finding.score, finding.usually, finding.above, by_label)
     limit = finding.threshold if by_label else None
-    name = escape(finding.label) + (f' <b class="word">{word}</b>' if word else "")
+    name = escape(finding.name) + (f' <b class="word">{word}</b>' if word else "")
     cells = [f"{name}{_meter(finding.score, limit)}", percent(finding.score)]
     if by_label:
         return [*cells, "none" if limit is None else percent(limit)]

@@ -15,7 +15,7 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import mark
+from edge_app.model.decisions import RAISED_MEANS, mark
 from edge_app.model.input_check import NO_CHECK
 from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
@@ -60,11 +60,12 @@ class TableWriter:
         lines = [f"{name}  ({facts['width']}x{facts['height']} {facts['format']})"]
         lines += [f"  warning: {warning}" for warning in findings.warnings]
         if findings.withheld:
-            lines += [f"  findings withheld: {findings.withheld}"]
+            lines += [f"  not scored: the picture {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
         if findings.overall:
             lines.append(f"  {findings.overall.in_words()}")
+            lines += [f"  {line}" for line in (findings.overall.caution,) if line]
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
@@ -78,7 +79,7 @@ class TableWriter:
             usually = "" if each.usually is None else percent(each.usually)
             lower = "" if each.percentile is None else at_least(each.percentile)
             word = mark(each.score, each.usually, each.above, self.by_label)
-            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
+            row = f"{each.name:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
             yield f"{row}  {word}".rstrip()
 
     def _by_threshold(self, ranked: list[Finding]) -> Iterator[str]:
@@ -86,7 +87,7 @@ class TableWriter:
         for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
             threshold = "none" if each.threshold is None else percent(each.threshold)
             word = mark(each.score, each.usually, each.above, self.by_label)
-            row = f"{each.label:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
+            row = f"{each.name:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
             yield f"{row}  {word}".rstrip()
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
@@ -99,6 +100,8 @@ class TableWriter:
             *promises(self.classifier.image_point, self.classifier.site),
         ]
         lines += referred_to(model.manifest, self.classifier.site)
+        if not self.by_label:
+            lines.append(RAISED_MEANS)
         if self.classifier.check is None:
             lines.append(f"input check: {NO_CHECK}")
         if self.classifier.site:
@@ -111,7 +114,7 @@ def right_above(findings: Iterable[Finding]) -> Iterator[str]:
     for each in findings:
         if each.above and each.ppv and each.threshold is not None:
             yield (
-                f"of images at this site with {each.label} at {percent(each.threshold)} or more, "
+                f"of images at this site with {each.name} at {percent(each.threshold)} or more, "
                 f"{each.ppv} bear it"
             )
 

@@ -16,8 +16,9 @@ from edge_app.evaluation.metrics import roc_curve
 from edge_app.evaluation.proportions import Estimate, share
 from edge_app.evaluation.reference import reference
 from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Labels
 from edge_app.model.model_file import ModelFile
-from edge_app.model.overall import Method, OverallScore, log_odds, method_of
+from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 from edge_app.model.site import KIND, SCHEMA_VERSION, sealed
 from edge_app.model.site_types import SiteDocument
 from edge_app.site import drift_reference
@@ -62,6 +63,16 @@ class Scored(NamedTuple):
     line: Line
     intercept: float
     probability: Floats
+
+    def of(self, scores: Floats, labels: Labels) -> Floats:
+        """The probability (N) of other images by their recalibrated scores (N×L)."""
+        odds = self.line.slope * log_odds(scores, labels, self.method) + self.intercept
+        return probability_of(odds, scores, self.bounded_by(labels))
+
+    def bounded_by(self, labels: Labels) -> list[int]:
+        """Channels of the findings that were calibrated at the site: the others' scores may be
+        anything there, and do not raise the image's."""
+        return [channel for channel in self.labels.known if channel in labels.findings]
 
 
 def calibrate(
@@ -136,8 +147,7 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
         raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
-    odds = log_odds(scores, labelled.labels, method)
-    line = fit(odds, truth, labelled.patients)
+    line = fit(log_odds(scores, labelled.labels, method), truth, labelled.patients)
     if line is None or line.slope <= 0:
         raise DatasetError(
             f"{model.name} does not tell the images with a finding from the others: are these the "
@@ -145,8 +155,8 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
         )
     moved = shift(prevalence.counted, prevalence.local) if prevalence.stated else 0.0
     intercept = line.intercept + moved
-    probability = 1 / (1 + np.exp(-np.clip(line.slope * odds + intercept, -700, 700)))
-    return Scored(labels, scores, method, line, intercept, probability)
+    scored = Scored(labels, scores, method, line, intercept, np.empty(0))
+    return scored._replace(probability=scored.of(scores, labelled.labels))
 
 
 def before(
@@ -188,6 +198,7 @@ def _decisions(
         "slope": scored.line.slope,
         "intercept": scored.intercept,
         "usually": round(prevalence.local, 6),
+        "bounded_by": scored.bounded_by(labelled.labels),
         "fitted_on": where,
         "operating_points": {
             POINT: {"rule": aim.words, "threshold": found["threshold"], **reached}
@@ -212,8 +223,7 @@ def recalibration(labelled: LabelledSet, model: ModelFile, method: Method) -> di
     """How far off the model's own overall score is on the set: 1 and 0 are not at all."""
     scores = calibrated(labelled.logits, model.manifest["calibration"], model.head)
     own = OverallScore(labelled.labels, method, model.manifest.get("overall"))
-    odds = own.slope * log_odds(scores, labelled.labels, method) + own.intercept
-    line = fit(odds, labelled.bearing, labelled.patients)
+    line = fit(own.log_odds(scores), labelled.bearing, labelled.patients)
     if line is None:
         nothing = Estimate(math.nan, math.nan, math.nan, 0).as_dict()
         return {"slope": nothing, "intercept": nothing}

@@ -71,6 +71,11 @@ class LabelCalibration(NamedTuple):
     fitted: list[str]
 
     @property
+    def known(self) -> list[int]:
+        """Channels of the labels that were calibrated at the site."""
+        return [channel for channel, fitted in enumerate(self.fitted) if fitted != NOTHING]
+
+    @property
     def affine(self) -> dict[str, list[float]]:
         return {"slope": self.slope, "intercept": self.intercept}
 

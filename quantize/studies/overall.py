@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.labels import Labels
-from edge_app.model.overall import log_odds
+from edge_app.model.overall import OverallScore, log_odds
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
 from train.overall import not_normal, ranking
@@ -52,6 +52,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "largest finding": _largest,
     "mean distance to the threshold": _distance,
 }
+ANSWERED: Final = "as answered: never below the largest finding"
 
 
 def overall_study(inputs: ModelAndReportsInputs) -> Result:
@@ -60,9 +61,18 @@ def overall_study(inputs: ModelAndReportsInputs) -> Result:
     point = model.manifest["operating_points"][model.manifest["default_operating_point"]]
     thresholds = np.array([np.nan if at is None else at for at in point["thresholds"]], np.float64)
     found: dict[str, Any] = {}
-    for name, measure in MEASURES.items():
-        if measure is _normal and model.labels.normal is None:
-            continue
+    topped = ""
+    measures = dict(MEASURES)
+    if model.labels.normal is None:
+        measures.pop("1 - the normal label")
+    if score := OverallScore.of(model.manifest, model.labels):
+        measures[ANSWERED] = lambda scores, labels, thresholds: score.probability(scores)
+        shares = [_topped(score, report) for report in (inputs.validation, inputs.test)]
+        topped = (
+            f" The largest finding is the answer in {100 * shares[0]:.1f} % of validation and "
+            f"{100 * shares[1]:.1f} % of test images."
+        )
+    for name, measure in measures.items():
         cut: float | None = None
         found[name] = {}
         for split, report in (("validation", inputs.validation), ("test", inputs.test)):
@@ -82,7 +92,7 @@ def overall_study(inputs: ModelAndReportsInputs) -> Result:
         caption=(
             f"One score of the whole image, of {model.name}: normal images against others. "
             f"Sensitivity and false alarms where 1 in {1 / ALARMS:.0f} normal validation images "
-            "is flagged. 95 % intervals: patients resampled."
+            f"is flagged. 95 % intervals: patients resampled.{topped}"
         ),
         header=("", "AUROC, validation", "sensitivity", "AUROC, test", "sensitivity", "alarms"),
         rows=[
@@ -98,6 +108,13 @@ def overall_study(inputs: ModelAndReportsInputs) -> Result:
         ],
         content={"model": model.sha256, "measures": found},
     )
+
+
+def _topped(score: OverallScore, report: Report) -> float:
+    """The share of images whose probability of not being normal is that of a finding."""
+    scores = _scores(report)
+    largest = scores[:, score.labels.findings].max(axis=1)
+    return float((score.probability(scores) == largest).mean())
 
 
 def _scores(report: Report) -> Floats:

@@ -16,7 +16,7 @@ def second_reference_study(inputs: ModelAndAdjudicatedInputs) -> Result:
     if report.content["model"]["sha256"] != model.sha256:
         raise ConversionError(f"the report is not of {model.path}: evaluate this model")
     second = inputs.second._replace(groups=ADJUDICATED)
-    found = judged(report, second)
+    found = judged(report, second, model.manifest.get("overall"))
     words = sentences(found, "radiologists", "NIH's")
     return Result(
         name="second-reference",

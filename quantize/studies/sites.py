@@ -24,7 +24,7 @@ from edge_app.evaluation.proportions import Estimate, share
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.calibration import calibrated
 from edge_app.model.model_file import ModelFile
-from edge_app.model.overall import OverallScore, log_odds, method_of
+from edge_app.model.overall import OverallScore, method_of
 from edge_app.model.site import Site
 from edge_app.site import drift, drift_reference
 from edge_app.site.calibrate import Scored, before, calibrate, recalibration, score
@@ -110,12 +110,12 @@ class Population:
             "flagged": hit + alarm,
         }
 
-    def line(self, prevalence: float) -> tuple[float, float]:
+    def line(self, prevalence: float, exposure: Exposure) -> tuple[float, float]:
         """Slope and intercept that make the model's own log-odds true at a prevalence."""
         counted = self.truth.mean()
         weights = np.where(self.truth, prevalence / counted, (1 - prevalence) / (1 - counted))
         fitted = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
-            self.odds(Exposure(1, 0))[:, np.newaxis], self.truth, weights
+            self.odds(exposure)[:, np.newaxis], self.truth, weights
         )
         return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
@@ -128,7 +128,7 @@ class Population:
         own = OverallScore(labels, method, manifest.get("overall"))
         logits = exposure.of(self.all.logits)
         scores = calibrated(logits, manifest["calibration"], self.model.head)
-        return own.slope * log_odds(scores, labels, method) + own.intercept
+        return own.log_odds(scores)
 
 
 Tally = dict[str, list[bool]]
@@ -199,7 +199,6 @@ def _at(
     population: Population, prevalence: float, draws: int, generator: np.random.Generator
 ) -> dict[str, Any]:
     """All draws at one prevalence."""
-    line = population.line(prevalence)
     lines: Tally = defaultdict(list)
     held: dict[str, Tally] = {aim.words: defaultdict(list) for aim in TARGETS}
     refused: dict[str, int] = defaultdict(int)
@@ -209,7 +208,7 @@ def _at(
             float(SCALE ** generator.uniform(-1, 1)), float(generator.uniform(-SHIFT, SHIFT))
         )
         labelled = population.site(prevalence, exposure, generator)
-        for name, inside in _line_held(population, labelled, exposure, line):
+        for name, inside in _line_held(population, labelled, exposure, prevalence):
             lines[name].append(inside)
         counted = float(labelled.bearing.mean())
         try:
@@ -248,12 +247,10 @@ def _line_held(
     population: Population,
     labelled: LabelledSet,
     exposure: Exposure,
-    line: tuple[float, float],
+    prevalence: float,
 ) -> Iterator[tuple[str, bool]]:
     """Whether the intervals of slope and intercept hold those of the population."""
-    plain, exposed = population.odds(Exposure(1, 0)), population.odds(exposure)
-    b, a = np.polyfit(plain, exposed, 1)
-    true = {"slope": line[0] / b, "intercept": line[1] - line[0] * a / b}
+    true = dict(zip(("slope", "intercept"), population.line(prevalence, exposure), strict=True))
     method = method_of(labelled.labels, population.model.head)
     assert method
     for name, ends in recalibration(labelled, population.model, method).items():
@@ -281,8 +278,7 @@ def _target_held(
     scores = calibrated(
         exposure.of(population.all.logits), scored.labels.affine, population.model.head
     )
-    odds = scored.line.slope * log_odds(scores, labelled.labels, scored.method) + scored.intercept
-    true = population.true(1 / (1 + np.exp(-odds)), at, prevalence)
+    true = population.true(scored.of(scores, labelled.labels), at, prevalence)
     met = true["sensitivity" if aim.of_bearers else "specificity"] >= (aim.promised or 0)
     return {"met": bool(met), **{name: _holds(found[name], true[name]) for name in SHARES}}
 
@@ -317,8 +313,7 @@ def _drifts(
         other = exposure._replace(shift=exposure.shift + shift)
         later = population.site(times * prevalence, other, generator)
         scores = calibrated(later.logits, scored.labels.affine, model.head)
-        odds = scored.line.slope * log_odds(scores, later.labels, scored.method) + scored.intercept
-        probability = 1 / (1 + np.exp(-odds))
+        probability = scored.of(scores, later.labels)
         period = Period(
             *(model.sha256, DIGEST, probability, probability >= at),
             *(scores[:, later.labels.findings], 0, 0),
@@ -351,8 +346,7 @@ def _halves(inputs: ModelAndReportInputs) -> dict[str, Any]:
     scored = score(mine, inputs.model, Prevalence(counted, counted, False))
     at = threshold(TARGETS[0], scored.probability, mine.bearing, mine.patients)
     scores = calibrated(others.logits, scored.labels.affine, inputs.model.head)
-    odds = scored.line.slope * log_odds(scores, others.labels, scored.method) + scored.intercept
-    flagged = 1 / (1 + np.exp(-odds)) >= at
+    flagged = scored.of(scores, others.labels) >= at
     own = before(others, inputs.model, None)
     truth = others.bearing
     return {

@@ -56,4 +56,4 @@ def test_the_integrators_program_tells_an_answer_from_a_refusal_and_from_none(
     noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
     Image.fromarray(noise).save("a.png")
     exec(compile(program, "integrator.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("a.png not judged: ")
+    assert capsys.readouterr().out.startswith("a.png not scored: ")

@@ -13,12 +13,13 @@ LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
 
 
 def drawn(images: int, seed: int, separation: float = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and scores N×3 of images whose normal score knows something."""
+    """Targets and calibrated scores N×3 of images; a negative separation is the wrong way round."""
     generator = np.random.default_rng(seed)
     found = generator.random((images, 2)) < 0.2
     targets = np.stack([found[:, 0], ~found.any(axis=1), found[:, 1]], axis=1).astype(np.uint8)
-    logits = separation * (targets - 0.5) + generator.normal(size=targets.shape)
-    return targets, 1 / (1 + np.exp(-logits))
+    seen = separation * (found - 0.5) + generator.normal(size=found.shape)
+    known = 1 / (1 + np.exp(-(abs(separation) * seen + np.log(0.2 / 0.8))))  # Bayes' theorem
+    return targets, np.stack([known[:, 0], (1 - known).prod(axis=1), known[:, 1]], axis=1)
 
 
 def test_points_keep_their_promise_where_they_are_fitted_and_on_images_like_them() -> None:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from edge_app.core.about import DISCLAIMER, __version__
-from edge_app.core.plain_text import percent
+from edge_app.core.plain_text import percent, readable
 
 FOLDER: Final = Path(__file__).with_name("templates")
 
@@ -44,6 +44,7 @@ def _templates() -> jinja2.Environment:
         auto_reload=False,
     )
     made.filters |= {"percent": percent, "moment": moment, "machine_moment": machine_moment}
+    made.filters["readable"] = readable
     made.globals |= {
         "static": f"/static/{{}}?{static_version()}",
         "disclaimer": DISCLAIMER,

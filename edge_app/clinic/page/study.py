@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from edge_app.core.plain_text import percent
+from edge_app.core.plain_text import percent, readable
 from edge_app.model.decisions import Share, mark
 from edge_app.model.overall import Overall
 from edge_app.model.usual import at_least
@@ -43,6 +43,7 @@ class Study(NamedTuple):
     Attributes:
         error: why there is none; None where there is.
         overall: of the image as a whole, in a line; empty where nothing is said.
+        caution: what is said right under it; None of a flagged image.
         share, mark: its probability and threshold, 0 to 1.
         rows: the findings, the most probable first.
         by_label: whether each finding is decided by its own threshold.
@@ -57,6 +58,7 @@ class Study(NamedTuple):
 
     error: str | None
     overall: str
+    caution: str | None
     share: float | None
     mark: float | None
     rows: list[Row]
@@ -90,6 +92,7 @@ def told(answer: Mapping[str, Any]) -> Study:
     return Study(
         error=error,
         overall=whole.in_words() if whole else "",
+        caution=whole.caution if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=[] if blank else _rows(answer, by_label),
@@ -115,7 +118,7 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
     ]
     return [
         Row(
-            each["label"],
+            readable(each["label"]),
             channel,
             percent(each["probability"]),
             _share(each["prevalence"]),

@@ -17,6 +17,7 @@ from PIL import Image
 
 from edge_app import DISCLAIMER
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.decisions import RAISED_MEANS
 from edge_app.model.model_file import read
 from train.labels import LABELS
 
@@ -27,6 +28,12 @@ def scores(answer: dict[str, object]) -> list[tuple[str, float]]:
     return [(row["label"], row["score"]) for row in answer["findings"]]  # type: ignore[index,attr-defined]
 
 
+def rows_of(lines: list[str]) -> list[tuple[str, str]]:
+    """The findings of a table of one image: each label, and the rest of its line."""
+    start = next(i for i, line in enumerate(lines) if line.startswith("  finding "))
+    return [(line[2:22].strip(), line[22:]) for line in lines[start + 1 : start + 15]]
+
+
 def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     run: Run, picture: Path
 ) -> None:
@@ -35,15 +42,17 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[1].startswith(("  flagged (threshold ", "  not flagged (threshold "))
-    rows = lines[3:17]
-    assert sorted(row.split()[0] for row in rows) == sorted(set(LABELS) - {"No Finding"})
-    probabilities = [float(row[22:].split(" %")[0].replace("<", "")) for row in rows]
+    rows = rows_of(lines)
+    readable = {label.replace("_", " ") for label in LABELS}
+    assert sorted(label for label, _ in rows) == sorted(readable - {"No Finding"})
+    probabilities = [float(row.split(" %")[0].replace("<", "")) for _, row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-5]
-    assert lines[-4].startswith("'not flagged' does not mean normal: ")
+    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-6]
+    assert lines[-5].startswith("'not flagged' does not mean normal: ")
     images = "validation, 2238 images of 633 patients"
-    assert lines[-3] == f"usually: of the images that the network was checked on ({images})"
-    assert lines[-2] == f"normal images: 1393 normal images of {images}"
+    assert lines[-4] == f"usually: of the images that the network was checked on ({images})"
+    assert lines[-3] == f"normal images: 1393 normal images of {images}"
+    assert lines[-2] == RAISED_MEANS
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG)" in done.stdout
 
@@ -55,13 +64,13 @@ def test_what_is_twice_as_probable_as_usual_is_raised_and_nothing_else(
     model = ("--model", "cxr-lite0-128")
     answer = json.loads(run("classify", *model, "--json", picture).stdout)
     raised = {
-        row["label"]
+        row["label"].replace("_", " ")
         for row in answer["findings"]
         if row["kind"] == "finding"
         and round(row["probability"], 3) >= max(0.01, 2 * round(row["prevalence"], 3))
     }
-    rows = run("classify", *model, picture).stdout.splitlines()[3:17]
-    assert {row.split()[0] for row in rows if row.endswith("  raised")} == raised
+    rows = rows_of(run("classify", *model, picture).stdout.splitlines())
+    assert {label for label, row in rows if row.endswith("  raised")} == raised
     assert 0 < len(raised) < len(rows)
 
 

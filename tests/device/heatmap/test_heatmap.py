@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 
 from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
-from edge_app.heatmap.maps import FULL, MARKED, EvidenceScale
+from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
-from edge_app.model.decisions import Finding
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, InputSpec
 from edge_app.pipeline.heatmaps import file_name
@@ -179,7 +179,10 @@ def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
     written: list[str],
 ) -> None:
     draw(WIDE, flagged(math.log(FULL)), SCALE, ["usually: at this site (9 images)", "model"])
-    assert "3 of 15 findings shown: the most probable" in written
+    assert "1 of 15 findings shown: the most probable; none is raised" in written
+    assert "outlined: the strongest square of each finding, if it reaches x10" in written
+    assert not [text for text in written if text == OF_SEVERAL]
+    assert {"usual", "x10", "x100", "x1000"} <= set(written)
     assert (
         "each square is 1/4 of the picture wide; it says what the network looked at, "
         "not where the finding is"
@@ -188,7 +191,7 @@ def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
     written.clear()
     above = found()._replace(overall=None)
     draw(WIDE, above, SCALE, ["model"])
-    assert "1 of 15 findings shown: the most probable of 1 above their thresholds" in written
+    assert "1 of 15 findings shown: what is above its threshold" in written
     written.clear()
     few = above._replace(findings=above.findings[:1], map=np.zeros((4, 4, 1), np.float32))
     draw(WIDE, few, SCALE, ["model"])
@@ -203,19 +206,25 @@ def test_the_strip_marks_findings_by_the_tables_words(written: list[str]) -> Non
     draw(WIDE, flagged(0.0)._replace(findings=usual), SCALE, ["model"])
     lines = [text for text in written if text[:1].isdigit() and "findings" not in text]
     assert lines[0] == "1  Mass 30.0 %, usually 5.0 %, raised; no square stands out"
+    assert RAISED_MEANS in written
     assert not any("raised" in line for line in lines[1:])
     written.clear()
     draw(WIDE, found()._replace(findings=usual), SCALE, ["model"])
     assert "1  Mass 30.0 %, usually 5.0 %, above" in written
+    assert RAISED_MEANS not in written
 
 
 def test_findings_of_one_cell_share_its_outline(written: list[str]) -> None:
-    both = flagged(math.log(FULL))
+    rare = {"Mass": 0.3, "Edema": 0.2, "Nodule": 0.1}
+    rows = tuple(
+        each._replace(score=rare.get(each.label, 0.01), usually=0.01) for each in found().findings
+    )
+    both = flagged(math.log(FULL))._replace(findings=rows)
     assert both.map is not None
-    second = both.findings.index(both.ranked[1])
-    both.map[1, 2, second] = math.log(FULL)
-    heatmap = draw(np.full((600, 600), 90, np.uint8), both, SCALE, ["model"])
+    both.map[1, 2, LABELS.index("Edema")] = math.log(FULL)
+    heatmap = draw(WIDE[:600, :600], both, SCALE, ["model"])
     assert "1, 2" in written
+    assert OF_SEVERAL in written
     first, other, third = heatmap.peaks
     assert first["cell"] == other["cell"] == {"left": 300, "top": 150, "right": 450, "bottom": 300}
     assert third["cell"] is None
@@ -270,7 +279,12 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
     assert 1 <= len(labels) <= 3
     assert set(labels) <= set(LABELS) - {"No Finding"}
     ranked = sorted(answer["findings"], key=lambda row: row["rank"] or len(LABELS))
-    assert labels == [row["label"] for row in ranked][: len(labels)]
+    raised = [
+        row["label"]
+        for row in ranked
+        if mark(row["probability"], row["prevalence"], row["above"], by_label=False) == RAISED
+    ]
+    assert labels == (raised[:3] or [ranked[0]["label"]])
     size = answer["image"]["width"], answer["image"]["height"]
     for each in answer["heatmap"]["findings"]:
         assert (each["peak"] is None) is (each["cell"] is None)
@@ -334,8 +348,10 @@ def test_a_folder_that_cannot_be_is_said_at_once(run: Run, picture: Path) -> Non
 def test_what_is_withheld_has_no_heatmap_unless_forced(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.new("L", (200, 200), 90).save(path)
-    assert run("classify", "--heatmap", tmp_path / "maps", path).returncode == 3
-    assert not list((tmp_path / "maps").iterdir())
+    done = run("classify", "--heatmap", tmp_path / "maps", path)
+    assert done.returncode == 3
+    assert "no heatmap of 1 image: not scored" in done.stderr
+    assert not (tmp_path / "maps").exists()
     forced = run("classify", "--heatmap", tmp_path / "maps", "--force", "--json", path)
     assert "heatmap" in json.loads(forced.stdout)
     assert len(list((tmp_path / "maps").iterdir())) == 1

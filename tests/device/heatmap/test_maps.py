@@ -16,6 +16,7 @@ from edge_app.heatmap.maps import (
     evidence,
     outlined,
     peak,
+    share_shown,
     shown,
     strength,
     strongest,
@@ -138,10 +139,38 @@ def findings(**scores: tuple[float, float | None]) -> Findings:
     return Findings(tuple(made), np.zeros((4, 4, 15), np.float32), (), False)
 
 
-def test_what_the_answer_names_first_is_shown() -> None:
+USUAL = {"Mass": 0.1, "Hernia": 0.002, "Edema": 0.4, "Nodule": 0.05, "Fibrosis": 0.01}
+
+
+def with_usual(given: Findings) -> Findings:
+    """As a flagged image's, of a model that tells what is usual."""
+    rows = tuple(each._replace(usually=USUAL.get(each.label, 0.5)) for each in given.findings)
+    return given._replace(findings=rows, overall=Overall(0.9, 0.4, 0.9, 0.5, True))
+
+
+def test_what_is_raised_is_shown_the_most_probable_first() -> None:
     given = findings(Mass=(0.2, 0.1), Hernia=(0.03, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
-    whole = given._replace(overall=Overall(0.8, 0.4, 0.9, 0.5, True))
-    assert [f.label for f in shown(whole)] == ["Edema", "Mass", "Hernia"]
+    assert [f.label for f in shown(with_usual(given))] == ["Mass", "Hernia"]
+    assert share_shown(with_usual(given)) == "2 of 14 findings shown: what is raised"
+
+
+def test_of_many_raised_findings_three_are_shown() -> None:
+    given = findings(
+        Mass=(0.2, 0.1),
+        Hernia=(0.03, 0.01),
+        Nodule=(0.3, 0.1),
+        Fibrosis=(0.02, 0.5),
+        Edema=(0.6, 0.5),
+    )
+    assert [f.label for f in shown(with_usual(given))] == ["Nodule", "Mass", "Hernia"]
+    assert share_shown(with_usual(given)) == "3 of 14 findings shown: the most probable of 4 raised"
+
+
+def test_where_none_is_raised_the_most_probable_alone_is_shown() -> None:
+    given = findings(Mass=(0.19, 0.1), Edema=(0.6, 0.5), Hernia=(0.003, 0.5), Fibrosis=(0.01, 0.5))
+    assert [f.label for f in shown(with_usual(given))] == ["Edema"]
+    said = "1 of 14 findings shown: the most probable; none is raised"
+    assert share_shown(with_usual(given)) == said
 
 
 def test_where_labels_decide_those_above_are_shown_else_the_most_probable() -> None:

@@ -168,7 +168,7 @@ def test_findings_are_withheld_and_the_others_answered(
     assert withheld["input_check"]["score"] > 0
     assert withheld["input_check"]["reason"] in done.stderr
     assert "--force" in done.stderr
-    assert "2 answered, 0 refused; findings of 1 withheld" in done.stderr
+    assert "2 answered, 0 refused; 1 not scored" in done.stderr
     assert len(answered["findings"]) == len(LABELS)
     assert answered["input_check"]["flagged"] is False
     assert answered["input_check"]["reason"] is None
@@ -177,7 +177,7 @@ def test_findings_are_withheld_and_the_others_answered(
 def test_tables_and_rows_say_so_too(run: Run, letter: Path) -> None:
     table = run("classify", letter)
     assert table.returncode == 3
-    assert "findings withheld: does not look like" in table.stdout
+    assert "not scored: the picture does not look like" in table.stdout
     assert not any(label in table.stdout for label in LABELS)
     assert DISCLAIMER in table.stdout
     row = next(csv.DictReader(io.StringIO(run("classify", "--csv", letter).stdout)))

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.model.labels import NORMAL, Label, Labels
-from edge_app.model.overall import Overall, OverallScore, Percentiles, method_of
+from edge_app.model.overall import (
+    SMALLEST,
+    Method,
+    Overall,
+    OverallScore,
+    Percentiles,
+    log_odds,
+    method_of,
+)
 
 TWO = Labels((Label("A"), Label("B")))
 WITH_NORMAL = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
@@ -18,7 +26,7 @@ def test_the_normal_label_says_it_where_there_is_one() -> None:
     assert method_of(WITH_NORMAL, "independent") == "normal"
     assert method_of(WITH_NORMAL, "exclusive") == "normal"
     score = OverallScore(WITH_NORMAL, "normal")
-    np.testing.assert_allclose(score.probability(np.array([0.9, 0.3, 0.2])), 0.7)
+    np.testing.assert_allclose(score.probability(np.array([0.6, 0.3, 0.2])), 0.7)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=2))
@@ -68,3 +76,61 @@ def test_it_is_one_line_in_words() -> None:
     assert Overall(0.0001, None, None, None, None).in_words() == (
         "< 0.1 % probable that it is not normal"
     )
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=3, max_size=3),
+    st.floats(0.01, 50),
+    st.floats(-50, 50),
+    st.sampled_from(["normal", "noisy-or"]),
+)
+def test_no_finding_is_more_probable_than_that_the_image_is_not_normal(
+    scores: list[float], slope: float, intercept: float, method: Method
+) -> None:
+    score = OverallScore(WITH_NORMAL, method)
+    score.slope, score.intercept = slope, intercept
+    found = float(score.probability(np.array(scores)))
+    assert found >= max(scores[0], scores[2])
+    # The normal label is no finding, and what no finding tops stays as it was fitted.
+    bare = slope * float(log_odds(np.array(scores), WITH_NORMAL, method)) + intercept
+    alone = 1 / (1 + np.exp(-np.clip(bare, -700, 700)))
+    assert found in (pytest.approx(alone), scores[0], scores[2])
+    held = min(max(found, SMALLEST), 1 - SMALLEST)
+    odds = score.log_odds(np.array(scores))
+    assert odds == pytest.approx(np.log(held) - np.log1p(-held), rel=1e-6, abs=1e-9)
+
+
+def test_findings_that_are_not_calibrated_where_it_is_asked_do_not_bound_it() -> None:
+    facts = {"method": "normal", "slope": 1.0, "intercept": 0.0, "bounded_by": [2]}
+    score = OverallScore(WITH_NORMAL, "normal", facts)  # type: ignore[arg-type]
+    found = score.probability(np.array([[0.9, 0.6, 0.1], [0.1, 0.6, 0.9]]))
+    np.testing.assert_allclose(found, [0.4, 0.9])
+
+
+def test_exclusive_findings_too_are_never_more_probable() -> None:
+    scores = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
+    score = OverallScore(WITH_NORMAL, "normal")
+    score.slope, score.intercept = 0.5, -1.0
+    found = score.probability(scores)
+    assert found[0] == 0.7
+    assert found[1] == pytest.approx(1 / (1 + np.exp(0.5 * np.log(0.8 / 0.2) + 1.0)))
+
+
+def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
+    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
+    assert Overall(0.6, None, None, 0.5, True).caution is None
+    assert Overall(0.6, None, None, None, None).caution is None
+
+
+@pytest.mark.parametrize(
+    ("probability", "begin"),
+    [
+        (0.5584, "flagged, borderline (threshold 55.8 %): 55.8 %"),
+        (0.5576, "not flagged, borderline (threshold 55.8 %): 55.8 %"),
+        (0.5591, "flagged (threshold 55.8 %): 55.9 %"),
+        (0.5571, "not flagged (threshold 55.8 %): 55.7 %"),
+    ],
+)
+def test_what_the_digits_do_not_tell_apart_is_borderline(probability: float, begin: str) -> None:
+    whole = Overall(probability, None, None, 0.5583, probability >= 0.5583)
+    assert whole.in_words().startswith(begin)

@@ -51,6 +51,18 @@ def test_what_it_states_decides(place: Path, content: dict[str, Any]) -> None:
     assert at_site.flatbuffer == model().flatbuffer
 
 
+def test_a_file_of_an_earlier_version_decides_as_it_was_fitted(
+    tmp_path: Path, content: dict[str, Any]
+) -> None:
+    """No finding bounded the image's probability then."""
+    overall = {k: v for k, v in content["decisions"]["overall"].items() if k != "bounded_by"}
+    stated = {**content, "decisions": {**content["decisions"], "overall": overall}}
+    path = tmp_path / "site.json"
+    path.write_text(json.dumps(sites.sealed(stated)))
+    manifest = sites.read(path).applied(model()).manifest
+    assert manifest["overall"] == {**overall, "bounded_by": []}
+
+
 def changed(**parts: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """With other parts, and the digest of what it then states."""
     return lambda content: dict(sites.sealed({**content, **parts}))

@@ -16,6 +16,7 @@ from PIL import Image
 
 from edge_app import DISCLAIMER
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.decisions import RAISED_MEANS
 from edge_app.pipeline import html
 
 from ..clinic.page.browser import browsing
@@ -87,7 +88,8 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
     ]
     assert page.rows() == expected
     assert any(label.endswith(" raised") for label, *_ in expected)
-    assert "raised: at least twice as probable as usual; that alone decides nothing" in page.texts
+    assert RAISED_MEANS in page.texts
+    assert RAISED_MEANS in lines
     footer = lines[lines.index("", start) :]
     for line in footer:
         if line.startswith(("the threshold", "'not flagged'", "usually:", "normal images")):
@@ -99,11 +101,12 @@ def test_what_is_not_judged_and_what_is_not_read_stand_there_with_their_reasons(
 ) -> None:
     done = run("classify", folder, "--html", tmp_path / "out.html")
     page = Page(tmp_path / "out.html")
-    assert "1 not judged, 1 could not be read" in page.text
-    assert "Not judged: the picture does not look like an upright" in page.text
+    assert "1 not scored, 1 could not be read" in page.text
+    assert "Not scored: the picture does not look like an upright" in page.text
     reason = next(line for line in done.stderr.splitlines() if "3.png" in line)
     assert f"Could not be read: {reason.split('3.png: ')[1]}" in page.texts
     assert page.text.count("probable that it is not normal") == 1
+    assert page.text.count("by convention the picture's left is the patient's right") == 1
     # The radiograph with and without its heatmap, and the picture of noise, in their shapes.
     assert [picture.size for picture in page.pictures] == [(512, 512), (512, 512), (512, 384)]
 
@@ -115,6 +118,11 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     assert done.returncode == 0
     assert "heatmap: " in done.stdout
     page = Page(tmp_path / "a.html")
+    assert f"edge-cxr: written: {tmp_path / 'a.html'}" in done.stderr.splitlines()
+    # The verdict, what is marked and the warning stand before the pictures, these before the table.
+    marked = r"(Raised: \w.* %|No finding is raised; the most probable is \w.* %)"
+    order = ["does not mean normal", marked, "<img ", 'class="wide findings"']
+    assert re.search(".*".join(order), page.source.split("<section", 1)[1], re.DOTALL)
     plain, overlaid = page.pictures
     (file,) = (tmp_path / "maps").iterdir()
     with Image.open(file) as drawn:
@@ -122,7 +130,7 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     with Image.open(picture) as given:
         apart = np.asarray(plain.resize(given.size)).astype(int) - np.asarray(given)
     assert np.abs(apart).mean() < 2
-    assert "3 of 14 findings shown: the most probable" in page.texts
+    assert "14 findings shown: the most probable" in page.text
     assert "each square is 1/7 of the picture wide; it says what the network" in page.text
 
 
@@ -167,7 +175,7 @@ def test_thresholds_stand_there_where_labels_are_decided_one_by_one(
     page = Page(tmp_path / "a.html")
     assert above
     assert {row[0] for row in page.rows() if row[0].endswith(" above")} == {
-        f"{label} above" for label in above
+        f"{label.replace('_', ' ')} above" for label in above
     }
     assert "Threshold" in page.texts
     assert "raised" not in page.text
@@ -227,7 +235,7 @@ def test_what_was_scored_is_not_called_unjudged(run: Run, repository: Path, tmp_
     done = run("classify", "--model", model, tmp_path / "blank.png", "--html", tmp_path / "a.html")
     page = Page(tmp_path / "a.html")
     assert "is blank" in done.stdout + done.stderr
-    assert "Not judged" not in page.text
+    assert "Not scored" not in page.text
     assert "its scores mean nothing" in page.text
     assert page.rows()
 

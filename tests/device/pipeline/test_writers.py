@@ -83,3 +83,36 @@ def test_a_name_that_is_longer_than_files_names_is_a_missing_image(
     )
     assert "cannot write the output" not in done.stderr
     assert "missing" in done.stderr
+
+
+def test_a_picture_smaller_than_the_networks_input_is_told_as_such(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    """128x128 is what cxr-lite0-128 sees, 28x28 what cxr-cnn28 does."""
+    small, enough = tmp_path / "small.png", tmp_path / "enough.png"
+    with Image.open(picture) as given:
+        given.resize((128, 127)).save(small)
+        given.resize((128, 128)).save(enough)
+    said = (
+        "is 128x127: fewer pixels than the 128x128 that the network sees: "
+        "small findings cannot be told"
+    )
+    ask = ("classify", "--model", "cxr-lite0-128")
+    page = tmp_path / "page.html"
+    table = run(*ask, small, "--html", page)
+    assert f"  warning: {said}" in table.stdout.splitlines()
+    assert f"The picture {said}" in page.read_text()
+    assert json.loads(run(*ask, small, "--json").stdout)["warnings"] == [said]
+    (row,) = csv.DictReader(io.StringIO(run(*ask, small, "--csv").stdout))
+    assert row["warnings"] == said
+    assert json.loads(run(*ask, enough, "--json").stdout)["warnings"] == []
+    other = run("classify", "--model", "cxr-cnn28", small, "--json")
+    assert json.loads(other.stdout)["warnings"] == []
+
+
+def test_an_image_that_is_not_flagged_is_never_left_as_normal(run: Run, picture: Path) -> None:
+    lines = run("classify", "--model", "cxr-lite0-128", picture).stdout.splitlines()
+    verdict = next(i for i, line in enumerate(lines) if "probable that it is not normal" in line)
+    assert lines[verdict].startswith("  not flagged")
+    assert lines[verdict + 1] == "  'not flagged' does not mean normal"
+    assert any(line.startswith("  Pleural Thickening ") for line in lines)

@@ -91,6 +91,22 @@ def test_a_cost_ratio_flags_where_that_costs_least() -> None:
         assert cost(flagged) < cost(probability >= other)
 
 
+def test_only_a_finding_that_was_calibrated_here_bounds_the_image() -> None:
+    """A Hernia that nobody of the site bore says what it likes where exposures differ."""
+    given = evaluated(seed=1)
+    labels = model().labels
+    site = made(replace(given, logits=given.logits + 3))
+    effusion, hernia = labels.names.index("Effusion"), labels.names.index("Hernia")
+    assert site["decisions"]["overall"]["bounded_by"] == [effusion]
+    logits = np.zeros((1, len(labels)), np.float32)
+    logits[0, [hernia, labels.names.index("No Finding")]] = 9, 6
+    probability, _ = decided(site, replace(given, logits=logits))
+    assert probability < 0.5
+    logits[0, effusion] = 9
+    probability, _ = decided(site, replace(given, logits=logits))
+    assert probability > 0.9
+
+
 def test_too_few_patients_are_counted_and_enough_are_named() -> None:
     given = evaluated(100, prevalence=0.12)
     patients = len(np.unique(given.patients[bearing(given)]))

@@ -173,7 +173,7 @@ def test_a_shipped_input_check_comes_along_where_it_knows_a_radiograph(
     picture = next((own / "data" / "images").iterdir())
     line = ["classify", "--model", str(plain.out), str(picture)]
     assert (
-        "findings withheld: does not look like"
+        "not scored: the picture does not look like"
         in CliRunner().invoke(application("classify"), line).output
     )
     line[2] = str(done.out)
