@@ -42,6 +42,9 @@ def fitted(
 def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
     """One slope for all of exclusive labels, and an intercept each.
 
+    Labels that separate perfectly are softened as `platt` does it: a label borne by n of N images
+    is certain of them to (n + 1) / (n + L), and the others share the rest.
+
     The slope is temperature scaling (Guo et al., On Calibration of Modern Neural Networks, ICML
     2017); the intercepts make each label's mean score its prevalence, where a label that no image
     bears counts as half an image. With fewer than two labels of enough images, or where the fit
@@ -52,10 +55,27 @@ def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str)
         where: names those images.
     """
     values = logits.astype(np.float64)
+    slope, intercepts = _softmax_fit(targets.astype(np.float64), values, targets)
+    odds = slope * values + intercepts
+    if slope != 1.0 and (odds.argmax(axis=1) == targets.argmax(axis=1)).all():
+        slope, intercepts = _softmax_fit(_softened(targets), values, targets)
+    labels = values.shape[1]
+    return {
+        "method": "platt",
+        "slope": [slope] * labels,
+        "intercept": (intercepts - intercepts.mean()).tolist(),
+        "fitted_on": where,
+    }
+
+
+def _softmax_fit(
+    truth: NDArray[np.float64], values: NDArray[np.float64], targets: NDArray[np.uint8]
+) -> tuple[float, NDArray[np.float64]]:
+    """Slope and intercepts (L) for how certain each image's labels are, M×L."""
     count, labels = values.shape
-    share = (targets.sum(axis=0) + 0.5) / (count + 0.5 * labels)
+    share = (truth.sum(axis=0) + 0.5) / (count + 0.5 * labels)
     ridge = 1 / (STRENGTH * count)
-    mean = (values * targets).sum() / count
+    mean = (values * truth).sum() / count
 
     def loss(chosen: NDArray[np.float64], slope: float | None) -> tuple[float, Any]:
         """Mean cross-entropy and its gradient, by intercepts and, where it is free, by slope."""
@@ -77,19 +97,24 @@ def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str)
         slope, intercepts = 1.0, np.log(share)
     if slope == 1.0:
         intercepts = minimize(loss, intercepts, (1.0,), "L-BFGS-B", jac=True).x
-    return {
-        "method": "platt",
-        "slope": [slope] * labels,
-        "intercept": (intercepts - intercepts.mean()).tolist(),
-        "fitted_on": where,
-    }
+    return slope, intercepts
+
+
+def _softened(targets: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """How certain each image's labels are (M×L), by how many images bear them."""
+    labels = targets.shape[1]
+    borne = targets.sum(axis=0) + labels
+    certain = (borne - labels + 1) / borne
+    return np.where(
+        targets, certain, ((1 - certain) / max(labels - 1, 1))[targets.argmax(axis=1), np.newaxis]
+    )
 
 
 def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
     """Slope and intercept per label, as the manifest's `calibration`.
 
     A label with too few positives, or whose fit would turn its ranking round, keeps slope 1 and
-    gets the intercept that makes its mean score its prevalence.
+    gets the intercept that makes its mean score its prevalence. Others: see `logistic`.
 
     Args:
         targets, logits: M×L, of images that trained nothing.
@@ -99,13 +124,32 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
     for truth, logit in zip(targets.T, logits.T.astype(np.float64), strict=True):
         slope, intercept = 0.0, 0.0
         if _enough(truth):
-            fitted = LogisticRegression(C=STRENGTH).fit(logit[:, np.newaxis], truth)
-            slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+            slope, intercept = logistic(truth.astype(bool), logit)
         if slope <= 0:
             slope, intercept = 1.0, _matching_intercept(truth, logit)
         slopes.append(slope)
         intercepts.append(intercept)
     return {"method": "platt", "slope": slopes, "intercept": intercepts, "fitted_on": where}
+
+
+def logistic(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and intercept of log-odds over `values` (M), for what is true of M images.
+
+    Where the values separate them perfectly, no slope is steep enough, and every image would be
+    certain. There n images of which it is true are certain to (n + 1) / (n + 2) (Platt, Advances in
+    Large Margin Classifiers, 1999, section 2.2), and so are the others.
+    """
+    column, classifier = values[:, np.newaxis], LogisticRegression(C=STRENGTH)
+    if values[truth].min() <= values[~truth].max():
+        classifier.fit(column, truth)
+    else:
+        borne = np.where(truth, truth.sum(), (~truth).sum())
+        certain = (borne + 1) / (borne + 2)
+        classifier.fit(
+            *(np.concatenate([column, column]), np.concatenate([truth, ~truth])),
+            sample_weight=np.concatenate([certain, 1 - certain]),
+        )
+    return float(classifier.coef_[0, 0]), float(classifier.intercept_[0])
 
 
 def _enough(truth: NDArray[np.uint8]) -> bool:

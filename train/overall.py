@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.reference import reference
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
+from train.calibrate import logistic
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +22,9 @@ FALSE_ALARMS: Final = {
     "one-in-ten": ("1 in 10 normal validation images is flagged", 0.10),
     "one-in-four": ("1 in 4 normal validation images is flagged", 0.25),
 }
+MET: Final = 0.8
+"""Images that score alike can leave fewer flagged than a rule says; below this part it says so."""
+
 SCREENING: Final = "screening"
 SENSITIVITY: Final = 0.90
 DEFAULT_POINT: Final = "one-in-ten"
@@ -49,14 +52,13 @@ def overall(
     if not MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES:
         return None
     odds = log_odds(scores, labels, method)
-    fitted = LogisticRegression(C=1e4).fit(odds[:, np.newaxis], truth)
-    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    slope, intercept = logistic(truth, odds)
     if slope <= 0:  # it ranks the wrong way round: nothing is to be flagged by it
         return None
     probability = probability_of(slope * odds + intercept, scores, labels.findings)
     normal, abnormal = probability[~truth], probability[truth]
     points = {
-        name: _point(rule, _flagging(normal, share), normal, abnormal)
+        name: _false_alarms(rule, share, normal, abnormal)
         for name, (rule, share) in FALSE_ALARMS.items()
     }
     lowest = float(np.quantile(abnormal, 1 - SENSITIVITY, method="lower"))
@@ -79,6 +81,15 @@ def _flagging(normal: Floats, share: float) -> float:
     """The lowest threshold that flags at most this share of normal images."""
     allowed = int(share * len(normal))
     return float(np.nextafter(np.sort(normal)[-allowed - 1], 1))
+
+
+def _false_alarms(rule: str, share: float, normal: Floats, abnormal: Floats) -> dict[str, Any]:
+    """A point that flags about this share of normal images; its rule says where it is less."""
+    threshold = _flagging(normal, share)
+    flagged = int((normal >= threshold).sum())
+    if flagged < MET * int(share * len(normal)):
+        rule = f"at most {rule}: {flagged} of {len(normal)}"
+    return _point(rule, threshold, normal, abnormal)
 
 
 def _point(rule: str, threshold: float, normal: Floats, abnormal: Floats) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.model.overall import DECIMALS
+
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Reference
 
@@ -28,7 +30,7 @@ def reference(scores: Floats, probability: Floats, images: str) -> Reference:
         images: says which images these are.
     """
     quantiles = np.quantile(np.column_stack([scores, probability]), SHARES, axis=0, method="higher")
-    columns = np.round(quantiles.T, 5).tolist()
+    columns = np.round(quantiles.T, DECIMALS).tolist()
     return {
         "images": images,
         "shares": list(SHARES),

@@ -142,6 +142,10 @@ class OverallScore:
         return odds
 
 
+DECIMALS: Final = 5
+"""Of a reference's scores: what they cannot tell apart is not less."""
+
+
 class Percentiles:
     """Where scores lie among those of the normal images that a model's manifest refers to."""
 
@@ -152,9 +156,9 @@ class Percentiles:
 
     def of_labels(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores (L,) → for each label, the share of normal images that score lower: at least."""
-        below = (self._labels < scores[:, np.newaxis]).sum(axis=1)
+        below = (self._labels < scores[:, np.newaxis].round(DECIMALS)).sum(axis=1)
         return cast("NDArray[np.float64]", self._shares[below])
 
     def of_overall(self, probability: float) -> float:
         """The same of the probability that an image is not normal."""
-        return float(self._shares[int((self._overall < probability).sum())])
+        return float(self._shares[int((self._overall < round(probability, DECIMALS)).sum())])

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import Labels
-from train.calibrate import RULES, operating_points, platt
+from train.calibrate import RULES, fitted, operating_points
 from train.overall import image_level
 
 NO_IMAGES = "no images"
@@ -41,8 +39,7 @@ def decided(
         labels, head: the model's.
         where: names those images.
     """
-    fit = tempered if head == "exclusive" else platt
-    calibration = fit(targets, logits, where)
+    calibration = fitted(targets, logits, where, head)
     points = operating_points(targets, logits, calibration, where, head)
     scores = calibrated(logits, calibration, head)
     return Decided(calibration, points, image_level(targets, scores, labels, head, where))
@@ -68,25 +65,3 @@ def undecided(count: int) -> Decided:
         for name, rule in RULES.items()
     }
     return Decided(calibration, points, {})
-
-
-def tempered(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
-    """One slope for all of the labels that exclude each other, as the manifest's `calibration`.
-
-    Temperature scaling: Guo et al., On Calibration of Modern Neural Networks, ICML 2017. It changes
-    no ranking.
-    """
-    values, truth = logits.astype(np.float64), targets.argmax(axis=1)
-    rows = np.arange(len(truth))
-
-    def loss(log_slope: float) -> float:
-        return -float(log_softmax(np.exp(log_slope) * values, axis=1)[rows, truth].mean())
-
-    best = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded")
-    count = logits.shape[1]
-    return {
-        "method": "platt",
-        "slope": [float(np.exp(best.x))] * count,
-        "intercept": [0.0] * count,
-        "fitted_on": where,
-    }
