@@ -21,6 +21,7 @@ FAST := not slow and not process and not data
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
+	@echo "== your own picture: $(DEMO)/bin/edge-cxr classify IMAGE"
 
 test: lint test-device test-workstation test-pi
 	@echo "== all checks passed"

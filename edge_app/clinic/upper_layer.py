@@ -39,6 +39,7 @@ class WaitingUpperLayer(DULServiceProvider):
     def __init__(self, association: Association) -> None:
         super().__init__(association)
         self._run_loop_delay = 0  # it waits elsewhere
+        self._prompt: Any = None
         self._bell, self._ring = socket.socketpair()
         self._bell.setblocking(False)
         self._ring.setblocking(False)
@@ -80,6 +81,7 @@ class WaitingUpperLayer(DULServiceProvider):
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
         connection = self.socket.socket if self.socket and self.socket._is_connected else None
+        self._be_prompt(connection)
         if isinstance(connection, ssl.SSLSocket) and connection.pending():
             return
         if connection is not None:
@@ -87,6 +89,15 @@ class WaitingUpperLayer(DULServiceProvider):
         if self._bell.fileno() in dict(poll.poll(1000 * TICK)):
             with suppress(BlockingIOError):
                 self._bell.recv(1024)
+
+
+    def _be_prompt(self, connection: Any) -> None:
+        with suppress(OSError):  # it has ended
+            if connection is not None and connection is not self._prompt:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._prompt = connection
+            if connection is not None and hasattr(socket, "TCP_QUICKACK"):  # not kept by the kernel
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def with_upper_layer(association: Association, layer: DULServiceProvider) -> None:
