@@ -90,7 +90,6 @@ class WaitingUpperLayer(DULServiceProvider):
             with suppress(BlockingIOError):
                 self._bell.recv(1024)
 
-
     def _be_prompt(self, connection: Any) -> None:
         with suppress(OSError):  # it has ended
             if connection is not None and connection is not self._prompt:
