@@ -22,6 +22,7 @@ UNSAID: Final = "running"
 PR_SET_PDEATHSIG: Final = 1
 
 FROM_OUTSIDE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AWAITED: Final = (*FROM_OUTSIDE, signal.SIGCHLD)
 
 _telling: int | None = None
 """The writing end of the pipe to the process that waits; None in one that nobody watches."""
@@ -37,7 +38,7 @@ def doing(what: str, then: str) -> None:
     if _telling is not None:
         line = "\t".join(" ".join(each.split()) for each in (what, then))
         with suppress(OSError):
-            os.write(_telling, line.encode()[: MOST - 1] + b"\n")
+            os.write(_telling, line.encode(errors="replace")[: MOST - 1] + b"\n")
 
 
 def watched(command: Callable[[], None]) -> None:
@@ -51,8 +52,11 @@ def watched(command: Callable[[], None]) -> None:
         return
     global _telling
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the exit code along
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     parent, child = os.getpid(), os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(reading)
         _telling = writing
         _end_with(parent)
@@ -71,14 +75,13 @@ def _end_with(parent: int) -> None:
 
 
 def _wait(child: int, told: int) -> NoReturn:
-    def pass_on(number: int, _: object) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(child, number)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal gives it to the child as well
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, pass_on)
-    _, status = os.waitpid(child, 0)
+    done = 0
+    while not done:
+        got = signal.sigwaitinfo(AWAITED)
+        if got.si_signo == signal.SIGCHLD:
+            done, status = os.waitpid(child, os.WNOHANG)
+        elif got.si_signo != signal.SIGINT or got.si_code <= 0:
+            os.kill(child, got.si_signo)  # Ctrl-C is the kernel's: the child gets it as well
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _say_and_end(-code, *_last_line(told))
@@ -100,6 +103,7 @@ def _say_and_end(number: int, what: str, then: str) -> NoReturn:
     """One line of a child that a signal ended."""
     if number in FROM_OUTSIDE:  # this process ends in the same way
         signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
         os.kill(os.getpid(), number)
     name = signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
     if number == signal.SIGKILL:

@@ -140,7 +140,7 @@ def logistic(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[flo
     Large Margin Classifiers, 1999, section 2.2), and so are the others.
     """
     column, classifier = values[:, np.newaxis], LogisticRegression(C=STRENGTH)
-    if values[truth].min() <= values[~truth].max():
+    if values[truth].min() < values[~truth].max() or np.ptp(values) == 0:
         classifier.fit(column, truth)
     else:
         borne = np.where(truth, truth.sum(), (~truth).sum())

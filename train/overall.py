@@ -70,6 +70,7 @@ def overall(
         "method": method,
         "slope": slope,
         "intercept": intercept,
+        "bounded_by": list(labels.findings),
         "usually": round(float(truth.mean()), 4),
         "fitted_on": where,
         "operating_points": points,
@@ -87,7 +88,10 @@ def _false_alarms(rule: str, share: float, normal: Floats, abnormal: Floats) -> 
     """A point that flags about this share of normal images; its rule says where it is less."""
     threshold = _flagging(normal, share)
     flagged = int((normal >= threshold).sum())
-    if flagged < MET * int(share * len(normal)):
+    allowed = int(share * len(normal))
+    if flagged > allowed:
+        rule = f"not {rule}: {flagged} of {len(normal)}"
+    elif flagged < MET * allowed:
         rule = f"at most {rule}: {flagged} of {len(normal)}"
     return _point(rule, threshold, normal, abnormal)
 

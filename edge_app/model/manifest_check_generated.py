@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "00c5ff2f26118c19c74b9e90e19fc9eb612ecd4b55ac24406abf7204055f22ec"
+SCHEMA_SHA256 = "42ff539ee4c548707519646b83d8add49ede11d3ccefbb9632820fcf6aac329e"
 
 VERSION = '2.22.3'
 import re

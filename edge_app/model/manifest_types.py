@@ -222,8 +222,8 @@ class _OverallFacts(TypedDict):
 class OverallFacts(_OverallFacts, total=False):
     """How images are scored as a whole, and by which findings that is bounded.
 
-    `bounded_by`: channels of the findings whose probabilities the image's is never below; of all
-    findings where it is not stated.
+    `bounded_by`: channels of the findings whose probabilities the image's is never below; none
+    where it is not stated.
     """
 
     bounded_by: list[int]

@@ -103,7 +103,7 @@ def probability_of(
         bounded_by: channels of the findings that are calibrated where the image is from.
     """
     alone = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
-    largest = scores[..., tuple(bounded_by)].max(axis=-1, initial=0)
+    largest = scores[..., [int(each) for each in bounded_by]].max(axis=-1, initial=0)
     probability: NDArray[np.float64] = np.maximum(alone, largest)
     return probability
 
@@ -121,7 +121,8 @@ class OverallScore:
     def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
         self.labels, self.method, self.facts = labels, method, facts
         self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
-        self.bounded_by = facts.get("bounded_by", labels.findings) if facts else labels.findings
+        # Files of earlier versions state none: they were fitted without, and keep their promises so.
+        self.bounded_by = facts.get("bounded_by", ()) if facts else labels.findings
 
     @classmethod
     def of(cls, manifest: Manifest, labels: Labels) -> OverallScore | None:

@@ -93,7 +93,6 @@ class HeatmapWriter:
         return {"file": str(path), "width": width, "height": height, "findings": drawn.peaks}
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
-        self.undrawn += 1
         self.inner.refusal(name, error)
 
     def close(self) -> None:

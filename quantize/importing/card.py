@@ -114,7 +114,7 @@ def _in_float32(quantization: dict[str, Any]) -> list[tuple[str, str]]:
             f"{len(kept['operators'])} of {kept['of']} operators, as int8 alone did not meet the "
             f"gates; attempt {kept['attempt']} on the test images. An image takes "
             f"{kept['times_as_long_as_int8']} times as long as in int8 on one thread of the "
-            "machine that made it. A Coral cannot map them.",
+            "machine that made it. What computes in int8 alone cannot map them.",
         )
     ]
 

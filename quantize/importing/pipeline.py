@@ -371,8 +371,8 @@ def _told_in_turn(made: Iterator[Converted], console: Console) -> Iterator[Conve
             console.print(
                 f"attempt {kept['attempt']}: {len(kept['operators'])} of {kept['of']} operators, "
                 "those that lose most to int8, stay in float32; an image then takes "
-                f"{kept['times_as_long_as_int8']} times as long here on one thread, and a Coral "
-                "cannot map them; --int8-only leaves this out",
+                f"{kept['times_as_long_as_int8']} times as long here on one thread, and what "
+                "computes in int8 alone cannot map them; --int8-only leaves this out",
                 highlight=False,
                 soft_wrap=True,
             )

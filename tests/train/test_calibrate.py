@@ -59,3 +59,20 @@ def test_clear_images_do_not_lie_above_all_clear_images(head: str) -> None:
     assert point["specificity"] == 1
     assert point["rule"] == "at most 1 in 10 normal validation images is flagged: 0 of 30"
     assert 0.01 < point["threshold"] < 0.99
+
+
+def test_one_tie_between_the_two_is_no_certainty() -> None:
+    truth = np.arange(120) < 20
+    values = np.where(truth, 3.0, -3.0)
+    values[[0, 20]] = 0.0
+    slope, intercept = logistic(truth, values)
+    certain = 1 / (1 + np.exp(-(slope * values + intercept)))
+    assert np.median(certain[truth]) < 0.99
+    assert np.median(certain[~truth]) > 0.001
+
+
+def test_a_point_that_flags_more_than_it_promises_says_so() -> None:
+    scores = np.array([[1.0, 0.0]] * 30 + [[0.1, 0.9]] * 70 + [[1.0, 0.0]] * 40)
+    targets = np.array([[0, 1]] * 100 + [[1, 0]] * 40, np.uint8)
+    point = image_level(targets, scores, LABELS, "independent", "here")["overall"]
+    assert point["operating_points"]["one-in-ten"]["rule"].startswith("not 1 in 10")

@@ -79,7 +79,7 @@ def test_files_are_written_whether_or_not_the_answers_are_read(
     assert all(Path(image).name in page.read_text("utf-8") for image in images)
     said = done.stderr.splitlines()
     assert said[0].startswith(f"edge-cxr: {tmp_path}/broken.png: ")
-    assert said[1:] == ["edge-cxr: 2 answered, 1 refused"]
+    assert said[1:] == [f"edge-cxr: written: {page}", "edge-cxr: 2 answered, 1 refused"]
 
 
 def test_a_sites_page_is_written_whether_or_not_its_summary_is_read(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 import edge_app
@@ -17,6 +18,7 @@ from edge_app.core.site_place import site_place
 from edge_app.model import site as sites
 from edge_app.model.model_file import SHIPPED
 from edge_app.model.model_file import read as read_model
+from edge_app.model.overall import OverallScore
 from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import pooled
 from edge_app.site.target import Target
@@ -59,8 +61,12 @@ def test_a_file_of_an_earlier_version_decides_as_it_was_fitted(
     stated = {**content, "decisions": {**content["decisions"], "overall": overall}}
     path = tmp_path / "site.json"
     path.write_text(json.dumps(sites.sealed(stated)))
-    manifest = sites.read(path).applied(model()).manifest
-    assert manifest["overall"] == {**overall, "bounded_by": []}
+    at_site = sites.read(path).applied(model())
+    score = OverallScore.of(at_site.manifest, at_site.labels)
+    certain = np.full(len(at_site.labels.names), 0.5)
+    certain[at_site.labels.findings[0]] = 1.0
+    assert score is not None
+    assert score.probability(certain) < 1.0
 
 
 def changed(**parts: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
