@@ -8,7 +8,9 @@ Python's lock; here a large fragment is copied once, and a data set stays in its
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 import time
 from io import BytesIO
@@ -30,8 +32,6 @@ from edge_app.clinic.lobby import LONGEST_REQUEST, Lobby
 from edge_app.clinic.upper_layer import WaitingUpperLayer, with_upper_layer
 
 if TYPE_CHECKING:
-    import ssl
-
     from pynetdicom.association import Association
 
 WAITING_MESSAGES: Final = 4
@@ -79,11 +79,19 @@ class Bounds:
     def __init__(self, message: int, together: int, pdu: int, silence: float) -> None:
         self.message, self.together = message, together
         self.pdu, self.silence = max(pdu, LONGEST_REQUEST), silence
-        self.providers: WeakSet[BoundedMessages] = WeakSet()
+        self._providers: WeakSet[BoundedMessages] = WeakSet()
+        self._lock = threading.Lock()
+
+    def count(self, provider: BoundedMessages) -> None:
+        """Count what another one holds."""
+        with self._lock:
+            self._providers.add(provider)
 
     def held(self) -> int:
         """Bytes of all messages that are received or handled now."""
-        return sum(each.held for each in [*self.providers])
+        with self._lock:
+            providers = [*self._providers]
+        return sum(each.held for each in providers)
 
 
 class BoundedSocket(AssociationSocket):
@@ -98,6 +106,21 @@ class BoundedSocket(AssociationSocket):
         self.bounds, self.heard = bounds, time.monotonic()
         connection.settimeout(bounds.silence)
         self._unread = b""
+
+    @property
+    def ready(self) -> bool:
+        """See pynetdicom, whose `select` takes no file of a number from 1024 on."""
+        if self.socket is None or not self._is_connected:
+            return False
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
+        poll = select.poll()
+        try:
+            poll.register(self.socket, select.POLLIN)
+        except ValueError:  # it is closed
+            self.event_queue.put(CLOSED)
+            return False
+        return bool(poll.poll(0))
 
     def recv(self, nr_bytes: int) -> bytearray:
         """So many bytes; fewer where the connection ends before.
@@ -159,7 +182,8 @@ class Fragments(BytesIO):
         if isinstance(last, bytearray) and len(last) < PIECE:
             last += data
         else:
-            self.pieces.append(data if len(data) >= PIECE else bytearray(data))
+            most = 2 * len(data) >= len(getattr(data, "obj", data))  # a view keeps all of its PDU
+            self.pieces.append(data if len(data) >= PIECE and most else bytearray(data))
         return len(data)
 
     def getvalue(self) -> bytes:
@@ -184,6 +208,9 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     def _wait(self) -> None:
         """See `WaitingUpperLayer`; who waits for a message hears of the association's end first."""
+        if not self.assoc.is_alive():  # its thread has failed, and nobody would end the connection
+            self.event_queue.put(INVALID)
+            return
         messages = self.assoc.dimse.msg_queue
         if self.to_user_queue.queue and not messages.queue:
             messages.put((None, None))
@@ -259,7 +286,7 @@ class BoundedMessages(DIMSEServiceProvider):
         super().__init__(association)
         self.bounds, self.held = bounds, 0
         self._length = 0
-        bounds.providers.add(self)
+        bounds.count(self)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """See pynetdicom."""
@@ -294,7 +321,11 @@ class BoundedMessages(DIMSEServiceProvider):
                 self.msg_queue.queue[-1][1].cut = True
 
     def get_msg(self, block: bool = False) -> Any:
-        """See pynetdicom; its acceptor asks, and looks for the end of its association, in turns."""
+        """See pynetdicom; its acceptor asks, and looks for the end of its association, in turns.
+
+        Who asks for the next message is done with the one before.
+        """
+        self.handled()
         try:
             return self.msg_queue.get(timeout=TICK)
         except Empty:
@@ -302,7 +333,11 @@ class BoundedMessages(DIMSEServiceProvider):
 
     def handled(self) -> None:
         """The message in hand is done with; what is held is what waits after it."""
-        self.held = self._length
+        waiting = (getattr(each, "DataSet", None) for _, each in [*self.msg_queue.queue])
+        under_way = self._length if self._length <= self.bounds.message else 0  # longer: not kept
+        self.held = under_way + sum(
+            len(each) for data in waiting for each in getattr(data, "pieces", ())
+        )
 
 
 class BoundedHandler(RequestHandler):

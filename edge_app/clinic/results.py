@@ -26,8 +26,9 @@ FORMS: Final = "forms"
 """The folder of what all reports of a kind have in common, in the spool's."""
 
 DIFFERS: Final = (
-    "The image has the SOP Instance UID of another one with other content: this report is of one "
-    "of the two, and the archive can hold only one of them"
+    "The image has the SOP Instance UID of another one with other bytes (another picture, or the "
+    "same one in another encoding): this report is of one of the two, and the archive can hold "
+    "only one of them"
 )
 
 BARE: Final = "The patient's data could not be copied from the image: its header is damaged"

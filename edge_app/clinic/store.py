@@ -106,12 +106,15 @@ class Store:
             return
         # Where a file system does no such thing, the C library reads bytes and writes them again:
         # nobody else may write meanwhile.
-        with self._syncing, self.changed, suppress(OSError):
+        with self._syncing, self.changed, suppress(OSError, sqlite3.Error):
             log = os.open(self.folder / LOG, os.O_RDWR | os.O_CLOEXEC)
             try:
+                self._connection.execute("BEGIN IMMEDIATE")  # other processes wait, too
                 os.posix_fallocate(log, 0, LOG_BYTES)
             finally:
                 os.close(log)
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def _take_lock(self) -> None:
         if not self.alone:

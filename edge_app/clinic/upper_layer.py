@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pynetdicom import AE
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.transport import AssociationSocket
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
-    from pynetdicom.transport import AssociationSocket
 
 TICK: Final = 0.1
 """Seconds after which its timers, which are of seconds, are looked at all the same."""
@@ -107,10 +107,22 @@ def with_upper_layer(association: Association, layer: DULServiceProvider) -> Non
     association.acse_timeout = association.acse_timeout
 
 
+class PatientSocket(AssociationSocket):
+    """Waits no longer than the association does for what it reads and sends."""
+
+    def connect(self, primitive: Any) -> None:
+        """See pynetdicom, which leaves it without a limit."""
+        super().connect(primitive)
+        if self.socket is not None:
+            self.socket.settimeout(self.assoc.network_timeout)
+
+
 class Requestor(AE):
     """An application entity whose associations wait for what there is to do."""
 
-    def _create_socket(self, assoc: Association, *others: Any) -> AssociationSocket:
+    def _create_socket(self, assoc: Association, address: Any, tls_args: Any) -> AssociationSocket:
         """See pynetdicom, which calls this before an association begins."""
         with_upper_layer(assoc, WaitingUpperLayer(assoc))
-        return super()._create_socket(assoc, *others)
+        made = PatientSocket(assoc, address=address)
+        made.tls_args = tls_args
+        return made

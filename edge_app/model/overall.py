@@ -121,7 +121,7 @@ class OverallScore:
     def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
         self.labels, self.method, self.facts = labels, method, facts
         self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
-        # Files of earlier versions state none: they were fitted without, and keep their promises so.
+        # Files of earlier versions state none, were fitted without, and keep their promises.
         self.bounded_by = facts.get("bounded_by", ()) if facts else labels.findings
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
 
+from edge_app.clinic import archive as archives
 from edge_app.clinic.archive import COMPREHENSIVE_3D_SR, Archive
 from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
@@ -27,9 +29,12 @@ def answering() -> Iterator[Any]:
 
     servers = []
 
-    def start(status: int, got: list[bytes]) -> Archive:
+    def start(status: int, got: list[bytes], stalls: threading.Event | None = None) -> Archive:
         def stored(event: Any) -> int:
             got.append(event.request.DataSet.getvalue())
+            if stalls:
+                event.assoc.dul.socket.socket.send(b"\x04\x00\x00")
+                stalls.wait(60)
             return status
 
         entity, port = AE("PACS"), free_port()
@@ -69,3 +74,25 @@ def test_what_it_refuses_is_not(answering: Any) -> None:
         archive.deliver(DOCUMENT)
     assert caught.value.refused
     archive.rest()
+
+
+def test_one_that_stalls_within_its_answer_is_given_up(
+    answering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "ANSWER_SECONDS", 1.0)
+    goes_on = threading.Event()
+    archive = answering(0x0000, [], goes_on)
+    failures: list[UndeliveredError] = []
+
+    def deliver() -> None:
+        try:
+            archive.deliver(DOCUMENT)
+        except UndeliveredError as error:
+            failures.append(error)
+
+    courier = threading.Thread(target=deliver, daemon=True)
+    courier.start()
+    courier.join(30)
+    goes_on.set()
+    assert not courier.is_alive()
+    assert [error.refused for error in failures] == [False]

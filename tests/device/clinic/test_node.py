@@ -27,7 +27,7 @@ pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
 from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 
 from edge_app.clinic import bounded, lobby
 from edge_app.clinic.events import Events
@@ -59,6 +59,10 @@ class Served:
     def associations(self) -> int:
         return len(self.node._server.active_associations)
 
+    def held(self) -> int:
+        """Bytes of messages."""
+        return self.node._server.bounds.held()
+
 
 @pytest.fixture
 def serve(spool: Spool) -> Iterator[Start]:
@@ -80,6 +84,9 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "image.dcm"
     path.write_bytes(dicom())
     return path
+
+
+VERIFICATION = "1.2.840.10008.1.1"
 
 
 def echoes(port: int, *arguments: object) -> bool:
@@ -320,6 +327,55 @@ def test_an_association_that_falls_silent_is_ended(serve: Start) -> None:
     association.network_timeout = None  # so that the peer does not end it
     wait_for(lambda: not association.is_established, "the end of the association")
     wait_for(lambda: served.associations() == 0, "the end of its threads")
+
+
+def test_what_was_answered_is_held_no_longer(serve: Start) -> None:
+    served = serve()
+    association = associated(served.port, VERIFICATION)
+    assert association.send_c_echo().Status == 0
+    wait_for(lambda: served.held() == 0, "nothing to be held")
+    association.release()
+
+
+def test_messages_that_wait_are_held(serve: Start) -> None:
+    served = serve()
+    begun, release = threading.Semaphore(0), threading.Event()
+    slow = served.spool.accept
+    second = iter([False])
+
+    def accept(offered: Any) -> Any:
+        begun.release()
+        if next(second, True):
+            release.wait(60)
+        return slow(offered)
+
+    served.spool.accept = accept  # type: ignore[method-assign]
+    association = associated(served.port)
+    data = _data_set(dicom())
+    for number in range(1, 4):
+        request = C_STORE()
+        request.MessageID, request.Priority = number, 2
+        request.AffectedSOPClassUID = CR
+        request.AffectedSOPInstanceUID = "1.2.276.0.9701.1.1.1"
+        request.DataSet = io.BytesIO(data)
+        association.dimse.send_msg(request, association.accepted_contexts[0].context_id)
+    begun.acquire(timeout=30)
+    begun.acquire(timeout=30)
+    wait_for(lambda: served.held() >= 2 * len(data), "the second in hand, the third waiting")
+    release.set()
+    association.abort()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_outlives_its_association_is_ended(serve: Start) -> None:
+    """pynetdicom's own thread fails on the eleventh C-CANCEL."""
+    served = serve()
+    association = associated(served.port)
+    for number in range(12):
+        cancel = C_CANCEL()
+        cancel.MessageIDBeingRespondedTo = number + 1
+        association.dimse.send_msg(cancel, association.accepted_contexts[0].context_id)
+    wait_for(lambda: not association.is_established, "the end of the association")
 
 
 def test_a_pdu_longer_than_agreed_ends_the_connection(serve: Start) -> None:
