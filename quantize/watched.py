@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn
@@ -44,10 +46,13 @@ def doing(what: str, then: str) -> None:
 def watched(command: Callable[[], None]) -> None:
     """Run a command in a child and end as it ends; where that is not possible, run it here.
 
+    It is not in a notebook, or where TensorFlow is at work already: a child has none of the
+    threads, and waits for them for ever.
+
     Raises:
         SystemExit: with the child's exit code, or `EXIT_MODEL` where native code ended it.
     """
-    if not hasattr(os, "pipe2"):
+    if not hasattr(os, "pipe2") or threading.active_count() > 1 or "tensorflow" in sys.modules:
         command()
         return
     global _telling

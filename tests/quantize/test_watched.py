@@ -62,6 +62,33 @@ def test_what_ends_by_itself_ends_as_it_did(repository: Path) -> None:
     assert ended(repository, f"raise SystemExit({EXIT_GATE})")[0::2] == (EXIT_GATE, "")
 
 
+def test_beside_other_threads_it_runs_where_it_is(repository: Path) -> None:
+    """A child would have none of them: so is a notebook's cell."""
+    line = (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=[5], daemon=True).start()"
+    )
+    command = line + COMMAND.format(what="print(os.getppid())")
+    done = subprocess.run([sys.executable, "-c", command], cwd=repository, capture_output=True)
+    assert done.stdout.split()[-1] == str(os.getpid()).encode()
+
+
+def test_an_exit_code_is_kept_where_ends_of_children_are_ignored(repository: Path) -> None:
+    line = "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    command = line + COMMAND.format(what=f"raise SystemExit({EXIT_GATE})")
+    done = subprocess.run([sys.executable, "-c", command], cwd=repository, capture_output=True)
+    assert (done.returncode, done.stderr) == (EXIT_GATE, b"")
+
+
+def test_an_interrupt_of_the_parent_alone_ends_both(repository: Path) -> None:
+    with started(repository, "time.sleep(600)") as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline().split()[1])
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert not _lives(child)
+
+
 def test_a_signal_from_outside_ends_both(repository: Path) -> None:
     with started(repository, "time.sleep(600)") as process:
         assert process.stdout is not None
