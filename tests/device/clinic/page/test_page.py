@@ -63,7 +63,7 @@ def test_a_uid_with_other_bytes_is_kept_apart_and_said(served: Served) -> None:
     client.upload(("a.dcm", dicom(70)))
     other = client.upload(("a.dcm", dicom(70, StudyDescription="x"))).json["images"][0]
     assert other["verdict"] == "differs"
-    assert "other content" in client.get(f"/images/{other['number']}?came=differs").text
+    assert "other bytes" in client.get(f"/images/{other['number']}?came=differs").text
 
 
 def test_several_files_in_one_form_are_all_received(served: Served, png: bytes) -> None:
