@@ -262,12 +262,12 @@ def _aspect_changed(width: int, height: int, spec: InputSpec) -> str | None:
 
 
 def _small(width: int, height: int, spec: InputSpec) -> str | None:
-    """The warning about a picture of fewer pixels than the network's; None of others."""
+    """The warning about a picture that is smaller than the network's; None of others."""
     if width >= spec.width and height >= spec.height:
         return None
     needed = f"{spec.width}x{spec.height}"
     return (
-        f"is {width}x{height}: fewer pixels than the {needed} that the network sees: "
+        f"is {width}x{height}: smaller than the {needed} that the network sees: "
         "small findings cannot be told"
     )
 

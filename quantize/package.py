@@ -32,8 +32,6 @@ GOLDEN_SEEDS: Final = (0, 1, 2, 3)
 RANKS: Final = {2: "logits", 4: "map"}
 GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
 """Steps of an int8 output, or logits. Two runtimes were seen to differ by 1 to 2 steps."""
-MIXED_TOLERANCE: Final = GOLDEN_TOLERANCE["int8"] / 255
-"""The same of a float32 output, in units of a label's span, behind operators of int8."""
 
 
 def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:

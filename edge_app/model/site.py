@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from edge_app.model.site_types import SiteDocument
 
 KIND: Final = "edge-cxr site file"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""Version 1 does not say which findings bound the image-level probability: none do."""
 MAX_BYTES: Final = 4 << 20
 REPLACED: Final = frozenset(
     {

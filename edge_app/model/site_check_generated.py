@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "8ea7e8185f05414d30158ac9fd3ddf4ce3541c2805e89f04d8e4de5a8593e0c9"
+SCHEMA_SHA256 = "5232e188796a242f9269b0fe643f5ef4057a929d8b526d69c005e6de8a4669c3"
 
 VERSION = '2.22.3'
 import re
@@ -33,8 +33,8 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
         if 'schema_version' in data_keys:
             data_keys.remove('schema_version')
             data__schemaversion = data['schema_version']
-            if not (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 1)):
-                raise InvalidError('' + (name_prefix or 'data') + '.schema_version must be same as const definition: 1')
+            if not (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 1) or (isinstance(data__schemaversion, (int, float)) and (not isinstance(data__schemaversion, bool)) and (data__schemaversion == 2))):
+                raise InvalidError('' + (name_prefix or 'data') + '.schema_version must be one of [1, 2]')
         if 'edge_cxr' in data_keys:
             data_keys.remove('edge_cxr')
             data__edgecxr = data['edge_cxr']

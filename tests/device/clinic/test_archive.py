@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -63,6 +64,11 @@ def test_what_the_archive_has_is_delivered(answering: Any, status: int, said: st
     got: list[bytes] = []
     archive = answering(status, got)
     assert archive.deliver(DOCUMENT) == said
+    assert archive._association
+    connection: Any = archive._association.dul.socket
+    assert connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), (
+        "nothing waits 40 ms"
+    )
     archive.rest()
     assert len(got) == 1
     assert DOCUMENT.content.endswith(got[0]), "its bytes as they are"

@@ -58,7 +58,8 @@ def test_a_file_of_an_earlier_version_decides_as_it_was_fitted(
 ) -> None:
     """No finding bounded the image's probability then."""
     overall = {k: v for k, v in content["decisions"]["overall"].items() if k != "bounded_by"}
-    stated = {**content, "decisions": {**content["decisions"], "overall": overall}}
+    decisions = {**content["decisions"], "overall": overall}
+    stated = {**content, "schema_version": 1, "decisions": decisions}
     path = tmp_path / "site.json"
     path.write_text(json.dumps(sites.sealed(stated)))
     at_site = sites.read(path).applied(model())
@@ -79,7 +80,7 @@ def changed(**parts: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     [
         (lambda content: {**content, "created": "2020"}, "was changed after it was made"),
         (changed(kind="a letter"), "is no edge-cxr site file"),
-        (changed(schema_version=2), "update edge-cxr"),
+        (changed(schema_version=3), "update edge-cxr"),
         (changed(overall={}), "is damaged"),
         (lambda content: [], "is no edge-cxr site file"),
     ],

@@ -94,8 +94,7 @@ def test_a_picture_smaller_than_the_networks_input_is_told_as_such(
         given.resize((128, 127)).save(small)
         given.resize((128, 128)).save(enough)
     said = (
-        "is 128x127: fewer pixels than the 128x128 that the network sees: "
-        "small findings cannot be told"
+        "is 128x127: smaller than the 128x128 that the network sees: small findings cannot be told"
     )
     ask = ("classify", "--model", "cxr-lite0-128")
     page = tmp_path / "page.html"
