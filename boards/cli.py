@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -29,6 +28,10 @@ CacheOption = Annotated[Path, typer.Option(help="Where downloads and systems are
 CACHE = Path(".boards")
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 @app.command()
 def prepare(
     boards: Annotated[
@@ -38,7 +41,7 @@ def prepare(
 ) -> None:
     """Make the boards' systems; installs qemu-user-static where it is missing and this is root."""
     for name in boards or known.BOARDS:
-        made = sysroot.get(known.find(name), cache)
+        made = sysroot.get(known.find(name), cache, _say)
         print(f"{name}: {made.board.title}, Python {made.board.python}: {made.python}")
 
 
@@ -49,7 +52,7 @@ def run(
     cache: CacheOption = CACHE,
 ) -> None:
     """Run a command with the board's python3 first on the PATH."""
-    made = sysroot.get(known.find(board), cache)
+    made = sysroot.get(known.find(board), cache, _say)
     try:
         os.execvpe(line[0], line, made.environment())
     except OSError as error:
@@ -91,6 +94,7 @@ def kit(
     key = None if sign is None else signing.read(sign, lambda: getpass("Password: "))
     number = int(time.time()) if serial is None else serial
     chosen = kits.find(target)
+    _say("gathering the wheels of each Python: fetched once, some minutes")
     made = kits.build(chosen, out, cache, python or (), model or (), key=key, serial=number)
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
 
@@ -107,6 +111,7 @@ def deb(
     """Build edge-cxr_VERSION_ARCHITECTURE.deb: the application, and the box as a service."""
     from boards import deb as package
 
+    _say("gathering the wheels of each Python: fetched once, some minutes")
     made = package.build(kits.find(target), out, cache, python or ())
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB")
 
@@ -135,8 +140,7 @@ def matrix(
     subset = data or (None if named is None else Path(named))
     with tempfile.TemporaryDirectory() as work:
         folder, source = table.images(subset, Path(work))
-        said = partial(print, file=sys.stderr, flush=True)
-        rows = table.examine(places, folder.resolve(), cache, Path(work), said)
+        rows = table.examine(places, folder.resolve(), cache, Path(work), _say)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / "matrix.json", table.as_json(rows, source).encode())
     write_whole(out / "matrix.md", table.as_markdown(rows, source).encode())

@@ -12,6 +12,7 @@ import json
 import os
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -62,8 +63,13 @@ builtins.open = _open
 """
 
 
-def get(board: Board, cache: Path) -> Sysroot:
+def get(board: Board, cache: Path, say: Callable[[str], None] = lambda line: None) -> Sysroot:
     """The board's sysroot below `cache`, made unless it is there already.
+
+    Args:
+        board: which.
+        cache: where downloads and systems are kept.
+        say: gets a line before something is fetched.
 
     Raises:
         EmulationUnavailableError: this machine lacks what it takes.
@@ -79,6 +85,7 @@ def get(board: Board, cache: Path) -> Sysroot:
     stamp = place / "recipe.json"
     with alone(cache):
         if not (stamp.exists() and stamp.read_text() == recipe):
+            say(f"fetching the system of {board.title} into {place}, once: about 140 MB")
             shutil.rmtree(place, ignore_errors=True)
             _make(sysroot, emulator, place / "apt")
             shutil.rmtree(place / "apt")

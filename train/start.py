@@ -36,7 +36,10 @@ def load_backend() -> None:
         with native_stderr.silenced():
             import_module(backend)
     except ImportError as error:
-        raise SystemExit(f"{error}: pip install -e '.[{EXTRAS[backend]}]'") from None
+        raise SystemExit(
+            f"{error}: make .venv/workstation/installed, then .venv/workstation/bin/python; "
+            f"or, in an environment of your own, pip install -e '.[{EXTRAS[backend]}]'"
+        ) from None
 
 
 def load_tensorflow() -> None:

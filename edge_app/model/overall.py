@@ -59,12 +59,12 @@ class Overall(NamedTuple):
                 state += ", borderline"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
-        lower = (
-            ""
-            if self.percentile is None
-            else f"; at least {at_least(self.percentile)} of normal images have less"
-        )
+        lower = "" if self.percentile is None else f"; {self._less()} normal images have less"
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
+
+    def _less(self) -> str:
+        assert self.percentile is not None
+        return "all" if self.percentile >= 1 else f"at least {at_least(self.percentile)} of"
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

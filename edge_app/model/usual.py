@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge_app.core.plain_text import percent
+from edge_app.model.labels import NORMAL
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -15,15 +16,24 @@ AT_SITE = " of this site"
 """What a site file ends with, where it says which images it was made from."""
 
 
-def referred_to(manifest: Manifest, site: Site | None = None) -> Iterator[str]:
-    """A line for what is usual, and one for the normal images, as far as the model tells of them.
+NEVER_FLAGGED = "none of this network's labels stands for a normal image, so no image is flagged"
+"""Of exclusive labels: one of them is always there, and none says that nothing is."""
+
+
+def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True) -> Iterator[str]:
+    """A line each for what is usual and what is normal, as far as the model tells of them.
 
     Args:
         manifest: that of the model, or of the model as it answers at a site.
         site: the site.
+        usual: whether what is usual is shown.
     """
     overall = manifest.get("overall")
-    if overall or manifest.get("prevalence"):
+    if manifest["head"] == "exclusive" and not any(
+        label["kind"] == NORMAL for label in manifest["labels"]
+    ):
+        yield NEVER_FLAGGED
+    if usual and (overall or manifest.get("prevalence")):
         images = overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]
         if site and site.content["prevalence"]["stated"]:
             share = percent(site.content["decisions"]["overall"]["usually"])

@@ -99,7 +99,8 @@ class TableWriter:
             f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
             *promises(self.classifier.image_point, self.classifier.site),
         ]
-        lines += referred_to(model.manifest, self.classifier.site)
+        usual = not self.by_label or "overall" in model.manifest
+        lines += referred_to(model.manifest, self.classifier.site, usual)
         if not self.by_label:
             lines.append(RAISED_MEANS)
         if self.classifier.check is None:

@@ -1,10 +1,11 @@
-"""What is said where a board cannot be emulated."""
+"""What is said while a board is made, and where it cannot be emulated."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,33 @@ def test_without_qemu_and_root_it_says_what_to_type(
     with pytest.raises(EmulationUnavailableError, match="sudo apt-get install qemu-user-static"):
         sysroot.get(BOARD, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_fetched_is_told_before_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def fetching(*_: object) -> None:
+        raise DownloadError("no network", *told)
+
+    monkeypatch.setattr(sysroot, "find_emulator", lambda name: name)
+    monkeypatch.setattr(sysroot, "_make", fetching)
+    with pytest.raises(DownloadError) as stopped:
+        sysroot.get(BOARD, tmp_path, told.append)
+    [line] = stopped.value.args[1:]
+    assert BOARD.title in line
+    assert "fetching" in line
+
+
+def test_without_its_packages_it_says_what_to_type() -> None:
+    bare = [sys.executable, "-S", "-m", "boards", "kit"]
+    home = Path(__file__).parents[2]
+    done = subprocess.run(bare, cwd=home, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("boards: No module named ")
+    assert "make .venv/workstation/installed" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_apt_it_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,7 @@ def test_it_is_one_line_in_words() -> None:
         .in_words()
         .endswith("at least 99.5 % of normal images have less")
     )
+    assert Overall(0.5, None, 1.0, None, None).in_words().endswith("; all normal images have less")
     assert Overall(0.0001, None, None, None, None).in_words() == (
         "< 0.1 % probable that it is not normal"
     )
