@@ -15,7 +15,7 @@ from edge_app.core.errors import ModelError
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
-from edge_app.model.decisions import Decisions, Finding
+from edge_app.model.decisions import Decisions, Finding, mark
 from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
@@ -69,6 +69,15 @@ class Findings(NamedTuple):
     def by_label(self) -> bool:
         """Whether each label is decided by its own threshold, and nothing the image as a whole."""
         return self.overall is None or self.overall.flagged is None
+
+    @property
+    def marked(self) -> list[Finding]:
+        """The findings that are raised, or above their own thresholds, the most probable first."""
+        return [
+            each
+            for each in self.ranked
+            if mark(each.score, each.usually, each.above, self.by_label)
+        ]
 
     @property
     def withheld(self) -> str | None:

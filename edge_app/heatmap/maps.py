@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.classifier import Findings
-from edge_app.model.decisions import Finding, mark
+from edge_app.model.decisions import Finding
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def shown(findings: Findings) -> list[Finding]:
     Those that are raised, the most probable first; where labels are decided one by one, those
     above their thresholds.
     """
-    return _marked(findings)[:SHOWN] or findings.ranked[:1]
+    return findings.marked[:SHOWN] or findings.ranked[:1]
 
 
 def share_shown(findings: Findings) -> str | None:
@@ -239,7 +239,7 @@ def share_shown(findings: Findings) -> str | None:
     Returns:
         A line; None where all are shown.
     """
-    count, there, marked = len(shown(findings)), len(findings.ranked), len(_marked(findings))
+    count, there, marked = len(shown(findings)), len(findings.ranked), len(findings.marked)
     if count == there:
         return None
     what = "above their thresholds" if findings.by_label else "raised"
@@ -248,10 +248,3 @@ def share_shown(findings: Findings) -> str | None:
     if marked:
         rule = f"what is {none}" if marked == count else f"the most probable of {marked} {what}"
     return f"{count} of {there} findings shown: {rule}"
-
-
-def _marked(findings: Findings) -> list[Finding]:
-    by_label = findings.by_label
-    return [
-        each for each in findings.ranked if mark(each.score, each.usually, each.above, by_label)
-    ]

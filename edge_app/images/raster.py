@@ -303,7 +303,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
     if seen.colour is not None:
         facts["colour"] = seen.colour
     if seen.colour:
-        notes.append("is a colour picture: its luma was used")
+        notes.append("is a colour picture: its brightness was used")
     return gray
 
 

@@ -204,7 +204,7 @@ def _gray(page: Page, samples: Samples, facts: dict[str, Any], notes: list[str])
     )
     facts["colour"] = furthest > COLOUR_TOLERANCE * float(np.iinfo(samples.dtype).max)
     if facts["colour"]:
-        notes.append("is a colour picture: its luma was used")
+        notes.append("is a colour picture: its brightness was used")
     luma = np.full(red.shape, 1 << 15, np.uint32)
     for channel, weight in zip((red, green, blue), LUMA, strict=True):
         luma += np.multiply(channel, weight, dtype=np.uint32)

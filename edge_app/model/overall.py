@@ -67,6 +67,11 @@ class Overall(NamedTuple):
         return "all" if self.percentile >= 1 else f"at least {at_least(self.percentile)} of"
 
 
+def cautioned(caution: str, raised: Sequence[str]) -> str:
+    """What stands under an image that is not flagged, and what is raised all the same."""
+    return f"{caution}; raised all the same: {', '.join(raised)}" if raised else caution
+
+
 def method_of(labels: Labels, head: Head) -> Method | None:
     """How a model's labels are made one score; None where they say nothing of that.
 

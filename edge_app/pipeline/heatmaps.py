@@ -19,6 +19,7 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.writers import Writer
 
 STEM_BYTES: Final = 150
+PICTURES: Final = (".png", ".jpg", ".jpeg")
 """Of an image's name in its heatmap's: a file's name has 255 at most."""
 
 
@@ -103,7 +104,9 @@ def _require_room(folder: Path) -> None:
     """Raise OutputError where there can be no such folder; it is not made."""
     there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     reason = None
-    if not there.is_dir():
+    if folder.suffix.lower() in PICTURES and there != folder:
+        reason = "it is a folder that holds a picture an image, and is named like a picture"
+    elif not there.is_dir():
         reason = f"{there} is no folder"
     elif not os.access(there, os.W_OK | os.X_OK):
         reason = f"{there} cannot be written to"

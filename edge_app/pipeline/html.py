@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_app.classifier import Classifier, Findings
 from edge_app.core.about import DISCLAIMER, __version__
@@ -20,7 +20,7 @@ from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, Finding, mark
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.overall import CAUTION
+from edge_app.model.overall import CAUTION, cautioned
 from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.writers import Writer, promises, right_above
 
@@ -74,7 +74,7 @@ class HtmlWriter:
             raise OutputError(f"{path}: cannot be written: it is a folder")
         self.inner, self.path, self._classifier = inner, path, classifier
         self._scale = EvidenceScale(classifier.model.manifest)
-        self._images: list[tuple[str, str, str]] = []
+        self._images: list[_Shown] = []
         self._count = dict.fromkeys(STATES, 0)
         self.left_out = 0
 
@@ -83,12 +83,13 @@ class HtmlWriter:
         state = _state(findings)
         if self._has_room(state):
             body = "\n".join(self._parts(image, findings, state))
-            self._images.append((name, state, body))
+            self._images.append(_Shown(name, state, _caution(state, findings), body))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.inner.refusal(name, error)
         if self._has_room(UNREADABLE):
-            self._images.append((name, UNREADABLE, _note(f"Could not be read: {error}")))
+            said = _note(f"Could not be read: {error}")
+            self._images.append(_Shown(name, UNREADABLE, "", said))
 
     def close(self) -> None:
         self.inner.close()
@@ -104,10 +105,10 @@ class HtmlWriter:
         """
         name = self._classifier.model.name
         sections = (
-            section(f"{number}. {image}", "", f"{_pill(state)}\n{body}").replace(
+            section(f"{number}. {each.name}", "", f"{_pill(each.state)}\n{each.body}").replace(
                 "<section>", f'<section id="image-{number}">', 1
             )
-            for number, (image, state, body) in enumerate(self._images, 1)
+            for number, each in enumerate(self._images, 1)
         )
         about = section("About these answers", "", "\n".join(self._about()))
         note = [_note("Interrupted: images are missing here.")] if interrupted else []
@@ -125,9 +126,9 @@ class HtmlWriter:
         images = sum(self._count.values())
         lead = f"{images} image{'' if images == 1 else 's'}: {', '.join(counts)}"
         links = (
-            f'<li><a href="#image-{number}">{escape(image)}</a> '
-            f"{_pill(state)}{_caution(state)}</li>"
-            for number, (image, state, _) in enumerate(self._images, 1)
+            f'<li><a href="#image-{number}">{escape(each.name)}</a> '
+            f"{_pill(each.state)}{each.caution}</li>"
+            for number, each in enumerate(self._images, 1)
         )
         left_out = ""
         if self.left_out:
@@ -205,6 +206,15 @@ class HtmlWriter:
         yield table(("", ""), ([escape(name), escape(value)] for name, value in rows), "facts")
 
 
+class _Shown(NamedTuple):
+    """An image of the page: what the list at its head says, and its own part, as HTML."""
+
+    name: str
+    state: str
+    caution: str
+    body: str
+
+
 def _state(findings: Findings) -> str:
     if not findings.findings:
         return NOT_SCORED
@@ -217,8 +227,12 @@ def _pill(state: str) -> str:
     return element("span", escape(state), kind=f"pill {STATES[state]}".strip())
 
 
-def _caution(state: str) -> str:
-    return f' <b class="caution">{escape(CAUTION)}</b>' if state == CLEAR else ""
+def _caution(state: str, findings: Findings) -> str:
+    """What is said beside an image that is not flagged."""
+    if state != CLEAR:
+        return ""
+    names = [each.name for each in findings.marked]
+    return f' <b class="caution">{escape(cautioned(CAUTION, names))}</b>'
 
 
 def _verdict(findings: Findings) -> str:
@@ -226,7 +240,7 @@ def _verdict(findings: Findings) -> str:
     told = ""
     if overall := findings.overall:
         told = f"<p>{escape(overall.in_words())}</p>"
-        told += _caution(_state(findings))
+        told += _caution(_state(findings), findings)
         told += _meter(overall.probability, overall.threshold)
     return f"{told}<p>{escape(named(findings))}</p>"
 
@@ -234,16 +248,16 @@ def _verdict(findings: Findings) -> str:
 def named(findings: Findings) -> str:
     """The marked findings with their probabilities, or the most probable one, in a line."""
     by_label = findings.by_label
-    marked = [
-        f"{each.name} {percent(each.score)}"
-        for each in findings.ranked
-        if mark(each.score, each.usually, each.above, by_label)
-    ]
-    if marked:
-        return f"{'Above the threshold' if by_label else 'Raised'}: {', '.join(marked)}"
-    first = findings.ranked[0]
+    if marked := findings.marked:
+        told = ", ".join(map(_beside_usual, marked))
+        return f"{'Above the threshold' if by_label else 'Raised'}: {told}"
     none = "is above its threshold" if by_label else "is raised"
-    return f"No finding {none}; the most probable is {first.name} {percent(first.score)}"
+    return f"No finding {none}; the most probable is {_beside_usual(findings.ranked[0])}"
+
+
+def _beside_usual(finding: Finding) -> str:
+    usually = "" if finding.usually is None else f" (usually {percent(finding.usually)})"
+    return f"{finding.name} {percent(finding.score)}{usually}"
 
 
 def _note(words: str) -> str:

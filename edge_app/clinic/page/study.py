@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.decisions import Share, mark
-from edge_app.model.overall import Overall
+from edge_app.model.overall import Overall, cautioned
 from edge_app.model.usual import at_least
 from edge_app.pipeline.writers import promises
 
@@ -86,16 +86,17 @@ def told(answer: Mapping[str, Any]) -> Study:
     overall = None if blank else answer.get("overall")
     whole = Overall(**overall) if overall else None
     by_label = whole is None or whole.flagged is None
+    rows = [] if blank else _rows(answer, by_label)
     check = answer.get("input_check")
     image, model, runtime = answer.get("image", {}), answer["model"], answer["runtime"]
     facts = f"{image['width']} × {image['height']} {image['format']}" if image else ""
     return Study(
         error=error,
         overall=whole.in_words() if whole else "",
-        caution=whole.caution if whole else None,
+        caution=_caution(whole, rows),
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
-        rows=[] if blank else _rows(answer, by_label),
+        rows=rows,
         by_label=by_label,
         check=check["reason"] if check else None,
         checked=bool(check),
@@ -108,6 +109,12 @@ def told(answer: Mapping[str, Any]) -> Study:
         model_digest=model["digest"],
         site=answer.get("site"),
     )
+
+
+def _caution(whole: Overall | None, rows: Sequence[Row]) -> str | None:
+    if whole is None or whole.caution is None:
+        return None
+    return cautioned(whole.caution, [row.label for row in rows if row.mark])
 
 
 def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:

@@ -355,3 +355,12 @@ def test_what_is_withheld_has_no_heatmap_unless_forced(run: Run, tmp_path: Path)
     forced = run("classify", "--heatmap", tmp_path / "maps", "--force", "--json", path)
     assert "heatmap" in json.loads(forced.stdout)
     assert len(list((tmp_path / "maps").iterdir())) == 1
+
+
+def test_a_folder_that_is_named_like_a_picture_is_asked_about(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    done = run("classify", "--heatmap", tmp_path / "out.png", picture)
+    assert done.returncode != 0
+    assert "it is a folder that holds a picture an image" in done.stderr
+    assert not list(tmp_path.glob("out*"))

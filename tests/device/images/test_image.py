@@ -197,7 +197,7 @@ def test_a_colour_picture_is_read_by_its_luma_and_told() -> None:
     red[..., 0] = 200
     image = read(encoded(red, "PNG"))
     assert image.facts["colour"] is True
-    assert image.warnings == ("is a colour picture: its luma was used",)
+    assert image.warnings == ("is a colour picture: its brightness was used",)
     assert (image.pixels == round(200 * 0.299)).all()
 
 

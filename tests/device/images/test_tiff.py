@@ -298,7 +298,7 @@ def test_colour_decoded_by_planes_is_told() -> None:
     red[..., 0] = DEEP
     image = read(strips_of(red, {262: RGB}, "<", False, True, False))
     assert image.facts["colour"] is True
-    assert "is a colour picture: its luma was used" in image.warnings
+    assert "is a colour picture: its brightness was used" in image.warnings
     assert np.abs(image.pixels - 0.299 * PICTURE).max() <= 1  # though its luma uses 15 bits
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream
+from edge_app.images.phantom import synthetic_radiograph
 
 from ..conftest import Run
 
@@ -115,3 +117,15 @@ def test_an_image_that_is_not_flagged_is_never_left_as_normal(run: Run, picture:
     assert lines[verdict].startswith("  not flagged")
     assert lines[verdict + 1] == "  'not flagged' does not mean normal"
     assert any(line.startswith("  Pleural Thickening ") for line in lines)
+
+
+def test_what_is_raised_on_an_image_that_is_not_flagged_is_named_at_once(
+    run: Run, tmp_path: Path
+) -> None:
+    Image.fromarray(synthetic_radiograph(200, 21)).save(tmp_path / "raised.png")
+    page = tmp_path / "page.html"
+    done = run("classify", "--model", "cxr-lite0-128", tmp_path / "raised.png", "--html", page)
+    said = "'not flagged' does not mean normal; raised all the same: Cardiomegaly"
+    assert f"  {said}" in done.stdout.splitlines()
+    assert page.read_text("utf-8").count(said.replace("'", "&#x27;")) == 2  # list, and image
+    assert re.search(r"Raised: Cardiomegaly [\d.]+ % \(usually 2\.5 %\)", page.read_text("utf-8"))
