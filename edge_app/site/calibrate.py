@@ -129,7 +129,7 @@ def calibrate(
         "groups": _groups(flagged, labelled, members or {}),
         "curve": _curve(truth, scored.probability),
         "choices": list(_choices(scored.probability, truth, patients, prevalence)),
-        "reference": drift_reference.made(scored, flagged, labelled, told.weights),
+        "reference": drift_reference.made(scored, flagged, labelled, told.weights(truth)),
     }
     return sealed(cast("Any", content))
 
@@ -147,7 +147,13 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
         raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
-    line = fit(log_odds(scores, labelled.labels, method), truth, labelled.patients)
+    odds = log_odds(scores, labelled.labels, method)
+    line = fit(odds, truth, labelled.patients)
+    if line is None and odds[truth].min() >= odds[~truth].max():
+        raise DatasetError(
+            f"{model.name} scores every image with a finding higher than every normal one: so few "
+            "do not show how probable a finding is in between; add images"
+        )
     if line is None or line.slope <= 0:
         raise DatasetError(
             f"{model.name} does not tell the images with a finding from the others: are these the "

@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.model.labels import FINDING
+from edge_app.evaluation.proportions import Estimate
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.logistic import fit
-from edge_app.site.performance import performance, worth
+from edge_app.site.performance import performance, performance_in_routine, worth
 from edge_app.site.target import (
     PER_PARAMETER,
     TO_CALIBRATE,
@@ -40,17 +40,14 @@ class Prevalence(NamedTuple):
     local: float
     stated: bool
 
-    @property
-    def weights(self) -> tuple[float, float]:
-        """What an image with a finding, and one without, of the set stands for in routine."""
-        return self.local / self.counted, (1 - self.local) / (1 - self.counted)
+    def weights(self, bearing: NDArray[np.bool_]) -> Floats:
+        """What each of N images of the set stands for in routine, by whether it bears a finding.
 
-    def of_label(self, share: float, kind: str) -> float:
-        """The share in routine of a label that has this one in the set.
-
-        Among images with a finding, as among those without, it is as frequent as in the set.
+        Among images with a finding, as among those without, every label is as frequent in routine
+        as it is in the set.
         """
-        return min(share * self.weights[kind != FINDING], 1.0)
+        with_it, without = self.local / self.counted, (1 - self.local) / (1 - self.counted)
+        return np.where(bearing, with_it, without)
 
 
 def shift(counted: float, local: float) -> float:
@@ -87,13 +84,14 @@ def recalibrated(
 
     Ten patients who bear it, and ten who have images without it, for each number that is fitted: a
     label of fewer keeps the model's, and so do exclusive ones, whose scores depend on each other.
+    Images count by what they stand for in routine: those without a label are normal ones and ones
+    with another finding, so that it is not by its own frequency alone that a label differs there.
     """
-    known = model.manifest["calibration"]
+    known, weights = model.manifest["calibration"], prevalence.weights(labelled.bearing)
     made = LabelCalibration(list(known["slope"]), list(known["intercept"]), [], [])
-    for channel, label in enumerate(labelled.labels):
+    for channel in range(len(labelled.labels)):
         bears = labelled.targets[:, channel]
-        share = float(bears.mean())
-        local = prevalence.of_label(share, label.kind)
+        local = min(float(np.average(bears, weights=weights)), 1.0)
         made.prevalence.append(round(local, 6))
         slope, intercept = known["slope"][channel], known["intercept"][channel]
         odds = slope * labelled.logits[:, channel].astype(np.float64) + intercept
@@ -101,16 +99,16 @@ def recalibrated(
         line, fitted = None, NOTHING
         if model.head == "independent" and 0 < local < 1:
             if fewest >= TO_CALIBRATE:
-                line, fitted = fit(odds, bears, labelled.patients), BOTH
+                line, fitted = fit(odds, bears, labelled.patients, weights=weights), BOTH
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
-                line, fitted = fit(odds, bears, labelled.patients, slope=False), LEVEL_ALONE
+                line = fit(odds, bears, labelled.patients, slope=False, weights=weights)
+                fitted = LEVEL_ALONE
         if line is None:
             made.fitted.append(NOTHING)
             continue
         made.fitted.append(fitted)
         made.slope[channel] = line.slope * slope
-        moved = shift(share, local) if prevalence.stated else 0.0
-        made.intercept[channel] = line.slope * intercept + line.intercept + moved
+        made.intercept[channel] = line.slope * intercept + line.intercept
     return made
 
 
@@ -148,8 +146,7 @@ def decided(
             it = "it" if error.bearing else "images without it"
             why = f"{error.there} patients have {it}; {error.needed} would do"
         if at is not None:
-            share = calibration.prevalence[channel] if prevalence.stated else None
-            found = worth(at, performance(score >= at, bears, labelled.patients, share))
+            found = worth(at, _performance(score >= at, bears, labelled, prevalence))
         point["thresholds"].append(at)
         for name in ("sensitivity", "specificity"):
             point[name].append(found[name]["value"] if found else None)
@@ -163,3 +160,16 @@ def decided(
             }
         )
     return LabelDecisions(facts, {"rule": aim.said_of("images that bear it", "others"), **point})
+
+
+def _performance(
+    above: NDArray[np.bool_],
+    bears: NDArray[np.bool_],
+    labelled: LabelledSet,
+    prevalence: Prevalence,
+) -> dict[str, Estimate]:
+    if not prevalence.stated:
+        return performance(above, bears, labelled.patients)
+    bearing = labelled.bearing
+    weights = prevalence.weights(bearing)
+    return performance_in_routine(above, bears, labelled.patients, weights, bearing)

@@ -31,7 +31,12 @@ class Line(NamedTuple):
 
 
 def fit(
-    x: Floats, truth: NDArray[np.bool_], patients: NDArray[Any], *, slope: bool = True
+    x: Floats,
+    truth: NDArray[np.bool_],
+    patients: NDArray[Any],
+    *,
+    slope: bool = True,
+    weights: Floats | None = None,
 ) -> Line | None:
     """The most likely line, by Newton's method; None where there is none.
 
@@ -43,26 +48,29 @@ def fit(
         truth: N.
         patients: N, whose images these are.
         slope: fit it too; it is 1 otherwise.
+        weights: N, how many images each of them stands for; one if None.
     """
-    share = truth.mean()
-    if not 0 < share < 1:
+    if not 0 < truth.mean() < 1:
         return None
+    counts = np.ones(len(x)) if weights is None else weights / weights.mean()
+    share = (counts * truth).mean()
     columns = np.column_stack([x, np.ones(len(x))]) if slope else np.ones((len(x), 1))
     offset = np.zeros(len(x)) if slope else x
     parameters = np.zeros(columns.shape[1])
-    parameters[-1] = np.log(share / (1 - share)) - offset.mean()
+    parameters[-1] = np.log(share / (1 - share)) - (counts * offset).mean()
     for _ in range(ROUNDS):
         probability = 1 / (1 + np.exp(-np.clip(columns @ parameters + offset, -30, 30)))
-        gradients = columns * (truth - probability)[:, np.newaxis]
-        curvature = columns.T @ (columns * (probability * (1 - probability))[:, np.newaxis])
+        gradients = columns * (counts * (truth - probability))[:, np.newaxis]
+        spread = counts * probability * (1 - probability)
+        curvature = columns.T @ (columns * spread[:, np.newaxis])
         try:
             step = np.linalg.solve(curvature, gradients.sum(axis=0))
         except np.linalg.LinAlgError:
             return None
         parameters = parameters + step
         if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
-            clusters, weights = Clusters(patients), probability * (1 - probability)
-            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * weights[:, None, None]
+            clusters = Clusters(patients)
+            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * spread[:, None, None]
             of_patients = clusters.sums(gradients), clusters.sums(squares)
             return _line(parameters, curvature, *of_patients, slope)
     return None  # the score separates the two, or nothing is known

@@ -151,6 +151,48 @@ def test_what_flagged_means_at_a_stated_prevalence() -> None:
     assert site["reference"]["overall"]["value"] == pytest.approx(0.05, abs=0.01)
 
 
+def two_findings(patients: int, prevalence: float, seed: int) -> Evaluated:
+    """The score of either finding is raised by the other one, too, as scores are."""
+    generator, names = np.random.default_rng(seed), model().labels.names
+    effusion, mass, normal = map(names.index, ("Effusion", "Mass", "No Finding"))
+    bears = generator.random(patients) < prevalence
+    first = bears & (generator.random(patients) < 0.3)
+    targets = np.zeros((patients, len(names)), np.uint8)
+    targets[:, effusion], targets[:, mass], targets[:, normal] = first, bears & ~first, ~bears
+    logits = generator.normal(size=targets.shape)
+    logits += np.where(bears, 1, -1)[:, np.newaxis] * np.where(
+        np.arange(len(names)) == normal, -1, 1
+    )
+    logits[:, [effusion, mass]] += targets[:, [effusion, mass]]
+    each = np.array([f"{place:06d}" for place in range(patients)])
+    return Evaluated(each, each, targets, logits.astype(np.float32))
+
+
+def test_a_finding_is_worth_in_routine_what_the_file_says_though_the_set_was_enriched() -> None:
+    """Half of the set bear a finding: there, false alarms are of images with another one."""
+    site = made(two_findings(2000, 0.5, seed=1), prevalence=0.05)
+    routine = two_findings(100_000, 0.05, seed=2)
+    scores = calibrated(routine.logits, site["decisions"]["calibration"])
+    for name in ("Effusion", "Mass"):
+        channel = model().labels.names.index(name)
+        score, bears = scores[:, channel], routine.targets[:, channel] > 0
+        assert score.mean() == pytest.approx(bears.mean(), rel=0.15)
+        highest = score >= np.quantile(score, 0.99)
+        assert score[highest].mean() == pytest.approx(bears[highest].mean(), abs=0.12)
+        found = site["labels"][channel]["performance"]
+        assert found
+        above = score >= found["threshold"]
+        reached = {
+            "ppv": bears[above], "npv": ~bears[~above],
+            "sensitivity": above[bears], "specificity": ~above[~bears],
+        }  # fmt: skip
+        for key, hits in reached.items():
+            stated = found[key]
+            assert stated["low"] <= hits.mean() <= stated["high"], (name, key)
+        flagged = found["per_thousand"]["flagged"]
+        assert flagged["low"] <= 1000 * above.mean() <= flagged["high"]
+
+
 def test_yield_and_predictive_values_are_those_of_the_flagged_images() -> None:
     given = evaluated(seed=8)
     site = made(given)
@@ -187,6 +229,16 @@ def test_labels_that_the_scores_do_not_know_are_refused() -> None:
     wrong = replace(given, logits=-given.logits)
     with pytest.raises(DatasetError, match="are these the right labels"):
         made(wrong)
+
+
+def test_scores_that_part_the_images_entirely_are_not_called_wrong_labels() -> None:
+    given = evaluated(60)
+    sign = np.where(bearing(given), 1, -1)[:, np.newaxis]
+    parted = replace(given, logits=given.logits.copy())
+    effusion, normal = map(model().labels.names.index, ("Effusion", "No Finding"))
+    parted.logits[:, [effusion, normal]] = sign * (5, -5) + given.logits[:, [effusion, normal]] / 9
+    with pytest.raises(DatasetError, match="higher than every normal one"):
+        made(parted, Target("cost-ratio", 2))
 
 
 def test_several_reports_are_one_set_and_none_counts_twice() -> None:
