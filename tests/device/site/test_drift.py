@@ -168,6 +168,22 @@ def test_the_test_keeps_its_level() -> None:
     assert 15 <= told <= 65
 
 
+def test_the_test_keeps_its_level_where_many_images_have_the_same_score() -> None:
+    """As of outputs in int8."""
+    generator = np.random.default_rng(2)
+
+    def told(now: float, pairs: int) -> int:
+        found = 0
+        for _ in range(pairs):
+            before, later = generator.normal(size=(2, 1000)) + [[0], [now]]
+            quantiles = np.quantile(np.round(before, 1), np.linspace(0, 1, 101))
+            found += kolmogorov(quantiles, np.round(later, 1), 1000, 1000) < 0.05
+        return found
+
+    assert told(0, 500) <= 30
+    assert told(0.3, 20) == 20
+
+
 def test_a_doubled_mean_is_seen_with_the_images_that_would_do() -> None:
     before = Mean(0.02, 0.14, 5000.0)
     needed = images_for_mean(before, 0.001, 1)
