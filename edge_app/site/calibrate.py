@@ -26,7 +26,7 @@ from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.labels import LabelCalibration, Prevalence, decided, recalibrated, shift
 from edge_app.site.logistic import Line, fit
 from edge_app.site.performance import performance, worth
-from edge_app.site.target import TO_CALIBRATE, Target, TooFewError, threshold
+from edge_app.site.target import TO_CALIBRATE, Target, threshold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -278,7 +278,7 @@ def _choices(
     for aim in CHOICES:
         try:
             at = threshold(aim, probability, truth, patients)
-        except TooFewError:
+        except DatasetError:
             continue
         found = worth(at, performance(probability >= at, truth, patients, prevalence))
         yield {"option": f"--{aim.kind} {aim.value:g}", **found}

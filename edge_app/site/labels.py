@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.errors import DatasetError
 from edge_app.evaluation.proportions import Estimate
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
@@ -145,6 +146,8 @@ def decided(
         except TooFewError as error:
             it = "it" if error.bearing else "images without it"
             why = f"{error.there} patients have {it}; {error.needed} would do"
+        except DatasetError:
+            why = "too many images without it have a probability of 1"
         if at is not None:
             found = worth(at, _performance(score >= at, bears, labelled, prevalence))
         point["thresholds"].append(at)

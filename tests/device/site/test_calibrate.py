@@ -16,7 +16,7 @@ from edge_app.model.site import Site
 from edge_app.model.site_types import SiteDocument
 from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
-from edge_app.site.target import Target, TooFewError, target
+from edge_app.site.target import Target, TooFewError, target, threshold
 
 from .made import evaluated, model, report
 
@@ -115,6 +115,16 @@ def test_too_few_patients_are_counted_and_enough_are_named() -> None:
     assert refused.value.there == patients < refused.value.needed
     assert f"{patients} patients have images with a finding, and 61 would do" in str(refused.value)
     assert made(given, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
+
+
+def test_scores_of_1_that_no_threshold_leaves_out_are_refused_in_words() -> None:
+    """As a softmax gives them that is very sure of itself."""
+    generator = np.random.default_rng(0)
+    truth, patients = generator.random(400) < 0.4, np.arange(400).astype(str)
+    probability = np.where(generator.random(400) < 0.3, 1.0, generator.random(400))
+    with pytest.raises(DatasetError, match="images without a finding have a probability of 1"):
+        threshold(ONE_IN_TEN, probability, truth, patients)
+    assert threshold(Target("sensitivity", 0.8), probability, truth, patients) < 0.5
 
 
 def test_a_label_of_too_few_patients_has_no_threshold_and_keeps_its_calibration() -> None:
