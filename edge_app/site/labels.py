@@ -11,7 +11,7 @@ from edge_app.core.errors import DatasetError
 from edge_app.evaluation.proportions import Estimate
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
-from edge_app.site.logistic import fit
+from edge_app.site.logistic import fit, fit_softmax
 from edge_app.site.performance import performance, performance_in_routine, worth
 from edge_app.site.target import (
     PER_PARAMETER,
@@ -84,33 +84,88 @@ def recalibrated(
     """Each label's calibration at the site.
 
     Ten patients who bear it, and ten who have images without it, for each number that is fitted: a
-    label of fewer keeps the model's, and so do exclusive ones, whose scores depend on each other.
-    Images count by what they stand for in routine: those without a label are normal ones and ones
-    with another finding, so that it is not by its own frequency alone that a label differs there.
+    label of fewer keeps the model's, moved to a prevalence that was stated. Exclusive labels, whose
+    scores depend on each other, do so together. Images count by what they stand for in routine:
+    those without a label are normal ones and ones with another finding, so that it is not by its
+    own frequency alone that a label differs there.
     """
-    known, weights = model.manifest["calibration"], prevalence.weights(labelled.bearing)
-    made = LabelCalibration(list(known["slope"]), list(known["intercept"]), [], [])
-    for channel in range(len(labelled.labels)):
+    weights = prevalence.weights(labelled.bearing)
+    local = [min(float(each), 1.0) for each in weights @ labelled.targets / weights.sum()]
+    fitted = _exclusive if model.head == "exclusive" else _independent
+    lines = fitted(labelled, model, weights, local)
+    known = model.manifest["calibration"]
+    return LabelCalibration(
+        [line.slope * before for line, before in zip(lines, known["slope"], strict=True)],
+        [
+            line.slope * before + line.intercept
+            for line, before in zip(lines, known["intercept"], strict=True)
+        ],
+        [round(share, 6) for share in local],
+        [line.fitted for line in lines],
+    )
+
+
+class LabelLine(NamedTuple):
+    """What a label's log-odds by the model become here, and what of that was fitted."""
+
+    slope: float
+    intercept: float
+    fitted: str
+
+
+def _odds(labelled: LabelledSet, model: ModelFile) -> Floats:
+    """Log-odds (N×L) by the model's own calibration."""
+    slope, intercept = (np.array(model.manifest["calibration"][k]) for k in ("slope", "intercept"))
+    odds: Floats = slope * labelled.logits.astype(np.float64) + intercept
+    return odds
+
+
+def _independent(
+    labelled: LabelledSet, model: ModelFile, weights: Floats, local: list[float]
+) -> list[LabelLine]:
+    found = []
+    odds, counted = _odds(labelled, model), labelled.targets.mean(axis=0).tolist()
+    for channel, (share, here) in enumerate(zip(counted, local, strict=True)):
         bears = labelled.targets[:, channel]
-        local = min(float(np.average(bears, weights=weights)), 1.0)
-        made.prevalence.append(round(local, 6))
-        slope, intercept = known["slope"][channel], known["intercept"][channel]
-        odds = slope * labelled.logits[:, channel].astype(np.float64) + intercept
-        fewest = min(len(np.unique(labelled.patients[each])) for each in (bears, ~bears))
-        line, fitted = None, NOTHING
-        if model.head == "independent" and 0 < local < 1:
+        given = odds[:, channel], bears, labelled.patients
+        fewest, line, fitted = _fewest(bears, labelled), None, NOTHING
+        if 0 < here < 1:
             if fewest >= TO_CALIBRATE:
-                line, fitted = fit(odds, bears, labelled.patients, weights=weights), BOTH
+                line, fitted = fit(*given, weights=weights), BOTH
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
-                line = fit(odds, bears, labelled.patients, slope=False, weights=weights)
-                fitted = LEVEL_ALONE
+                line, fitted = fit(*given, slope=False, weights=weights), LEVEL_ALONE
         if line is None:
-            made.fitted.append(NOTHING)
-            continue
-        made.fitted.append(fitted)
-        made.slope[channel] = line.slope * slope
-        made.intercept[channel] = line.slope * intercept + line.intercept
-    return made
+            moved = shift(share, here) if 0 < share < 1 and 0 < here < 1 else 0.0
+            found.append(LabelLine(1.0, moved, NOTHING))
+        else:
+            found.append(LabelLine(line.slope, line.intercept, fitted))
+    return found
+
+
+def _exclusive(
+    labelled: LabelledSet, model: ModelFile, weights: Floats, local: list[float]
+) -> list[LabelLine]:
+    odds, targets = _odds(labelled, model), labelled.targets
+    fewest = min(_fewest(bears, labelled) for bears in targets.T)
+    line, fitted = None, NOTHING
+    if (targets.sum(axis=1) == 1).all():
+        if fewest >= TO_CALIBRATE:
+            line, fitted = fit_softmax(odds, targets, weights), BOTH
+        if fewest >= PER_PARAMETER and (line is None or line[0] <= 0):
+            line, fitted = fit_softmax(odds, targets, weights, slope=False), LEVEL_ALONE
+    if line is None:
+        counted = targets.mean(axis=0)
+        moves = [
+            float(np.log(here / share)) if share and here else 0.0
+            for here, share in zip(local, counted, strict=True)
+        ]
+        return [LabelLine(1.0, moved, NOTHING) for moved in moves]
+    return [LabelLine(line[0], float(intercept), fitted) for intercept in line[1]]
+
+
+def _fewest(bears: NDArray[np.bool_], labelled: LabelledSet) -> int:
+    """Patients who have images with a label, or without it, whichever are fewer."""
+    return min(len(np.unique(labelled.patients[each])) for each in (bears, ~bears))
 
 
 class LabelDecisions(NamedTuple):

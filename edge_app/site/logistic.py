@@ -94,3 +94,54 @@ def _line(
     if not slope:
         values, ends = [1.0, *values], [(1.0, 1.0), *ends]
     return Line(values[0], values[1], ends[0], ends[1])
+
+
+def fit_softmax(
+    odds: Floats, targets: NDArray[np.bool_], weights: Floats, *, slope: bool = True
+) -> tuple[float, Floats] | None:
+    """What log-odds of exclusive labels have to become: one slope, and an intercept a label.
+
+    The most likely ones, by Newton's method; None where there are none. Intercepts are as of a
+    softmax, which a constant in all of them does not change: the last one is 0.
+
+    Args:
+        odds: N×L.
+        targets: N×L, one label an image, and each borne by one.
+        weights: N, how many images each of them stands for.
+        slope: fit it too; it is 1 otherwise.
+    """
+    counts = weights / weights.sum()
+    shares = counts @ targets
+    steep, free = (0.0, 1) if slope else (1.0, 0)
+    intercepts = np.log(shares) - (0 if slope else counts @ odds)
+    parameters = np.concatenate([[steep] * free, (intercepts - intercepts[-1])[:-1]])
+    for _ in range(ROUNDS):
+        steep = parameters[0] if free else 1.0
+        moved = steep * odds + np.append(parameters[free:], 0.0)
+        softmax = np.exp(moved - moved.max(axis=1, keepdims=True))
+        softmax /= softmax.sum(axis=1, keepdims=True)
+        gradient, curvature = _softmax_slopes(odds, targets - softmax, softmax, counts)
+        try:
+            step = np.linalg.solve(curvature[1 - free :, 1 - free :], gradient[1 - free :])
+        except np.linalg.LinAlgError:
+            return None
+        parameters = parameters + step
+        if not np.isfinite(parameters).all():
+            return None
+        if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
+            return float(parameters[0]) if free else 1.0, np.append(parameters[free:], 0.0)
+    return None  # the scores part the labels, or nothing is known
+
+
+def _softmax_slopes(
+    odds: Floats, residuals: Floats, softmax: Floats, counts: Floats
+) -> tuple[Floats, Floats]:
+    """Gradient and curvature of the likelihood by the slope, and all intercepts but the last."""
+    weighed = counts[:, np.newaxis] * softmax
+    mean = (softmax * odds).sum(axis=1)
+    gradient = np.append((counts @ (residuals * odds)).sum(), (counts @ residuals)[:-1])
+    curvature = np.empty((odds.shape[1], odds.shape[1]))
+    curvature[0, 0] = (weighed * odds**2).sum() - counts @ mean**2
+    curvature[0, 1:] = curvature[1:, 0] = (weighed * (odds - mean[:, np.newaxis])).sum(axis=0)[:-1]
+    curvature[1:, 1:] = (np.diag(weighed.sum(axis=0)) - weighed.T @ softmax)[:-1, :-1]
+    return gradient, curvature

@@ -11,6 +11,7 @@ import pytest
 from edge_app.core.errors import DatasetError, ModelError, ReportError, UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.calibration import calibrated
+from edge_app.model.model_file import read
 from edge_app.model.overall import OverallScore
 from edge_app.model.site import Site
 from edge_app.model.site_types import SiteDocument
@@ -20,6 +21,7 @@ from edge_app.site.target import Target, TooFewError, target, threshold
 
 from .made import evaluated, model, report
 
+THREE = read(Path(__file__).parents[2] / "models" / "three-exclusive.tflite")
 ONE_IN_TEN = Target("false-alarms", 10)
 
 
@@ -115,6 +117,71 @@ def test_too_few_patients_are_counted_and_enough_are_named() -> None:
     assert refused.value.there == patients < refused.value.needed
     assert f"{patients} patients have images with a finding, and 61 would do" in str(refused.value)
     assert made(given, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
+
+
+def exclusive(patients: int, prevalence: float, seed: int) -> Evaluated:
+    """One of Healthy, Bacterial and Viral each; logits that a site's exposures have moved."""
+    generator = np.random.default_rng(seed)
+    borne = np.where(
+        generator.random(patients) < prevalence, generator.choice((1, 1, 2), patients), 0
+    )
+    targets = np.eye(3, dtype=np.uint8)[borne]
+    logits = 3 * targets + generator.normal(0, 1.5, targets.shape) + (4, 0, 1)
+    each = np.array([f"{place:06d}" for place in range(patients)])
+    return Evaluated(each, each, targets, logits.astype(np.float32))
+
+
+def of_exclusive(given: Evaluated, prevalence: float | None = None) -> SiteDocument:
+    return calibrate(pooled([report(given, of=THREE)], THREE), THREE, ONE_IN_TEN, prevalence)
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.05])
+def test_exclusive_labels_are_calibrated_together(prevalence: float | None) -> None:
+    site = of_exclusive(exclusive(1500, 0.5, seed=1), prevalence)
+    assert {row["recalibrated"] for row in site["labels"]} == {"slope and intercept"}
+    routine = exclusive(20_000, prevalence or 0.5, seed=2)
+    scores = calibrated(routine.logits, site["decisions"]["calibration"], "exclusive")
+    share = routine.targets.mean(axis=0)
+    np.testing.assert_allclose(scores.mean(axis=0), share, rtol=0.15)
+    np.testing.assert_allclose(site["decisions"]["prevalence"], share, rtol=0.15)
+    for channel in range(3):
+        highest = scores[:, channel] >= np.quantile(scores[:, channel], 0.97)
+        bears = routine.targets[highest, channel].mean()
+        assert scores[highest, channel].mean() == pytest.approx(bears, abs=0.06)
+
+
+def test_what_is_not_calibrated_moves_to_a_stated_prevalence_with_what_is_usual() -> None:
+    """Otherwise every image would have twice as much of it as is usual there."""
+    given = exclusive(200, 0.5, seed=3)
+    few = np.flatnonzero(given.targets[:, 2])[8:]
+    kept = np.delete(np.arange(200), few)
+    some = Evaluated(
+        *(given.images[kept], given.patients[kept], given.targets[kept], given.logits[kept])
+    )
+    as_counted, as_stated = of_exclusive(some), of_exclusive(some, 0.05)
+    assert {row["recalibrated"] for row in as_stated["labels"]} == {"nothing"}
+    usual, shares = [], []
+    for site in (as_counted, as_stated):
+        usual.append(site["decisions"]["prevalence"])
+        calibration = site["decisions"]["calibration"]
+        shares.append(calibrated(some.logits, calibration, "exclusive"))
+    ratios = [share[:, 1] / share[:, 0] for share in shares]
+    expected = (usual[1][1] / usual[1][0]) / (usual[0][1] / usual[0][0])
+    np.testing.assert_allclose(ratios[1] / ratios[0], expected, rtol=1e-3)
+
+
+def test_a_finding_of_too_few_patients_moves_as_what_is_usual_does() -> None:
+    given = evaluated(600, 0.33, seed=6, per_patient=1)
+    hernia = model().labels.names.index("Hernia")
+    given.targets[np.flatnonzero(bearing(given))[:8], hernia] = 1
+    site = made(given, prevalence=0.05)
+    assert site["labels"][hernia]["recalibrated"] == "nothing"
+    decisions, known = site["decisions"], model().manifest["calibration"]
+    there, here = 8 / 600, decisions["prevalence"][hernia]
+    assert 0 < here < there / 5
+    moved = decisions["calibration"]["intercept"][hernia] - known["intercept"][hernia]
+    assert moved == pytest.approx(np.log(here / (1 - here) / there * (1 - there)), abs=1e-3)
+    assert decisions["calibration"]["slope"][hernia] == known["slope"][hernia]
 
 
 def test_scores_of_1_that_no_threshold_leaves_out_are_refused_in_words() -> None:
