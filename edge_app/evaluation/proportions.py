@@ -81,6 +81,18 @@ def share(hits: Bools, patients: NDArray[Any]) -> Estimate:
     return wilson(float(values[0]), float(effective[0]))
 
 
+def of_all_or_none(value: float, among: Bools, patients: NDArray[Any]) -> tuple[float, float]:
+    """The interval's ends of a share that is 0 or 1: a bootstrap of its images draws no other.
+
+    Args:
+        value: 0 or 1.
+        among: N, which images it is a share of.
+        patients: N, whose images these are.
+    """
+    found = share(np.full(int(among.sum()), value > 0), patients[among])
+    return found.low, found.high
+
+
 def weighted_share(
     hits: Bools, among: Bools, patients: NDArray[Any], weights: Floats, stratum: Bools
 ) -> Estimate:
