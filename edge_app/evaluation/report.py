@@ -165,12 +165,11 @@ def build(
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
     thresholds = operating_points[operating_point]["thresholds"]
-    patients = len(np.unique(evaluated.patients))
+    whose = evaluated.patients
+    patients = len(np.unique(whose))
     samples = resamples if patients > 1 else 0
-    weights = patient_weights(evaluated.patients, samples, seed=0)
-    metrics = _with_intervals(
-        targets, scores, thresholds, weights, labels.findings, evaluated.patients
-    )
+    weights = patient_weights(whose, samples, seed=0)
+    metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings, whose)
     content: ReportDocument = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -183,7 +182,7 @@ def build(
         "head": head,
         "calibration": {**calibration},
         "operating_point": operating_point,
-        "overall": judged(targets, scores, labels, head, overall, weights, evaluated.patients),
+        "overall": judged(targets, scores, labels, head, overall, weights, whose),
         "labels": [
             {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)
