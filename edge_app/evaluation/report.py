@@ -165,8 +165,7 @@ def build(
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
     thresholds = operating_points[operating_point]["thresholds"]
-    whose = evaluated.patients
-    patients = len(np.unique(whose))
+    whose, patients = evaluated.patients, len(np.unique(evaluated.patients))
     samples = resamples if patients > 1 else 0
     weights = patient_weights(whose, samples, seed=0)
     metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings, whose)
