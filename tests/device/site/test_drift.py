@@ -138,6 +138,19 @@ def test_answers_of_several_operating_points_are_refused(
         read(places, ["Mass"])
 
 
+def test_a_file_named_twice_and_a_label_called_as_another_column_are_refused(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    place = tmp_path / "answers.csv"
+    place.write_text(run("classify", "--csv", picture).stdout)
+    assert len(read([place], ["Mass"]).overall) == 1
+    with pytest.raises(ReportError, match="is named twice"):
+        read([place, tmp_path / ".." / tmp_path.name / "answers.csv"], ["Mass"])
+    place.write_text(place.read_text().replace(",Mass,", ",overall,"))
+    with pytest.raises(ReportError, match="is no heading"):
+        read([place], ["overall"])
+
+
 def test_answers_of_another_model_or_site_file_are_refused() -> None:
     site, other = site_of(), site_of(1)
     with pytest.raises(ReportError, match="made with site file"):
