@@ -219,9 +219,10 @@ def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture:
         place = tmp_path / f"answers{form}"
         place.write_text(run("classify", form, picture, broken, blank, picture).stdout)
         periods[form] = read([place], labels)
-    single = tmp_path / "single"
+    single, again = tmp_path / "single", tmp_path / "again"
     single.write_text(run("classify", "--json", picture).stdout)
-    periods["one"] = read([single, single], labels)
+    again.write_text(single.read_text())
+    periods["one"] = read([single, again], labels)
     one, *others = periods.values()
     assert (one.refused, one.withheld) == (1, 1)
     assert len(one.overall) == 2
