@@ -144,12 +144,15 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
     truth = labelled.bearing
     method = method_of(labelled.labels, model.head)
     if method is None:
-        raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
+        raise ModelError(
+            f"{model.name}: its labels make no score of the image as a whole, which a site's "
+            "threshold needs: exclusive labels do with one for images without a finding among them"
+        )
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
     odds = log_odds(scores, labelled.labels, method)
     line = fit(odds, truth, labelled.patients)
-    if line is None and odds[truth].min() >= odds[~truth].max():
+    if line is None and 0 < truth.sum() < len(truth) and odds[truth].min() >= odds[~truth].max():
         raise DatasetError(
             f"{model.name} scores every image with a finding higher than every normal one: so few "
             "do not show how probable a finding is in between; add images"

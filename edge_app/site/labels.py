@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.proportions import Estimate
+from edge_app.model.labels import FINDING, Kind
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.logistic import fit, fit_softmax
@@ -91,8 +92,11 @@ def recalibrated(
     """
     weights = prevalence.weights(labelled.bearing)
     local = [min(float(each), 1.0) for each in weights @ labelled.targets / weights.sum()]
-    fitted = _exclusive if model.head == "exclusive" else _independent
-    lines = fitted(labelled, model, weights, local)
+    lines = (
+        _exclusive(labelled, model, weights)
+        if model.head == "exclusive"
+        else _independent(labelled, model, weights, local)
+    )
     known = model.manifest["calibration"]
     return LabelCalibration(
         [line.slope * before for line, before in zip(lines, known["slope"], strict=True)],
@@ -135,17 +139,17 @@ def _independent(
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
                 line, fitted = fit(*given, slope=False, weights=weights), LEVEL_ALONE
         if line is None:
-            moved = shift(share, here) if 0 < share < 1 and 0 < here < 1 else 0.0
+            known = 0 < share < 1 and 0 < here < 1
+            kind = labelled.labels[channel].kind
+            moved = shift(share, here) if known else _moved(kind, labelled, weights)
             found.append(LabelLine(1.0, moved, NOTHING))
         else:
             found.append(LabelLine(line.slope, line.intercept, fitted))
     return found
 
 
-def _exclusive(
-    labelled: LabelledSet, model: ModelFile, weights: Floats, local: list[float]
-) -> list[LabelLine]:
-    odds, targets = _odds(labelled, model), labelled.targets
+def _exclusive(labelled: LabelledSet, model: ModelFile, weights: Floats) -> list[LabelLine]:
+    odds, targets, labels = _odds(labelled, model), labelled.targets, labelled.labels
     fewest = min(_fewest(bears, labelled) for bears in targets.T)
     line, fitted = None, NOTHING
     if (targets.sum(axis=1) == 1).all():
@@ -154,13 +158,14 @@ def _exclusive(
         if fewest >= PER_PARAMETER and (line is None or line[0] <= 0):
             line, fitted = fit_softmax(odds, targets, weights, slope=False), LEVEL_ALONE
     if line is None:
-        counted = targets.mean(axis=0)
-        moves = [
-            float(np.log(here / share)) if share and here else 0.0
-            for here, share in zip(local, counted, strict=True)
-        ]
-        return [LabelLine(1.0, moved, NOTHING) for moved in moves]
+        return [LabelLine(1.0, _moved(label.kind, labelled, weights), NOTHING) for label in labels]
     return [LabelLine(line[0], float(intercept), fitted) for intercept in line[1]]
+
+
+def _moved(kind: Kind, labelled: LabelledSet, weights: Floats) -> float:
+    """What the log-odds of a rare label, or of an exclusive one, gain by what images stand for."""
+    of_its_kind = labelled.bearing == (kind == FINDING)
+    return float(np.log(weights[of_its_kind].mean()))
 
 
 def _fewest(bears: NDArray[np.bool_], labelled: LabelledSet) -> int:
