@@ -21,6 +21,7 @@ def with_overall(report: Report, model: ModelFile) -> Report:
         model.head,
         model.manifest.get("overall"),
         patient_weights(evaluated.patients, content["bootstrap"]["resamples"], seed=0),
+        evaluated.patients,
     )
     return Report({**content, "overall": whole}, evaluated)
 

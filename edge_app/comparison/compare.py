@@ -321,13 +321,22 @@ def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
 
 def _logit_difference(pairing: Pair) -> LogitDifference:
     """Over all labels, and the change of the reference's own logits on perturbed images."""
-    first, second = (answers.logits for answers in pairing.answers)
-    retest = pairing.reference.evaluated.retest
+    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    kept = pairing.reference.evaluated.retest
+    retest = {key: _told(pairing, logits.astype(np.float64)) for key, logits in kept.items()}
     return {
         "rms": _rms(second - first),
         "largest": _plain(np.abs(second - first).max()),
         "retest": {key: _rms(retest[key] - first) for key in PERTURBATIONS if key in retest},
     }
+
+
+def _told(pairing: Pair, logits: Floats) -> Floats:
+    """Logits as far as they tell anything: of exclusive labels, without what all have in common."""
+    if pairing.reference.head != "exclusive":
+        return logits
+    common: Floats = logits.mean(axis=1, keepdims=True)
+    return logits - common
 
 
 def _rms(difference: Floats) -> Any:
@@ -336,9 +345,10 @@ def _rms(difference: Floats) -> Any:
 
 def _fidelity(pairing: Pair, channel: int) -> Facts:
     """How one label's logits differ, and how finely each model resolves it."""
-    (first, second), names = pairing.answers, pairing.labels.names
-    one, other = first.logits[:, channel], second.logits[:, channel]
-    correlations = [_correlation(first.logits[:, k], other) for k in range(len(names))]
+    names = pairing.labels.names
+    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    one, other = first[:, channel], second[:, channel]
+    correlations = [_correlation(first[:, k], other) for k in range(len(names))]
     own = correlations[channel]
     closest = max(range(len(names)), key=lambda k: np.nan_to_num(correlations[k], nan=-2))
     misplaced = math.isfinite(own) and correlations[closest] > own + MISPLACED_BY
@@ -348,7 +358,10 @@ def _fidelity(pairing: Pair, channel: int) -> Facts:
             "correlation": _plain(own),
             "follows": names[closest] if misplaced else names[channel],
         },
-        "resolution": {"reference": _resolution(one), "candidate": _resolution(other)},
+        "resolution": {
+            "reference": _resolution(pairing.answers[0].logits[:, channel]),
+            "candidate": _resolution(pairing.answers[1].logits[:, channel]),
+        },
     }
 
 

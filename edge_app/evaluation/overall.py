@@ -14,6 +14,7 @@ from edge_app.evaluation.metrics import (
     calibration_error,
     interval,
 )
+from edge_app.evaluation.proportions import of_all_or_none
 from edge_app.model.overall import OverallScore, method_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def judged(
     head: Head,
     facts: OverallFacts | None,
     weights: Floats,
+    patients: NDArray[np.str_],
 ) -> OverallDocument | None:
     """A report's `overall`; None where the model's labels make no score of the whole image.
 
@@ -41,6 +43,7 @@ def judged(
         labels, head: the model's.
         facts: the manifest's `overall`; without it there are no points.
         weights: B×N, of bootstrap samples of patients.
+        patients: N, whose images these are.
     """
     method = method_of(labels, head)
     if method is None:
@@ -63,7 +66,7 @@ def judged(
             name: {
                 "rule": point["rule"],
                 "threshold": point["threshold"],
-                **_reached(truth, probability >= point["threshold"], named, every),
+                **_reached(truth, probability >= point["threshold"], named, every, patients),
             }
             for name, point in points.items()
         },
@@ -83,20 +86,32 @@ def _reached(
     flagged: NDArray[np.bool_],
     named: NDArray[np.bool_],
     weights: Floats,
+    patients: NDArray[np.str_],
 ) -> dict[str, Any]:
-    return {
-        "sensitivity": _share(flagged, truth, weights),
-        "specificity": _share(~flagged, ~truth, weights),
-        "predictive_value": _share(truth, flagged, weights),
-        "first_finding_right": _share(named[:, 0], flagged & truth, weights),
-        "one_of_three_right": _share(named[:, 1], flagged & truth, weights),
+    shares = {
+        "sensitivity": (flagged, truth),
+        "specificity": (~flagged, ~truth),
+        "predictive_value": (truth, flagged),
+        "first_finding_right": (named[:, 0], flagged & truth),
+        "one_of_three_right": (named[:, 1], flagged & truth),
     }
+    return {name: _share(*each, weights, patients) for name, each in shares.items()}
 
 
-def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
+def _share(
+    hits: NDArray[np.bool_],
+    among: NDArray[np.bool_],
+    weights: Floats,
+    patients: NDArray[np.str_],
+) -> dict[str, Any]:
     """The share of hits among some of the images, with its interval."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _metric(weights @ (hits & among) / (weights @ among))
+        found = _metric(weights @ (hits & among) / (weights @ among))
+    if found["value"] in (0, 1) and found["low"] is not None and found["low"] == found["high"]:
+        low, high = of_all_or_none(found["value"], among, patients)
+        ends = {"low": low, "high": high}
+        found |= {key: round(end, 6) if math.isfinite(end) else None for key, end in ends.items()}
+    return found
 
 
 def _metric(values: Floats) -> dict[str, Any]:

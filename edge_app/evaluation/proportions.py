@@ -81,6 +81,54 @@ def share(hits: Bools, patients: NDArray[Any]) -> Estimate:
     return wilson(float(values[0]), float(effective[0]))
 
 
+def of_all_or_none(value: float, among: Bools, patients: NDArray[Any]) -> tuple[float, float]:
+    """The interval's ends of a share that is 0 or 1: a bootstrap of its images draws no other.
+
+    Args:
+        value: 0 or 1.
+        among: N, which images it is a share of.
+        patients: N, whose images these are.
+    """
+    found = share(np.full(int(among.sum()), value > 0), patients[among])
+    return found.low, found.high
+
+
+def weighted_share(
+    hits: Bools, among: Bools, patients: NDArray[Any], weights: Floats, stratum: Bools
+) -> Estimate:
+    """The share of hits among some of N images, two kinds of which stand for more or fewer others.
+
+    How frequent either kind is, is known; so only how their images differ among themselves makes
+    the share uncertain (post-stratification: Holt & Smith, J. R. Statist. Soc. A 142, 1979).
+
+    Args:
+        hits, among: N.
+        patients: N, whose images these are.
+        weights: N, what each image stands for; the same for all images of a kind.
+        stratum: N, which images are of the first kind.
+    """
+    if not among.any():
+        return NOTHING
+    clusters = Clusters(patients)
+    part = weights * among
+    total = float(part.sum())
+    value = float((part * hits).sum() / total)
+    residuals = part * (hits - value)
+    for kind in (stratum, ~stratum):
+        residuals[kind] -= residuals[kind].mean() if kind.any() else 0.0
+    held = clusters.sums(part) / total
+    there = int((held > 0).sum())
+    if there < 2:
+        return Estimate(value, math.nan, math.nan, 0.0)
+    variance = float(jackknifed(clusters.sums(residuals) / total, held))
+    if 0 < value < 1 and variance > 0:
+        independent = min(value * (1 - value) / variance, float(among.sum()))
+    else:  # each patient counts once, at what his images stand for (Kish, Survey Sampling, 1965)
+        alone = held[held > 0] / clusters.sums(among)[held > 0]
+        independent = float(alone.sum() ** 2 / np.square(alone).sum())
+    return wilson(value, independent * _few(there))
+
+
 def estimate(value: float, variance: float, images: float, patients: int) -> Estimate:
     """A share that is no plain ratio, with its variance.
 

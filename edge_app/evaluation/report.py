@@ -14,7 +14,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -36,6 +36,7 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.evaluation.overall import judged
+from edge_app.evaluation.proportions import of_all_or_none
 from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
@@ -58,6 +59,15 @@ RESAMPLES: Final = 1000
 AT_A_THRESHOLD: Final = "precision, recall and the like: those with a threshold"
 STORED: Final = ("images", "patients", "targets", "logits")
 HEADS: Final = ("independent", "exclusive")
+Bools = NDArray[np.bool_]
+SHARES: Final[dict[str, Callable[[Bools, Bools], Bools]]] = {
+    "precision": lambda truth, predicted: predicted,
+    "recall": lambda truth, predicted: truth,
+    "specificity": lambda truth, predicted: ~truth,
+    "accuracy": lambda truth, predicted: np.ones(len(truth), bool),
+}
+"""Metrics that are shares of images, and which images these are."""
+
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
@@ -155,10 +165,10 @@ def build(
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
     thresholds = operating_points[operating_point]["thresholds"]
-    patients = len(np.unique(evaluated.patients))
+    whose, patients = evaluated.patients, len(np.unique(evaluated.patients))
     samples = resamples if patients > 1 else 0
-    weights = patient_weights(evaluated.patients, samples, seed=0)
-    metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings)
+    weights = patient_weights(whose, samples, seed=0)
+    metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings, whose)
     content: ReportDocument = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -171,7 +181,7 @@ def build(
         "head": head,
         "calibration": {**calibration},
         "operating_point": operating_point,
-        "overall": judged(targets, scores, labels, head, overall, weights),
+        "overall": judged(targets, scores, labels, head, overall, weights, whose),
         "labels": [
             {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)
@@ -209,6 +219,7 @@ def _with_intervals(
     thresholds: list[float | None],
     weights: Floats,
     findings: tuple[int, ...],
+    patients: NDArray[np.str_],
 ) -> dict[int | str, dict[str, Metric]]:
     """Every metric, with its interval, of every label by its channel, of macro and of micro."""
     whole = np.ones((1, len(targets)))
@@ -224,6 +235,10 @@ def _with_intervals(
         for name, value in metrics.items():
             drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
             low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
+            if isinstance(group, int) and name in SHARES and value[0] in (0, 1) and low == high:
+                predicted = _predicted(scores[:, group], thresholds[group])
+                among = SHARES[name](targets[:, group], predicted)
+                low, high = of_all_or_none(value[0], among, patients)
             found[group][name] = {
                 "value": _plain(value[0]),
                 "low": _plain(low),

@@ -162,8 +162,7 @@ def judged(
     if method:
         whole = OverallScore(labels, method, overall).probability(scores)
         own = np.asarray(targets[:, labels.findings].any(axis=1))
-        any_said = np.where(np.isnan(said).all(axis=1), np.nan, np.nansum(said, axis=1) > 0)
-        rows.append(_row(ANY, [], any_said, own, whole, patients))
+        rows.append(_row(ANY, [], _any(said), own, whole, patients))
     for column, names in second.groups.items():
         channels = [labels.names.index(name) for name in names]
         part = Labels(labels[channel] for channel in channels)
@@ -179,6 +178,17 @@ def judged(
         "groups": rows,
     }
     return cast("SecondReferenceDocument", found)
+
+
+def _any(said: Floats) -> Floats:
+    """Whether any of C groups (N×C) was seen (N): NaN where none was and one was not judged.
+
+    Groups that nobody judged on any image say nothing of that.
+    """
+    judging = said[:, ~np.isnan(said).all(axis=0)]
+    seen = (judging > 0).any(axis=1)
+    unknown = np.isnan(judging).any(axis=1) | (not judging.shape[1])
+    return np.where(seen, 1.0, np.where(unknown, np.nan, 0.0))
 
 
 def _row(

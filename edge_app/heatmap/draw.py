@@ -152,7 +152,7 @@ def overlay(
     gray = sized(pixels, largest)
     width, height = gray.size
     channels = [findings.findings.index(finding) for finding in chosen]
-    maps = [scale.weighed(findings.map[..., channel], channel) for channel in channels]
+    maps = [scale.weighed(findings.map, channel) for channel in channels]
     squares = [outlined(each, seen) for each in maps]
     peaks = [square and peak(each, seen) for each, square in zip(maps, squares, strict=True)]
     grid = maps[0].shape

@@ -61,11 +61,11 @@ class EvidenceScale:
     def __init__(self, manifest: Manifest) -> None:
         calibration, prevalence = manifest["calibration"], manifest.get("prevalence")
         self.usual = prevalence is not None
-        self._slope = calibration["slope"]
-        self._offset = calibration["intercept"]
+        self._exclusive = manifest.get("head") == "exclusive"
+        self._slope, self._intercept = calibration["slope"], calibration["intercept"]
         if prevalence is not None:
             shares = np.clip(prevalence, 1e-4, 1 - 1e-4)
-            self._offset = (self._offset - np.log(shares / (1 - shares))).tolist()
+            self._usually = np.log(shares / (1 - shares)).tolist()
 
     @property
     def lowest(self) -> str:
@@ -73,10 +73,21 @@ class EvidenceScale:
         return "usual" if self.usual else "the map's mean"
 
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
-        """h×w cells of one label, in logits → natural logarithms of odds over the usual ones."""
-        if not self.usual:
-            return (self._slope[channel] * (cells - cells.mean())).astype(np.float32)
-        return (self._slope[channel] * cells + self._offset[channel]).astype(np.float32)
+        """h×w×L cells in logits → h×w of one label: natural logarithms of odds over the usual ones.
+
+        Exclusive labels share what is probable: a cell speaks for one as far as for no other.
+        """
+        odds = self._slope[channel] * cells[..., channel] + self._intercept[channel]
+        if self._exclusive:
+            odds = odds - self._of_others(cells, channel)
+        return (odds - (self._usually[channel] if self.usual else odds.mean())).astype(np.float32)
+
+    def _of_others(self, cells: Floats, channel: int) -> Floats:
+        """log Σ exp over the other labels: what a softmax's log-odds are less."""
+        others = np.delete(np.asarray(self._slope) * cells + self._intercept, channel, axis=-1)
+        highest = others.max(axis=-1)
+        total: Floats = highest + np.log(np.exp(others - highest[..., np.newaxis]).sum(axis=-1))
+        return total
 
 
 def strength(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:

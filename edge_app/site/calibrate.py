@@ -26,7 +26,7 @@ from edge_app.site.labelled_set import LabelledSet
 from edge_app.site.labels import LabelCalibration, Prevalence, decided, recalibrated, shift
 from edge_app.site.logistic import Line, fit
 from edge_app.site.performance import performance, worth
-from edge_app.site.target import TO_CALIBRATE, Target, TooFewError, threshold
+from edge_app.site.target import TO_CALIBRATE, Target, threshold
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -129,7 +129,7 @@ def calibrate(
         "groups": _groups(flagged, labelled, members or {}),
         "curve": _curve(truth, scored.probability),
         "choices": list(_choices(scored.probability, truth, patients, prevalence)),
-        "reference": drift_reference.made(scored, flagged, labelled, told.weights),
+        "reference": drift_reference.made(scored, flagged, labelled, told.weights(truth)),
     }
     return sealed(cast("Any", content))
 
@@ -144,10 +144,19 @@ def score(labelled: LabelledSet, model: ModelFile, prevalence: Prevalence) -> Sc
     truth = labelled.bearing
     method = method_of(labelled.labels, model.head)
     if method is None:
-        raise ModelError(f"{model.name}: its labels make no score of the image as a whole")
+        raise ModelError(
+            f"{model.name}: its labels make no score of the image as a whole, which a site's "
+            "threshold needs: exclusive labels do with one for images without a finding among them"
+        )
     labels = recalibrated(labelled, model, prevalence)
     scores = calibrated(labelled.logits, labels.affine, model.head)
-    line = fit(log_odds(scores, labelled.labels, method), truth, labelled.patients)
+    odds = log_odds(scores, labelled.labels, method)
+    line = fit(odds, truth, labelled.patients)
+    if line is None and 0 < truth.sum() < len(truth) and odds[truth].min() >= odds[~truth].max():
+        raise DatasetError(
+            f"{model.name} scores every image with a finding higher than every normal one: so few "
+            "do not show how probable a finding is in between; add images"
+        )
     if line is None or line.slope <= 0:
         raise DatasetError(
             f"{model.name} does not tell the images with a finding from the others: are these the "
@@ -272,7 +281,7 @@ def _choices(
     for aim in CHOICES:
         try:
             at = threshold(aim, probability, truth, patients)
-        except TooFewError:
+        except DatasetError:
             continue
         found = worth(at, performance(probability >= at, truth, patients, prevalence))
         yield {"option": f"--{aim.kind} {aim.value:g}", **found}

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_app.core.console import complain
-from edge_app.core.errors import EXIT_DONE, EXIT_GATE, EXIT_INPUT, OutputError
+from edge_app.core.errors import EXIT_DONE, EXIT_GATE, EXIT_INPUT, DatasetError, OutputError
 from edge_app.core.files import write_whole
 from edge_app.evaluation.labelled import facts
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import locate, read
 from edge_app.site.calibrate import calibrate
-from edge_app.site.labelled_set import groups, pooled
+from edge_app.site.labelled_set import LabelledSet, groups, pooled
 from edge_app.site.target import Target
 from edge_app.site.words import summary
 
@@ -38,7 +38,7 @@ def calibrate_site(
             raise OutputError(f"{place}: there is no such folder to write it to")
     known = read(locate(model))
     labelled = pooled([read_report(path) for path in reports], known)
-    members = groups(facts(subgroups), labelled.images) if subgroups else {}
+    members = _members(subgroups, labelled) if subgroups else {}
     site = calibrate(labelled, known, aim, prevalence, members)
     text = json.dumps(site, indent=1, allow_nan=False)
     try:
@@ -56,6 +56,26 @@ def calibrate_site(
         complain(f"written: {out}, site file {site['digest'][:16]}")
     if html:
         complain(f"written: {html}")
+
+
+def _members(table: Path, labelled: LabelledSet) -> dict[str, Any]:
+    """Which images belong to which group; standard error says how many the table leaves out.
+
+    Raises:
+        DatasetError: the table cannot be read, or tells nothing of any of the images.
+    """
+    about = facts(table)
+    if not any(about.values()):
+        raise DatasetError(f"{table}: tells neither age nor sex nor view: add a column of one")
+    absent = sum(str(image) not in about for image in labelled.images)
+    if absent == len(labelled.images):
+        raise DatasetError(
+            f"{table}: names none of the images of the report, such as {labelled.images[0]}, but "
+            f"{next(iter(about))}: write the names as the report has them"
+        )
+    if absent:
+        complain(f"{table}: {absent} of {len(labelled.images)} images are not in it: in no group")
+    return groups(about, labelled.images)
 
 
 def drift_of(

@@ -22,7 +22,7 @@ def made(
     scored: Scored,
     flagged: NDArray[np.bool_],
     labelled: LabelledSet,
-    weights: tuple[float, float],
+    each: Floats,
 ) -> dict[str, Any]:
     """A site file's `reference`.
 
@@ -30,9 +30,8 @@ def made(
         scored: N images at the site.
         flagged: N.
         labelled: the same images.
-        weights: what an image with a finding, and one without, stands for in routine.
+        each: N, what an image stands for in routine.
     """
-    each = np.where(labelled.bearing, *weights)
     of_findings = {
         labelled.labels[channel].name: expected(scored.scores[:, channel], labelled.patients, each)
         for channel in labelled.labels.findings

@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.model.labels import FINDING
+from edge_app.core.errors import DatasetError
+from edge_app.evaluation.proportions import Estimate
+from edge_app.model.labels import FINDING, Kind
 from edge_app.model.model_file import ModelFile
 from edge_app.site.labelled_set import LabelledSet
-from edge_app.site.logistic import fit
-from edge_app.site.performance import performance, worth
+from edge_app.site.logistic import fit, fit_softmax
+from edge_app.site.performance import performance, performance_in_routine, worth
 from edge_app.site.target import (
     PER_PARAMETER,
     TO_CALIBRATE,
@@ -40,17 +42,14 @@ class Prevalence(NamedTuple):
     local: float
     stated: bool
 
-    @property
-    def weights(self) -> tuple[float, float]:
-        """What an image with a finding, and one without, of the set stands for in routine."""
-        return self.local / self.counted, (1 - self.local) / (1 - self.counted)
+    def weights(self, bearing: NDArray[np.bool_]) -> Floats:
+        """What each of N images of the set stands for in routine, by whether it bears a finding.
 
-    def of_label(self, share: float, kind: str) -> float:
-        """The share in routine of a label that has this one in the set.
-
-        Among images with a finding, as among those without, it is as frequent as in the set.
+        Among images with a finding, as among those without, every label is as frequent in routine
+        as it is in the set.
         """
-        return min(share * self.weights[kind != FINDING], 1.0)
+        with_it, without = self.local / self.counted, (1 - self.local) / (1 - self.counted)
+        return np.where(bearing, with_it, without)
 
 
 def shift(counted: float, local: float) -> float:
@@ -86,32 +85,92 @@ def recalibrated(
     """Each label's calibration at the site.
 
     Ten patients who bear it, and ten who have images without it, for each number that is fitted: a
-    label of fewer keeps the model's, and so do exclusive ones, whose scores depend on each other.
+    label of fewer keeps the model's, moved to a prevalence that was stated. Exclusive labels, whose
+    scores depend on each other, do so together. Images count by what they stand for in routine:
+    those without a label are normal ones and ones with another finding, so that it is not by its
+    own frequency alone that a label differs there.
     """
+    weights = prevalence.weights(labelled.bearing)
+    local = [min(float(each), 1.0) for each in weights @ labelled.targets / weights.sum()]
+    lines = (
+        _exclusive(labelled, model, weights)
+        if model.head == "exclusive"
+        else _independent(labelled, model, weights, local)
+    )
     known = model.manifest["calibration"]
-    made = LabelCalibration(list(known["slope"]), list(known["intercept"]), [], [])
-    for channel, label in enumerate(labelled.labels):
+    return LabelCalibration(
+        [line.slope * before for line, before in zip(lines, known["slope"], strict=True)],
+        [
+            line.slope * before + line.intercept
+            for line, before in zip(lines, known["intercept"], strict=True)
+        ],
+        [round(share, 6) for share in local],
+        [line.fitted for line in lines],
+    )
+
+
+class LabelLine(NamedTuple):
+    """What a label's log-odds by the model become here, and what of that was fitted."""
+
+    slope: float
+    intercept: float
+    fitted: str
+
+
+def _odds(labelled: LabelledSet, model: ModelFile) -> Floats:
+    """Log-odds (N×L) by the model's own calibration."""
+    slope, intercept = (np.array(model.manifest["calibration"][k]) for k in ("slope", "intercept"))
+    odds: Floats = slope * labelled.logits.astype(np.float64) + intercept
+    return odds
+
+
+def _independent(
+    labelled: LabelledSet, model: ModelFile, weights: Floats, local: list[float]
+) -> list[LabelLine]:
+    found = []
+    odds, counted = _odds(labelled, model), labelled.targets.mean(axis=0).tolist()
+    for channel, (share, here) in enumerate(zip(counted, local, strict=True)):
         bears = labelled.targets[:, channel]
-        share = float(bears.mean())
-        local = prevalence.of_label(share, label.kind)
-        made.prevalence.append(round(local, 6))
-        slope, intercept = known["slope"][channel], known["intercept"][channel]
-        odds = slope * labelled.logits[:, channel].astype(np.float64) + intercept
-        fewest = min(len(np.unique(labelled.patients[each])) for each in (bears, ~bears))
-        line, fitted = None, NOTHING
-        if model.head == "independent" and 0 < local < 1:
+        given = odds[:, channel], bears, labelled.patients
+        fewest, line, fitted = _fewest(bears, labelled), None, NOTHING
+        if 0 < here < 1:
             if fewest >= TO_CALIBRATE:
-                line, fitted = fit(odds, bears, labelled.patients), BOTH
+                line, fitted = fit(*given, weights=weights), BOTH
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
-                line, fitted = fit(odds, bears, labelled.patients, slope=False), LEVEL_ALONE
+                line, fitted = fit(*given, slope=False, weights=weights), LEVEL_ALONE
         if line is None:
-            made.fitted.append(NOTHING)
-            continue
-        made.fitted.append(fitted)
-        made.slope[channel] = line.slope * slope
-        moved = shift(share, local) if prevalence.stated else 0.0
-        made.intercept[channel] = line.slope * intercept + line.intercept + moved
-    return made
+            known = 0 < share < 1 and 0 < here < 1
+            kind = labelled.labels[channel].kind
+            moved = shift(share, here) if known else _moved(kind, labelled, weights)
+            found.append(LabelLine(1.0, moved, NOTHING))
+        else:
+            found.append(LabelLine(line.slope, line.intercept, fitted))
+    return found
+
+
+def _exclusive(labelled: LabelledSet, model: ModelFile, weights: Floats) -> list[LabelLine]:
+    odds, targets, labels = _odds(labelled, model), labelled.targets, labelled.labels
+    fewest = min(_fewest(bears, labelled) for bears in targets.T)
+    line, fitted = None, NOTHING
+    if (targets.sum(axis=1) == 1).all():
+        if fewest >= TO_CALIBRATE:
+            line, fitted = fit_softmax(odds, targets, weights), BOTH
+        if fewest >= PER_PARAMETER and (line is None or line[0] <= 0):
+            line, fitted = fit_softmax(odds, targets, weights, slope=False), LEVEL_ALONE
+    if line is None:
+        return [LabelLine(1.0, _moved(label.kind, labelled, weights), NOTHING) for label in labels]
+    return [LabelLine(line[0], float(intercept), fitted) for intercept in line[1]]
+
+
+def _moved(kind: Kind, labelled: LabelledSet, weights: Floats) -> float:
+    """What the log-odds of a rare label, or of an exclusive one, gain by what images stand for."""
+    of_its_kind = labelled.bearing == (kind == FINDING)
+    return float(np.log(weights[of_its_kind].mean()))
+
+
+def _fewest(bears: NDArray[np.bool_], labelled: LabelledSet) -> int:
+    """Patients who have images with a label, or without it, whichever are fewer."""
+    return min(len(np.unique(labelled.patients[each])) for each in (bears, ~bears))
 
 
 class LabelDecisions(NamedTuple):
@@ -147,9 +206,10 @@ def decided(
         except TooFewError as error:
             it = "it" if error.bearing else "images without it"
             why = f"{error.there} patients have {it}; {error.needed} would do"
+        except DatasetError:
+            why = "too many images without it have a probability of 1"
         if at is not None:
-            share = calibration.prevalence[channel] if prevalence.stated else None
-            found = worth(at, performance(score >= at, bears, labelled.patients, share))
+            found = worth(at, _performance(score >= at, bears, labelled, prevalence))
         point["thresholds"].append(at)
         for name in ("sensitivity", "specificity"):
             point[name].append(found[name]["value"] if found else None)
@@ -163,3 +223,16 @@ def decided(
             }
         )
     return LabelDecisions(facts, {"rule": aim.said_of("images that bear it", "others"), **point})
+
+
+def _performance(
+    above: NDArray[np.bool_],
+    bears: NDArray[np.bool_],
+    labelled: LabelledSet,
+    prevalence: Prevalence,
+) -> dict[str, Estimate]:
+    if not prevalence.stated:
+        return performance(above, bears, labelled.patients)
+    bearing = labelled.bearing
+    weights = prevalence.weights(bearing)
+    return performance_in_routine(above, bears, labelled.patients, weights, bearing)

@@ -31,7 +31,12 @@ class Line(NamedTuple):
 
 
 def fit(
-    x: Floats, truth: NDArray[np.bool_], patients: NDArray[Any], *, slope: bool = True
+    x: Floats,
+    truth: NDArray[np.bool_],
+    patients: NDArray[Any],
+    *,
+    slope: bool = True,
+    weights: Floats | None = None,
 ) -> Line | None:
     """The most likely line, by Newton's method; None where there is none.
 
@@ -43,26 +48,29 @@ def fit(
         truth: N.
         patients: N, whose images these are.
         slope: fit it too; it is 1 otherwise.
+        weights: N, how many images each of them stands for; one if None.
     """
-    share = truth.mean()
-    if not 0 < share < 1:
+    if not 0 < truth.mean() < 1:
         return None
+    counts = np.ones(len(x)) if weights is None else weights / weights.mean()
+    share = (counts * truth).mean()
     columns = np.column_stack([x, np.ones(len(x))]) if slope else np.ones((len(x), 1))
     offset = np.zeros(len(x)) if slope else x
     parameters = np.zeros(columns.shape[1])
-    parameters[-1] = np.log(share / (1 - share)) - offset.mean()
+    parameters[-1] = np.log(share / (1 - share)) - (counts * offset).mean()
     for _ in range(ROUNDS):
         probability = 1 / (1 + np.exp(-np.clip(columns @ parameters + offset, -30, 30)))
-        gradients = columns * (truth - probability)[:, np.newaxis]
-        curvature = columns.T @ (columns * (probability * (1 - probability))[:, np.newaxis])
+        gradients = columns * (counts * (truth - probability))[:, np.newaxis]
+        spread = counts * probability * (1 - probability)
+        curvature = columns.T @ (columns * spread[:, np.newaxis])
         try:
             step = np.linalg.solve(curvature, gradients.sum(axis=0))
         except np.linalg.LinAlgError:
             return None
         parameters = parameters + step
         if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
-            clusters, weights = Clusters(patients), probability * (1 - probability)
-            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * weights[:, None, None]
+            clusters = Clusters(patients)
+            squares = columns[:, :, np.newaxis] * columns[:, np.newaxis] * spread[:, None, None]
             of_patients = clusters.sums(gradients), clusters.sums(squares)
             return _line(parameters, curvature, *of_patients, slope)
     return None  # the score separates the two, or nothing is known
@@ -86,3 +94,54 @@ def _line(
     if not slope:
         values, ends = [1.0, *values], [(1.0, 1.0), *ends]
     return Line(values[0], values[1], ends[0], ends[1])
+
+
+def fit_softmax(
+    odds: Floats, targets: NDArray[np.bool_], weights: Floats, *, slope: bool = True
+) -> tuple[float, Floats] | None:
+    """What log-odds of exclusive labels have to become: one slope, and an intercept a label.
+
+    The most likely ones, by Newton's method; None where there are none. Intercepts are as of a
+    softmax, which a constant in all of them does not change: the last one is 0.
+
+    Args:
+        odds: N×L.
+        targets: N×L, one label an image, and each borne by one.
+        weights: N, how many images each of them stands for.
+        slope: fit it too; it is 1 otherwise.
+    """
+    counts = weights / weights.sum()
+    shares = counts @ targets
+    steep, free = (0.0, 1) if slope else (1.0, 0)
+    intercepts = np.log(shares) - (0 if slope else counts @ odds)
+    parameters = np.concatenate([[steep] * free, (intercepts - intercepts[-1])[:-1]])
+    for _ in range(ROUNDS):
+        steep = parameters[0] if free else 1.0
+        moved = steep * odds + np.append(parameters[free:], 0.0)
+        softmax = np.exp(moved - moved.max(axis=1, keepdims=True))
+        softmax /= softmax.sum(axis=1, keepdims=True)
+        gradient, curvature = _softmax_slopes(odds, targets - softmax, softmax, counts)
+        try:
+            step = np.linalg.solve(curvature[1 - free :, 1 - free :], gradient[1 - free :])
+        except np.linalg.LinAlgError:
+            return None
+        parameters = parameters + step
+        if not np.isfinite(parameters).all():
+            return None
+        if np.abs(step).max() <= ENOUGH * max(1.0, np.abs(parameters).max()):
+            return float(parameters[0]) if free else 1.0, np.append(parameters[free:], 0.0)
+    return None  # the scores part the labels, or nothing is known
+
+
+def _softmax_slopes(
+    odds: Floats, residuals: Floats, softmax: Floats, counts: Floats
+) -> tuple[Floats, Floats]:
+    """Gradient and curvature of the likelihood by the slope, and all intercepts but the last."""
+    weighed = counts[:, np.newaxis] * softmax
+    mean = (softmax * odds).sum(axis=1)
+    gradient = np.append((counts @ (residuals * odds)).sum(), (counts @ residuals)[:-1])
+    curvature = np.empty((odds.shape[1], odds.shape[1]))
+    curvature[0, 0] = (weighed * odds**2).sum() - counts @ mean**2
+    curvature[0, 1:] = curvature[1:, 0] = (weighed * (odds - mean[:, np.newaxis])).sum(axis=0)[:-1]
+    curvature[1:, 1:] = (np.diag(weighed.sum(axis=0)) - weighed.T @ softmax)[:-1, :-1]
+    return gradient, curvature

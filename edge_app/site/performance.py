@@ -8,7 +8,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.evaluation.proportions import NOTHING, Clusters, Estimate, estimate, share
+from edge_app.evaluation.proportions import (
+    NOTHING,
+    Clusters,
+    Estimate,
+    estimate,
+    share,
+    weighted_share,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,6 +75,37 @@ def performance(
     for name, quantity in (PREDICTIVE | YIELD).items():
         found[name] = _moved(quantity, point, moves, images.get(name, float(len(truth))))
     return found
+
+
+def performance_in_routine(
+    flagged: Bools, truth: Bools, patients: NDArray[Any], weights: Floats, bearing: Bools
+) -> dict[str, Estimate]:
+    """The same of one label, where the images were not drawn from routine.
+
+    Images without the label are normal ones and ones with another finding; what is rarer among
+    them in routine has a smaller part in what is said of routine.
+
+    Args:
+        flagged, truth: N, whether the label is above its threshold, and borne.
+        patients: N.
+        weights: N, what each image stands for in routine.
+        bearing: N, which images bear any finding.
+    """
+    every = np.ones(len(truth), bool)
+    shares = {
+        "sensitivity": (flagged, truth),
+        "specificity": (~flagged, ~truth),
+        "ppv": (truth, flagged),
+        "npv": (~truth, ~flagged),
+        "flagged": (flagged, every),
+        "found": (flagged & truth, every),
+        "false_alarms": (flagged & ~truth, every),
+        "missed": (~flagged & truth, every),
+    }
+    return {
+        name: weighted_share(hits, among, patients, weights, bearing)
+        for name, (hits, among) in shares.items()
+    }
 
 
 def _moves(residuals: Floats, images: Floats) -> Floats:

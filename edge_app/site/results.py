@@ -75,6 +75,10 @@ def read(paths: Sequence[Path], labels: Sequence[str]) -> Period:
         ReportError: a file is none, or the answers are not all by the same model, site file and
             operating point.
     """
+    places = [os.path.realpath(path) for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise ReportError(f"{path}: is named twice, and its answers would count twice")
     kept: list[Answered] = []
     withheld = refused = 0
     for path in paths:
@@ -197,7 +201,7 @@ def _csv(first: str, rest: IO[str], labels: Sequence[str]) -> Rows:
     heading = next(reader, [])
     columns = ("overall", "flagged", "operating_point", "model_sha256", "site", "withheld")
     needed = (*columns, *map(cell, labels))
-    if any(name not in heading for name in needed):
+    if any(heading.count(name) != 1 for name in needed):
         raise _WrongError("is no heading of edge-cxr classify --csv for this model")
     places = {name: heading.index(name) for name in needed}
     for cells in filter(None, reader):

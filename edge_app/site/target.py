@@ -152,6 +152,7 @@ def threshold(
 
     Raises:
         TooFewError: says how many patients there are and how many would do.
+        DatasetError: too many images have a probability of exactly 1.
     """
     promised = aim.promised
     aim.require(truth, patients)
@@ -163,6 +164,11 @@ def threshold(
     hits = (scores[:, np.newaxis] >= places) == aim.of_bearers
     kept = places[surely(hits, patients[own], promised, aim.certainty)]
     # Where all images are hits each patient counts once, and there are enough of them.
+    if not len(kept):  # but a score of 1 is flagged at every threshold
+        raise DatasetError(
+            f"{int((scores >= 1).sum())} of {len(scores)} images without a finding have a "
+            f"probability of 1, which no threshold leaves out: {aim.words} cannot be kept"
+        )
     return float(kept.max() if aim.of_bearers else kept.min())
 
 

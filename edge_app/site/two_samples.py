@@ -80,12 +80,16 @@ def kolmogorov(quantiles: Floats, later: Floats, earlier: float, independent: fl
         quantiles, later: as of `stability_index`.
         earlier, independent: effective numbers of images before, and later.
     """
-    ordered = np.sort(later)
-    known = _distribution(quantiles, ordered)
-    steps = np.arange(len(ordered) + 1) / len(ordered)
-    distance = max(np.abs(known - steps[1:]).max(), np.abs(known - steps[:-1]).max())
+    # A value of many images, as int8 outputs have them, is one step of either distribution; where
+    # that begins and ends, two quantiles tell to within their distance.
+    values, counts = np.unique(later, return_counts=True)
+    reached = np.cumsum(counts) / len(later)
+    upto = _distribution(quantiles, values) - reached
+    below = 1 - _distribution(-quantiles[::-1], -values) - (reached - counts / len(later))
+    known = np.where(counts > 1, 1 / (len(quantiles) - 1), 0.0)
+    distance = max(float((np.abs(each) - known).max()) for each in (upto, below))
     size = math.sqrt(earlier * independent / (earlier + independent))
-    at = (size + 0.12 + 0.11 / size) * float(distance)
+    at = (size + 0.12 + 0.11 / size) * distance
     if at < 0.2:
         return 1.0
     terms = ((-1) ** (k - 1) * math.exp(-2 * k * k * at * at) for k in range(1, 101))
@@ -137,5 +141,5 @@ def _shares(quantiles: Floats) -> Floats:
 
 
 def _distribution(quantiles: Floats, at: Floats) -> Floats:
-    """The share of earlier values that are below, in between two quantiles by a straight line."""
+    """The share of earlier values up to these, in between two quantiles by a straight line."""
     return np.interp(at, quantiles, _shares(quantiles), left=0.0, right=1.0)

@@ -302,7 +302,7 @@ def _drifts(
     except DatasetError:
         return
     flagged = scored.probability >= at
-    reference = drift_reference.made(scored, flagged, labelled, (1.0, 1.0))
+    reference = drift_reference.made(scored, flagged, labelled, np.ones(len(flagged)))
     site = Site(Path(), cast("Any", _as_site(reference, labelled)))
     changes = {
         "same": (1, 0.0),

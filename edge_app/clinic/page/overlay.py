@@ -38,7 +38,7 @@ class Overlays:
     ) -> Box | None:
         """The square where a label's map is strongest, in shares of the sides; None if no place
         stands out."""
-        weighed = self._scale.weighed(cells[..., channel], channel)
+        weighed = self._scale.weighed(cells, channel)
         return outlined(weighed, self._spec.seen(width, height))
 
     def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
@@ -58,7 +58,7 @@ class Overlays:
         scale = min(1.0, LONGER_SIDE / max(width, height))
         across, down = max(1, round(width * scale)), max(1, round(height * scale))
         seen = self._spec.seen(width, height)
-        strong = strength(self._scale.weighed(cells[..., channel], channel), down, across, seen)
+        strong = strength(self._scale.weighed(cells, channel), down, across, seen)
         alpha = np.rint(255 * OPACITY * strong).astype(np.uint8)
         rgba = np.dstack([coloured(strong), alpha])
         lines = borders(cells.shape, down, across, seen)

@@ -211,3 +211,14 @@ def test_exclusive_labels_whose_scores_hardly_differ_are_constant() -> None:
     pair = report(reference, model=FLOAT, **exclusive), report(nearly(reference), **exclusive)
     outcomes = {result.gate: result.outcome for result in judge(compare(*pair, 100))}
     assert outcomes["reference_constant"] == "not proven"
+
+
+def test_what_all_exclusive_logits_have_in_common_is_no_difference() -> None:
+    """A softmax does not see it, and a network whose softmax was undone has another one."""
+    evaluated = answers()
+    common = 5 * np.random.default_rng(0).normal(size=(len(evaluated.images), 1))
+    moved = with_logits(evaluated, evaluated.logits + common)
+    pair = (report(each, model=FLOAT, head="exclusive") for each in (evaluated, moved))
+    content = compare(*pair, 0).content
+    assert content["logits"]["rms"] == pytest.approx(0, abs=1e-5)
+    assert min(row["logits"]["correlation"] for row in content["labels"]) > 0.999

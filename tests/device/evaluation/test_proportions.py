@@ -13,6 +13,7 @@ from edge_app.evaluation.proportions import (
     share,
     student_quantile,
     surely,
+    weighted_share,
     wilson,
 )
 
@@ -73,3 +74,29 @@ def test_a_promise_is_surer_with_more_patients() -> None:
     few, many = hits[:40], hits
     assert not surely(few, np.arange(len(few)), 0.8, 0.95)[0]
     assert surely(many, np.arange(len(many)), 0.8, 0.95)[0]
+
+
+def test_a_weighted_share_is_the_plain_one_where_all_images_weigh_the_same() -> None:
+    generator = np.random.default_rng(0)
+    patients, hits = np.repeat(np.arange(50), 4), generator.random(200) < 0.3
+    every = np.ones(200, bool)
+    found = weighted_share(hits, every, patients, np.full(200, 3.0), every)
+    assert found == pytest.approx(share(hits, patients))
+
+
+def test_a_weighted_share_of_independent_images_varies_as_a_stratified_one() -> None:
+    """Σ W² · p (1 − p) / (n − 1): Cochran, Sampling Techniques, 1977, theorem 5.3."""
+    first = np.arange(1000) < 400
+    hits = np.where(first, np.arange(1000) % 2 == 0, np.arange(1000) % 10 == 0)
+    weights = np.where(first, 0.1 / 0.4, 0.9 / 0.6)
+    found = weighted_share(hits, np.ones(1000, bool), np.arange(1000), weights, first)
+    assert found.value == pytest.approx(0.1 * 0.5 + 0.9 * 0.1)
+    variance = 0.1**2 * 0.25 / 399 + 0.9**2 * 0.09 / 599
+    expected = found.value * (1 - found.value) / variance
+    assert found.effective == pytest.approx(expected, rel=0.01)
+
+
+def test_nothing_is_said_of_a_weighted_share_of_no_images() -> None:
+    none, every = np.zeros(4, bool), np.ones(4, bool)
+    told = weighted_share(every, none, np.arange(4), np.ones(4), every).as_dict()
+    assert told == {"value": None, "low": None, "high": None}

@@ -76,6 +76,30 @@ def test_each_metric_lies_in_its_interval_and_counts_add_up() -> None:
     assert made.content["dataset"]["patients"] == 40
 
 
+def test_a_share_that_is_all_or_none_is_not_certain() -> None:
+    """A bootstrap of nothing but hits draws nothing else."""
+    answers = evaluated()
+    answers.logits[:, LABELS.index("Edema")] = np.where(
+        answers.targets[:, LABELS.index("Edema")], 5, -5
+    )
+    perfect = make(answers, operating_points={"balanced": all_at(0.4)})
+    edema = row(perfect, "Edema")
+    for metric in ("recall", "specificity", "precision", "accuracy"):
+        found = edema[metric]
+        assert (found["value"], found["high"]) == (1, 1)
+        assert 0.85 < found["low"] < 0.95  # of some 30 to 40 patients
+    missed = row(make(answers, operating_points={"balanced": all_at(1.0)}), "Edema")["recall"]
+    assert (missed["value"], missed["low"]) == (0, 0)
+    assert 0.05 < missed["high"] < 0.15
+
+
+def all_at(threshold: float) -> dict[str, list[float]]:
+    """An operating point."""
+    count = len(LABELS)
+    sides = {"sensitivity": [0.5] * count, "specificity": [0.5] * count}
+    return {"thresholds": [threshold] * count, **sides}
+
+
 def test_a_label_without_positives_is_not_computable_and_leaves_the_macro_alone() -> None:
     made = make(evaluated())
     hernia = row(made, "Hernia")

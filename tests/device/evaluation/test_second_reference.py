@@ -76,6 +76,15 @@ def test_an_empty_cell_was_not_judged(tmp_path: Path) -> None:
     assert found[ANY]["said"] == 2
 
 
+def test_nothing_was_seen_only_where_all_was_judged(tmp_path: Path) -> None:
+    given = report(answers())
+    (tmp_path / "others.csv").write_text(
+        "image,Opacity,Air\n00000.png,NO,\n00001.png,NO,NO\n00002.png,YES,\n00003.png,,\n"
+    )
+    whole = by_group(given, tmp_path / "others.csv")[ANY]
+    assert (whole["images"], whole["said"]) == (2, 1)
+
+
 def test_intervals_are_over_patients(tmp_path: Path) -> None:
     given = answers(noise=0)
     place = said(tmp_path, report(given))

@@ -18,6 +18,7 @@ from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
 from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.calibration import calibrated
 from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, InputSpec
@@ -234,8 +235,25 @@ def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
     scale = EvidenceScale({"calibration": FLAT})  # type: ignore[typeddict-item]
     assert not scale.usual
     cells = np.arange(16, dtype=np.float32).reshape(4, 4)
-    np.testing.assert_allclose(scale.weighed(cells, 0), cells - 7.5)
-    np.testing.assert_allclose(SCALE.weighed(cells, 0), cells)
+    of_labels = np.repeat(cells[..., np.newaxis], len(LABELS), axis=-1)
+    np.testing.assert_allclose(scale.weighed(of_labels, 0), cells - 7.5)
+    np.testing.assert_allclose(SCALE.weighed(of_labels, 0), cells)
+
+
+def test_of_exclusive_labels_a_square_has_the_odds_that_the_answer_would_have() -> None:
+    """All of a picture like one square, as the classifier's own softmax judges it."""
+    calibration = {"slope": [0.7, 0.7, 0.7], "intercept": [0.2, -1.0, 0.4]}
+    usually = np.array([0.2, 0.1, 0.7])
+    scale = EvidenceScale(
+        {"calibration": calibration, "prevalence": usually.tolist(), "head": "exclusive"}  # type: ignore[typeddict-item]
+    )
+    cells = np.random.default_rng(0).normal(0, 3, (4, 4, 3)).astype(np.float32)
+    share = calibrated(cells, calibration, "exclusive")
+    expected = np.log(share / (1 - share) / (usually / (1 - usually)))
+    for channel in range(3):
+        for shift in (0, 5):  # which changes no answer
+            found = scale.weighed(cells + np.float32(shift), channel)
+            np.testing.assert_allclose(found, expected[..., channel], atol=1e-4)
 
 
 def test_every_line_of_text_takes_its_place_in_the_strip() -> None:

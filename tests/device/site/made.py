@@ -43,15 +43,18 @@ def evaluated(
     )
 
 
-def report(given: Evaluated, sha256: str | None = None) -> Report:
-    manifest = model().manifest
+def report(given: Evaluated, sha256: str | None = None, of: ModelFile | None = None) -> Report:
+    of = of or model()
+    manifest = of.manifest
     return build(
         given,
-        labels=model().labels,
+        labels=of.labels,
+        head=of.head,
         model={
-            "name": model().name,
+            "name": of.name,
             "format": "int8",
-            "sha256": sha256 or model().sha256,
+            "sha256": sha256 or of.sha256,
+            "scoring": of.scoring,
             "architecture": "a",
         },
         dataset={"name": "made up", "split": "all", "digest": "1" * 64},

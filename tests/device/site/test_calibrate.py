@@ -11,15 +11,17 @@ import pytest
 from edge_app.core.errors import DatasetError, ModelError, ReportError, UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.calibration import calibrated
+from edge_app.model.model_file import read
 from edge_app.model.overall import OverallScore
 from edge_app.model.site import Site
 from edge_app.model.site_types import SiteDocument
 from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
-from edge_app.site.target import Target, TooFewError, target
+from edge_app.site.target import Target, TooFewError, target, threshold
 
 from .made import evaluated, model, report
 
+THREE = read(Path(__file__).parents[2] / "models" / "three-exclusive.tflite")
 ONE_IN_TEN = Target("false-alarms", 10)
 
 
@@ -117,6 +119,84 @@ def test_too_few_patients_are_counted_and_enough_are_named() -> None:
     assert made(given, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
 
 
+def exclusive(patients: int, prevalence: float, seed: int) -> Evaluated:
+    """One of Healthy, Bacterial and Viral each; logits that a site's exposures have moved."""
+    generator = np.random.default_rng(seed)
+    borne = np.where(
+        generator.random(patients) < prevalence, generator.choice((1, 1, 2), patients), 0
+    )
+    targets = np.eye(3, dtype=np.uint8)[borne]
+    logits = 3 * targets + generator.normal(0, 1.5, targets.shape) + (4, 0, 1)
+    each = np.array([f"{place:06d}" for place in range(patients)])
+    return Evaluated(each, each, targets, logits.astype(np.float32))
+
+
+def of_exclusive(given: Evaluated, prevalence: float | None = None) -> SiteDocument:
+    return calibrate(pooled([report(given, of=THREE)], THREE), THREE, ONE_IN_TEN, prevalence)
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.05])
+def test_exclusive_labels_are_calibrated_together(prevalence: float | None) -> None:
+    site = of_exclusive(exclusive(1500, 0.5, seed=1), prevalence)
+    assert {row["recalibrated"] for row in site["labels"]} == {"slope and intercept"}
+    routine = exclusive(20_000, prevalence or 0.5, seed=2)
+    scores = calibrated(routine.logits, site["decisions"]["calibration"], "exclusive")
+    share = routine.targets.mean(axis=0)
+    np.testing.assert_allclose(scores.mean(axis=0), share, rtol=0.15)
+    np.testing.assert_allclose(site["decisions"]["prevalence"], share, rtol=0.15)
+    for channel in range(3):
+        highest = scores[:, channel] >= np.quantile(scores[:, channel], 0.97)
+        bears = routine.targets[highest, channel].mean()
+        assert scores[highest, channel].mean() == pytest.approx(bears, abs=0.06)
+
+
+def test_what_is_not_calibrated_moves_to_a_stated_prevalence_with_what_is_usual() -> None:
+    """Otherwise every image would have twice as much of it as is usual there."""
+    given = exclusive(200, 0.5, seed=3)
+    few = np.flatnonzero(given.targets[:, 2])
+    kept = np.delete(np.arange(200), few)
+    some = Evaluated(
+        *(given.images[kept], given.patients[kept], given.targets[kept], given.logits[kept])
+    )
+    as_counted, as_stated = of_exclusive(some), of_exclusive(some, 0.05)
+    assert {row["recalibrated"] for row in as_stated["labels"]} == {"nothing"}
+    usual, shares = [], []
+    for site in (as_counted, as_stated):
+        usual.append(site["decisions"]["prevalence"])
+        calibration = site["decisions"]["calibration"]
+        shares.append(calibrated(some.logits, calibration, "exclusive"))
+    expected = (usual[1][1] / usual[1][0]) / (usual[0][1] / usual[0][0])
+    for channel in (1, 2):  # nobody bears the latter
+        ratios = [share[:, channel] / share[:, 0] for share in shares]
+        np.testing.assert_allclose(ratios[1] / ratios[0], expected, rtol=1e-3)
+
+
+def test_a_finding_of_too_few_patients_moves_as_what_is_usual_does() -> None:
+    given = evaluated(600, 0.33, seed=6, per_patient=1)
+    hernia, nodule = map(model().labels.names.index, ("Hernia", "Nodule"))
+    given.targets[np.flatnonzero(bearing(given))[:8], hernia] = 1
+    site = made(given, prevalence=0.05)
+    assert site["labels"][hernia]["recalibrated"] == "nothing"
+    decisions, known = site["decisions"], model().manifest["calibration"]
+    there, here = 8 / 600, decisions["prevalence"][hernia]
+    assert 0 < here < there / 5
+    moved = decisions["calibration"]["intercept"][hernia] - known["intercept"][hernia]
+    assert moved == pytest.approx(np.log(here / (1 - here) / there * (1 - there)), abs=1e-3)
+    assert decisions["calibration"]["slope"][hernia] == known["slope"][hernia]
+    of_none = decisions["calibration"]["intercept"][nodule] - known["intercept"][nodule]
+    assert of_none == pytest.approx(moved, abs=0.05)
+
+
+def test_scores_of_1_that_no_threshold_leaves_out_are_refused_in_words() -> None:
+    """As a softmax gives them that is very sure of itself."""
+    generator = np.random.default_rng(0)
+    truth, patients = generator.random(400) < 0.4, np.arange(400).astype(str)
+    probability = np.where(generator.random(400) < 0.3, 1.0, generator.random(400))
+    with pytest.raises(DatasetError, match="images without a finding have a probability of 1"):
+        threshold(ONE_IN_TEN, probability, truth, patients)
+    assert threshold(Target("sensitivity", 0.8), probability, truth, patients) < 0.5
+
+
 def test_a_label_of_too_few_patients_has_no_threshold_and_keeps_its_calibration() -> None:
     given = evaluated()
     channel = model().labels.names.index("Hernia")
@@ -149,6 +229,48 @@ def test_what_flagged_means_at_a_stated_prevalence() -> None:
     assert thousand["found"]["value"] + thousand["missed"]["value"] == pytest.approx(50, abs=0.2)
     assert site["decisions"]["overall"]["usually"] == 0.05
     assert site["reference"]["overall"]["value"] == pytest.approx(0.05, abs=0.01)
+
+
+def two_findings(patients: int, prevalence: float, seed: int) -> Evaluated:
+    """The score of either finding is raised by the other one, too, as scores are."""
+    generator, names = np.random.default_rng(seed), model().labels.names
+    effusion, mass, normal = map(names.index, ("Effusion", "Mass", "No Finding"))
+    bears = generator.random(patients) < prevalence
+    first = bears & (generator.random(patients) < 0.3)
+    targets = np.zeros((patients, len(names)), np.uint8)
+    targets[:, effusion], targets[:, mass], targets[:, normal] = first, bears & ~first, ~bears
+    logits = generator.normal(size=targets.shape)
+    logits += np.where(bears, 1, -1)[:, np.newaxis] * np.where(
+        np.arange(len(names)) == normal, -1, 1
+    )
+    logits[:, [effusion, mass]] += targets[:, [effusion, mass]]
+    each = np.array([f"{place:06d}" for place in range(patients)])
+    return Evaluated(each, each, targets, logits.astype(np.float32))
+
+
+def test_a_finding_is_worth_in_routine_what_the_file_says_though_the_set_was_enriched() -> None:
+    """Half of the set bear a finding: there, false alarms are of images with another one."""
+    site = made(two_findings(2000, 0.5, seed=1), prevalence=0.05)
+    routine = two_findings(100_000, 0.05, seed=2)
+    scores = calibrated(routine.logits, site["decisions"]["calibration"])
+    for name in ("Effusion", "Mass"):
+        channel = model().labels.names.index(name)
+        score, bears = scores[:, channel], routine.targets[:, channel] > 0
+        assert score.mean() == pytest.approx(bears.mean(), rel=0.15)
+        highest = score >= np.quantile(score, 0.99)
+        assert score[highest].mean() == pytest.approx(bears[highest].mean(), abs=0.12)
+        found = site["labels"][channel]["performance"]
+        assert found
+        above = score >= found["threshold"]
+        reached = {
+            "ppv": bears[above], "npv": ~bears[~above],
+            "sensitivity": above[bears], "specificity": ~above[~bears],
+        }  # fmt: skip
+        for key, hits in reached.items():
+            stated = found[key]
+            assert stated["low"] <= hits.mean() <= stated["high"], (name, key)
+        flagged = found["per_thousand"]["flagged"]
+        assert flagged["low"] <= 1000 * above.mean() <= flagged["high"]
 
 
 def test_yield_and_predictive_values_are_those_of_the_flagged_images() -> None:
@@ -187,6 +309,16 @@ def test_labels_that_the_scores_do_not_know_are_refused() -> None:
     wrong = replace(given, logits=-given.logits)
     with pytest.raises(DatasetError, match="are these the right labels"):
         made(wrong)
+
+
+def test_scores_that_part_the_images_entirely_are_not_called_wrong_labels() -> None:
+    given = evaluated(60)
+    sign = np.where(bearing(given), 1, -1)[:, np.newaxis]
+    parted = replace(given, logits=given.logits.copy())
+    effusion, normal = map(model().labels.names.index, ("Effusion", "No Finding"))
+    parted.logits[:, [effusion, normal]] = sign * (5, -5) + given.logits[:, [effusion, normal]] / 9
+    with pytest.raises(DatasetError, match="higher than every normal one"):
+        made(parted, Target("cost-ratio", 2))
 
 
 def test_several_reports_are_one_set_and_none_counts_twice() -> None:

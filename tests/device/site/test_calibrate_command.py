@@ -91,6 +91,33 @@ def test_a_report_of_another_model_is_refused(run: Run, tmp_path: Path) -> None:
     assert "of another network than cxr-lite0-128" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("image,labels\n{0},none\n", "tells neither age nor sex nor view"),
+        ("image,labels,sex\nx/{0},none,F\n", "names none of the images of the report"),
+    ],
+)
+def test_groups_that_nobody_is_in_are_no_silence(
+    run: Run, tmp_path: Path, table: str, message: str
+) -> None:
+    subgroups, out = tmp_path / "people.csv", tmp_path / "site.json"
+    subgroups.write_text(table.format(evaluated().images[0]))
+    done = run("calibrate", written(tmp_path), *CNN28, "--out", out, "--subgroups", subgroups)
+    assert done.returncode == 3
+    assert message in done.stderr
+    assert not out.exists()
+
+
+def test_images_that_are_in_no_group_are_counted(run: Run, tmp_path: Path) -> None:
+    subgroups, out = tmp_path / "people.csv", tmp_path / "site.json"
+    lines = [f"{image},none,F" for image in evaluated().images[:1100]]
+    subgroups.write_text("\n".join(["image,labels,sex", *lines]))
+    done = run("calibrate", written(tmp_path), *CNN28, "--out", out, "--subgroups", subgroups)
+    assert done.returncode == 0
+    assert "100 of 1200 images are not in it" in done.stderr
+
+
 def test_evaluate_at_a_site_says_so(run: Run, tmp_path: Path, picture: Path) -> None:
     place = tmp_path / "site.json"
     run("calibrate", written(tmp_path, evaluated()), *CNN28, "--out", place)

@@ -138,6 +138,19 @@ def test_answers_of_several_operating_points_are_refused(
         read(places, ["Mass"])
 
 
+def test_a_file_named_twice_and_a_label_called_as_another_column_are_refused(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    place = tmp_path / "answers.csv"
+    place.write_text(run("classify", "--csv", picture).stdout)
+    assert len(read([place], ["Mass"]).overall) == 1
+    with pytest.raises(ReportError, match="is named twice"):
+        read([place, tmp_path / ".." / tmp_path.name / "answers.csv"], ["Mass"])
+    place.write_text(place.read_text().replace(",Mass,", ",overall,"))
+    with pytest.raises(ReportError, match="is no heading"):
+        read([place], ["overall"])
+
+
 def test_answers_of_another_model_or_site_file_are_refused() -> None:
     site, other = site_of(), site_of(1)
     with pytest.raises(ReportError, match="made with site file"):
@@ -168,6 +181,22 @@ def test_the_test_keeps_its_level() -> None:
     assert 15 <= told <= 65
 
 
+def test_the_test_keeps_its_level_where_many_images_have_the_same_score() -> None:
+    """As of outputs in int8."""
+    generator = np.random.default_rng(2)
+
+    def told(now: float, pairs: int) -> int:
+        found = 0
+        for _ in range(pairs):
+            before, later = generator.normal(size=(2, 1000)) + [[0], [now]]
+            quantiles = np.quantile(np.round(before, 1), np.linspace(0, 1, 101))
+            found += kolmogorov(quantiles, np.round(later, 1), 1000, 1000) < 0.05
+        return found
+
+    assert told(0, 500) <= 30
+    assert told(0.3, 20) == 20
+
+
 def test_a_doubled_mean_is_seen_with_the_images_that_would_do() -> None:
     before = Mean(0.02, 0.14, 5000.0)
     needed = images_for_mean(before, 0.001, 1)
@@ -190,9 +219,10 @@ def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture:
         place = tmp_path / f"answers{form}"
         place.write_text(run("classify", form, picture, broken, blank, picture).stdout)
         periods[form] = read([place], labels)
-    single = tmp_path / "single"
+    single, again = tmp_path / "single", tmp_path / "again"
     single.write_text(run("classify", "--json", picture).stdout)
-    periods["one"] = read([single, single], labels)
+    again.write_text(single.read_text())
+    periods["one"] = read([single, again], labels)
     one, *others = periods.values()
     assert (one.refused, one.withheld) == (1, 1)
     assert len(one.overall) == 2

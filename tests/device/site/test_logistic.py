@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_app.site.logistic import fit
+from edge_app.site.logistic import fit, fit_softmax
 
 
 def drawn(count: int, slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:
@@ -47,3 +47,37 @@ def test_images_of_a_patient_are_no_independent_evidence() -> None:
 @pytest.mark.parametrize("truth", [np.arange(50) > 20, np.zeros(50, bool)])
 def test_there_is_no_line_where_the_two_are_apart_or_one_is_missing(truth: np.ndarray) -> None:
     assert fit(np.arange(50.0), truth, np.arange(50)) is None
+
+
+def of_three(count: int, slope: float, intercepts: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Log-odds, with a constant in them that no label owns, and which label each image bears."""
+    generator = np.random.default_rng(3)
+    odds = generator.normal(0, 2, (count, 3)) + generator.normal(0, 5, (count, 1))
+    drawn = (slope * odds + intercepts + generator.gumbel(size=(count, 3))).argmax(axis=1)
+    return odds, np.eye(3, dtype=bool)[drawn]
+
+
+@pytest.mark.parametrize("slope", [True, False])
+def test_a_softmax_is_fitted_as_it_was_drawn(slope: bool) -> None:
+    odds, targets = of_three(4000, 0.6 if slope else 1, [1, -1, 0])
+    found = fit_softmax(odds, targets, np.ones(4000), slope=slope)
+    assert found
+    assert found[0] == pytest.approx(0.6 if slope else 1, abs=0.04)
+    np.testing.assert_allclose(found[1], [1, -1, 0], atol=0.2)
+
+
+def test_what_a_likeliest_softmax_makes_equal() -> None:
+    """Its mean probabilities are the labels' shares, as the images are weighed."""
+    odds, targets = of_three(500, 0.5, [0, 1, -1])
+    weights = np.where(targets[:, 0], 1.8, 0.2)
+    found = fit_softmax(odds, targets, weights)
+    assert found
+    share = np.exp(found[0] * odds + found[1])
+    residuals = share / share.sum(axis=1, keepdims=True) - targets
+    np.testing.assert_allclose(weights @ residuals, 0, atol=1e-6)
+    assert (weights @ (residuals * odds)).sum() == pytest.approx(0, abs=1e-5)
+
+
+def test_there_is_no_softmax_where_scores_part_the_labels() -> None:
+    targets = np.eye(3, dtype=bool)[np.arange(60) % 3]
+    assert fit_softmax(targets * 4.0, targets, np.ones(60)) is None

@@ -221,7 +221,7 @@ def test_each_finding_has_a_heatmap_that_is_the_command_s(
     for channel in {0, first}:
         came = client.get(f"/images/{answered}/map/{channel}.png")
         alpha = np.asarray(Image.open(io.BytesIO(came.body)))[..., 3]
-        expected = strength(scale.weighed(found.map[..., channel], channel), 256, 256)
+        expected = strength(scale.weighed(found.map, channel), 256, 256)
         apart = np.abs(alpha / 255 - 0.6 * expected)
         lines = apart > 0.01  # between the seven cells of each side, and nowhere else
         assert lines.any()
