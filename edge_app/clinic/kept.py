@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.settings import NODE
 from edge_app.core.errors import ImageError
 from edge_app.images.radiograph import Limits
@@ -25,6 +24,9 @@ LOST: Final = "lost"
 
 BESIDE: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""
+
+LENGTH: Final = slice(140, 144)
+"""Where a DICOM file has the length of its file meta information."""
 
 
 class LostError(ImageError):
@@ -82,11 +84,12 @@ def require_same(data: bytes, entrance: str, sha256: str) -> None:
         raise LostError(CHANGED)
 
 
-def _digest(data: bytes, entrance: str) -> str | None:
-    """What is kept of an image when it comes: of one of the node the digest of its data set."""
-    if entrance != NODE:
-        return hashlib.sha256(data).hexdigest()
-    try:
-        return content_digest(data)
-    except HeaderError:
-        return None
+def _digest(data: bytes, entrance: str) -> str:
+    """What is kept of an image when it comes: of one of the node the digest of its data set.
+
+    Its file meta information is the box's own, and begins with its length (PS3.10 7.1).
+    """
+    begins = 0
+    if entrance == NODE:
+        begins = LENGTH.stop + int.from_bytes(data[LENGTH], "little")
+    return hashlib.sha256(memoryview(data)[begins:]).hexdigest()

@@ -297,12 +297,17 @@ def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
         durable.replace(target, data)
         target = path.with_name(f".{secrets.token_hex(8)}.partial")
         os.replace(path, target)
-        if look.is_moved(_Look.of(target.lstat())):
+        if _is_same(target, look, sha256, max_bytes):
             target.unlink()
             return
-    moved = look_at(target)
-    if moved and not look.is_moved(moved):  # another one has come in between
+    if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
         put_back(target, path)
+
+
+def _is_same(path: Path, look: _Look, sha256: str, max_bytes: int) -> bool:
+    """Whether a file that was moved is the one that was looked at; its bytes say so where some
+    file system has given it another number or date."""
+    return look.is_moved(_Look.of(path.lstat())) or digest_of(path, max_bytes) == sha256
 
 
 def put_back(path: Path, place: Path) -> None:
