@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from edge_app.backends.options import CPU
@@ -21,19 +21,22 @@ from edge_app.clinic.delivering import pause_after
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.gist import Gist, gist
-from edge_app.clinic.results import Results
-from edge_app.clinic.settings import WATCH, Settings
+from edge_app.clinic.header import HeaderError
+from edge_app.clinic.kept import LostError, read_kept, read_unchecked, require_same
+from edge_app.clinic.results import Provenance, Results
+from edge_app.clinic.settings import NODE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image, Spool
-from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EdgeCxrError, ImageError, MachineError
+from edge_app.core.errors import EdgeCxrError, ImageError, ImageTooLargeError, MachineError
 from edge_app.core.site_place import NONE
+from edge_app.images.read import decode
 from edge_app.pipeline.json_answer import answered, origin, refused
-from edge_app.pipeline.reader import read_source
 from edge_app.pipeline.route import score_all
 from edge_app.pipeline.scorers import classified, classified_only
+from edge_app.pipeline.sources import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
-    from edge_app.images.radiograph import Limits, Radiograph
+    from edge_app.images.radiograph import Limits, Radiograph, Reader
     from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
@@ -42,7 +45,6 @@ IDLE: Final = 5.0
 LONGEST_PAUSE: Final = 60.0
 ALONE_SECONDS: Final = 300
 MOST_TRIES: Final = 5
-GONE: Final = "its file is gone from the spool: send it again"
 
 
 class Worker(threading.Thread):
@@ -71,7 +73,10 @@ class Worker(threading.Thread):
         super().__init__(name="worker", daemon=True)
         self.spool, self.results, self.settings, self.events = spool, results, settings, events
         self._open, self._classifier = open_classifier, classifier
-        self._decoder = decoder
+        self._decode = decoder or decode
+        self._is_isolated = decoder is not None
+        self._digests = ThreadPoolExecutor(1, "digest")  # while the picture is decoded
+        self._provenance: Provenance | None = None
         self._stopping = threading.Event()
         self._in_hand: Image | None = None
         self._failures = 0
@@ -124,20 +129,24 @@ class Worker(threading.Thread):
         spec = self._classifier.model.input_spec
         whole = any(self.results.heatmaps.values())
         least = None if whole else spec.least
-        read = partial(_read, least=least, decoder=self._decoder)
+        read: Reader[Image] = lambda image, limits: self._read(image, limits, least)  # noqa: E731
         score = classified if whole else classified_only
         by = origin(self._classifier)
         limits = self.settings.limits
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
             if isinstance(outcome, MachineError):
                 raise outcome
+            if isinstance(outcome, LostError):
+                self._keep_lost(image, outcome)
+                continue
             if isinstance(outcome, ImageError):
                 answer: Mapping[str, Any] = refused(_name(image), outcome, by)
                 self._keep(image, answer, gist(answer))
                 continue
             seen, findings = outcome
             answer = answered(_name(image), seen, findings, by)
-            more = self.results.heatmap(image, answer, seen, self._classifier, findings)
+            whose = self._provenance
+            more = self.results.heatmap(image, answer, whose, seen, self._classifier, findings)
             self._keep(image, answer, gist(answer, findings.map), more)
 
     def _taken(self) -> Iterator[Image]:
@@ -147,14 +156,48 @@ class Worker(threading.Thread):
                 continue
             self._in_hand = image
             self._began = time.monotonic()
-            if _is_gone(image):
-                self.events.tell("answering-failed", why=GONE, number=image.id)
-                lost = self._ends(image, GONE)
-                self._keep(image, lost, gist(lost))
-            elif not image.begun:
+            if not image.begun:
                 yield image
-            elif answer := self._alone(image):
+                continue
+            try:
+                answer = self._alone(image)
+            except LostError as error:
+                self._keep_lost(image, error)
+                continue
+            if answer:
                 self._keep(image, answer, gist(answer))
+
+    def _read(self, image: Image, limits: Limits, least: int | None) -> Radiograph:
+        """See `read_image`; the bytes that are decoded are those that came."""
+        self._provenance = None
+        data = read_unchecked(image.path, limits)
+        same = self._digests.submit(require_same, data, image.entrance, image.sha256)
+        try:
+            self._provenance = self._provenance_of(image, data)
+            if len(data) > limits.max_bytes:
+                raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
+            seen = self._decode(data, limits, least, digest=False)
+        finally:
+            same.result()  # what else is wrong with other bytes is not told
+        seen.facts["sha256"] = image.sha256
+        return seen
+
+    def _provenance_of(self, image: Image, data: bytes) -> Provenance | None:
+        """What a report is tied to; None where none is wanted, or the image belongs to no study."""
+        try:
+            return self.results.provenance(image, data)
+        except HeaderError as error:
+            if image.entrance == NODE:  # which accepts none of these
+                why = f"no report can be made: its header {error}"
+                self.events.tell("answering-failed", why=why, number=image.id)
+            return None
+
+    def _keep_lost(self, image: Image, error: LostError) -> None:
+        """Answer that the spool has not kept an image: nothing that it has is tied to a study."""
+        self._provenance = None
+        self.events.tell("image-lost", why=str(error), number=image.id)
+        answer = self._refused(image, error)
+        self._keep(image, answer, gist(answer))
 
     def _keep(
         self,
@@ -163,7 +206,7 @@ class Worker(threading.Thread):
         kept: Gist,
         more: list[Document] | None = None,
     ) -> None:
-        documents = [*self.results.documents(image, answer), *(more or ())]
+        documents = [*self.results.documents(image, answer, self._provenance), *(more or ())]
         self.spool.answer(image, json.dumps(answer, ensure_ascii=False), documents, kept)
         self._in_hand, self._failures = None, 0
         self.events.tell(
@@ -180,7 +223,15 @@ class Worker(threading.Thread):
 
         Returns:
             None where that fails otherwise; after some tries that is the answer.
+
+        Raises:
+            LostError: see `read_kept`.
+            MachineError: this machine lacks what it takes.
         """
+        limits = self.settings.limits
+        self._provenance = None
+        data = read_kept(image.path, image.entrance, image.sha256, limits)
+        self._provenance = self._provenance_of(image, data)
         self.events.tell("answered-alone", image=self.events.digest(image.identity))
         line = [sys.executable, "-m", "edge_app", "classify", "--json"]
         # A device is this process's; what computes must not be what it dies of, either.
@@ -188,24 +239,25 @@ class Worker(threading.Thread):
         line += ["--model", self.settings.model, "--site", site, "--backend", CPU]
         if self.settings.operating_point:
             line += ["--operating-point", self.settings.operating_point]
-        if self._decoder:
+        if self._is_isolated:
             line.append("--isolate")
-        line += ["--max-pixels", str(self.settings.limits.max_pixels), str(image.path)]
+        line += ["--max-pixels", str(limits.max_pixels), STANDARD_INPUT]
         try:
             done = subprocess.run(
-                line, capture_output=True, timeout=ALONE_SECONDS, start_new_session=True
-            )
+                *(line,), input=data, capture_output=True, timeout=ALONE_SECONDS,
+                start_new_session=True,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             return self._ends(image, f"takes more than {ALONE_SECONDS} s to read")
         if done.returncode < 0:
             name = signal.Signals(-done.returncode).name
             return self._ends(image, f"ends the program that reads it ({name})")
-        if done.returncode not in (EXIT_DONE, EXIT_INPUT) and not done.stdout:
+        answer = _object_in(done.stdout)
+        if answer is None:
             if image.begun >= MOST_TRIES:
                 return self._ends(image, f"was tried {image.begun} times and could not be answered")
             self._suspect(f"exit code {done.returncode} of a process of its own")
             return None
-        answer: dict[str, Any] = json.loads(done.stdout)
         if answer.get("error", {}).get("kind") == MachineError.kind:
             raise MachineError(answer["error"]["message"])
         if "image" in answer:
@@ -213,10 +265,11 @@ class Worker(threading.Thread):
         return {**answer, "file": _name(image)}
 
     def _ends(self, image: Image, reason: str) -> Mapping[str, Any]:
-        return cast(
-            "Mapping[str, Any]",
-            refused(_name(image), ImageError(reason), origin(self._classifier)),
-        )
+        return self._refused(image, ImageError(reason))
+
+    def _refused(self, image: Image, error: ImageError) -> Mapping[str, Any]:
+        answer = refused(_name(image), error, origin(self._classifier))
+        return cast("Mapping[str, Any]", answer)
 
 
 def _name(image: Image) -> str:
@@ -224,22 +277,10 @@ def _name(image: Image) -> str:
     return image.identity if image.entrance == WATCH else f"image {image.id}"
 
 
-def _is_gone(image: Image) -> bool:
-    """Whether an image's file is no longer in the spool.
-
-    Raises:
-        SpoolError: its folder is gone, too: that is no fault of this image.
-    """
-    if image.path.exists():
-        return False
-    if not image.path.parent.is_dir():
-        raise SpoolError(f"{image.path.parent}: is gone: put it back, or look at its disk")
-    return True
-
-
-def _read(
-    image: Image, limits: Limits, *, least: int | None, decoder: Decoder | None
-) -> Radiograph:
-    seen = read_source(str(image.path), limits, least, digest=False, decoder=decoder)
-    seen.facts["sha256"] = image.sha256  # worked out when it came
-    return seen
+def _object_in(text: bytes) -> dict[str, Any] | None:
+    """The JSON object that a process printed; None where it printed none, or not all of it."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -68,17 +68,18 @@ class Archive:
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
             self._drop()
-            raise UndeliveredError("the association ended without an answer")
+            # Perhaps at this very object: others are tried, each by an association of its own.
+            raise UndeliveredError("the association ended without an answer", refused=True)
         status = int(answer.Status)
         if status == SUCCESS:
             return None
-        comment = str(answer.get("ErrorComment") or "")
-        words = f"status {status:04X}h" + (f" {line(comment)}" if comment.strip() else "")
+        words = f"status {status:04X}h"
         if status in STORED_WITH_WARNING:
             return f"stored with {words}"
         if status == DUPLICATE:
             return f"had it already: {words}"
-        raise UndeliveredError(f"{self.name} answered {words}", refused=True)
+        comment = line(str(answer.get("ErrorComment") or "")).strip()
+        raise UndeliveredError(f"{self.name} answered {words}", refused=True, comment=comment)
 
     def _associated(self) -> Association:
         """The association that is kept, or a new one."""

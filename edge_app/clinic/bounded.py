@@ -13,10 +13,11 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from io import BytesIO
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakSet
+from weakref import ReferenceType, WeakSet, ref
 
 import numpy as np
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -46,6 +47,9 @@ PATIENCE: Final = 5.0
 PIECE: Final = 1 << 16
 """Bytes below which the next fragment joins a piece: each piece costs some of its own."""
 
+LONGEST_COMMAND: Final = 1 << 12
+"""Bytes of a message's command set: those of C-STORE and C-ECHO have some hundreds."""
+
 ABOUT: Final = 0.5
 """Seconds by which the end of a PDU may be waited for too long: a new limit costs a system call."""
 
@@ -64,6 +68,19 @@ TRANSFER: Final = "Sta6"
 
 HEADER: Final = 6
 """Bytes of a PDU before its items (PS3.8 9.3.1)."""
+
+ABORTED: Final = b"\x07\0\0\0\0\x04\0\0\x02\x06"
+"""An A-ABORT by the service provider, for a PDU that cannot be (PS3.8 9.3.8)."""
+
+STRANGE: Final = "what it says is not understood here"
+TOO_LONG: Final = "a message is larger than max_mb, and does not end"
+LONG_COMMAND: Final = f"a command set has more than {LONGEST_COMMAND} bytes"
+TOO_MANY: Final = "its messages wait for no answers"
+NO_ROOM: Final = "the messages of all peers take too much memory"
+UNENDED: Final = "a PDU is longer than allowed, or does not come to its end"
+SILENT: Final = "it says nothing"
+ENDED: Final = "others wait, and it says nothing"
+"""Why an association is aborted."""
 
 
 class Bounds:
@@ -170,14 +187,17 @@ class Fragments(BytesIO):
 
     Attributes:
         pieces: of its bytes; all but the last are of `PIECE` bytes or more.
+        size: of all of them, in bytes.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.pieces: list[bytes | bytearray | memoryview] = []
+        self.size = 0
 
     def write(self, data: Any, /) -> int:
         """One more fragment."""
+        self.size += len(data)
         last = self.pieces[-1] if self.pieces else None
         if isinstance(last, bytearray) and len(last) < PIECE:
             last += data
@@ -204,12 +224,48 @@ class _Data:
 
 
 class BoundedUpperLayer(WaitingUpperLayer):
-    """Takes what is most of all that comes apart without copying it."""
+    """Takes what is most of all that comes apart without copying it.
+
+    Attributes:
+        why: the association is aborted; None where nothing has said so.
+    """
+
+    why: str | None = None
+
+    def why_aborted(self) -> str:
+        """Why the association is aborted."""
+        return self.why or (SILENT if self.idle_timer_expired() else STRANGE)
+
+    def run_reactor(self) -> None:
+        """See pynetdicom; what the association holds goes with it."""
+        try:
+            super().run_reactor()
+        finally:
+            self.assoc.dimse.let_go()
+
+    def abort(self, why: str) -> None:
+        """Have the association end, from any of its threads."""
+        self.why = why
+        self.event_queue.put(INVALID)
+
+    def _give_up(self) -> None:
+        """End the connection: where a PDU stops, the next one cannot be found."""
+        self.why = UNENDED
+        self.socket.send(ABORTED)
+        self.event_queue.put(CLOSED)
+
+    def _is_transport_event(self) -> bool:
+        """See pynetdicom, which ends the association where this fails."""
+        try:
+            return super()._is_transport_event()
+        except Exception as error:
+            self.why = f"{STRANGE} ({type(error).__name__})"
+            raise
 
     def _wait(self) -> None:
         """See `WaitingUpperLayer`; who waits for a message hears of the association's end first."""
         if not self.assoc.is_alive():  # its thread has failed, and nobody would end the connection
-            self.event_queue.put(INVALID)
+            self.abort(STRANGE)
             return
         messages = self.assoc.dimse.msg_queue
         if self.to_user_queue.queue and not messages.queue:
@@ -232,15 +288,15 @@ class BoundedUpperLayer(WaitingUpperLayer):
             length = int.from_bytes(head[2:], "big")
             items = self.socket.view(length)
         except OSError:
-            self.event_queue.put(CLOSED)
+            self._give_up()
             return False
         if len(items) != length:
-            self.event_queue.put(CLOSED)
+            self._give_up()
             return False
         try:
             data = _Data(_values_in(items))
         except ValueError:
-            self.event_queue.put(INVALID)
+            self.abort(STRANGE)
             return False
         if self.state_machine.current_state == TRANSFER and not self._kill_thread:
             # The action of the state machine (DT-2), and the state stays; without its ways round.
@@ -273,52 +329,63 @@ def _values_in(items: memoryview) -> list[list[Any]]:
 class BoundedMessages(DIMSEServiceProvider):
     """Puts fragments together to messages no longer than the bounds.
 
-    A longer one is read to its end and not kept; its request has the attribute `cut`. One that
-    does not end, and one more than may wait, aborts the association.
-
-    Attributes:
-        held: bytes of the messages that are not handled yet.
+    A longer one is read to its end, and of its data set nothing is kept; its request has the
+    attribute `cut`. One that does not end, and one more than may wait, aborts the association.
     """
 
     message: DIMSEMessage | None
 
     def __init__(self, association: Association, bounds: Bounds) -> None:
         super().__init__(association)
-        self.bounds, self.held = bounds, 0
-        self._length = 0
+        self.bounds = bounds
+        self._length = self._command = self._kept = 0
+        self._in_hand: ReferenceType[Any] | None = None
         bounds.count(self)
+
+    @property
+    def held(self) -> int:
+        """Bytes of the messages that are not handled yet: under way, waiting, and in hand."""
+        in_hand = self._in_hand() if self._in_hand else None
+        waiting = sum(_size(message) for _, message in [*self.msg_queue.queue])
+        return self._kept + waiting + _size(in_hand)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """See pynetdicom."""
-        bounds = self.bounds
-        length = sum(len(data) for _, data in primitive.presentation_data_value_list)
-        self._length += length
+        bounds, fragments = self.bounds, primitive.presentation_data_value_list
+        self._length += sum(len(data) for _, data in fragments)
+        self._command += sum(len(data) for _, data in fragments if _is_command(data))
         cut = self._length > bounds.message
-        if self.msg_queue.qsize() >= WAITING_MESSAGES or self._length > READ_OUT * bounds.message:
-            self.dul.event_queue.put(INVALID)
+        kept = self._command if cut else self._length
+        if why := self._why_not(kept - self._kept):
+            self.dul.abort(why)
             return
+        self._kept = kept
         if cut:
-            self.held -= min(self.held, self._length - length)
             if self.message is not None:
                 self.message.data_set = Fragments()
             begun = [
-                [context, data if data[:1] and data[0] & 1 else data[:1]]
-                for context, data in primitive.presentation_data_value_list
+                [context, data if _is_command(data) else data[:1]] for context, data in fragments
             ]
             primitive = _Data(begun).to_primitive()
-        elif bounds.held() + length > bounds.together:
-            self.dul.event_queue.put(INVALID)
-            return
-        else:
-            self.held += length
         if self.message is None:
             self.message = DIMSEMessage()
             self.message.data_set = Fragments()
         super().receive_primitive(primitive)
         if self.message is None:
-            self._length = 0
+            self._length = self._command = self._kept = 0
             if cut and self.msg_queue.qsize():
                 self.msg_queue.queue[-1][1].cut = True
+
+    def _why_not(self, more: int) -> str | None:
+        """Why so many more bytes are not kept; None where they are."""
+        bounds = self.bounds
+        if self.msg_queue.qsize() >= WAITING_MESSAGES:
+            return TOO_MANY
+        if self._command > LONGEST_COMMAND:
+            return LONG_COMMAND
+        if self._length > READ_OUT * bounds.message:
+            return TOO_LONG
+        return NO_ROOM if more > 0 and bounds.held() + more > bounds.together else None
 
     def get_msg(self, block: bool = False) -> Any:
         """See pynetdicom; its acceptor asks, and looks for the end of its association, in turns.
@@ -327,17 +394,33 @@ class BoundedMessages(DIMSEServiceProvider):
         """
         self.handled()
         try:
-            return self.msg_queue.get(timeout=TICK)
+            context, message = self.msg_queue.get(timeout=TICK)
         except Empty:
             return None, None
+        self._in_hand = ref(message) if message is not None else None
+        return context, message
 
     def handled(self) -> None:
-        """The message in hand is done with; what is held is what waits after it."""
-        waiting = (getattr(each, "DataSet", None) for _, each in [*self.msg_queue.queue])
-        under_way = self._length if self._length <= self.bounds.message else 0  # longer: not kept
-        self.held = under_way + sum(
-            len(each) for data in waiting for each in getattr(data, "pieces", ())
-        )
+        """The message in hand is done with."""
+        self._in_hand = None
+
+    def let_go(self) -> None:
+        """Keep nothing of what nobody will handle any more: the association has ended."""
+        self.message = None
+        self._kept = 0
+        with suppress(Empty):
+            while True:
+                self.msg_queue.get_nowait()
+
+
+def _size(message: Any) -> int:
+    """Bytes of a message's data set, where it has one."""
+    return int(getattr(getattr(message, "DataSet", None), "size", 0))
+
+
+def _is_command(fragment: Any) -> bool:
+    """Whether it belongs to a message's command set (PS3.8 E.2)."""
+    return bool(fragment[:1]) and bool(fragment[0] & 1)
 
 
 class BoundedHandler(RequestHandler):
@@ -401,6 +484,7 @@ class BoundedServer(ThreadedAssociationServer):
         silent = [each for each in active if not each.dimse.held]
         longest = min(silent, key=lambda each: each.dul.socket.heard, default=None)
         if longest and time.monotonic() - longest.dul.socket.heard > PATIENCE:
+            longest.dul.why = ENDED
             ending = threading.Thread(target=longest.abort, daemon=True)
             ending.start()
             ending.join(1)

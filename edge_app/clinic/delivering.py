@@ -26,13 +26,17 @@ IDLE: Final = 10.0
 class UndeliveredError(Exception):
     """Why a document was not delivered, in one line.
 
+    Args:
+        reason: which is told in the log, and so names nobody.
+
     Attributes:
-        refused: the receiver answered, and does not want this one.
+        comment: what the receiver said in words of its own, which may name a patient.
+        refused: the receiver can be reached, and does not take this one: others are tried.
     """
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    def __init__(self, reason: str, *, refused: bool = False, comment: str = "") -> None:
         super().__init__(reason)
-        self.refused = refused
+        self.refused, self.comment = refused, comment
 
 
 class Carrier(Protocol):
@@ -115,7 +119,7 @@ class Courier(threading.Thread):
         try:
             said = self._said(delivery)
         except UndeliveredError as error:
-            self.deliveries.failed(delivery, str(error))
+            self.deliveries.failed(delivery, f"{error} {error.comment}".strip())
             if error.refused:
                 pause = pause_after(delivery.tries + 1, self.longest)
                 self._resting[delivery.id] = time.monotonic() + pause

@@ -41,7 +41,7 @@ def write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
 
 def replace(path: Path, data: bytes) -> None:
     """Write a file, or put it in the place of an older one, whole or not at all; as `write_new`."""
-    partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     write_new(partial, (data,))
     try:
         os.replace(partial, path)

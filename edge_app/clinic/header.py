@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import cache
-from io import BufferedReader, BytesIO, FileIO
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
@@ -41,6 +41,8 @@ MAX_READS: Final = 50_000
 """Elements, items and fragments before it is given up; each costs pydicom 1 KB."""
 
 MAX_VALUE_BYTES: Final = 1 << 12
+PIECE: Final = 1 << 20
+"""Bytes of a file that are digested at once."""
 
 
 class HeaderError(Exception):
@@ -94,13 +96,7 @@ class _MeteredPieces(BytesIO, _Meter):
         return super().read(size)
 
 
-class _MeteredFile(BufferedReader, _Meter):
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.count(size)
-        return super().read(size)
-
-
-_Metered = _MeteredBytes | _MeteredPieces | _MeteredFile
+_Metered = _MeteredBytes | _MeteredPieces
 
 
 def is_dicom(path: Path) -> bool:
@@ -137,17 +133,6 @@ def header_in(pieces: Iterable[bytes | memoryview], syntax: str) -> Dataset:
     return _read(_MeteredPieces(pieces), syntax)
 
 
-def header_of(path: Path) -> Dataset:
-    """The same of a file, of which no more than its header is read.
-
-    Raises:
-        HeaderError: see `read_header`.
-        OSError: it cannot be opened.
-    """
-    with _MeteredFile(FileIO(path)) as file:
-        return _read(file, None)
-
-
 def _read(file: _Metered, syntax: str | None) -> Dataset:
     try:
         return _sound(_parse(file, syntax))
@@ -167,13 +152,32 @@ def content_digest(data: bytes) -> str:
         HeaderError: it is no DICOM file, or damaged.
     """
     file = BytesIO(data)
+    _pass_meta(file)
+    return hashlib.sha256(memoryview(data)[file.tell() :]).hexdigest()
+
+
+def content_digest_of(path: Path) -> str:
+    """The same of a file that is read piece by piece.
+
+    Raises:
+        HeaderError: see `content_digest`.
+        OSError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        _pass_meta(file)
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _pass_meta(file: BinaryIO) -> None:
     try:
         _meta(file)
     except HeaderError:
         raise
     except Exception:  # of pydicom, as in `_read`
         raise HeaderError("is damaged: its elements cannot be told apart") from None
-    return hashlib.sha256(memoryview(data)[file.tell() :]).hexdigest()
 
 
 def instance_of(header: Dataset) -> Instance:
@@ -218,6 +222,7 @@ def _parse(file: _Metered, syntax: str | None) -> Dataset:
 
     if syntax is None:
         syntax = str(_meta(file).get("TransferSyntaxUID") or "")
+        file.reads = 0  # so that a file is read where its data set alone was
     uid = UID(syntax)
     if not uid.is_transfer_syntax or uid.is_deflated:
         named = f"the transfer syntax {uid}" if UID_FORM.fullmatch(uid) else "no transfer syntax"

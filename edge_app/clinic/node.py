@@ -50,6 +50,9 @@ STORING_SECONDS: Final = 10
 HASHERS: Final = 2
 """Threads that work out digests while other threads write what was received."""
 
+A_ABORT: Final = 0x07
+"""The type of the PDU that ends an association (PS3.8 9.3.8)."""
+
 PREAMBLE: Final = b"\0" * 128 + b"DICM"
 
 
@@ -88,6 +91,7 @@ class DicomNode:
                 (evt.EVT_REQUESTED, self._requested),
                 (evt.EVT_C_STORE, self._stored),
                 (evt.EVT_REJECTED, self._rejected),
+                (evt.EVT_DATA_SENT, self._sent),
             ],
             server_class=BoundedServer,
             tls=server_context(node.tls) if node.tls else None,
@@ -95,6 +99,7 @@ class DicomNode:
         )
         entity._servers.append(self._server)  # which is what its `shutdown` ends
         self._entity = entity
+        self._stopping = False
         self._thread = threading.Thread(target=self._server.serve_forever, name="node", daemon=True)
 
     def start(self) -> None:
@@ -103,6 +108,7 @@ class DicomNode:
 
     def stop(self) -> None:
         """End all associations; a message that is being stored is stored and answered first."""
+        self._stopping = True
         self._server.lobby.stop()
         self._server.shutdown()
         end = time.monotonic() + STORING_SECONDS
@@ -114,11 +120,15 @@ class DicomNode:
     def _requested(self, event: Event) -> None:
         """Reject who is not on the list, before anything else of the request counts."""
         requestor = event.assoc.requestor
-        title = str(requestor.primitive.calling_ae_title).strip()
-        if self._is_allowed(title, str(requestor.address)):
+        try:
+            title = str(requestor.primitive.calling_ae_title).strip()
+            allowed = self._is_allowed(title, str(requestor.address))
+        except Exception:  # pynetdicom would let in whoever this fails for
+            allowed = False
+        if allowed:
             return
         event.assoc.acse.send_reject(*REJECTED_CALLING)
-        self._tell_rejected(event, "not on the list of peers")
+        self._tell("rejected", event, "not on the list of peers")
 
     def _is_allowed(self, title: str, host: str) -> bool:
         address = _address(host)
@@ -132,24 +142,35 @@ class DicomNode:
     def _rejected(self, event: Event) -> None:
         called = str(event.assoc.requestor.primitive.called_ae_title).strip()
         right = called == self.node.ae_title
-        self._tell_rejected(event, "too many associations" if right else "wrong called AE title")
+        why = "too many associations" if right else "wrong called AE title"
+        self._tell("rejected", event, why)
 
-    def _tell_rejected(self, event: Event, why: str) -> None:
+    def _sent(self, event: Event) -> None:
+        """Of all that is sent to peers: tell of an association that is aborted from here."""
+        if event.data[0] == A_ABORT and not self._stopping:
+            self._tell("aborted", event, event.assoc.dul.why_aborted())
+
+    def _tell(self, what: str, event: Event, why: str) -> None:
+        """Tell of an association that comes to nothing."""
         requestor = event.assoc.requestor
-        title = line(requestor.primitive.calling_ae_title, 16).strip()
-        self.events.audit("rejected", peer=title, host=str(requestor.address), why=why)
+        title = line(getattr(requestor.primitive, "calling_ae_title", None) or "", 16).strip()
+        self.events.audit(what, peer=title, host=str(requestor.address), why=why)
 
     def _stored(self, event: Event) -> int:
         """C-STORE: the status says whether the image is on the medium."""
+        peer = line(event.assoc.requestor.ae_title, 16).strip()
+        host = str(event.assoc.requestor.address)
         try:
-            return self._store(event)
+            return self._store(event, peer, host)
+        except Exception as error:  # which nobody foresaw: its own text may name patients
+            why = f"it fails here ({type(error).__name__})"
+            wants = isinstance(error, MemoryError)
+            return self._refuse(peer, host, OUT_OF_RESOURCES if wants else PROCESSING_FAILURE, why)
         finally:
             event.assoc.dimse.handled()
 
-    def _store(self, event: Event) -> int:
+    def _store(self, event: Event, peer: str, host: str) -> int:
         request = event.request
-        peer = line(event.assoc.requestor.ae_title, 16).strip()
-        host = str(event.assoc.requestor.address)
         if getattr(request, "cut", False):
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
         data: Sequence[bytes | memoryview] = request.DataSet.pieces

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import HeaderError, bare, content_digest, header_of
+from edge_app.clinic.header import bare, content_digest, read_header
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
 from edge_app.clinic.store import Store
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import EdgeCxrError
-from edge_app.core.files import read_bounded
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from edge_app.classifier import Classifier, Findings
     from edge_app.images.radiograph import Radiograph
     from edge_app.model.labels import Labels
@@ -39,6 +39,32 @@ def report_name(number: int) -> str:
     return f"{number}-sr.dcm"
 
 
+class Provenance(NamedTuple):
+    """What ties a result to the image that it is of, from the bytes that were answered.
+
+    Attributes:
+        header: see `read_header`.
+        content: see `content_digest`.
+    """
+
+    header: Dataset
+    content: str
+
+
+def provenance(data: bytes, entrance: str, sha256: str) -> Provenance:
+    """The same of an accepted image.
+
+    Args:
+        data: its file.
+        entrance, sha256: of its row.
+
+    Raises:
+        HeaderError: it is no DICOM file, or has no identifiers.
+    """
+    header = read_header(data)
+    return Provenance(header, sha256 if entrance == NODE else content_digest(data))
+
+
 class Results:
     """Makes the documents of an answer.
 
@@ -52,10 +78,6 @@ class Results:
         title = settings.node.ae_title if settings.node else "EDGECXR"
         self.author, self.labels = Author(store.salt, title), labels
         self.book = FormBook(store.folder / FORMS)
-        self.max_bytes = max(
-            settings.node.max_bytes if settings.node else settings.limits.max_bytes,
-            settings.page.max_bytes if settings.page else 0,
-        )
         self.reports = {
             NODE: settings.node.receivers if settings.node else (),
             PAGE: settings.page.receivers if settings.page else (),
@@ -66,46 +88,47 @@ class Results:
             for entrance, names in self.reports.items()
         }
 
-    def documents(self, image: Image, answer: Mapping[str, Any]) -> list[Document]:
+    def provenance(self, image: Image, data: bytes) -> Provenance | None:
+        """See `provenance`; None where nothing is made that needs it.
+
+        Raises:
+            HeaderError: see there.
+        """
+        if not self.reports.get(image.entrance):
+            return None
+        return provenance(data, image.entrance, image.sha256)
+
+    def documents(
+        self, image: Image, answer: Mapping[str, Any], whose: Provenance | None
+    ) -> list[Document]:
         """What is made of an answer, or of a refusal.
 
         Args:
             image: that was answered.
             answer: as the pipeline gives it.
+            whose: without it there is no study for a report, and none is made.
         """
         if image.entrance == WATCH:
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]
-        if not receivers:
+        if not receivers or whose is None:
             return []
-        if "error" in answer and not image.path.exists():  # its study went with its file
-            return []
-        try:
-            made = self.report(image.path, answer, image.differs, _content(image))
-        except HeaderError:
-            if image.entrance == NODE:  # which accepts none of these
-                raise
-            return []  # an uploaded picture belongs to no study
+        made = self.report(whose, answer, image.differs)
         return [Document(report_name(image.id), made, receivers)]
 
-    def report(
-        self, path: Path, answer: Mapping[str, Any], differs: bool, content: str | None = None
-    ) -> bytes:
+    def report(self, whose: Provenance, answer: Mapping[str, Any], differs: bool) -> bytes:
         """An answer as a DICOM structured report.
 
         Args:
-            path: of the image, whose header tells the study.
+            whose: see `provenance`.
+            answer: as the pipeline gives it.
             differs: another image of the same identity has other bytes.
-            content: see `content_digest`; worked out if None.
 
         Raises:
-            HeaderError: the image is no DICOM file, or has no identifiers.
             EdgeCxrError: the report's forms cannot be made.
-            OSError, UnreadableError: the image cannot be read.
         """
-        header = header_of(path)
-        content = content or self._content_in(path)
+        header, content = whose
         said = stated(answer, self.labels)
         remark = DIFFERS if differs else None
         try:
@@ -119,32 +142,18 @@ class Results:
         self,
         image: Image,
         answer: Mapping[str, Any],
+        whose: Provenance | None,
         seen: Radiograph,
         classifier: Classifier,
         findings: Findings,
     ) -> list[Document]:
         """The heatmap as a Secondary Capture, for who wants it; none where there is no map."""
         receivers = self.heatmaps.get(image.entrance, ())
-        if not receivers or findings.map is None:
+        if not receivers or findings.map is None or whose is None:
             return []
         if stated(answer, self.labels).verdict != JUDGED:
             return []
         from edge_app.clinic.secondary_capture import capture
 
-        try:
-            header = header_of(image.path)
-        except HeaderError:
-            if image.entrance == NODE:
-                raise
-            return []
-        content = _content(image) or self._content_in(image.path)
-        made = capture(header, content, seen, findings, classifier, self.author)
+        made = capture(*whose, seen, findings, classifier, self.author)
         return [Document(f"{image.id}-heatmap.dcm", made, receivers)]
-
-    def _content_in(self, path: Path) -> str:
-        return content_digest(read_bounded(path, self.max_bytes + (1 << 20)))
-
-
-def _content(image: Image) -> str | None:
-    """See `content_digest`; None where it is not known: others than the node take whole files."""
-    return image.sha256 if image.entrance == NODE else None

@@ -20,7 +20,8 @@ from typing import Final, NamedTuple
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.gist import SCORED, Gist
-from edge_app.clinic.header import HeaderError, content_digest
+from edge_app.clinic.header import HeaderError, content_digest_of
+from edge_app.clinic.kept import LOST
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
@@ -152,6 +153,10 @@ class Spool:
         except SpoolError:
             path.unlink(missing_ok=True)
             raise
+        except Exception:  # which nobody foresaw
+            if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
+                path.unlink(missing_ok=True)
+            raise
 
     def _known(self, held: sqlite3.Row) -> Receipt:
         self.store.sync()  # somebody else may be waiting for just that
@@ -172,9 +177,10 @@ class Spool:
             return False
         if not (self.store.images / held["file"]).exists():
             return True
-        if self.decides is None:
-            return False
-        return decided_by(json.loads(held["answer"])) != self.decides
+        answer = json.loads(held["answer"])
+        if answer.get("error", {}).get("kind") == LOST:
+            return True
+        return self.decides is not None and decided_by(answer) != self.decides
 
     def require_room(self, size: int) -> None:
         """Nothing, where so many bytes more can be accepted.
@@ -196,19 +202,27 @@ class Spool:
     ) -> Receipt:
         digest = offered.digest
         gone: Path | None = None
-        with self.store.transaction() as database:
-            if outdated:
-                gone = self._let_go(database, outdated)
-            differs = self._differs(database, offered, digest, path)
-            entered = database.execute(
-                "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
-                "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(offered.entrance, offered.identity, digest, path.name, size),
-                    *(offered.sender, differs, time.time()),
-                    *(offered.about, offered.about.casefold()),
-                ),
-            )
+        differing: dict[int, bool] = {}
+        while True:
+            # Others need the database meanwhile: files are read without its lock.
+            self._compare(differing, offered, digest, path, self._others(offered, outdated))
+            with self.store.transaction() as database:
+                others = [row["id"] for row in self._others(offered, outdated)]
+                if not differing.keys() >= {*others}:  # another one of this identity has just come
+                    continue
+                if outdated:
+                    gone = self._let_go(database, outdated)
+                differs = any(differing[each] for each in others)
+                entered = database.execute(
+                    "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
+                    "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(offered.entrance, offered.identity, digest, path.name, size),
+                        *(offered.sender, differs, time.time()),
+                        *(offered.about, offered.about.casefold()),
+                    ),
+                )
+            break
         if gone:
             with suppress(OSError):  # what stays is left to `sweep`
                 gone.unlink()
@@ -216,35 +230,42 @@ class Spool:
             self.store.changed.notify_all()
         return Receipt(int(entered.lastrowid or 0), DIFFERS if differs else NEW)
 
-    def _differs(
-        self, database: sqlite3.Connection, offered: Offered, digest: str, path: Path
-    ) -> bool:
-        """Whether another image of this identity has other bytes, whichever way it came.
+    def _others(self, offered: Offered, outdated: sqlite3.Row | None) -> list[sqlite3.Row]:
+        """Rows of other images of an identity, whichever way they came.
 
         Names of files in the watch folder are no UIDs, and tell nothing of what came otherwise.
         """
         by_uid = (NODE, PAGE) if offered.entrance in (NODE, PAGE) else (offered.entrance,)
-        others = database.execute(
-            "SELECT entrance, sha256, file FROM image WHERE identity = ? "
+        return self.store.rows(
+            "SELECT id, entrance, sha256, file FROM image WHERE identity = ? AND id IS NOT ? "
             f"AND entrance IN ({', '.join('?' * len(by_uid))})",
-            (offered.identity, *by_uid),
-        ).fetchall()
-        if any(each["entrance"] == offered.entrance for each in others):  # known ones are not new
-            return True
-        own = self._content(offered.entrance, digest, path) if others else None
-        return any(
-            own is None
-            or own
-            != self._content(each["entrance"], each["sha256"], self.store.images / each["file"])
-            for each in others
+            *(offered.identity, outdated["id"] if outdated else None, *by_uid),
         )
+
+    def _compare(
+        self,
+        differing: dict[int, bool],
+        offered: Offered,
+        digest: str,
+        path: Path,
+        others: Sequence[sqlite3.Row],
+    ) -> None:
+        """Note of each other image, by its number, whether it has other bytes."""
+        new = [row for row in others if row["id"] not in differing]
+        if any(row["entrance"] == offered.entrance for row in new):  # known ones are not new
+            differing.update({row["id"]: True for row in new})
+            return
+        own = self._content(offered.entrance, digest, path) if new else None
+        for row in new:
+            content = self._content(row["entrance"], row["sha256"], self.store.images / row["file"])
+            differing[row["id"]] = own is None or own != content
 
     def _content(self, entrance: str, sha256: str, path: Path) -> str | None:
         """See `content_digest`; None where it cannot be told."""
         if entrance == NODE:
             return sha256
         try:
-            return content_digest(path.read_bytes())
+            return content_digest_of(path)
         except (HeaderError, OSError):
             return None
 

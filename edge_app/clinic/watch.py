@@ -1,7 +1,9 @@
 """The watch folder: files are taken when they are complete, and answered as JSON.
 
 A file is complete when it was renamed into the folder, or has not changed for a while; both look
-the same from here: its size and times stay as they are. It goes into the spool, and stays where it
+the same from here: its size and times stay as they are. The time of its last change of any kind
+(ctime) is among them, which nobody can set: another file of the same name, size and date is told
+from the one before by it. It goes into the spool, and stays where it
 is until its answer comes; then it is moved beside its answer, or aside, with the reason, where it
 could not be read. No file that somebody put here is ever removed or overwritten.
 """
@@ -17,6 +19,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,14 +42,42 @@ DONE: Final = "answered"
 
 ANSWER: Final = ".json"
 REASON: Final = ".reason.txt"
+LONGEST_NAME: Final = 230
+"""Bytes of a file's name: with what is put to it, it has to stay below the 255 of file systems."""
+
+LONGEST_OF_ALL: Final = 255
+
+NOT_A_NAME: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What a file system says to a name that it cannot have, where others can be written."""
+
 IN_PROGRESS: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 """Endings of names under which programs write what is not complete yet."""
+
+
+class _Look(NamedTuple):
+    """How a file looks; another one, or a changed one, looks otherwise."""
+
+    size: int
+    written: int
+    changed: int
+    inode: int
+    mode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> _Look:
+        """The look of a file by its status."""
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return cls(status.st_size, *times, status.st_ino, status.st_mode)
+
+    def is_moved(self, other: _Look) -> bool:
+        """Whether it is the same one, wherever it is: a move is a change of another kind."""
+        return self._replace(changed=0) == other._replace(changed=0)
 
 
 class _Seen(NamedTuple):
     """How a file looked, and since when, by the monotonic clock."""
 
-    look: tuple[int, int, int, int]
+    look: _Look
     since: float
 
 
@@ -65,7 +96,7 @@ class WatchFolder(threading.Thread):
         self._stopping = threading.Event()
         self._seen: dict[str, _Seen] = {}
         self._deliveries = Deliveries(spool.store)
-        self._taken: dict[str, tuple[int, int, int, int]] = {}
+        self._taken: dict[str, _Look] = {}
         self._stalled: str | None = None
 
     def stop(self) -> None:
@@ -103,7 +134,8 @@ class WatchFolder(threading.Thread):
             with os.scandir(self.watch.folder) as scan:
                 for entry in scan:
                     if self._is_candidate(entry):
-                        there[entry.name] = self._look_of(entry, now)
+                        with suppress(FileNotFoundError):  # it has just gone
+                            there[entry.name] = self._look_of(entry, now)
         except OSError as error:
             if self._stalled is None:
                 self._stalled = error.strerror
@@ -116,7 +148,7 @@ class WatchFolder(threading.Thread):
             for name, seen in there.items()
             if now - seen.since >= self.watch.settle and self._taken.get(name) != seen.look
         ]
-        yield from sorted(done, key=lambda name: there[name].look[1])
+        yield from sorted(done, key=lambda name: there[name].look.written)
 
     def _is_candidate(self, entry: os.DirEntry[str]) -> bool:
         name = entry.name
@@ -125,36 +157,32 @@ class WatchFolder(threading.Thread):
         return not entry.is_dir(follow_symlinks=False)
 
     def _look_of(self, entry: os.DirEntry[str], now: float) -> _Seen:
-        status = entry.stat(follow_symlinks=False)
-        look = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode)
+        look = _Look.of(entry.stat(follow_symlinks=False))
         before = self._seen.get(entry.name)
         return before if before and before.look == look else _Seen(look, now)
 
     def _take(self, name: str) -> None:
-        """Have a file in the spool, or put it aside."""
-        path = self.watch.folder / name
+        """Have a file in the spool, or put it aside; or leave it, where it changes meanwhile."""
+        path, look = self.watch.folder / name, self._seen[name].look
+        data, reason = b"", None
         try:
-            if not is_utf8(name):
-                raise UnreadableError("its name is not UTF-8: rename it")
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise UnreadableError("is a link or no file: put the file itself here")
-            data = read_bounded(path, self.max_bytes)
-            if not data:
-                raise UnreadableError("is empty")
-        except FileNotFoundError:
-            return
+            data = self._content(path)
         except WantError as error:  # no fault of the file's
             raise SpoolError(f"{self.watch.folder}: an image {error}") from None
         except UnreadableError as error:
-            put_aside(path, self.watch.folder / ASIDE, str(error))
-            self.events.audit("refused", image=self.events.digest(name), why=str(error))
+            reason = str(error)
+        if look_at(path) != look:  # it may be half of one and half of another
+            return
+        if reason is not None:
+            put_aside(path, self.watch.folder / ASIDE, reason)
+            self.events.audit("refused", image=self.events.digest(name), why=reason)
             return
         digest = hashlib.sha256(data).hexdigest()
         receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH, name))
         # Somebody wants its answer again; one that has just been removed is taken anew, next time.
         if receipt.verdict == KNOWN and not self._deliveries.again(receipt.id, WATCH):
             return
-        self._taken[name] = self._seen[name].look
+        self._taken[name] = look
         self.events.audit(
             "received",
             image=self.events.digest(name),
@@ -163,6 +191,25 @@ class WatchFolder(threading.Thread):
             peer=WATCH,
             bytes=len(data),
         )
+
+    def _content(self, path: Path) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            UnreadableError: why it is put aside.
+            WantError: the machine cannot read any now.
+        """
+        if not is_utf8(path.name):
+            raise UnreadableError("its name is not UTF-8: rename it")
+        if len(os.fsencode(path.name)) > LONGEST_NAME:
+            raise UnreadableError(f"its name has more than {LONGEST_NAME} bytes: rename it")
+        look = look_at(path)
+        if look and not stat.S_ISREG(look.mode):
+            raise UnreadableError("is a link or no file: put the file itself here")
+        data = read_bounded(path, self.max_bytes)
+        if not data:
+            raise UnreadableError("is empty")
+        return data
 
 
 class Outbox:
@@ -182,19 +229,19 @@ class Outbox:
     def deliver(self, delivery: Delivery) -> str | None:
         """See `Carrier`: write the answer, and move its image beside it, or aside."""
         image = self.folder / delivery.identity
+        content = delivery.content
+        error = json.loads(content).get("error")
+        aside = self.folder / ASIDE if error else self.done
         try:
-            content = delivery.content
-            error = json.loads(content).get("error")
-            aside = self.folder / ASIDE if error else self.done
             aside.mkdir(parents=True, exist_ok=True)
             target = free_place(aside / delivery.identity, delivery.sha256, self.max_bytes)
             durable.replace(target.with_name(target.name + ANSWER), content)
             if error:
                 write_reason(target, error["message"])
-            if digest_of(image, self.max_bytes) == delivery.sha256:
-                move(image, target)
-        except OSError as error:
-            raise UndeliveredError(f"{error.filename or self.done}: {error.strerror}") from None
+            move_if(image, target, delivery.sha256, self.max_bytes)
+        except OSError as fault:  # of which the name of the file is not told: it may be a patient's
+            refused = fault.errno in NOT_A_NAME
+            raise UndeliveredError(f"{aside}: {fault.strerror}", refused=refused) from None
         return None
 
     def rest(self) -> None:
@@ -219,22 +266,76 @@ def free_place(wanted: Path, sha256: str, max_bytes: int) -> Path:
     """A path where nothing lies, or this very file: no other one is overwritten."""
     if not os.path.lexists(wanted) or digest_of(wanted, max_bytes) == sha256:
         return wanted
-    return wanted.with_name(f"{wanted.stem}-{sha256[:12]}{wanted.suffix}")
+    return beside(wanted, sha256[:12])
 
 
-def move(path: Path, target: Path) -> None:
-    """Move a file, to another disk, too.
+def look_at(path: Path) -> _Look | None:
+    """How a file looks now; None where there is none."""
+    try:
+        return _Look.of(path.lstat())
+    except FileNotFoundError:
+        return None
+
+
+def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
+    """Move a file, to another disk, too, if it is the one of this digest; another one stays.
 
     Raises:
         OSError: it is where it was.
     """
+    look = look_at(path)
+    if look is None or digest_of(path, max_bytes) != sha256:
+        return
     try:
         os.replace(path, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        durable.replace(target, path.read_bytes())
-        path.unlink()
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return
+        durable.replace(target, data)
+        target = path.with_name(f".{secrets.token_hex(8)}.partial")
+        os.replace(path, target)
+        if _is_same(target, look, sha256, max_bytes):
+            target.unlink()
+            return
+    if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
+        put_back(target, path)
+
+
+def _is_same(path: Path, look: _Look, sha256: str, max_bytes: int) -> bool:
+    """Whether a file that was moved is the one that was looked at; its bytes say so where some
+    file system has given it another number or date."""
+    return look.is_moved(_Look.of(path.lstat())) or digest_of(path, max_bytes) == sha256
+
+
+def put_back(path: Path, place: Path) -> None:
+    """Move a file to where it was, or to a name like it where there is another one by now.
+
+    Raises:
+        OSError: it is not there.
+    """
+    try:
+        os.link(path, place)
+    except OSError:  # there is one, or the file system has no links
+        if os.path.lexists(place):
+            place = beside(place, secrets.token_hex(4))
+        os.rename(path, place)
+        return
+    path.unlink()
+
+
+def beside(path: Path, part: str) -> Path:
+    """A path whose name differs by a part put to it."""
+    ending = f"-{part}{path.suffix}"
+    return path.with_name(shortened(path.stem, LONGEST_OF_ALL - len(os.fsencode(ending))) + ending)
+
+
+def shortened(name: str, most: int) -> str:
+    """A name of so many bytes at most."""
+    data = os.fsencode(name)
+    return name if len(data) <= most else data[:most].decode(errors="ignore")
 
 
 def put_aside(path: Path, folder: Path, reason: str) -> None:
@@ -246,11 +347,12 @@ def put_aside(path: Path, folder: Path, reason: str) -> None:
     folder.mkdir(exist_ok=True)
     target = folder / path.name
     if os.path.lexists(target):
-        target = folder / f"{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+        target = beside(target, secrets.token_hex(4))
     write_reason(target, reason)
     os.replace(path, target)
 
 
 def write_reason(path: Path, reason: str) -> None:
     """Say beside a file why it was refused."""
-    durable.replace(path.with_name(path.name[:200] + REASON), f"{reason}\n".encode())
+    name = shortened(path.name, LONGEST_OF_ALL - len(REASON)) + REASON
+    durable.replace(path.with_name(name), f"{reason}\n".encode())

@@ -17,6 +17,7 @@ from edge_app.clinic.page.looking import found
 from edge_app.clinic.page.readings import ReadingError, told
 from edge_app.clinic.page.upload import OVERHEAD, Form, UploadError
 from edge_app.clinic.spool import Receipt
+from edge_app.core.errors import ImageError
 
 
 async def upload(request: Request) -> Response:
@@ -108,7 +109,7 @@ def _keep(request: Request, form: list[tuple[str, str]]) -> None:
         room.readings.keep(image, request.scope["reader"], said, room.patient(image), answer)
     except ReadingError as error:
         raise PageError(400, str(error)) from None
-    except OSError:
+    except (OSError, ImageError):
         raise PageError(409, "error.gone") from None
     room.events.audit(
         "reading",

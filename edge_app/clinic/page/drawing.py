@@ -6,8 +6,8 @@ It is started when somebody looks, and ends when nobody does any more.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from edge_app.images.isolated import Decoders, Say
 from edge_app.images.radiograph import Limits
-from edge_app.images.read import read_image
 
 IDLE_SECONDS: Final = 60.0
 """After which the process ends."""
@@ -45,8 +44,12 @@ class Drawing:
         self._decoders: Decoders | None = None
         self._ending: threading.Timer | None = None
 
-    def png(self, path: Path, side: int) -> bytes:
+    def png(self, read: Callable[[], bytes], side: int) -> bytes:
         """The 8-bit gray picture in a file, as the network is given it, not larger than `side`.
+
+        Args:
+            read: gives the file's bytes, when it is their turn.
+            side: pixels.
 
         Raises:
             ImageError: it cannot be drawn; says why.
@@ -59,8 +62,7 @@ class Drawing:
                 self._ending.cancel()
             if self._decoders is None:
                 self._decoders = Decoders(1, self._limits, self._say)
-            decode = self._decoders.decode
-            seen = read_image(path, self._limits, digest=False, decoder=decode)
+            seen = self._decoders.decode(read(), self._limits, digest=False)
         finally:
             self._ending = threading.Timer(IDLE_SECONDS, self.close)
             self._ending.daemon = True

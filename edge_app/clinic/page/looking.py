@@ -17,10 +17,9 @@ from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
-from edge_app.clinic.results import report_name
+from edge_app.clinic.results import provenance, report_name
 from edge_app.clinic.settings import WATCH
 from edge_app.core.errors import EdgeCxrError, ImageError
-from edge_app.core.files import UnreadableError
 from edge_app.heatmap.maps import FULL
 
 if TYPE_CHECKING:
@@ -158,7 +157,7 @@ def picture(request: Request) -> Response:
     if not path.exists():
         raise PageError(404, "error.gone")
     try:
-        data = room.drawing.png(path, side)
+        data = room.drawing.png(lambda: room.kept(row), side)
     except ImageError as error:
         raise PageError(422, "error.picture", why=str(error)) from None
     except BusyError:
@@ -197,12 +196,12 @@ def report(request: Request) -> Response:
     )
     if kept:
         return _download(request, row, kept[0]["content"], "application/dicom", "dcm")
-    path = room.store.images / row["file"]
     try:
-        content = room.results.report(path, json.loads(row["answer"]), bool(row["differs"]))
+        whose = provenance(room.kept(row), row["entrance"], row["sha256"])
+        content = room.results.report(whose, json.loads(row["answer"]), bool(row["differs"]))
     except HeaderError:
         raise PageError(404, "study.no-sr") from None
-    except (OSError, UnreadableError):
+    except ImageError:
         raise PageError(404, "error.gone") from None
     except EdgeCxrError as error:
         raise PageError(503, "error.report", why=str(error)) from None

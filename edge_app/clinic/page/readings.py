@@ -12,7 +12,7 @@ import io
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -88,10 +88,17 @@ class Readings:
         store: whose.
         labels: of the model; an image that bears no finding is exported with its normal label.
         collect: a folder that gets a copy of what is labelled; None for none.
+        kept: gives an image's file, by its row; see `read_kept`.
     """
 
-    def __init__(self, store: Store, labels: Labels, collect: Path | None) -> None:
-        self.store, self.labels, self.collect = store, labels, collect
+    def __init__(
+        self,
+        store: Store,
+        labels: Labels,
+        collect: Path | None,
+        kept: Callable[[sqlite3.Row], bytes],
+    ) -> None:
+        self.store, self.labels, self.collect, self._kept = store, labels, collect, kept
 
     def keep(
         self,
@@ -111,6 +118,7 @@ class Readings:
         Raises:
             SpoolError: the database fails.
             OSError: the copy cannot be made.
+            ImageError: the image is not as it came, or cannot be read.
         """
         name = self._collected(image, reading)
         normal = self.labels.normal
@@ -139,7 +147,7 @@ class Readings:
         if self.collect and (reading.labels or reading.nothing):
             self.collect.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not os.path.lexists(self.collect / name):
-                durable.replace(self.collect / name, path.read_bytes())
+                durable.replace(self.collect / name, self._kept(image))
         return name
 
     def of(self, sha256: str) -> list[sqlite3.Row]:

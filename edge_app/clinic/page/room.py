@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.header import HeaderError, about, read_header
+from edge_app.clinic.kept import read_kept
 from edge_app.clinic.page import study
 from edge_app.clinic.page.accounts import Accounts
 from edge_app.clinic.page.drawing import Drawing
@@ -21,6 +22,7 @@ from edge_app.clinic.page.upload import File
 from edge_app.clinic.page.worklist import Worklist
 from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
+from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
 from edge_app.model.usual import referred_to
 
@@ -97,7 +99,7 @@ class ReadingRoom:
         say = lambda why: events.tell("isolation-incomplete", why=why)  # noqa: E731
         self.drawing = Drawing(settings.limits, say)
         self.labels = classifier.labels
-        self.readings = Readings(self.store, self.labels, page.collect)
+        self.readings = Readings(self.store, self.labels, page.collect, self.kept)
         self.uploads = threading.BoundedSemaphore(UPLOADS)
         self.began = time.time()
         self.model = _facts(classifier)
@@ -141,19 +143,26 @@ class ReadingRoom:
             return file.sha256, name
         return str(header.SOPInstanceUID), about(header) or name
 
+    def kept(self, image: Any) -> bytes:
+        """An image's file, by its row.
+
+        Raises:
+            ImageError, SpoolError: see `read_kept`.
+        """
+        path = self.store.images / image["file"]
+        return read_kept(path, image["entrance"], image["sha256"], self.settings.limits)
+
     def patient(self, image: Any) -> str:
         """A digest that is the same for all images of a patient; of the image's own where unknown.
 
         Of a DICOM image it is that of the patient's ID and birth date, else of its bytes.
         """
-        path = self.store.images / image["file"]
         try:
-            with path.open("rb") as opened:
-                header = read_header(opened.read(HEADER_BYTES))
+            header = read_header(self.kept(image))
             number = str(header.get("PatientID") or "")
             if number:
                 return self.events.digest(f"{number}\0{header.get('PatientBirthDate') or ''}")
-        except (HeaderError, ImportError, OSError):
+        except (HeaderError, ImageError):
             pass
         return self.events.digest(image["sha256"])
 

@@ -127,6 +127,43 @@ int unlink(const char *path) {
     return failed;
 }
 
+int unlinkat(int folder, const char *name, int flags) {
+    REAL(unlinkat);
+    char path[4096], whole[8200];
+    pthread_mutex_lock(&lock);
+    int known = name[0] == '/' || folder == AT_FDCWD ? watched(name) : path_of(folder, path);
+    if (name[0] == '/' || folder == AT_FDCWD) snprintf(whole, sizeof whole, "%s", name);
+    else snprintf(whole, sizeof whole, "%s/%s", path, name);
+    int failed = real(folder, name, flags);
+    if (!failed && known) record("unlink", 0, whole, "", 0);
+    pthread_mutex_unlock(&lock);
+    return failed;
+}
+
+int rmdir(const char *path) {
+    REAL(rmdir);
+    pthread_mutex_lock(&lock);
+    int failed = real(path);
+    if (!failed && watched(path)) record("unlink", 0, path, "", 0);
+    pthread_mutex_unlock(&lock);
+    return failed;
+}
+
+#define RESERVED(name, offset_type)                                               \
+    int name(int fd, offset_type offset, offset_type length) {                    \
+        REAL(name);                                                               \
+        char path[4096];                                                          \
+        struct stat status;                                                       \
+        pthread_mutex_lock(&lock);                                                \
+        int failed = fstat(fd, &status) || real(fd, offset, length);              \
+        if (!failed && offset + length > status.st_size && path_of(fd, path))     \
+            record("truncate", offset + length, path, "", 0);                     \
+        pthread_mutex_unlock(&lock);                                              \
+        return failed;                                                            \
+    }
+RESERVED(posix_fallocate, off_t)
+RESERVED(posix_fallocate64, off64_t)
+
 int mkdir(const char *path, mode_t mode) {
     REAL(mkdir);
     pthread_mutex_lock(&lock);

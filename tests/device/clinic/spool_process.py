@@ -1,5 +1,6 @@
 """A process with a spool for the tests to kill: accepts what it reads, answers, delivers.
 
+``python spool_process.py SPOOL`` opens the spool, as after an unclean end, and ends.
 ``python spool_process.py SPOOL OUTBOX`` reads ``IDENTITY CONTENT`` from standard input, a line
 each, and prints the identity as soon as the image is accepted. Every second image is offered as a
 file that lies in the spool's folder already, the others as bytes.
@@ -45,6 +46,9 @@ def deliver(store: Store, outbox: Path) -> None:
 def main() -> None:
     store = Store(Path(sys.argv[1]))
     sweep(store)
+    if len(sys.argv) == 2:
+        store.close()
+        return
     spool = Spool(store)
     threading.Thread(target=answer, args=(spool,), daemon=True).start()
     threading.Thread(target=deliver, args=(store, Path(sys.argv[2])), daemon=True).start()

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from edge_app.clinic import retention
-from edge_app.clinic.answering import Worker
+from edge_app.clinic.answering import MOST_TRIES, Worker
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.header import content_digest
+from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Offered, Spool
 from edge_app.clinic.store import DATABASE
-from edge_app.images.radiograph import Limits
-from edge_app.images.read import read_image
+from edge_app.images.radiograph import Limits, Radiograph
+from edge_app.images.read import decode, read_image
 
 from ..site.made import site_file
 from .conftest import offered
@@ -132,16 +132,127 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
 
 
-def test_a_judged_image_whose_file_goes_before_its_report_is_made_is_not_left_without_a_word(
-    spool: Spool, tmp_path: Path, cnn28: Path
+def damaged(data: bytes, part: str) -> bytes:
+    """With another picture, another patient of the same length, or only its beginning."""
+    if part == "patient":
+        return data.replace(b"P-4711", b"P-4712")
+    return data[:-1000] + bytes(1000) if part == "picture" else data[: len(data) // 2]
+
+
+@pytest.mark.parametrize(
+    ("entrance", "begun", "part"),
+    [
+        *(("node", False, part) for part in ("picture", "patient", "end")),
+        *(("page", False, "picture"), ("watch", False, "picture")),
+        *(("node", True, "picture"), ("watch", True, "picture")),
+    ],
+)
+def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_when_it_comes_again(
+    spool: Spool, tmp_path: Path, cnn28: Path, entrance: str, begun: bool, part: str
 ) -> None:
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
-    spool.accept(offered("1.2.3"))
-    image = spool.take()
-    assert image is not None
-    image.path.unlink()
-    with pytest.raises(FileNotFoundError):
-        worker.results.documents(image, {"findings": []})
+    worker.results.reports["page"] = ("a",)
+    data = dicom()
+    digest = content_digest(data) if entrance == "node" else hashlib.sha256(data).hexdigest()
+    spool.accept(Offered(entrance, "1.2.3", digest, (data,)))
+    (path,) = spool.store.images.iterdir()
+    path.write_bytes(damaged(data, part))
+    if begun:
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    answered_by(worker)
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert "has changed on the disk since it arrived" in answer["error"]["message"]
+    assert " image-lost " in told(worker)
+    deliveries = Deliveries(spool.store)
+    assert deliveries.due("a") == [], "another patient's study gets no report"
+    for delivery in deliveries.due("watch"):
+        assert json.loads(delivery.content)["error"] == answer["error"]
+        deliveries.delivered(delivery)
+    assert spool.accept(Offered(entrance, "1.2.3", digest, (data,))).verdict == NEW
+    worker.results.reports = {"node": (), "page": ()}
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+
+
+def answered_by(worker: Worker) -> None:
+    """Have one like it answer all that waits."""
+    another = Worker(
+        *(worker.spool, worker._open, worker._classifier, worker.results, worker.settings),
+        *(worker.events, worker._decode),
+    )
+    another.start()
+    wait_for(lambda: worker.spool.counts()["waiting"] == 0, "the answers")
+    another.stop()
+    another.join()
+
+
+def told(worker: Worker) -> str:
+    out = worker.events.out
+    assert isinstance(out, io.StringIO)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("what", ["altered", "gone"])
+def test_a_report_is_of_the_bytes_that_were_judged_whatever_becomes_of_the_file(
+    spool: Spool, tmp_path: Path, cnn28: Path, what: str
+) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    from pydicom import dcmread
+
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    (path,) = spool.store.images.iterdir()
+
+    def decoded(*given: Any, **options: Any) -> Radiograph:
+        if what == "altered":
+            path.write_bytes(damaged(data, "patient"))
+        else:
+            path.unlink()
+        return decode(*given, **options)
+
+    worker._decode = decoded
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    (delivery,) = Deliveries(spool.store).due("a")
+    assert dcmread(io.BytesIO(delivery.content)).PatientID == "P-4711"
+
+
+def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise HeaderError("has no StudyInstanceUID")
+
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    monkeypatch.setattr(worker.results, "provenance", fail)
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    assert "no report can be made: its header has no StudyInstanceUID" in told(worker)
+
+
+@pytest.mark.parametrize("printed", [b"", b"Killed", b'{"file": "-", "find', b"[]"])
+def test_a_process_that_prints_no_answer_is_not_started_for_ever(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, printed: bytes
+) -> None:
+    def run(*given: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], 0, printed, b"")
+
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    monkeypatch.setattr("edge_app.clinic.answering.subprocess.run", run)
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    spool.accept(offered("a.png", dicom(), "watch"))
+    for tries in range(MOST_TRIES + 1):
+        image = spool.take()
+        assert image is not None
+        worker._in_hand = image
+        assert image.begun == tries
+        answer = worker._alone(image)
+    assert answer is not None
+    assert "was tried 5 times and could not be answered" in answer["error"]["message"]
 
 
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(
@@ -151,7 +262,7 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     spool.accept(offered("1.2.3"))
     spool.store.images.rename(tmp_path / "elsewhere")
     with pytest.raises(SpoolError, match="put it back"):
-        next(worker._taken())
+        worker._answer_all()
     assert spool.counts()["answered"] == 0
 
 

@@ -90,3 +90,17 @@ def test_pauses_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [pause_after(failures, 60) for failures in (1, 2, 3, 4, 10, 10_000)] == [
         *(1, 2, 4, 8, 60, 60)
     ]
+
+
+def test_a_receiver_s_own_words_are_told_beside_the_box_and_not_in_its_log(spool: Spool) -> None:
+    said: list[str | None] = []
+
+    def answer(image: int, tries: int) -> None:
+        if tries == 1:
+            raise UndeliveredError("status C000h", refused=True, comment="DOE^JOHN is another")
+        said.append(Deliveries(spool.store).standing("archive").trouble)
+
+    log = brought(spool, Receiver(answer), 1)
+    assert said == ["status C000h DOE^JOHN is another"]
+    assert "status C000h" in log
+    assert "DOE" not in log

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +16,14 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread, dcmwrite
 
+from edge_app.clinic import header as headers
 from edge_app.clinic.header import (
     IDENTIFIERS,
     HeaderError,
     about,
     content_digest,
+    content_digest_of,
     header_in,
-    header_of,
     instance_of,
     read_header,
 )
@@ -128,6 +128,17 @@ def test_a_header_of_too_many_elements_is_given_up() -> None:
         read_header(b"\x09\x00\x10\x10LO\0\0" * 60_000 + data_set(FILE), EXPLICIT)
 
 
+def test_a_file_is_read_where_its_data_set_alone_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what the node has accepted could have no report."""
+    for most in range(1, 200):
+        monkeypatch.setattr(headers, "MAX_READS", most)
+        with suppress(HeaderError):
+            read_header(data_set(FILE), EXPLICIT)
+            break
+    assert 20 < most < 199
+    assert read_header(FILE).PatientID == "P-4711"
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @settings(max_examples=300)
 @given(st.data())
@@ -140,12 +151,17 @@ def test_whatever_bytes_come_it_is_a_header_or_one_line(draw: st.DataObject) -> 
         assert all(instance_of(header))
 
 
-def test_of_a_file_no_more_than_the_header_is_read(tmp_path: Path) -> None:
-    data = dicom(StudyDescription="x" * 60)
+def test_a_file_is_digested_in_pieces_as_it_is_in_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "image.dcm"
-    path.write_bytes(data)
-    os.truncate(path, len(data) + (1 << 40))  # which nobody could read
-    assert header_of(path) == read_header(data)
+    path.write_bytes(FILE)
+    for size in (1 << 10, 1 << 20):
+        monkeypatch.setattr(headers, "PIECE", size)
+        assert content_digest_of(path) == content_digest(FILE)
+    path.write_bytes(b"no DICOM file")
+    with pytest.raises(HeaderError, match="is no DICOM file"):
+        content_digest_of(path)
 
 
 @given(size=st.integers(1, 700))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import random
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -277,7 +279,105 @@ def _data_set(file: bytes) -> bytes:
     return file[144 + meta :]
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "named"),
+    [(ValueError("of DOE^JOHN"), 0x0110, "ValueError"), (MemoryError(), 0xA700, "MemoryError")],
+)
+def test_a_fault_that_nobody_foresaw_is_told_and_answered_and_the_association_goes_on(
+    serve: Start, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, named: str
+) -> None:
+    served = serve()
+    association = associated(served.port)
+
+    def fail(offered: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.spool, "accept", fail)
+        assert association.send_c_store(dcmread(io.BytesIO(dicom()))).Status == status
+    (line,) = served.log.splitlines()
+    assert f'status={status:04X}h why="it fails here ({named})"' in line
+    assert "DOE" not in line
+    assert association.send_c_store(dcmread(io.BytesIO(dicom()))).Status == 0
+    association.release()
+
+
+def test_a_peer_whose_right_to_come_cannot_be_judged_is_not_let_in(
+    serve: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+
+    def fail(*given: object) -> bool:
+        raise ValueError
+
+    monkeypatch.setattr(served.node, "_is_allowed", fail)
+    assert not echoes(served.port)
+    assert "rejected" in served.log
+
+
 # Peers that mean it ill
+
+
+def fragment(association: Any, control: int, size: int) -> bytes:
+    """A P-DATA-TF with one fragment (PS3.8 9.3.5): of a command set where control is odd."""
+    context = association.accepted_contexts[0].context_id
+    value = bytes([context, control]) + bytes(size)
+    item = len(value).to_bytes(4, "big") + value
+    return b"\x04\x00" + len(item).to_bytes(4, "big") + item
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ((1, 1000), "a command set has more than 4096 bytes"),
+        ((0, 60_000), "a message is larger than max_mb, and does not end"),
+        ((3, 7), "what it says is not understood here"),
+    ],
+)
+def test_an_association_that_is_aborted_is_told_in_one_line(
+    serve: Start, said: tuple[int, int], why: str
+) -> None:
+    served = serve(max_bytes=1 << 16)
+    association = associated(served.port)
+    raw = association.dul.socket.socket
+    with suppress(OSError):
+        for _ in range(20):
+            raw.sendall(fragment(association, *said))
+    wait_for(lambda: served.associations() == 0, "the end of the association")
+    (line,) = served.log.splitlines()
+    assert " aborted peer=MODALITY host=127.0.0.1 " in line
+    assert why in line
+    assert echoes(served.port)
+
+
+def test_what_is_kept_of_a_message_is_counted_and_no_more() -> None:
+    """Of one that is too long that is its command set."""
+    whys: list[str] = []
+    association: Any = SimpleNamespace(dul=SimpleNamespace(abort=whys.append))
+    messages = bounded.BoundedMessages(association, bounded.Bounds(2000, 10_000, 1, 1))
+    held = []
+    for control, size in ((1, 600), (0, 1000), (0, 600), (1, 300), (0, 600)):
+        value = [1, memoryview(bytes([control]) + bytes(size))]
+        messages.receive_primitive(bounded._Data([value]).to_primitive())
+        held.append(messages.held)
+    assert held == [601, 1602, 601, 902, 902]
+    assert whys == []
+
+
+def test_what_an_ended_association_had_is_held_no_longer(serve: Start) -> None:
+    """Whenever Python finds what belongs to it."""
+    served = serve()
+    association = associated(served.port)
+    gc.disable()
+    try:
+        association.dul.socket.socket.sendall(fragment(association, 0, 100_000))
+        wait_for(lambda: served.held() >= 100_000, "its bytes")
+        association.abort()
+        wait_for(lambda: served.associations() == 0, "its end")
+        wait_for(lambda: served.held() == 0, "nothing to be held")
+    finally:
+        gc.enable()
 
 
 def test_a_hundred_silent_connections_do_not_keep_the_next_one_out(
@@ -321,12 +421,13 @@ def test_no_more_associations_than_allowed_and_long_silent_ones_make_room(
         each.abort()
 
 
-def test_an_association_that_falls_silent_is_ended(serve: Start) -> None:
+def test_an_association_that_falls_silent_is_ended_and_told(serve: Start) -> None:
     served = serve(silence=1)
     association = associated(served.port)
     association.network_timeout = None  # so that the peer does not end it
     wait_for(lambda: not association.is_established, "the end of the association")
     wait_for(lambda: served.associations() == 0, "the end of its threads")
+    assert 'aborted peer=MODALITY host=127.0.0.1 why="it says nothing"' in served.log
 
 
 def test_what_was_answered_is_held_no_longer(serve: Start) -> None:
@@ -385,6 +486,8 @@ def test_a_pdu_longer_than_agreed_ends_the_connection(serve: Start) -> None:
     raw.sendall(b"\x04\x00\xff\xff\xff\xff" + bytes(1000))
     wait_for(lambda: served.associations() == 0, "the end of the association")
     assert echoes(served.port)
+    (line,) = served.log.splitlines()
+    assert 'aborted peer=MODALITY host=127.0.0.1 why="a PDU is longer than allowed' in line
 
 
 @pytest.mark.parametrize("size", [1, 2, 100, 5000])

@@ -246,13 +246,13 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
 
 DEADLY = """
 import os
-import edge_app.pipeline.reader as reader
-right = reader.read_image
-def deadly(source, *more, **named):
-    if b"DEADLY" in open(source, "rb").read():
+from edge_app.images.isolated import Decoders
+right = Decoders.decode
+def deadly(self, data, *more, **named):
+    if b"DEADLY" in data:
         {death}
-    return right(source, *more, **named)
-reader.read_image = deadly
+    return right(self, data, *more, **named)
+Decoders.decode = deadly
 """
 """As a damaged file does to a codec, or a huge one to memory."""
 

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from edge_app.clinic import retention
+from edge_app.clinic import spool as spools
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
@@ -155,6 +156,29 @@ def test_what_cannot_be_compared_counts_as_other_bytes(spool: Spool) -> None:
     assert spool.accept(offered("1.2.3", b"other", "node")).verdict == DIFFERS
 
 
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["alone", "another one comes"])
+def test_files_are_compared_while_others_have_the_database(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    one, other = by_either_way(), by_either_way(PatientID="another")
+    spool.accept(one["page"])
+    right, read = spools.content_digest_of, 0
+
+    def compared(path: Path) -> str:
+        nonlocal read
+        read += 1
+        with ThreadPoolExecutor(1) as somebody:
+            assert somebody.submit(spool.counts).result(60)["waiting"] >= 1
+            if meanwhile and read == 1:
+                somebody.submit(spool.accept, other["page"]).result(60)
+        return right(path)
+
+    monkeypatch.setattr(spools, "content_digest_of", compared)
+    assert spool.accept(one["node"]).verdict == (DIFFERS if meanwhile else NEW)
+    assert read == (2 if meanwhile else 1)
+
+
 def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
     spool: Spool,
 ) -> None:
@@ -214,6 +238,14 @@ def test_what_the_disk_does_not_take_is_refused_and_leaves_nothing(
     assert files(spool.store.images) == []
     assert spool.take() is None
     assert spool.accept(offered("1")).verdict == NEW
+
+
+def test_a_fault_that_nobody_foresaw_leaves_no_file(spool: Spool) -> None:
+    digest: Future[str] = Future()
+    digest.set_exception(MemoryError())
+    with pytest.raises(MemoryError):
+        spool.accept(offered("1")._replace(sha256=digest))
+    assert files(spool.store.images) == []
 
 
 def test_a_full_database_refuses_in_one_line_and_goes_on_when_there_is_room(spool: Spool) -> None:

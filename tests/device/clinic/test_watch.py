@@ -14,14 +14,17 @@ from typing import Any
 
 import pytest
 
+from edge_app.clinic import watch as watches
 from edge_app.clinic.deliveries import Deliveries
-from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.delivering import Courier, UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.retention import remove_finished
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import Document, Offered, Receipt, Spool
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core import files
+
+from .peers import wait_for
 
 
 class Watched:
@@ -254,3 +257,122 @@ def test_file_names_are_not_in_the_log(watched: Watched) -> None:
     assert "image=" in watched.log.getvalue()
     assert "MUELLER" not in watched.log.getvalue()
     assert "MEIER" not in watched.log.getvalue()
+
+
+def test_another_file_of_the_same_name_size_and_date_is_taken(watched: Watched) -> None:
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    date = path.stat().st_mtime_ns
+    watched.watcher.look()
+    time.sleep(0.05)  # the clock of file systems has steps of some milliseconds
+    path.write_bytes(b"two")
+    os.utime(path, ns=(date, date))
+    watched.watcher.look()
+    contents = [image.path.read_bytes() for _ in range(2) if (image := watched.spool.take())]
+    assert contents == [b"one", b"two"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = watched.folder / "a.png"
+    path.write_bytes(b"half of it")
+    right = watches.read_bounded
+
+    def read(*given: Any) -> bytes:
+        data = right(*given)
+        path.write_bytes(b"the whole of it")
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "read_bounded", read)
+        watched.watcher.look()
+    assert watched.spool.take() is None
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    assert image.path.read_bytes() == b"the whole of it"
+
+
+@pytest.mark.parametrize("disk", ["the same disk", "another disk"])
+@pytest.mark.parametrize("now", ["another", "another and one more"])
+def test_a_file_that_comes_while_the_one_before_is_moved_stays_and_is_answered(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, disk: str, now: str
+) -> None:
+    path, answered = watched.folder / "a.png", watched.folder / "answered"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == path:
+            if disk == "another disk" and Path(target).parent == answered:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            path.unlink()
+            path.write_bytes(b"another")
+            right(source, target)
+            if now == "another and one more":
+                path.write_bytes(b"one more")
+            return
+        right(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches.os, "replace", replaced)
+        watched.answer()
+    there = {each.read_bytes() for each in watched.folder.glob("*.png")}
+    assert there == {b"another"} | ({b"one more"} if now == "another and one more" else set())
+    assert b"another" not in {each.read_bytes() for each in answered.glob("*.png")}
+    watched.watcher.look()
+    watched.answer()
+    assert there <= {each.read_bytes() for each in answered.glob("*.png")}
+    assert not list(watched.folder.glob("*.png"))
+
+
+def test_a_name_that_leaves_no_room_for_an_answer_s_goes_aside_and_blocks_nobody(
+    watched: Watched,
+) -> None:
+    longest, longer = "ж" * 113 + ".png", "ж" * 114 + "..png"
+    for name in (longer, longest, "a.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    for _ in range(2):  # the second time there is one of its name aside
+        watched.watcher.look()
+        (watched.folder / longer).write_bytes(b"again")
+    watched.answer()
+    done = {path.name for path in (watched.folder / "answered").iterdir()}
+    assert done == {"a.png", "a.png.json", longest, f"{longest}.json"}
+    aside = list((watched.folder / "refused").iterdir())
+    assert len(aside) == 4
+    assert any("has more than 230 bytes" in path.read_text() for path in aside)
+
+
+def test_a_name_that_another_disk_cannot_have_blocks_nobody(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a:b.png", "c.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    watched.watcher.look()
+    right = watches.durable.replace
+
+    def replace(path: Path, data: bytes) -> None:
+        if ":" in path.name:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        right(path, data)
+
+    monkeypatch.setattr(watches.durable, "replace", replace)
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    courier.start()
+    wait_for(lambda: "delivered receiver" in watched.log.getvalue(), "the other one")
+    courier.stop()
+    courier.join()
+    assert (watched.folder / "answered" / "c.png.json").exists()
+    assert "a:b" not in watched.log.getvalue()
+
+
+def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:
+    (watched.folder / "MUELLER.png").write_bytes(b"one")
+    watched.watcher.look()
+    (watched.folder / "answered" / "MUELLER.png.json").mkdir(parents=True)
+    with pytest.raises(UndeliveredError, match=r"answered: Is a directory$"):
+        watched.answer()

@@ -47,17 +47,17 @@ def draws() -> Iterator[Drawing]:
 def test_what_ends_the_process_is_said_and_the_next_picture_drawn(
     files: Path, draws: Drawing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Image.open(io.BytesIO(draws.png(files / "whole.png", 1000)))
+    whole = Image.open(io.BytesIO(draws.png((files / "whole.png").read_bytes, 1000)))
     assert (np.asarray(whole) == synthetic_radiograph(300, seed=1)).all()
     with pytest.raises(ImageError, match="is not a PNG"):
-        draws.png(files / "letter", 1000)
+        draws.png((files / "letter").read_bytes, 1000)
     with pytest.raises(ImageError, match="ends the process that decodes it"):
-        draws.png(files / "deadly", 1000)
-    small = Image.open(io.BytesIO(draws.png(files / "whole.png", 100)))
+        draws.png((files / "deadly").read_bytes, 1000)
+    small = Image.open(io.BytesIO(draws.png((files / "whole.png").read_bytes, 100)))
     assert small.size == (100, 100)
     monkeypatch.setattr(isolated, "SECONDS", 0.5)
     with pytest.raises(ImageError, match="took more than"):
-        draws.png(files / "endless", 1000)
+        draws.png((files / "endless").read_bytes, 1000)
 
 
 def test_who_waits_too_long_for_others_is_told(
@@ -68,13 +68,13 @@ def test_who_waits_too_long_for_others_is_told(
 
     def occupy() -> None:
         with pytest.raises(ImageError):
-            draws.png(files / "endless", 1000)
+            draws.png((files / "endless").read_bytes, 1000)
 
     other = threading.Thread(target=occupy)
     other.start()
     wait_for(draws._lock.locked, "the other one's turn")
     with pytest.raises(BusyError):
-        draws.png(files / "whole.png", 1000)
+        draws.png((files / "whole.png").read_bytes, 1000)
     other.join()
 
 
@@ -82,6 +82,6 @@ def test_the_process_ends_when_nobody_looks_any_more(
     files: Path, draws: Drawing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drawing, "IDLE_SECONDS", 0.01)
-    draws.png(files / "whole.png", 1000)
+    draws.png((files / "whole.png").read_bytes, 1000)
     wait_for(lambda: draws._decoders is None, "the process's end")
-    assert draws.png(files / "whole.png", 1000)
+    assert draws.png((files / "whole.png").read_bytes, 1000)

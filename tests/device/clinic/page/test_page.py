@@ -310,6 +310,21 @@ def test_an_image_whose_file_is_gone_keeps_its_answer(served: Served) -> None:
     assert client.get(f"/images/{number}/answer.json").status == 200
 
 
+def test_an_image_that_was_altered_after_its_answer_is_not_shown_beside_it(
+    served: Served,
+) -> None:
+    client = served.client()
+    number = client.upload(("altered.dcm", dicom(82))).json["images"][0]["number"]
+    served.wait(number)
+    file = served.box.store.value("SELECT file FROM image WHERE id = ?", number)
+    (served.box.store.images / file).write_bytes(dicom(83))
+    picture = client.get(f"/images/{number}/picture.png")
+    assert picture.status == 422
+    assert "it has changed on the disk since it arrived" in picture.text
+    assert client.get(f"/images/{number}/report.dcm").status == 404
+    assert client.get(f"/images/{number}/answer.json").status == 200
+
+
 def test_what_waits_can_be_moved_to_the_front(tmp_path: Path, png: bytes) -> None:
     with serving(tmp_path) as served:
         for worker in served.box._workers:

@@ -1,0 +1,95 @@
+"""An accepted image as it came, or not at all.
+
+A disk may fail between an image's arrival and its answer, and somebody may be at it. So the bytes
+that are answered, drawn or reported are those whose digest is the one that was kept when they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.settings import NODE
+from edge_app.core.errors import ImageError
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import read_bytes
+
+GONE: Final = "its file is gone from the spool: send it again"
+CHANGED: Final = "has changed on the disk since it arrived: look at the disk, and send it again"
+
+LOST: Final = "lost"
+"""The kind of an answer that says so: the image is taken anew when it comes again."""
+
+BESIDE: Final = 1 << 20
+"""Bytes of a file that the box itself has put beside the data set, and more."""
+
+LENGTH: Final = slice(140, 144)
+"""Where a DICOM file has the length of its file meta information."""
+
+
+class LostError(ImageError):
+    """An accepted image is not in the spool any more, or is not what came."""
+
+    kind = LOST
+
+
+def read_kept(path: Path, entrance: str, sha256: str, limits: Limits) -> bytes:
+    """An accepted image's file.
+
+    Args:
+        path: of the file.
+        entrance: by which it came.
+        sha256: what was kept of it then.
+
+    Raises:
+        LostError: it is gone, or has changed.
+        others: see `read_unchecked`.
+    """
+    data = read_unchecked(path, limits)
+    require_same(data, entrance, sha256)
+    return data
+
+
+def read_unchecked(path: Path, limits: Limits) -> bytes:
+    """The same, for whoever calls `require_same` before the answer is kept.
+
+    Args:
+        path: see `read_kept`.
+        limits: of what came; its file is read where it is a little larger.
+
+    Raises:
+        LostError: it is gone.
+        SpoolError: its folder is gone, too: that is no fault of this image.
+        ImageError: see `read_bytes`.
+    """
+    try:
+        return read_bytes(path, limits._replace(max_bytes=limits.max_bytes + BESIDE))
+    except ImageError:
+        if path.exists():
+            raise
+    if not path.parent.is_dir():
+        raise SpoolError(f"{path.parent}: is gone: put it back, or look at its disk")
+    raise LostError(GONE)
+
+
+def require_same(data: bytes, entrance: str, sha256: str) -> None:
+    """Nothing, where these bytes are what came.
+
+    Raises:
+        LostError: they are others.
+    """
+    if _digest(data, entrance) != sha256:
+        raise LostError(CHANGED)
+
+
+def _digest(data: bytes, entrance: str) -> str:
+    """What is kept of an image when it comes: of one of the node the digest of its data set.
+
+    Its file meta information is the box's own, and begins with its length (PS3.10 7.1).
+    """
+    begins = 0
+    if entrance == NODE:
+        begins = LENGTH.stop + int.from_bytes(data[LENGTH], "little")
+    return hashlib.sha256(memoryview(data)[begins:]).hexdigest()
