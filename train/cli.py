@@ -25,8 +25,8 @@ from train.options import (
     SplitOption,
     console,
     read_data,
-    read_split,
     read_training_and_split,
+    require_split,
 )
 from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
@@ -255,10 +255,12 @@ def evaluate(
     """Write the float evaluation report: JSON, scores, text and pictures."""
     from train.float_report import as_text, write_all
     from train.float_report import evaluate as evaluate_run
-    from train.run import open_run
+    from train.run import judges, open_run
 
+    chosen = require_split(split)
     finished = open_run(run)
-    cached = read_split(data, finished.recipe.side, cache, limit, split, finished.labels)
+    whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
+    cached = judges(finished, whole, chosen)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
     folder = out or run / "reports"
     stem = "float" if split == "test" else f"float-{split}"

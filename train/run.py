@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
-from train.source import Source, told
+from train.source import Source, known_patients, told
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
@@ -58,7 +58,8 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
         "images": len(cached),
         "patients": int(cached.table["patient"].nunique()),
     }
-    return facts if cached.tells_patients else facts | {"notes": [NO_PATIENTS]}
+    notes = [*([] if cached.tells_patients else [NO_PATIENTS]), *cached.notes]
+    return facts | {"notes": notes} if notes else facts
 
 
 def part_to_train_on(recipe: Recipe, cached: Cached, *splits: Split) -> Cached:
@@ -94,6 +95,13 @@ def _further_facts(training: Cached) -> dict[str, Any]:
 
 
 FINAL_SPLIT = "train and validation"
+
+TRAINED_ON: Final = "the network was trained on these patients: this says nothing of others"
+NOT_SHOWN: Final = (
+    "nothing shows that the network was not trained on some: its training images are not those of "
+    "this data set as it is now"
+)
+"""Stand among the notes on images that judge a network which knows, or may know, them."""
 
 
 def train(
@@ -401,6 +409,26 @@ def open_run(folder: Path) -> FinishedRun:
 def _require_finished(folder: Path) -> None:
     if not (folder / "calibration.json").exists():
         raise RunError(f"{folder}: no calibration.json: train it to its end first")
+
+
+def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
+    """The images of one split, with a note where the run knows, or may know, their patients.
+
+    Args:
+        run: what they judge.
+        cached: the whole data set. Its splits move when patients are added to it, and then one
+            who trained may test.
+        split: validation or test.
+
+    Raises:
+        DatasetError: no image is in it.
+    """
+    images = cached.split(split)
+    if not len(images):
+        raise DatasetError(f"{cached.name}: no {split} images in it")
+    known = known_patients(run.config["dataset"], cached, run.recipe.patients)[split]
+    notes = {"not seen": (), "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
+    return replace(images, notes=notes)
 
 
 def build_report(
