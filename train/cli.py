@@ -340,7 +340,7 @@ def few(
     if "imagenet" in starts:
         require_imagenet(opened.recipe.network)
     own = read_data(data, opened.recipe.side, cache, limit)
-    judges = read_data(judged, opened.recipe.side, cache, limit) if judged else own
+    judges = read_data(judged, opened.recipe.side, cache, limit, own.labels) if judged else own
     pool, test = own.split("train", "validation"), judges.split("test")
     bar = read(rival) if rival else None
     opened = opened.matched(own.labels)
