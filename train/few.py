@@ -127,14 +127,7 @@ def few(
         DatasetError: too few images, other labels judge, a patient is on both sides, or the rival's
             judges are others.
     """
-    if _ranked_labels(own.labels) != _ranked_labels(judges.labels):
-        raise DatasetError(
-            f"{judges.name}: has other labels than {own.name}, {', '.join(judges.labels.names[:5])}"
-            f" and not {', '.join(own.labels.names[:5])}: what judges bears the same labels"
-        )
-    shared = set(own.table["patient"]) & set(judges.table["patient"])
-    if shared:
-        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+    _require_judges(own, judges)
     pool, relation = _pool(source, own)
     content: dict[str, Any] = {
         "source": {**source.facts, "drawn_images": relation},
@@ -146,8 +139,7 @@ def few(
     }
     areas: Areas = {}
     if _ranked_labels(source.labels) == _ranked_labels(judges.labels):
-        as_it_is = predict(logits_only(source.network), judges)
-        areas[0, "source"] = _macro(judges, as_it_is)
+        areas[0, "source"] = _macro(judges, predict(logits_only(source.network), judges))
     above = _macro(judges, _answers_of(rival, judges)) if rival else None
     if rival and above is not None:
         content["rival"] = {"name": rival.content["model"]["name"], "macro_auroc": _interval(above)}
@@ -161,6 +153,18 @@ def few(
         content["results"] = _measured(areas, above)
         write_whole(runs / "few.json", (json.dumps(content, indent=1) + "\n").encode())
     return content
+
+
+def _require_judges(own: Cached, judges: Cached) -> None:
+    """Refuse judges of other labels, or whose patients may be drawn."""
+    if _ranked_labels(own.labels) != _ranked_labels(judges.labels):
+        raise DatasetError(
+            f"{judges.name}: has other labels than {own.name}, {', '.join(judges.labels.names[:5])}"
+            f" and not {', '.join(own.labels.names[:5])}: what judges bears the same labels"
+        )
+    shared = set(own.table["patient"]) & set(judges.table["patient"])
+    if shared:
+        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
 
 
 def _ranked_labels(labels: LabelSet) -> tuple[tuple[str, ...], str]:
