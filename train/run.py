@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,6 +97,9 @@ def _further_facts(training: Cached) -> dict[str, Any]:
 
 FINAL_SPLIT = "train and validation"
 
+SIDES: Final = re.compile(r"\b(left|right|dextrocardia|situs)\b", re.IGNORECASE)
+"""In the name of a label that is another one in a mirror."""
+
 TRAINED_ON: Final = "the network was trained on these patients: this says nothing of others"
 NOT_SHOWN: Final = (
     "nothing shows that the network was not trained on some: its training images are not those of "
@@ -152,6 +156,7 @@ def train(
         console.print(told(started_from), highlight=False, soft_wrap=True)
     for line in joined.told(facts.get("further", ())):
         console.print(line, highlight=False, soft_wrap=True)
+    _say_mirrored(recipe, cached.labels, console)
     machines.require_same(json.dumps([asdict(recipe), facts, precision, versions()]))
     run.mkdir(parents=True, exist_ok=True)
     with machines.run_folder(run) as run, _alone(run):
@@ -163,6 +168,18 @@ def train(
             _say_undecided(run, cached.labels, console)
             _point_on(run, console)
     return done
+
+
+def _say_mirrored(recipe: Recipe, labels: LabelSet, console: Console) -> None:
+    """Name the labels that a mirrored image would bear wrongly."""
+    names = [name for name in labels.names if SIDES.search(name.replace("_", " "))]
+    if names and recipe.augmentation.flip:
+        console.print(
+            f"{listed(names)}: training mirrors images, and a side is then the other one: "
+            "--set augmentation.flip=0",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _say_undecided(run: Path, labels: LabelSet, console: Console) -> None:

@@ -16,11 +16,14 @@ from rich.console import Console
 
 from edge_app.evaluation import report
 from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Label, Labels
+from train.augment import Augmentation
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.errors import RunError
-from train.labels import LABELS
+from train.labels import LABELS, LabelSet
 from train.options import read_data
-from train.run import open_run, train
+from train.recipes import Recipe
+from train.run import _say_mirrored, open_run, train
 
 QUIET = Console(file=io.StringIO())
 
@@ -167,3 +170,22 @@ def test_operating_points_keep_their_rules_where_they_were_fitted() -> None:
         assert reached["rule-in"][1] >= 0.95
         best = max(reached.values(), key=sum)
         assert sum(reached["balanced"]) == pytest.approx(sum(best))
+
+
+@pytest.mark.parametrize(
+    ("name", "flip", "said"),
+    [
+        ("Left_effusion", 0.5, True),
+        ("Situs inversus", 0.5, True),
+        ("Left_effusion", 0.0, False),
+        ("Cleft", 0.5, False),
+    ],
+)
+def test_a_label_that_tells_a_side_is_named_where_images_are_mirrored(
+    name: str, flip: float, said: bool
+) -> None:
+    recipe = Recipe(network="cnn28", augmentation=Augmentation(flip=flip))
+    heard = io.StringIO()
+    labels = LabelSet(Labels([Label(name), Label("Mass")]))
+    _say_mirrored(recipe, labels, Console(file=heard))
+    assert (f"{name}: training mirrors images" in heard.getvalue()) is said
