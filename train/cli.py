@@ -257,8 +257,8 @@ def evaluate(
     from train.float_report import evaluate as evaluate_run
     from train.run import judges, open_run
 
-    chosen = require_split(split)
     finished = open_run(run)
+    chosen = require_split(split)
     whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
     cached = judges(finished, whole, chosen)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
