@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from edge_app.core.files import write_whole
+from edge_app.core.plain_text import printable
 from edge_app.evaluation import report
 from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.report import Evaluated, Report
@@ -156,7 +157,7 @@ def train(
         console.print(told(started_from), highlight=False, soft_wrap=True)
     for line in joined.told(facts.get("further", ())):
         console.print(line, highlight=False, soft_wrap=True)
-    _say_mirrored(recipe, cached.labels, console)
+    _say_doubts(recipe, training, validation, console)
     machines.require_same(json.dumps([asdict(recipe), facts, precision, versions()]))
     run.mkdir(parents=True, exist_ok=True)
     with machines.run_folder(run) as run, _alone(run):
@@ -170,16 +171,17 @@ def train(
     return done
 
 
-def _say_mirrored(recipe: Recipe, labels: LabelSet, console: Console) -> None:
-    """Name the labels that a mirrored image would bear wrongly."""
-    names = [name for name in labels.names if SIDES.search(name.replace("_", " "))]
+def _say_doubts(recipe: Recipe, training: Cached, validation: Cached, console: Console) -> None:
+    """Name files that train and validate, and labels that a mirrored image would bear wrongly."""
+    lines = [f"validation: {line}" for line in _told_twice(validation, training)]
+    names = [n for n in training.labels.names if SIDES.search(n.replace("_", " "))]
     if names and recipe.augmentation.flip:
-        console.print(
+        lines.append(
             f"{listed(names)}: training mirrors images, and a side is then the other one: "
-            "--set augmentation.flip=0",
-            highlight=False,
-            soft_wrap=True,
+            "--set augmentation.flip=0"
         )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _say_undecided(run: Path, labels: LabelSet, console: Console) -> None:
@@ -445,7 +447,19 @@ def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
         raise DatasetError(f"{cached.name}: no {split} images in it")
     known = known_patients(run.config["dataset"], cached, run.recipe.patients)[split]
     notes = {"not seen": (), "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
-    return replace(images, notes=notes)
+    twice = _told_twice(images, cached.split("train"))
+    return replace(images, notes=(*notes, *twice))
+
+
+def _told_twice(images: Cached, training: Cached) -> tuple[str, ...]:
+    """A line where images that judge are files that also train, under whatever name."""
+    shared = images.table["image"][images.table["sha256"].isin(training.table["sha256"])].tolist()
+    if not shared:
+        return ()
+    return (
+        f"{len(shared)} of these images are files that also train, such as {printable(shared[0])}: "
+        "take them out, or what is measured is too good",
+    )
 
 
 def build_report(
