@@ -25,6 +25,7 @@ from edge_app.model.model_file import ModelFile
 from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
 from train.datasets import joined
+from train.run import NOT_SHOWN, TRAINED_ON
 from train.source import told
 from train.subgroups import NOTABLE_GAP
 
@@ -38,6 +39,11 @@ MAKES: Final = {
     "float-validation": "python -m train evaluate RUN DATA --split validation",
 }
 """The command that makes each report."""
+
+OF_THE_FIRST: Final = (
+    "python -m train evaluate FIRST DATA --split validation --out REPORTS, FIRST being the run "
+    "before the refit, writes the right one"
+)
 
 METRICS: Final = {
     "auroc": "AUROC",
@@ -128,7 +134,15 @@ def _require_fit(model: ModelFile, reports: dict[str, Report], validation: Repor
         raise ConversionError(f"int8.json is not of {model.path}: evaluate this model again")
     if len({report.content["dataset"]["digest"] for report in reports.values()}) > 1:
         raise ConversionError("float.json and int8.json are not over the same images")
-    for report in (reports["float"], validation):
+    for stem, report in (("float", reports["float"]), ("float-validation", validation)):
+        if report.content["calibration"] != model.manifest["calibration"]:
+            raise ConversionError(
+                f"{stem}.json is of another network than {model.path}: {MAKES[stem]} writes it anew"
+            )
+        if TRAINED_ON in report.content["dataset"].get("notes", ()):
+            raise ConversionError(
+                f"{stem}.json is of a network that was trained on these patients: {OF_THE_FIRST}"
+            )
         if not report.content.get("retest"):
             split = report.content["dataset"]["split"]
             raise ConversionError(
@@ -189,6 +203,8 @@ def _data(model: ModelFile, about: About, test: Report, validation: Report) -> s
     table = markdown_table(("", "split", "images", "patients", "digest"), rows)
     tested = test.content["dataset"]
     text = f"{tested['name']}. No patient is in two of the splits"
+    if NOT_SHOWN in tested.get("notes", ()):
+        text = f"{tested['name']}. Of the test patients {NOT_SHOWN}"
     if NO_PATIENTS in tested.get("notes", ()):
         text = (
             f"{tested['name']}. The data tell no patients, so one may be in two of the splits; "
@@ -313,13 +329,15 @@ def _calibration(reports: dict[str, Report], validation: Report) -> str:
 
 
 def _subgroups(content: dict[str, Any]) -> str:
-    rows, words = [], []
+    rows, words, alone = [], [], []
     for kind, compared in content["by"].items():
         for name, group in compared["groups"].items():
             macro = interval_text(group["macro_auroc"])
             counts = (str(group["images"]), str(group["patients"]))
             rows.append((kind, name, *counts, str(len(compared["over"])), macro))
-        if compared["gap"] is not None and compared["gap"] > NOTABLE_GAP:
+        if compared["gap"] is None or len(compared["groups"]) < 2:
+            alone.append(kind)
+        elif compared["gap"] > NOTABLE_GAP:
             ranked = sorted(
                 compared["groups"], key=lambda n: compared["groups"][n]["macro_auroc"]["value"]
             )
@@ -327,6 +345,11 @@ def _subgroups(content: dict[str, Any]) -> str:
                 f"**By {kind} the gap is {compared['gap']:.3f}: it ranks worst for {ranked[0]} "
                 f"and best for {ranked[-1]}.**"
             )
+    if alone:
+        words.append(
+            f"By {' and '.join(alone)} nothing could be compared: whom the model serves less is "
+            "not known."
+        )
     untold = content.get("not_told", [])
     if untold:
         words.append(

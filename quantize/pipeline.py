@@ -27,7 +27,7 @@ from train.cache import Cached
 from train.errors import DatasetError
 from train.float_report import evaluate as evaluate_float
 from train.float_report import write_all
-from train.run import FinishedRun, dataset_facts
+from train.run import FinishedRun, dataset_facts, judges
 
 
 def quantize_run(
@@ -59,7 +59,7 @@ def quantize_run(
         DatasetError: there are no training or no test images.
         ConversionError: the network does not convert to what the device expects.
     """
-    training, test = _parts(cached)
+    training, test = _parts(run, cached)
     rows = calibration_rows(training, images, seed)
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
@@ -87,7 +87,7 @@ def quantize_run(
     return with_evidence(draft, path, reports, gates)
 
 
-def _parts(cached: Cached) -> tuple[Cached, Cached]:
+def _parts(run: FinishedRun, cached: Cached) -> tuple[Cached, Cached]:
     """The images to calibrate with, and those to judge on."""
     training, test = cached.split("train"), cached.split("test")
     if not len(training) or not len(test):
@@ -96,7 +96,7 @@ def _parts(cached: Cached) -> tuple[Cached, Cached]:
             f"{cached.name}: no {lacks} images in it: int8 is calibrated on training images and "
             "judged on test images"
         )
-    return training, test
+    return training, judges(run, cached, "test")
 
 
 def _judged(

@@ -46,6 +46,7 @@ class Cached:
         table: M rows, see `Dataset.table`, and `sha256` of each source.
         labels, tells_patients, further: the data set's.
         named: all images that the data set names, of every split, and those left out.
+        notes: what a report on them says of them.
     """
 
     images: NDArray[np.uint8]
@@ -57,6 +58,7 @@ class Cached:
     tells_patients: bool = True
     further: tuple[Further, ...] = ()
     named: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def split(self, *names: Split | Literal["unlabelled"]) -> Cached:
         """The images of the named splits; `rows` are their places in `images`, which is shared."""

@@ -207,7 +207,9 @@ def _thresholds(
         "screening": int(np.argmax(sensitivity >= 0.90)),
         "rule-in": int(np.flatnonzero(specificity >= 0.95)[-1]),
     }
+    borne = truth > 0
     return {
-        name: (float(thresholds[i]), float(sensitivity[i]), float(specificity[i]))
-        for name, i in indices.items()
+        # Counted and not looked up: a score of 1 reaches a threshold that was above all scores.
+        name: (at, float((score[borne] >= at).mean()), float((score[~borne] < at).mean()))
+        for name, at in ((name, float(thresholds[i])) for name, i in indices.items())
     }

@@ -25,8 +25,8 @@ from train.options import (
     SplitOption,
     console,
     read_data,
-    read_split,
     read_training_and_split,
+    require_split,
 )
 from train.parcel import cli as parcel
 from train.recipes import DEFAULT_RECIPE, RECIPES, Recipe
@@ -255,10 +255,12 @@ def evaluate(
     """Write the float evaluation report: JSON, scores, text and pictures."""
     from train.float_report import as_text, write_all
     from train.float_report import evaluate as evaluate_run
-    from train.run import open_run
+    from train.run import judges, open_run
 
     finished = open_run(run)
-    cached = read_split(data, finished.recipe.side, cache, limit, split, finished.labels)
+    chosen = require_split(split)
+    whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
+    cached = judges(finished, whole, chosen)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
     folder = out or run / "reports"
     stem = "float" if split == "test" else f"float-{split}"
@@ -338,7 +340,7 @@ def few(
     if "imagenet" in starts:
         require_imagenet(opened.recipe.network)
     own = read_data(data, opened.recipe.side, cache, limit)
-    judges = read_data(judged, opened.recipe.side, cache, limit) if judged else own
+    judges = read_data(judged, opened.recipe.side, cache, limit, own.labels) if judged else own
     pool, test = own.split("train", "validation"), judges.split("test")
     bar = read(rival) if rival else None
     opened = opened.matched(own.labels)

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from scipy.special import softmax
 
 from edge_app.core.files import write_whole
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
@@ -24,6 +25,7 @@ from edge_app.evaluation.report import Report
 from edge_app.evaluation.splits import VALIDATION_SHARE, split_by_patient
 from train.cache import Cached
 from train.errors import DatasetError
+from train.labels import LabelSet
 from train.predict import logits_only, predict, rankable
 from train.recipes import Recipe
 from train.run import dataset_facts, open_run, train
@@ -44,7 +46,7 @@ NOTHING_RATE: Final = 1e-3
 
 Areas = dict[tuple[int, str], NDArray[np.float64]]
 """By number of images and start, macro AUROCs as `_macro` gives them; (0, "source") is the source
-itself."""
+itself, where its labels are theirs."""
 
 
 def drawn(cached: Cached, images: int, seed: int) -> Cached:
@@ -122,11 +124,10 @@ def few(
         Plain JSON: see `_measured`.
 
     Raises:
-        DatasetError: too few images, a patient is on both sides, or the rival's judges are others.
+        DatasetError: too few images, other labels judge, a patient is on both sides, or the rival's
+            judges are others.
     """
-    shared = set(own.table["patient"]) & set(judges.table["patient"])
-    if shared:
-        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+    _require_judges(own, judges)
     pool, relation = _pool(source, own)
     content: dict[str, Any] = {
         "source": {**source.facts, "drawn_images": relation},
@@ -136,7 +137,9 @@ def few(
         "resamples": RESAMPLES,
         "results": [],
     }
-    areas: Areas = {(0, "source"): _macro(judges, predict(logits_only(source.network), judges))}
+    areas: Areas = {}
+    if _ranked_labels(source.labels) == _ranked_labels(judges.labels):
+        areas[0, "source"] = _macro(judges, predict(logits_only(source.network), judges))
     above = _macro(judges, _answers_of(rival, judges)) if rival else None
     if rival and above is not None:
         content["rival"] = {"name": rival.content["model"]["name"], "macro_auroc": _interval(above)}
@@ -150,6 +153,23 @@ def few(
         content["results"] = _measured(areas, above)
         write_whole(runs / "few.json", (json.dumps(content, indent=1) + "\n").encode())
     return content
+
+
+def _require_judges(own: Cached, judges: Cached) -> None:
+    """Refuse judges of other labels, or whose patients may be drawn."""
+    if _ranked_labels(own.labels) != _ranked_labels(judges.labels):
+        raise DatasetError(
+            f"{judges.name}: has other labels than {own.name}, {', '.join(judges.labels.names[:5])}"
+            f" and not {', '.join(own.labels.names[:5])}: what judges bears the same labels"
+        )
+    shared = set(own.table["patient"]) & set(judges.table["patient"])
+    if shared:
+        raise DatasetError(f"patient {min(shared)} is among the judges and among those drawn from")
+
+
+def _ranked_labels(labels: LabelSet) -> tuple[tuple[str, ...], str]:
+    """What the columns of logits stand for."""
+    return labels.names, labels.head
 
 
 def _pool(source: Source, own: Cached) -> tuple[Cached, str]:
@@ -185,7 +205,8 @@ def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
         DatasetError: it is of other images.
     """
     answers = rival.evaluated
-    if rival.content["dataset"]["digest"] != judges.digest:
+    same = (rival.labels.names, rival.head) == _ranked_labels(judges.labels)
+    if rival.content["dataset"]["digest"] != judges.digest or not same:
         raise DatasetError(f"{judges.name}: the report to be compared with is of other images")
     place = {image: row for row, image in enumerate(answers.images)}
     logits: NDArray[np.float32] = answers.logits[[place[i] for i in judges.table["image"]]]
@@ -193,7 +214,12 @@ def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
 
 
 def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean AUROC over the findings that can be ranked: of all images, then of each resample."""
+    """Mean AUROC over the findings that can be ranked: of all images, then of each resample.
+
+    Exclusive labels are ranked by their share of the softmax, as in a report.
+    """
+    if judges.labels.head == "exclusive":
+        logits = softmax(logits.astype(np.float64), axis=1)
     patients = judges.table["patient"].to_numpy(str)
     weights = np.concatenate(
         [np.ones((1, len(judges))), patient_weights(patients, RESAMPLES, seed=0)]

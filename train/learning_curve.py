@@ -17,13 +17,21 @@ from numpy.typing import NDArray
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Report, read
 from train.errors import RunError
-from train.run import read_config
+from train.labels import LabelSet
+from train.predict import rankable
+from train.run import TRAINED_ON, read_config
 
 MIN_POSITIVES: Final = 10
-"""Findings with fewer in validation are left out: one image more would look like learning."""
+"""Findings that fewer validation images bear, or do not, are left out: one image more would look
+like learning."""
 
 RELEASE_PATIENTS: Final = 28_008
-"""Of train_val in the whole NIH release (train_val_list.txt: Wang et al., CVPR 2017)."""
+"""Of train_val in the whole NIH release (train_val_list.txt: Wang et al., CVPR 2017); what is of
+this release is extrapolated to it."""
+
+RELEASE: Final = "NIH ChestX-ray14"
+SMALLEST: Final = 1e-6
+"""Distance from a perfect ranking that is told from none: a power law knows no zero."""
 
 
 def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any]:
@@ -35,7 +43,8 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
         resamples: of the bootstrap over validation patients.
 
     Raises:
-        RunError: fewer than three runs, of different recipes, or on different images.
+        RunError: fewer than three runs, of different recipes, on different images, or on ones that
+            trained or that rank no finding.
         ReportError: a run was not evaluated on validation yet.
     """
     if len(runs) < 3:
@@ -44,14 +53,20 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
     configs = [read_config(run / "config.json") for run in runs]
     _require_comparable(configs, reports)
     answers, labels = reports[0].evaluated, reports[0].labels
-    findings = [i for i in labels.findings if answers.targets[:, i].sum() >= MIN_POSITIVES]
+    findings = rankable(answers.targets, LabelSet(labels), MIN_POSITIVES)
+    if not findings:
+        raise RunError(
+            f"no finding is borne by {MIN_POSITIVES} validation images, and not by as many: no "
+            "learning curve"
+        )
     weights = np.concatenate(
         [np.ones((1, len(answers.images))), patient_weights(answers.patients, resamples, seed=0)]
     )
     areas = np.stack([_macro(report, findings, weights) for report in reports])
     patients = np.array([config["dataset"]["train"]["patients"] for config in configs])
     order = np.argsort(patients)
-    targets = [2 * int(patients.max()), RELEASE_PATIENTS]
+    of_release = reports[0].content["dataset"]["name"].startswith(RELEASE)
+    targets = [2 * int(patients.max()), *([RELEASE_PATIENTS] if of_release else [])]
     return {
         "over": [labels[i].name for i in findings],
         "validation": reports[0].content["dataset"],
@@ -84,7 +99,7 @@ def power_law(
         B values.
     """
     x = np.log(patients) - np.log(patients).mean()
-    y = np.log(1 - areas)
+    y = np.log(np.maximum(1 - areas, SMALLEST))
     slope = x @ y / (x @ x)
     distance: NDArray[np.float64] = np.exp(
         y.mean(axis=0) + slope * (np.log(count) - np.log(patients).mean())
@@ -99,6 +114,9 @@ def _require_comparable(configs: Sequence[dict[str, Any]], reports: Sequence[Rep
         raise RunError("these runs differ in more than their share of patients: no learning curve")
     if len({report.content["dataset"]["digest"] for report in reports}) > 1:
         raise RunError("these runs were validated on different images: no learning curve")
+    notes = [note for report in reports for note in report.content["dataset"].get("notes", ())]
+    if TRAINED_ON in notes:
+        raise RunError("a run was trained on its validation patients: no learning curve")
     if len({config["dataset"]["train"]["patients"] for config in configs}) < len(configs):
         raise RunError("two of these runs have the same number of patients: no learning curve")
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from edge_app.core.files import write_whole
+from edge_app.core.plain_text import printable
 from edge_app.evaluation import report
 from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.report import Evaluated, Report
@@ -44,7 +46,7 @@ from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
-from train.source import Source, told
+from train.source import Source, known_patients, told
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
@@ -58,7 +60,8 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
         "images": len(cached),
         "patients": int(cached.table["patient"].nunique()),
     }
-    return facts if cached.tells_patients else facts | {"notes": [NO_PATIENTS]}
+    notes = [*([] if cached.tells_patients else [NO_PATIENTS]), *cached.notes]
+    return facts | {"notes": notes} if notes else facts
 
 
 def part_to_train_on(recipe: Recipe, cached: Cached, *splits: Split) -> Cached:
@@ -94,6 +97,16 @@ def _further_facts(training: Cached) -> dict[str, Any]:
 
 
 FINAL_SPLIT = "train and validation"
+
+SIDES: Final = re.compile(r"\b(left|right|dextrocardia|situs)\b", re.IGNORECASE)
+"""In the name of a label that is another one in a mirror."""
+
+TRAINED_ON: Final = "the network was trained on these patients: this says nothing of others"
+NOT_SHOWN: Final = (
+    "nothing shows that the network was not trained on some: its training images are not those of "
+    "this data set as it is now"
+)
+"""Stand among the notes on images that judge a network which knows, or may know, them."""
 
 
 def train(
@@ -144,6 +157,7 @@ def train(
         console.print(told(started_from), highlight=False, soft_wrap=True)
     for line in joined.told(facts.get("further", ())):
         console.print(line, highlight=False, soft_wrap=True)
+    _say_doubts(recipe, training, validation, console)
     machines.require_same(json.dumps([asdict(recipe), facts, precision, versions()]))
     run.mkdir(parents=True, exist_ok=True)
     with machines.run_folder(run) as run, _alone(run):
@@ -155,6 +169,19 @@ def train(
             _say_undecided(run, cached.labels, console)
             _point_on(run, console)
     return done
+
+
+def _say_doubts(recipe: Recipe, training: Cached, validation: Cached, console: Console) -> None:
+    """Name files that train and validate, and labels that a mirrored image would bear wrongly."""
+    lines = [f"validation: {line}" for line in _told_twice(validation, training)]
+    names = [n for n in training.labels.names if SIDES.search(n.replace("_", " "))]
+    if names and recipe.augmentation.flip:
+        lines.append(
+            f"{listed(names)}: training mirrors images, and a side is then the other one: "
+            "--set augmentation.flip=0"
+        )
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _say_undecided(run: Path, labels: LabelSet, console: Console) -> None:
@@ -401,6 +428,38 @@ def open_run(folder: Path) -> FinishedRun:
 def _require_finished(folder: Path) -> None:
     if not (folder / "calibration.json").exists():
         raise RunError(f"{folder}: no calibration.json: train it to its end first")
+
+
+def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
+    """The images of one split, with a note where the run knows, or may know, their patients.
+
+    Args:
+        run: what they judge.
+        cached: the whole data set. Its splits move when patients are added to it, and then one
+            who trained may test.
+        split: validation or test.
+
+    Raises:
+        DatasetError: no image is in it.
+    """
+    images = cached.split(split)
+    if not len(images):
+        raise DatasetError(f"{cached.name}: no {split} images in it")
+    known = known_patients(run.config["dataset"], cached, run.recipe.patients)[split]
+    notes = {"not seen": (), "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
+    twice = _told_twice(images, cached.split("train"))
+    return replace(images, notes=(*notes, *twice))
+
+
+def _told_twice(images: Cached, training: Cached) -> tuple[str, ...]:
+    """A line where images that judge are files that also train, under whatever name."""
+    shared = images.table["image"][images.table["sha256"].isin(training.table["sha256"])].tolist()
+    if not shared:
+        return ()
+    return (
+        f"{len(shared)} of these images are files that also train, such as {printable(shared[0])}: "
+        "take them out, or what is measured is too good",
+    )
 
 
 def build_report(

@@ -59,15 +59,30 @@ class Source:
         It is known only where its training images are a part of this data set, by their digest, or
         where the same images validated it and what else it learned from is said to be apart.
         """
-        dataset = self.facts["dataset"]
-        if "further" in dataset:
-            return _knows_with_further(dataset, cached)
-        trained = dataset.get("train", {}).get("digest")
-        known: dict[str, dict[str, Known]] = {
-            cached.split("train").digest: {"validation": "not seen", "test": "not seen"},
-            cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
-        }
-        return known.get(trained, {"validation": "not known", "test": "not known"})
+        return known_patients(self.facts["dataset"], cached, self.recipe.patients)
+
+
+def known_patients(
+    dataset: Mapping[str, Any], cached: Cached, share: float = 1.0
+) -> dict[str, Known]:
+    """Whether a network was trained on a data set's validation and test patients; see `knows`.
+
+    Args:
+        dataset: what its run's configuration says that it was trained on.
+        cached: the whole data set.
+        share: of the training patients that its recipe takes.
+    """
+    if "further" in dataset:
+        return _knows_with_further(dataset, cached)
+    trained = dataset.get("train", {}).get("digest")
+    training = cached.split("train")
+    known: dict[str, dict[str, Known]] = {
+        training.digest: {"validation": "not seen", "test": "not seen"},
+        cached.split("train", "validation").digest: {"validation": "seen", "test": "not seen"},
+    }
+    if share < 1:
+        known[training.of_patients(share).digest] = known[training.digest]
+    return known.get(trained, {"validation": "not known", "test": "not known"})
 
 
 def _knows_with_further(dataset: Mapping[str, Any], cached: Cached) -> dict[str, Known]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -64,7 +66,17 @@ def run_reporting_errors(command: Callable[[], object]) -> None:
     except EdgeCxrError as error:
         _fail(error, error.exit_code)
     except OSError as error:
-        _fail(f"{error.filename or 'output'}: {error.strerror or error}", EXIT_MODEL)
+        sys.unraisablehook = lambda _: None  # HDF5 fails once more for each file that it closes
+        _fail(_of_disk(error), EXIT_MODEL)
+
+
+def _of_disk(error: OSError) -> str:
+    """Which file, and what the system says of it; HDF5 has both somewhere among its own words."""
+    words = error.strerror or str(error)
+    hdf5 = re.search(r"filename = '([^']+)'", words)
+    if hdf5 and error.errno:
+        return f"{hdf5[1]}: {os.strerror(error.errno)}"
+    return f"{error.filename or 'output'}: {words}"
 
 
 def _fail(error: object, code: int) -> NoReturn:

@@ -42,6 +42,8 @@ Floats = NDArray[np.float32]
 
 MODEL: Final = ".tflite"
 SCORES: Final = (".csv", ".npz", ".parquet")
+MOST_OFF: Final = 0.02
+"""How far from 1 the probabilities of exclusive labels may add up, as they are written rounded."""
 
 
 def read_teachers(
@@ -176,7 +178,7 @@ def _model(
 def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher:
     found = score_files.read(source)
     known = _known(str(source), found.labels, student.labels)
-    values = found.values if found.scale == "probabilities" else _sigmoid(found)
+    values = _probabilities(found, student.labels.head)
 
     def scores(cached: Cached) -> Floats:
         names = cached.table["image"].tolist()
@@ -194,9 +196,25 @@ def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher
     return Teacher(name, next(words, NOT_STATED), scores, None, None, student)
 
 
-def _sigmoid(found: Scores) -> NDArray[np.float64]:
-    neutral = {"slope": [1.0] * len(found.labels), "intercept": [0.0] * len(found.labels)}
-    return calibrated(found.values, neutral)
+def _probabilities(found: Scores, head: Head) -> NDArray[np.float64]:
+    """N×L scores in 0..1; those of exclusive labels add up to 1.
+
+    Raises:
+        DatasetError: those of exclusive labels do not, of an image that is named.
+    """
+    if found.scale == "logits":
+        neutral = {"slope": [1.0] * len(found.labels), "intercept": [0.0] * len(found.labels)}
+        return calibrated(found.values, neutral, head)
+    if head != "exclusive":
+        return found.values
+    sums = found.values.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1) > MOST_OFF)
+    if len(wrong):
+        raise DatasetError(
+            f"{found.path}: probabilities of {found.images[wrong[0]]} add up to "
+            f"{sums[wrong[0]]:.3g}: of exclusive labels they add up to 1, as a softmax gives them"
+        )
+    return np.asarray(found.values / sums[:, np.newaxis])
 
 
 def _published(name: str, data: Path, limit: int | None, student: Cached) -> Teacher:
@@ -223,7 +241,8 @@ def _known(
         head: the teacher's; None where its scores say nothing of that.
 
     Raises:
-        RunError: it knows none of them, or one of the two has exclusive labels and not the other.
+        RunError: it knows none of them, or one of the two has exclusive labels and not the other
+            just the same.
     """
     places = {plain_name(name): place for place, name in enumerate(names) if name}
     known = [places.get(plain_name(name)) for name in wanted.names]
@@ -233,7 +252,8 @@ def _known(
             f"{', '.join(list(names)[:5])}: see --labels FILE"
         )
     exclusive = wanted.head == "exclusive"
-    if (head is not None and head != wanted.head) or (exclusive and None in known):
+    others = exclusive and (None in known or len(places) > len(known))
+    if (head is not None and head != wanted.head) or others:
         raise RunError(
             f"{source}: exclusive labels are taught by a teacher of the same exclusive labels, and "
             "others by one whose labels are not: see --labels FILE"

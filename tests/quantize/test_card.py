@@ -26,7 +26,7 @@ from train.cache import Cached
 from train.float_report import evaluate, write_all
 from train.labels import LABELS
 from train.options import read_data
-from train.run import open_run
+from train.run import NOT_SHOWN, TRAINED_ON, judges, open_run
 
 QUIET = Console(file=io.StringIO())
 
@@ -91,6 +91,14 @@ def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_r
             card = model_card(shipped, folder)
             words = "By sex the gap is 0.110: it ranks worst for female and best for male"
             assert (words in card) is said
+        # Where no finding is borne often enough, or there is one group alone, nothing was compared.
+        bare = {name: {**groups[name], "macro_auroc": dict.fromkeys(macro(0))} for name in groups}
+        alone = {"over": ["Mass"], "gap": 0.0, "groups": {"PA": groups["male"]}}
+        content["by"] = {"sex": {"over": [], "gap": None, "groups": bare}, "view": alone}
+        (folder / "subgroups.json").write_text(json.dumps(content))
+        card = model_card(shipped, folder)
+        assert "By sex and view nothing could be compared" in card
+        assert "No gap" not in card
     finally:
         (folder / "subgroups.json").write_text(before)
 
@@ -174,6 +182,64 @@ def test_reports_of_another_model_or_without_retest_make_no_card(
     report.write(replace(bare, evaluated=replace(bare.evaluated, retest={})), stem)
     with pytest.raises(ConversionError, match="no retest"):
         model_card(shipped, folder)
+
+
+@pytest.mark.parametrize("stem", ["float", "float-validation"])
+def test_float_figures_of_another_network_make_no_card(
+    stem: str, shipped: ModelFile, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports"
+    shutil.copytree(finished_run / "reports", folder)
+    found = report.read(folder / f"{stem}.json")
+    slope = [1.5 * each for each in found.content["calibration"]["slope"]]
+    calibration = {**found.content["calibration"], "slope": slope}
+    other = replace(found, content={**found.content, "calibration": calibration})
+    report.write(other, folder / f"{stem}.json")
+    with pytest.raises(ConversionError, match=rf"{stem}\.json is of another network"):
+        model_card(shipped, folder)
+
+
+def test_a_refit_is_not_judged_by_the_validation_patients_that_trained_it(
+    shipped: ModelFile, finished_run: Path, cached: Cached, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reports"
+    shutil.copytree(finished_run / "reports", folder)
+    run = open_run(finished_run)
+    trained = {"train": {"digest": cached.split("train", "validation").digest}}
+    refitted = replace(run, config={**run.config, "dataset": trained})
+    judged = evaluate(
+        refitted, judges(refitted, cached, "validation"), "validation", "x", ["noise"]
+    )
+    write_all(judged, folder, "float-validation")
+    assert f"note: {TRAINED_ON}" in (folder / "float-validation.txt").read_text()
+    with pytest.raises(ConversionError, match=r"trained on these patients: .* --out REPORTS"):
+        model_card(shipped, folder)
+
+
+def test_where_the_data_have_changed_nothing_is_said_to_be_apart(
+    shipped: ModelFile, finished_run: Path, cached: Cached, tmp_path: Path
+) -> None:
+    """As where patients are added, and one who trained is drawn to test."""
+    folder = tmp_path / "reports"
+    shutil.copytree(finished_run / "reports", folder)
+    card = model_card(shipped, folder)
+    assert "No patient is in two of the splits" in card
+    assert NOT_SHOWN not in card
+
+    moved = cached.table["split"].mask(
+        cached.table["patient"] == cached.split("train").table["patient"][0], "test"
+    )
+    later = judges(open_run(finished_run), replace(cached, table=cached.table.assign(split=moved)),
+                   "test")  # fmt: skip
+    assert len(later) == len(cached.split("test")) + 3
+    facts = evaluate(open_run(finished_run), later, "test", "x", ()).content["dataset"]
+    assert facts["notes"] == [NOT_SHOWN]
+    found = report.read(folder / "int8.json")
+    noted = {**found.content["dataset"], "notes": facts["notes"]}
+    report.write(replace(found, content={**found.content, "dataset": noted}), folder / "int8.json")
+    card = model_card(shipped, folder)
+    assert "No patient is in two of the splits" not in card
+    assert NOT_SHOWN in card
 
 
 def test_models_are_compared_on_the_same_images_only(

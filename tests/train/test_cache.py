@@ -103,6 +103,22 @@ def test_a_changed_picture_is_decoded_again(tmp_path: Path, make_nih: Callable[.
     assert first.digest != second.digest
 
 
+def test_pictures_that_are_called_alike_in_other_folders_keep_their_places(tmp_path: Path) -> None:
+    """Of one size and one time, as an archive leaves them: only their folders tell them apart."""
+    for folder, level in (("a", 10), ("b", 200)):
+        path = tmp_path / "data" / folder / "x.bmp"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.full((28, 28), level, np.uint8)).save(path)
+        os.utime(path, (10**9, 10**9))
+    for order in ("ab", "ba"):
+        lines = [f"{folder}/x.bmp,{'Mass' if folder == 'a' else 'Edema'}" for folder in order]
+        (tmp_path / "data" / "labels.csv").write_text("\n".join(["image,labels", *lines]))
+        cached, _ = open_cache(load(tmp_path / "data"), SPEC, tmp_path / "cache", QUIET)
+        mass = cached.labels.names.index("Mass")
+        levels = images_of(cached)[:, 0, 0].tolist()
+        assert dict(zip(cached.targets[:, mass].tolist(), levels, strict=True)) == {1: 10, 0: 200}
+
+
 def test_another_size_is_decoded_again_and_does_not_replace_the_first(
     tmp_path: Path, tiny_nih: Path
 ) -> None:

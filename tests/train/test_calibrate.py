@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from edge_app.model.calibration import calibrated
 from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.overall import OverallScore, Percentiles
-from train.calibrate import fitted, logistic
+from train.calibrate import _thresholds, fitted, logistic
 from train.overall import image_level
 
 LABELS = Labels((Label("opaque"), Label("clear", NORMAL)))
@@ -76,3 +76,12 @@ def test_a_point_that_flags_more_than_it_promises_says_so() -> None:
     targets = np.array([[0, 1]] * 100 + [[1, 0]] * 40, np.uint8)
     point = image_level(targets, scores, LABELS, "independent", "here")["overall"]
     assert point["operating_points"]["one-in-ten"]["rule"].startswith("not 1 in 10")
+
+
+def test_what_a_threshold_reaches_is_counted_where_scores_are_certain() -> None:
+    """A score of exactly 1 reaches every threshold, also one that was meant to be above it."""
+    truth = np.r_[np.ones(12), np.zeros(30)].astype(np.uint8)
+    score = np.r_[np.linspace(0.2, 0.9, 12), np.ones(5), np.linspace(0.01, 0.5, 25)]
+    for at, sensitivity, specificity in _thresholds(truth, score).values():
+        assert sensitivity == (score[truth > 0] >= at).mean()
+        assert specificity == (score[truth == 0] < at).mean()

@@ -581,6 +581,18 @@ def test_no_fault_of_a_csv_is_told_in_pandas_words(tmp_path: Path, content: byte
         assert word not in str(caught.value)
 
 
+def test_a_picture_of_none_is_kept_and_one_of_nothing_is_left_out(
+    tmp_path: Path, make_pixel_csv: Callable[..., Path]
+) -> None:
+    """As a folder's CSV has it: `None`, in any case of letters, says that it bears no label."""
+    written = ["TB", "None", "none", "", "nan", "N/A", "TB", "NONE"]
+    dataset = load(make_pixel_csv(tmp_path / "x.csv", written))
+    assert dataset.problems == [(f"row_{i:06d}", "unlabelled") for i in (3, 4, 5)]
+    found = dict(zip(dataset.table["image"], dataset.targets[:, 0].tolist(), strict=True))
+    assert dataset.labels.names == ("TB",)
+    assert found == {f"row_{i:06d}": int(i in (0, 6)) for i in (0, 1, 2, 6, 7)}
+
+
 # --- ages, sexes, views ---------------------------------------------------------------------
 
 

@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.special import softmax
+from sklearn.metrics import roc_auc_score
 
+from edge_app.model.labels import NORMAL, Label, Labels
 from train import few as study
 from train.augment import Augmentation
 from train.cache import Cached
 from train.errors import DatasetError
 from train.few import drawn, few, lines, recipe_of
+from train.labels import LabelSet
 from train.options import read_data
 from train.source import Source
 from train.source_files import open_source
@@ -87,6 +91,39 @@ def test_each_start_trains_the_same_network_the_source_the_least(source: Source)
 def test_a_patient_is_not_drawn_and_judged(own: Cached, source: Source, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is among the judges and among those drawn from"):
         few(own, own, source, [60], ["nothing"], tmp_path, 0, QUIET)
+
+
+def test_other_labels_judge_nothing(
+    own: Cached, judges: Cached, source: Source, tmp_path: Path
+) -> None:
+    """Their columns would be compared by their places."""
+    backwards = replace(judges, labels=LabelSet(Labels(reversed(judges.labels.labels))))
+    with pytest.raises(DatasetError, match="has other labels than"):
+        few(own, backwards, source, [60], ["nothing"], tmp_path, 0, QUIET)
+
+
+def test_a_source_of_other_labels_is_not_judged_as_it_is(
+    own: Cached, judges: Cached, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "VIEWS", 1)
+    monkeypatch.setattr(study, "PASSES", 1)
+    other = replace(source, labels=LabelSet(Labels(reversed(source.labels.labels))))
+    found = few(own, judges, other, [60], ["nothing"], tmp_path, 0, QUIET)
+    assert [(row["images"], row["start"]) for row in found["results"]] == [(60, "nothing")]
+
+
+def test_exclusive_labels_are_ranked_as_in_a_report(judges: Cached) -> None:
+    """Of logits the third label decides nothing here; of their shares it does."""
+    three = LabelSet(Labels([Label("A"), Label("B"), Label("C", NORMAL)]), "exclusive")
+    rng = np.random.default_rng(0)
+    bears = rng.integers(0, 3, len(judges))
+    asked = replace(judges, labels=three, targets=np.eye(3, dtype=np.uint8)[bears])
+    logits = rng.normal(size=(len(judges), 3)).astype(np.float32)
+    logits[np.arange(len(judges)), bears] += 1
+    logits += rng.normal(0, 5, (len(judges), 1)).astype(np.float32)  # changes no softmax
+    shares = softmax(logits, axis=1)
+    expected = np.mean([roc_auc_score(asked.targets[:, i], shares[:, i]) for i in (0, 1)])
+    assert study._macro(asked, logits)[0] == pytest.approx(expected)
 
 
 def test_the_study_measures_a_start_and_says_what_the_source_knows(

@@ -128,6 +128,37 @@ def test_a_patient_who_judges_does_not_train_elsewhere(
         load(tmp_path / "list.json")
 
 
+def own(folder: Path, names: list[str]) -> Path:
+    """A folder of pictures of nobody in particular, every other one with a mass."""
+    rng = np.random.default_rng(len(names))
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(folder / name)
+    rows = [f"{name},{'Mass' if i % 2 else 'none'}" for i, name in enumerate(names)]
+    (folder / "labels.csv").write_text("\n".join(["image,labels", *rows]))
+    return folder
+
+
+def test_no_image_is_called_as_one_of_another_data_set(tmp_path: Path) -> None:
+    """What teachers say of an image goes by its name."""
+    own(tmp_path / "data", [f"images/{i}.png" for i in range(20)])
+    own(tmp_path / "clinic" / "images", [f"{i}.png" for i in range(5)])
+    entry = {"path": "clinic/images", "origin": "x", "unlabelled": True}
+    (tmp_path / "list.json").write_text(json.dumps({"data": "data", "also": [entry]}))
+    with pytest.raises(DatasetError, match=r"5 of .*such as images/0\.png: rename the folder ima"):
+        load(tmp_path / "list.json")
+
+
+def test_where_no_patient_is_told_none_is_blamed(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(20)]
+    own(tmp_path / "data", names)
+    own(tmp_path / "more", names)
+    entry = {"path": "more", "origin": "x"}
+    (tmp_path / "list.json").write_text(json.dumps({"data": "data", "also": [entry]}))
+    with pytest.raises(DatasetError, match=r"images are called as .* write a patient for each"):
+        load(tmp_path / "list.json")
+
+
 def test_a_file_that_judges_does_not_train_under_another_name(
     tmp_path: Path, small_nih: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from train import pictures
 from train.errors import RunError
 from train.labels import LABELS, NIH
 from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
+from train.run import TRAINED_ON
 
 COUNT = 400
 PATIENTS = [str(i // 4) for i in range(COUNT)]
@@ -26,6 +28,13 @@ def test_a_power_law_is_extrapolated_exactly() -> None:
     assert power_law(patients, areas, 6400) == pytest.approx(
         1 - 0.9 * 6400**-0.2 * np.array([1, 1.1])
     )
+
+
+def test_a_perfect_ranking_goes_on_as_one() -> None:
+    areas = np.array([[0.9, 1.0], [0.95, 1.0], [1.0, 1.0]])
+    found = power_law(np.array([100, 200, 400]), areas, 800)
+    assert np.isfinite(found).all()
+    assert found == pytest.approx(1, abs=0.001)
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ def runs(tmp_path: Path) -> list[Path]:
             labels=NIH,
             model={"name": "m", "format": "float32", "sha256": "0" * 64, "architecture": "cnn28"},
             dataset={
-                "name": "d", "split": "validation", "digest": "1" * 64,
+                "name": "NIH ChestX-ray14 layout, d", "split": "validation", "digest": "1" * 64,
                 "images": COUNT, "patients": COUNT // 4,
             },
             runtime={"name": "keras", "version": "3", "delegate": "cpu"},
@@ -83,6 +92,30 @@ def test_points_come_in_order_and_the_curve_goes_on_rising(
     assert all(p["low"] <= p["auroc"] <= p["high"] for p in curve["points"])
     pictures.learning_curve(curve, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def changed(runs: list[Path], dataset: dict[str, Any], keep: int = COUNT) -> list[Path]:
+    """The same runs, validated on other data; of the findings only the first `keep` images tell."""
+    for run in runs:
+        found = report.read(run / "reports" / "float-validation.json")
+        facts = {**found.content["dataset"], **dataset}
+        targets = found.evaluated.targets * (np.arange(COUNT) < keep)[:, np.newaxis]
+        evaluated = replace(found.evaluated, targets=targets.astype(np.uint8))
+        written = replace(found, content={**found.content, "dataset": facts}, evaluated=evaluated)
+        report.write(written, run / "reports" / "float-validation.json")
+    return runs
+
+
+def test_other_data_are_not_extrapolated_to_the_nih_release(runs: list[Path]) -> None:
+    curve = learning_curve(changed(runs, {"name": "labelled folder, ours"}), resamples=10)
+    assert [point["patients"] for point in curve["extrapolated"]] == [1600]
+
+
+def test_images_that_rank_nothing_or_trained_form_no_curve(runs: list[Path]) -> None:
+    with pytest.raises(RunError, match="no finding is borne by 10 validation images"):
+        learning_curve(changed(runs, {}, keep=9), resamples=10)
+    with pytest.raises(RunError, match="trained on its validation patients"):
+        learning_curve(changed(runs, {"notes": [TRAINED_ON]}), resamples=10)
 
 
 def test_runs_that_form_no_curve_are_refused(runs: list[Path]) -> None:

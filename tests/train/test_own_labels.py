@@ -224,3 +224,17 @@ def test_a_split_column_is_kept_and_validation_is_drawn_by_patient(tmp_path: Pat
     assert set(table["split"]) == {"train", "validation", "test"}
     assert "60.png" not in set(table["image"])
     assert (table.groupby("patient")["split"].nunique() == 1).all()
+
+
+def test_two_columns_for_one_label_are_refused(tmp_path: Path) -> None:
+    """The last one would count, and the other be dropped without a word."""
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "x.npz",
+        images=rng.integers(0, 256, (9, 28, 28), np.uint8),
+        labels=rng.integers(0, 2, (9, 3)),
+        names=np.array(["No Finding", "Normal", "TB"]),
+    )
+    (tmp_path / "labels.txt").write_text("TB\nNo Finding, normal\n")
+    with pytest.raises(DatasetError, match=r"'No Finding' and 'Normal' both stand for 'No Fin"):
+        load(tmp_path / "x.npz", labels=read_labels(tmp_path / "labels.txt"))

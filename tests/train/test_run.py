@@ -16,11 +16,14 @@ from rich.console import Console
 
 from edge_app.evaluation import report
 from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Label, Labels
+from train.augment import Augmentation
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.errors import RunError
-from train.labels import LABELS
+from train.labels import LABELS, LabelSet
 from train.options import read_data
-from train.run import open_run, train
+from train.recipes import Recipe
+from train.run import _say_doubts, judges, open_run, train
 
 QUIET = Console(file=io.StringIO())
 
@@ -167,3 +170,40 @@ def test_operating_points_keep_their_rules_where_they_were_fitted() -> None:
         assert reached["rule-in"][1] >= 0.95
         best = max(reached.values(), key=sum)
         assert sum(reached["balanced"]) == pytest.approx(sum(best))
+
+
+@pytest.mark.parametrize(
+    ("name", "flip", "said"),
+    [
+        ("Left_effusion", 0.5, True),
+        ("Situs inversus", 0.5, True),
+        ("Left_effusion", 0.0, False),
+        ("Cleft", 0.5, False),
+    ],
+)
+def test_a_label_that_tells_a_side_is_named_where_images_are_mirrored(
+    name: str, flip: float, said: bool, finished_run: Path, small_nih: Path
+) -> None:
+    recipe = Recipe(network="cnn28", augmentation=Augmentation(flip=flip))
+    heard = io.StringIO()
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    cached = replace(cached, labels=LabelSet(Labels([Label(name), Label("Mass")])))
+    _say_doubts(recipe, cached.split("train"), cached.split("validation"), Console(file=heard))
+    assert (f"{name}: training mirrors images" in heard.getvalue()) is said
+
+
+def test_a_file_that_trains_and_tests_under_two_names_is_told(
+    finished_run: Path, small_nih: Path
+) -> None:
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    run = open_run(finished_run)
+    assert judges(run, cached, "test").notes == ()
+    digests = cached.table["sha256"].copy()
+    trained, tested = (np.flatnonzero(cached.table["split"] == s)[0] for s in ("train", "test"))
+    digests[tested] = digests[trained]
+    found = judges(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
+    (said,) = (note for note in found.notes if "also train" in note)
+    heard = io.StringIO()
+    _say_doubts(run.recipe, cached.split("train"), found, Console(file=heard, width=500))
+    assert f"validation: {said}" in heard.getvalue()
+    assert f"1 of these images are files that also train, such as {found.table['image'][0]}" in said

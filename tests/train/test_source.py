@@ -119,6 +119,10 @@ def test_what_a_source_saw_is_known_where_the_data_are_its_own(
     both = {"digest": cached.split("train", "validation").digest}
     refitted = replace(source, facts={**source.facts, "dataset": {"train": both}})
     assert refitted.knows(cached) == {"validation": "seen", "test": "not seen"}
+    part = {"digest": cached.split("train").of_patients(0.5).digest}
+    halved = replace(refitted, recipe=replace(source.recipe, patients=0.5))
+    halved = replace(halved, facts={**source.facts, "dataset": {"train": part}})
+    assert halved.knows(cached) == {"validation": "not seen", "test": "not seen"}
 
 
 def test_a_source_that_was_trained_on_the_validation_patients_is_refused(

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.special import softmax
 
 from edge_app.classifier import Classifier
 from edge_app.core.errors import MissingExtraError
 from edge_app.model.calibration import calibrated
+from edge_app.model.labels import Label, Labels
 from edge_app.model.model_file import ModelFile, locate, read
 from edge_app.model.preprocess import InputSpec
 from quantize.card import _teachers as of_card
@@ -22,7 +24,7 @@ from train.cache import Cached, open_cache
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
 from train.fit import build, continue_from
-from train.labels import LABELS
+from train.labels import LABELS, LabelSet
 from train.recipes import Recipe
 from train.run import open_run
 from train.run import train as train_run
@@ -149,6 +151,49 @@ def test_a_network_of_another_framework_teaches_by_its_scores_alone(
     goals = training_targets(replace(PLAIN, distil=1.0), part, found)
     assert np.array_equal(goals[:, ~known], part.targets[:, ~known])
     np.testing.assert_allclose(goals[:, known], found[:, known], rtol=1e-6)
+
+
+def exclusive_of(student: Cached) -> Cached:
+    """The same pictures, each of which bears just one of three labels."""
+    labels = LabelSet(Labels([Label("A"), Label("B"), Label("C")]), "exclusive")
+    bears = np.random.default_rng(2).integers(0, 3, len(student))
+    return replace(student, labels=labels, targets=np.eye(3, dtype=np.uint8)[bears])
+
+
+def test_scores_of_exclusive_labels_teach_as_shares_of_one(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    asked = exclusive_of(student)
+    logits = np.random.default_rng(0).normal(size=(len(asked), 3))
+    path = scores_file(tmp_path / "a.npz", asked, ["B", "A", "C"], logits)
+    teachers = read_teachers([path], small_nih, cache, None, asked)
+    assert teachers is not None
+    part = asked.split("train")
+    rows = asked.table["image"].isin(part.table["image"]).to_numpy()
+    expected = softmax(logits[rows], axis=1)[:, [1, 0, 2]]
+    np.testing.assert_allclose(teachers.scores_of(part), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("names", [["A", "B"], ["A", "B", "C", "D"]])
+def test_of_exclusive_labels_a_teacher_knows_just_these(
+    names: list[str], small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    asked = exclusive_of(student)
+    logits = np.random.default_rng(0).normal(size=(len(asked), len(names)))
+    path = scores_file(tmp_path / "a.npz", asked, names, logits)
+    with pytest.raises(RunError, match="the same exclusive labels"):
+        read_teachers([path], small_nih, cache, None, asked)
+
+
+def test_scores_of_exclusive_labels_that_are_no_shares_do_not_teach(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path
+) -> None:
+    asked = exclusive_of(student)
+    names = asked.table["image"].to_numpy(str)
+    values = np.full((len(asked), 3), 0.6)
+    np.savez(tmp_path / "a.npz", images=names, labels=np.array(list("ABC")), probabilities=values)
+    with pytest.raises(DatasetError, match=r"add up to 1\.8: of exclusive labels"):
+        read_teachers([tmp_path / "a.npz"], small_nih, cache, None, asked)
 
 
 def test_a_run_and_its_card_name_every_teacher_and_what_it_was_trained_on(

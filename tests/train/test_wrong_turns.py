@@ -5,11 +5,15 @@ A wrong turn is one line of `TURNS`: what there is, the command, and the words t
 
 from __future__ import annotations
 
+import gc
 import json
+import resource
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +21,7 @@ from typer.testing import CliRunner
 
 from edge_app.core.errors import EdgeCxrError
 from train.cli import app
+from train.start import run_reporting_errors
 
 COUNT = 60
 
@@ -281,3 +286,25 @@ def test_a_run_in_which_no_epoch_ended_is_begun_anew_with_the_corrected_command(
         done = CliRunner().invoke(app, [*command, "--seed", str(seed)])
         assert not isinstance(done.exception, EdgeCxrError), done.exception
         assert json.loads((run / "config.json").read_text())["recipe"]["seed"] == seed
+
+
+def test_a_full_disk_is_one_line_that_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Weights are HDF5, whose library says it in lines of its own, once for each open file."""
+    path = tmp_path / "kept.weights.h5"
+
+    def writes() -> None:
+        with h5py.File(path, "w") as file:
+            file["kernel"] = np.zeros(100_000)
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back in the end
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(SystemExit):
+            run_reporting_errors(writes)
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capfd.readouterr().err == f"error: {path}: File too large\n"

@@ -122,7 +122,15 @@ def _labels(
                 f"{count} names"
             )
         return wanted, list(range(count)), []
-    place = {channel_of(name, wanted.labels): i for i, name in enumerate(written)}
+    place: dict[int | None, int] = {}
+    for i, name in enumerate(written):
+        channel = channel_of(name, wanted.labels)
+        first = place.setdefault(channel, i)
+        if channel is not None and first != i:
+            raise DatasetError(
+                f"{path}: {written[first]!r} and {name!r} both stand for "
+                f"{wanted.names[channel]!r}: take one column out"
+            )
     missing = [name for channel, name in enumerate(wanted.names) if channel not in place]
     if missing:
         raise DatasetError(

@@ -49,7 +49,7 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
     table = first_of_each_split(table, limit)
     images = [labelled.images[row] for row in table.index]
     paths = [each.path for each in images]
-    stamps = "\n".join(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in paths)
+    stamps = stamps_of([each.name for each in images], paths)
     return Dataset(
         name=labelled.name,
         table=table.reset_index(drop=True),
@@ -64,6 +64,18 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
         tells_patients=labelled.tells_patients,
         names_test=labelled.has_test_list,
     )
+
+
+def stamps_of(names: Sequence[str], paths: Sequence[Path]) -> str:
+    """A line a file that changes when the file does, or when another one takes its place.
+
+    Args:
+        names: of the images, each once; files in several folders may be called alike.
+        paths: of their files.
+    """
+    found = [path.stat() for path in paths]
+    lines = (f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in zip(names, found, strict=True))
+    return "\n".join(lines)
 
 
 def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.image_files import SUFFIXES
 from train.datasets.dataset import UNLABELLED, Dataset, Further, Pixels
-from train.datasets.folder import read_files
+from train.datasets.folder import read_files, stamps_of
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.written_file import read_written
@@ -75,6 +75,7 @@ def read_joined(load: Load, path: Path, limit: int | None, wanted: LabelSet | No
             found = load(folder, limit, first.labels)
             _require_apart(found, first, folder)
         part = _of(_for_training(found, folder.name), len(parts))
+        _require_other_names(part, first, folder)
         parts.append(part)
         tells, apart = found.tells_patients, entry.get("apart", False)
         further.append(Further(found.name, entry["origin"], apart, unlabelled, tells))
@@ -146,10 +147,26 @@ def _of(dataset: Dataset, source: int) -> Dataset:
     return replace(dataset, table=dataset.table.assign(**{SOURCE: source}))
 
 
+def _require_other_names(part: Dataset, first: Dataset, folder: Path) -> None:
+    """Refuse images that would be called as ones of the first data set: scores go by name."""
+    shared = sorted(set(part.table["image"]) & set(first.table["image"]))
+    if shared:
+        raise DatasetError(
+            f"{folder}: {len(shared)} of its images would be called as images of the first data "
+            f"set, such as {shared[0]}: rename the folder {folder.name}"
+        )
+
+
 def _require_apart(more: Dataset, first: Dataset, folder: Path) -> None:
     """Refuse a data set with a patient, by name, who validates or tests the first one."""
     judges = first.table.loc[first.table["split"] != "train", "patient"]
     shared = sorted(set(more.table["patient"]) & set(judges))
+    if shared and not more.tells_patients:
+        raise DatasetError(
+            f"{folder}: {len(shared)} of its images are called as ones that validate or test the "
+            f"first data set, such as {shared[0]}, and it tells no patients: leave them out, or, "
+            "where others are meant, write a patient for each image"
+        )
     if shared:
         raise DatasetError(
             f"{folder}: {len(shared)} of its patients validate or test the first data set, such as "
@@ -203,13 +220,12 @@ def _unlabelled(folder: Path, limit: int | None, labels: LabelSet) -> Dataset:
         raise DatasetError(f"{folder}: no images in it")
     names = [path.relative_to(folder).as_posix() for path in paths]
     patients = [f"{folder.name}/{name}" for name in names]
-    stamps = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths]
     return Dataset(
         name=f"unlabelled folder, {folder.resolve().name}",
         table=pd.DataFrame({"image": names, "patient": patients, "split": UNLABELLED}),
         targets=np.zeros((len(paths), len(labels.labels)), np.uint8),
         pixels=partial(read_files, paths),
-        identity=hashlib.sha256("\n".join(stamps).encode()).hexdigest(),
+        identity=hashlib.sha256(stamps_of(names, paths).encode()).hexdigest(),
         labels=labels,
         tells_patients=False,
     )

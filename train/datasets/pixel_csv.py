@@ -30,6 +30,9 @@ LABEL_HEADINGS: Final = frozenset(
 """Of the column of labels, in lower case and without spaces."""
 
 PIXEL_HEADING: Final = re.compile(r"(pixels?|px|pix|p|x)?\d+(x\d+)?")
+UNKNOWN: Final = frozenset(("", "nan", "na", "n/a", "<na>", "null"))
+"""What stands for no label being known, in lower case; ``None`` says that there is none."""
+
 NUMBER: Final = re.compile(r"\d+")
 CSV_CHUNK: Final = 2_000
 
@@ -55,9 +58,10 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
         DatasetError: it has other columns, or a label that is not known.
     """
     columns = read_columns(path)
-    labels = read_csv(path, usecols=[columns.label], dtype=str).iloc[:, 0]
+    options = {"usecols": [columns.label], "dtype": str, "keep_default_na": False}
+    labels = read_csv(path, **options).iloc[:, 0]
     names = [f"row_{i:06d}" for i in range(len(labels))]
-    unlabelled = labels.isna() | (labels.astype(str).str.strip() == "")
+    unlabelled = labels.str.strip().str.lower().isin(UNKNOWN)
     problems = [(names[i], "unlabelled") for i in np.flatnonzero(unlabelled)]
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
     table = table[~unlabelled.to_numpy()]
