@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,18 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from rich.console import Console
 from typer.testing import CliRunner
 
 import edge_app
 from edge_app.cli.app import application
-from edge_app.comparison.gates import GateResult, Outcome
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
 from quantize.importing.data import decoded_images
-from quantize.importing.pipeline import Tried, best
 
 
 class Done(NamedTuple):
@@ -232,47 +228,9 @@ def test_where_int8_does_not_pass_what_loses_most_stays_in_float32(helped: Done)
 
 
 def test_what_float32_costs_is_said_and_stands_in_the_card(helped: Done) -> None:
-    assert "NOT PASSED" in helped.said  # of int8, which is tried first
+    assert "attempt 1: int8 as a whole: NOT PASSED" in helped.said
     card = (helped.out.with_name("far-reports") / "MODEL_CARD.md").read_text()
     times = helped.model.manifest["quantization"]["in_float32"]["times_as_long_as_int8"]
     for words in (f"{times} times as long", "in int8 alone"):
         assert words in helped.said
         assert words in card
-
-
-def result(gate: str, outcome: Outcome, value: float | None = 1.0) -> GateResult:
-    return GateResult(gate, outcome, value, 0.0, "", "", "", "")
-
-
-def chosen(*attempts: list[GateResult], int8_only: bool = False) -> tuple[int, int]:
-    """Which of some attempts is taken, and how many were made."""
-    made: list[Tried] = []
-
-    def tried() -> Iterator[Tried]:
-        for results in attempts:
-            made.append(Tried(None, None, results))  # type: ignore[arg-type]
-            yield made[-1]
-
-    return made.index(best(tried(), int8_only, Console(quiet=True))), len(made)
-
-
-MET, LOST = result("agreement", "met"), result("agreement", "not met")
-
-
-def test_the_first_attempt_that_meets_all_gates_is_taken() -> None:
-    assert chosen([MET], [MET]) == (0, 1)
-    assert chosen([LOST], [LOST, MET], [MET], [MET]) == (2, 3)
-
-
-def test_where_none_does_it_is_the_first_of_those_that_break_the_fewest() -> None:
-    unsure = result("agreement_over_noise_low", "not proven")
-    assert chosen([LOST], [LOST], [LOST]) == (0, 3)
-    assert chosen([LOST, LOST], [LOST], [unsure, unsure], [LOST]) == (2, 4)
-
-
-def test_nothing_is_tried_that_cannot_help_or_is_not_wanted() -> None:
-    unknown = result("label_auroc", "not proven", None)  # of too few images
-    blind = result("reference_auroc", "not proven")
-    assert chosen([LOST, unknown], [MET]) == (0, 1)
-    assert chosen([LOST, blind], [MET]) == (0, 1)
-    assert chosen([LOST], [MET], int8_only=True) == (0, 1)
