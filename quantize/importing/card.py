@@ -127,12 +127,14 @@ def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     on, count = found["on"], len(found["attempts"])
     which = f"attempt {found['attempt']} of {count}" if count > 1 else "the first attempt"
+    too = f", {on['calibrate']} of which calibrate int8 too" if on["calibrate"] else ""
     met = "met all gates" if found["passed"] else "did not meet all gates"
     return [
         (
             "precision chosen",
             f"on {on['images']} images of {on['patients']} patients of {on['split']}, none of them "
-            f"a test image: {which}, which {met} there. The test images judged it alone, once.",
+            f"a test image{too}: {which}, which {met} there. The test images judged it alone, "
+            "once.",
         )
     ]
 

@@ -59,7 +59,14 @@ class Chosen(NamedTuple):
     facts: dict[str, Any]
 
 
-def choosers(cached: Cached, calibrate: int, seed: int) -> Cached:
+class Choosers(NamedTuple):
+    """Images that choose, and how many of them int8 is calibrated with, which flatters it."""
+
+    images: Cached
+    calibrate: int
+
+
+def choosers(cached: Cached, calibrate: int, seed: int) -> Choosers:
     """As many images as there are test images, none of them a test image.
 
     Validation images first, then training images that int8 is not calibrated with, then those that
@@ -75,18 +82,19 @@ def choosers(cached: Cached, calibrate: int, seed: int) -> Cached:
     rest = rest[: max(len(cached.split("test")) - len(validation), 0)]
     table = pd.concat([validation.table, training.table.iloc[rest]], ignore_index=True)
     count = min(len(table), len(cached.split("test")))
-    return replace(
+    images = replace(
         cached,
         targets=np.concatenate([validation.targets, training.targets[rest]])[:count],
         table=table[:count],
         rows=np.concatenate([validation.rows, training.rows[rest]])[:count],
     )
+    return Choosers(images, max(len(rest) - len(order[calibrate:]), 0))
 
 
 def chosen(
     attempts: Iterator[Converted],
     judged: Callable[[Converted], list[GateResult]],
-    images: Cached,
+    images: Choosers,
     console: Console,
 ) -> Chosen:
     """The first conversion that meets all gates on images that do not judge it.
@@ -97,7 +105,7 @@ def chosen(
         images: see `choosers`.
         console: is told each attempt and what became of it.
     """
-    _tell(console, f"Choosing the precision on {images.counted}, none of them a test image")
+    _tell(console, f"Choosing the precision on {images.images.counted}, none of them a test image")
     tried: list[Tried] = []
     for one in attempts:
         tried.append(Tried(one, judged(one)))
@@ -120,7 +128,7 @@ def chosen(
         )
     facts = {
         "attempt": tried.index(best) + 1,
-        "on": dataset_facts(images, SPLIT),
+        "on": {**dataset_facts(images.images, SPLIT), "calibrate": images.calibrate},
         "attempts": [
             {
                 "in_float32": each.in_float32,

@@ -322,13 +322,14 @@ def _chosen(
     if request.int8_only or isinstance(source, ForeignTflite) or request.reference:
         return next(made)
     doing(f"choosing the precision of {request.model}", "try again with --int8-only")
-    images = choosers(cached, request.images, request.seed)
+    found = choosers(cached, request.images, request.seed)
+    images = found.images
     first = reference_report(source, images, CHOOSING, labels, fitted, request.name)
 
     def judged(one: Converted) -> list[GateResult]:
         return judge(compare(first, evaluate(drafted(one, place), images, CHOOSING, console)))
 
-    best = chosen(made, judged, images, console)
+    best = chosen(made, judged, found, console)
     return best.made._replace(facts={**best.made.facts, "chosen": best.facts})
 
 

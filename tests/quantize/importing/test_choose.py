@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edge_app.comparison.gates import GateResult, Outcome
 from quantize.convert import calibration_rows
-from quantize.importing.choose import choosers, chosen
+from quantize.importing.choose import Choosers, choosers, chosen
 from quantize.importing.convert import Converted
 from train.cache import Cached
 
@@ -37,7 +37,8 @@ def images(train: int, validation: int, test: int) -> Cached:
 
 def test_no_test_image_chooses_and_there_are_as_many() -> None:
     cached = images(train=20, validation=4, test=10)
-    found = choosers(cached, CALIBRATE, seed=0)
+    found, calibrate = choosers(cached, CALIBRATE, seed=0)
+    assert calibrate == 0
     assert len(found) == 10
     assert set(found.table["split"]) == {"validation", "train"}
     assert (found.table["split"] == "validation").sum() == 4
@@ -50,16 +51,19 @@ def test_what_calibrates_int8_chooses_where_nothing_else_is_left() -> None:
     training = cached.split("train")
     order = calibration_rows(training, 20, 0)
     calibrating = set(training.rows[order[:CALIBRATE]])
-    assert calibrating.isdisjoint(choosers(cached, CALIBRATE, 0).rows)
+    assert calibrating.isdisjoint(choosers(cached, CALIBRATE, 0).images.rows)
     many = images(train=20, validation=4, test=22)  # 18 training images, three of which calibrate
     training = many.split("train")
     calibrating = set(training.rows[calibration_rows(training, CALIBRATE, 0)])
-    assert len(calibrating.intersection(choosers(many, CALIBRATE, 0).rows)) == 3
-    assert len(choosers(images(train=3, validation=2, test=40), CALIBRATE, 0)) == 5
+    found = choosers(many, CALIBRATE, 0)
+    assert len(calibrating.intersection(found.images.rows)) == found.calibrate == 3
+    found = choosers(images(train=3, validation=2, test=40), CALIBRATE, 0)
+    assert (len(found.images), found.calibrate) == (5, 3)
 
 
 def test_many_validation_images_are_cut_to_as_many() -> None:
-    found = choosers(images(train=9, validation=30, test=10), CALIBRATE, 0)
+    found, calibrate = choosers(images(train=9, validation=30, test=10), CALIBRATE, 0)
+    assert calibrate == 0
     assert len(found) == len(found.table) == len(found.targets) == 10
     assert set(found.table["split"]) == {"validation"}
 
@@ -83,7 +87,9 @@ def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
         return attempts[one.flatbuffer[0]]
 
     told = StringIO()
-    found = chosen(conversions(), judged, images(8, 4, 6), Console(file=told, width=200))
+    found = chosen(
+        conversions(), judged, Choosers(images(8, 4, 6), 1), Console(file=told, width=200)
+    )
     return made.index(found.made), len(made), told.getvalue(), found.facts
 
 
@@ -96,6 +102,7 @@ def test_the_first_attempt_that_meets_all_gates_is_taken() -> None:
     assert (nth, count) == (2, 3)
     assert "attempt 3: 2 of 9 operators" in said
     assert (facts["attempt"], facts["passed"]) == (3, True)
+    assert (facts["on"]["images"], facts["on"]["calibrate"]) == (18, 1)
     assert [each["in_float32"] for each in facts["attempts"]] == [0, 1, 2]
     assert facts["attempts"][0]["not_met"] == ["agreement"]
 
