@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,11 +14,14 @@ from typer.testing import CliRunner
 
 import edge_app
 from edge_app.cli.app import application
+from edge_app.comparison.gates import GateResult, Outcome
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
+from quantize.importing.convert import Converted
 from quantize.importing.data import decoded_images
+from quantize.importing.pipeline import UNCONFIRMED, _notes
 
 
 class Done(NamedTuple):
@@ -238,3 +241,31 @@ def test_what_float32_costs_is_said_and_stands_in_the_card(helped: Done) -> None
     for words in (f"{times} times as long", "in int8 alone"):
         assert words in helped.said
         assert words in card
+
+
+def test_its_precision_is_chosen_on_images_that_do_not_judge_it(helped: Done) -> None:
+    facts = helped.model.manifest["quantization"]
+    found, on = facts["chosen"], facts["chosen"]["on"]
+    dataset = read_report(helped.out.with_name("far-reports") / "int8.json").content["dataset"]
+    assert on["split"] == "validation and train"
+    assert on["images"] == dataset["images"]
+    assert on["digest"] != dataset["digest"]
+    assert found["attempts"][0]["in_float32"] == 0
+    assert found["attempts"][0]["not_met"]
+    taken = found["attempts"][found["attempt"] - 1]
+    assert taken["in_float32"] == len(facts["in_float32"]["operators"])
+    assert helped.said.count("reference_support met") == 1  # one table: that of the test images
+    card = (helped.out.with_name("far-reports") / "MODEL_CARD.md").read_text()
+    assert f"on {on['images']} images of {on['patients']} patients of validation and train" in card
+
+
+def test_where_test_images_do_not_confirm_the_choice_that_is_said() -> None:
+    met, lost = (GateResult("agreement", x, 1.0, 0.0, "", "", "", "") for x in OUTCOMES)
+    made = Converted(b"", {}, {}, None, {"chosen": {"passed": True}})
+    opened: Any = None
+    assert list(_notes(opened, opened, made, [met, lost])) == [UNCONFIRMED]
+    assert list(_notes(opened, opened, made, [met])) == []
+    assert list(_notes(opened, opened, made._replace(facts={}), [lost])) == []
+
+
+OUTCOMES: tuple[Outcome, Outcome] = ("met", "not met")
