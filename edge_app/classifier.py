@@ -247,7 +247,7 @@ class Classifier:
                 "name": self.model.name,
                 "sha256": self.model.sha256,
                 "digest": self.model.digest,
-                "dtype": self.model.manifest["input"]["dtype"],
+                "dtype": self.model.precision,
             },
             "site": self.site.digest if self.site else None,
             "operating_point": self.points.name,

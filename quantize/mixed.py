@@ -28,9 +28,8 @@ STRETCHES: Final = 24
 IMAGES: Final = 32
 """Training images on which each stretch is tried."""
 
-LEFT: Final = (1 / 4, 1 / 16)
-"""Shares of int8's squared error that the first attempts aim at: half of the error itself, then a
-quarter."""
+LEFT: Final = 1 / 4
+"""Share of the squared error that each attempt leaves of the one before it: half of the error."""
 TRACE: Final = 1e-4
 """Squared error that the last attempt aims at: a hundredth of the logits' own deviation."""
 
@@ -78,12 +77,21 @@ def milder(made: Calibrated) -> Iterator[list[str]]:
     worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)
     left = np.append(np.cumsum([s.harm for s in worst[::-1]])[::-1], 0.0)
     last, before = last_operators(made.flatbuffer), 0
-    for aim in (*(share * harm for share in LEFT), TRACE):
+    for aim in _aims(harm):
         count = min(int(np.argmax(left <= aim)), len(worst) - 1)
         if count > before:
             before = count
             kept = [name for stretch in worst[:count] for name in stretch.names]
             yield kept if last.isdisjoint(kept) else sorted(last.union(kept))
+
+
+def _aims(harm: float) -> Iterator[float]:
+    """What the attempts leave of a squared error; there is one attempt at least."""
+    aim = LEFT * harm
+    while aim > TRACE:
+        yield aim
+        aim *= LEFT
+    yield min(LEFT * harm, TRACE)
 
 
 def times_as_long(flatbuffer: bytes, other: bytes) -> float:

@@ -139,6 +139,8 @@ class EdgeTpu(Delegate):
 
     def summary(self, model: ModelFile) -> str | None:
         stated = model.manifest.get("compiled", {}).get(self.name)
+        if stated is None and model.in_float32:
+            return "not compiled for it, and it cannot map what stays in float32"
         if stated is None:
             return "not compiled for it"
         text = f"compiled by {stated['compiler']}, {stated['bytes']} bytes"

@@ -98,7 +98,7 @@ def model_facts(classifier: Classifier) -> dict[str, Any]:
     model = classifier.model
     return {
         "name": model.name,
-        "format": model.manifest["input"]["dtype"],
+        "format": model.precision,
         "sha256": model.sha256,
         "scoring": model.scoring,
         "architecture": model.manifest["architecture"],

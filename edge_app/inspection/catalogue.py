@@ -65,7 +65,7 @@ def _summary(model: ModelFile, default: str) -> dict[str, Any]:
         "bytes": model.path.stat().st_size,
         "sha256": model.sha256,
         "origin": model.origin.as_dict() if model.origin else None,
-        "dtype": model.manifest["input"]["dtype"],
+        "dtype": model.precision,
         "input": model.input_spec.as_dict(),
         "metrics": model.manifest["metrics"],
     }
@@ -94,6 +94,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("flatbuffer", f"{manifest['flatbuffer']['bytes']} bytes, SHA-256 {model.sha256}"),
         ("digest", f"{model.digest or 'none'}, over all parts"),
         ("origin", _origin(model)),
+        *_in_float32(model),
         *_compiled(model),
         *([("head", EXCLUSIVE)] if model.head == "exclusive" else []),
         ("input", _tensor(manifest["input"], [1, *_input_shape(model)])),
@@ -133,6 +134,14 @@ def print_model(model: ModelFile, as_json: bool) -> None:
 def _check(model: ModelFile) -> str:
     stated = model.manifest.get("input_check")
     return stated["fitted_on"] if stated else NO_CHECK
+
+
+def _in_float32(model: ModelFile) -> list[tuple[str, str]]:
+    """How much of an integer network is none; no row where all of it is."""
+    if model.in_float32 is None:
+        return []
+    kept, count = model.in_float32
+    return [("in float32", f"{kept} of {count} operators, which need more than int8's steps")]
 
 
 def _compiled(model: ModelFile) -> list[tuple[str, str]]:

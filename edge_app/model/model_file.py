@@ -140,6 +140,26 @@ class ModelFile(NamedTuple):
         return self.manifest["outputs"]["logits"]["dtype"] != "float32"
 
     @property
+    def in_float32(self) -> tuple[int, int] | None:
+        """How many operators of an integer network stay in float32, and of how many.
+
+        None where none does, and where the file does not say so.
+        """
+        kept = self.manifest["quantization"].get("in_float32")
+        if not isinstance(kept, dict):
+            return None
+        operators, count = kept.get("operators"), kept.get("of")
+        if not isinstance(operators, list) or not isinstance(count, int):
+            return None
+        return len(operators), count
+
+    @property
+    def precision(self) -> str:
+        """What it computes in, in a word: its input's dtype, or that and float32."""
+        dtype = self.manifest["input"]["dtype"]
+        return dtype if self.in_float32 is None else f"{dtype} and float32"
+
+    @property
     def input_check(self) -> InputCheck | None:
         """What judges pictures before the network does; None where the file holds none."""
         stated = self.manifest.get("input_check")

@@ -52,7 +52,7 @@ class HeatmapWriter:
         self.inner, self.folder, self.overwrite = inner, folder, overwrite
         self.failed = self.undrawn = 0
         self._written: set[Path] = set()
-        model, kind = classifier.model, classifier.model.manifest["input"]["dtype"]
+        model, kind = classifier.model, classifier.model.precision
         if not model.has_map:
             raise UsageError(
                 f"--heatmap: {model.name} has no map of where its findings are seen: "

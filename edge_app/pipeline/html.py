@@ -195,7 +195,7 @@ class HtmlWriter:
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
         session = classifier.session.as_dict()
         rows = [
-            ("model", f"{model.name}, {model.manifest['input']['dtype']}"),
+            ("model", f"{model.name}, {model.precision}"),
             ("its network’s SHA-256", model.sha256),
             ("its digest", model.digest or "not known"),
             ("site file", site.digest if site else "none"),

@@ -98,7 +98,7 @@ class TableWriter:
     def close(self) -> None:
         model, point = self.classifier.model, self.classifier.points
         lines = [
-            f"{model.name}, {model.manifest['input']['dtype']}; operating point '{point.name}'",
+            f"{model.name}, {model.precision}; operating point '{point.name}'",
             *promises(self.classifier.image_point, self.classifier.site),
         ]
         usual = not self.by_label or "overall" in model.manifest

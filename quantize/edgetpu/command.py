@@ -93,7 +93,7 @@ def _go_on(
 ) -> int:
     found = answer.check
     if not found.passed and not request.allow_cpu:
-        _say(err, f"{request.model}: {_shortfall(found)}")
+        _say(err, f"{request.model}: {_shortfall(found)}{_mixed(model)}")
         return EXIT_GATE
     if request.check_only or model is None:
         return EXIT_DONE
@@ -130,6 +130,17 @@ def _shortfall(found: Check) -> str:
     )
     return f"{found.on_cpu} of {total} operations would run on the CPU, {first}" + (
         "; --allow-cpu goes on all the same" if found.mapped else ""
+    )
+
+
+def _mixed(model: ModelFile | None) -> str:
+    """What to do where the import kept a part of a model in float32; else nothing."""
+    if model is None or model.in_float32 is None:
+        return ""
+    kept, count = model.in_float32
+    return (
+        f"; its import kept {kept} of {count} operators in float32: import it with --int8-only, "
+        "and see whether int8 alone passes"
     )
 
 

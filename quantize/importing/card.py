@@ -95,6 +95,7 @@ def _facts(model: ModelFile, source: Opened) -> str:
             ("network", f"{len(model.flatbuffer) / 1e6:.2f} MB, SHA-256 `{model.sha256}`"),
             ("scheme", manifest["quantization"]["scheme"]),
             *_in_float32(manifest["quantization"]),
+            *_chosen(manifest["quantization"]),
             ("calibrated with", calibrated),
             ("trained on", manifest["training"]["trained_on"]),
             ("licence", manifest["licence"]),
@@ -112,9 +113,28 @@ def _in_float32(quantization: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "in float32",
             f"{len(kept['operators'])} of {kept['of']} operators, as int8 alone did not meet the "
-            f"gates; attempt {kept['attempt']} on the test images. An image takes "
+            "gates where it was chosen. An image takes "
             f"{kept['times_as_long_as_int8']} times as long as in int8 on one thread of the "
             "machine that made it. What computes in int8 alone cannot map them.",
+        )
+    ]
+
+
+def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:
+    """A row of how the precision was chosen, where there was a choice."""
+    found = quantization.get("chosen")
+    if found is None:
+        return []
+    on, count = found["on"], len(found["attempts"])
+    which = f"attempt {found['attempt']} of {count}" if count > 1 else "the first attempt"
+    too = f", {on['calibrate']} of which calibrate int8 too" if on["calibrate"] else ""
+    met = "met all gates" if found["passed"] else "did not meet all gates"
+    return [
+        (
+            "precision chosen",
+            f"on {on['images']} images of {on['patients']} patients of {on['split']}, none of them "
+            f"a test image{too}: {which}, which {met} there. The test images judged it alone, "
+            "once.",
         )
     ]
 

@@ -134,7 +134,7 @@ def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Convert
     first = quantized(opened, made, repair)
     yield first
     count = len(operators(made.flatbuffer))
-    for nth, kept in enumerate(milder(made), 2):
+    for kept in milder(made):
         other = quantized(opened, made, repair, kept)
         longer = times_as_long(other.flatbuffer, first.flatbuffer)
         facts = {
@@ -143,7 +143,6 @@ def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Convert
             "in_float32": {
                 "operators": [name.split(";")[0] for name in kept],
                 "of": count,
-                "attempt": nth,
                 "times_as_long_as_int8": round(longer, 2),
             },
         }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.comparison.compare import compare
-from edge_app.comparison.gates import REFERENCE_GATES, GateResult, judge, record
+from edge_app.comparison.gates import GateResult, judge, record
 from edge_app.comparison.tables import print_comparison
 from edge_app.core import machine
 from edge_app.core.errors import UsageError
@@ -30,6 +30,8 @@ from edge_app.model.preprocess import InputSpec, resize
 from quantize.convert import CALIBRATION_IMAGES, calibration_rows
 from quantize.errors import ConversionError
 from quantize.importing.card import CARD, import_card
+from quantize.importing.choose import SPLIT as CHOOSING
+from quantize.importing.choose import choosers, chosen
 from quantize.importing.convert import (
     Converted,
     attempts,
@@ -259,24 +261,6 @@ def _checked(model: ModelFile, check: Chosen | None) -> ModelFile:
     return with_check(model, check.facts, check.weights, check.tried)
 
 
-class Tried(NamedTuple):
-    """One conversion, compared with the original.
-
-    Attributes:
-        draft: the model file, without evidence.
-        report: its own, on the test images.
-        results: of the gates.
-    """
-
-    draft: ModelFile
-    report: Report
-    results: list[GateResult]
-
-    @property
-    def broken(self) -> list[GateResult]:
-        return [result for result in self.results if not result.passed]
-
-
 def _judged(
     request: Request, opened: Opened, labels: Labels, cached: Cached, console: Console
 ) -> tuple[ModelFile, bool]:
@@ -289,94 +273,84 @@ def _judged(
     doing(f"running {request.model} on validation images", "try again with --limit 500")
     logits = opened.logits(_pictures(validation))
     fitted = decided(validation.targets, logits, labels, opened.head, where)
-    console.print(f"Comparing on {len(test)} test images", highlight=False)
-    first = reference_report(source, test, labels, fitted, request.name)
+    check = _shipped_check(request, opened.spec, validation, console)
+
+    def drafted(one: Converted, place: Path) -> ModelFile:
+        with_facts = one._replace(facts={**one.facts, **calibration})
+        return _checked(packaged(request, opened, labels, with_facts, fitted, place), check).save()
+
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        # The trial of a backend reads a file, and the gates' results are not known yet.
+        place = Path(folder) / request.out.name
+        one = _chosen(request, source, labels, fitted, made, cached, place, drafted, console)
+        console.print(f"Comparing on {len(test)} test images", highlight=False)
+        doing(f"comparing {request.model} with its model file", "try again with --limit 500")
+        first = reference_report(source, test, "test", labels, fitted, request.name)
+        draft = drafted(one, place)
+        second = evaluate(draft, test, "test", console)
     targets = np.concatenate([validation.targets, test.targets])
     scores = np.concatenate([logits, first.evaluated.logits])
     for note in doubts(targets, scores, labels, opened.head):
         console.print(note, highlight=False, soft_wrap=True)
-
-    check = _shipped_check(request, opened.spec, validation, console)
-
-    def tried(one: Converted) -> Tried:
-        doing(f"comparing {request.model} with its model file", "try again with --limit 500")
-        with TemporaryDirectory(prefix="edge-cxr-") as folder:
-            # The trial of a backend reads a file, and the gates' results are not known yet.
-            place = Path(folder) / request.out.name
-            with_facts = one._replace(facts={**one.facts, **calibration})
-            draft = packaged(request, opened, labels, with_facts, fitted, place)
-            draft = _checked(draft, check).save()
-            second = evaluate(draft, test, "test", console)
-        comparison = compare(first, second)
-        results = judge(comparison)
-        print_comparison(comparison, results)
-        return Tried(draft, second, results)
-
-    chosen = best(map(tried, _told_in_turn(made, console)), request.int8_only, console)
-    if isinstance(opened, ForeignTflite) and source is opened:
-        console.print(
-            "compared with its own scores: that shows what packaging lost, not what its conversion "
-            "did; --reference names the network that it was made of",
-            soft_wrap=True,
-        )
-    outcome = record(chosen.results)
-    model = with_evidence(chosen.draft, request.out, {"": chosen.report, "float_": first}, outcome)
+    comparison = compare(first, second)
+    results = judge(comparison)
+    print_comparison(comparison, results)
+    for note in _notes(opened, source, one, results):
+        console.print(note, highlight=False, soft_wrap=True)
+    outcome = record(results)
+    model = with_evidence(draft, request.out, {"": second, "float_": first}, outcome)
     request.reports.mkdir(parents=True, exist_ok=True)
     report.write(first, request.reports / "float.json")
-    report.write(chosen.report, request.reports / "int8.json")
-    card = import_card(model, first, chosen.report, source)
+    report.write(second, request.reports / "int8.json")
+    card = import_card(model, first, second, source)
     write_whole(request.reports / CARD, card.encode())
     return model, bool(outcome["passed"])
 
 
-def best(attempts: Iterator[Tried], int8_only: bool, console: Console) -> Tried:
-    """The first that meets all gates; if none does, the first of those that break the fewest.
+def _chosen(
+    request: Request,
+    source: Opened,
+    labels: Labels,
+    fitted: Decided,
+    made: Iterator[Converted],
+    cached: Cached,
+    place: Path,
+    drafted: Callable[[Converted, Path], ModelFile],
+    console: Console,
+) -> Converted:
+    """The conversion that is written; chosen on images that do not judge it, where one may."""
+    if request.int8_only or isinstance(source, ForeignTflite) or request.reference:
+        return next(made)
+    doing(f"choosing the precision of {request.model}", "try again with --int8-only")
+    found = choosers(cached, request.images, request.seed)
+    images = found.images
+    first = reference_report(source, images, CHOOSING, labels, fitted, request.name)
 
-    There is one attempt alone where no other is wanted, or where gates are broken that have nothing
-    to do with how exactly a network is rounded.
-    """
-    first = next(attempts)
-    if not first.broken or int8_only or not all(map(of_rounding, first.broken)):
-        return first
-    tried = [first]
-    for other in attempts:
-        tried.append(other)
-        if not other.broken:
-            return other
-    least = min(tried, key=_harm)
-    console.print(
-        f"none of {len(tried)} attempts meets all gates; the model file is that of attempt "
-        f"{tried.index(least) + 1}, which breaks the fewest",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return least
+    def judged(one: Converted) -> list[GateResult]:
+        return judge(compare(first, evaluate(drafted(one, place), images, CHOOSING, console)))
 
-
-def _harm(tried: Tried) -> tuple[int, int]:
-    """How many gates are not met, and how many of all are not passed."""
-    return sum(result.outcome == "not met" for result in tried.broken), len(tried.broken)
+    best = chosen(made, judged, found, console)
+    return best.made._replace(facts={**best.made.facts, "chosen": best.facts})
 
 
-def of_rounding(result: GateResult) -> bool:
-    """Whether a network that is rounded less may meet a gate, whatever images there are."""
-    return result.gate not in REFERENCE_GATES and result.value is not None
+UNCONFIRMED: Final = (
+    "it met all gates on the images that chose its precision, and the test images do not confirm "
+    "it: nothing else is tried on them, as what is tried until it passes is proven by luck; add "
+    "images, training ones to choose by and test ones to prove it with"
+)
 
 
-def _told_in_turn(made: Iterator[Converted], console: Console) -> Iterator[Converted]:
-    """Conversions, with a line before each that is not the first."""
-    for one in made:
-        kept = one.facts.get("in_float32")
-        if kept is not None:
-            console.print(
-                f"attempt {kept['attempt']}: {len(kept['operators'])} of {kept['of']} operators, "
-                "those that lose most to int8, stay in float32; an image then takes "
-                f"{kept['times_as_long_as_int8']} times as long here on one thread, and what "
-                "computes in int8 alone cannot map them; --int8-only leaves this out",
-                highlight=False,
-                soft_wrap=True,
-            )
-        yield one
+def _notes(
+    opened: Opened, source: Opened, one: Converted, results: list[GateResult]
+) -> Iterator[str]:
+    """What is said below the comparison."""
+    if isinstance(opened, ForeignTflite) and source is opened:
+        yield (
+            "compared with its own scores: that shows what packaging lost, not what its conversion "
+            "did; --reference names the network that it was made of"
+        )
+    if one.facts.get("chosen", {}).get("passed") and not all(each.passed for each in results):
+        yield UNCONFIRMED
 
 
 def _reference(request: Request, opened: Opened) -> Opened:
@@ -478,10 +452,10 @@ def _as_json(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def reference_report(
-    source: Opened, test: Cached, labels: Labels, fitted: Decided, name: str
+    source: Opened, images: Cached, split: str, labels: Labels, fitted: Decided, name: str
 ) -> Report:
     """The report of the network as it came, in the framework that it came from."""
-    pictures, names = _pictures(test), test.table["image"].to_numpy(str)
+    pictures, names = _pictures(images), images.table["image"].to_numpy(str)
     pairs = zip(pictures, names, strict=True)
     noisy = np.stack([perturbed(picture, YARDSTICK, image) for picture, image in pairs])
     packages = versions("ai-edge-litert")
@@ -489,8 +463,8 @@ def reference_report(
     return report.build(
         Evaluated(
             names,
-            test.table["patient"].to_numpy(str),
-            test.targets,
+            images.table["patient"].to_numpy(str),
+            images.targets,
             source.logits(pictures),
             {YARDSTICK: source.logits(noisy)},
         ),
@@ -502,7 +476,7 @@ def reference_report(
             "sha256": source.sha256,
             "architecture": source.architecture,
         },
-        dataset=dataset_facts(test, "test"),
+        dataset=dataset_facts(images, split),
         runtime={
             "name": made_by,
             "version": packages[made_by],

@@ -171,7 +171,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
     model, session = classifier.model, classifier.session.as_dict()
     return ModelFacts(
         name=model.name,
-        dtype=model.manifest["input"]["dtype"],
+        dtype=model.precision,
         sha256=model.sha256,
         digest=model.digest,
         site=classifier.site.digest if classifier.site else None,

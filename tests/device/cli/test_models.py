@@ -121,6 +121,26 @@ def test_no_text_of_a_model_steers_a_terminal_or_a_page(
         assert done.stderr.replace("\n", "").isprintable()
 
 
+def test_what_is_float32_within_an_int8_network_is_said(
+    run: Run, cnn28: Path, tmp_path: Path, picture: Path
+) -> None:
+    def stating(kept: Any) -> Path:
+        def change(stated: dict[str, Any]) -> None:
+            stated["quantization"]["in_float32"] = kept
+
+        return rewritten(cnn28, tmp_path / "mixed.tflite", change, [archive.SUMS])
+
+    mixed = stating({"operators": ["a", "b", "c"], "of": 9})
+    told = " ".join(run("models inspect", mixed).stdout.split())
+    assert "3 of 9 operators" in told
+    assert "not compiled for it, and it cannot map what stays in float32" in told
+    assert ", int8 and float32; operating point" in run("classify", picture, "-m", mixed).stdout
+    answer = json.loads(run("classify", "--json", picture, "-m", mixed).stdout)
+    assert answer["model"]["dtype"] == "int8 and float32"
+    for other in ({}, {"operators": 3, "of": 9}, {"operators": [], "of": "9"}, ["a"]):
+        assert read(stating(other)).precision == "int8"
+
+
 def test_a_key_of_a_manifest_is_a_text_too(cnn28: Path, tmp_path: Path) -> None:
     def change(stated: dict[str, Any]) -> None:
         stated["operating_points"]["\x1b[2J"] = stated["operating_points"]["balanced"]

@@ -227,6 +227,18 @@ def test_a_prediction_that_something_stays_on_the_cpu_is_a_gate(
     assert json.loads(answer.out)["check"]["passed"] is False
 
 
+def test_what_an_import_kept_in_float32_is_told_with_what_to_do(start: Start, model: Path) -> None:
+    one = read(model)
+    kept = {"in_float32": {"operators": ["a", "b"], "of": 10}}
+    one.replace(
+        flatbuffer=edited(replace_operator(2, OPERATORS.LEAKY_RELU)),
+        manifest={**one.manifest, "quantization": {**one.manifest["quantization"], **kept}},
+    ).save()
+    outcome = start(model, "--check-only")
+    assert outcome.code == 5
+    assert "kept 2 of 10 operators in float32: import it with --int8-only" in outcome.err
+
+
 def test_a_file_that_the_compiler_cannot_read_is_a_gate(start: Start, tmp_path: Path) -> None:
     plain = tmp_path / "plain.tflite"
     plain.write_bytes(edited(replace_operator(2, OPERATORS.GELU)))

@@ -1,0 +1,169 @@
+"""Which conversion of a network is written: chosen on images that do not judge it.
+
+A conversion that was chosen on the images that its proof rests on would be proven by its luck with
+these images too. So the gates are asked of other images first, and the test images judge the one
+that was chosen, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from edge_app.comparison.gates import REFERENCE_GATES, GateResult, record, verdict
+from edge_app.comparison.tables import verdict_line
+from quantize.convert import calibration_rows
+from quantize.importing.convert import Converted
+from train.cache import Cached
+from train.run import dataset_facts
+
+SPLIT: Final = "validation and train"
+"""Where the images are from that choose."""
+
+
+class Tried(NamedTuple):
+    """One conversion, compared with the original on the images that choose.
+
+    Attributes:
+        made: the conversion.
+        results: of the gates.
+    """
+
+    made: Converted
+    results: list[GateResult]
+
+    @property
+    def broken(self) -> list[GateResult]:
+        return [result for result in self.results if not result.passed]
+
+    @property
+    def in_float32(self) -> int:
+        """How many operators are not int8."""
+        return len(self.made.facts.get("in_float32", {}).get("operators", ()))
+
+
+class Chosen(NamedTuple):
+    """The conversion that is to be judged.
+
+    Attributes:
+        made: the conversion.
+        facts: for the manifest's `quantization`: how it was chosen.
+    """
+
+    made: Converted
+    facts: dict[str, Any]
+
+
+class Choosers(NamedTuple):
+    """Images that choose, and how many of them int8 is calibrated with, which flatters it."""
+
+    images: Cached
+    calibrate: int
+
+
+def choosers(cached: Cached, calibrate: int, seed: int) -> Choosers:
+    """As many images as there are test images, none of them a test image.
+
+    Validation images first, then training images that int8 is not calibrated with, then those that
+    it is.
+
+    Args:
+        cached: all images.
+        calibrate, seed: as of `calibration_rows`: how int8 is calibrated.
+    """
+    validation, training = cached.split("validation"), cached.split("train")
+    order = calibration_rows(training, len(training), seed)
+    rest = np.concatenate([order[calibrate:], order[:calibrate]])
+    rest = rest[: max(len(cached.split("test")) - len(validation), 0)]
+    table = pd.concat([validation.table, training.table.iloc[rest]], ignore_index=True)
+    count = min(len(table), len(cached.split("test")))
+    images = replace(
+        cached,
+        targets=np.concatenate([validation.targets, training.targets[rest]])[:count],
+        table=table[:count],
+        rows=np.concatenate([validation.rows, training.rows[rest]])[:count],
+    )
+    return Choosers(images, max(len(rest) - len(order[calibrate:]), 0))
+
+
+def chosen(
+    attempts: Iterator[Converted],
+    judged: Callable[[Converted], list[GateResult]],
+    images: Choosers,
+    console: Console,
+) -> Chosen:
+    """The first conversion that meets all gates on images that do not judge it.
+
+    Args:
+        attempts: int8 as a whole, then others, each more exact than those before it.
+        judged: the gates of a conversion on `images`.
+        images: see `choosers`.
+        console: is told each attempt and what became of it.
+    """
+    _tell(console, f"Choosing the precision on {images.images.counted}, none of them a test image")
+    tried: list[Tried] = []
+    for one in attempts:
+        tried.append(Tried(one, judged(one)))
+        _tell(console, _told(len(tried), tried[-1]))
+        if not tried[-1].broken or not all(map(of_rounding, tried[-1].broken)):
+            break
+    best = min(tried, key=_harm)
+    unknown = [each.gate for each in best.broken if not of_rounding(each)]
+    if unknown:
+        _tell(
+            console,
+            f"too few images to choose by, or a network that proves nothing on them "
+            f"({', '.join(unknown)}): it stays int8 as a whole; add training images",
+        )
+    elif best.broken:
+        _tell(
+            console,
+            f"none of {len(tried)} attempts meets all gates where it is chosen; attempt "
+            f"{tried.index(best) + 1} breaks the fewest",
+        )
+    facts = {
+        "attempt": tried.index(best) + 1,
+        "on": {**dataset_facts(images.images, SPLIT), "calibrate": images.calibrate},
+        "attempts": [
+            {
+                "in_float32": each.in_float32,
+                "verdict": verdict(each.results),
+                "not_met": [result.gate for result in each.broken],
+            }
+            for each in tried
+        ],
+        **record(best.results),
+    }
+    return Chosen(best.made, facts)
+
+
+def _harm(tried: Tried) -> tuple[int, int]:
+    """How many gates are not met, and how many of all are not passed."""
+    return sum(result.outcome == "not met" for result in tried.broken), len(tried.broken)
+
+
+def of_rounding(result: GateResult) -> bool:
+    """Whether a network that is rounded less may meet a gate, whatever images there are."""
+    return result.gate not in REFERENCE_GATES and result.value is not None
+
+
+def _told(nth: int, tried: Tried) -> str:
+    kept = tried.made.facts.get("in_float32")
+    what = "int8 as a whole"
+    if kept is not None:
+        what = (
+            f"{len(kept['operators'])} of {kept['of']} operators, those that lose most to int8, "
+            f"stay in float32; an image then takes {kept['times_as_long_as_int8']} times as long "
+            "here on one thread, and what computes in int8 alone cannot map them; --int8-only "
+            "leaves this out"
+        )
+    return f"attempt {nth}: {what}: {verdict_line(tried.results)}"
+
+
+def _tell(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)

@@ -1,0 +1,125 @@
+"""The precision is chosen on images that do not judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from edge_app.comparison.gates import GateResult, Outcome
+from quantize.convert import calibration_rows
+from quantize.importing.choose import Choosers, choosers, chosen
+from quantize.importing.convert import Converted
+from train.cache import Cached
+
+CALIBRATE = 5
+
+
+def images(train: int, validation: int, test: int) -> Cached:
+    """Images in the order test, train, validation; the first target is each one's place."""
+    splits = ["test"] * test + ["train"] * train + ["validation"] * validation
+    count = len(splits)
+    table = pd.DataFrame(
+        {
+            "image": [f"{place}.png" for place in range(count)],
+            "patient": [f"p{place}" for place in range(count)],
+            "split": splits,
+            "sha256": ["0" * 64] * count,
+        }
+    )
+    places = np.arange(count)
+    targets = np.stack([places % 2, places % 3 == 0], axis=1).astype(np.uint8)
+    return Cached(np.zeros((count, 2, 2), np.uint8), targets, table, places, "drawn")
+
+
+def test_no_test_image_chooses_and_there_are_as_many() -> None:
+    cached = images(train=20, validation=4, test=10)
+    found, calibrate = choosers(cached, CALIBRATE, seed=0)
+    assert calibrate == 0
+    assert len(found) == 10
+    assert set(found.table["split"]) == {"validation", "train"}
+    assert (found.table["split"] == "validation").sum() == 4
+    np.testing.assert_array_equal(found.targets, cached.targets[found.rows])
+    assert [f"{row}.png" for row in found.rows] == list(found.table["image"])
+
+
+def test_what_calibrates_int8_chooses_where_nothing_else_is_left() -> None:
+    cached = images(train=20, validation=4, test=10)
+    training = cached.split("train")
+    order = calibration_rows(training, 20, 0)
+    calibrating = set(training.rows[order[:CALIBRATE]])
+    assert calibrating.isdisjoint(choosers(cached, CALIBRATE, 0).images.rows)
+    many = images(train=20, validation=4, test=22)  # 18 training images, three of which calibrate
+    training = many.split("train")
+    calibrating = set(training.rows[calibration_rows(training, CALIBRATE, 0)])
+    found = choosers(many, CALIBRATE, 0)
+    assert len(calibrating.intersection(found.images.rows)) == found.calibrate == 3
+    found = choosers(images(train=3, validation=2, test=40), CALIBRATE, 0)
+    assert (len(found.images), found.calibrate) == (5, 3)
+
+
+def test_many_validation_images_are_cut_to_as_many() -> None:
+    found, calibrate = choosers(images(train=9, validation=30, test=10), CALIBRATE, 0)
+    assert calibrate == 0
+    assert len(found) == len(found.table) == len(found.targets) == 10
+    assert set(found.table["split"]) == {"validation"}
+
+
+def result(gate: str, outcome: Outcome, value: float | None = 1.0) -> GateResult:
+    return GateResult(gate, outcome, value, 0.0, "", "", "", "")
+
+
+def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
+    """Which of some attempts is taken, how many were made, what was said, and the facts."""
+    made: list[Converted] = []
+
+    def conversions() -> Iterator[Converted]:
+        for nth, _ in enumerate(attempts):
+            kept = {"operators": ["x"] * nth, "of": 9, "times_as_long_as_int8": 1.5}
+            facts = {"in_float32": kept} if nth else {}
+            made.append(Converted(bytes([nth]), {}, {}, None, facts))
+            yield made[-1]
+
+    def judged(one: Converted) -> list[GateResult]:
+        return attempts[one.flatbuffer[0]]
+
+    told = StringIO()
+    found = chosen(
+        conversions(), judged, Choosers(images(8, 4, 6), 1), Console(file=told, width=200)
+    )
+    return made.index(found.made), len(made), told.getvalue(), found.facts
+
+
+MET, LOST = result("agreement", "met"), result("agreement", "not met")
+
+
+def test_the_first_attempt_that_meets_all_gates_is_taken() -> None:
+    assert choice([MET], [MET])[:2] == (0, 1)
+    nth, count, said, facts = choice([LOST], [LOST, MET], [MET], [MET])
+    assert (nth, count) == (2, 3)
+    assert "attempt 3: 2 of 9 operators" in said
+    assert (facts["attempt"], facts["passed"]) == (3, True)
+    assert (facts["on"]["images"], facts["on"]["calibrate"]) == (18, 1)
+    assert [each["in_float32"] for each in facts["attempts"]] == [0, 1, 2]
+    assert facts["attempts"][0]["not_met"] == ["agreement"]
+
+
+def test_where_none_does_it_is_the_first_of_those_that_break_the_fewest() -> None:
+    unsure = result("agreement_over_noise_low", "not proven")
+    assert choice([LOST], [LOST], [LOST])[:2] == (0, 3)
+    nth, count, said, facts = choice([LOST, LOST], [LOST], [unsure, unsure], [LOST])
+    assert (nth, count, facts["passed"]) == (2, 4, False)
+    assert "none of 4 attempts meets all gates where it is chosen; attempt 3" in said
+
+
+def test_nothing_is_tried_that_cannot_help() -> None:
+    unknown = result("label_auroc", "not proven", None)  # of too few images
+    blind = result("reference_auroc", "not proven")
+    for broken in (unknown, blind):
+        nth, count, said, _ = choice([LOST, broken], [MET])
+        assert (nth, count) == (0, 1)
+        assert "too few images to choose by" in said
+        assert broken.gate in said
