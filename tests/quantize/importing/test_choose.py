@@ -96,14 +96,24 @@ def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
 MET, LOST = result("agreement", "met"), result("agreement", "not met")
 
 
-def test_the_first_attempt_that_meets_all_gates_is_taken() -> None:
+def test_int8_as_a_whole_is_taken_where_it_meets_all_gates() -> None:
     assert choice([MET], [MET])[:2] == (0, 1)
-    nth, count, said, facts = choice([LOST], [LOST, MET], [MET], [MET])
+
+
+def test_else_it_is_the_attempt_after_the_first_that_meets_all_gates() -> None:
+    nth, count, said, facts = choice([LOST], [MET], [MET], [MET])
     assert (nth, count) == (2, 3)
     assert "attempt 3: 2 of 9 operators" in said
     assert (facts["attempt"], facts["passed"]) == (3, True)
     assert (facts["on"]["images"], facts["on"]["calibrate"]) == (18, 1)
     assert [each["in_float32"] for each in facts["attempts"]] == [0, 1, 2]
+
+
+def test_where_the_next_does_not_meet_them_or_there_is_none_it_is_that_which_does() -> None:
+    assert choice([LOST], [MET])[:2] == (1, 2)
+    assert choice([LOST], [MET], [LOST])[:2] == (1, 3)
+    nth, count, _, facts = choice([LOST], [MET], [LOST], [MET], [MET])
+    assert (nth, count, facts["passed"]) == (3, 4, True)
     assert facts["attempts"][0]["not_met"] == ["agreement"]
 
 
