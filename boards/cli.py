@@ -94,8 +94,9 @@ def kit(
     key = None if sign is None else signing.read(sign, lambda: getpass("Password: "))
     number = int(time.time()) if serial is None else serial
     chosen = kits.find(target)
-    _say("gathering the wheels of each Python: fetched once, some minutes")
-    made = kits.build(chosen, out, cache, python or (), model or (), key=key, serial=number)
+    made = kits.build(
+        chosen, out, cache, python or (), model or (), key=key, serial=number, say=_say
+    )
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB; SHA-256 in {made.name}.sha256")
 
 

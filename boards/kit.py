@@ -10,7 +10,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,6 +77,7 @@ def build(
     wheel: Path | None = None,
     key: SecretKey | None = None,
     serial: int = 0,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """`edge-cxr-kit-TARGET.tar.gz` in `into`, and its SHA-256 beside it.
 
@@ -89,6 +90,7 @@ def build(
         wheel: of the device, with all its models; default: built from this checkout and `models`.
         key: signs it, if there is one.
         serial: that the signature states, higher than that of the kit before.
+        say: gets a line before wheels are gathered.
 
     Raises:
         UsageError: the target has no such Python, or two models have one name.
@@ -101,6 +103,7 @@ def build(
         raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
     with tempfile.TemporaryDirectory() as work:
         own = wheel or wheels.build(Path(work), models)
+        say("gathering the wheels of each Python: fetched once, some minutes")
         pip = downloads.pip_wheel(cache)
         sets = {}
         for python in pythons or target.pythons:
