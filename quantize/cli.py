@@ -104,7 +104,10 @@ def _require_gates(model: ModelFile) -> None:
     broken = [f"{name} {gate['outcome']}" for name, gate in gates.items() if not gate["passed"]]
     if broken:
         console.print(
-            f"{model.path}: not to be shipped: {', '.join(broken)}", highlight=False, soft_wrap=True
+            f"{model.path}: can be tried, not to be shipped: {', '.join(broken)}; "
+            f"exit code {EXIT_GATE}",
+            highlight=False,
+            soft_wrap=True,
         )
         raise typer.Exit(EXIT_GATE)
 
