@@ -85,7 +85,7 @@ def get(board: Board, cache: Path, say: Callable[[str], None] = lambda line: Non
     stamp = place / "recipe.json"
     with alone(cache):
         if not (stamp.exists() and stamp.read_text() == recipe):
-            say(f"fetching the system of {board.title} into {place}, once: about 140 MB")
+            say(f"fetching the system of {board.title} into {place}, once: 50 to 80 MB")
             shutil.rmtree(place, ignore_errors=True)
             _make(sysroot, emulator, place / "apt")
             shutil.rmtree(place / "apt")

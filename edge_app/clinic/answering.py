@@ -36,7 +36,7 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
-    from edge_app.images.radiograph import Limits, Radiograph, Reader
+    from edge_app.images.radiograph import Limits, Radiograph
     from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
@@ -129,7 +129,10 @@ class Worker(threading.Thread):
         spec = self._classifier.model.input_spec
         whole = any(self.results.heatmaps.values())
         least = None if whole else spec.least
-        read: Reader[Image] = lambda image, limits: self._read(image, limits, least)  # noqa: E731
+
+        def read(image: Image, limits: Limits) -> Radiograph:
+            return self._read(image, limits, least)
+
         score = classified if whole else classified_only
         by = origin(self._classifier)
         limits = self.settings.limits
@@ -244,9 +247,12 @@ class Worker(threading.Thread):
         line += ["--max-pixels", str(limits.max_pixels), STANDARD_INPUT]
         try:
             done = subprocess.run(
-                *(line,), input=data, capture_output=True, timeout=ALONE_SECONDS,
+                line,
+                input=data,
+                capture_output=True,
+                timeout=ALONE_SECONDS,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired:
             return self._ends(image, f"takes more than {ALONE_SECONDS} s to read")
         if done.returncode < 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge_app.core.plain_text import percent
-from edge_app.model.labels import NORMAL
+from edge_app.model.labels import Labels
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -29,9 +29,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         usual: whether what is usual is shown.
     """
     overall = manifest.get("overall")
-    if manifest["head"] == "exclusive" and not any(
-        label["kind"] == NORMAL for label in manifest["labels"]
-    ):
+    if manifest["head"] == "exclusive" and Labels.of(manifest["labels"]).normal is None:
         yield NEVER_FLAGGED
     if usual and (overall or manifest.get("prevalence")):
         images = overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]

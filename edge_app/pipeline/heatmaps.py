@@ -19,8 +19,10 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.writers import Writer
 
 STEM_BYTES: Final = 150
-PICTURES: Final = (".png", ".jpg", ".jpeg")
 """Of an image's name in its heatmap's: a file's name has 255 at most."""
+
+PICTURES: Final = (".png", ".jpg", ".jpeg")
+"""Endings that no folder is made with: who names one means a file."""
 
 
 class HeatmapWriter:

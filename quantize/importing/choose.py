@@ -101,7 +101,7 @@ def chosen(
 
     int8 as a whole is taken where it meets them. Of conversions that are partly float32, the one
     after the first that meets them: half of its error is left. What just meets the gates on some
-    images does not on others of the same kind, about every other time.
+    images may well miss them on others of the same kind.
 
     Args:
         attempts: int8 as a whole, then others, each more exact than those before it.

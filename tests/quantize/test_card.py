@@ -50,6 +50,13 @@ def shipped(
     return model
 
 
+@pytest.fixture
+def folder(shipped: ModelFile, finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of the reports, which a test may change."""
+    del shipped  # whose making writes the last of them
+    return Path(shutil.copytree(finished_run / "reports", tmp_path / "reports"))
+
+
 def test_the_cards_numbers_are_the_reports(shipped: ModelFile, finished_run: Path) -> None:
     folder = finished_run / "reports"
     card = (folder / CARD).read_text()
@@ -140,10 +147,8 @@ def test_a_card_says_that_gates_are_not_proven(shipped: ModelFile, finished_run:
 
 
 def test_tables_of_other_commands_come_along_if_they_are_of_this_model(
-    shipped: ModelFile, finished_run: Path, tmp_path: Path
+    shipped: ModelFile, folder: Path
 ) -> None:
-    folder = tmp_path / "reports"
-    shutil.copytree(finished_run / "reports", folder)
     assert "Not measured: `python -m quantize localise` does." in model_card(shipped, folder)
     content = {"model": {"name": shipped.name, "sha256": shipped.sha256}}
     (folder / "localisation.json").write_text(json.dumps(content))
@@ -163,10 +168,8 @@ def test_a_missing_report_is_named(shipped: ModelFile, tmp_path: Path) -> None:
 
 
 def test_reports_of_another_model_or_without_retest_make_no_card(
-    shipped: ModelFile, finished_run: Path, tmp_path: Path
+    shipped: ModelFile, finished_run: Path, folder: Path
 ) -> None:
-    folder = tmp_path / "reports"
-    shutil.copytree(finished_run / "reports", folder)
     changed = {**shipped.manifest, "flatbuffer": {"bytes": 1, "sha256": "0" * 64}}
     other = shipped._replace(manifest=changed)
     with pytest.raises(ConversionError, match="evaluate this model again"):
@@ -186,10 +189,8 @@ def test_reports_of_another_model_or_without_retest_make_no_card(
 
 @pytest.mark.parametrize("stem", ["float", "float-validation"])
 def test_float_figures_of_another_network_make_no_card(
-    stem: str, shipped: ModelFile, finished_run: Path, tmp_path: Path
+    stem: str, shipped: ModelFile, folder: Path
 ) -> None:
-    folder = tmp_path / "reports"
-    shutil.copytree(finished_run / "reports", folder)
     found = report.read(folder / f"{stem}.json")
     slope = [1.5 * each for each in found.content["calibration"]["slope"]]
     calibration = {**found.content["calibration"], "slope": slope}
@@ -200,10 +201,8 @@ def test_float_figures_of_another_network_make_no_card(
 
 
 def test_a_refit_is_not_judged_by_the_validation_patients_that_trained_it(
-    shipped: ModelFile, finished_run: Path, cached: Cached, tmp_path: Path
+    shipped: ModelFile, finished_run: Path, cached: Cached, folder: Path
 ) -> None:
-    folder = tmp_path / "reports"
-    shutil.copytree(finished_run / "reports", folder)
     run = open_run(finished_run)
     trained = {"train": {"digest": cached.split("train", "validation").digest}}
     refitted = replace(run, config={**run.config, "dataset": trained})
@@ -217,11 +216,9 @@ def test_a_refit_is_not_judged_by_the_validation_patients_that_trained_it(
 
 
 def test_where_the_data_have_changed_nothing_is_said_to_be_apart(
-    shipped: ModelFile, finished_run: Path, cached: Cached, tmp_path: Path
+    shipped: ModelFile, finished_run: Path, cached: Cached, folder: Path
 ) -> None:
     """As where patients are added, and one who trained is drawn to test."""
-    folder = tmp_path / "reports"
-    shutil.copytree(finished_run / "reports", folder)
     card = model_card(shipped, folder)
     assert "No patient is in two of the splits" in card
     assert NOT_SHOWN not in card
