@@ -107,7 +107,7 @@ def _require_room(folder: Path) -> None:
     there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     reason = None
     if folder.suffix.lower() in PICTURES and there != folder:
-        reason = "it is a folder that holds a picture an image, and is named like a picture"
+        reason = "it is named like a picture, and a folder is wanted: leave the ending off"
     elif not there.is_dir():
         reason = f"{there} is no folder"
     elif not os.access(there, os.W_OK | os.X_OK):

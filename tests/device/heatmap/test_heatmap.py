@@ -375,10 +375,10 @@ def test_what_is_withheld_has_no_heatmap_unless_forced(run: Run, tmp_path: Path)
     assert len(list((tmp_path / "maps").iterdir())) == 1
 
 
-def test_a_folder_that_is_named_like_a_picture_is_asked_about(
+def test_a_folder_that_is_named_like_a_picture_is_refused(
     run: Run, picture: Path, tmp_path: Path
 ) -> None:
     done = run("classify", "--heatmap", tmp_path / "out.png", picture)
     assert done.returncode != 0
-    assert "it is a folder that holds a picture an image" in done.stderr
+    assert "a folder is wanted: leave the ending off" in done.stderr
     assert not list(tmp_path.glob("out*"))
