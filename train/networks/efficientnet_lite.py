@@ -38,15 +38,19 @@ class Lite:
         number: in its name.
         width, depth: what filters and repeats are multiplied by; stem and head stay, and so do
             the repeats of the first and the last stage.
+        kept: stages, counted from the first. Without the last two the map is twice as high and wide
+            for less work; radiographs lose little by it (Ke et al., CheXtransfer, CHIL 2021).
     """
 
     number: int
     width: float
     depth: float
+    kept: int = len(STAGES)
 
     @property
     def name(self) -> str:
-        return f"efficientnet-lite{self.number}"
+        name = f"efficientnet-lite{self.number}"
+        return name if self.kept == len(STAGES) else f"{name}-{self.kept}-stages"
 
     @property
     def source(self) -> tuple[str, str]:
@@ -67,7 +71,12 @@ class Lite:
                 _to_eights(filters * self.width),
             )
             for stage, (repeats, kernel, stride, expansion, filters) in enumerate(STAGES)
-        ]
+        ][: self.kept]
+
+    @property
+    def head(self) -> int:
+        """Channels before the map: what `STAGES` ends with, or as many times its own last ones."""
+        return HEAD * self.stages[-1][-1] // STAGES[-1][-1] if self.kept < len(STAGES) else HEAD
 
     @property
     def blocks(self) -> int:
@@ -98,12 +107,14 @@ class Lite:
 
     def load_imagenet(self, model: keras.Model) -> None:
         """Write the ImageNet weights into a network that was just built; see `write_state`."""
-        write_state(model, self.imagenet_state(), self.blocks)
+        write_state(model, self.imagenet_state(), self)
 
 
 LITE0: Final = Lite(0, width=1.0, depth=1.0)
 LITE1: Final = Lite(1, width=1.0, depth=1.1)
 LITE2: Final = Lite(2, width=1.1, depth=1.2)
+LITE0_TO_5: Final = Lite(0, width=1.0, depth=1.0, kept=5)
+LITE0_TO_4: Final = Lite(0, width=1.0, depth=1.0, kept=4)
 
 
 def _to_eights(filters: float) -> int:
@@ -124,7 +135,9 @@ def efficientnet_lite(
 ) -> keras.Model:
     """EfficientNet-Lite for one gray channel.
 
-    Lite0, 1 and 2 have 3.4, 4.2 and 4.8 M parameters.
+    Lite0, 1 and 2 have 3.4, 4.2 and 4.8 M parameters. Where stages are left out, the last
+    convolution that goes by two pixels has the larger half of its border before the picture, the
+    others behind it: so the map's cells lie where the picture's do, to half a pixel.
 
     Args:
         lite: which of the family.
@@ -151,16 +164,20 @@ def efficientnet_lite(
     inputs = keras.Input((size, size, 1), name="image")
     x = lowpass_filter(inputs, first) if lowpass else inputs
     x = layers.ReLU(6.0, name="stem_relu")(conv_bn(x, STEM, 3, first, "stem"))
-    block = 0
-    for repeats, kernel, first_stride, expansion, filters in lite.stages:
+    block, centred = 0, _centred(lite)
+    for stage, (repeats, kernel, first_stride, expansion, filters) in enumerate(lite.stages):
         for repeat in range(repeats):
             name, stride = f"block{block}", first_stride if repeat == 0 else 1
             shortcut, channels = x, int(x.shape[-1])
             if expansion > 1:
                 x = conv_bn(x, channels * expansion, 1, 1, f"{name}_expand")
                 x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
+            padding = "same"
+            if stage == centred and repeat == 0:
+                pad, padding = (kernel // 2, kernel // 2 - 1), "valid"
+                x = layers.ZeroPadding2D((pad, pad), name=f"{name}_pad")(x)
             x = layers.DepthwiseConv2D(
-                kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+                kernel, stride, padding=padding, use_bias=False, name=f"{name}_depthwise_conv"
             )(x)
             x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_depthwise_bn")(x)
             x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
@@ -170,8 +187,15 @@ def efficientnet_lite(
                 x = layers.Dropout(rate, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
                 x = layers.Add(name=f"{name}_add")([x, shortcut])
             block += 1
-    x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, HEAD, 1, 1, "head"))
+    x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, lite.head, 1, 1, "head"))
     return keras.Model(inputs, activation_head(x, dropout, labels, pooling_r), name=lite.name)
+
+
+def _centred(lite: Lite) -> int | None:
+    """The stage whose border moves the map back to where the picture is; None as published."""
+    if lite.kept == len(STAGES):
+        return None
+    return max(stage for stage, (_, _, stride, _, _) in enumerate(lite.stages) if stride > 1)
 
 
 def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -186,7 +210,7 @@ def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.einsum("ai,bj,ijkl->abkl", share, share, kernel).astype(np.float32)
 
 
-def write_state(model: keras.Model, state: imagenet.State, blocks: int) -> None:
+def write_state(model: keras.Model, state: imagenet.State, lite: Lite) -> None:
     """Write the weights of a PyTorch file into a network that was just built.
 
     The three input channels of the first kernel are summed: on a gray picture, where the three
@@ -209,12 +233,13 @@ def write_state(model: keras.Model, state: imagenet.State, blocks: int) -> None:
 
     conv("stem_conv", "_conv_stem")
     batch_norm("stem_bn", "_bn0")
-    for block in range(blocks):
+    for block in range(lite.blocks):
         parts = ("depthwise", "project") if block == 0 else ("expand", "depthwise", "project")
         for index, part in enumerate(parts):
             # The first block has no expansion, and its source numbers the norms as if it had.
             number = index + (1 if block == 0 else 0)
             conv(f"block{block}_{part}_conv", f"_blocks.{block}._{part}_conv")
             batch_norm(f"block{block}_{part}_bn", f"_blocks.{block}._bn{number}")
-    conv("head_conv", "_conv_head")
-    batch_norm("head_bn", "_bn1")
+    if lite.kept == len(STAGES):  # another head begins from nothing
+        conv("head_conv", "_conv_head")
+        batch_norm("head_bn", "_bn1")

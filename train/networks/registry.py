@@ -9,7 +9,14 @@ import keras
 
 from train.errors import RunError
 from train.networks.cnn28 import cnn28
-from train.networks.efficientnet_lite import LITE0, LITE1, LITE2, Lite
+from train.networks.efficientnet_lite import (
+    LITE0,
+    LITE0_TO_4,
+    LITE0_TO_5,
+    LITE1,
+    LITE2,
+    Lite,
+)
 from train.networks.imagenet import State
 
 
@@ -51,7 +58,7 @@ def _family(lite: Lite) -> Network:
 
 NETWORKS: Final[dict[str, Network]] = {
     "cnn28": Network(cnn28, 28),
-    **{lite.name: _family(lite) for lite in (LITE0, LITE1, LITE2)},
+    **{lite.name: _family(lite) for lite in (LITE0, LITE1, LITE2, LITE0_TO_5, LITE0_TO_4)},
 }
 
 
