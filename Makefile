@@ -121,7 +121,7 @@ $(DEVICE)/installed: pyproject.toml
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
-	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, about 3.3 GB; minutes the first time"
+	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, some GB; minutes the first time"
 	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
 	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,jax,test,lint]'
 	@touch $@

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tools.manual import figures, first_findings
-from tools.manual.figures import content, one_line, said, section, strangers, ties
+from tools.manual.figures import one_line, said, section, strangers, ties
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIES = ties()
@@ -27,6 +27,13 @@ def test_a_phrase_stands_in_its_pages_with_the_values_of_its_files(tie: Mapping[
     phrase = said(tie)
     assert re.search(r"\{\w+\[", tie["phrase"]), "it has no value"
     assert [name for name in tie["pages"] if phrase not in page(name)] == [], phrase
+
+
+@pytest.mark.parametrize("tie", TIES["fact"], ids=lambda tie: tie["phrase"][:40])
+def test_what_others_found_stands_in_its_pages_with_its_source(tie: Mapping[str, Any]) -> None:
+    for name in tie["pages"]:
+        assert tie["phrase"] in page(name)
+        assert tie["source"] in page(name)
 
 
 @pytest.mark.parametrize("tie", TIES["lines"], ids=lambda tie: tie["page"])
@@ -45,14 +52,27 @@ def test_what_the_first_findings_are_worth_is_what_the_report_s_scores_say() -> 
     assert first_findings.found() == pytest.approx(json.loads(first_findings.FOUND.read_text()))
 
 
-def test_values_are_found_by_the_names_of_list_elements(
+def test_values_are_told_as_the_phrase_wants_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = {"a": 0.123, "b": [{"label": "Mass", "n": 1}, {"label": "Edema", "n": 2012}], "c": [1]}
+    report = {"a": 0.123, "b": [{"label": "Edema", "n": 2012}]}
     (tmp_path / "r.json").write_text(json.dumps(report))
     monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
-    assert content(tmp_path / "r.json")["c"] == [1]
     assert said(PER_CENT) == "12.3 % of 2,012"
+
+
+def test_bytes_a_ratio_and_seconds_are_told_in_the_units_of_the_manual(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code.py").write_text("LARGEST, MARGIN, PAUSE, MUCH = 36 << 20, 1.03, 0.25, 3503")
+    monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
+    phrase = (
+        "{c[LARGEST]!b:.0f} MiB, {c[LARGEST]!K:.0f} KiB, {c[LARGEST]!m:.1f} MB, {c[MUCH]!k:.1f} GB"
+    )
+    phrase += ", {c[MARGIN]!z:.0f}%, {c[PAUSE]!t:.0f} ms"
+    assert said({"phrase": phrase, "files": {"c": "code.py"}}) == (
+        "36 MiB, 36864 KiB, 37.7 MB, 3.5 GB, 3 %, 250 ms"
+    )
 
 
 def test_a_share_s_complement_and_a_negative_value_are_told(

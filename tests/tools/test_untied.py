@@ -24,11 +24,27 @@ Of 2,012 images 38 % were found, 12.5 % in 3 s by python3.11 (see §2.1.3).
 <!-- end of made -->
 | a | 0.25 |
 | b | 0.35 |
+
+## 5.1 Chapters
+
+Enter `--share 0.5` or `python -m train fit DATA --set mixup=0.2` with Python
+3.10 to 3.14, for 95 % intervals. By Somebody 61 % are right, and `0.7` are not.
+
+```
+$ edge-cxr evaluate FOLDER --share 0.5 \\
+    --other 0.6
+printed 4.25 s
+```
+
+```python
+share = 0.8
+```
 """
 LIST = """
 figure = [{pages = ["docs/page.md"], phrase = "{r[found]:.0%} were found", files = {r = "r.json"}}]
 section = [{page = "docs/page.md", name = "made", file = "made.md"}]
 lines = [{page = "docs/page.md", file = "made.md", begin = ["| a"]}]
+fact = [{pages = ["docs/page.md"], phrase = "61 % are right", source = "Somebody"}]
 """
 
 
@@ -41,4 +57,9 @@ def test_what_no_file_has_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for module in (figures, printed):
         monkeypatch.setattr(module, "REPOSITORY", tmp_path)
     monkeypatch.setattr(figures, "LIST", ties)
-    assert [numbers for _, numbers in untied(page)] == [["12.5 %", "3 s"], ["0.35"]]
+    assert [numbers for _, numbers in untied(page)] == [
+        ["12.5 %", "3 s"],
+        ["0.35"],
+        ["0.7"],
+        ["4.25 s"],
+    ]

@@ -1,14 +1,14 @@
 """The figures of README and the manual, each tied to the file that a command wrote.
 
 `docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
-values in it, as `str.format` knows them, and the files that the values come from; `!c` makes a
-share its complement, `!p` hundredths, `!q` its complement in hundredths. A `[[section]]` is what a
-page shows between two markers, `[[lines]]` are lines of a page: both stand in a file as they are.
+values in it, as `str.format` knows them, and the files that the values come from (`sources`); what
+stands behind `!` is one of `CONVERSIONS`. A `[[section]]` is what a page shows between two markers,
+`[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]` is a phrase whose
+numbers others found, and the `source`, which the page names.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import string
 import sys
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edge_app.model.model_file import read
+from tools.manual.sources import content
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,12 +26,19 @@ else:
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 LIST: Final = REPOSITORY / "docs" / "figures.toml"
 
-NAMES: Final = ("label", "name", "group")
-"""Keys by which an element of a list is named."""
-
-
-CONVERSIONS: Final = {"c": (1, -1), "p": (0, 100), "q": (100, -100)}
-"""Of a share: what is added to how much of it."""
+CONVERSIONS: Final = {
+    "c": (1, -1),
+    "p": (0, 100),
+    "q": (100, -100),
+    "z": (-100, 100),
+    "t": (0, 1000),
+    "k": (0, 1e-3),
+    "m": (0, 1e-6),
+    "K": (0, 2**-10),
+    "b": (0, 2**-20),
+}
+"""What is added to how much of a value: of a share its complement, hundredths of it, of its
+complement and of what it is above 1; thousandths, thousands; of bytes MB, KiB, MiB."""
 
 
 class _Formatter(string.Formatter):
@@ -43,7 +50,7 @@ class _Formatter(string.Formatter):
 
 
 def ties() -> Mapping[str, list[dict[str, Any]]]:
-    """The list: `figure`, `section` and `lines`."""
+    """The list: `figure`, `section`, `lines` and `fact`."""
     return tomllib.loads(LIST.read_text("utf-8"))
 
 
@@ -52,29 +59,6 @@ def said(tie: Mapping[str, Any]) -> str:
     values = {name: content(REPOSITORY / path) for name, path in tie["files"].items()}
     phrase = one_line(_Formatter().format(tie["phrase"], **values))
     return re.sub(r"(?<=\d)%", " %", re.sub(r"(?<![\w-])-(?=\d)", "−", phrase))
-
-
-def content(path: Path) -> Any:
-    """A JSON file, or a model file's manifest and its size in `megabytes`.
-
-    Elements of lists that have a label or a name are found by it.
-    """
-    if path.suffix == ".tflite":
-        manifest = json.loads(json.dumps(read(path).manifest))
-        return _named({**manifest, "megabytes": path.stat().st_size / 1e6})
-    return _named(json.loads(path.read_text("utf-8")))
-
-
-def _named(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _named(each) for key, each in value.items()}
-    if not isinstance(value, list):
-        return value
-    for key in NAMES:
-        names = [each.get(key) for each in value if isinstance(each, dict)]
-        if value and len(set(names)) == len(value) and all(isinstance(n, str) for n in names):
-            return {name: _named(each) for name, each in zip(names, value, strict=True)}
-    return [_named(each) for each in value]
 
 
 def one_line(text: str) -> str:

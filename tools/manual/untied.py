@@ -3,8 +3,8 @@
     python -m tools.manual.untied [PAGE...]       # default: how many each page has
 
 A number with a decimal point or a unit counts, where it stands in no block that a command printed,
-in no phrase, section or line of `docs/figures.toml`. Many need no tie: limits, which the code has,
-and what was read off once, which the page says.
+in no phrase, section or line of `docs/figures.toml`. What a reader enters does not count, which is
+code, a command or an option, nor the number of a version or a chapter, nor a 95 % interval's.
 """
 
 from __future__ import annotations
@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Final
 
 from tools.manual import figures, printed
+from tools.manual.command_lines import COMMAND
 
 UNIT: Final = r"(?:%|[kMG]B|[KMG]iB|ms|s|seconds|minutes|hours)"
 NUMBER: Final = re.compile(
     rf"(?<![\w.,/#-])[−+]?\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?![\w.]))"
+)
+
+FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+LINE: Final = re.compile(r"^.*?(?<!\\)$", re.DOTALL | re.MULTILINE)
+ENTERED: Final = re.compile(r"`(?:--|python -m |edge-cxr )[^`]*`")
+NUMBERED: Final = re.compile(
+    r"^#+ [\d.]+|(?:Python|TLS|TIFF|Linux|glibc|Pillow|torch|onnx2tf|ONNX Runtime|litert-torch"
+    r"|PS3\.\d+|edition,)\s\d[\d.]*(?:(?:,| to| and)\s\d\.\d+)*|95\s%\s(?=interval)",
+    re.MULTILINE,
 )
 
 
@@ -29,10 +39,12 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
     ties, text = figures.ties(), page.read_text("utf-8")
     parts: list[str | re.Pattern[str]] = [printed.BLOCK]
     parts += [re.escape(figures.section(tie)) for tie in ties["section"] if tie["page"] == name]
-    for tie in ties["figure"]:
-        if name in tie["pages"]:
-            parts.append(r"\s+".join(map(re.escape, figures.said(tie).split())))
+    phrases = [figures.said(tie) for tie in ties["figure"] if name in tie["pages"]]
+    phrases += [tie["phrase"] for tie in ties.get("fact", ()) if name in tie["pages"]]
+    parts += [r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases]
     spans = [found.span() for part in parts for found in re.finditer(part, text)]
+    spans += [found.span() for each in (ENTERED, NUMBERED) for found in each.finditer(text)]
+    spans += _entered(text)
     for begin, end in spans:
         text = text[:begin] + re.sub(r"[^\n]", " ", text[begin:end]) + text[end:]
     begins = tuple(begin for tie in ties["lines"] if tie["page"] == name for begin in tie["begin"])
@@ -40,6 +52,17 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
         found = NUMBER.findall(line)
         if found and not line.startswith(begins):
             yield line, found
+
+
+def _entered(text: str) -> Iterator[tuple[int, int]]:
+    """Where blocks have code in a language, or a command with the lines that it goes on in."""
+    for block in FENCED.finditer(text):
+        if block[1] not in ("", "text"):
+            yield block.span()
+            continue
+        for line in LINE.finditer(text, *block.span(2)):
+            if COMMAND.search(line[0].removeprefix("$ ")):
+                yield line.span()
 
 
 def main(names: list[str]) -> None:

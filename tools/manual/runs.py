@@ -1,0 +1,60 @@
+"""The runs of the lab book whose validation reports are kept, for the manual.
+
+    python -m tools.manual.runs
+
+Macro AUROC over the 14 findings, over those but Hernia, which one validation image bears, and of
+the image as a whole; then what share of the decisions at `balanced` stays as a picture changes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+REPORTS: Final = Path(__file__).resolve().parents[2] / "reports"
+RUNS: Final = (
+    "cxr-lite0-128",
+    "cxr-cnn28",
+    "lite0-more",
+    "lite0-more-student",
+    "lite2-enlarged-4",
+    "lite0-scratch",
+)  # fmt: skip
+LEFT_OUT: Final = ("No Finding", "Hernia")
+CHANGES: Final = ("noise", "jpeg90", "shift", "zoom")
+ROW: Final = "{:18}  {:23}  {:13}  {:11}  {}"
+
+
+def row(run: str) -> str:
+    """A line of the table."""
+    report: dict[str, Any] = json.loads(
+        (REPORTS / run / "float-validation.json").read_text("utf-8")
+    )
+    macro = report["macro"]["auroc"]
+    others = [each["auroc"]["value"] for each in report["labels"] if each["label"] not in LEFT_OUT]
+    whole = f"{report['overall']['auroc']['value']:.3f}" if "overall" in report else "-"
+    kept = (report["retest"][change]["decisions_kept"]["balanced"] for change in CHANGES)
+    return ROW.format(
+        run,
+        f"{macro['value']:.3f} ({macro['low']:.3f} to {macro['high']:.3f})",
+        f"{mean(others):.3f}",
+        whole,
+        "   ".join(f"{100 * share:.1f}" for share in kept),
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    print(
+        ROW.format(
+            "run", "14 findings", "13 of these", "whole image", "kept, %: " + ", ".join(CHANGES)
+        )
+    )
+    for run in RUNS:
+        print(row(run))
+
+
+if __name__ == "__main__":
+    main()
