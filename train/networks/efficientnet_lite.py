@@ -172,13 +172,7 @@ def efficientnet_lite(
             if expansion > 1:
                 x = conv_bn(x, channels * expansion, 1, 1, f"{name}_expand")
                 x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
-            padding = "same"
-            if stage == centred and repeat == 0:
-                pad, padding = (kernel // 2, kernel // 2 - 1), "valid"
-                x = layers.ZeroPadding2D((pad, pad), name=f"{name}_pad")(x)
-            x = layers.DepthwiseConv2D(
-                kernel, stride, padding=padding, use_bias=False, name=f"{name}_depthwise_conv"
-            )(x)
+            x = _depthwise(x, kernel, stride, name, before=stage == centred and repeat == 0)
             x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_depthwise_bn")(x)
             x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
             x = conv_bn(x, filters, 1, 1, f"{name}_project")
@@ -189,6 +183,23 @@ def efficientnet_lite(
             block += 1
     x = layers.ReLU(6.0, name="head_relu")(conv_bn(x, lite.head, 1, 1, "head"))
     return keras.Model(inputs, activation_head(x, dropout, labels, pooling_r), name=lite.name)
+
+
+def _depthwise(
+    x: keras.KerasTensor, kernel: int, stride: int, name: str, *, before: bool
+) -> keras.KerasTensor:
+    """A depthwise convolution as large as what it sees, or, of stride 2, half as large.
+
+    Args:
+        before: the larger half of its border is before the picture, not behind it; of stride 2.
+    """
+    padding = "same"
+    if before:
+        pad, padding = (kernel // 2, kernel // 2 - 1), "valid"
+        x = layers.ZeroPadding2D((pad, pad), name=f"{name}_pad")(x)
+    return layers.DepthwiseConv2D(
+        kernel, stride, padding=padding, use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
 
 
 def _centred(lite: Lite) -> int | None:
