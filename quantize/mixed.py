@@ -7,8 +7,8 @@ https://www.tensorflow.org/lite/performance/quantization_debugger). Here the net
 stretches of operators; each is rounded alone, and what that does to the logits of training images
 says which stay in float32.
 
-int16 activations would keep the whole network in integers, but run on reference kernels: twenty
-times as long as int8 on the same network (docs/quantization.md).
+int16 activations would keep the whole network in integers, but run on reference kernels: many times
+as long as int8 on the same network (docs/quantization.md).
 """
 
 from __future__ import annotations

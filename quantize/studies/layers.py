@@ -18,6 +18,9 @@ from quantize.studies.result import Result
 from train.run import dataset_facts
 
 IMAGES: Final = 256
+SHOWN: Final = 16
+"""Layers in the table; all are in the JSON."""
+
 HEADER: Final = ("rounded", "kernel", "activation", "its range")
 
 
@@ -39,7 +42,7 @@ def layers(bench: Bench, repair: RepairOption = "none") -> Result:
     content = layer_errors(bench, repair)
     rows = [
         ("all", f"{content['all_kernels']:.3f}", f"{content['all_activations']:.3f}", ""),
-        *map(_row, content["layers"]),
+        *map(_row, sorted(content["layers"], key=_most, reverse=True)[:SHOWN]),
     ]
     return Result(
         "layers" if repair == "none" else "layers-repaired",
@@ -97,8 +100,14 @@ def _caption(content: dict[str, Any]) -> str:
         f"{dataset['split']} images, each kernel "
         f"and each activation rounded alone. The logits' standard deviation is "
         f"{content['logits_std']:.2f}; the repair itself changes them by "
-        f"{content['repair_alone']:.3f}, all of it together by {content['everything']:.3f}."
+        f"{content['repair_alone']:.3f}, all of it together by {content['everything']:.3f}. "
+        f"Those of {len(content['layers'])} layers that change them most; the JSON has all."
     )
+
+
+def _most(measured: dict[str, Any]) -> float:
+    """The larger of a layer's two changes."""
+    return max(measured["kernel"] or 0, measured["activation"] or 0)
 
 
 def _rms(difference: NDArray[np.float32]) -> float:

@@ -42,6 +42,7 @@ HELD: Final = (
     "docs/page.md",
     "docs/pictures.md",
     "docs/python.md",
+    "docs/quantization.md",
     "docs/serve.md",
     "docs/signing.md",
     "docs/site.md",

@@ -12,8 +12,9 @@ from edge_app.backends.self_test import self_test
 from edge_app.model.model_file import read
 from quantize.convert import SCHEMES, stratified_rows
 from quantize.repairs.registry import REPAIRS
+from quantize.studies import layers as layers_study
 from quantize.studies.bench import Bench
-from quantize.studies.layers import layer_errors
+from quantize.studies.layers import layer_errors, layers
 from quantize.studies.outputs import outputs
 from quantize.studies.result import Result
 from quantize.studies.schemes import VARIANTS, Variant, matrix
@@ -47,7 +48,8 @@ def test_what_each_scheme_costs_is_in_its_order(table: Result) -> None:
     assert errors["float32"] < 1e-4 < errors["float16"] < errors["int16x8"]
     assert errors["int8, least squares, 20 images"] < errors["int8, plain, 20 images"]
     assert found["float32"]["agreement"]["value"] > 0.995  # thresholds lie on scores
-    assert all(row["latency_ms"] > 0 for row in found.values())
+    assert found["float32"]["times_float32"] == 1
+    assert all(row["times_float32"] > 0 for row in found.values())
 
 
 @pytest.mark.parametrize("scheme", ["float32", "float16", "dynamic", "int16x8"])
@@ -80,6 +82,19 @@ def test_layers_alone_change_less_than_all_of_them(bench: Bench) -> None:
     assert {"relu0a", "map", "logits"} <= set(activations)
     low, high = activations["relu0a"]["range"]
     assert low == 0 < high <= 6
+
+
+def test_the_layers_that_change_most_stand_in_the_table(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers_study, "SHOWN", 2)
+    result = layers(replace(bench, calibration_images=20))
+    found = {
+        row["layer"]: max(row["kernel"] or 0, row["activation"] or 0)
+        for row in result.content["layers"]
+    }
+    assert result.rows[0][0] == "all"
+    assert [found[row[0]] for row in result.rows[1:]] == sorted(found.values())[:-3:-1]
 
 
 def test_simulated_int8_is_near_the_real_one(bench: Bench, table: Result) -> None:
