@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.header import read_meta
 from edge_app.clinic.settings import Receiver, Tls
 from edge_app.images.dicom_values import line
 
@@ -28,7 +29,8 @@ salt that no other spool has: it is this one."""
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
-NATIVE: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+IMPLICIT: Final = "1.2.840.10008.1.2"
+NATIVE: Final = ("1.2.840.10008.1.2.1", IMPLICIT)
 
 
 class Archive:
@@ -61,9 +63,22 @@ class Archive:
         Raises:
             ValueError: the archive has not accepted the object's class.
         """
-        from pydicom import dcmread
+        from edge_app.clinic.sending import store
 
-        return association.send_c_store(dcmread(BytesIO(content)))  # perhaps in implicit VR
+        file = BytesIO(content)
+        meta = read_meta(file)
+        names = str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID)
+        contexts = {
+            str(each.transfer_syntax[0]): each.context_id
+            for each in association.accepted_contexts
+            if each.abstract_syntax == names[0]
+        }
+        own = str(meta.TransferSyntaxUID)
+        if own in contexts:
+            return store(association, contexts[own], names, content[file.tell() :])
+        if IMPLICIT in contexts:
+            return store(association, contexts[IMPLICIT], names, _in_implicit_vr(content))
+        raise ValueError
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
@@ -128,6 +143,17 @@ class Archive:
             with suppress(RuntimeError):
                 self._association.abort()
         self._association = None
+
+
+def _in_implicit_vr(content: bytes) -> bytes:
+    """A file's data set, in implicit VR little endian."""
+    from pydicom import dcmread
+    from pynetdicom.dsutils import encode
+
+    encoded = encode(dcmread(BytesIO(content)), True, True)
+    if encoded is None:
+        raise ValueError
+    return encoded
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:

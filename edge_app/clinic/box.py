@@ -54,6 +54,10 @@ UNUSED: Final = ("gdcm", "pylibjpeg")
 """What pydicom loads for its own decoders where it is there, 18 MB: pictures are read by `images`,
 which loads what it needs itself."""
 
+TURN: Final = 0.0005
+"""Seconds after which a thread that has Python's lock lets another one have it. Receiving needs it
+for a moment, again and again: with Python's own 5 ms it would stand while a report is made."""
+
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
 """For which the images in hand are waited for at the end."""
@@ -83,6 +87,7 @@ class Box:
     def __init__(self, settings: Settings) -> None:
         _quiet()
         heap.few_and_kept()
+        sys.setswitchinterval(TURN)
         if settings.node or settings.receivers:
             _load_pydicom()
         self.settings = settings
@@ -215,6 +220,7 @@ class Box:
     def start(self) -> None:
         """Have all parts begin their work."""
         swept = sweep(self.store)
+        self._tidy_outbox()
         settings = self.settings
         self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
         for name in sorted(self.deliveries.receivers() - self._known_receivers()):
@@ -228,6 +234,14 @@ class Box:
             self.events.tell("listening", ae_title=title, host=settings.node.host, port=port)
         for name, listener in self._listeners():
             self.events.tell("serving", part=name, url=listener.url)
+
+    def _tidy_outbox(self) -> None:
+        for courier in self._couriers:
+            if isinstance(courier.carrier, Outbox):
+                try:
+                    courier.carrier.tidy()
+                except OSError as error:  # it is tried again where something is delivered
+                    self.events.tell("housekeeping-failed", why=f"its outbox: {error.strerror}")
 
     def _listeners(self) -> Iterator[tuple[str, Listener]]:
         if self.settings.page:

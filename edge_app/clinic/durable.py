@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,11 +14,18 @@ from typing import Final
 CANNOT_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
 """What file systems say that have no way to sync a folder; there a file's own sync is all."""
 
+NAME_BYTES: Final = 8
+PARTIAL: Final = re.compile(rf"\.[0-9a-f]{{{2 * NAME_BYTES}}}\.partial")
+"""How a file is named that is not complete yet."""
+
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def write_new(path: Path, pieces: Iterable[bytes | bytearray | memoryview]) -> os.stat_result:
     """Write a file that is not there yet; on return it and its name survive a power cut.
+
+    Returns:
+        Its status.
 
     Raises:
         OSError: it is not there, and nothing is left of it.
@@ -30,6 +38,7 @@ def write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
                 while rest:
                     rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
+            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
         sync_folder(path.parent)
@@ -37,11 +46,26 @@ def write_new(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
         with suppress(OSError):
             path.unlink()
         raise
+    return status
+
+
+def forget(path: Path) -> None:
+    """Have the system keep no copy of a synced file in memory.
+
+    What comes next is then written to the same memory, which is in the caches still, and what else
+    the system has in memory stays there.
+    """
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
 
 def replace(path: Path, data: bytes) -> None:
     """Write a file, or put it in the place of an older one, whole or not at all; as `write_new`."""
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{secrets.token_hex(NAME_BYTES)}.partial")
     write_new(partial, (data,))
     try:
         os.replace(partial, path)
@@ -50,6 +74,21 @@ def replace(path: Path, data: bytes) -> None:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+def remove_partial(folder: Path) -> int:
+    """Remove what a kill within `replace` has left in a folder that nobody writes to now.
+
+    Returns:
+        How many files there were.
+
+    Raises:
+        OSError: the folder cannot be read, or is not there.
+    """
+    left = [path for path in folder.iterdir() if PARTIAL.fullmatch(path.name)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def adopt(path: Path, target: Path) -> None:

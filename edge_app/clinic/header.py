@@ -15,6 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
+from edge_app.core.pieces import Pieces
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -78,7 +80,7 @@ class _MeteredBytes(BytesIO, _Meter):
 class _MeteredPieces(BytesIO, _Meter):
     """Puts together no more of its pieces than is read."""
 
-    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+    def __init__(self, pieces: Pieces) -> None:
         super().__init__()
         self._rest, self._length = iter(pieces), 0
 
@@ -109,11 +111,12 @@ def is_dicom(path: Path) -> bool:
         return file.read(PREAMBLE)[PREAMBLE - 4 :] == b"DICM"
 
 
-def read_header(data: bytes, syntax: str | None = None) -> Dataset:
+def read_header(data: bytes | Pieces, syntax: str | None = None) -> Dataset:
     """The elements named above, as far as they are there and hold what they can.
 
     Args:
-        data: a DICOM file; or with `syntax` a data set alone, in this transfer syntax.
+        data: a DICOM file; or with `syntax` a data set alone, in this transfer syntax. Of pieces
+            no more are put together than need be.
 
     Returns:
         A pydicom data set with all of `IDENTIFIERS` and `EMPTY_WHERE_ABSENT`.
@@ -121,19 +124,7 @@ def read_header(data: bytes, syntax: str | None = None) -> Dataset:
     Raises:
         HeaderError: it cannot be parsed, or has no identifiers.
     """
-    return _read(_MeteredBytes(data), syntax)
-
-
-def header_in(pieces: Iterable[bytes | memoryview], syntax: str) -> Dataset:
-    """The same of a data set in pieces, of which no more are put together than need be.
-
-    Raises:
-        HeaderError: see `read_header`.
-    """
-    return _read(_MeteredPieces(pieces), syntax)
-
-
-def _read(file: _Metered, syntax: str | None) -> Dataset:
+    file = _MeteredBytes(data) if isinstance(data, bytes) else _MeteredPieces(data)
     try:
         return _sound(_parse(file, syntax))
     except HeaderError:
@@ -173,10 +164,10 @@ def content_digest_of(path: Path) -> str:
 
 def _pass_meta(file: BinaryIO) -> None:
     try:
-        _meta(file)
+        read_meta(file)
     except HeaderError:
         raise
-    except Exception:  # of pydicom, as in `_read`
+    except Exception:  # of pydicom, as in `read_header`
         raise HeaderError("is damaged: its elements cannot be told apart") from None
 
 
@@ -221,7 +212,7 @@ def _parse(file: _Metered, syntax: str | None) -> Dataset:
         return tag >= PIXEL_DATA
 
     if syntax is None:
-        syntax = str(_meta(file).get("TransferSyntaxUID") or "")
+        syntax = str(read_meta(file).get("TransferSyntaxUID") or "")
         file.reads = 0  # so that a file is read where its data set alone was
     uid = UID(syntax)
     if not uid.is_transfer_syntax or uid.is_deflated:
@@ -243,8 +234,13 @@ def _wanted() -> frozenset[int]:
     return frozenset(tag for tag in tags if tag is not None)
 
 
-def _meta(file: BinaryIO) -> Dataset:
-    """The file meta information (PS3.10 7.1); the file is then where its data set begins."""
+def read_meta(file: BinaryIO) -> Dataset:
+    """The file meta information (PS3.10 7.1); the file is then where its data set begins.
+
+    Raises:
+        HeaderError: it is no DICOM file.
+        Exception: of pydicom, almost any; it is damaged.
+    """
     from pydicom.filereader import read_dataset
 
     if file.read(PREAMBLE)[PREAMBLE - 4 :] != b"DICM":

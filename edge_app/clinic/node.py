@@ -10,15 +10,15 @@ import ipaddress
 import ssl
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
-from edge_app.clinic.header import HeaderError, about, header_in, instance_of
+from edge_app.clinic.header import HeaderError, about, instance_of, read_header
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
+from edge_app.core.pieces import Pieces, size_of
 from edge_app.core.resources import memory
 from edge_app.images.dicom_pixels import READ, RLE
 from edge_app.images.dicom_values import line
@@ -173,9 +173,9 @@ class DicomNode:
         request = event.request
         if getattr(request, "cut", False):
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
-        data: Sequence[bytes | memoryview] = request.DataSet.pieces
+        data: Pieces = request.DataSet.pieces
         try:
-            header = header_in(data, str(event.context.transfer_syntax))
+            header = read_header(data, str(event.context.transfer_syntax))
         except HeaderError as error:
             return self._refuse(peer, host, CANNOT_UNDERSTAND, str(error))
         instance = instance_of(header)
@@ -201,7 +201,7 @@ class DicomNode:
             verdict=receipt.verdict,
             peer=peer,
             host=host,
-            bytes=sum(map(len, data)),
+            bytes=size_of(data),
         )
         return SUCCESS
 
@@ -210,7 +210,7 @@ class DicomNode:
         return status
 
 
-def _sha256(pieces: Sequence[bytes | memoryview]) -> str:
+def _sha256(pieces: Pieces) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)

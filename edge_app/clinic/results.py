@@ -14,6 +14,7 @@ from edge_app.clinic.statements import JUDGED, stated
 from edge_app.clinic.store import Store
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import EdgeCxrError
+from edge_app.core.pieces import Pieces, whole
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -51,7 +52,7 @@ class Provenance(NamedTuple):
     content: str
 
 
-def provenance(data: bytes, entrance: str, sha256: str) -> Provenance:
+def provenance(data: bytes | Pieces, entrance: str, sha256: str) -> Provenance:
     """The same of an accepted image.
 
     Args:
@@ -62,7 +63,7 @@ def provenance(data: bytes, entrance: str, sha256: str) -> Provenance:
         HeaderError: it is no DICOM file, or has no identifiers.
     """
     header = read_header(data)
-    return Provenance(header, sha256 if entrance == NODE else content_digest(data))
+    return Provenance(header, sha256 if entrance == NODE else content_digest(whole(data)))
 
 
 class Results:
@@ -88,7 +89,7 @@ class Results:
             for entrance, names in self.reports.items()
         }
 
-    def provenance(self, image: Image, data: bytes) -> Provenance | None:
+    def provenance(self, image: Image, data: bytes | Pieces) -> Provenance | None:
         """See `provenance`; None where nothing is made that needs it.
 
         Raises:

@@ -19,12 +19,14 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
+from edge_app.clinic.fresh import Fresh, room
 from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.header import HeaderError, content_digest_of
 from edge_app.clinic.kept import LOST
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
+from edge_app.core.pieces import Pieces, size_of
 
 NEW: Final = "new"
 KNOWN: Final = "known"
@@ -50,7 +52,7 @@ class Offered(NamedTuple):
     entrance: str
     identity: str
     sha256: str | Future[str]
-    pieces: Sequence[bytes | memoryview] | Path
+    pieces: Pieces | Path
     sender: str = ""
     about: str = ""
 
@@ -106,12 +108,14 @@ class Spool:
         least_free: bytes of the disk below which no image is accepted.
 
     Attributes:
+        fresh: images that were accepted and not yet taken, as far as there is room in memory.
         decides: see `decided_by`; an image that something else decided, and that is finished, is
             taken anew when it comes again. None: whatever decided an answer, it stands.
     """
 
     def __init__(self, store: Store, least_free: int = 0) -> None:
         self.store, self.least_free = store, least_free
+        self.fresh = Fresh(room())
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
 
@@ -133,9 +137,10 @@ class Spool:
                 self.require_room(0)
                 durable.adopt(pieces, path)
             else:
-                size = sum(map(len, pieces))
+                size = size_of(pieces)
                 self.require_room(size)
-                durable.write_new(path, pieces)
+                if self.fresh.keep(path, pieces, durable.write_new(path, pieces)):
+                    durable.forget(path)
         except OSError as error:
             if error.errno in durable.FULL:
                 raise self._full() from None
@@ -143,7 +148,7 @@ class Spool:
         try:
             return self._enter(offered, path, size, held)
         except sqlite3.IntegrityError:  # the same image, just accepted from somebody else
-            path.unlink(missing_ok=True)
+            self._remove(path)
             held = self._held(offered)
             if not held:
                 raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
@@ -151,12 +156,17 @@ class Spool:
         except UnsyncedError:  # it is here, and will be answered, though nobody may rely on it
             raise
         except SpoolError:
-            path.unlink(missing_ok=True)
+            self._remove(path)
             raise
         except Exception:  # which nobody foresaw
             if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
-                path.unlink(missing_ok=True)
+                self._remove(path)
             raise
+
+    def _remove(self, path: Path) -> None:
+        """Have nothing of a file that is not accepted."""
+        self.fresh.take(path)
+        path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
         self.store.sync()  # somebody else may be waiting for just that
@@ -213,6 +223,12 @@ class Spool:
                 if outdated:
                     gone = self._let_go(database, outdated)
                 differs = any(differing[each] for each in others)
+                if differs:  # of each of them, as far as nothing has been said of it yet
+                    marks = ", ".join("?" * len(others))
+                    database.execute(
+                        f"UPDATE image SET differs = 1 WHERE id IN ({marks}) AND answered IS NULL",
+                        others,
+                    )
                 entered = database.execute(
                     "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
                     "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -317,6 +333,7 @@ class Spool:
             self._in_hand.discard(image.id)
             with self.store.transaction(synced=False) as database:
                 database.execute("UPDATE image SET urgent = urgent - 1 WHERE id = ?", (image.id,))
+            self.store.changed.notify_all()
 
     def give_back(self, image: Image) -> None:
         """Have it answered by somebody else, or later: what failed was no fault of its own."""

@@ -17,6 +17,8 @@ from pynetdicom import AE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationSocket
 
+from edge_app.clinic.sending import WaitingMessages
+
 if TYPE_CHECKING:
     from pynetdicom.association import Association
 
@@ -123,6 +125,7 @@ class Requestor(AE):
     def _create_socket(self, assoc: Association, address: Any, tls_args: Any) -> AssociationSocket:
         """See pynetdicom, which calls this before an association begins."""
         with_upper_layer(assoc, WaitingUpperLayer(assoc))
+        assoc.dimse = WaitingMessages(assoc)
         made = PatientSocket(assoc, address=address)
         made.tls_args = tls_args
         return made

@@ -14,6 +14,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import threading
@@ -46,6 +47,9 @@ LONGEST_NAME: Final = 230
 """Bytes of a file's name: with what is put to it, it has to stay below the 255 of file systems."""
 
 LONGEST_OF_ALL: Final = 255
+
+MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(.+)", re.DOTALL)
+"""How a file is named that lies on another disk by now, until it is removed; its name is in it."""
 
 NOT_A_NAME: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 """What a file system says to a name that it cannot have, where others can be written."""
@@ -247,6 +251,19 @@ class Outbox:
     def rest(self) -> None:
         """See `Carrier`."""
 
+    def tidy(self) -> None:
+        """Remove what a kill has left half-written, and give back names that it has left hidden.
+
+        Raises:
+            OSError: a folder cannot be read or written.
+        """
+        for folder in (self.done, self.folder / ASIDE):
+            with suppress(FileNotFoundError):
+                durable.remove_partial(folder)
+        for path in [*self.folder.iterdir()]:
+            if found := MOVED.fullmatch(path.name):  # perhaps not the one that was answered
+                put_back(path, path.with_name(found[1]))
+
 
 def digest_of(path: Path, max_bytes: int) -> str | None:
     """The SHA-256 of a file; None where there is none that can be read.
@@ -295,7 +312,7 @@ def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
         if hashlib.sha256(data).hexdigest() != sha256:
             return
         durable.replace(target, data)
-        target = path.with_name(f".{secrets.token_hex(8)}.partial")
+        target = path.with_name(f".{secrets.token_hex(8)}.moved-{path.name}")
         os.replace(path, target)
         if _is_same(target, look, sha256, max_bytes):
             target.unlink()

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core import strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
+from edge_app.core.pieces import Pieces, size_of, whole
 from edge_app.core.plain_text import plain
 from edge_app.core.want import want_now, want_of
 from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
@@ -136,21 +137,20 @@ class _Decoder:
             except (ValueError, TypeError):
                 raise _LostError("is answered with nonsense") from None
 
-    def decode(self, data: bytes, limits: Limits, least: int | None) -> Radiograph:
+    def decode(self, data: bytes | Pieces, limits: Limits, least: int | None) -> Radiograph:
         """See `read.decode`, without a digest."""
         import numpy as np
 
         end = time.monotonic() + SECONDS
-        width = height = 0
+        size, width, height = size_of(data), 0, 0
         with suppress(OSError):  # it has ended, which shows in a moment
             _, hard = resource.getrlimit(resource.RLIMIT_CPU)
             limit = int(self._used) + PROCESSOR_SECONDS + 1, hard
             resource.prlimit(self.process.pid, resource.RLIMIT_CPU, limit)
         try:
-            # numpy copies without Python's lock.
-            np.frombuffer(self.shared, np.uint8, len(data))[:] = np.frombuffer(data, np.uint8)
+            self._share(data)
             self._number += 1
-            self._send(REQUEST.pack(self._number, len(data), *limits, least or 0), end)
+            self._send(REQUEST.pack(self._number, size, *limits, least or 0), end)
             kind, used, width, height, text = self._answered(end, limits.max_pixels)
             self._used = max(self._used, min(used, 1e9))
             if kind != PICTURE:
@@ -158,8 +158,19 @@ class _Decoder:
             pixels = np.frombuffer(self.shared, np.uint8, width * height)
             return _radiograph(text, pixels.copy(), width, height)
         finally:
-            if max(len(data), width * height) > KEPT_BYTES:
+            if max(size, width * height) > KEPT_BYTES:
                 self.shared.madvise(mmap.MADV_REMOVE, KEPT_BYTES)
+
+    def _share(self, data: bytes | Pieces) -> None:
+        """Write a file to the beginning of the memory."""
+        import numpy as np
+
+        at = 0
+        for piece in (data,) if isinstance(data, bytes) else data:
+            # numpy copies without Python's lock.
+            there = np.frombuffer(self.shared, np.uint8, len(piece), at)
+            there[:] = np.frombuffer(piece, np.uint8)
+            at += len(piece)
 
     def _answered(self, end: float, max_pixels: int) -> tuple[int, float, int, int, bytes]:
         number, kind, used, width, height, size = ANSWER.unpack(self._received(ANSWER.size, end))
@@ -250,7 +261,7 @@ class Decoders:
                 self._idle.put(None)
 
     def decode(
-        self, data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
     ) -> Radiograph:
         """See `read.decode`.
 
@@ -288,7 +299,7 @@ class Decoders:
         if digest:
             import hashlib
 
-            image.facts["sha256"] = hashlib.sha256(data).hexdigest()
+            image.facts["sha256"] = hashlib.sha256(whole(data)).hexdigest()
         return image
 
     def _started(self) -> _Decoder:

@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
+from edge_app.core.pieces import Pieces, whole
 from edge_app.core.steps import Watch, unwatched
 from edge_app.core.want import blamed
 from edge_app.images import raster
@@ -57,12 +58,12 @@ class Decoder(Protocol):
     """What makes a radiograph of a file's bytes; see `decode`."""
 
     def __call__(
-        self, data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
     ) -> Radiograph: ...
 
 
 def decode(
-    data: bytes, limits: Limits, least: int | None = None, *, digest: bool = True
+    data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
 ) -> Radiograph:
     """Decode a file's bytes; see `read_image`.
 
@@ -71,6 +72,7 @@ def decode(
         MachineError: memory, descriptors or processes do not suffice.
     """
     try:
+        data = whole(data)
         if _is_dicom(data):
             from edge_app.images import dicom
 

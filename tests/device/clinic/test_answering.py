@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,13 +14,15 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import retention
-from edge_app.clinic.answering import MOST_TRIES, Worker
+from edge_app.clinic import apart, retention
+from edge_app.clinic.answering import Worker
+from edge_app.clinic.apart import MOST_TRIES
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
+from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Offered, Spool
@@ -49,7 +52,7 @@ def alone(worker: Worker, picture: Path) -> Mapping[str, Any]:
     worker.spool.accept(offered("a.png", picture.read_bytes(), "watch"))
     image = worker.spool.take()
     assert image is not None
-    answer = worker._alone(image)
+    answer = worker._apart.answer(image, picture.read_bytes())
     assert answer is not None
     return answer
 
@@ -157,6 +160,7 @@ def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_whe
     spool.accept(Offered(entrance, "1.2.3", digest, (data,)))
     (path,) = spool.store.images.iterdir()
     path.write_bytes(damaged(data, part))
+    os.utime(path, (1, 1))  # however coarse the file system's clock
     if begun:
         assert spool.take() is not None
         spool._in_hand.clear()
@@ -238,21 +242,106 @@ def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
 def test_a_process_that_prints_no_answer_is_not_started_for_ever(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, printed: bytes
 ) -> None:
-    def run(*given: object, **options: object) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.CompletedProcess([], 0, printed, b"")
-
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
-    monkeypatch.setattr("edge_app.clinic.answering.subprocess.run", run)
+    monkeypatch.setattr(worker._apart, "_run", lambda *given: (0, printed))
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     spool.accept(offered("a.png", dicom(), "watch"))
     for tries in range(MOST_TRIES + 1):
         image = spool.take()
         assert image is not None
-        worker._in_hand = image
         assert image.begun == tries
-        answer = worker._alone(image)
+        answer = worker._apart.answer(image, dicom())
     assert answer is not None
     assert "was tried 5 times and could not be answered" in answer["error"]["message"]
+
+
+def test_what_has_just_come_is_neither_read_nor_digested_again(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one, which came before the box started, is."""
+
+    def read(path: Path, limits: Limits) -> bytes:
+        reads.append(path)
+        return read_unchecked(path, limits)
+
+    reads: list[Path] = []
+    monkeypatch.setattr("edge_app.clinic.answering.read_unchecked", read)
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    worker.results.reports["node"] = ()
+    answers = []
+    for number, came in enumerate((spool, Spool(spool.store)), 1):
+        data = dicom(number)
+        came.accept(Offered("node", f"1.{number}", content_digest(data), (data[:200], data[200:])))
+        answered_by(worker)
+        text = spool.store.value("SELECT answer FROM image WHERE identity = ?", f"1.{number}")
+        answers.append(json.loads(text))
+        assert len(reads) == number - 1
+    assert answers[0]["findings"] == answers[1]["findings"] != []
+
+
+def test_a_process_that_begins_late_gets_all_of_a_large_picture(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = "import sys, time; time.sleep(0.5); print(len(sys.stdin.buffer.read()))"
+    monkeypatch.setattr(apart, "TICK", 0.05)
+    assert worker._apart._run([sys.executable, "-c", code], bytes(5 << 20)) == (0, b"5242880\n")
+
+
+def hanging(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what answers an image apart never come to its end."""
+    line = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(worker._apart, "_line", lambda: line)
+    monkeypatch.setattr(apart, "TICK", 0.05)
+
+
+def begun_before(spool: Spool, identity: str, data: bytes) -> None:
+    """An image in whose hand an earlier box died."""
+    spool.accept(offered(identity, data, "watch"))
+    assert spool.take() is not None
+    spool._in_hand.clear()
+
+
+def test_others_are_answered_while_one_is_tried_apart(
+    spool: Spool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cnn28: Path,
+    picture: Path,
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    hanging(worker, monkeypatch)
+    monkeypatch.setattr(apart, "ENDING_SECONDS", 0)
+    begun_before(spool, "a.png", picture.read_bytes())
+    spool.accept(offered("b.png", picture.read_bytes(), "watch"))
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the other's answer")
+    wait_for(lambda: " answered-alone " in told(worker), "the first one's try")
+    worker.stop()
+    worker.join(60)
+    assert not worker.is_alive(), "the end of the box does not wait for it"
+    (row,) = spool.store.rows("SELECT identity FROM image WHERE answered IS NULL")
+    assert row["identity"] == "a.png", "it waits for the next start"
+    assert "answering-failed" not in told(worker)
+
+
+def test_one_that_is_tried_apart_for_too_long_is_answered_so(
+    spool: Spool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cnn28: Path,
+    picture: Path,
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    hanging(worker, monkeypatch)
+    monkeypatch.setattr(apart, "SECONDS", 1)
+    begun_before(spool, "a.png", picture.read_bytes())
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    answer = json.loads(spool.store.value("SELECT answer FROM image"))
+    assert answer["error"]["message"] == "takes more than 1 s to read"
 
 
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(

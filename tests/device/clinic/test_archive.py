@@ -27,19 +27,35 @@ DOCUMENT = Delivery(1, 1, "a", "1.2", "", 0, dicom(sop_class=COMPREHENSIVE_3D_SR
 def answering() -> Iterator[Any]:
     """An archive that answers with one status, and keeps what it was sent."""
     from pynetdicom import AE, evt
+    from pynetdicom.dimse_primitives import C_STORE
 
     servers = []
 
-    def start(status: int, got: list[bytes], stalls: threading.Event | None = None) -> Archive:
+    def start(
+        status: int,
+        got: list[bytes],
+        stalls: threading.Event | None = None,
+        *,
+        late: bool = False,
+        syntax: str = EXPLICIT,
+    ) -> Archive:
         def stored(event: Any) -> int:
             got.append(event.request.DataSet.getvalue())
+            if late and len(got) > 1:
+                again = C_STORE()
+                again.MessageIDBeingRespondedTo = event.request.MessageID - 1
+                again.AffectedSOPClassUID = event.request.AffectedSOPClassUID
+                again.AffectedSOPInstanceUID = event.request.AffectedSOPInstanceUID
+                again.Status = 0x0000
+                event.assoc.dimse.send_msg(again, event.context.context_id)
+                return 0xA700
             if stalls:
                 event.assoc.dul.socket.socket.send(b"\x04\x00\x00")
                 stalls.wait(60)
             return status
 
         entity, port = AE("PACS"), free_port()
-        entity.add_supported_context(COMPREHENSIVE_3D_SR, EXPLICIT)
+        entity.add_supported_context(COMPREHENSIVE_3D_SR, syntax)
         servers.append(
             entity.start_server(
                 ("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, stored)]
@@ -80,6 +96,30 @@ def test_what_it_refuses_is_not(answering: Any) -> None:
         archive.deliver(DOCUMENT)
     assert caught.value.refused
     archive.rest()
+
+
+def test_an_answer_to_what_was_sent_before_is_none_to_this(answering: Any) -> None:
+    """One that comes late, or twice, says nothing of the next document."""
+    got: list[bytes] = []
+    archive = answering(0x0000, got, late=True)
+    assert archive.deliver(DOCUMENT) is None
+    with pytest.raises(UndeliveredError) as caught:
+        archive.deliver(DOCUMENT)  # which it refuses, after it has said Success once more
+    assert caught.value.refused, "it keeps no other one back"
+    assert len(got) == 2
+    archive.rest()
+
+
+def test_an_archive_that_knows_implicit_vr_alone_gets_it_so(answering: Any) -> None:
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filereader import read_dataset
+
+    got: list[bytes] = []
+    archive = answering(0x0000, got, syntax="1.2.840.10008.1.2")
+    assert archive.deliver(DOCUMENT) is None
+    archive.rest()
+    there = read_dataset(DicomBytesIO(got[0]), True, True)
+    assert there.SOPInstanceUID == "1.2.276.0.9701.1.1.1"
 
 
 def test_one_that_stalls_within_its_answer_is_given_up(

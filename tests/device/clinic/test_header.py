@@ -23,7 +23,6 @@ from edge_app.clinic.header import (
     about,
     content_digest,
     content_digest_of,
-    header_in,
     instance_of,
     read_header,
 )
@@ -168,5 +167,5 @@ def test_a_file_is_digested_in_pieces_as_it_is_in_one(
 def test_of_a_data_set_in_pieces_it_is_the_same(size: int) -> None:
     data = data_set(FILE)
     pieces = iter([data[at : at + size] for at in range(0, len(data), size)])
-    assert header_in(pieces, EXPLICIT) == read_header(data, EXPLICIT)
+    assert read_header(pieces, EXPLICIT) == read_header(data, EXPLICIT)
     assert sum(map(len, pieces)) > len(data) / 2, "of the pixels nothing is read"

@@ -246,10 +246,11 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
 
 DEADLY = """
 import os
+from edge_app.core.pieces import whole
 from edge_app.images.isolated import Decoders
 right = Decoders.decode
 def deadly(self, data, *more, **named):
-    if b"DEADLY" in data:
+    if b"DEADLY" in whole(data):
         {death}
     return right(self, data, *more, **named)
 Decoders.decode = deadly

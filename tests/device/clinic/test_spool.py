@@ -118,8 +118,20 @@ def test_the_same_identity_with_other_bytes_is_kept_apart_and_said(spool: Spool)
     assert spool.accept(offered("1.2.3", b"one")).verdict == NEW
     assert spool.accept(offered("1.2.3", b"other")).verdict == DIFFERS
     first, second = taken(spool), taken(spool)
-    assert (first.path.read_bytes(), first.differs) == (b"one", False)
+    assert (first.path.read_bytes(), first.differs) == (b"one", True), (
+        "its report is to say so, too"
+    )
     assert (second.path.read_bytes(), second.differs) == (b"other", True)
+
+
+def test_what_was_answered_before_another_one_of_its_identity_came_stays_as_it_is(
+    spool: Spool,
+) -> None:
+    spool.accept(offered("1.2.3", b"one"))
+    spool.answer(taken(spool), "{}")
+    spool.accept(offered("1.2.3", b"other"))
+    rows = spool.store.rows("SELECT differs FROM image ORDER BY id")
+    assert [row["differs"] for row in rows] == [0, 1]
 
 
 def by_either_way(number: int = 1, **elements: Any) -> dict[str, Offered]:
@@ -143,7 +155,7 @@ def test_other_bytes_of_an_identity_are_said_whichever_way_they_come(
     assert spool.accept(other[second]).verdict == DIFFERS
     assert spool.accept(by_either_way(2)[first]).verdict == NEW
     assert spool.accept(by_either_way(2, PatientID="another")[second]).verdict == DIFFERS
-    assert [taken(spool).differs for _ in range(5)] == [False, False, True, False, True]
+    assert [taken(spool).differs for _ in range(5)] == [True] * 5
 
 
 def test_the_name_of_a_file_in_the_watch_folder_is_no_identity_elsewhere(spool: Spool) -> None:

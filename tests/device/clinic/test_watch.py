@@ -376,3 +376,68 @@ def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:
     (watched.folder / "answered" / "MUELLER.png.json").mkdir(parents=True)
     with pytest.raises(UndeliveredError, match=r"answered: Is a directory$"):
         watched.answer()
+
+
+class _KilledError(BaseException):
+    """What a kill does to what is under way."""
+
+
+@pytest.mark.parametrize("at", ["the answer", "the image", "the reason"])
+def test_what_a_kill_leaves_half_written_is_gone_after_the_next_start(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    (watched.folder / "a.png").write_bytes(b"picture")
+    watched.watcher.look()
+    error = {"error": {"kind": "image", "message": "is no image"}} if at == "the reason" else {}
+    right, written = os.replace, 0
+
+    def replaced(source: Path, target: Path) -> None:
+        nonlocal written
+        if Path(source) == watched.folder / "a.png" and Path(target).parent != watched.folder:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        written += str(source).endswith(".partial")
+        if written == (1 if at == "the answer" else 2):
+            raise _KilledError
+        right(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replaced)
+        with pytest.raises(_KilledError):
+            watched.answer(**error)
+    hidden = [name for name in watched.tree() if name.endswith(".partial")]
+    assert len(hidden) == 1
+    watched.outbox.tidy()
+    assert not [name for name in watched.tree() if name.endswith(".partial")]
+    assert "a.png" in watched.tree()
+    watched.answer(**error)
+    folder = "refused" if at == "the reason" else "answered"
+    assert {f"{folder}/a.png", f"{folder}/a.png.json"} <= {*watched.tree()}
+
+
+def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_start(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its way to another disk; by then there may be another one of its name."""
+    (watched.folder / "a.png").write_bytes(b"picture")
+    watched.watcher.look()
+    right, begun = os.replace, False
+
+    def replaced(source: Path, target: Path) -> None:
+        nonlocal begun
+        if Path(source) == watched.folder / "a.png" and not begun:
+            begun = True
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        right(source, target)
+        if Path(source) == watched.folder / "a.png":
+            raise _KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replaced)
+        with pytest.raises(_KilledError):
+            watched.answer()
+    assert "a.png" not in watched.tree()
+    (watched.folder / "a.png").write_bytes(b"another")
+    watched.outbox.tidy()
+    there = {path.read_bytes() for path in watched.folder.glob("a*.png")}
+    assert there == {b"picture", b"another"}
+    assert not [name for name in watched.tree() if name.startswith(".")]

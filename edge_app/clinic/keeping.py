@@ -1,0 +1,97 @@
+"""Answers into the spool, with the documents that are made of them, and told."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from edge_app.clinic.events import Events
+from edge_app.clinic.gist import gist
+from edge_app.clinic.header import HeaderError
+from edge_app.clinic.kept import LostError
+from edge_app.clinic.results import Provenance, Results
+from edge_app.clinic.settings import NODE, WATCH
+from edge_app.clinic.spool import Document, Image, Spool
+from edge_app.core.errors import ImageError
+from edge_app.core.pieces import Pieces
+from edge_app.pipeline.json_answer import refused
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_app.pipeline.answer import Origin
+
+
+class Keeper:
+    """Keeps what was answered. Threads share it.
+
+    Args:
+        spool: where answers go.
+        results: makes what receivers get.
+        events: what happens is told there.
+        by: says what answers.
+    """
+
+    def __init__(
+        self, spool: Spool, results: Results, events: Events, by: Callable[[], Origin]
+    ) -> None:
+        self.spool, self.results, self.events, self.by = spool, results, events, by
+
+    def provenance(self, image: Image, data: bytes | Pieces) -> Provenance | None:
+        """What a report is tied to; None where none is wanted, or the image belongs to no study."""
+        try:
+            return self.results.provenance(image, data)
+        except HeaderError as error:
+            if image.entrance == NODE:  # which accepts none of these
+                why = f"no report can be made: its header {error}"
+                self.events.tell("answering-failed", why=why, number=image.id)
+            return None
+
+    def refused(self, image: Image, error: ImageError) -> Mapping[str, Any]:
+        """The answer that an image cannot be read."""
+        return cast("Mapping[str, Any]", refused(name_of(image), error, self.by()))
+
+    def keep(
+        self,
+        image: Image,
+        answer: Mapping[str, Any],
+        whose: Provenance | None,
+        began: float,
+        activation: NDArray[np.float32] | None = None,
+        more: Sequence[Document] = (),
+    ) -> None:
+        """Keep an answer.
+
+        Args:
+            whose: what its report is tied to.
+            began: when answering began, by the monotonic clock.
+            activation: the map of the network, where there is one.
+            more: documents besides the report.
+
+        Raises:
+            SpoolError: it is not kept.
+        """
+        documents = [*self.results.documents(image, answer, whose), *more]
+        text = json.dumps(answer, ensure_ascii=False)
+        self.spool.answer(image, text, documents, gist(answer, activation))
+        self.events.tell(
+            "answered",
+            image=self.events.digest(image.identity),
+            number=image.id,
+            judged="error" not in answer and bool(answer["findings"]),
+            seconds=round(time.monotonic() - began, 3),
+            documents=len(documents),
+        )
+
+    def keep_lost(self, image: Image, error: LostError, began: float) -> None:
+        """Answer that the spool has not kept an image: nothing that it has is tied to a study."""
+        self.events.tell("image-lost", why=str(error), number=image.id)
+        self.keep(image, self.refused(image, error), None, began)
+
+
+def name_of(image: Image) -> str:
+    """What the answer calls the image: its file's name, or its number, which names nobody."""
+    return image.identity if image.entrance == WATCH else f"image {image.id}"
