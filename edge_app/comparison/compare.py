@@ -9,6 +9,7 @@ cancels out.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,10 +203,20 @@ class _Drawn:
         }
         self.findings = list(pairing.labels.findings)
         self.bearing, self.others = patients_of(pairing.targets, patients)
-        self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
+        sides = [
+            (
+                answers,
+                [
+                    Ranked.of(*each)
+                    for each in zip(pairing.targets.T, answers.ranking.T, strict=True)
+                ],
+            )
+            for answers in pairing.answers
+        ]
+        self.values = [_metrics(pairing, *side, whole) for side in sides]
         differences, agreements, areas, repeated = [], [], [], []
         for weights in weight_chunks(patients, resamples, seed):
-            one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
+            one, other = (_metrics(pairing, *side, weights) for side in sides)
             differences.append(other - one)
             areas.append(one[0])
             agreements.append([_share(cells, weights) for cells in same.values()])
@@ -263,18 +274,16 @@ class _Drawn:
         }
 
 
-def _metrics(pairing: Pair, answers: Answers, weights: Floats) -> Floats:
+def _metrics(pairing: Pair, answers: Answers, ranked: Sequence[Ranked], weights: Floats) -> Floats:
     """METRICS × L labels × B weightings; NaN where not computable."""
     point = pairing.points[0]
     decided, thresholds = answers.decided(point), answers.thresholds[point]
     values = np.full((len(METRICS), len(pairing.labels), len(weights)), np.nan)
-    by_image = np.asfortranarray(weights)
     for channel in range(len(pairing.labels)):
         truth, scores = pairing.targets[:, channel], answers.scores[:, channel]
         if not np.isfinite(scores).all():
             continue
-        ranked = Ranked.of(truth, answers.ranking[:, channel], by_image)
-        values[0, channel], values[1, channel] = ranked.auroc(), ranked.average_precision()
+        values[:2, channel] = ranked[channel].areas(weights)
         if np.isfinite(thresholds[channel]):
             ratios = Confusion.of(truth, decided[:, channel], weights).ratios()
             values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]

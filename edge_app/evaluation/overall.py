@@ -52,15 +52,15 @@ def judged(
     findings = list(labels.findings)
     truth: NDArray[np.bool_] = np.asarray(targets[:, findings].any(axis=1))
     every = np.concatenate([np.ones((1, len(truth))), weights])
-    ranked = Ranked.of(truth, probability, every)
+    areas = Ranked.of(truth, probability).areas(every)
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}
     whole: Any = {
         "images": len(truth),
         "not_normal": int(truth.sum()),
         "method": method,
-        "auroc": _metric(ranked.auroc()),
-        "average_precision": _metric(ranked.average_precision()),
+        "auroc": _metric(areas.auroc),
+        "average_precision": _metric(areas.average_precision),
         "calibration_error": _metric(calibration_error(truth, probability, every)),
         "operating_points": {
             name: {

@@ -71,10 +71,6 @@ SHARES: Final[dict[str, Callable[[Bools, Bools], Bools]]] = {
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
 
-CHUNK_WEIGHTS: Final = 1_500_000
-"""Weights held at once, of all findings (12 MB a class): memory grows neither with the resamples
-nor with the images."""
-
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -223,18 +219,15 @@ def _with_intervals(
 ) -> dict[int | str, dict[str, Metric]]:
     """Every metric, with its interval, of every label by its channel, of macro and of micro."""
     whole = np.ones((1, len(targets)))
-    values = _all_metrics(targets, scores, thresholds, whole, findings)
-    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(findings)))
-    chunks = [
-        _all_metrics(targets, scores, thresholds, weights[start : start + step], findings)
-        for start in range(0, len(weights), step)
-    ]
+    values, drawn = (
+        _all_metrics(targets, scores, thresholds, each, findings) for each in (whole, weights)
+    )
     found: dict[int | str, dict[str, Metric]] = {}
     for group, metrics in values.items():
         found[group] = {}
         for name, value in metrics.items():
-            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
-            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
+            among_samples = drawn[group][name]
+            low, high = interval(among_samples) if np.isfinite(value[0]) else (math.nan, math.nan)
             if isinstance(group, int) and name in SHARES and value[0] in (0, 1) and low == high:
                 predicted = _predicted(scores[:, group], thresholds[group])
                 among = SHARES[name](targets[:, group], predicted)
@@ -334,11 +327,6 @@ def _all_metrics(
     groups: dict[int | str, dict[str, Floats]] = {}
     nothing = np.zeros(len(weights))
     pooled = Confusion(nothing, nothing, nothing, nothing)
-    by_image = np.asfortranarray(weights)
-    ranked = [
-        Ranked.of(targets[:, channel], scores[:, channel], by_image)
-        for channel in range(len(thresholds))
-    ]
     for channel, threshold in enumerate(thresholds):
         truth, values = targets[:, channel], scores[:, channel]
         table = Confusion.of(truth, _predicted(values, threshold), weights)
@@ -349,20 +337,15 @@ def _all_metrics(
             pooled += table
         groups[channel] = {
             **ratios,
-            "auroc": ranked[channel].auroc(),
-            "average_precision": ranked[channel].average_precision(),
+            **Ranked.of(truth, values).areas(weights)._asdict(),
             "calibration_error": calibration_error(truth, values, weights),
         }
     groups["macro"] = {
         name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
-    together = Ranked.pooled([ranked[channel] for channel in findings])
-    groups["micro"] = {
-        **pooled.ratios(),
-        "auroc": together.auroc(),
-        "average_precision": together.average_precision(),
-    }
+    together = Ranked.of(targets[:, list(findings)], scores[:, list(findings)])
+    groups["micro"] = {**pooled.ratios(), **together.areas(weights)._asdict()}
     return groups
 
 
