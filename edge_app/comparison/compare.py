@@ -28,6 +28,7 @@ from edge_app.evaluation.metrics import (
     weight_chunks,
 )
 from edge_app.evaluation.of_scores import is_of_scores
+from edge_app.evaluation.proportions import of_area
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 
@@ -192,7 +193,8 @@ class _Drawn:
     """Metrics of both models on all images and on each bootstrap sample of patients."""
 
     def __init__(self, pairing: Pair, resamples: int, seed: int) -> None:
-        patients = pairing.reference.evaluated.patients
+        self.targets = pairing.targets
+        self.patients = patients = pairing.reference.evaluated.patients
         whole = np.ones((1, len(patients)))
         same = {point: _same(pairing, point) for point in pairing.points}
         again = {
@@ -251,13 +253,21 @@ class _Drawn:
         }
 
     def reference_auroc(self, channel: int) -> Metric:
-        return _with_interval(self.values[0][0, channel, 0], self.areas[channel])
+        found = _with_interval(self.values[0][0, channel, 0], self.areas[channel])
+        return of_area(found, self.targets[:, channel], self.patients)
 
     def proven(self) -> Proven:
         """What the reference knows, over the findings that enough patients bear, and do not."""
         patients = np.minimum(self.bearing, self.others)[self.findings]
         known = np.array(self.findings)[patients >= MIN_PATIENTS]
         auroc = _with_interval(_mean(self.values[0][0, known, 0]), _mean(self.areas[known]))
+        if auroc["value"] in (0, 1) and auroc["low"] == auroc["high"]:
+            of_each = [self.reference_auroc(channel) for channel in known]
+            low, high = (
+                _plain(np.mean([each["low"] for each in of_each])),
+                _plain(np.mean([each["high"] for each in of_each])),
+            )
+            auroc = {"value": auroc["value"], "low": low, "high": high}
         return {"findings": len(known), "patients": int(patients.max()), "auroc": auroc}
 
     def macro(self) -> dict[str, Compared]:

@@ -36,7 +36,7 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.evaluation.overall import judged
-from edge_app.evaluation.proportions import of_all_or_none
+from edge_app.evaluation.proportions import of_all_or_none, of_perfect_order
 from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
@@ -222,22 +222,45 @@ def _with_intervals(
     values, drawn = (
         _all_metrics(targets, scores, thresholds, each, findings) for each in (whole, weights)
     )
-    found: dict[int | str, dict[str, Metric]] = {}
+    ends: dict[int | str, dict[str, tuple[float, float]]] = {}
     for group, metrics in values.items():
-        found[group] = {}
+        ends[group] = {}
         for name, value in metrics.items():
-            among_samples = drawn[group][name]
-            low, high = interval(among_samples) if np.isfinite(value[0]) else (math.nan, math.nan)
-            if isinstance(group, int) and name in SHARES and value[0] in (0, 1) and low == high:
-                predicted = _predicted(scores[:, group], thresholds[group])
-                among = SHARES[name](targets[:, group], predicted)
-                low, high = of_all_or_none(value[0], among, patients)
-            found[group][name] = {
-                "value": _plain(value[0]),
-                "low": _plain(low),
-                "high": _plain(high),
-            }
-    return found
+            low, high = interval(drawn[group][name])
+            if value[0] in (0, 1) and low == high:
+                if group == "macro" and name == "auroc":
+                    of_each = [ends[each][name] for each in findings if values[each][name][0] >= 0]
+                    low, high = np.mean(of_each, axis=0).tolist()
+                elif isinstance(group, int):
+                    truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
+                    low, high = _of_extreme(name, value[0], truth, at, patients)
+                else:
+                    low = high = math.nan
+            ends[group][name] = low, high
+    return {
+        group: {name: _metric(value[0], *ends[group][name]) for name, value in metrics.items()}
+        for group, metrics in values.items()
+    }
+
+
+def _of_extreme(
+    name: str, value: float, truth: Bools, predicted: Bools, patients: NDArray[np.str_]
+) -> tuple[float, float]:
+    """The interval's ends of a metric that is 0 or 1 in every sample; NaN where none is known."""
+    if name == "auroc":
+        return of_perfect_order(value, truth, patients)
+    if name in SHARES:
+        return of_all_or_none(value, SHARES[name](truth, predicted), patients)
+    return math.nan, math.nan
+
+
+def _metric(value: float, low: float, high: float) -> Metric:
+    known = math.isfinite(value)
+    return {
+        "value": _plain(value),
+        "low": _plain(low) if known else None,
+        "high": _plain(high) if known else None,
+    }
 
 
 def _again(

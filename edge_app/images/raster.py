@@ -361,12 +361,13 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
-    values, counted = values.astype(np.uint16, copy=False), None
+    values = counted = values.astype(np.uint16, copy=False)
     clear = values == image.info["transparency"] if "transparency" in image.info else np.False_
     if clear.any():
         notes.append(ON_BLACK)
-        values, counted = np.where(clear, 0, values).astype(np.uint16), values[~clear]
-    pixels = windowed(values, facts, notes, counted if np.size(counted) else None)
+        values = np.where(clear, np.uint16(0), values)
+        counted = values if clear.all() else counted[~clear]
+    pixels = windowed(values, facts, notes, counted)
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
     tags = getattr(image, "tag_v2", None) or {}
     facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
