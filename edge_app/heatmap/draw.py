@@ -240,7 +240,7 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
     whole = findings.overall
-    said = [whole.in_words(), whole.caution] if whole else []
+    said = [whole.in_words(), whole.caution()] if whole else []
     return [line for line in (*said, *findings.warnings) if line]
 
 

@@ -45,10 +45,15 @@ class Overall(NamedTuple):
     threshold: float | None
     flagged: bool | None
 
-    @property
-    def caution(self) -> str | None:
-        """What is said right under an image that is not flagged; None of others."""
-        return CAUTION if self.flagged is False else None
+    def caution(self, raised: Sequence[str] = ()) -> str | None:
+        """What is said right under an image that is not flagged; None of others.
+
+        Args:
+            raised: names of the findings that are raised all the same.
+        """
+        if self.flagged is not False:
+            return None
+        return f"{CAUTION}; raised all the same: {', '.join(raised)}" if raised else CAUTION
 
     def in_words(self) -> str:
         """All of it in one line; borderline is what the digits shown cannot tell apart."""
@@ -65,11 +70,6 @@ class Overall(NamedTuple):
     def _less(self) -> str:
         assert self.percentile is not None
         return "all" if self.percentile >= 1 else f"at least {at_least(self.percentile)} of"
-
-
-def cautioned(caution: str, raised: Sequence[str]) -> str:
-    """What stands under an image that is not flagged, and what is raised all the same."""
-    return f"{caution}; raised all the same: {', '.join(raised)}" if raised else caution
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

@@ -17,7 +17,6 @@ from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, mark
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.overall import cautioned
 from edge_app.model.usual import at_least, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
 
@@ -66,8 +65,8 @@ class TableWriter:
             return
         if findings.overall:
             lines.append(f"  {findings.overall.in_words()}")
-            if caution := findings.overall.caution:
-                lines.append(f"  {cautioned(caution, [each.name for each in findings.marked])}")
+            if caution := findings.overall.caution([each.name for each in findings.marked]):
+                lines.append(f"  {caution}")
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.decisions import Share, mark
-from edge_app.model.overall import Overall, cautioned
+from edge_app.model.overall import Overall
 from edge_app.model.usual import at_least
 from edge_app.pipeline.writers import promises
 
@@ -93,7 +93,7 @@ def told(answer: Mapping[str, Any]) -> Study:
     return Study(
         error=error,
         overall=whole.in_words() if whole else "",
-        caution=_caution(whole, rows),
+        caution=whole.caution([row.label for row in rows if row.mark]) if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,
@@ -109,12 +109,6 @@ def told(answer: Mapping[str, Any]) -> Study:
         model_digest=model["digest"],
         site=answer.get("site"),
     )
-
-
-def _caution(whole: Overall | None, rows: Sequence[Row]) -> str | None:
-    if whole is None or whole.caution is None:
-        return None
-    return cautioned(whole.caution, [row.label for row in rows if row.mark])
 
 
 def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:

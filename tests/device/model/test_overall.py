@@ -118,9 +118,12 @@ def test_exclusive_findings_too_are_never_more_probable() -> None:
 
 
 def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
-    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
-    assert Overall(0.6, None, None, 0.5, True).caution is None
-    assert Overall(0.6, None, None, None, None).caution is None
+    assert Overall(0.4, None, None, 0.5, False).caution() == "'not flagged' does not mean normal"
+    assert Overall(0.4, None, None, 0.5, False).caution(["Mass", "Edema"]) == (
+        "'not flagged' does not mean normal; raised all the same: Mass, Edema"
+    )
+    assert Overall(0.6, None, None, 0.5, True).caution() is None
+    assert Overall(0.6, None, None, None, None).caution() is None
 
 
 @pytest.mark.parametrize(
