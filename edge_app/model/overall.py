@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent
 from edge_app.model.labels import Labels
-from edge_app.model.usual import at_least
+from edge_app.model.usual import of_normal
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head, Manifest, OverallFacts, Reference
@@ -64,12 +64,12 @@ class Overall(NamedTuple):
                 state += ", borderline"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
-        lower = "" if self.percentile is None else f"; {self._less()} normal images have less"
+        lower = "" if self.percentile is None else f"; higher than {self._lower()} normal images"
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 
-    def _less(self) -> str:
+    def _lower(self) -> str:
         assert self.percentile is not None
-        return "all" if self.percentile >= 1 else f"at least {at_least(self.percentile)} of"
+        return "all" if self.percentile >= 1 else of_normal(self.percentile)
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

@@ -18,9 +18,9 @@ from edge_app.heatmap.colours import INFERNO
 from edge_app.heatmap.draw import ODDS, TICKS, overlay, sized
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import RAISED_MEANS, Finding, mark
+from edge_app.model.decisions import RAISED_MEANS, Finding, marked
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.usual import at_least, referred_to
+from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.writers import Writer, promises, right_above
 
 if TYPE_CHECKING:
@@ -289,18 +289,18 @@ def _meter(share: float, limit: float | None) -> str:
 
 def _table(findings: Findings) -> str:
     by_label = findings.by_label
-    last = ("Threshold",) if by_label else ("Usually, of all images", "Of normal images, below")
+    last = ("Threshold",) if by_label else ("Usually, of all images", "Normal images below")
     rows = (_row(each, by_label) for each in findings.ranked)
     return table(("Finding", "Probability", *last), rows, "findings")
 
 
 def _row(finding: Finding, by_label: bool) -> list[str]:
-    word = mark(finding.score, finding.usually, finding.above, by_label)
+    word = marked(finding.score, finding.usually, finding.above, by_label)
     limit = finding.threshold if by_label else None
     name = escape(finding.name) + (f' <b class="word">{word}</b>' if word else "")
     cells = [f"{name}{_meter(finding.score, limit)}", percent(finding.score)]
     if by_label:
         return [*cells, "none" if limit is None else percent(limit)]
     usually = "–" if finding.usually is None else percent(finding.usually)
-    lower = "–" if finding.percentile is None else at_least(finding.percentile)
+    lower = "–" if finding.percentile is None else of_normal(finding.percentile)
     return [*cells, usually, lower]

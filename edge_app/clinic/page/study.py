@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent, readable
-from edge_app.model.decisions import Share, mark
+from edge_app.model.decisions import Share, mark, times
 from edge_app.model.overall import Overall
-from edge_app.model.usual import at_least
+from edge_app.model.usual import of_normal
 from edge_app.pipeline.writers import promises
 
 
@@ -21,6 +21,7 @@ class Row(NamedTuple):
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
         mark: see `decisions.mark`.
+        times: how many times the usual probability it is; empty where that is not known.
         right: of images at the site where it is above its threshold, the share that bears it, in
             words; empty where it is not above, or that is not known.
     """
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
+    times: str
     right: str
 
 
@@ -123,11 +125,12 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             channel,
             percent(each["probability"]),
             _share(each["prevalence"]),
-            "" if each["percentile"] is None else at_least(each["percentile"]),
+            "" if each["percentile"] is None else of_normal(each["percentile"]),
             _share(each["threshold"]),
             each["probability"],
             each["threshold"],
             mark(each["probability"], each["prevalence"], each["above"], by_label),
+            times(each["probability"], each["prevalence"]) if each["prevalence"] else "",
             str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
