@@ -44,20 +44,24 @@ class Areas(NamedTuple):
 class Ranked:
     """Images in the order of their scores, sorted once for any number of weightings.
 
-    Both areas are sums over the positive images alone, which are few, of the weights below each
-    of them; sums of whole numbers are exact in any order.
+    Both areas are sums over the scores of positive images alone, of which there are few, of the
+    weights below each of them; sums of whole numbers are exact in any order.
 
     Attributes:
         images: one a rank, ascending by score.
-        positives: K, ranks of the positive images.
-        starts, ends: K, the ranks from and up to which images have that positive's score.
+        runs: the ranks where a run begins: images of a score that a positive one has, or all
+            between two such.
+        positives: ranks of the positive images.
+        scored: of each score that a positive image has, the first place in `positives`.
+        holding: of each such score, its place in `runs`.
         known: whether there are scores, and none is NaN.
     """
 
     images: NDArray[np.intp]
+    runs: NDArray[np.intp]
     positives: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    ends: NDArray[np.intp]
+    scored: NDArray[np.intp]
+    holding: NDArray[np.intp]
     known: bool
 
     @classmethod
@@ -72,12 +76,14 @@ class Ranked:
         first = np.r_[True, ordered[1:] != ordered[:-1]][: len(order)]
         bounds = np.r_[np.flatnonzero(first), len(order)]
         positives = np.flatnonzero(targets.ravel()[order])
-        place = (np.cumsum(first) - 1)[positives]
+        places, scored = np.unique((np.cumsum(first) - 1)[positives], return_index=True)
+        runs = np.unique(np.r_[0, bounds[places], bounds[places + 1]])
         return cls(
             order // max(1, scores.size // max(1, len(scores))),
+            runs[runs < len(order)],
             positives,
-            bounds[place],
-            bounds[place + 1],
+            scored,
+            np.searchsorted(runs, bounds[places]),
             bool(len(order)) and not np.isnan(listed).any(),
         )
 
@@ -91,19 +97,21 @@ class Ranked:
 
     def _areas(self, weights: Floats) -> Areas:
         ranked = np.take(weights, self.images, axis=1)
-        drawn = ranked[:, self.positives]
-        reached, found = _from_zero(ranked), _from_zero(drawn)
-        earlier, later = (np.searchsorted(self.positives, at) for at in (self.starts, self.ends))
-        below = reached[:, self.starts] - found[:, earlier]
-        not_above = reached[:, self.ends] - found[:, later]
+        positive = np.add.reduceat(ranked[:, self.positives], self.scored, axis=1)
+        found, reached = np.cumsum(positive, axis=1), np.add.reduceat(ranked, self.runs, axis=1)
+        here = reached[:, self.holding]
+        reached = np.cumsum(reached, axis=1)
         total, everyone = found[:, -1:], reached[:, -1:]
-        higher, claimed = total - found[:, earlier], everyone - reached[:, self.starts]
+        not_above = reached[:, self.holding] - found
+        below = not_above - (here - positive)
+        higher = total - found + positive
+        claimed = higher + everyone - total - below
         with np.errstate(invalid="ignore", divide="ignore"):
-            won = (drawn * ((below + not_above) / 2)).sum(axis=1)
+            won = (positive * ((below + not_above) / 2)).sum(axis=1)
             precision = np.where(claimed > 0, higher / claimed, 0.0)
             return Areas(
                 won / (total * (everyone - total))[:, 0],
-                (drawn * precision).sum(axis=1) / total[:, 0],
+                (positive * precision).sum(axis=1) / total[:, 0],
             )
 
 
@@ -112,13 +120,6 @@ def _some_rows(weights: Floats, width: int) -> Iterator[Floats]:
     rows = max(1, WEIGHTS_AT_ONCE // max(1, width))
     for start in range(0, max(1, len(weights)), rows):
         yield weights[start : start + rows]
-
-
-def _from_zero(values: Floats) -> Floats:
-    """B×N → B×(N + 1): the sums of all that come before each, and of all."""
-    sums = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
 
 
 def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
