@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.environments import CONVERTER, PLACE, REPOSITORY, PeerError
@@ -87,8 +88,14 @@ def _to_float32(network: Path, place: Path) -> None:
 
 def _to_onnx(model: ModelFile, place: Path) -> None:
     """In a process of its own, because tf2onnx is not in this environment."""
-    flatbuffer = place.with_suffix(".tflite")
-    flatbuffer.write_bytes(model.flatbuffer)
+    with TemporaryDirectory(prefix="edge-cxr-") as folder:
+        flatbuffer, made = Path(folder, "model.tflite"), Path(folder, "model.onnx")
+        flatbuffer.write_bytes(model.flatbuffer)
+        _convert(model.name, flatbuffer, made)
+        write_whole(place, made.read_bytes())
+
+
+def _convert(name: str, flatbuffer: Path, place: Path) -> None:
     paths = os.pathsep.join(filter(None, [str(CONVERTER), os.environ.get("PYTHONPATH")]))
     script = Path(__file__).parent / "peers" / "convert_onnx.py"
     command = [sys.executable, str(script), str(flatbuffer), str(place)]
@@ -96,4 +103,4 @@ def _to_onnx(model: ModelFile, place: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode or not place.is_file():
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise PeerError(f"tf2onnx could not convert {model.name}: {lines[-1][:300]}")
+        raise PeerError(f"tf2onnx could not convert {name}: {lines[-1][:300]}")

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.environments import PLACE
 from benchmarks.operators import Layer, invoke_seconds, layers, times
+from edge_app.core.files import write_whole
 
 WIDTH: Final = 256
 SIDE: Final = 32
@@ -72,7 +73,7 @@ def _make(path: Path, dtype: str) -> None:
     model = keras.Model(inputs, x)
     images = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE), np.uint8)
     convert = to_int8 if dtype == "int8" else to_float32
-    path.write_bytes(convert(model, images))
+    write_whole(path, convert(model, images))
 
 
 def _bandwidth() -> float:

@@ -9,6 +9,7 @@ cancels out.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ from edge_app.evaluation.metrics import (
     weight_chunks,
 )
 from edge_app.evaluation.of_scores import is_of_scores
+from edge_app.evaluation.proportions import of_area
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 
@@ -191,7 +193,8 @@ class _Drawn:
     """Metrics of both models on all images and on each bootstrap sample of patients."""
 
     def __init__(self, pairing: Pair, resamples: int, seed: int) -> None:
-        patients = pairing.reference.evaluated.patients
+        self.targets = pairing.targets
+        self.patients = patients = pairing.reference.evaluated.patients
         whole = np.ones((1, len(patients)))
         same = {point: _same(pairing, point) for point in pairing.points}
         again = {
@@ -202,10 +205,20 @@ class _Drawn:
         }
         self.findings = list(pairing.labels.findings)
         self.bearing, self.others = patients_of(pairing.targets, patients)
-        self.values = [_metrics(pairing, answers, whole) for answers in pairing.answers]
+        sides = [
+            (
+                answers,
+                [
+                    Ranked.of(*each)
+                    for each in zip(pairing.targets.T, answers.ranking.T, strict=True)
+                ],
+            )
+            for answers in pairing.answers
+        ]
+        self.values = [_metrics(pairing, *side, whole) for side in sides]
         differences, agreements, areas, repeated = [], [], [], []
         for weights in weight_chunks(patients, resamples, seed):
-            one, other = (_metrics(pairing, answers, weights) for answers in pairing.answers)
+            one, other = (_metrics(pairing, *side, weights) for side in sides)
             differences.append(other - one)
             areas.append(one[0])
             agreements.append([_share(cells, weights) for cells in same.values()])
@@ -240,13 +253,21 @@ class _Drawn:
         }
 
     def reference_auroc(self, channel: int) -> Metric:
-        return _with_interval(self.values[0][0, channel, 0], self.areas[channel])
+        found = _with_interval(self.values[0][0, channel, 0], self.areas[channel])
+        return of_area(found, self.targets[:, channel], self.patients)
 
     def proven(self) -> Proven:
         """What the reference knows, over the findings that enough patients bear, and do not."""
         patients = np.minimum(self.bearing, self.others)[self.findings]
         known = np.array(self.findings)[patients >= MIN_PATIENTS]
         auroc = _with_interval(_mean(self.values[0][0, known, 0]), _mean(self.areas[known]))
+        if auroc["value"] in (0, 1) and auroc["low"] == auroc["high"]:
+            of_each = [self.reference_auroc(channel) for channel in known]
+            low, high = (
+                _plain(np.mean([each["low"] for each in of_each])),
+                _plain(np.mean([each["high"] for each in of_each])),
+            )
+            auroc = {"value": auroc["value"], "low": low, "high": high}
         return {"findings": len(known), "patients": int(patients.max()), "auroc": auroc}
 
     def macro(self) -> dict[str, Compared]:
@@ -263,18 +284,16 @@ class _Drawn:
         }
 
 
-def _metrics(pairing: Pair, answers: Answers, weights: Floats) -> Floats:
+def _metrics(pairing: Pair, answers: Answers, ranked: Sequence[Ranked], weights: Floats) -> Floats:
     """METRICS × L labels × B weightings; NaN where not computable."""
     point = pairing.points[0]
     decided, thresholds = answers.decided(point), answers.thresholds[point]
     values = np.full((len(METRICS), len(pairing.labels), len(weights)), np.nan)
-    by_image = np.asfortranarray(weights)
     for channel in range(len(pairing.labels)):
         truth, scores = pairing.targets[:, channel], answers.scores[:, channel]
         if not np.isfinite(scores).all():
             continue
-        ranked = Ranked.of(truth, answers.ranking[:, channel], by_image)
-        values[0, channel], values[1, channel] = ranked.auroc(), ranked.average_precision()
+        values[:2, channel] = ranked[channel].areas(weights)
         if np.isfinite(thresholds[channel]):
             ratios = Confusion.of(truth, decided[:, channel], weights).ratios()
             values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]

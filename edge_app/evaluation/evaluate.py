@@ -32,7 +32,7 @@ from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import NO_PATIENTS, SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
-from edge_app.images.read import Decoder, read_image
+from edge_app.images.read import DECODERS, Decoder, read_image
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.route import score_all
 
@@ -111,7 +111,7 @@ def runtime_facts(classifier: Classifier) -> dict[str, Any]:
     return {
         **classifier.provenance()["runtime"],
         **machine.identity(),
-        "packages": machine.packages(("numpy", "Pillow", *classifier.session.backend.packages)),
+        "packages": machine.packages(("numpy", *DECODERS, *classifier.session.backend.packages)),
     }
 
 

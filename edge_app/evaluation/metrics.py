@@ -8,9 +8,9 @@ stands for "not computable", never 0 or 1; so it does for scores one of which is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,107 +26,110 @@ WEIGHTS_AT_ONCE: Final = 1 << 18
 """Of all images and resamples together: 2 MB, so that memory does not grow with their number."""
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """Images in the order of their scores, under B weightings: what AUROC and precision rest on.
-
-    Images of the same score are one place. Weights are summed at each, and sums of whole numbers
-    are exact in any order.
+class Areas(NamedTuple):
+    """What B weightings of ranked images make, B values each; NaN where not computable.
 
     Attributes:
-        scores: G, distinct, ascending.
-        positives, negatives: G×B, the weights of either class at each score.
+        auroc: area under the ROC curve: P(positive scored above negative), ties counting half;
+            NaN where a class has no weight.
+        average_precision: Σ (recall step) · precision over the distinct scores; NaN where no
+            positive has weight.
     """
 
-    scores: Floats
-    positives: Floats
-    negatives: Floats
+    auroc: Floats
+    average_precision: Floats
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Images in the order of their scores, sorted once for any number of weightings.
+
+    Both areas are sums over the scores of positive images alone, of which there are few, of the
+    weights below each of them; sums of whole numbers are exact in any order.
+
+    Attributes:
+        images: one a rank, ascending by score.
+        runs: the ranks where a run begins: images of a score that a positive one has, or all
+            between two such.
+        positives: ranks of the positive images.
+        scored: of each score that a positive image has, the first place in `positives`.
+        holding: of each such score, its place in `runs`.
+        known: whether there are scores, and none is NaN.
+    """
+
+    images: NDArray[np.intp]
+    runs: NDArray[np.intp]
+    positives: NDArray[np.intp]
+    scored: NDArray[np.intp]
+    holding: NDArray[np.intp]
+    known: bool
 
     @classmethod
-    def of(cls, targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Ranked:
-        """Images with their targets (N), scores (N, any monotone scale) and weights (B×N, ≥ 0).
+    def of(cls, targets: NDArray[np.bool_], scores: Floats) -> Ranked:
+        """Images with their targets and scores (any monotone scale), N each.
 
-        Fastest where an image's weights lie side by side, as in `numpy.asfortranarray(weights)`.
+        Of N×L, the images of all labels are one list, as if every image came once for each.
         """
-        columns = np.ascontiguousarray(weights.T)
-        order = np.argsort(scores, kind="stable")
-        starts, places = _places(scores[order])
-        classes = (
-            _summed(columns, order[rows], places[rows], len(starts))
-            for rows in (targets[order], ~targets[order])
+        listed = scores.ravel()
+        order = np.argsort(listed, kind="stable")
+        ordered = listed[order]
+        first = np.r_[True, ordered[1:] != ordered[:-1]][: len(order)]
+        bounds = np.r_[np.flatnonzero(first), len(order)]
+        positives = np.flatnonzero(targets.ravel()[order])
+        places, scored = np.unique((np.cumsum(first) - 1)[positives], return_index=True)
+        runs = np.unique(np.r_[0, bounds[places], bounds[places + 1]])
+        return cls(
+            order // max(1, scores.size // max(1, len(scores))),
+            runs[runs < len(order)],
+            positives,
+            scored,
+            np.searchsorted(runs, bounds[places]),
+            bool(len(order)) and not np.isnan(listed).any(),
         )
-        return cls(scores[order[starts]], *classes)
 
-    @classmethod
-    def pooled(cls, parts: Sequence[Ranked]) -> Ranked:
-        """The images of several as one list, as if every image came once for each of them."""
-        scores = np.concatenate([part.scores for part in parts])
-        order = np.argsort(scores, kind="stable")
-        starts, places = _places(scores[order])
-        classes = (
-            _summed(np.concatenate(columns), order, places, len(starts))
-            for columns in zip(*((part.positives, part.negatives) for part in parts), strict=True)
-        )
-        return cls(scores[order[starts]], *classes)
+    def areas(self, weights: Floats) -> Areas:
+        """Both areas under B×N weights ≥ 0."""
+        if not self.known or not len(self.positives):
+            nothing = np.full(len(weights), np.nan)
+            return Areas(nothing, nothing)
+        parts = [self._areas(some) for some in _some_rows(weights, len(self.images))]
+        return Areas(*map(np.concatenate, zip(*parts, strict=True)))
 
-    @property
-    def unknown(self) -> bool:
-        """Whether there is no score, or one that is NaN."""
-        return not self.scores.size or bool(np.isnan(self.scores).any())
-
-    def auroc(self) -> Floats:
-        """Area under the ROC curve: P(positive scored above negative), ties counting half.
-
-        B values; NaN where a class has no weight.
-        """
-        if self.unknown:
-            return np.full(self.positives.shape[1], np.nan)
-        below = np.cumsum(self.negatives, axis=0) - self.negatives
-        won = (self.positives * (below + self.negatives / 2)).sum(axis=0)
+    def _areas(self, weights: Floats) -> Areas:
+        ranked = np.take(weights, self.images, axis=1)
+        positive = np.add.reduceat(ranked[:, self.positives], self.scored, axis=1)
+        found, reached = np.cumsum(positive, axis=1), np.add.reduceat(ranked, self.runs, axis=1)
+        here = reached[:, self.holding]
+        reached = np.cumsum(reached, axis=1)
+        total, everyone = found[:, -1:], reached[:, -1:]
+        not_above = reached[:, self.holding] - found
+        below = not_above - (here - positive)
+        higher = total - found + positive
+        claimed = higher + everyone - total - below
         with np.errstate(invalid="ignore", divide="ignore"):
-            area: Floats = won / (self.positives.sum(axis=0) * self.negatives.sum(axis=0))
-        return area
-
-    def average_precision(self) -> Floats:
-        """Σ (recall step) · precision over the distinct scores; as `auroc` otherwise."""
-        if self.unknown:
-            return np.full(self.positives.shape[1], np.nan)
-        positives, negatives = self.positives[::-1], self.negatives[::-1]
-        found = np.cumsum(positives, axis=0)
-        claimed = found + np.cumsum(negatives, axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(claimed > 0, found / claimed, 0.0)
-            # Of each weighting in a row: so numpy sums with the least error.
-            steps = np.ascontiguousarray((positives * precision).T)
-            area: Floats = steps.sum(axis=1) / found[-1]
-        return area
+            won = (positive * ((below + not_above) / 2)).sum(axis=1)
+            precision = np.where(claimed > 0, higher / claimed, 0.0)
+            return Areas(
+                won / (total * (everyone - total))[:, 0],
+                (positive * precision).sum(axis=1) / total[:, 0],
+            )
 
 
-def _places(ordered: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where each distinct one of ascending scores begins (G), and which one each of them is."""
-    first = np.r_[True, ordered[1:] != ordered[:-1]][: len(ordered)]
-    return np.flatnonzero(first), np.cumsum(first) - 1
-
-
-def _summed(
-    columns: Floats, rows: NDArray[np.intp], places: NDArray[np.intp], count: int
-) -> Floats:
-    """Sums (count×B) of some rows of `columns`, by their places, which ascend."""
-    sums = np.zeros((count, columns.shape[1]))
-    if len(rows):
-        starts, _ = _places(places)
-        sums[places[starts]] = np.add.reduceat(columns[rows], starts, axis=0)
-    return sums
+def _some_rows(weights: Floats, width: int) -> Iterator[Floats]:
+    """Weights in parts, so that rows of this width stay in the processor's cache; one at least."""
+    rows = max(1, WEIGHTS_AT_ONCE // max(1, width))
+    for start in range(0, max(1, len(weights)), rows):
+        yield weights[start : start + rows]
 
 
 def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """`Ranked.auroc` of images with their targets (N), scores (N) and weights (B×N)."""
-    return Ranked.of(targets, scores, weights).auroc()
+    """`Areas.auroc` of images with their targets (N), scores (N) and weights (B×N)."""
+    return Ranked.of(targets, scores).areas(weights).auroc
 
 
 def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """`Ranked.average_precision` of images with their targets (N), scores (N), weights (B×N)."""
-    return Ranked.of(targets, scores, weights).average_precision()
+    """`Areas.average_precision` of images with their targets (N), scores (N), weights (B×N)."""
+    return Ranked.of(targets, scores).areas(weights).average_precision
 
 
 def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
@@ -134,10 +137,10 @@ def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Float
 
     Both classes must be there.
     """
-    ones = np.ones((1, len(targets)))
-    ranked = Ranked.of(targets, scores, ones)
-    classes = (each[::-1, 0] for each in (ranked.negatives, ranked.positives))
-    false, true = (np.r_[0.0, np.cumsum(part)] / part.sum() for part in classes)
+    order = np.argsort(-scores, kind="stable")
+    last = np.r_[scores[order[1:]] != scores[order[:-1]], True]
+    classes = (np.cumsum(each[order])[last] for each in (~targets, targets))
+    false, true = (np.r_[0.0, counts / counts[-1]] for counts in classes)
     return false, true
 
 
@@ -164,10 +167,16 @@ def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Float
     if np.isnan(scores).any():
         return np.full(len(weights), np.nan)
     bins = np.minimum((scores * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    excess = np.zeros((len(scores), CALIBRATION_BINS))
-    excess[np.arange(len(scores)), bins] = targets - scores
+    order = np.argsort(bins, kind="stable")
+    starts = np.searchsorted(bins[order], np.unique(bins))
+    excess = (targets - scores)[order]
+    # No product of matrices: for one this small, threads of it wait for each other the longest.
+    parts = [
+        np.abs(np.add.reduceat(some[:, order] * excess, starts, axis=1)).sum(axis=1)
+        for some in _some_rows(weights, len(scores))
+    ]
     with np.errstate(invalid="ignore"):
-        error: Floats = np.abs(weights @ excess).sum(axis=1) / weights.sum(axis=1)
+        error: Floats = np.concatenate(parts) / weights.sum(axis=1)
     return error
 
 
@@ -235,7 +244,11 @@ def weight_chunks(patients: NDArray[np.str_], resamples: int, seed: int) -> Iter
 
 def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Floats:
     """All of `weight_chunks` in one, resamples×N."""
-    return np.concatenate([np.empty((0, len(patients))), *weight_chunks(patients, resamples, seed)])
+    weights, start = np.empty((resamples, len(patients))), 0
+    for some in weight_chunks(patients, resamples, seed):
+        weights[start : start + len(some)] = some
+        start += len(some)
+    return weights
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:

@@ -14,11 +14,11 @@ from edge_app.evaluation.metrics import (
     calibration_error,
     interval,
 )
-from edge_app.evaluation.proportions import of_all_or_none
+from edge_app.evaluation.proportions import of_all_or_none, of_area
 from edge_app.model.overall import OverallScore, method_of
 
 if TYPE_CHECKING:
-    from edge_app.evaluation.document import OverallDocument
+    from edge_app.evaluation.document import Metric, OverallDocument
     from edge_app.model.labels import Labels
     from edge_app.model.manifest_types import Head, OverallFacts
 
@@ -52,15 +52,15 @@ def judged(
     findings = list(labels.findings)
     truth: NDArray[np.bool_] = np.asarray(targets[:, findings].any(axis=1))
     every = np.concatenate([np.ones((1, len(truth))), weights])
-    ranked = Ranked.of(truth, probability, every)
+    areas = Ranked.of(truth, probability).areas(every)
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}
     whole: Any = {
         "images": len(truth),
         "not_normal": int(truth.sum()),
         "method": method,
-        "auroc": _metric(ranked.auroc()),
-        "average_precision": _metric(ranked.average_precision()),
+        "auroc": of_area(cast("Metric", _metric(areas.auroc)), truth, patients),
+        "average_precision": _without_width(_metric(areas.average_precision)),
         "calibration_error": _metric(calibration_error(truth, probability, every)),
         "operating_points": {
             name: {
@@ -112,6 +112,11 @@ def _share(
         ends = {"low": low, "high": high}
         found |= {key: round(end, 6) if math.isfinite(end) else None for key, end in ends.items()}
     return found
+
+
+def _without_width(found: dict[str, Any]) -> dict[str, Any]:
+    """A metric, without the interval of one that is the same in every sample."""
+    return {**found, "low": None, "high": None} if found["low"] == found["high"] else found
 
 
 def _metric(values: Floats) -> dict[str, Any]:

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from edge_app.evaluation.document import Metric
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -91,6 +94,40 @@ def of_all_or_none(value: float, among: Bools, patients: NDArray[Any]) -> tuple[
     """
     found = share(np.full(int(among.sum()), value > 0), patients[among])
     return found.low, found.high
+
+
+def of_perfect_order(value: float, truth: Bools, patients: NDArray[Any]) -> tuple[float, float]:
+    """The interval's ends of an AUROC that is 0 or 1: every bootstrap sample is ordered as well.
+
+    Newcombe's score interval for it (Statistics in Medicine 25, 2006, 559-573, method 5) with
+    patients for images: the area whose variance would just allow what was found.
+
+    Args:
+        value: 0 or 1.
+        truth: N, which images are positive; some are, and some are not.
+        patients: N, whose images these are.
+    """
+    positive, negative = (len(np.unique(patients[each])) for each in (truth, ~truth))
+    others = (positive + negative) / 2 - 1
+
+    def too_low(area: float) -> bool:
+        ties = (1 - area) / (2 - area) + area / (1 + area)
+        return (1 - area) * positive * negative > Z**2 * area * (1 + others * ties)
+
+    low, high = 0.0, 1.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if too_low(middle) else (low, middle)
+    return (low, 1.0) if value > 0 else (0.0, 1 - low)
+
+
+def of_area(metric: Metric, truth: Bools, patients: NDArray[Any]) -> Metric:
+    """An AUROC with its bootstrap interval; where that has no width, `of_perfect_order`'s."""
+    value = metric["value"]
+    if value not in (0, 1) or metric["low"] is None or metric["low"] != metric["high"]:
+        return metric
+    low, high = of_perfect_order(value, truth, patients)
+    return {"value": value, "low": round(low, 6), "high": round(high, 6)}
 
 
 def weighted_share(

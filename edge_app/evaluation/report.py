@@ -36,7 +36,7 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.evaluation.overall import judged
-from edge_app.evaluation.proportions import of_all_or_none
+from edge_app.evaluation.proportions import of_all_or_none, of_perfect_order
 from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
@@ -70,10 +70,6 @@ SHARES: Final[dict[str, Callable[[Bools, Bools], Bools]]] = {
 
 RETEST: Final = "retest_"
 """Begins the names of the retest's arrays in the `.npz`."""
-
-CHUNK_WEIGHTS: Final = 1_500_000
-"""Weights held at once, of all findings (12 MB a class): memory grows neither with the resamples
-nor with the images."""
 
 
 @dataclass(frozen=True)
@@ -223,28 +219,48 @@ def _with_intervals(
 ) -> dict[int | str, dict[str, Metric]]:
     """Every metric, with its interval, of every label by its channel, of macro and of micro."""
     whole = np.ones((1, len(targets)))
-    values = _all_metrics(targets, scores, thresholds, whole, findings)
-    step = max(1, CHUNK_WEIGHTS // (len(targets) * len(findings)))
-    chunks = [
-        _all_metrics(targets, scores, thresholds, weights[start : start + step], findings)
-        for start in range(0, len(weights), step)
-    ]
-    found: dict[int | str, dict[str, Metric]] = {}
+    values, drawn = (
+        _all_metrics(targets, scores, thresholds, each, findings) for each in (whole, weights)
+    )
+    ends: dict[int | str, dict[str, tuple[float, float]]] = {}
     for group, metrics in values.items():
-        found[group] = {}
+        ends[group] = {}
         for name, value in metrics.items():
-            drawn = np.concatenate([chunk[group][name] for chunk in chunks] or [np.array([])])
-            low, high = interval(drawn) if np.isfinite(value[0]) else (math.nan, math.nan)
-            if isinstance(group, int) and name in SHARES and value[0] in (0, 1) and low == high:
-                predicted = _predicted(scores[:, group], thresholds[group])
-                among = SHARES[name](targets[:, group], predicted)
-                low, high = of_all_or_none(value[0], among, patients)
-            found[group][name] = {
-                "value": _plain(value[0]),
-                "low": _plain(low),
-                "high": _plain(high),
-            }
-    return found
+            low, high = interval(drawn[group][name])
+            if value[0] in (0, 1) and low == high:
+                if group == "macro" and name == "auroc":
+                    of_each = [ends[each][name] for each in findings if values[each][name][0] >= 0]
+                    low, high = np.mean(of_each, axis=0).tolist()
+                elif isinstance(group, int):
+                    truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
+                    low, high = _of_extreme(name, value[0], truth, at, patients)
+                else:
+                    low = high = math.nan
+            ends[group][name] = low, high
+    return {
+        group: {name: _metric(value[0], *ends[group][name]) for name, value in metrics.items()}
+        for group, metrics in values.items()
+    }
+
+
+def _of_extreme(
+    name: str, value: float, truth: Bools, predicted: Bools, patients: NDArray[np.str_]
+) -> tuple[float, float]:
+    """The interval's ends of a metric that is 0 or 1 in every sample; NaN where none is known."""
+    if name == "auroc":
+        return of_perfect_order(value, truth, patients)
+    if name in SHARES:
+        return of_all_or_none(value, SHARES[name](truth, predicted), patients)
+    return math.nan, math.nan
+
+
+def _metric(value: float, low: float, high: float) -> Metric:
+    known = math.isfinite(value)
+    return {
+        "value": _plain(value),
+        "low": _plain(low) if known else None,
+        "high": _plain(high) if known else None,
+    }
 
 
 def _again(
@@ -334,11 +350,6 @@ def _all_metrics(
     groups: dict[int | str, dict[str, Floats]] = {}
     nothing = np.zeros(len(weights))
     pooled = Confusion(nothing, nothing, nothing, nothing)
-    by_image = np.asfortranarray(weights)
-    ranked = [
-        Ranked.of(targets[:, channel], scores[:, channel], by_image)
-        for channel in range(len(thresholds))
-    ]
     for channel, threshold in enumerate(thresholds):
         truth, values = targets[:, channel], scores[:, channel]
         table = Confusion.of(truth, _predicted(values, threshold), weights)
@@ -349,20 +360,15 @@ def _all_metrics(
             pooled += table
         groups[channel] = {
             **ratios,
-            "auroc": ranked[channel].auroc(),
-            "average_precision": ranked[channel].average_precision(),
+            **Ranked.of(truth, values).areas(weights)._asdict(),
             "calibration_error": calibration_error(truth, values, weights),
         }
     groups["macro"] = {
         name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
-    together = Ranked.pooled([ranked[channel] for channel in findings])
-    groups["micro"] = {
-        **pooled.ratios(),
-        "auroc": together.auroc(),
-        "average_precision": together.average_precision(),
-    }
+    together = Ranked.of(targets[:, list(findings)], scores[:, list(findings)])
+    groups["micro"] = {**pooled.ratios(), **together.areas(weights)._asdict()}
     return groups
 
 

@@ -20,6 +20,7 @@ from edge_app.core.errors import DatasetError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.core.plain_text import plain
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.proportions import of_area
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.labels import Labels
 from edge_app.model.overall import NOISY_OR, OverallScore, log_odds, method_of
@@ -208,8 +209,10 @@ def _row(
         "said": int(second.sum()),
         "labelled": int(own.sum()),
         "agreement": _metric(weights @ (second == own) / np.maximum(weights.sum(axis=1), 1)),
-        "auroc": _metric(auroc(second, score, weights)),
-        "auroc_by_labels": _metric(auroc(own, score, weights)),
+        **{
+            key: of_area(_metric(auroc(truth, score, weights)), truth, patients[known])
+            for key, truth in (("auroc", second), ("auroc_by_labels", own))
+        },
     }
 
 

@@ -27,7 +27,7 @@ from edge_app.heatmap.maps import (
     shown,
     strength,
 )
-from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark, marked
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -240,15 +240,15 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
     whole = findings.overall
-    said = [whole.in_words(), whole.caution] if whole else []
+    said = [whole.in_words(), whole.caution()] if whole else []
     return [line for line in (*said, *findings.warnings) if line]
 
 
 def _of_finding(finding: Finding, by_label: bool) -> str:
     usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-    word = _mark_of(finding, by_label)
-    marked = f", {word}" if word else ""
-    return f"{finding.name} {percent(finding.score)}{usually}{marked}"
+    word = marked(finding.score, finding.usually, finding.above, by_label)
+    said = f", {word}" if word else ""
+    return f"{finding.name} {percent(finding.score)}{usually}{said}"
 
 
 def _mark_of(finding: Finding, by_label: bool) -> str:

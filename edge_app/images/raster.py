@@ -47,6 +47,8 @@ TURNS = {
 STRIP_PIXELS = 1 << 20
 """Pixels of colour made gray at once: each needs many bytes on its way."""
 
+ON_BLACK = "is partly transparent: it was laid on black"
+
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
 
@@ -111,6 +113,8 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     """The pixels decoded."""
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
     deep_colour = _is_deep_colour(image)
+    if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
+        raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     image.load()
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
@@ -299,7 +303,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
             box = (0, top, image.width, min(top + rows, image.height))
             gray.paste(_gray_strip(image.crop(box), seen), box)
     if seen.transparent:
-        notes.append("is partly transparent: it was laid on black")
+        notes.append(ON_BLACK)
     if seen.colour is not None:
         facts["colour"] = seen.colour
     if seen.colour:
@@ -357,7 +361,13 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.
     values = np.asarray(image)
     if values.min() < 0 or values.max() > 0xFFFF:
         raise ImageError("holds samples outside 0..65535: save it as 16-bit unsigned")
-    pixels = windowed(values.astype(np.uint16, copy=False), facts, notes)
+    values = counted = values.astype(np.uint16, copy=False)
+    clear = values == image.info["transparency"] if "transparency" in image.info else np.False_
+    if clear.any():
+        notes.append(ON_BLACK)
+        values = np.where(clear, np.uint16(0), values)
+        counted = values if clear.all() else counted[~clear]
+    pixels = windowed(values, facts, notes, counted)
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
     tags = getattr(image, "tag_v2", None) or {}
     facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO

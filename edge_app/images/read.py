@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import IO, Protocol
+from typing import IO, Final, Protocol
 
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
@@ -17,6 +17,9 @@ from edge_app.core.steps import Watch, unwatched
 from edge_app.core.want import blamed
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
+
+DECODERS: Final = ("Pillow", "pydicom", "python-gdcm")
+"""Packages whose version may decide a pixel; `isal` inflates to the same bytes in each."""
 
 DICOM_PREFIX = slice(128, 132)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -68,7 +69,7 @@ LEAST: Final = 1.0
 """Per cent. A smaller probability is not raised, however rare the finding is."""
 
 RAISED_MEANS: Final = (
-    "raised: at least twice as probable as usual, and 1 % or more; decides nothing alone"
+    "raised 2.0x: twice the usual probability; shown from 2x and 1 % on; decides nothing alone"
 )
 
 
@@ -84,8 +85,25 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     """
     if by_label:
         return ABOVE if above else ""
-    shown, usual = (float(f"{100 * share:.1f}") for share in (score, usually or 0.0))
+    shown, usual = _shown(score), _shown(usually or 0.0)
     return RAISED if usually and shown >= LEAST and shown >= 2 * usual else ""
+
+
+def times(score: float, usually: float | None) -> str:
+    """How many times the usual probability a raised one is, by the digits shown: ``3.1x``."""
+    ratio = _shown(score) / (_shown(usually or 0.0) or 100 * (usually or math.inf))
+    return f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x"
+
+
+def marked(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
+    """`mark`, and how much it says: ``raised 3.1x``; empty for none."""
+    word = mark(score, usually, above, by_label)
+    return f"{word} {times(score, usually)}" if word == RAISED else word
+
+
+def _shown(share: float) -> float:
+    """Per cent, with the digits that are shown."""
+    return float(f"{100 * share:.1f}")
 
 
 class Decisions:

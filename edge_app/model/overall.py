@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent
 from edge_app.model.labels import Labels
-from edge_app.model.usual import at_least
+from edge_app.model.usual import of_normal
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head, Manifest, OverallFacts, Reference
@@ -45,10 +45,15 @@ class Overall(NamedTuple):
     threshold: float | None
     flagged: bool | None
 
-    @property
-    def caution(self) -> str | None:
-        """What is said right under an image that is not flagged; None of others."""
-        return CAUTION if self.flagged is False else None
+    def caution(self, raised: Sequence[str] = ()) -> str | None:
+        """What is said right under an image that is not flagged; None of others.
+
+        Args:
+            raised: names of the findings that are raised all the same.
+        """
+        if self.flagged is not False:
+            return None
+        return f"{CAUTION}; raised all the same: {', '.join(raised)}" if raised else CAUTION
 
     def in_words(self) -> str:
         """All of it in one line; borderline is what the digits shown cannot tell apart."""
@@ -59,17 +64,12 @@ class Overall(NamedTuple):
                 state += ", borderline"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
-        lower = "" if self.percentile is None else f"; {self._less()} normal images have less"
+        lower = "" if self.percentile is None else f"; higher than {self._lower()} normal images"
         return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
 
-    def _less(self) -> str:
+    def _lower(self) -> str:
         assert self.percentile is not None
-        return "all" if self.percentile >= 1 else f"at least {at_least(self.percentile)} of"
-
-
-def cautioned(caution: str, raised: Sequence[str]) -> str:
-    """What stands under an image that is not flagged, and what is raised all the same."""
-    return f"{caution}; raised all the same: {', '.join(raised)}" if raised else caution
+        return "all" if self.percentile >= 1 else of_normal(self.percentile)
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

@@ -46,6 +46,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         yield f"normal images: {where}"
 
 
-def at_least(share: float) -> str:
-    """A share that is told in steps, with no more digits than these have: ``96 %``."""
-    return f"{100 * share:.3g} %"
+def of_normal(share: float) -> str:
+    """How many normal images score lower, at least, in steps of the reference: ``96 of 100``."""
+    percent = f"{100 * share:.3g}"
+    return f"{percent} of 100" if "." not in percent else f"{1000 * share:.0f} of 1,000"

@@ -18,10 +18,9 @@ from edge_app.heatmap.colours import INFERNO
 from edge_app.heatmap.draw import ODDS, TICKS, overlay, sized
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import RAISED_MEANS, Finding, mark
+from edge_app.model.decisions import RAISED_MEANS, Finding, marked
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.overall import CAUTION, cautioned
-from edge_app.model.usual import at_least, referred_to
+from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.writers import Writer, promises, right_above
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class HtmlWriter:
         state = _state(findings)
         if self._has_room(state):
             body = "\n".join(self._parts(image, findings, state))
-            self._images.append(_Shown(name, state, _caution(state, findings), body))
+            self._images.append(_Shown(name, state, _caution(findings), body))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.inner.refusal(name, error)
@@ -227,12 +226,11 @@ def _pill(state: str) -> str:
     return element("span", escape(state), kind=f"pill {STATES[state]}".strip())
 
 
-def _caution(state: str, findings: Findings) -> str:
+def _caution(findings: Findings) -> str:
     """What is said beside an image that is not flagged."""
-    if state != CLEAR:
-        return ""
     names = [each.name for each in findings.marked]
-    return f' <b class="caution">{escape(cautioned(CAUTION, names))}</b>'
+    said = findings.overall.caution(names) if findings.overall else None
+    return f' <b class="caution">{escape(said)}</b>' if said else ""
 
 
 def _verdict(findings: Findings) -> str:
@@ -240,7 +238,7 @@ def _verdict(findings: Findings) -> str:
     told = ""
     if overall := findings.overall:
         told = f"<p>{escape(overall.in_words())}</p>"
-        told += _caution(_state(findings), findings)
+        told += _caution(findings)
         told += _meter(overall.probability, overall.threshold)
     return f"{told}<p>{escape(named(findings))}</p>"
 
@@ -291,18 +289,18 @@ def _meter(share: float, limit: float | None) -> str:
 
 def _table(findings: Findings) -> str:
     by_label = findings.by_label
-    last = ("Threshold",) if by_label else ("Usually, of all images", "Of normal images, below")
+    last = ("Threshold",) if by_label else ("Usually, of all images", "Normal images below")
     rows = (_row(each, by_label) for each in findings.ranked)
     return table(("Finding", "Probability", *last), rows, "findings")
 
 
 def _row(finding: Finding, by_label: bool) -> list[str]:
-    word = mark(finding.score, finding.usually, finding.above, by_label)
+    word = marked(finding.score, finding.usually, finding.above, by_label)
     limit = finding.threshold if by_label else None
     name = escape(finding.name) + (f' <b class="word">{word}</b>' if word else "")
     cells = [f"{name}{_meter(finding.score, limit)}", percent(finding.score)]
     if by_label:
         return [*cells, "none" if limit is None else percent(limit)]
     usually = "–" if finding.usually is None else percent(finding.usually)
-    lower = "–" if finding.percentile is None else at_least(finding.percentile)
+    lower = "–" if finding.percentile is None else of_normal(finding.percentile)
     return [*cells, usually, lower]

@@ -15,10 +15,9 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import RAISED_MEANS, mark
+from edge_app.model.decisions import RAISED_MEANS, marked
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.overall import cautioned
-from edge_app.model.usual import at_least, referred_to
+from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ class TableWriter:
             return
         if findings.overall:
             lines.append(f"  {findings.overall.in_words()}")
-            if caution := findings.overall.caution:
-                lines.append(f"  {cautioned(caution, [each.name for each in findings.marked])}")
+            if caution := findings.overall.caution([each.name for each in findings.marked]):
+                lines.append(f"  {caution}")
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
@@ -79,8 +78,8 @@ class TableWriter:
         yield f"{'finding':<{self.width}} probability  usually  normal images below"
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
-            lower = "" if each.percentile is None else at_least(each.percentile)
-            word = mark(each.score, each.usually, each.above, self.by_label)
+            lower = "" if each.percentile is None else of_normal(each.percentile)
+            word = marked(each.score, each.usually, each.above, self.by_label)
             row = f"{each.name:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
             yield f"{row}  {word}".rstrip()
 
@@ -88,7 +87,7 @@ class TableWriter:
         yield f"{'finding':<{self.width}} probability  threshold"
         for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
             threshold = "none" if each.threshold is None else percent(each.threshold)
-            word = mark(each.score, each.usually, each.above, self.by_label)
+            word = marked(each.score, each.usually, each.above, self.by_label)
             row = f"{each.name:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
             yield f"{row}  {word}".rstrip()
 

@@ -17,7 +17,7 @@ from edge_app.core.svg import (
     text,
     ticks,
 )
-from edge_app.site.words import ends, false_alarms, percent, thousand, with_ends
+from edge_app.site.words import ends, false_alarms, of_labels, percent, thousand, with_ends
 
 if TYPE_CHECKING:
     from edge_app.model.site_types import Performance, SiteDocument
@@ -50,7 +50,8 @@ def page(site: SiteDocument) -> str:
         section(
             "Label by label",
             "The same target for each label, where enough patients bear it. How many of those "
-            "above the threshold bear the label is what one of them is worth.",
+            "above the threshold bear the label is what one of them is worth."
+            + (f" But {said}." if (said := of_labels(site)) else ""),
             _labels(site),
         ),
         *_groups(site),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from edge_app.model.site_types import SiteDocument
@@ -83,6 +83,17 @@ def summary(site: SiteDocument) -> str:
     return "\n".join([*lines, site["disclaimer"]])
 
 
+IN_THE_SET: Final = (
+    "at a stated prevalence a label's threshold keeps the target among this set's images: those "
+    "without the label are normal more or less often in routine"
+)
+
+
+def of_labels(site: SiteDocument) -> str:
+    """What a label's threshold does not promise; empty where the set was drawn from routine."""
+    return IN_THE_SET if site["prevalence"]["stated"] else ""
+
+
 def _labels(site: SiteDocument) -> list[str]:
     width = max(18, *(len(row["label"]) for row in site["labels"]))
     lines = [f"{'':<{width}}  patients  recalibrated         threshold  right where above it"]
@@ -96,4 +107,4 @@ def _labels(site: SiteDocument) -> list[str]:
         lines.append(
             f"{row['label']:<{width}}  {row['patients']:>8}  {row['recalibrated']:<19}  {end}"
         )
-    return lines
+    return [*lines, *filter(None, [of_labels(site)])]

@@ -50,6 +50,11 @@ class Bench:
     console: Console
     calibration_images: int = CALIBRATION_IMAGES
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the images to measure on cannot show of the run."""
+        return self.cached.notes
+
     @cached_property
     def reference(self) -> Report:
         """The float network's report on all images to measure on."""

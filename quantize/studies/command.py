@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from edge_app.core.errors import EXIT_GATE
-from quantize.studies.registry import Study
+from quantize.studies.registry import Judging, Study
 from quantize.studies.result import Result
 from train.options import console
 
@@ -40,7 +40,10 @@ def command(study: Study) -> Callable[..., None]:
         chosen = {option.name: values.pop(option.name) for option in options}
         place = values.pop("document")
         inputs = study.open(**values)
-        publish(study.function(inputs, **chosen), inputs.folder, place)
+        result = study.function(inputs, **chosen)
+        if isinstance(inputs, Judging):
+            result = result.noting(inputs.notes)
+        publish(result, inputs.folder, place)
 
     parameters = [
         parameter.replace(default=study.defaults.get(parameter.name, parameter.default))

@@ -6,6 +6,7 @@ which study takes which.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from edge_app.core.errors import DatasetError
 from edge_app.evaluation.report import Report
 from edge_app.evaluation.report import read as read_report
 from edge_app.evaluation.second_reference import SecondReference
@@ -32,10 +34,11 @@ from train.options import (
     SeedOption,
     SplitOption,
     console,
+    read_data,
     read_split,
-    read_training_and_split,
+    require_split,
 )
-from train.run import FinishedRun, open_run
+from train.run import FinishedRun, judges, open_run
 
 FOLDER: Final = "quantization"
 """The folder of a run for the results of studies of its network."""
@@ -62,9 +65,11 @@ def open_bench(
 ) -> Bench:
     """RUN DATA: a float network, training images, and those of a split to measure on."""
     finished = open_run(run)
-    training, measured = read_training_and_split(
-        data, finished.recipe.side, cache, limit, split, finished.labels
-    )
+    chosen = require_split(split)
+    whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
+    training, measured = whole.split("train"), judges(finished, whole, chosen)
+    if not len(training):
+        raise DatasetError(f"{data}: needs training images to calibrate with")
     return Bench(finished, training, measured, split, seed, out or run / FOLDER, console)
 
 
@@ -122,6 +127,19 @@ class ModelAndRunInputs(ModelInputs):
     def run(self) -> FinishedRun:
         """The run, with its float network."""
         return open_run(self.run_folder)
+
+    @cached_property
+    def images(self) -> Cached:
+        """The test images at the model's size, with what the run may know of them."""
+        side = self.model.input_spec.height
+        labels = LabelSet.of_manifest(self.model.manifest)
+        whole = read_data(self.data, side, self.cache, self.limit, labels)
+        return judges(self.run, whole, "test")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the images cannot show of the run."""
+        return self.images.notes
 
 
 def open_model_and_run(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from quantize.studies.alarms import alarms_study
 from quantize.studies.faults import sabotage
@@ -41,6 +41,15 @@ class Inputs(Protocol):
     @property
     def folder(self) -> Path:
         """Where the result goes."""
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """Inputs whose images judge a run: it may know their patients."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """See `run.judges`."""
 
 
 class Study(NamedTuple):

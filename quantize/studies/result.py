@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ class Result:
     rows: list[tuple[str, ...]]
     content: dict[str, Any]
     failure: str | None = None
+
+    def noting(self, notes: Sequence[str]) -> Result:
+        """The same with what its images cannot show, at the end of the caption and in `content`."""
+        if not notes:
+            return self
+        caption = " ".join([self.caption, *(f"Note: {note}." for note in notes)])
+        return replace(self, caption=caption, content={**self.content, "notes": list(notes)})
 
     def print(self, console: Console) -> None:
         """The caption, the table and the disclaimer."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edge_app.core.plain_text import percent, readable
-from edge_app.model.decisions import Share, mark
-from edge_app.model.overall import Overall, cautioned
-from edge_app.model.usual import at_least
+from edge_app.model.decisions import Share, mark, times
+from edge_app.model.overall import Overall
+from edge_app.model.usual import of_normal
 from edge_app.pipeline.writers import promises
 
 
@@ -21,6 +21,7 @@ class Row(NamedTuple):
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
         mark: see `decisions.mark`.
+        times: how many times the usual probability it is; empty where that is not known.
         right: of images at the site where it is above its threshold, the share that bears it, in
             words; empty where it is not above, or that is not known.
     """
@@ -34,6 +35,7 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
+    times: str
     right: str
 
 
@@ -93,7 +95,7 @@ def told(answer: Mapping[str, Any]) -> Study:
     return Study(
         error=error,
         overall=whole.in_words() if whole else "",
-        caution=_caution(whole, rows),
+        caution=whole.caution([row.label for row in rows if row.mark]) if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,
@@ -111,12 +113,6 @@ def told(answer: Mapping[str, Any]) -> Study:
     )
 
 
-def _caution(whole: Overall | None, rows: Sequence[Row]) -> str | None:
-    if whole is None or whole.caution is None:
-        return None
-    return cautioned(whole.caution, [row.label for row in rows if row.mark])
-
-
 def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
     ranked = [
         (each["rank"], channel, each)
@@ -129,11 +125,12 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             channel,
             percent(each["probability"]),
             _share(each["prevalence"]),
-            "" if each["percentile"] is None else at_least(each["percentile"]),
+            "" if each["percentile"] is None else of_normal(each["percentile"]),
             _share(each["threshold"]),
             each["probability"],
             each["threshold"],
             mark(each["probability"], each["prevalence"], each["above"], by_label),
+            times(each["probability"], each["prevalence"]) if each["prevalence"] else "",
             str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])

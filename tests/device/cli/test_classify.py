@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -64,13 +65,16 @@ def test_what_is_twice_as_probable_as_usual_is_raised_and_nothing_else(
     model = ("--model", "cxr-lite0-128")
     answer = json.loads(run("classify", *model, "--json", picture).stdout)
     raised = {
-        row["label"].replace("_", " ")
+        row["label"].replace("_", " "): row["probability"] / row["prevalence"]
         for row in answer["findings"]
         if row["kind"] == "finding"
         and round(row["probability"], 3) >= max(0.01, 2 * round(row["prevalence"], 3))
     }
     rows = rows_of(run("classify", *model, picture).stdout.splitlines())
-    assert {label for label, row in rows if row.endswith("  raised")} == raised
+    said = {label: re.search(r"  raised ([\d.]+)x$", row) for label, row in rows}
+    told = {label: float(found[1]) for label, found in said.items() if found}
+    assert told == pytest.approx(raised, rel=0.1)
+    assert all(len(row) + 22 <= 80 for _, row in rows)
     assert 0 < len(raised) < len(rows)
 
 

@@ -222,3 +222,13 @@ def test_what_all_exclusive_logits_have_in_common_is_no_difference() -> None:
     content = compare(*pair, 0).content
     assert content["logits"]["rms"] == pytest.approx(0, abs=1e-5)
     assert min(row["logits"]["correlation"] for row in content["labels"]) > 0.999
+
+
+def test_a_perfect_reference_on_few_patients_has_an_interval_with_a_width() -> None:
+    known = answers(count=40, patients=40, share=0.3)
+    known = replace(known, logits=6 * known.targets.astype(np.float32) - 3, retest={})
+    content = compared(known, known).content
+    of_each = [row["reference_auroc"] for row in content["labels"]]
+    assert {row["value"] for row in of_each} == {1}
+    assert all(0.7 < row["low"] < 0.98 and row["high"] == 1 for row in of_each)
+    assert content["proven"]["auroc"]["low"] < 0.98

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from PIL import Image
 
 from edge_app import DISCLAIMER
 from edge_app.classifier import Classifier
-from edge_app.core.errors import DatasetError, UsageError
+from edge_app.core.errors import DatasetError, OutputError, UsageError
 from edge_app.evaluation import report
 from edge_app.evaluation.evaluate import Answer, evaluate, part
 from edge_app.evaluation.labelled import load
@@ -470,6 +471,20 @@ def test_another_evaluation_is_not_mixed_in(
     assert done.returncode == 4
     assert f"was begun with another {what}: finish it with the command" in done.stderr
     assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("package", ["Pillow", "pydicom", "python-gdcm"])
+def test_other_decoders_are_another_runtime(
+    package: str, folder: Path, cnn28: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade between two calls: what was read before may differ from what is read after."""
+    out = tmp_path / "r.json"
+    begun(folder, cnn28, out)
+    monkeypatch.setattr(
+        "edge_app.core.machine.version", lambda name: "99" if name == package else version(name)
+    )
+    with pytest.raises(OutputError, match="was begun with another runtime"):
+        run_in_process(folder, cnn28, out)
 
 
 def test_changed_labels_are_another_data_set(

@@ -67,16 +67,28 @@ def test_an_integer_weight_is_that_many_copies(rows: list[tuple[bool, int, int]]
 def test_pooled_labels_are_one_list_of_all_their_images(rows: list[tuple[int, ...]]) -> None:
     columns = np.array(rows).T
     targets, scores, weights = columns[:2].astype(bool), columns[2:4] / 5, columns[4:] * 1.0
-    labels = [Ranked.of(*label, weights) for label in zip(targets, scores, strict=True)]
-    pooled = Ranked.pooled(labels)
+    pooled = Ranked.of(targets.T, scores.T).areas(weights)
     listed = targets.ravel(), scores.ravel(), np.tile(weights, 2)
-    np.testing.assert_array_equal(pooled.auroc(), auroc(*listed))
-    np.testing.assert_array_equal(pooled.average_precision(), average_precision(*listed))
+    np.testing.assert_array_equal(pooled.auroc, auroc(*listed))
+    np.testing.assert_allclose(pooled.average_precision, average_precision(*listed), atol=1e-12)
 
 
 def test_a_pool_with_an_unknown_score_is_not_computable() -> None:
-    known, unknown = (Ranked.of(TRUTH, scores, ONE) for scores in (SCORES, SCORES * np.nan))
-    assert math.isnan(Ranked.pooled([known, unknown]).auroc()[0])
+    known, unknown = SCORES, np.where(np.arange(6) == 2, np.nan, SCORES)
+    pooled = Ranked.of(np.stack([TRUTH, TRUTH], axis=1), np.stack([known, unknown], axis=1))
+    assert np.isnan(pooled.areas(ONE)).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 25, 1 << 18])
+def test_many_weightings_are_as_each_of_them_alone(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_app.evaluation.metrics.WEIGHTS_AT_ONCE", at_once)
+    weights = np.random.default_rng(0).integers(0, 4, (9, 6)).astype(float)
+    for metric in (auroc, average_precision, calibration_error):
+        alone = [metric(TRUTH, SCORES, row[np.newaxis])[0] for row in weights]
+        np.testing.assert_allclose(metric(TRUTH, SCORES, weights), alone, atol=1e-12)
+        assert metric(TRUTH, SCORES, weights[:0]).shape == (0,)
 
 
 def test_what_cannot_be_computed_is_nan_never_0_or_1() -> None:

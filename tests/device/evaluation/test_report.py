@@ -123,6 +123,28 @@ def test_one_patient_gives_values_without_intervals() -> None:
     assert made.content["bootstrap"]["resamples"] == 0
 
 
+def test_a_perfect_order_of_few_is_no_certainty() -> None:
+    """Newcombe's interval, one patient an image; what no method covers has no interval."""
+    answers = evaluated()
+    perfect = 8 * answers.targets.astype(np.float32) - 4
+    answers = replace(answers, logits=perfect, patients=answers.images)
+    edema = row(make(answers), "Edema")
+    positives, count = edema["support"], len(answers.images)
+    assert (edema["auroc"]["value"], edema["auroc"]["high"]) == (1, 1)
+    low = edema["auroc"]["low"]
+    others = count / 2 - 1
+    ties = (1 - low) / (2 - low) + low / (1 + low)
+    variance = low * (1 - low) * (1 + others * ties) / (positives * (count - positives))
+    assert (1 - low) ** 2 == pytest.approx(1.959964**2 * variance, rel=1e-3)
+    assert edema["average_precision"] == {"value": 1, "low": None, "high": None}
+    made = make(answers).content
+    lows = [each["auroc"]["low"] for each in made["labels"] if each["kind"] == "finding"]
+    known = [each for each in lows if each is not None]
+    assert made["macro"]["auroc"]["low"] == pytest.approx(np.mean(known), abs=1e-6)
+    reversed_order = row(make(replace(answers, logits=-perfect)), "Edema")["auroc"]
+    assert reversed_order["high"] == pytest.approx(1 - low, abs=1e-6)
+
+
 def test_it_is_read_back_as_written(tmp_path: Path) -> None:
     made = make(evaluated())
     write(made, tmp_path / "float.json")

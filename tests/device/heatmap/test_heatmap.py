@@ -206,7 +206,7 @@ def test_the_strip_marks_findings_by_the_tables_words(written: list[str]) -> Non
     )
     draw(WIDE, flagged(0.0)._replace(findings=usual), SCALE, ["model"])
     lines = [text for text in written if text[:1].isdigit() and "findings" not in text]
-    assert lines[0] == "1  Mass 30.0 %, usually 5.0 %, raised; no square stands out"
+    assert lines[0] == "1  Mass 30.0 %, usually 5.0 %, raised 6.0x; no square stands out"
     assert RAISED_MEANS in written
     assert not any("raised" in line for line in lines[1:])
     written.clear()

@@ -30,6 +30,7 @@ from edge_app.images.read import read_image
 from .. import pictures
 from ..pictures import (
     DATA,
+    PNG_RGB,
     answers,
     attempt,
     encoded,
@@ -172,6 +173,26 @@ def test_transparent_parts_become_black_and_are_told(kind: str) -> None:
     assert (image.pixels[:, 40:] == 0).all()
     assert np.abs(image.pixels[:, :40].astype(int) - PICTURE[:, :40]).max() <= 1
     assert image.warnings == ("is partly transparent: it was laid on black",)
+
+
+@pytest.mark.parametrize("key", [0, 60_000])
+def test_a_transparent_gray_of_16_bits_becomes_black_and_does_not_set_the_range(key: int) -> None:
+    samples = 256 * PICTURE.astype(np.uint16) // 16 + 1
+    kept = read(png(samples)).pixels
+    samples[:, 40:] = key
+    image = read(png(samples, extra=png_chunk(b"tRNS", struct.pack(">H", key))))
+    assert (image.pixels[:, 40:] == 0).all()
+    assert (image.pixels[:, :40] == kept[:, :40]).all()
+    assert "is partly transparent: it was laid on black" in image.warnings
+    nothing = np.full((9, 9), key, np.uint16)
+    assert not read(png(nothing, extra=png_chunk(b"tRNS", struct.pack(">H", key)))).pixels.any()
+
+
+def test_a_transparent_colour_of_16_bits_is_refused() -> None:
+    """Pillow holds its key's lower bytes against the upper ones of the pixels."""
+    colour = np.repeat(257 * PICTURE.astype(np.uint16)[..., np.newaxis], 3, axis=2)
+    clear = png_chunk(b"tRNS", struct.pack(">HHH", *[0xFF00] * 3))
+    assert "transparent" in refusal(png(colour, PNG_RGB, extra=clear))
 
 
 @pytest.mark.parametrize(

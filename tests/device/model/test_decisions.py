@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.core.errors import UsageError
-from edge_app.model.decisions import Decisions, mark
+from edge_app.model.decisions import Decisions, mark, marked
 from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 from edge_app.model.manifest_types import Manifest
 from edge_app.model.operating_points import chosen
@@ -133,3 +133,16 @@ def test_a_finding_is_marked_by_one_word(
 ) -> None:
     """As far as the digits that stand beside it tell: 19.9 % is not twice 10.0 %."""
     assert mark(score, usually, above, by_label) == word
+
+
+@pytest.mark.parametrize(
+    ("score", "usually", "said"),
+    [
+        *((0.2, 0.1, "raised 2.0x"), (0.08, 0.01, "raised 8.0x"), (0.9, 0.02, "raised 45x")),
+        (0.025, 0.0125, "raised 2.1x"),  # of the digits that are shown
+        *((0.02, 0.0002, "raised 100x"), (0.1, 0.2, "")),
+    ],
+)
+def test_a_raised_finding_says_how_much(score: float, usually: float, said: str) -> None:
+    assert marked(score, usually, above=False, by_label=False) == said
+    assert marked(score, usually, above=True, by_label=True) == "above"

@@ -66,14 +66,16 @@ def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
 def test_it_is_one_line_in_words() -> None:
     assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
         "flagged (threshold 56.0 %): 71.3 % probable that it is not normal (usually 37.8 %); "
-        "at least 96 % of normal images have less"
+        "higher than 96 of 100 normal images"
     )
     assert (
         Overall(0.5, None, 0.995, None, None)
         .in_words()
-        .endswith("at least 99.5 % of normal images have less")
+        .endswith("; higher than 995 of 1,000 normal images")
     )
-    assert Overall(0.5, None, 1.0, None, None).in_words().endswith("; all normal images have less")
+    assert (
+        Overall(0.5, None, 1.0, None, None).in_words().endswith("; higher than all normal images")
+    )
     assert Overall(0.0001, None, None, None, None).in_words() == (
         "< 0.1 % probable that it is not normal"
     )
@@ -118,9 +120,12 @@ def test_exclusive_findings_too_are_never_more_probable() -> None:
 
 
 def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
-    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
-    assert Overall(0.6, None, None, 0.5, True).caution is None
-    assert Overall(0.6, None, None, None, None).caution is None
+    assert Overall(0.4, None, None, 0.5, False).caution() == "'not flagged' does not mean normal"
+    assert Overall(0.4, None, None, 0.5, False).caution(["Mass", "Edema"]) == (
+        "'not flagged' does not mean normal; raised all the same: Mass, Edema"
+    )
+    assert Overall(0.6, None, None, 0.5, True).caution() is None
+    assert Overall(0.6, None, None, None, None).caution() is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from edge_app.model.site import Site
 from edge_app.model.site_types import SiteDocument
 from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
+from edge_app.site.page import page
 from edge_app.site.target import Target, TooFewError, target, threshold
+from edge_app.site.words import summary
 
 from .made import evaluated, model, report
 
@@ -229,6 +231,14 @@ def test_what_flagged_means_at_a_stated_prevalence() -> None:
     assert thousand["found"]["value"] + thousand["missed"]["value"] == pytest.approx(50, abs=0.2)
     assert site["decisions"]["overall"]["usually"] == 0.05
     assert site["reference"]["overall"]["value"] == pytest.approx(0.05, abs=0.01)
+
+
+def test_whose_images_a_labels_threshold_keeps_its_target_among_is_said() -> None:
+    enriched = two_findings(400, 0.5, seed=1)
+    said = "keeps the target among this set's images"
+    for told in (summary, page):
+        assert said not in told(made(enriched))
+        assert said in told(made(enriched, prevalence=0.05)).replace("&#x27;", "'")
 
 
 def two_findings(patients: int, prevalence: float, seed: int) -> Evaluated:

@@ -1,0 +1,64 @@
+"""A study as a command: what its images cannot show is published with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantize.studies import inputs
+from quantize.studies.bench import Bench
+from quantize.studies.command import command
+from quantize.studies.registry import Study
+from quantize.studies.result import Result
+from train.cache import Cached
+from train.run import NOT_SHOWN, FinishedRun
+
+
+def small(bench: Bench) -> Result:
+    return Result("small", "python -m quantize small", "What.", ("a",), [("x",)], {"x": 1})
+
+
+def published(study: Study, folder: Path) -> tuple[str, dict[str, Any]]:
+    command(study)(out=folder, document=None)
+    return (folder / "small.md").read_text(), json.loads((folder / "small.json").read_text())
+
+
+@pytest.fixture
+def opened(
+    untrained: tuple[FinishedRun, Cached], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[dict[str, Any]], Study]:
+    run, cached = untrained
+    monkeypatch.setattr(inputs, "read_data", lambda *_: cached)
+
+    def study(dataset: dict[str, Any]) -> Study:
+        known = replace(run, config={**run.config, "dataset": dataset})
+        monkeypatch.setattr(inputs, "open_run", lambda _: known)
+
+        def open_small(out: Path) -> Bench:
+            return inputs.open_bench(Path("run"), Path("data"), out=out)
+
+        return Study("small", open_small, small, "Help.")
+
+    return study
+
+
+def test_a_study_says_whether_the_run_may_know_the_patients_it_is_measured_on(
+    opened: Callable[[dict[str, Any]], Study],
+    untrained: tuple[FinishedRun, Cached],
+    tmp_path: Path,
+) -> None:
+    cached = untrained[1]
+    same = {"train": {"digest": cached.split("train").digest}}
+    text, content = published(opened(same), tmp_path / "same")
+    assert "notes" not in content
+    assert "Note:" not in text
+
+    moved = {"train": {"digest": "0" * 64}}
+    text, content = published(opened(moved), tmp_path / "moved")
+    assert content["notes"] == [NOT_SHOWN]
+    assert f"What. Note: {NOT_SHOWN}." in text
