@@ -67,7 +67,10 @@ def packaged_as_is(opened: ForeignTflite) -> Converted:
     if opened.activation:
         scores["activation"] = opened.activation
     scheme = f"as it came: {opened.image['dtype']} input, {opened.scores['dtype']} output"
-    return Converted(opened.flatbuffer, image, {"logits": scores}, None, {"scheme": scheme})
+    facts: dict[str, Any] = {"scheme": scheme}
+    if opened.in_float32 is not None:
+        facts["in_float32"] = opened.in_float32
+    return Converted(opened.flatbuffer, image, {"logits": scores}, None, facts)
 
 
 def in_float(opened: Foreign) -> Converted:
