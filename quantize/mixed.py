@@ -32,8 +32,8 @@ IMAGES: Final = 32
 
 LEFT: Final = 1 / 4
 """Share of the squared error that each attempt leaves of the one before it: half of the error."""
-TRACE: Final = 1e-4
-"""Squared error that no attempt aims below: a hundredth of the logits' own deviation."""
+TRACE: Final = 1e-5
+"""Squared error that no attempt aims below: 0.003 of the logits' own deviation."""
 
 RUNS: Final = 15
 

@@ -200,11 +200,12 @@ def _told(nth: int, tried: Tried) -> str:
     kept = tried.made.facts.get("in_float32")
     what = "int8 as a whole"
     if kept is not None:
+        count, longer = len(kept["operators"]), kept["times_as_long_as_int8"]
+        which = f"{count} of {kept['of']} operators, those that lose most to int8, stay"
+        which = which if count < kept["of"] else f"all {count} operators stay"
         what = (
-            f"{len(kept['operators'])} of {kept['of']} operators, those that lose most to int8, "
-            f"stay in float32; an image then takes {kept['times_as_long_as_int8']} times as long "
-            "here on one thread, and what computes in int8 alone cannot map them; --int8-only "
-            "leaves this out"
+            f"{which} in float32; an image then takes {longer} times as long here on one thread, "
+            "and what computes in int8 alone cannot map them; --int8-only leaves this out"
         )
     spare = "" if tried.broken or tried.reserve or nth == 1 else ", without a reserve"
     return f"attempt {nth}: {what}: {verdict_line(tried.results)}{spare}"
