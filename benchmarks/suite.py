@@ -102,7 +102,7 @@ def _facts(model: ModelFile) -> dict[str, Any]:
     return {
         "name": model.name,
         "sha256": model.sha256,
-        "dtype": model.manifest["input"]["dtype"],
+        "dtype": model.precision,
         "macs": _macs(model),
     }
 

@@ -88,14 +88,16 @@ def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
 
     Args:
         calibrated: see `with_ranges`.
-        in_float: operators that stay in float32, by the names of their first results.
+        in_float: operators that stay in float32, by the names of their first results; if all do,
+            so do the outputs.
     """
+    whole = set(operators(calibrated)) <= set(in_float)
     with native_stderr.silenced():
         return bytes(
             mlir_quantize(
                 calibrated,
                 input_data_type=tf.int8,
-                output_data_type=tf.int8,
+                output_data_type=tf.float32 if whole else tf.int8,
                 denylisted_nodes=set(in_float) or None,
             )
         )

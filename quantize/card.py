@@ -185,10 +185,9 @@ def _check(manifest: Manifest) -> str:
     tried = manifest["training"].get("input_check")
     text = manifest["input_check"]["fitted_on"]
     if tried:
-        text += (
-            f"; flags {tried['drawn']['flagged']:.0%} of {tried['drawn']['pictures']} drawn "
-            f"pictures, {tried['radiographs']['flagged']:.2%} of {tried['radiographs']['on']}"
-        )
+        drawn, real = tried["drawn"], tried.get("radiographs")
+        text += f"; flags {drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures, "
+        text += f"{real['flagged']:.2%} of {real['on']}" if real else "tried on no radiograph"
     return text + (f" ({tried['why']})" if tried and "why" in tried else "")
 
 

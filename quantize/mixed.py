@@ -14,7 +14,9 @@ as long as int8 on the same network (docs/quantization.md).
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -30,8 +32,8 @@ IMAGES: Final = 32
 
 LEFT: Final = 1 / 4
 """Share of the squared error that each attempt leaves of the one before it: half of the error."""
-TRACE: Final = 1e-4
-"""Squared error that the last attempt aims at: a hundredth of the logits' own deviation."""
+TRACE: Final = 1e-5
+"""Squared error that no attempt aims below: 0.003 of the logits' own deviation."""
 
 RUNS: Final = 15
 
@@ -41,8 +43,8 @@ class Stretch(NamedTuple):
 
     Attributes:
         names: see `calibration.operators`.
-        harm: how much rounding them alone adds to the mean squared error of the logits, in units
-            of each label's own variance.
+        harm: mean squared error of the logits where they alone are rounded, and the picture and
+            the answer, in units of each label's own variance.
     """
 
     names: tuple[str, ...]
@@ -52,12 +54,11 @@ class Stretch(NamedTuple):
 def stretches(made: Calibrated, count: int = STRETCHES) -> list[Stretch]:
     """A network in `count` stretches or, if it has fewer operators, one an operator."""
     names = operators(made.flatbuffer)
-    least = _error(made, names)  # of rounding the picture and the answer alone
     found = []
     for places in np.array_split(np.arange(len(names)), min(count, len(names))):
         alone = tuple(names[place] for place in places)
         rest = [name for name in names if name not in alone]
-        found.append(Stretch(alone, max(_error(made, rest) - least, 0.0)))
+        found.append(Stretch(alone, _error(made, rest)))
     return found
 
 
@@ -69,29 +70,33 @@ def _error(made: Calibrated, in_float: list[str]) -> float:
 
 
 def milder(made: Calibrated) -> Iterator[list[str]]:
-    """Which operators to keep in float32: few at first, then more, and never all stretches.
+    """Which operators to keep in float32: few at first, then more, and all of them last.
 
-    If one of those that end the network is among them, so are the others.
+    Each attempt keeps the fewest of the stretches, in the order of their harm, that leave half of
+    the error that the one before it left. What several stretches leave together is measured, as the
+    error of each alone says little of it: a number between two operators is exact only where both
+    are. If an operator that ends the network is kept, so are the others that do.
     """
-    found = stretches(made)
-    worst, harm = sorted(found, key=lambda s: -s.harm), sum(s.harm for s in found)
-    left = np.append(np.cumsum([s.harm for s in worst[::-1]])[::-1], 0.0)
-    last, before = last_operators(made.flatbuffer), 0
-    for aim in _aims(harm):
-        count = min(int(np.argmax(left <= aim)), len(worst) - 1)
-        if count > before:
-            before = count
-            kept = [name for stretch in worst[:count] for name in stretch.names]
-            yield kept if last.isdisjoint(kept) else sorted(last.union(kept))
+    worst = sorted(stretches(made), key=lambda each: -each.harm)
+    last, least = last_operators(made.flatbuffer), worst[-1].harm  # nearly that of the answer alone
 
+    def kept(count: int) -> list[str]:
+        names = [name for stretch in worst[:count] for name in stretch.names]
+        return names if last.isdisjoint(names) else sorted(last.union(names))
 
-def _aims(harm: float) -> Iterator[float]:
-    """What the attempts leave of a squared error; there is one attempt at least."""
-    aim = LEFT * harm
-    while aim > TRACE:
-        yield aim
-        aim *= LEFT
-    yield min(LEFT * harm, TRACE)
+    left = cache(lambda count: _error(made, kept(count)) - least)
+
+    def fewest(aim: float, beyond: int) -> int:
+        more = range(beyond + 1, len(worst))
+        return beyond + 1 + bisect_left(more, True, key=lambda count: left(count) <= aim)
+
+    count, before = 0, 0
+    while count < len(worst):
+        known = left(count)
+        count = fewest(max(LEFT * known, TRACE), count) if known > TRACE else len(worst)
+        if len(names := kept(count)) > before:
+            before = len(names)
+            yield names
 
 
 def times_as_long(flatbuffer: bytes, other: bytes) -> float:

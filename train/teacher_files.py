@@ -77,7 +77,7 @@ def read_teachers(
     for source in sources:
         member = read_teacher(source, data, cache, limit, student, words)
         member.require_unseen(cached.split("validation"))
-        if not member.knows_no_more(cached.split("validation")):
+        if not member.knows_no_more(cached):
             console.print(
                 f"teacher {member.name}, trained on: {member.trained_on}: nothing shows that it "
                 "does not know the test patients, and the model card will say so",
@@ -87,7 +87,7 @@ def read_teachers(
     left = list(words)
     if left:
         raise RunError(f"--teacher-trained-on {left[0]!r}: every teacher says itself what it knows")
-    return ensemble(members, cached.split("validation")) if members else None
+    return ensemble(members, cached) if members else None
 
 
 def read_teacher(
@@ -136,7 +136,7 @@ def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cach
         _stated(facts) or NOT_STATED,
         scores,
         run.model,
-        _validated(facts),
+        _validated(facts, run.config["recipe"]),
         _same_splits(read_data(data, run.recipe.side, cache, limit, student.labels), student),
     )
 
@@ -170,7 +170,7 @@ def _model(
         _stated(facts) or next(words, NOT_STATED),
         scores,
         None,
-        _validated(facts),
+        _validated(facts, model.manifest.get("training", {}).get("recipe", {})),
         cached,
     )
 
@@ -282,13 +282,14 @@ def _stated(facts: Mapping[str, Any]) -> str:
     return words + (f", and from teachers trained on {'; '.join(taught)}" if taught else "")
 
 
-def _validated(facts: Mapping[str, Any]) -> Validated | None:
+def _validated(facts: Mapping[str, Any], recipe: Mapping[str, Any]) -> Validated | None:
     if "validation" not in facts:
         return None
     digest = None if "refit_of" in facts else facts["validation"]["digest"]
     apart = (each["apart"] for each in facts.get("further", ()))
     alone = all(facts.get("teachers_know_no_more", ())) and all(apart)
-    return Validated(facts["validation"]["name"], digest, alone)
+    share = recipe.get("patients", 1.0)
+    return Validated(facts["validation"]["name"], digest, alone, facts, share)
 
 
 def model_file_logits(classifier: Classifier, cached: Cached) -> Floats:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from train.cache import Cached
+from train.datasets.joined import SOURCE
 from train.errors import DatasetError, RunError
+from train.source import known_patients
 
 NOT_STATED: Final = "not stated"
 
@@ -26,11 +28,15 @@ class Validated:
         digest: of these images; None where it was trained on them afterwards.
         alone: whether nothing taught it that may know other patients: no teacher, and no further
             data set that is not said to be apart.
+        facts: what its run's configuration says that it was trained on.
+        share: of the training patients that its recipe takes.
     """
 
     data: str
     digest: str | None
-    alone: bool = True
+    alone: bool
+    facts: Mapping[str, Any]
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,14 +59,20 @@ class Teacher:
     validated: Validated | None
     cached: Cached
 
-    def knows_no_more(self, validation: Cached) -> bool:
-        """Whether it is shown to know none of the validation patients, and so no test patient.
+    def knows_no_more(self, cached: Cached) -> bool:
+        """Whether it is shown to know none of the validation patients, and no test patient.
 
-        The same patients validate it, of the same data set, whose splits are always the same.
+        The same images validate it, and it was trained on the same ones: a list of test patients
+        that changed since leaves the validation images as they are.
+
+        Args:
+            cached: the student's images of all splits.
         """
-        return bool(
-            self.validated and self.validated.alone and self.validated.digest == validation.digest
-        )
+        told = self.validated
+        if told is None or not told.alone or told.digest != cached.split("validation").digest:
+            return False
+        own = cached.of_source(0) if SOURCE in cached.table else cached
+        return set(known_patients(told.facts, own, told.share).values()) == {"not seen"}
 
     def require_unseen(self, validation: Cached) -> None:
         """Refuse a teacher of whom its own words say that it may know the validation patients.
@@ -120,12 +132,12 @@ class Teachers:
         return self.scores[rows]
 
 
-def ensemble(members: Sequence[Teacher], validation: Cached) -> Teachers:
+def ensemble(members: Sequence[Teacher], cached: Cached) -> Teachers:
     """The mean of the members' scores; of each label, of those members that know it.
 
     Args:
         members: one at least.
-        validation: the student's validation images.
+        cached: the student's images of all splits.
     """
     shape = members[0].cached.targets.shape
     total, known = np.zeros(shape), np.zeros(shape)
@@ -140,7 +152,7 @@ def ensemble(members: Sequence[Teacher], validation: Cached) -> Teachers:
     return Teachers(
         [member.name for member in members],
         [member.trained_on for member in members],
-        [member.knows_no_more(validation) for member in members],
+        [member.knows_no_more(cached) for member in members],
         images,
         mean,
         members[-1].network,

@@ -67,12 +67,15 @@ class Row:
     Attributes:
         line: where it stands, from 1.
         cells: what it says, by the keys of `COLUMNS`.
-        borne: names of the labels that it bears; None where the image is unlabelled.
+        borne: names of the labels that it bears; None where one column holds all names, and this
+            image's cell is empty.
+        unsaid: names of the labels whose own column does not say whether it bears them.
     """
 
     line: int
     cells: dict[str, str]
     borne: tuple[str, ...] | None
+    unsaid: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,6 +84,11 @@ class Row:
     @property
     def patient(self) -> str:
         return self.cells.get("patient", self.name)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether all labels of the table are told of it."""
+        return self.borne is not None and not self.unsaid
 
     @property
     def about(self) -> dict[str, str]:
@@ -339,16 +347,16 @@ def _rows(path: Path, lines: Lines, columns: dict[str, int], own: dict[str, int]
         told["image"] = str(PurePosixPath(written))
         if not patient or not patient.isprintable():
             raise DatasetError(f"{path}, line {line}: {written} has no patient: write one for each")
-        yield Row(line, told, _borne(told.get("findings"), cells, own))
+        if "findings" in told:
+            yield Row(line, told, _joined(told["findings"]))
+            continue
+        said = {name: cells[place].lower() for name, place in own.items()}
+        borne = tuple(name for name, value in said.items() if value in YES)
+        yield Row(line, told, borne, tuple(name for name in said if said[name] in UNKNOWN))
 
 
-def _borne(joined: str | None, cells: Sequence[str], own: dict[str, int]) -> tuple[str, ...] | None:
-    if joined is not None:
-        return tuple(name.strip() for name in joined.split("|")) if joined else None
-    said = {name: cells[place].lower() for name, place in own.items()}
-    if any(value in UNKNOWN for value in said.values()):
-        return None
-    return tuple(name for name, value in said.items() if value in YES)
+def _joined(names: str) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in names.split("|")) if names else None
 
 
 def _distinct(path: Path, rows: Iterable[Row]) -> list[Row]:
@@ -357,7 +365,7 @@ def _distinct(path: Path, rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         first = seen.setdefault(row.name, row)
         same = all(first.cells.get(key) == row.cells.get(key) for key in ("patient", "split"))
-        if first.borne != row.borne or not same:
+        if (first.borne, first.unsaid) != (row.borne, row.unsaid) or not same:
             raise DatasetError(
                 f"{path}, lines {first.line} and {row.line}: two lines disagree about {row.name}: "
                 "take one out"

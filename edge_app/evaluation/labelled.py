@@ -242,7 +242,7 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
 
 
 def _targets(table: Table, row: Row, labels: Labels, numbered: bool) -> NDArray[np.uint8] | None:
-    if row.borne is None:
+    if row.borne is None or any(channel_of(name, labels) is not None for name in row.unsaid):
         return None
     borne: Sequence[str] = row.borne
     if table.columns:  # another label's column is none of the asked ones

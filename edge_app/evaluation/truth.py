@@ -88,7 +88,7 @@ def read(path: Path, normal: str | None = None) -> Truth:
     if table.mixed:
         raise DatasetError(next(iter(table.mixed.values())))
     labels = _named(table, normal)
-    told = [row for row in table.rows if row.borne is not None]
+    told = [row for row in table.rows if row.labelled]
     if not told:
         raise DatasetError(f"{path}: no image of it is labelled")
     targets = [encode(row.borne or (), labels, table.where(row)) for row in told]
@@ -98,7 +98,7 @@ def read(path: Path, normal: str | None = None) -> Truth:
         [row.patient for row in told] if table.tells("patient") else None,
         labels,
         np.array(targets, np.uint8),
-        [row.name for row in table.rows if row.borne is None],
+        [row.name for row in table.rows if not row.labelled],
     )
 
 

@@ -145,6 +145,12 @@ class ModelFile(NamedTuple):
 
         None where none does, and where the file does not say so.
         """
+        stated = self._float_operators
+        return stated if stated and stated[0] else None
+
+    @property
+    def _float_operators(self) -> tuple[int, int] | None:
+        """The same where it is none, too; None where the file does not say so."""
         kept = self.manifest["quantization"].get("in_float32")
         if not isinstance(kept, dict):
             return None
@@ -155,9 +161,18 @@ class ModelFile(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """What it computes in, in a word: its input's dtype, or that and float32."""
-        dtype = self.manifest["input"]["dtype"]
-        return dtype if self.in_float32 is None else f"{dtype} and float32"
+        """What it computes in, in a word: integers, float32, or both.
+
+        Its input's dtype, unless the file says how many of its operators are in float32: a network
+        that takes and gives float32 may be int8 within.
+        """
+        dtype, stated = self.manifest["input"]["dtype"], self._float_operators
+        if stated is None:
+            return dtype
+        integer, (kept, count) = "int8" if dtype == "float32" else dtype, stated
+        if kept == count:
+            return "float32"
+        return f"{integer} and float32" if kept else integer
 
     @property
     def input_check(self) -> InputCheck | None:

@@ -107,17 +107,17 @@ def _facts(model: ModelFile, source: Opened) -> str:
 def _in_float32(quantization: dict[str, Any]) -> list[tuple[str, str]]:
     """A row of what is not int8, where there is any, and what that costs."""
     kept = quantization.get("in_float32")
-    if kept is None:
+    if kept is None or not kept["operators"]:
         return []
-    return [
-        (
-            "in float32",
+    told = f"{len(kept['operators'])} of {kept['of']} operators, as it came"
+    if "times_as_long_as_int8" in kept:
+        told = (
             f"{len(kept['operators'])} of {kept['of']} operators, as int8 alone did not meet the "
             "gates where it was chosen. An image takes "
             f"{kept['times_as_long_as_int8']} times as long as in int8 on one thread of the "
-            "machine that made it. What computes in int8 alone cannot map them.",
+            "machine that made it"
         )
-    ]
+    return [("in float32", f"{told}. What computes in int8 alone cannot map them.")]
 
 
 def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,21 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from edge_app.comparison.gates import REFERENCE_GATES, GateResult, record, verdict
+from edge_app.comparison.gates import (
+    REFERENCE_GATES,
+    YARDSTICK,
+    GateResult,
+    Gates,
+    record,
+    verdict,
+)
 from edge_app.comparison.tables import verdict_line
 from quantize.convert import calibration_rows
 from quantize.importing.convert import Converted
 from train.cache import Cached
 from train.run import dataset_facts
 
+if TYPE_CHECKING:
+    from edge_app.comparison.document import ComparisonDocument
+    from edge_app.evaluation.document import Metric
+
 SPLIT: Final = "validation and train"
 """Where the images are from that choose."""
+
+RESERVE: Final = 2**0.5 / 1.96
+"""Of the half of a 95 % interval: one standard error of what lies between two samples alike."""
 
 
 class Tried(NamedTuple):
@@ -32,10 +46,12 @@ class Tried(NamedTuple):
     Attributes:
         made: the conversion.
         results: of the gates.
+        reserve: whether it meets them with a reserve; see `with_reserve`.
     """
 
     made: Converted
     results: list[GateResult]
+    reserve: bool
 
     @property
     def broken(self) -> list[GateResult]:
@@ -93,29 +109,29 @@ def choosers(cached: Cached, calibrate: int, seed: int) -> Choosers:
 
 def chosen(
     attempts: Iterator[Converted],
-    judged: Callable[[Converted], list[GateResult]],
+    judged: Callable[[Converted], Tried],
     images: Choosers,
     console: Console,
 ) -> Chosen:
     """The conversion that meets all gates on images that do not judge it, with some reserve.
 
-    int8 as a whole is taken where it meets them. Of conversions that are partly float32, the one
-    after the first that meets them: half of its error is left. What just meets the gates on some
-    images may well miss them on others of the same kind.
+    int8 as a whole is taken where it meets them. Of conversions that are partly float32, the first
+    that meets them with a reserve, or else the last that meets them. What just meets the gates on
+    some images may well miss them on others of the same kind.
 
     Args:
         attempts: int8 as a whole, then others, each more exact than those before it.
-        judged: the gates of a conversion on `images`.
+        judged: a conversion compared with the original on `images`.
         images: see `choosers`.
         console: is told each attempt and what became of it.
     """
     _tell(console, f"Choosing the precision on {images.images.counted}, none of them a test image")
     tried: list[Tried] = []
     for one in attempts:
-        tried.append(Tried(one, judged(one)))
+        tried.append(judged(one))
         _tell(console, _told(len(tried), tried[-1]))
         met = [not each.broken for each in tried]
-        if met[0] or sum(met) > 1 or not all(map(of_rounding, tried[-1].broken)):
+        if met[0] or tried[-1].reserve or not all(map(of_rounding, tried[-1].broken)):
             break
     best = min(reversed(tried) if any(met) else tried, key=_harm)
     unknown = [each.gate for each in best.broken if not of_rounding(each)]
@@ -139,12 +155,35 @@ def chosen(
                 "in_float32": each.in_float32,
                 "verdict": verdict(each.results),
                 "not_met": [result.gate for result in each.broken],
+                "reserve": each.reserve,
             }
             for each in tried
         ],
         **record(best.results),
     }
     return Chosen(best.made, facts)
+
+
+def with_reserve(content: ComparisonDocument) -> Gates:
+    """The gates, those of an interval's lower end moved up by `RESERVE` of its half.
+
+    A true value that lies on the limit here lies below it on every other sample of as many images.
+    """
+    gates = Gates()
+    point = content["operating_points"][content["operating_point"]]
+    again = point["retest"].get(YARDSTICK)
+    return replace(
+        gates,
+        macro_auroc_low=gates.macro_auroc_low + _reserve(content["macro"]["auroc"]["difference"]),
+        agreement_over_noise_low=gates.agreement_over_noise_low
+        + (_reserve(again["beyond"]) if again else 0.0),
+    )
+
+
+def _reserve(found: Metric) -> float:
+    if found["value"] is None or found["low"] is None:
+        return 0.0
+    return RESERVE * (found["value"] - found["low"])
 
 
 def _harm(tried: Tried) -> tuple[int, int]:
@@ -161,13 +200,15 @@ def _told(nth: int, tried: Tried) -> str:
     kept = tried.made.facts.get("in_float32")
     what = "int8 as a whole"
     if kept is not None:
+        count, longer = len(kept["operators"]), kept["times_as_long_as_int8"]
+        which = f"{count} of {kept['of']} operators, those that lose most to int8, stay"
+        which = which if count < kept["of"] else f"all {count} operators stay"
         what = (
-            f"{len(kept['operators'])} of {kept['of']} operators, those that lose most to int8, "
-            f"stay in float32; an image then takes {kept['times_as_long_as_int8']} times as long "
-            "here on one thread, and what computes in int8 alone cannot map them; --int8-only "
-            "leaves this out"
+            f"{which} in float32; an image then takes {longer} times as long here on one thread, "
+            "and what computes in int8 alone cannot map them; --int8-only leaves this out"
         )
-    return f"attempt {nth}: {what}: {verdict_line(tried.results)}"
+    spare = "" if tried.broken or tried.reserve or nth == 1 else ", without a reserve"
+    return f"attempt {nth}: {what}: {verdict_line(tried.results)}{spare}"
 
 
 def _tell(console: Console, line: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from edge_app.model.model_file import MAX_FILE_BYTES
 from edge_app.model.preprocess import InputSpec
 from quantize.calibration import operators
 from quantize.convert import to_float32
@@ -26,6 +27,9 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED, as_input, scaled
 from quantize.repairs.registry import rounded as rounded_weights
 from quantize.watched import doing
+
+LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
+"""Bytes of a network that a model file holds, with room for the rest."""
 
 PIXELS: Final = 128 * 128 * 128
 """How many pixels the repairs see at most, of all images: what layers make of them is held."""
@@ -67,7 +71,10 @@ def packaged_as_is(opened: ForeignTflite) -> Converted:
     if opened.activation:
         scores["activation"] = opened.activation
     scheme = f"as it came: {opened.image['dtype']} input, {opened.scores['dtype']} output"
-    return Converted(opened.flatbuffer, image, {"logits": scores}, None, {"scheme": scheme})
+    facts: dict[str, Any] = {"scheme": scheme}
+    if opened.in_float32 is not None:
+        facts["in_float32"] = opened.in_float32
+    return Converted(opened.flatbuffer, image, {"logits": scores}, None, facts)
 
 
 def in_float(opened: Foreign) -> Converted:
@@ -130,15 +137,19 @@ def quantized(
 
 
 def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Converted]:
-    """int8, and then what keeps more and more of the network in float32."""
+    """int8, and then what keeps more and more of it in float32, while a file holds that."""
     first = quantized(opened, made, repair)
     yield first
     count = len(operators(made.flatbuffer))
     for kept in milder(made):
         other = quantized(opened, made, repair, kept)
+        if len(other.flatbuffer) > LARGEST:
+            return
         longer = times_as_long(other.flatbuffer, first.flatbuffer)
         facts = {
-            "scheme": f"{INT8}; {len(kept)} of {count} operators in float32",
+            "scheme": f"{INT8}; {len(kept)} of {count} operators in float32"
+            if len(kept) < count
+            else "float32: all operators, and the outputs",
             "repair": repair,
             "in_float32": {
                 "operators": [name.split(";")[0] for name in kept],

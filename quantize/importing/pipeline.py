@@ -31,8 +31,9 @@ from quantize.convert import CALIBRATION_IMAGES, calibration_rows
 from quantize.errors import ConversionError
 from quantize.importing.card import CARD, import_card
 from quantize.importing.choose import SPLIT as CHOOSING
-from quantize.importing.choose import choosers, chosen
+from quantize.importing.choose import Tried, choosers, chosen, with_reserve
 from quantize.importing.convert import (
+    LARGEST,
     Converted,
     attempts,
     calibrated,
@@ -219,7 +220,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     _require_equal(opened, np.stack(drawn), console)
     doing(f"converting {request.model} to float32", "save it as another kind of file")
     made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
-    if len(made.flatbuffer) > MAX_FILE_BYTES - (1 << 22):
+    if len(made.flatbuffer) > LARGEST:
         raise ConversionError(
             f"{request.model}: has {len(made.flatbuffer) / 1e6:.0f} MB in float32, and a model "
             f"file holds {MAX_FILE_BYTES >> 20} MB: give DATA, which int8 is calibrated with"
@@ -326,8 +327,11 @@ def _chosen(
     images = found.images
     first = reference_report(source, images, CHOOSING, labels, fitted, request.name)
 
-    def judged(one: Converted) -> list[GateResult]:
-        return judge(compare(first, evaluate(drafted(one, place), images, CHOOSING, console)))
+    def judged(one: Converted) -> Tried:
+        second = evaluate(drafted(one, place), images, CHOOSING, console)
+        comparison = compare(first, second)
+        strict = judge(comparison, with_reserve(comparison.content))
+        return Tried(one, judge(comparison), all(each.passed for each in strict))
 
     best = chosen(made, judged, found, console)
     return best.made._replace(facts={**best.made.facts, "chosen": best.facts})

@@ -41,6 +41,7 @@ class ForeignTflite:
         flatbuffer: what it holds.
         image, scores: its input and output as a manifest states them.
         spec, head, outputs, activation, notes: as of `Foreign`.
+        in_float32: the manifest's, where it does not take and compute in float32 alone.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class ForeignTflite:
     outputs: int
     activation: str | None
     notes: list[str]
+    in_float32: dict[str, Any] | None = None
 
     kind = "TensorFlow Lite file"
     mapped = False
@@ -149,8 +151,27 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
     head = head_by(path, activation, scores["shape"][1], given.head)
     notes += ["no heatmap: a .tflite is packaged as it is"]
     return ForeignTflite(
-        *(path, flatbuffer, image, scores, spec, head, scores["shape"][1], activation, notes)
+        *(path, flatbuffer, image, scores, spec, head, scores["shape"][1], activation, notes),
+        in_float32=_in_float32(interpreter, image["dtype"]),
     )
+
+
+CONVERTING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "CAST"))
+COMPUTED_IN: Final = (np.float32, np.int8, np.uint8, np.int16)
+
+
+def _in_float32(interpreter: Any, takes: str) -> dict[str, Any] | None:
+    """Which of the operators that compute do so in float32; None where all do, and it takes it."""
+    tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
+    results = (
+        tensors[int(step["outputs"][0])]
+        for step in interpreter._get_ops_details()
+        if step["op_name"] not in CONVERTING and len(step["outputs"])
+    )
+    found = [(each["name"], each["dtype"]) for each in results if each["dtype"] in COMPUTED_IN]
+    names = [name.split(";")[0] for name, dtype in found if dtype is np.float32]
+    plain = takes == "float32" and len(names) == len(found)
+    return None if plain else {"operators": names, "of": len(found)}
 
 
 def _loaded(path: Path, flatbuffer: bytes, delegates: bool = True) -> Any:

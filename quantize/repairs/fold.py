@@ -38,8 +38,8 @@ def is_plain(layer: layers.Layer) -> bool:
 
 
 def before(layer: layers.Layer) -> list[layers.Layer]:
-    """The layers whose outputs a layer takes."""
-    tensors = layer.input if isinstance(layer.input, list) else [layer.input]
+    """The layers whose outputs a layer takes, of all its calls one after the other."""
+    tensors = (tensor for call in layer._inbound_nodes for tensor in call.input_tensors)
     return [tensor._keras_history.operation for tensor in tensors]
 
 
@@ -148,9 +148,10 @@ def _is_filtered(layer: layers.Layer) -> bool:
     """Whether a convolution follows a padded filter directly: see `parts.lowpass_filter`."""
     if not isinstance(layer, layers.Conv2D) or layer.padding != "valid":
         return False
-    (lowpass,) = before(layer)
+    lowpass, *others = before(layer)
     return (
-        isinstance(lowpass, layers.DepthwiseConv2D)
+        not others
+        and isinstance(lowpass, layers.DepthwiseConv2D)
         and not (lowpass.use_bias or lowpass.trainable)
         and (lowpass.padding, lowpass.strides) == ("valid", (1, 1))
         and isinstance(before(lowpass)[0], layers.ZeroPadding2D)

@@ -79,6 +79,23 @@ def test_every_row_of_a_table_has_its_headers_cells(shipped: ModelFile, finished
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
+def test_an_input_check_that_saw_no_radiograph_is_said_to_have_seen_none(
+    shipped: ModelFile, finished_run: Path
+) -> None:
+    tried = {"drawn": {"pictures": 150, "flagged": 0.96}, "as_in": "other", "why": "few patients"}
+    manifest = shipped.manifest | {
+        "input_check": {"fitted_on": "as in other"},
+        "training": shipped.manifest["training"] | {"input_check": tried},
+    }
+    told = "as in other; flags 96% of 150 drawn pictures, tried on no radiograph (few patients)"
+    folder = finished_run / "reports"
+    assert told in model_card(shipped._replace(manifest=manifest), folder)
+    tried["radiographs"] = {"on": "validation, 9 images", "flagged": 0.01}
+    assert "drawn pictures, 1.00% of validation, 9 images" in model_card(
+        shipped._replace(manifest=manifest), folder
+    )
+
+
 def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_run: Path) -> None:
     folder = finished_run / "reports"
     before = (folder / "subgroups.json").read_text()

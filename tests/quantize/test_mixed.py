@@ -78,8 +78,28 @@ def test_each_attempt_aims_at_half_the_error_of_the_one_before(
     made: Calibrated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [Stretch((f"{nth}",), 4.1**-nth) for nth in range(8)]  # the rest is a quarter of all
+    answer = found[-1].harm
+
+    def added(_: Calibrated, kept: list[str]) -> float:
+        return answer + sum(x.harm for x in found if x.names[0] not in kept)
+
     monkeypatch.setattr(mixed, "stretches", lambda _: found)
-    assert [len(kept) for kept in milder(made)] == [1, 2, 3, 4, 5, 6, 7]
+    monkeypatch.setattr(mixed, "_error", added)
+    assert [len(kept) for kept in milder(made)] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+    def joined(_: Calibrated, kept: list[str]) -> float:  # what is left of four is left of any
+        return answer + 1.0 if len(kept) < 4 else answer + 0.2
+
+    monkeypatch.setattr(mixed, "_error", joined)
+    assert [len(kept) for kept in milder(made)] == [4, 8]
+
+
+def test_the_last_attempt_is_the_network_itself(made: Calibrated) -> None:
+    *_, kept = milder(made)
+    assert sorted(kept) == sorted(operators(made.flatbuffer))
+    interpreter: Any = find_interpreter().interpreter(model_content=rounded(made, kept)[0])
+    assert {each["dtype"] for each in interpreter.get_output_details()} == {np.float32}
+    assert error(made, kept) < 1e-4
 
 
 def test_all_that_end_the_network_are_kept_or_none(made: Calibrated) -> None:

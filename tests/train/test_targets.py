@@ -82,7 +82,7 @@ def test_a_student_learns_from_the_mean_of_its_teachers(
     judges = whole.split("validation")
     teacher = read_teacher(finished_run, small_nih, cache, None, whole)
     other = replace(teacher, scores=lambda images: teacher.scores(images) / 2)
-    one, both = ensemble([teacher], judges), ensemble([teacher, other], judges)
+    one, both = ensemble([teacher], whole), ensemble([teacher, other], whole)
     assert np.allclose(both.scores, 0.75 * one.scores, atol=1e-6)
 
     backwards = replace(teacher.cached, table=teacher.cached.table[::-1].reset_index(drop=True))
@@ -92,7 +92,10 @@ def test_a_student_learns_from_the_mean_of_its_teachers(
         one.scores_of(replace(teacher.cached, table=stranger))
 
     teacher.require_unseen(judges)
+    first = int((whole.table["split"] == "train").to_numpy().argmax())
     assert one.knows_no_more == [True]
+    moved = whole.table.assign(split=whole.table["split"].where(whole.table.index != first, "test"))
+    assert not teacher.knows_no_more(replace(whole, table=moved))  # it was trained on that one
     assert one.trained_on[0].startswith(f"{whole.name}, train: ")
     with pytest.raises(DatasetError, match="would leak"):
         teacher.require_unseen(teacher.cached)

@@ -48,7 +48,12 @@ def trained(model: ModelFile, student: Cached, path: Path, **changes: object) ->
     """A model file that says it was trained on the student's data set."""
     validation = student.split("validation")
     facts = {
-        "train": {"name": student.name, "split": "train", "images": 7},
+        "train": {
+            "name": student.name,
+            "split": "train",
+            "images": 7,
+            "digest": student.split("train").digest,
+        },
         "validation": {"name": student.name, "digest": validation.digest},
         **changes,
     }

@@ -173,6 +173,16 @@ def test_a_labels_column_with_a_cell_that_says_neither_is_told_with_its_line(
         load(folder_of(tmp_path, text), cavity)
 
 
+def test_what_a_column_of_no_asked_label_leaves_open_leaves_no_image_out(tmp_path: Path) -> None:
+    text = "image,Cavity,Scar,Other\na.png,1,0,\nb.png,0,-1,1\nc.png,0,1,nan\n"
+    folder = folder_of(tmp_path, text)
+    found = load(folder, Labels([Label("Cavity")]))
+    assert [image.targets.tolist() for image in found.images] == [[1], [0]]
+    both = load(folder, Labels([Label("Cavity"), Label("Scar")]))
+    assert [image.name for image in both.images] == ["a.png"]
+    assert ("b.png", "unlabelled") in [(each.name, each.reason) for each in both.left_out]
+
+
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="nowhere: is no folder"):
         load(tmp_path / "nowhere", NIH)

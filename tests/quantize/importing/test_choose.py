@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from edge_app.comparison.gates import GateResult, Outcome
+from edge_app.comparison.gates import GateResult, Gates, Outcome
 from quantize.convert import calibration_rows
-from quantize.importing.choose import Choosers, choosers, chosen
+from quantize.importing.choose import Choosers, Tried, choosers, chosen, with_reserve
 from quantize.importing.convert import Converted
 from train.cache import Cached
 
@@ -83,8 +84,9 @@ def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
             made.append(Converted(bytes([nth]), {}, {}, None, facts))
             yield made[-1]
 
-    def judged(one: Converted) -> list[GateResult]:
-        return attempts[one.flatbuffer[0]]
+    def judged(one: Converted) -> Tried:
+        results = attempts[one.flatbuffer[0]]
+        return Tried(one, results, all(each.passed and each is not BARELY for each in results))
 
     told = StringIO()
     found = chosen(
@@ -94,26 +96,31 @@ def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
 
 
 MET, LOST = result("agreement", "met"), result("agreement", "not met")
+BARELY = result("agreement", "met")
+"""Met, and without a reserve."""
 
 
 def test_int8_as_a_whole_is_taken_where_it_meets_all_gates() -> None:
-    assert choice([MET], [MET])[:2] == (0, 1)
+    for met in (MET, BARELY):
+        assert choice([met], [MET])[:2] == (0, 1)
 
 
-def test_else_it_is_the_attempt_after_the_first_that_meets_all_gates() -> None:
-    nth, count, said, facts = choice([LOST], [MET], [MET], [MET])
+def test_else_it_is_the_first_attempt_that_meets_all_gates_with_a_reserve() -> None:
+    nth, count, said, facts = choice([LOST], [BARELY], [MET], [MET])
     assert (nth, count) == (2, 3)
-    assert "attempt 3: 2 of 9 operators" in said
+    assert "attempt 2: 1 of 9 operators" in said
+    assert "PASSED: all 1 gates met, without a reserve\n" in said
+    assert said.endswith("PASSED: all 1 gates met\n")
     assert (facts["attempt"], facts["passed"]) == (3, True)
     assert (facts["on"]["images"], facts["on"]["calibrate"]) == (18, 1)
     assert [each["in_float32"] for each in facts["attempts"]] == [0, 1, 2]
+    assert [each["reserve"] for each in facts["attempts"]] == [False, False, True]
 
 
-def test_where_the_next_does_not_meet_them_or_there_is_none_it_is_that_which_does() -> None:
-    assert choice([LOST], [MET])[:2] == (1, 2)
-    assert choice([LOST], [MET], [LOST])[:2] == (1, 3)
-    nth, count, _, facts = choice([LOST], [MET], [LOST], [MET], [MET])
-    assert (nth, count, facts["passed"]) == (3, 4, True)
+def test_where_none_has_a_reserve_it_is_the_last_that_meets_them() -> None:
+    assert choice([LOST], [BARELY])[:2] == (1, 2)
+    nth, count, _, facts = choice([LOST], [BARELY], [BARELY], [LOST])
+    assert (nth, count, facts["passed"]) == (2, 4, True)
     assert facts["attempts"][0]["not_met"] == ["agreement"]
 
 
@@ -133,3 +140,30 @@ def test_nothing_is_tried_that_cannot_help() -> None:
         assert (nth, count) == (0, 1)
         assert "too few images to choose by" in said
         assert broken.gate in said
+
+
+def test_a_reserve_is_as_wide_as_the_samples_differ() -> None:
+    """Of two samples of as many images, the second passes mostly where the first has a reserve."""
+    images, limit = 1000, Gates().agreement_over_noise_low
+
+    def measured(rng: np.random.Generator, lost: float) -> tuple[float, float]:
+        differences = rng.choice([1, 0, -1], images, p=[0.007, 0.993 - lost, lost])
+        half = 1.96 * differences.std() / images**0.5
+        return differences.mean(), differences.mean() - half
+
+    def limit_of(value: float, low: float) -> float:
+        metric = {"value": value, "low": low, "high": None}
+        content: Any = {
+            "operating_point": "x",
+            "operating_points": {"x": {"retest": {"noise": {"beyond": metric}}}},
+            "macro": {"auroc": {"difference": {"value": None, "low": None, "high": None}}},
+        }
+        return with_reserve(content).agreement_over_noise_low
+
+    rng, passed = np.random.default_rng(0), {True: [], False: []}
+    for _ in range(4000):
+        lost = rng.uniform(0, 0.012)
+        value, low = measured(rng, lost)
+        if low >= limit:
+            passed[low >= limit_of(value, low)].append(measured(rng, lost)[1] >= limit)
+    assert np.mean(passed[True]) > 0.85 > np.mean(passed[False]) + 0.15

@@ -95,6 +95,21 @@ def test_the_device_answers_what_the_network_does(
     np.testing.assert_allclose(expit(device), wanted, atol=1e-5 if exact else 0.06)
 
 
+def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
+    files: dict[str, Path], tmp_path: Path
+) -> None:
+    expected = {
+        "float32": "float32",
+        "int8": "int8",
+        "uint8": "uint8",
+        "float32 to int8": "int8",
+        "uint8 without a scale": "float32",
+    }
+    for name, precision in expected.items():
+        given = KINDS[name][2]
+        assert packed(open_tflite(files[name], given), tmp_path / "a.tflite").precision == precision
+
+
 def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:
     for kind in ("float32", "int8", "int16"):
         with pytest.raises(UsageError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):

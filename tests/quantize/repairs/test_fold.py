@@ -47,6 +47,20 @@ def test_layers_that_are_called_by_name_are_folded_all_the_same() -> None:
     np.testing.assert_allclose(folded(noise), model(noise), rtol=1e-4, atol=1e-5)
 
 
+def test_normalisation_stays_where_a_layers_second_call_takes_the_same_convolution() -> None:
+    image = keras.Input((8, 8, 2), name="image")
+    shared = layers.ReLU(name="shared")
+    first = shared(layers.Conv2D(2, 3, padding="same", name="other")(image))
+    made = layers.Conv2D(2, 3, padding="same", name="conv")(image)
+    norm = layers.BatchNormalization(name="norm")
+    total = layers.Add(name="add")([first, norm(made), shared(made)])
+    model = keras.Model(image, layers.GlobalAveragePooling2D(name="last")(total))
+    rng = np.random.default_rng(1)
+    norm.set_weights([rng.uniform(0.5, 2, each.shape) for each in norm.get_weights()])
+    noise = rng.uniform(-1, 1, (4, 8, 8, 2)).astype(np.float32)
+    np.testing.assert_allclose(fold(model)(noise), model(noise), rtol=1e-4, atol=1e-5)
+
+
 def test_normalisation_that_is_used_twice_stays_in_both_places() -> None:
     image = keras.Input((8, 8, 2), name="image")
     norm = layers.BatchNormalization(name="norm")
