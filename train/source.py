@@ -57,9 +57,25 @@ class Source:
         """Whether it was trained on a data set's validation and test patients, by split.
 
         It is known only where its training images are a part of this data set, by their digest, or
-        where the same images validated it and what else it learned from is said to be apart.
+        where the same images validated it and what else it learned from is said to be apart. What
+        its own start or its teachers may know, it may know as well.
         """
-        return known_patients(self.facts["dataset"], cached, self.recipe.patients)
+        dataset = self.facts["dataset"]
+        found = known_patients(dataset, cached, self.recipe.patients)
+        if not learned_alone(dataset):
+            return {each: "seen" if said == "seen" else "not known" for each, said in found.items()}
+        return found
+
+
+def learned_alone(dataset: Mapping[str, Any]) -> bool:
+    """Whether neither a network's teachers nor what it was started from may know other patients.
+
+    Args:
+        dataset: what its run's configuration says that it was trained on.
+    """
+    start = dataset.get("started_from")
+    taught = all(dataset.get("teachers_know_no_more", ()))
+    return taught and (start is None or start.get("test_patients") == "not seen")
 
 
 def known_patients(
