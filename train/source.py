@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import keras
 
 from train.cache import Cached
+from train.datasets.joined import SOURCE
 from train.errors import RunError
 from train.labels import LabelSet
 from train.recipes import Recipe
@@ -62,9 +63,7 @@ class Source:
         """
         dataset = self.facts["dataset"]
         found = known_patients(dataset, cached, self.recipe.patients)
-        if not learned_alone(dataset):
-            return {each: "seen" if said == "seen" else "not known" for each, said in found.items()}
-        return found
+        return found if learned_alone(dataset) else _doubted(found)
 
 
 def learned_alone(dataset: Mapping[str, Any]) -> bool:
@@ -78,6 +77,11 @@ def learned_alone(dataset: Mapping[str, Any]) -> bool:
     return taught and (start is None or start.get("test_patients") == "not seen")
 
 
+def _doubted(known: Mapping[str, Known]) -> dict[str, Known]:
+    """The same where something else that taught a network may know other patients."""
+    return {each: "seen" if said == "seen" else "not known" for each, said in known.items()}
+
+
 def known_patients(
     dataset: Mapping[str, Any], cached: Cached, share: float = 1.0
 ) -> dict[str, Known]:
@@ -89,7 +93,7 @@ def known_patients(
         share: of the training patients that its recipe takes.
     """
     if "further" in dataset:
-        return _knows_with_further(dataset, cached)
+        return _knows_with_further(dataset, cached, share)
     trained = dataset.get("train", {}).get("digest")
     training = cached.split("train")
     known: dict[str, dict[str, Known]] = {
@@ -101,13 +105,17 @@ def known_patients(
     return known.get(trained, {"validation": "not known", "test": "not known"})
 
 
-def _knows_with_further(dataset: Mapping[str, Any], cached: Cached) -> dict[str, Known]:
-    """The same of a network that learned from a list of data sets."""
+def _knows_with_further(
+    dataset: Mapping[str, Any], cached: Cached, share: float
+) -> dict[str, Known]:
+    """The same of a network that learned from a list of data sets: by the images of its own one."""
     if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
         return {"validation": "not known", "test": "not known"}
-    apart = all(each["apart"] for each in dataset["further"])
-    others: Known = "not seen" if apart else "not known"
-    return {"validation": "seen" if "refit_of" in dataset else others, "test": others}
+    own = cached.of_source(0) if SOURCE in cached.table else cached
+    found = known_patients({"train": {"digest": dataset.get("own")}}, own, share)
+    if "refit_of" in dataset:
+        found["validation"] = "seen"
+    return found if all(each["apart"] for each in dataset["further"]) else _doubted(found)
 
 
 def told(started_from: Mapping[str, Any]) -> str:
