@@ -81,7 +81,10 @@ def part_to_train_on(recipe: Recipe, cached: Cached, *splits: Split) -> Cached:
 
 
 def _further_facts(training: Cached) -> dict[str, Any]:
-    """What is said of the data sets that train beside the one that validates and tests."""
+    """What is said of the data sets that train beside the one that validates and tests.
+
+    `own` is the digest of that one's training images.
+    """
     parts = [(each, training.of_source(i)) for i, each in enumerate(training.further, 1)]
     found = [
         {
@@ -93,7 +96,7 @@ def _further_facts(training: Cached) -> dict[str, Any]:
         for each, part in parts
         if len(part)
     ]
-    return {"further": found} if found else {}
+    return {"own": training.of_source(0).digest, "further": found} if found else {}
 
 
 FINAL_SPLIT = "train and validation"
@@ -277,8 +280,9 @@ def refit(
         raise RunError(f"{validated} was not validated on this data set's validation")
     require_trainable(recipe, training, None)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
+    anew = ("auxiliary", "own", "further")
     facts = {
-        **{key: value for key, value in before.items() if key not in ("auxiliary", "further")},
+        **{key: value for key, value in before.items() if key not in anew},
         "train": dataset_facts(training, FINAL_SPLIT),
         **_further_facts(training),
         "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import keras
 
 from train.cache import Cached
+from train.datasets.joined import SOURCE
 from train.errors import RunError
 from train.labels import LabelSet
 from train.recipes import Recipe
@@ -57,9 +58,28 @@ class Source:
         """Whether it was trained on a data set's validation and test patients, by split.
 
         It is known only where its training images are a part of this data set, by their digest, or
-        where the same images validated it and what else it learned from is said to be apart.
+        where the same images validated it and what else it learned from is said to be apart. What
+        its own start or its teachers may know, it may know as well.
         """
-        return known_patients(self.facts["dataset"], cached, self.recipe.patients)
+        dataset = self.facts["dataset"]
+        found = known_patients(dataset, cached, self.recipe.patients)
+        return found if learned_alone(dataset) else _doubted(found)
+
+
+def learned_alone(dataset: Mapping[str, Any]) -> bool:
+    """Whether neither a network's teachers nor what it was started from may know other patients.
+
+    Args:
+        dataset: what its run's configuration says that it was trained on.
+    """
+    start = dataset.get("started_from")
+    taught = all(dataset.get("teachers_know_no_more", ()))
+    return taught and (start is None or start.get("test_patients") == "not seen")
+
+
+def _doubted(known: Mapping[str, Known]) -> dict[str, Known]:
+    """The same where something else that taught a network may know other patients."""
+    return {each: "seen" if said == "seen" else "not known" for each, said in known.items()}
 
 
 def known_patients(
@@ -73,7 +93,7 @@ def known_patients(
         share: of the training patients that its recipe takes.
     """
     if "further" in dataset:
-        return _knows_with_further(dataset, cached)
+        return _knows_with_further(dataset, cached, share)
     trained = dataset.get("train", {}).get("digest")
     training = cached.split("train")
     known: dict[str, dict[str, Known]] = {
@@ -85,13 +105,17 @@ def known_patients(
     return known.get(trained, {"validation": "not known", "test": "not known"})
 
 
-def _knows_with_further(dataset: Mapping[str, Any], cached: Cached) -> dict[str, Known]:
-    """The same of a network that learned from a list of data sets."""
+def _knows_with_further(
+    dataset: Mapping[str, Any], cached: Cached, share: float
+) -> dict[str, Known]:
+    """The same of a network that learned from a list of data sets: by the images of its own one."""
     if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
         return {"validation": "not known", "test": "not known"}
-    apart = all(each["apart"] for each in dataset["further"])
-    others: Known = "not seen" if apart else "not known"
-    return {"validation": "seen" if "refit_of" in dataset else others, "test": others}
+    own = cached.of_source(0) if SOURCE in cached.table else cached
+    found = known_patients({"train": {"digest": dataset.get("own")}}, own, share)
+    if "refit_of" in dataset:
+        found["validation"] = "seen"
+    return found if all(each["apart"] for each in dataset["further"]) else _doubted(found)
 
 
 def told(started_from: Mapping[str, Any]) -> str:

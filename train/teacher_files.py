@@ -33,6 +33,7 @@ from train.labels import LabelSet
 from train.options import console, read_data
 from train.predict import logits_only, predict
 from train.run import open_run
+from train.source import learned_alone
 from train.teachers import NOT_STATED, Teacher, Teachers, Validated, ensemble
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def _validated(facts: Mapping[str, Any], recipe: Mapping[str, Any]) -> Validated
         return None
     digest = None if "refit_of" in facts else facts["validation"]["digest"]
     apart = (each["apart"] for each in facts.get("further", ()))
-    alone = all(facts.get("teachers_know_no_more", ())) and all(apart)
+    alone = learned_alone(facts) and all(apart)
     share = recipe.get("patients", 1.0)
     return Validated(facts["validation"]["name"], digest, alone, facts, share)
 

@@ -26,8 +26,8 @@ class Validated:
     Attributes:
         data: name of the data set.
         digest: of these images; None where it was trained on them afterwards.
-        alone: whether nothing taught it that may know other patients: no teacher, and no further
-            data set that is not said to be apart.
+        alone: whether nothing taught it that may know other patients: no teacher, nothing that it
+            was started from, and no further data set that is not said to be apart.
         facts: what its run's configuration says that it was trained on.
         share: of the training patients that its recipe takes.
     """

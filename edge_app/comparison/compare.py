@@ -262,11 +262,9 @@ class _Drawn:
         known = np.array(self.findings)[patients >= MIN_PATIENTS]
         auroc = _with_interval(_mean(self.values[0][0, known, 0]), _mean(self.areas[known]))
         if auroc["value"] in (0, 1) and auroc["low"] == auroc["high"]:
-            of_each = [self.reference_auroc(channel) for channel in known]
-            low, high = (
-                _plain(np.mean([each["low"] for each in of_each])),
-                _plain(np.mean([each["high"] for each in of_each])),
-            )
+            of_each = map(self.reference_auroc, known)
+            ends = np.array([(each["low"], each["high"]) for each in of_each], np.float64)
+            low, high = map(_plain, _mean(ends))
             auroc = {"value": auroc["value"], "low": low, "high": high}
         return {"findings": len(known), "patients": int(patients.max()), "auroc": auroc}
 

@@ -136,10 +136,12 @@ def chosen(
     best = min(reversed(tried) if any(met) else tried, key=_harm)
     unknown = [each.gate for each in best.broken if not of_rounding(each)]
     if unknown:
+        at = tried.index(best)
+        stays = f"attempt {at + 1} is written" if at else "it stays int8 as a whole"
         _tell(
             console,
             f"too few images to choose by, or a network that proves nothing on them "
-            f"({', '.join(unknown)}): it stays int8 as a whole; add training images",
+            f"({', '.join(unknown)}): {stays}; add training images",
         )
     elif best.broken:
         _tell(
@@ -183,7 +185,7 @@ def with_reserve(content: ComparisonDocument) -> Gates:
 def _reserve(found: Metric) -> float:
     if found["value"] is None or found["low"] is None:
         return 0.0
-    return RESERVE * (found["value"] - found["low"])
+    return RESERVE * max(found["value"] - found["low"], 0.0)
 
 
 def _harm(tried: Tried) -> tuple[int, int]:

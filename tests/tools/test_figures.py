@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tools.manual import figures, first_findings
-from tools.manual.figures import one_line, said, section, strangers, ties
+from tools.manual.figures import one_line, said, section, strangers, ties, whole
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIES = ties()
@@ -26,13 +26,13 @@ def page(name: str) -> str:
 def test_a_phrase_stands_in_its_pages_with_the_values_of_its_files(tie: Mapping[str, Any]) -> None:
     phrase = said(tie)
     assert re.search(r"\{\w+\[", tie["phrase"]), "it has no value"
-    assert [name for name in tie["pages"] if phrase not in page(name)] == [], phrase
+    assert [name for name in tie["pages"] if not whole(phrase).search(page(name))] == [], phrase
 
 
 @pytest.mark.parametrize("tie", TIES["fact"], ids=lambda tie: tie["phrase"][:40])
 def test_what_others_found_stands_in_its_pages_with_its_source(tie: Mapping[str, Any]) -> None:
     for name in tie["pages"]:
-        assert tie["phrase"] in page(name)
+        assert whole(tie["phrase"]).search(page(name))
         assert tie["source"] in page(name)
 
 
@@ -59,6 +59,13 @@ def test_values_are_told_as_the_phrase_wants_them(
     (tmp_path / "r.json").write_text(json.dumps(report))
     monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
     assert said(PER_CENT) == "12.3 % of 2,012"
+
+
+@pytest.mark.parametrize("text", ["of 12 % found", "1.2 % found", "−2 % found", "2 % foundered"])
+def test_a_phrase_is_no_end_of_a_longer_number_or_word(text: str) -> None:
+    assert whole("2 % found").search("that 2 %\nfound.")
+    assert not whole("2 % found").search(text)
+    assert not whole("of 1").search("of 1.5, of 1,500 and of 12")
 
 
 def test_bytes_a_ratio_and_seconds_are_told_in_the_units_of_the_manual(

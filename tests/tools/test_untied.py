@@ -39,6 +39,9 @@ printed 4.25 s
 ```python
 share = 0.8
 ```
+
+The area is 0.85. A UID is 2.25.n, and takes 4
+seconds, 1.5x as long. Of all 138 % were found.
 """
 LIST = """
 figure = [{pages = ["docs/page.md"], phrase = "{r[found]:.0%} were found", files = {r = "r.json"}}]
@@ -62,4 +65,6 @@ def test_what_no_file_has_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ["0.35"],
         ["0.7"],
         ["4.25 s"],
+        ["0.85", "4 seconds"],
+        ["1.5x", "138 %"],
     ]

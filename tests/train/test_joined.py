@@ -185,16 +185,22 @@ def test_a_file_that_judges_does_not_train_under_another_name(
 def test_what_a_start_knows_is_told_by_what_it_learned_from(
     cached: Cached, further: bool, refit: bool, known: tuple[str, str]
 ) -> None:
-    """Its digest says nothing once more images are among those that trained it."""
+    """The digest of all says nothing once more images are among those that trained it."""
+    own = cached.of_source(0)
     facts: dict[str, Any] = {
         "train": {"images": 9, "patients": 9, "name": "d", "split": "train", "digest": "other"},
         "validation": {"digest": cached.split("validation").digest},
+        "own": own.split("train", *(["validation"] if refit else [])).digest,
         "further": [{"name": "more", "origin": "CC BY", "apart": further}],
         **({"refit_of": "a run"} if refit else {}),
     }
     source = Source(keras.Model(), STUDENT, cached.labels, {"dataset": facts})
     found = source.knows(cached)
     assert (found["validation"], found["test"]) == known
+    assert source.knows(own) == found
+    first = int((own.table["split"] == "train").to_numpy().argmax())
+    moved = own.table.assign(split=own.table["split"].where(own.table.index != first, "test"))
+    assert source.knows(replace(own, table=moved))["test"] == "not known"  # it trained on that one
     started = {"name": "s", "network": "n", "dataset": facts, "test_patients": "not known"}
     assert "and on more (origin: CC BY)" in told_start(started)
 
@@ -262,6 +268,7 @@ def test_a_run_names_all_that_it_learned_from(
     train_run(STUDENT, cached, tmp_path / "run", console, teachers)
     facts = open_run(tmp_path / "run").config["dataset"]
     assert [each["images"] for each in facts["further"]] == [5, 20, 30]
+    assert facts["own"] == cached.of_source(0).split("train").digest
     lines = told(facts["further"])
     assert all(line in said.getvalue() for line in lines)
     assert "CC BY-SA 4.0" in lines[2]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,6 +124,24 @@ def test_what_a_source_saw_is_known_where_the_data_are_its_own(
     halved = replace(refitted, recipe=replace(source.recipe, patients=0.5))
     halved = replace(halved, facts={**source.facts, "dataset": {"train": part}})
     assert halved.knows(cached) == {"validation": "not seen", "test": "not seen"}
+
+
+@pytest.mark.parametrize(
+    ("learned", "known"),
+    [
+        ({"started_from": {"test_patients": "not seen"}}, "not seen"),
+        ({"started_from": {"test_patients": "not known"}}, "not known"),
+        ({"teachers_know_no_more": [True, True]}, "not seen"),
+        ({"teachers_know_no_more": [True, False]}, "not known"),
+    ],
+)
+def test_what_its_own_start_or_teachers_may_know_a_source_may_know(
+    finished_run: Path, small_nih: Path, source: Source, learned: dict[str, Any], known: str
+) -> None:
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    dataset = {**source.facts["dataset"], **learned}
+    started = replace(source, facts={**source.facts, "dataset": dataset})
+    assert started.knows(cached) == {"validation": known, "test": known}
 
 
 def test_a_source_that_was_trained_on_the_validation_patients_is_refused(

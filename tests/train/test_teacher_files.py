@@ -79,6 +79,17 @@ def test_a_model_file_of_the_same_splits_teaches(
         continue_from(build(PLAIN), teachers.last)
 
 
+@pytest.mark.parametrize(("said", "known"), [("not seen", True), ("not known", False)])
+def test_a_teacher_may_know_whom_its_own_start_may_know(
+    small_nih: Path, cache: Path, student: Cached, tmp_path: Path, said: str, known: bool
+) -> None:
+    start = {"name": "elsewhere", "test_patients": said}
+    path = trained(read(locate("cxr-cnn28")), student, tmp_path / "a.tflite", started_from=start)
+    teachers = read_teachers([path], small_nih, cache, None, student)
+    assert teachers is not None
+    assert teachers.knows_no_more == [known]
+
+
 def test_what_knows_the_validation_patients_cannot_teach(
     small_nih: Path, cache: Path, student: Cached, tmp_path: Path
 ) -> None:

@@ -61,6 +61,12 @@ def said(tie: Mapping[str, Any]) -> str:
     return re.sub(r"(?<=\d)%", " %", re.sub(r"(?<![\w-])-(?=\d)", "−", phrase))
 
 
+def whole(phrase: str) -> re.Pattern[str]:
+    """A phrase in a text, whatever its line breaks, neither end of it within a longer number."""
+    words = r"\s+".join(map(re.escape, phrase.split()))
+    return re.compile(rf"(?<![\w−+])(?<!\d[.,]){words}(?!\w|[.,]\d)")
+
+
 def one_line(text: str) -> str:
     """Text whose line breaks and runs of blanks are single blanks."""
     return " ".join(text.split())

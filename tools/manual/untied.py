@@ -20,7 +20,7 @@ from tools.manual.command_lines import COMMAND
 
 UNIT: Final = r"(?:%|[kMG]B|[KMG]iB|ms|s|seconds|minutes|hours)"
 NUMBER: Final = re.compile(
-    rf"(?<![\w.,/#-])[−+]?\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?![\w.]))"
+    rf"(?<![\w.,/#-])[−+]?\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?:x\b|(?!\w|\.\w)))"
 )
 
 FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
@@ -41,17 +41,21 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
     parts += [re.escape(figures.section(tie)) for tie in ties["section"] if tie["page"] == name]
     phrases = [figures.said(tie) for tie in ties["figure"] if name in tie["pages"]]
     phrases += [tie["phrase"] for tie in ties.get("fact", ()) if name in tie["pages"]]
-    parts += [r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases]
+    parts += map(figures.whole, phrases)
     spans = [found.span() for part in parts for found in re.finditer(part, text)]
     spans += [found.span() for each in (ENTERED, NUMBERED) for found in each.finditer(text)]
     spans += _entered(text)
     for begin, end in spans:
         text = text[:begin] + re.sub(r"[^\n]", " ", text[begin:end]) + text[end:]
     begins = tuple(begin for tie in ties["lines"] if tie["page"] == name for begin in tie["begin"])
-    for line in text.split("\n"):
-        found = NUMBER.findall(line)
-        if found and not line.startswith(begins):
-            yield line, found
+    numbers: dict[int, list[str]] = {}
+    for found in NUMBER.finditer(text):  # a unit may stand on the next line
+        at = text.count("\n", 0, found.start())
+        numbers.setdefault(at, []).append(figures.one_line(found[0]))
+    lines = text.split("\n")
+    yield from (
+        (lines[at], those) for at, those in numbers.items() if not lines[at].startswith(begins)
+    )
 
 
 def _entered(text: str) -> Iterator[tuple[int, int]]:

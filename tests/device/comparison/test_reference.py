@@ -232,3 +232,13 @@ def test_a_perfect_reference_on_few_patients_has_an_interval_with_a_width() -> N
     assert {row["value"] for row in of_each} == {1}
     assert all(0.7 < row["low"] < 0.98 and row["high"] == 1 for row in of_each)
     assert content["proven"]["auroc"]["low"] < 0.98
+
+
+def test_a_perfect_reference_without_numbers_in_one_label_is_compared() -> None:
+    known = answers(count=40, patients=40, share=0.3)
+    logits = 6 * known.targets.astype(np.float32) - 3
+    logits[:, 3] = np.nan
+    content = compared(*[replace(known, logits=logits, retest={})] * 2).content
+    auroc = content["proven"]["auroc"]
+    assert auroc["value"] == auroc["high"] == 1
+    assert 0.7 < auroc["low"] < 0.98

@@ -142,6 +142,25 @@ def test_nothing_is_tried_that_cannot_help() -> None:
         assert broken.gate in said
 
 
+def test_what_is_said_to_be_written_is_what_is() -> None:
+    nth, _, said, _ = choice([LOST], [result("label_auroc", "not proven", None)], [MET])
+    assert nth == 1
+    assert "stays int8" not in said
+    assert "attempt 2 is written" in said
+
+
+def test_no_reserve_is_below_nothing() -> None:
+    """A bootstrap interval may lie above its value."""
+    found = {"value": -0.01, "low": -0.004, "high": 0.0}
+    point = {"retest": {"noise": {"beyond": found}}}
+    content: Any = {
+        "operating_point": "balanced",
+        "operating_points": {"balanced": point},
+        "macro": {"auroc": {"difference": found}},
+    }
+    assert with_reserve(content) == Gates()
+
+
 def test_a_reserve_is_as_wide_as_the_samples_differ() -> None:
     """Of two samples of as many images, the second passes mostly where the first has a reserve."""
     images, limit = 1000, Gates().agreement_over_noise_low
