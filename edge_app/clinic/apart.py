@@ -38,6 +38,9 @@ ENDING_SECONDS: Final = 30
 
 MOST_TRIES: Final = 5
 
+OUTSIDE: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""Ends that no image causes: a service manager sends these to all processes of the box."""
+
 
 class Apart:
     """Answers such images one after the other, in a thread of its own.
@@ -127,7 +130,8 @@ class Apart:
             code, printed = self._run(self._line(), data)
         except subprocess.TimeoutExpired:
             return self._ends(image, f"takes more than {SECONDS} s to read")
-        if code is None:
+        if code is None or code in OUTSIDE:
+            self._stopping.wait(1)
             self.spool.postpone(image)
             return None
         if code < 0:

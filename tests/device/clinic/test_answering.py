@@ -344,6 +344,30 @@ def test_one_that_is_tried_apart_for_too_long_is_answered_so(
     assert answer["error"]["message"] == "takes more than 1 s to read"
 
 
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
+    spool: Spool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cnn28: Path,
+    picture: Path,
+    number: str,
+) -> None:
+    """As a service manager does that ends the box, with all of its processes at once."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = f"import os, signal; os.kill(os.getpid(), signal.{number})"
+    monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    begun_before(spool, "a.png", picture.read_bytes())
+    image = spool.take()
+    assert image is not None
+    worker._apart._answer(image)
+    assert spool.counts()["waiting"] == 1
+    again = spool.take()
+    assert again is not None
+    assert again.begun == 2, "it is tried apart again"
+
+
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     spool: Spool, tmp_path: Path, cnn28: Path
 ) -> None:
