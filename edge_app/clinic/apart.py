@@ -101,9 +101,8 @@ class Apart:
         self.events.tell("answering-stalled", why=str(error), pause=pause)
         self._stopping.wait(pause)
         try:
-            if isinstance(error, MachineError):  # others may need less
-                self.spool.postpone(image)
-            self.spool.give_back(image)
+            # Others may need less.
+            self.spool.give_back(image, later=isinstance(error, MachineError))
         except SpoolError as another:
             self.events.tell("answering-stalled", why=str(another))
 

@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import NEW, Document, Offered, Spool
+from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
+from edge_app.core.errors import EdgeCxrError, MachineError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
 
@@ -366,6 +368,41 @@ def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     again = spool.take()
     assert again is not None
     assert again.begun == 2, "it is tried apart again"
+
+
+@pytest.mark.parametrize("who", ["worker", "apart"])
+@pytest.mark.parametrize("what", ["the machine lacks memory", "the answer is not kept"])
+def test_nobody_else_has_an_image_that_one_still_has_in_hand(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, who: str, what: str
+) -> None:
+    """Whoever waits takes what there is as soon as somebody says that there may be something."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    spool.accept(offered("a.png"))
+    image = spool.take()
+    assert image is not None
+    takes: list[Image | None] = []
+    monkeypatch.setattr(spool.store.changed, "notify_all", lambda: takes.append(spool.take()))
+    error: EdgeCxrError = MachineError("could not be read: no memory")
+    if what == "the answer is not kept":
+        right = spool.store.transaction
+
+        @contextmanager
+        def failing(**named: bool) -> Iterator[None]:
+            monkeypatch.setattr(spool.store, "transaction", right)
+            raise SpoolError("its disk fails")
+            yield
+
+        monkeypatch.setattr(spool.store, "transaction", failing)
+        with pytest.raises(SpoolError) as caught:
+            spool.answer(image, "{}")
+        error = caught.value
+    if who == "worker":
+        worker._in_hand = image
+        worker._recover(error)
+    else:
+        worker._apart._recover(image, error)
+    assert [each.id for each in takes if each] == [image.id], "one takes it, once"
 
 
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(
