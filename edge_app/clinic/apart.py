@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -60,6 +61,8 @@ class Apart:
         self._stopping = stopping
         self._thread = ThreadPoolExecutor(1, "apart")
         self._failures = 0
+        # Of this process: it begins those that only wait behind another one, too, at each start.
+        self._tries: Counter[int] = Counter()
 
     def submit(self, image: Image) -> None:
         """Have an image answered, after those before it."""
@@ -139,10 +142,13 @@ class Apart:
             )
         answer = _object_in(printed)
         if answer is None:
-            if image.begun >= MOST_TRIES:
-                return self._ends(image, f"was tried {image.begun} times and could not be answered")
+            self._tries[image.id] += 1
+            if self._tries[image.id] >= MOST_TRIES:
+                tries = self._tries.pop(image.id)
+                return self._ends(image, f"was tried {tries} times and could not be answered")
             self._suspect(image, f"exit code {code} of a process of its own")
             return None
+        self._tries.pop(image.id, None)
         if answer.get("error", {}).get("kind") == MachineError.kind:
             raise MachineError(answer["error"]["message"])
         if "image" in answer:
