@@ -137,10 +137,12 @@ class Archive:
 
     def rest(self) -> None:
         """End the association."""
-        from edge_app.clinic.sending import is_open
+        from edge_app.clinic.sending import is_open, pause
 
         if self._association is not None and is_open(self._association):
-            self._association.release()
+            with suppress(RuntimeError):
+                pause(self._association)
+                self._association.release()
         self._drop()
 
     def _drop(self) -> None:

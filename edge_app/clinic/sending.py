@@ -59,6 +59,20 @@ def is_open(association: Any) -> bool:
     return bool(association.is_established and association.is_alive())
 
 
+def pause(association: Any) -> None:
+    """Have its own thread take nothing of what comes.
+
+    Raises:
+        RuntimeError: that thread has failed.
+    """
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        if not association.is_alive():  # who has failed does not pause any more
+            raise RuntimeError("the association has ended")
+        association.dimse.called.set()
+        time.sleep(0.0001)
+
+
 def store(association: Any, context: int, names: tuple[str, str], data_set: bytes) -> Dataset:
     """Send an object, and wait for its answer.
 
@@ -84,13 +98,7 @@ def store(association: Any, context: int, names: tuple[str, str], data_set: byte
     request.Priority = LOW
     request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = names
     request.DataSet = BytesIO(data_set)
-    # Its own thread must not take the answer.
-    association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        if not association.is_alive():  # who has failed does not pause any more
-            raise RuntimeError("the association has ended")
-        association.dimse.called.set()
-        time.sleep(0.0001)
+    pause(association)
     try:
         association.dimse.send_msg(request, context)
         _, answer = association.dimse.get_msg(block=True)

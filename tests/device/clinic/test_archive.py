@@ -157,6 +157,21 @@ def test_an_association_whose_thread_has_failed_is_not_waited_for(
     assert len(got) == 2
 
 
+def test_the_end_of_one_whose_thread_fails_just_then_is_not_waited_for(
+    answering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = answering(0x0000, [])
+    assert archive.deliver(DOCUMENT) is None
+
+    def was_open(association: Any) -> bool:
+        _failed(association, known=False)
+        return True
+
+    monkeypatch.setattr("edge_app.clinic.sending.is_open", was_open)
+    archive.rest()
+    assert archive._association is None
+
+
 def test_one_that_stalls_within_its_answer_is_given_up(
     answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
