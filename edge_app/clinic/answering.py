@@ -99,9 +99,8 @@ class Worker(threading.Thread):
         image, self._in_hand = self._in_hand, None
         try:
             if image is not None:
-                if isinstance(error, MachineError):  # others may need less
-                    self.spool.postpone(image)
-                self.spool.give_back(image)
+                # Others may need less.
+                self.spool.give_back(image, later=isinstance(error, MachineError))
             if not isinstance(error, (SpoolError, MachineError)):
                 self._classifier = self._open()
         except EdgeCxrError as another:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -38,6 +39,9 @@ ENDING_SECONDS: Final = 30
 
 MOST_TRIES: Final = 5
 
+OUTSIDE: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""Ends that no image causes: a service manager sends these to all processes of the box."""
+
 
 class Apart:
     """Answers such images one after the other, in a thread of its own.
@@ -57,6 +61,8 @@ class Apart:
         self._stopping = stopping
         self._thread = ThreadPoolExecutor(1, "apart")
         self._failures = 0
+        # Of this process: it begins those that only wait behind another one, too, at each start.
+        self._tries: Counter[int] = Counter()
 
     def submit(self, image: Image) -> None:
         """Have an image answered, after those before it."""
@@ -98,9 +104,8 @@ class Apart:
         self.events.tell("answering-stalled", why=str(error), pause=pause)
         self._stopping.wait(pause)
         try:
-            if isinstance(error, MachineError):  # others may need less
-                self.spool.postpone(image)
-            self.spool.give_back(image)
+            # Others may need less.
+            self.spool.give_back(image, later=isinstance(error, MachineError))
         except SpoolError as another:
             self.events.tell("answering-stalled", why=str(another))
 
@@ -127,7 +132,8 @@ class Apart:
             code, printed = self._run(self._line(), data)
         except subprocess.TimeoutExpired:
             return self._ends(image, f"takes more than {SECONDS} s to read")
-        if code is None:
+        if code is None or code in OUTSIDE:
+            self._stopping.wait(1)
             self.spool.postpone(image)
             return None
         if code < 0:
@@ -136,10 +142,13 @@ class Apart:
             )
         answer = _object_in(printed)
         if answer is None:
-            if image.begun >= MOST_TRIES:
-                return self._ends(image, f"was tried {image.begun} times and could not be answered")
+            self._tries[image.id] += 1
+            if self._tries[image.id] >= MOST_TRIES:
+                tries = self._tries.pop(image.id)
+                return self._ends(image, f"was tried {tries} times and could not be answered")
             self._suspect(image, f"exit code {code} of a process of its own")
             return None
+        self._tries.pop(image.id, None)
         if answer.get("error", {}).get("kind") == MachineError.kind:
             raise MachineError(answer["error"]["message"])
         if "image" in answer:

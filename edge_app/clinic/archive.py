@@ -98,12 +98,15 @@ class Archive:
 
     def _associated(self) -> Association:
         """The association that is kept, or a new one."""
-        if self._association is not None and self._association.is_established:
-            return self._association
         from pynetdicom import build_context
 
+        from edge_app.clinic.sending import is_open
         from edge_app.clinic.upper_layer import Requestor
 
+        if self._association is not None:
+            if is_open(self._association):
+                return self._association
+            self._drop()
         to = self.receiver
         entity = Requestor(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS
@@ -134,9 +137,13 @@ class Archive:
 
     def rest(self) -> None:
         """End the association."""
-        if self._association is not None and self._association.is_established:
-            self._association.release()
-        self._association = None
+        from edge_app.clinic.sending import is_open, pause
+
+        if self._association is not None and is_open(self._association):
+            with suppress(RuntimeError):
+                pause(self._association)
+                self._association.release()
+        self._drop()
 
     def _drop(self) -> None:
         if self._association is not None and self._association.is_established:

@@ -54,6 +54,25 @@ class WaitingMessages(DIMSEServiceProvider):
         return (None, None) if asks else super().get_msg(block=False)
 
 
+def is_open(association: Any) -> bool:
+    """Whether something can be sent: pynetdicom waits for ever for a thread that has failed."""
+    return bool(association.is_established and association.is_alive())
+
+
+def pause(association: Any) -> None:
+    """Have its own thread take nothing of what comes.
+
+    Raises:
+        RuntimeError: that thread has failed.
+    """
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        if not association.is_alive():  # who has failed does not pause any more
+            raise RuntimeError("the association has ended")
+        association.dimse.called.set()
+        time.sleep(0.0001)
+
+
 def store(association: Any, context: int, names: tuple[str, str], data_set: bytes) -> Dataset:
     """Send an object, and wait for its answer.
 
@@ -72,18 +91,14 @@ def store(association: Any, context: int, names: tuple[str, str], data_set: byte
     """
     from pydicom import Dataset
 
-    if not association.is_established:
+    if not is_open(association):
         raise RuntimeError("the association has ended")
     request = C_STORE()
     request.MessageID = association.dimse.next_number()
     request.Priority = LOW
     request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = names
     request.DataSet = BytesIO(data_set)
-    # Its own thread must not take the answer.
-    association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        association.dimse.called.set()
-        time.sleep(0.0001)
+    pause(association)
     try:
         association.dimse.send_msg(request, context)
         _, answer = association.dimse.get_msg(block=True)

@@ -335,12 +335,19 @@ class Spool:
                 database.execute("UPDATE image SET urgent = urgent - 1 WHERE id = ?", (image.id,))
             self.store.changed.notify_all()
 
-    def give_back(self, image: Image) -> None:
-        """Have it answered by somebody else, or later: what failed was no fault of its own."""
+    def give_back(self, image: Image, *, later: bool = False) -> None:
+        """Have it answered by somebody else, or later: what failed was no fault of its own.
+
+        Args:
+            later: others are answered before it.
+        """
         with self.store.changed:
             self._in_hand.discard(image.id)
             with self.store.transaction(synced=False) as database:
-                database.execute("UPDATE image SET begun = 0 WHERE id = ?", (image.id,))
+                database.execute(
+                    "UPDATE image SET begun = 0, urgent = urgent - ? WHERE id = ?",
+                    (later, image.id),
+                )
             self.store.changed.notify_all()
 
     def answer(
@@ -357,15 +364,15 @@ class Spool:
             gist: what lists show of it.
 
         Raises:
-            SpoolError: it is not kept, and the image waits to be answered as before.
+            SpoolError: it is not kept, and the image is still in the hand of who took it.
         """
-        try:
-            now = time.time()
-            wanted = [
-                (image.id, receiver, document.name)
-                for document in documents
-                for receiver in document.receivers
-            ]
+        now = time.time()
+        wanted = [
+            (image.id, receiver, document.name)
+            for document in documents
+            for receiver in document.receivers
+        ]
+        with self.store.changed:
             with self.store.transaction(synced=False) as database:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
@@ -380,10 +387,8 @@ class Spool:
                     database.executemany(
                         "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
                     )
-        finally:
-            with self.store.changed:
-                self._in_hand.discard(image.id)
-                self.store.changed.notify_all()
+            self._in_hand.discard(image.id)
+            self.store.changed.notify_all()
 
     def hasten(self, number: int) -> bool:
         """Have an image answered before all others; whether it still waits."""

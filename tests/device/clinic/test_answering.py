@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import Results
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import NEW, Document, Offered, Spool
+from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
+from edge_app.core.errors import EdgeCxrError, MachineError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
 
@@ -246,11 +248,16 @@ def test_a_process_that_prints_no_answer_is_not_started_for_ever(
     monkeypatch.setattr(worker._apart, "_run", lambda *given: (0, printed))
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     spool.accept(offered("a.png", dicom(), "watch"))
-    for tries in range(MOST_TRIES + 1):
+    for _ in range(9):  # so many starts at which it only waited behind another one
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    answers = []
+    for _ in range(MOST_TRIES):
         image = spool.take()
         assert image is not None
-        assert image.begun == tries
-        answer = worker._apart.answer(image, dicom())
+        answers.append(worker._apart.answer(image, dicom()))
+    *first, answer = answers
+    assert first == [None] * (MOST_TRIES - 1)
     assert answer is not None
     assert "was tried 5 times and could not be answered" in answer["error"]["message"]
 
@@ -342,6 +349,65 @@ def test_one_that_is_tried_apart_for_too_long_is_answered_so(
     worker.join()
     answer = json.loads(spool.store.value("SELECT answer FROM image"))
     assert answer["error"]["message"] == "takes more than 1 s to read"
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
+    spool: Spool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cnn28: Path,
+    picture: Path,
+    number: str,
+) -> None:
+    """As a service manager does that ends the box, with all of its processes at once."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = f"import os, signal; os.kill(os.getpid(), signal.{number})"
+    monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    begun_before(spool, "a.png", picture.read_bytes())
+    image = spool.take()
+    assert image is not None
+    worker._apart._answer(image)
+    assert spool.counts()["waiting"] == 1
+    again = spool.take()
+    assert again is not None
+    assert again.begun == 2, "it is tried apart again"
+
+
+@pytest.mark.parametrize("who", ["worker", "apart"])
+@pytest.mark.parametrize("what", ["the machine lacks memory", "the answer is not kept"])
+def test_nobody_else_has_an_image_that_one_still_has_in_hand(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, who: str, what: str
+) -> None:
+    """Whoever waits takes what there is as soon as somebody says that there may be something."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    spool.accept(offered("a.png"))
+    image = spool.take()
+    assert image is not None
+    takes: list[Image | None] = []
+    monkeypatch.setattr(spool.store.changed, "notify_all", lambda: takes.append(spool.take()))
+    error: EdgeCxrError = MachineError("could not be read: no memory")
+    if what == "the answer is not kept":
+        right = spool.store.transaction
+
+        @contextmanager
+        def failing(**named: bool) -> Iterator[None]:
+            monkeypatch.setattr(spool.store, "transaction", right)
+            raise SpoolError("its disk fails")
+            yield
+
+        monkeypatch.setattr(spool.store, "transaction", failing)
+        with pytest.raises(SpoolError) as caught:
+            spool.answer(image, "{}")
+        error = caught.value
+    if who == "worker":
+        worker._in_hand = image
+        worker._recover(error)
+    else:
+        worker._apart._recover(image, error)
+    assert [each.id for each in takes if each] == [image.id], "one takes it, once"
 
 
 def test_no_image_is_blamed_where_the_whole_folder_is_gone(

@@ -122,6 +122,56 @@ def test_an_archive_that_knows_implicit_vr_alone_gets_it_so(answering: Any) -> N
     assert there.SOPInstanceUID == "1.2.276.0.9701.1.1.1"
 
 
+def _failed(association: Any, *, known: bool) -> None:
+    """Have its thread end as pynetdicom has it where its connection's fails."""
+    association.is_established = not known
+    association._kill = True
+    association.dimse.called.set()
+    association.join()
+
+
+@pytest.mark.parametrize("when", ["before the next document", "when it is about to be sent"])
+def test_an_association_whose_thread_has_failed_is_not_waited_for(
+    answering: Any, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    got: list[bytes] = []
+    archive = answering(0x0000, got)
+    assert archive.deliver(DOCUMENT) is None
+    association = archive._association
+    if when == "before the next document":
+        _failed(association, known=False)
+        assert archive.deliver(DOCUMENT) is None, "by another association"
+        _failed(archive._association, known=False)
+        archive.rest()
+        return
+
+    def numbered() -> int:
+        _failed(association, known=True)
+        return 7
+
+    monkeypatch.setattr(association.dimse, "next_number", numbered)
+    with pytest.raises(UndeliveredError, match="ended without an answer"):
+        archive.deliver(DOCUMENT)
+    assert archive.deliver(DOCUMENT) is None
+    archive.rest()
+    assert len(got) == 2
+
+
+def test_the_end_of_one_whose_thread_fails_just_then_is_not_waited_for(
+    answering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = answering(0x0000, [])
+    assert archive.deliver(DOCUMENT) is None
+
+    def was_open(association: Any) -> bool:
+        _failed(association, known=False)
+        return True
+
+    monkeypatch.setattr("edge_app.clinic.sending.is_open", was_open)
+    archive.rest()
+    assert archive._association is None
+
+
 def test_one_that_stalls_within_its_answer_is_given_up(
     answering: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

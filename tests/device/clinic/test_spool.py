@@ -352,9 +352,11 @@ def test_an_answer_that_the_database_does_not_take_is_made_again(spool: Spool) -
     pages = spool.store.value("PRAGMA page_count")
     spool.store.rows(f"PRAGMA max_page_count = {pages}")
     large = REPORT._replace(content=bytes(1 << 20))
+    image = taken(spool)
     with pytest.raises(SpoolFullError):
-        spool.answer(taken(spool), "{}", (large,))
+        spool.answer(image, "{}", (large,))
     spool.store.rows("PRAGMA max_page_count = 100000")
+    spool.give_back(image)
     spool.answer(taken(spool), "{}", (large,))
     assert [each.content for each in Deliveries(spool.store).due("archive")] == [large.content]
 

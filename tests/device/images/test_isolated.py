@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -204,6 +205,23 @@ def test_one_that_was_killed_while_idle_is_replaced_without_a_word() -> None:
         decoders._processes[0].kill()
         decoders._processes[0].wait()
         assert decoders.decode(GOOD, Limits()).facts["format"] == "PNG"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_picture_in_hand_is_read_though_all_processes_are_told_to_end(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """As by a service manager: who asks finishes what is in hand, and then ends its decoders."""
+    decoders.decode(GOOD, Limits())
+    right = isolated._Decoder._answered
+
+    def answered(self: Any, *given: Any) -> Any:
+        self.process.send_signal(number)
+        return right(self, *given)
+
+    monkeypatch.setattr(isolated._Decoder, "_answered", answered)
+    seen = decoders.decode(taken_over("import time; time.sleep(0.3)"), Limits())
+    np.testing.assert_array_equal(seen.pixels, decode(GOOD, Limits()).pixels)
 
 
 def test_an_answer_that_nobody_waited_for_is_nobody_elses(
