@@ -20,6 +20,7 @@ RUNS: Final = (
     "lite0-more",
     "lite0-more-student",
     "lite2-enlarged-4",
+    "lite0-5-stages",
     "lite0-scratch",
 )  # fmt: skip
 LEFT_OUT: Final = ("No Finding", "Hernia")
