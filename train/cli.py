@@ -63,7 +63,8 @@ MachineOption = Annotated[
 FromOption = Annotated[
     str | None,
     typer.Option(
-        "--from", help="Fine-tune: a shipped model's name, a finished run, or its model.keras."
+        "--from",
+        help="Fine-tune: a network of networks/ by name, a finished run, or its model.keras.",
     ),
 ]
 CHANGED = ("network", "size", "imagenet", "epochs", "seed")

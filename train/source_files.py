@@ -1,4 +1,4 @@
-"""Shipped networks and finished runs, opened as what another run starts from."""
+"""Kept networks and finished runs, opened as what another run starts from."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from train.labels import LabelSet
 from train.run import open_run
 from train.source import Source
 
-SHIPPED: Final = Path(__file__).resolve().parent.parent / "networks"
-"""Run folders of the shipped models' float networks; a checkout has them."""
+KEPT: Final = Path(__file__).resolve().parent.parent / "networks"
+"""Run folders that a checkout has: the shipped models' float networks, and others to go on from."""
 
 NETWORK_FILE: Final = "model.keras"
 
@@ -21,7 +21,7 @@ def open_source(name: str) -> Source:
     """Open what a run is to start from.
 
     Args:
-        name: a shipped model's name, a finished run's folder, or the `model.keras` in it.
+        name: a kept network's name, a finished run's folder, or the `model.keras` in it.
 
     Raises:
         RunError: it is none of these, or damaged.
@@ -38,14 +38,14 @@ def open_source(name: str) -> Source:
     return Source(run.model, run.recipe, labels, facts)
 
 
-def shipped_names() -> list[str]:
-    """The names of the shipped models whose float networks are here."""
-    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{NETWORK_FILE}"))
+def kept_names() -> list[str]:
+    """The names of the networks that are here."""
+    return sorted(path.parent.name for path in KEPT.glob(f"*/{NETWORK_FILE}"))
 
 
 def _folder(name: str) -> Path:
-    if name in shipped_names():
-        return SHIPPED / name
+    if name in kept_names():
+        return KEPT / name
     path = Path(name)
     if path.is_dir():
         return path
@@ -53,6 +53,6 @@ def _folder(name: str) -> Path:
         return path.parent
     what = "an int8 model file holds no float weights" if path.suffix == ".tflite" else "is no run"
     raise RunError(
-        f"{name}: {what}: give {', '.join(shipped_names())}, a finished run's folder, "
+        f"{name}: {what}: give {', '.join(kept_names())}, a finished run's folder, "
         f"or the {NETWORK_FILE} in one"
     )

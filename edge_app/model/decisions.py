@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -68,6 +67,9 @@ RAISED: Final = "raised"
 LEAST: Final = 1.0
 """Per cent. A smaller probability is not raised, however rare the finding is."""
 
+SMALLEST: Final = 0.1
+"""Per cent that is shown; what is less is shown as less than this."""
+
 RAISED_MEANS: Final = (
     "raised 2.0x: twice the usual probability; shown from 2x and 1 % on; decides nothing alone"
 )
@@ -90,9 +92,13 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
 
 
 def times(score: float, usually: float | None) -> str:
-    """How many times the usual probability a raised one is, by the digits shown: ``3.1x``."""
-    ratio = _shown(score) / (_shown(usually or 0.0) or 100 * (usually or math.inf))
-    return f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x"
+    """How many times the usual probability a raised one is, by the digits shown: ``3.1x``.
+
+    Where the usual one shows as ``< 0.1 %`` it is more than that many: ``>50x``.
+    """
+    usual = _shown(usually or 0.0)
+    ratio = _shown(score) / (usual or SMALLEST)
+    return ("" if usual else ">") + (f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x")
 
 
 def marked(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:

@@ -170,7 +170,7 @@ class ModelFile(NamedTuple):
         if stated is None:
             return dtype
         integer, (kept, count) = "int8" if dtype == "float32" else dtype, stated
-        if kept == count:
+        if kept and kept == count:
             return "float32"
         return f"{integer} and float32" if kept else integer
 

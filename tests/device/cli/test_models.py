@@ -137,7 +137,13 @@ def test_what_is_float32_within_an_int8_network_is_said(
     assert ", int8 and float32; operating point" in run("classify", picture, "-m", mixed).stdout
     answer = json.loads(run("classify", "--json", picture, "-m", mixed).stdout)
     assert answer["model"]["dtype"] == "int8 and float32"
-    for other in ({}, {"operators": 3, "of": 9}, {"operators": [], "of": "9"}, ["a"]):
+    for other in (
+        {},
+        {"operators": 3, "of": 9},
+        {"operators": [], "of": "9"},
+        {"operators": [], "of": 0},
+        ["a"],
+    ):
         assert read(stating(other)).precision == "int8"
 
 

@@ -295,13 +295,6 @@ def test_a_process_that_begins_late_gets_all_of_a_large_picture(
     assert worker._apart._run([sys.executable, "-c", code], bytes(5 << 20)) == (0, b"5242880\n")
 
 
-def hanging(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what answers an image apart never come to its end."""
-    line = [sys.executable, "-c", "import time; time.sleep(600)"]
-    monkeypatch.setattr(worker._apart, "_line", lambda: line)
-    monkeypatch.setattr(apart, "TICK", 0.05)
-
-
 def begun_before(spool: Spool, identity: str, data: bytes) -> None:
     """An image in whose hand an earlier box died."""
     spool.accept(offered(identity, data, "watch"))
@@ -309,44 +302,43 @@ def begun_before(spool: Spool, identity: str, data: bytes) -> None:
     spool._in_hand.clear()
 
 
-def test_others_are_answered_while_one_is_tried_apart(
-    spool: Spool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    cnn28: Path,
-    picture: Path,
-) -> None:
+@pytest.fixture
+def hung(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, picture: Path
+) -> Worker:
+    """Has an image to try apart, which never comes to its end."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
-    hanging(worker, monkeypatch)
-    monkeypatch.setattr(apart, "ENDING_SECONDS", 0)
+    line = [sys.executable, "-c", "import time; time.sleep(600)"]
+    monkeypatch.setattr(worker._apart, "_line", lambda: line)
+    monkeypatch.setattr(apart, "TICK", 0.05)
     begun_before(spool, "a.png", picture.read_bytes())
+    return worker
+
+
+def test_others_are_answered_while_one_is_tried_apart(
+    hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    monkeypatch.setattr(apart, "ENDING_SECONDS", 0)
     spool.accept(offered("b.png", picture.read_bytes(), "watch"))
-    worker.start()
+    hung.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the other's answer")
-    wait_for(lambda: " answered-alone " in told(worker), "the first one's try")
-    worker.stop()
-    worker.join(60)
-    assert not worker.is_alive(), "the end of the box does not wait for it"
+    wait_for(lambda: " answered-alone " in told(hung), "the first one's try")
+    hung.stop()
+    hung.join(60)
+    assert not hung.is_alive(), "the end of the box does not wait for it"
     (row,) = spool.store.rows("SELECT identity FROM image WHERE answered IS NULL")
     assert row["identity"] == "a.png", "it waits for the next start"
-    assert "answering-failed" not in told(worker)
+    assert "answering-failed" not in told(hung)
 
 
 def test_one_that_is_tried_apart_for_too_long_is_answered_so(
-    spool: Spool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    cnn28: Path,
-    picture: Path,
+    hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = working(spool, tmp_path, f'model = "{cnn28}"')
-    hanging(worker, monkeypatch)
     monkeypatch.setattr(apart, "SECONDS", 1)
-    begun_before(spool, "a.png", picture.read_bytes())
-    worker.start()
+    hung.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
-    worker.stop()
-    worker.join()
+    hung.stop()
+    hung.join()
     answer = json.loads(spool.store.value("SELECT answer FROM image"))
     assert answer["error"]["message"] == "takes more than 1 s to read"
 
