@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -125,7 +126,6 @@ def read_teacher(
 def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cached) -> Teacher:
     run = open_run(source)
     known = _known(str(source), run.labels.names, student.labels, run.labels.head)
-    digest = hashlib.sha256((source / "kept.weights.h5").read_bytes()).hexdigest()
     facts, network = run.config["dataset"], logits_only(run.model)
 
     def scores(cached: Cached) -> Floats:
@@ -133,13 +133,21 @@ def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cach
         return _in_our_order(found, known)
 
     return Teacher(
-        f"{run.recipe.network} {digest[:16]}",
+        f"{run.recipe.network} {_digest(run.model)[:16]}",
         _stated(facts) or NOT_STATED,
         scores,
         run.model,
         _validated(facts, run.config["recipe"]),
         _same_splits(read_data(data, run.recipe.side, cache, limit, student.labels), student),
     )
+
+
+def _digest(network: keras.Model) -> str:
+    """SHA-256 of a network's weights, which are the same in whatever file they lie."""
+    digest = hashlib.sha256()
+    for weights in network.get_weights():
+        digest.update(np.asarray(weights, np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _same_splits(cached: Cached, student: Cached) -> Cached:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +235,21 @@ def test_a_run_and_its_card_name_every_teacher_and_what_it_was_trained_on(
     assert again is not None
     assert again.knows_no_more == [False]
     assert "teachers trained on" in again.trained_on[0]
+
+
+def test_a_network_that_was_kept_without_its_run_teaches_under_the_same_name(
+    student: Cached, small_nih: Path, cache: Path, tmp_path: Path
+) -> None:
+    """As those in `networks/`, of which nothing else is kept."""
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    train_run(PLAIN, student, run, Console(file=io.StringIO()))
+    kept.mkdir()
+    for name in ("config.json", "calibration.json"):
+        shutil.copy(run / name, kept)
+    open_run(run).model.save(kept / "model.keras")
+    of_run, of_kept = (read_teacher(each, small_nih, cache, None, student) for each in (run, kept))
+    assert of_kept.name == of_run.name
+    np.testing.assert_array_equal(of_kept.scores(student), of_run.scores(student))
 
 
 def test_scores_that_are_missing_or_of_other_labels_do_not_teach(
