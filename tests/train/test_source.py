@@ -22,7 +22,7 @@ from train.options import read_data
 from train.predict import logits_only, predict
 from train.run import open_run, refit, train
 from train.source import Source, fine_tuning, write_weights
-from train.source_files import open_source, shipped_names
+from train.source_files import kept_names, open_source
 
 QUIET = Console(file=io.StringIO())
 
@@ -41,8 +41,8 @@ def others(make_nih: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
     return read_data(make_nih(folder / "nih", rows, seed=4), 28, folder / "cache")
 
 
-def test_the_shipped_networks_are_there_by_name() -> None:
-    assert shipped_names() == ["cxr-cnn28", "cxr-lite0-128"]
+def test_kept_networks_are_there_by_name() -> None:
+    assert kept_names() == ["cxr-cnn28", "cxr-lite0-128", "lite0-5-stages"]
     shipped = open_source("cxr-cnn28")
     assert (shipped.recipe.network, shipped.recipe.side) == ("cnn28", 28)
     assert shipped.facts["name"] == "cxr-cnn28"
@@ -57,7 +57,9 @@ def test_a_run_and_the_network_in_it_are_the_same_source(
 
 @pytest.mark.parametrize("name", ["cxr-lite9", "model.tflite", "nowhere/model.keras"])
 def test_what_is_no_source_is_refused_with_what_there_is(name: str) -> None:
-    with pytest.raises(RunError, match="give cxr-cnn28, cxr-lite0-128, a finished run's folder"):
+    with pytest.raises(
+        RunError, match="give cxr-cnn28, cxr-lite0-128, lite0-5-stages, a finished run's folder"
+    ):
         open_source(name)
 
 
