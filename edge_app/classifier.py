@@ -277,7 +277,7 @@ def _small(width: int, height: int, spec: InputSpec) -> str | None:
     needed = f"{spec.width}x{spec.height}"
     return (
         f"is {width}x{height}: smaller than the {needed} that the network sees: "
-        "small findings cannot be told"
+        "small findings are missed"
     )
 
 

@@ -18,6 +18,7 @@ from edge_app.heatmap.maps import (
     FULL,
     OF_SEVERAL,
     OUTLINED,
+    SIDES,
     EvidenceScale,
     cells_of,
     coarseness,
@@ -53,7 +54,7 @@ BORDER: Final = 0.3
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
-ODDS: Final = "odds if all of the picture looked like the square"
+ODDS: Final = "how strongly a square speaks for its finding, in multiples of the usual odds"
 
 TICKS: Final = tuple(f"x{10**power}" for power in range(1, round(math.log10(FULL)) + 1))
 """Evenly along the bar of colours, behind its lowest end's name."""
@@ -104,7 +105,7 @@ def draw(
     canvas_width = max(width, STRIP)
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
-    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend)]
+    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend, SIDES)]
     lines += [(line, DIM) for line in by]
     if pixels.shape != (height, width):
         drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
@@ -240,7 +241,8 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
     whole = findings.overall
-    said = [whole.in_words(), whole.caution()] if whole else []
+    names = [each.name for each in findings.marked]
+    said = [whole.in_words(), whole.caution(names)] if whole else []
     return [line for line in (*said, *findings.warnings) if line]
 
 

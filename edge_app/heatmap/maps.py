@@ -42,13 +42,16 @@ FULL: Final = 1000
 MARKED: Final = 10
 """A peak of lower odds, as a multiple of the usual ones, means little and is not marked."""
 
-OUTLINED: Final = f"outlined: the strongest square of each finding, if it reaches x{MARKED}"
+OUTLINED: Final = f"outlined: the square that speaks most for each finding, if it reaches x{MARKED}"
 
 OF_SEVERAL: Final = "a square has the colour of the finding with the highest odds there"
 """Of a picture with several findings."""
 
-SAYS: Final = "it says what the network looked at, not where the finding is"
+SAYS: Final = "that may be anywhere, also where no colour is"
 """Of a map's square."""
+
+SIDES: Final = "by convention the picture's left is the patient's right"
+"""Of a picture as it was read."""
 
 
 class EvidenceScale:
@@ -184,7 +187,7 @@ def coarseness(grid: tuple[int, ...], seen: Box = WHOLE) -> str:
     size = f"1/{columns} of {of} wide"
     if rows != columns:
         size += f" and 1/{rows} high"
-    return f"each square is {size}; {SAYS}"
+    return f"a square is {size}, and not where the finding is: {SAYS}"
 
 
 def evidence(cells: Floats, height: int, width: int) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.labels import FINDING, Kind, Labels
-from edge_app.model.overall import Overall, OverallScore, Percentiles
+from edge_app.model.overall import Mistakes, Overall, OverallScore, Percentiles
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -71,7 +71,8 @@ SMALLEST: Final = 0.1
 """Per cent that is shown; what is less is shown as less than this."""
 
 RAISED_MEANS: Final = (
-    "raised 2.0x: twice the usual probability; shown from 2x and 1 % on; decides nothing alone"
+    "raised 2.0x: twice the usual probability, which may still be low; shown from 2x and 1 % on; "
+    "what is not raised may be there all the same"
 )
 
 
@@ -137,9 +138,9 @@ class Decisions:
         self._overall = OverallScore.of(manifest, labels)
         facts = manifest.get("overall")
         self._usually = facts["usually"] if facts else None
-        self._threshold = (
-            facts["operating_points"][points.image]["threshold"] if facts and points.image else None
-        )
+        point = facts["operating_points"][points.image] if facts and points.image else None
+        self._threshold = point["threshold"] if point else None
+        self._mistakes = Mistakes.of(point) if point else Mistakes()
 
     def of(
         self, logits: NDArray[np.float32], scores: NDArray[np.float64]
@@ -187,4 +188,5 @@ class Decisions:
             self._percentiles.of_overall(probability) if self._percentiles else None,
             self._threshold,
             None if self._threshold is None else probability >= self._threshold,
+            self._mistakes,
         )

@@ -13,17 +13,48 @@ from edge_app.model.labels import Labels
 from edge_app.model.usual import of_normal
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Head, Manifest, OverallFacts, Reference
+    from edge_app.model.manifest_types import (
+        Head,
+        Manifest,
+        OverallFacts,
+        OverallPoint,
+        Reference,
+    )
 
 Method = Literal["normal", "noisy-or"]
 NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
-CAUTION: Final = "'not flagged' does not mean normal"
+NOT_ILL: Final = "'flagged' does not mean ill"
+NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
 SMALLEST: Final = 1e-12
 """Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
+
+
+class Mistakes(NamedTuple):
+    """How often an operating point is wrong on test images, whose patients its network never saw.
+
+    Attributes:
+        alarms: share of the normal ones that are flagged; None where nobody knows.
+        missed: share of the others that are not flagged; None likewise.
+    """
+
+    alarms: float | None = None
+    missed: float | None = None
+
+    @classmethod
+    def of(cls, point: OverallPoint) -> Mistakes:
+        """What an operating point tells of that."""
+        test = point.get("test")
+        if test is None:
+            return cls()
+        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
+        return cls(
+            None if specificity is None else 1 - specificity,
+            None if sensitivity is None else 1 - sensitivity,
+        )
 
 
 class Overall(NamedTuple):
@@ -37,6 +68,7 @@ class Overall(NamedTuple):
         threshold: of the operating point, on the probability; None where the model has none, or
             decides label by label.
         flagged: probability ≥ threshold; None without a threshold.
+        mistakes: how often the threshold is wrong.
     """
 
     probability: float
@@ -44,16 +76,26 @@ class Overall(NamedTuple):
     percentile: float | None
     threshold: float | None
     flagged: bool | None
+    mistakes: Mistakes = Mistakes()
 
     def caution(self, raised: Sequence[str] = ()) -> str | None:
-        """What is said right under an image that is not flagged; None of others.
+        """What is said right under an image's verdict; None where there is none.
 
         Args:
-            raised: names of the findings that are raised all the same.
+            raised: names of the findings that are raised in an image that is not flagged.
         """
-        if self.flagged is not False:
+        if self.flagged is None:
             return None
-        return f"{CAUTION}; raised all the same: {', '.join(raised)}" if raised else CAUTION
+        said, share = (NOT_ILL, self.mistakes.alarms)
+        others = "normal test images are flagged, too"
+        if not self.flagged:
+            said, share = (NOT_NORMAL, self.mistakes.missed)
+            others = "test images that are not normal are not flagged, either"
+        if share is not None:
+            said += f": {percent(share)} of {others}"
+        if raised and not self.flagged:
+            said += f"; raised all the same: {', '.join(raised)}"
+        return said
 
     def in_words(self) -> str:
         """All of it in one line; borderline is what the digits shown cannot tell apart."""

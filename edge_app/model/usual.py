@@ -39,7 +39,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         elif site:
             yield f"usually: at this site ({images.removesuffix(AT_SITE)})"
         else:
-            yield f"usually: of the images that the network was checked on ({images})"
+            yield f"usually: of all images it was checked on, normal or not ({images})"
     if reference := manifest.get("reference"):
         normal = reference["images"]
         where = f"at this site ({normal.removesuffix(AT_SITE)})" if site else normal

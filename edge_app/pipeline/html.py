@@ -16,12 +16,12 @@ from edge_app.core.plain_text import percent
 from edge_app.core.svg import element, escape
 from edge_app.heatmap.colours import INFERNO
 from edge_app.heatmap.draw import ODDS, TICKS, overlay, sized
-from edge_app.heatmap.maps import EvidenceScale
+from edge_app.heatmap.maps import SIDES, EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, Finding, marked
 from edge_app.model.input_check import NO_CHECK
 from edge_app.model.usual import of_normal, referred_to
-from edge_app.pipeline.writers import Writer, promises, right_above
+from edge_app.pipeline.writers import Writer, known_of, promises, right_above
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,8 +34,6 @@ MOST: Final = 30
 
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
-
-SIDES: Final = "As it was read; by convention the picture's left is the patient's right"
 
 FLAGGED: Final = "flagged"
 CLEAR: Final = "not flagged"
@@ -82,7 +80,8 @@ class HtmlWriter:
         state = _state(findings)
         if self._has_room(state):
             body = "\n".join(self._parts(image, findings, state))
-            self._images.append(_Shown(name, state, _caution(findings), body))
+            aside = _caution(findings) if state == CLEAR else ""
+            self._images.append(_Shown(name, state, aside, body))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.inner.refusal(name, error)
@@ -158,7 +157,7 @@ class HtmlWriter:
         lines = [escape(f"{line[0].upper()}{line[1:]}.") for line in right_above(findings.ranked)]
         yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
-    def _plain(self, image: Radiograph, legend: str = SIDES) -> str:
+    def _plain(self, image: Radiograph, legend: str = f"As it was read; {SIDES}") -> str:
         picture = sized(image.pixels, SIDE)
         return _figure(picture, "Picture", "The picture as it was read", escape(legend))
 
@@ -188,7 +187,9 @@ class HtmlWriter:
     def _about(self) -> Iterator[str]:
         classifier = self._classifier
         model, site = classifier.model, classifier.site
-        told = [*promises(classifier.image_point, site), *referred_to(model.manifest, site)]
+        told = [f"The network {known_of(classifier.labels)}"]
+        told += promises(classifier.image_point, site)
+        told += referred_to(model.manifest, site)
         if classifier.image_point:
             told.append(RAISED_MEANS)
         yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
@@ -227,7 +228,7 @@ def _pill(state: str) -> str:
 
 
 def _caution(findings: Findings) -> str:
-    """What is said beside an image that is not flagged."""
+    """What is said right under a verdict."""
     names = [each.name for each in findings.marked]
     said = findings.overall.caution(names) if findings.overall else None
     return f' <b class="caution">{escape(said)}</b>' if said else ""
@@ -289,7 +290,9 @@ def _meter(share: float, limit: float | None) -> str:
 
 def _table(findings: Findings) -> str:
     by_label = findings.by_label
-    last = ("Threshold",) if by_label else ("Usually, of all images", "Normal images below")
+    last = (
+        ("Threshold",) if by_label else ("Usually, of all images", "Higher than, of normal images")
+    )
     rows = (_row(each, by_label) for each in findings.ranked)
     return table(("Finding", "Probability", *last), rows, "findings")
 

@@ -17,12 +17,14 @@ from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, marked
 from edge_app.model.input_check import NO_CHECK
+from edge_app.model.overall import Mistakes
 from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.model.decisions import Finding
+    from edge_app.model.labels import Labels
     from edge_app.model.manifest_types import Estimate, OverallPoint
     from edge_app.model.overall import Overall
     from edge_app.model.site import Site
@@ -75,10 +77,10 @@ class TableWriter:
         self.out.write("\n".join(lines) + "\n\n")
 
     def _by_probability(self, ranked: list[Finding]) -> Iterator[str]:
-        yield f"{'finding':<{self.width}} probability  usually  normal images below"
+        yield f"{'finding':<{self.width}} probability  usually          higher than"
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
-            lower = "" if each.percentile is None else of_normal(each.percentile)
+            lower = "" if each.percentile is None else f"{of_normal(each.percentile)} normal"
             word = marked(each.score, each.usually, each.above, self.by_label)
             row = f"{each.name:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
             yield f"{row}  {word}".rstrip()
@@ -97,7 +99,8 @@ class TableWriter:
     def close(self) -> None:
         model, point = self.classifier.model, self.classifier.points
         lines = [
-            f"{model.name}, {model.precision}; operating point '{point.name}'",
+            f"{model.name}, {model.precision}: {known_of(self.classifier.labels)}; "
+            f"operating point '{point.name}'",
             *promises(self.classifier.image_point, self.classifier.site),
         ]
         usual = not self.by_label or "overall" in model.manifest
@@ -109,6 +112,11 @@ class TableWriter:
         if self.classifier.site:
             lines.append(f"site file {self.classifier.site.digest[:16]}")
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")
+
+
+def known_of(labels: Labels) -> str:
+    """What is not looked for, in words."""
+    return f"knows {labels.all_findings} and nothing else"
 
 
 def right_above(findings: Iterable[Finding]) -> Iterator[str]:
@@ -130,19 +138,19 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
     """
     if point is None:
         return
-    test = point.get("test")
     alarms = missed = ""
     of = "images"
-    if test:
+    if "test" in point:
         of = "validation images"
-        if test["specificity"]["value"] is not None:
-            alarms = f"; of normal test images, {percent(1 - test['specificity']['value'])} are"
-        if test["sensitivity"]["value"] is not None:
-            missed = f", and {percent(1 - test['sensitivity']['value'])} of such test images"
-    yield f"the threshold is set so that {point['rule']}{alarms}"
+        test = Mistakes.of(point)
+        if test.alarms is not None:
+            alarms = f"; of normal test images (patients new to it) {percent(test.alarms)} are"
+        if test.missed is not None:
+            missed = f", and {percent(test.missed)} of such test images"
+    yield f"flagged: the threshold is set so that {point['rule']}{alarms}"
     yield (
-        f"'not flagged' does not mean normal: {percent(1 - point['sensitivity'])} of {of} that are "
-        f"not normal are not flagged{missed}"
+        f"missed: {percent(1 - point['sensitivity'])} of {of} that are not normal are not "
+        f"flagged{missed}"
     )
     if site:
         here = site.content["overall"]

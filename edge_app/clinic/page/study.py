@@ -45,7 +45,7 @@ class Study(NamedTuple):
     Attributes:
         error: why there is none; None where there is.
         overall: of the image as a whole, in a line; empty where nothing is said.
-        caution: what is said right under it; None of a flagged image.
+        caution: what is said right under it; None where nothing is decided.
         share, mark: its probability and threshold, 0 to 1.
         rows: the findings, the most probable first.
         by_label: whether each finding is decided by its own threshold.

@@ -134,7 +134,9 @@ def test_what_is_float32_within_an_int8_network_is_said(
     told = " ".join(run("models inspect", mixed).stdout.split())
     assert "3 of 9 operators" in told
     assert "not compiled for it, and it cannot map what stays in float32" in told
-    assert ", int8 and float32; operating point" in run("classify", picture, "-m", mixed).stdout
+    assert (
+        ", int8 and float32: knows the 14 findings" in run("classify", picture, "-m", mixed).stdout
+    )
     answer = json.loads(run("classify", "--json", picture, "-m", mixed).stdout)
     assert answer["model"]["dtype"] == "int8 and float32"
     for other in (

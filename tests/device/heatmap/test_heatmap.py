@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
-from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, EvidenceScale
+from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, OUTLINED, EvidenceScale
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
@@ -181,14 +181,15 @@ def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
 ) -> None:
     draw(WIDE, flagged(math.log(FULL)), SCALE, ["usually: at this site (9 images)", "model"])
     assert "1 of 15 findings shown: the most probable; none is raised" in written
-    assert "outlined: the strongest square of each finding, if it reaches x10" in written
+    assert OUTLINED in written
     assert not [text for text in written if text == OF_SEVERAL]
     assert {"usual", "x10", "x100", "x1000"} <= set(written)
     assert (
-        "each square is 1/4 of the picture wide; it says what the network looked at, "
-        "not where the finding is"
+        "a square is 1/4 of the picture wide, and not where the finding is: "
+        "that may be anywhere, also where no colour is"
     ) in written
     assert "usually: at this site (9 images)" in written
+    assert "by convention the picture's left is the patient's right" in written
     written.clear()
     above = found()._replace(overall=None)
     draw(WIDE, above, SCALE, ["model"])

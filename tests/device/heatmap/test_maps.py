@@ -104,11 +104,11 @@ def test_nothing_is_drawn_where_the_network_does_not_see() -> None:
 
 
 def test_how_coarse_a_map_is_is_said_of_what_the_network_sees() -> None:
-    end = "; it says what the network looked at, not where the finding is"
-    assert coarseness((7, 7)) == f"each square is 1/7 of the picture wide{end}"
-    assert coarseness((3, 5)) == f"each square is 1/5 of the picture wide and 1/3 high{end}"
+    end = ", and not where the finding is: that may be anywhere, also where no colour is"
+    assert coarseness((7, 7)) == f"a square is 1/7 of the picture wide{end}"
+    assert coarseness((3, 5)) == f"a square is 1/5 of the picture wide and 1/3 high{end}"
     seen = (0.2, 0.0, 0.8, 1.0)
-    assert coarseness((4, 4), seen) == f"each square is 1/4 of what the network sees wide{end}"
+    assert coarseness((4, 4), seen) == f"a square is 1/4 of what the network sees wide{end}"
 
 
 def test_a_flat_map_has_no_peak() -> None:

@@ -11,6 +11,7 @@ from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.overall import (
     SMALLEST,
     Method,
+    Mistakes,
     Overall,
     OverallScore,
     Percentiles,
@@ -124,8 +125,20 @@ def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
     assert Overall(0.4, None, None, 0.5, False).caution(["Mass", "Edema"]) == (
         "'not flagged' does not mean normal; raised all the same: Mass, Edema"
     )
-    assert Overall(0.6, None, None, 0.5, True).caution() is None
     assert Overall(0.6, None, None, None, None).caution() is None
+
+
+def test_how_often_a_verdict_is_wrong_on_new_patients_stands_under_it() -> None:
+    wrong = Mistakes(alarms=0.506, missed=0.377)
+    flagged = Overall(0.6, None, None, 0.5, True, wrong)
+    assert flagged.caution(["Mass"]) == (
+        "'flagged' does not mean ill: 50.6 % of normal test images are flagged, too"
+    )
+    assert Overall(0.4, None, None, 0.5, False, wrong).caution(["Mass"]) == (
+        "'not flagged' does not mean normal: 37.7 % of test images that are not normal are not "
+        "flagged, either; raised all the same: Mass"
+    )
+    assert flagged._replace(mistakes=Mistakes()).caution() == "'flagged' does not mean ill"
 
 
 @pytest.mark.parametrize(
