@@ -100,9 +100,8 @@ def _defined(body: Iterable[ast.stmt]) -> dict[str, Any]:
 
 def _named_calls(function: ast.FunctionDef) -> dict[str, Any]:
     """The arguments of a function's calls, by the text that stands first in each."""
-    calls = [each for each in ast.walk(function) if isinstance(each, ast.Call) and each.args]
-    values = [_value(each, {}) for each in calls]
-    return {each[0]: each for each in values if isinstance(each[0], str)}
+    calls = [_value(each, {}) for each in ast.walk(function) if isinstance(each, ast.Call)]
+    return {each[0]: each for each in calls if isinstance(each.get(0), str)}
 
 
 def _defaults(arguments: ast.arguments, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
         return known.get(node.id)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = _value(node.operand, known)
-        return None if value is None else -value
+        return -value if isinstance(value, int | float) else None
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         left, right = _value(node.left, known), _value(node.right, known)
         both = isinstance(left, int | float) and isinstance(right, int | float)
