@@ -46,7 +46,7 @@ NAMED: Final = re.compile(
     r"^#+ [\d.]+|(?:Python|TLS|TIFF|Linux|glibc|Pillow|torch|onnx2tf|ONNX Runtime|litert-torch"
     r"|PS3\.\d+|edition,)\s\d[\d.]*(?:(?:,| to| and)\s\d\.\d+)*"
     rf"|\b(?:19\d\d|20[0-2]\d)\b(?!,\d|\s{NOUNS})|\b\d+×\d+|\b\d+°"
-    r"|(?:[Pp]orts?|127\.0\.0\.1(?:`,)?)\s\d+"
+    r"|(?:[Pp]orts?(?:\" :)?|127\.0\.0\.1(?:`,)?)\s\d+"
     r"|(?:RFC|PEP|ISO/IEC|ISO_IR|TID|HTTP|tag|mode|issue|request)\s\d+|\b\d+,\s(?:DCM|SCT)\b"
     r"|95\s%\s(?=interval)",
     re.MULTILINE,
