@@ -2,9 +2,9 @@
 
 `docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
 values in it, as `str.format` knows them, and the files that the values come from (`sources`); what
-stands behind `!` is one of `CONVERSIONS`, or `COUNTED`. A `[[section]]` is what a page shows between two markers,
-`[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]` is a phrase whose
-numbers others found, and the `source`, which the page names.
+stands behind `!` is one of `CONVERSIONS`, or `COUNTED`. A `[[section]]` is what a page shows
+between two markers, `[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]`
+is a phrase whose numbers others found, and the `source`, which the page names.
 """
 
 from __future__ import annotations

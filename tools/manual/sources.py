@@ -1,8 +1,8 @@
 """Files that figures of the manual come from, as values that a phrase can name.
 
-JSON and TOML are as they are, a model file is its manifest. Code is read and not run: its constants,
-defaults, and the arguments of calls that begin with a text, such as a key of settings. Of any other
-text, a line is found by words in it, and is its numbers.
+JSON and TOML are as they are, a model file is its manifest. Code is read and not run: its
+constants, defaults, and the arguments of calls that begin with a text, such as a key of settings.
+Of any other text, a line is found by words in it, and is its numbers.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ from tools.manual.command_lines import COMMAND
 UNIT: Final = r"(?:%|[kMG]B|[KMG]iB|ms|s|seconds|minutes|hours)"
 NOUNS: Final = (
     r"(?:images|radiographs|pictures|patients|boxes|findings|labels|files|rows|models|networks"
-    r"|runs|steps|epochs|passes|kills|times|sites|peers|processors|cores)"
+    r"|runs|steps|epochs|passes|kills|times|ways|forms|operations|packages|names|characters|sites"
+    r"|peers|processors|cores)"
 )
 """What is counted, also with one word before it."""
 
