@@ -54,7 +54,7 @@ BORDER: Final = 0.3
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
-ODDS: Final = "how strongly a square speaks for its finding, in multiples of the usual odds"
+ODDS: Final = "colour: a square's score in multiples of usual odds, not a chance of disease"
 
 TICKS: Final = tuple(f"x{10**power}" for power in range(1, round(math.log10(FULL)) + 1))
 """Evenly along the bar of colours, behind its lowest end's name."""
@@ -159,21 +159,18 @@ def overlay(
     grid = maps[0].shape
     bright = strength(np.max(maps, axis=0), height, width, seen)
     image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
-    _mark(image, squares)
-    others = share_shown(findings)
-    legend = [others] if others else []
+    if scale.outlines:
+        _mark(image, squares)
+    legend = [scale.worth, coarseness(grid, seen), share_shown(findings)]
     for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
-        nowhere = "" if square else "; no square stands out"
+        nowhere = "; no square stands out" if scale.outlines and not square else ""
         legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")
     if RAISED in [_mark_of(finding, findings.by_label) for finding in chosen]:
         legend.append(RAISED_MEANS)
-    legend.append(OUTLINED)
-    if len(chosen) > 1:
-        legend.append(OF_SEVERAL)
-    legend.append(coarseness(grid, seen))
-    if scale.worth:
-        legend.append(scale.worth)
-    return Overlay(image, legend, _in_pixels(chosen, peaks, squares, pixels.shape))
+    legend.append(OUTLINED if scale.outlines else None)
+    legend.append(OF_SEVERAL if len(chosen) > 1 else None)
+    lines = [line for line in legend if line]
+    return Overlay(image, lines, _in_pixels(chosen, peaks, squares, pixels.shape))
 
 
 def sized(pixels: NDArray[np.uint8], largest: int = MAX_SIDE) -> Image.Image:
@@ -245,7 +242,8 @@ def _said(findings: Findings) -> list[str]:
     whole = findings.overall
     names = [each.name for each in findings.marked]
     said = [whole.in_words(), whole.caution(names)] if whole else []
-    return [line for line in (*said, *findings.warnings) if line]
+    warnings = [f"warning: the picture {warning}" for warning in findings.warnings]
+    return [line for line in (*said, *warnings) if line]
 
 
 def _of_finding(finding: Finding, by_label: bool) -> str:

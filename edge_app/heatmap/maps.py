@@ -65,13 +65,15 @@ class EvidenceScale:
 
     Attributes:
         usual: whether the model tells the usual odds; without, a map's own mean takes their place.
-        worth: how often the peaks were right, in a line; None where nobody measured it.
+        outlines: whether a strongest square is outlined: not where the peaks were measured, and
+            not shown to lie in more of radiologists' boxes than the middle of the picture does.
+        worth: how often they did, in a line; None where nobody measured it.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         calibration, prevalence = manifest["calibration"], manifest.get("prevalence")
         self.usual = prevalence is not None
-        self.worth = _worth(manifest)
+        self.outlines, self.worth = _worth(manifest)
         self._exclusive = manifest.get("head") == "exclusive"
         self._slope, self._intercept = calibration["slope"], calibration["intercept"]
         if prevalence is not None:
@@ -101,16 +103,17 @@ class EvidenceScale:
         return total
 
 
-def _worth(manifest: Manifest) -> str | None:
+def _worth(manifest: Manifest) -> tuple[bool, str | None]:
     metrics = manifest.get("metrics", {})
     peak, middle = metrics.get(POINTING), metrics.get(POINTING_OF_MIDDLE)
     if not isinstance(peak, dict) or not isinstance(middle, dict):
-        return None
+        return True, None
     if peak["value"] is None or middle["value"] is None:
-        return None
-    return (
-        f"of {peak['on']}, the strongest place is in {percent(peak['value'])}, "
-        f"the middle of the picture in {percent(middle['value'])}"
+        return True, None
+    better = peak["low"] is not None and peak["low"] > middle["value"]
+    return better, (
+        f"{'' if better else 'no square is outlined: '}of {peak['on']}, the map's peak hit "
+        f"{percent(peak['value'])}, the middle of the picture {percent(middle['value'])}"
     )
 
 
@@ -280,6 +283,9 @@ def share_shown(findings: Findings) -> str | None:
     what = "above their thresholds" if findings.by_label else "raised"
     none = "above its threshold" if findings.by_label else "raised"
     rule = f"the most probable; none is {none}"
-    if marked:
-        rule = f"what is {none}" if marked == count else f"the most probable of {marked} {what}"
+    if marked == count:
+        rule = f"what is {none}"
+    elif marked:
+        others = ", ".join(finding.name for finding in findings.marked[count:])
+        rule = f"the most probable of {marked} {what}, without {others}"
     return f"{count} of {there} findings shown: {rule}"

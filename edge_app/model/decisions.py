@@ -72,7 +72,7 @@ SMALLEST: Final = 0.1
 
 RAISED_MEANS: Final = (
     "raised 2.0x: twice the usual probability, which may still be low; shown from 2x and 1 % on; "
-    "what is not raised may be there all the same"
+    "not raised does not mean absent"
 )
 
 

@@ -86,13 +86,13 @@ class Overall(NamedTuple):
         """
         if self.flagged is None:
             return None
-        said, share = (NOT_ILL, self.mistakes.alarms)
-        others = "normal test images are flagged, too"
+        said, share = NOT_ILL, self.mistakes.alarms
+        kind, verdict = "normal test images", "flagged, too"
         if not self.flagged:
-            said, share = (NOT_NORMAL, self.mistakes.missed)
-            others = "test images that are not normal are not flagged, either"
+            said, share = NOT_NORMAL, self.mistakes.missed
+            kind, verdict = "test images that are not normal", "missed"
         if share is not None:
-            said += f": {percent(share)} of {others}"
+            said += f": of 100 {kind}, {100 * share:.0f} are {verdict}"
         if raised and not self.flagged:
             said += f"; raised all the same: {', '.join(raised)}"
         return said

@@ -16,7 +16,7 @@ from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.usual import referred_to
 from edge_app.pipeline.sources import STANDARD_INPUT
-from edge_app.pipeline.writers import Writer
+from edge_app.pipeline.writers import Writer, known_of
 
 STEM_BYTES: Final = 150
 """Of an image's name in its heatmap's: a file's name has 255 at most."""
@@ -61,7 +61,10 @@ class HeatmapWriter:
                 "leave --heatmap out, or take a model that has one"
             )
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
-        by = f"{model.name}, {kind}, operating point '{classifier.points.name}'"
+        by = (
+            f"{model.name}, {kind}: {known_of(classifier.labels)}; "
+            f"operating point '{classifier.points.name}'"
+        )
         self._by = [*referred_to(model.manifest, classifier.site), by]
         _require_room(folder)
 

@@ -35,6 +35,8 @@ MOST: Final = 30
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
 
+CHECKED: Final = "taken for a frontal chest radiograph; not of what quality"
+
 FLAGGED: Final = "flagged"
 CLEAR: Final = "not flagged"
 SCORED: Final = "scored"
@@ -178,10 +180,7 @@ class HtmlWriter:
         return _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
 
     def _check(self, findings: Findings) -> str:
-        if findings.check is None:
-            said = NO_CHECK
-        else:
-            said = findings.check.reason or "looks like a frontal chest radiograph"
+        said = NO_CHECK if findings.check is None else findings.check.reason or CHECKED
         return f"<p><b>Input check:</b> {escape(said)}</p>"
 
     def _about(self) -> Iterator[str]:

@@ -60,7 +60,7 @@ class TableWriter:
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
         lines = [f"{name}  ({facts['width']}x{facts['height']} {facts['format']})"]
-        lines += [f"  warning: {warning}" for warning in findings.warnings]
+        lines += [f"  warning: the picture {warning}" for warning in findings.warnings]
         if findings.withheld:
             lines += [f"  not scored: the picture {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
@@ -147,7 +147,7 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
             alarms = f"; of normal test images (patients new to it) {percent(test.alarms)} are"
         if test.missed is not None:
             missed = f", and {percent(test.missed)} of such test images"
-    yield f"flagged: the threshold is set so that {point['rule']}{alarms}"
+    yield f"the threshold aims at this: {point['rule']}{alarms}"
     yield (
         f"missed: {percent(1 - point['sensitivity'])} of {of} that are not normal are not "
         f"flagged{missed}"

@@ -37,13 +37,16 @@ class Overlays:
         self, cells: NDArray[np.float32], channel: int, width: int, height: int
     ) -> Box | None:
         """The square where a label's map is strongest, in shares of the sides; None if no place
-        stands out."""
+        stands out, or such squares are not worth an outline."""
+        if not self._scale.outlines:
+            return None
         weighed = self._scale.weighed(cells, channel)
         return outlined(weighed, self._spec.seen(width, height))
 
     def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
-        """How coarse such a map is, in a line."""
-        return coarseness(cells.shape, self._spec.seen(width, height))
+        """How coarse such a map is, and what it is worth, in a line."""
+        coarse = coarseness(cells.shape, self._spec.seen(width, height))
+        return "; ".join(filter(None, (coarse, self._scale.worth)))
 
     def png(self, cells: NDArray[np.float32], channel: int, width: int, height: int) -> bytes:
         """A label's map in colours, RGBA, in the picture's shape.

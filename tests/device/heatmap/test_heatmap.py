@@ -252,13 +252,22 @@ def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
 def test_how_often_the_peaks_were_right_is_in_the_legend(written: list[str]) -> None:
     on = "72 boxes that radiologists drew on test images"
     shares = {
-        name: {"value": value, "low": 0.1, "high": 0.4, "on": on}
-        for name, value in ((POINTING, 0.21), (POINTING_OF_MIDDLE, 0.25))
+        name: {"value": value, "low": 0.26, "high": 0.5, "on": on}
+        for name, value in ((POINTING, 0.4), (POINTING_OF_MIDDLE, 0.25))
     }
-    scale = EvidenceScale({"calibration": FLAT, "metrics": shares})  # type: ignore[typeddict-item]
-    draw(WIDE, flagged(0.0), scale, ["model"])
-    said = f"of {on}, the strongest place is in 21.0 %, the middle of the picture in 25.0 %"
+    stated = {"calibration": FLAT, "prevalence": [0.5] * len(LABELS), "metrics": shares}
+    said = f"of {on}, the map's peak hit 40.0 %, the middle of the picture 25.0 %"
+    better = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert said in written
+    assert OUTLINED in written
+    assert "1" in written
+    written.clear()
+    shares[POINTING]["low"] = 0.25
+    as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
+    assert f"no square is outlined: {said}" in written
+    assert OUTLINED not in written
+    assert "1" not in written
+    assert better.peaks == as_good.peaks
     written.clear()
     draw(WIDE, flagged(0.0), SCALE, ["model"])
     assert not any("radiologists" in line for line in written)

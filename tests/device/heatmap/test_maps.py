@@ -163,7 +163,9 @@ def test_of_many_raised_findings_three_are_shown() -> None:
         Edema=(0.6, 0.5),
     )
     assert [f.label for f in shown(with_usual(given))] == ["Nodule", "Mass", "Hernia"]
-    assert share_shown(with_usual(given)) == "3 of 14 findings shown: the most probable of 4 raised"
+    assert share_shown(with_usual(given)) == (
+        "3 of 14 findings shown: the most probable of 4 raised, without Fibrosis"
+    )
 
 
 def test_where_none_is_raised_the_most_probable_alone_is_shown() -> None:

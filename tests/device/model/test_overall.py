@@ -132,11 +132,11 @@ def test_how_often_a_verdict_is_wrong_on_new_patients_stands_under_it() -> None:
     wrong = Mistakes(alarms=0.506, missed=0.377)
     flagged = Overall(0.6, None, None, 0.5, True, wrong)
     assert flagged.caution(["Mass"]) == (
-        "'flagged' does not mean ill: 50.6 % of normal test images are flagged, too"
+        "'flagged' does not mean ill: of 100 normal test images, 51 are flagged, too"
     )
     assert Overall(0.4, None, None, 0.5, False, wrong).caution(["Mass"]) == (
-        "'not flagged' does not mean normal: 37.7 % of test images that are not normal are not "
-        "flagged, either; raised all the same: Mass"
+        "'not flagged' does not mean normal: of 100 test images that are not normal, 38 are "
+        "missed; raised all the same: Mass"
     )
     assert flagged._replace(mistakes=Mistakes()).caution() == "'flagged' does not mean ill"
 

@@ -189,7 +189,7 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     assert answer["model"]["sha256"] in page
     assert answer["operating_point"] in page
     assert "does not mean normal" in page
-    assert "the threshold is set so that" in page
+    assert "the threshold aims at this" in page
     assert DISCLAIMER in page
 
 
@@ -388,7 +388,7 @@ def assert_is_another_model_s(client: Client, number: int) -> None:
     page = client.get(f"/images/{number}?map=0").text
     assert "Another model answered this image" in page
     assert "data-channel" not in page
-    assert "the threshold is set so that" not in page
+    assert "the threshold aims at this" not in page
     assert client.get(f"/images/{number}/map/0.png").status == 404
 
 
