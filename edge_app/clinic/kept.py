@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.settings import NODE
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import ImageError, MachineError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_bytes
 
@@ -20,7 +20,10 @@ GONE: Final = "its file is gone from the spool: send it again"
 CHANGED: Final = "has changed on the disk since it arrived: look at the disk, and send it again"
 
 LOST: Final = "lost"
-"""The kind of an answer that says so: the image is taken anew when it comes again."""
+"""The kind of an answer that says so."""
+
+UNJUDGED: Final = (LOST, MachineError.kind)
+"""Kinds of answers that are of the box alone: the image is taken anew when it comes again."""
 
 BESIDE: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""

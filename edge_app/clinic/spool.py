@@ -22,7 +22,7 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.fresh import Fresh, room
 from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.header import HeaderError, content_digest_of
-from edge_app.clinic.kept import LOST
+from edge_app.clinic.kept import UNJUDGED
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
@@ -182,13 +182,13 @@ class Spool:
         return next((row for row in rows if row["sha256"] == offered.digest), None)
 
     def _is_outdated(self, held: sqlite3.Row) -> bool:
-        """Whether it is to be answered anew: something else decided it, or its file is lost."""
+        """Whether it is to be answered anew: something else decided it, or the box could not."""
         if held["finished"] is None:
             return False
         if not (self.store.images / held["file"]).exists():
             return True
         answer = json.loads(held["answer"])
-        if answer.get("error", {}).get("kind") == LOST:
+        if answer.get("error", {}).get("kind") in UNJUDGED:
             return True
         return self.decides is not None and decided_by(answer) != self.decides
 
