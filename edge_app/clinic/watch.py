@@ -29,6 +29,7 @@ from edge_app.clinic.deliveries import Deliveries, Delivery
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.header import sop_instance
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
@@ -182,7 +183,8 @@ class WatchFolder(threading.Thread):
             self.events.audit("refused", image=self.events.digest(name), why=reason)
             return
         digest = hashlib.sha256(data).hexdigest()
-        receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH, name))
+        offered = Offered(WATCH, name, digest, (data,), WATCH, name, sop_instance(data))
+        receipt = self.spool.accept(offered)
         # Somebody wants its answer again; one that has just been removed is taken anew, next time.
         if receipt.verdict == KNOWN and not self._deliveries.again(receipt.id, WATCH):
             return
