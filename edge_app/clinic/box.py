@@ -240,7 +240,7 @@ class Box:
             if isinstance(courier.carrier, Outbox):
                 try:
                     courier.carrier.tidy()
-                except OSError as error:  # it is tried again where something is delivered
+                except OSError as error:  # names are tried again: see `Outbox.rest`
                     self.events.tell("housekeeping-failed", why=f"its outbox: {error.strerror}")
 
     def _listeners(self) -> Iterator[tuple[str, Listener]]:

@@ -165,15 +165,18 @@ class Spool:
         except SpoolError:
             self._remove(path)
             raise
-        except Exception:  # which nobody foresaw
-            if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
-                self._remove(path)
+        except Exception:  # which nobody foresaw: it may be accepted all the same
+            self.fresh.take(path)
+            with suppress(SpoolError):
+                if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
+                    self._remove(path)
             raise
 
     def _remove(self, path: Path) -> None:
         """Have nothing of a file that is not accepted."""
         self.fresh.take(path)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # what stays is left to `sweep`
+            path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
         self.store.sync()  # somebody else may be waiting for just that

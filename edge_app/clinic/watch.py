@@ -231,6 +231,7 @@ class Outbox:
     def __init__(self, watch: Watch, max_bytes: int) -> None:
         self.folder, self.max_bytes = watch.folder, max_bytes
         self.done = watch.outbox or watch.folder / DONE
+        self._hides = True
 
     def deliver(self, delivery: Delivery) -> str | None:
         """See `Carrier`: write the answer, and move its image beside it, or aside."""
@@ -251,20 +252,29 @@ class Outbox:
         return None
 
     def rest(self) -> None:
-        """See `Carrier`."""
+        """See `Carrier`; names that could not be given back when the box started are now."""
+        if self._hides:
+            with suppress(OSError):  # told at the start
+                self._reveal()
 
     def tidy(self) -> None:
-        """Remove what a kill has left half-written, and give back names that it has left hidden.
+        """Give back names that a kill has left hidden, and remove what it has left half-written.
+
+        In this order: answers that cannot be reached keep no image from being taken.
 
         Raises:
             OSError: a folder cannot be read or written.
         """
+        self._reveal()
         for folder in (self.done, self.folder / ASIDE):
             with suppress(FileNotFoundError):
                 durable.remove_partial(folder)
-        for path in [*self.folder.iterdir()]:
+
+    def _reveal(self) -> None:
+        for path in sorted(self.folder.iterdir()):
             if found := MOVED.fullmatch(path.name):  # perhaps not the one that was answered
                 put_back(path, path.with_name(found[1]))
+        self._hides = False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:

@@ -26,6 +26,7 @@ from edge_app.clinic import spool as spools
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
+from edge_app.clinic.fresh import Fresh
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
@@ -206,6 +207,28 @@ def test_files_are_compared_while_others_have_the_database(
     monkeypatch.setattr(spools, "content_digest_of", compared)
     assert spool.accept(one["node"]).verdict == (DIFFERS if meanwhile else NEW)
     assert read == (2 if meanwhile else 1)
+
+
+def test_a_database_that_fails_twice_while_an_image_is_accepted_takes_no_memory(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room in memory for one such image."""
+    spool.fresh = Fresh(len(b"pixels"))
+
+    with monkeypatch.context() as patch:
+
+        def fail(*given: object) -> None:
+            patch.setattr(spool.store, "rows", failing)
+            raise RuntimeError("nobody foresaw it")
+
+        def failing(*given: object) -> None:
+            raise SpoolError("its database fails")
+
+        patch.setattr(spool, "_enter", fail)
+        with pytest.raises(RuntimeError, match="nobody foresaw it"):
+            spool.accept(offered("1.2.3"))
+    spool.accept(offered("1.2.4"))
+    assert spool.fresh.take(taken(spool).path) == (b"pixels",)
 
 
 def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
