@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
+from edge_app.clinic.kept import preamble
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.pieces import Pieces, size_of
@@ -53,8 +54,6 @@ HASHERS: Final = 2
 
 A_ABORT: Final = 0x07
 """The type of the PDU that ends an association (PS3.8 9.3.8)."""
-
-PREAMBLE: Final = b"\0" * 128 + b"DICM"
 
 
 class DicomNode:
@@ -191,7 +190,8 @@ class DicomNode:
         if named != instance[:2]:
             return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
         digest = self._hashers.submit(_sha256, data)
-        pieces = (PREAMBLE, _file_meta(event), *data)
+        meta = _file_meta(event)
+        pieces = (preamble(meta), meta, *data)
         offered = Offered(
             *(NODE, instance.sop_instance, digest, pieces),
             *(f"{peer}@{host}", about(header)),

@@ -34,10 +34,12 @@ from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 
 from edge_app.clinic import bounded, lobby
 from edge_app.clinic.events import Events
+from edge_app.clinic.kept import LostError, read_kept
 from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node, Peer, Tls
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.upper_layer import Requestor, WaitingUpperLayer
+from edge_app.images.radiograph import Limits
 
 from .conversations import Recorder, damaged
 from .images import CR, DX, EXPLICIT, SC, SECRETS, dicom
@@ -123,6 +125,23 @@ def test_radiographs_are_stored_as_they_were_sent(
     assert got.PixelData == sent.PixelData
     assert got.PatientName == sent.PatientName
     assert image.identity == sent.SOPInstanceUID
+
+
+def test_any_other_byte_of_what_is_kept_of_an_image_is_noticed(serve: Start, file: Path) -> None:
+    """Its transfer syntax, say, which is beside what was sent, and decides how that is read."""
+    served = serve()
+    assert storescu(served.port, file).returncode == 0
+    image = served.spool.take()
+    assert image is not None
+    kept = read_kept(image.path, image.entrance, image.sha256, Limits())
+    begins = len(kept) - len(_data_set(kept))
+    assert EXPLICIT.encode() in kept[:begins]
+    for at in range(begins + 8):
+        other = bytearray(kept)
+        other[at] ^= 0x04
+        image.path.write_bytes(other)
+        with pytest.raises(LostError, match="has changed on the disk since it arrived"):
+            read_kept(image.path, image.entrance, image.sha256, Limits())
 
 
 def test_it_echoes(serve: Start) -> None:
