@@ -27,6 +27,7 @@ from edge_app.clinic.keeping import Keeper, name_of
 from edge_app.clinic.kept import LostError, read_kept
 from edge_app.clinic.settings import Settings
 from edge_app.clinic.spool import Image
+from edge_app.core import sandbox
 from edge_app.core.errors import EdgeCxrError, ImageError, MachineError
 from edge_app.core.site_place import NONE
 from edge_app.core.want import KILLED
@@ -197,6 +198,7 @@ class Apart:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        sandbox.end_first(process.pid)
         with process:
             while True:
                 with suppress(subprocess.TimeoutExpired):

@@ -27,7 +27,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_app.core import strict_json
+from edge_app.core import sandbox, strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.pieces import Pieces, size_of, whole
 from edge_app.core.plain_text import plain
@@ -120,6 +120,7 @@ class _Decoder:
                 raise
             finally:
                 os.close(place)
+        sandbox.end_first(self.process.pid)
         self.connection = ours
         self.missing: list[str] | None = None
         self._used, self._number = 0.0, 0

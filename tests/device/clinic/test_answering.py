@@ -367,6 +367,15 @@ def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     assert again.begun == 2, "it is tried apart again"
 
 
+def test_a_system_that_is_out_of_memory_kills_the_try_before_the_box(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = "import time; time.sleep(0.5); print(open('/proc/self/oom_score_adj').read())"
+    ended, printed = worker._apart._run([sys.executable, "-c", code], b"")
+    assert (ended, printed.strip()) == (0, b"1000")
+
+
 @pytest.fixture
 def killed(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, picture: Path

@@ -226,6 +226,14 @@ def test_it_is_no_fault_of_the_picture_where_somebody_kills_its_decoder(
     np.testing.assert_array_equal(decoders.decode(GOOD, Limits()).pixels, radiograph())
 
 
+def test_a_system_that_is_out_of_memory_kills_the_decoder_before_who_asks_it(
+    decoders: Decoders,
+) -> None:
+    decoders.decode(GOOD, Limits())
+    process = decoders._processes[-1]
+    assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
+
+
 def test_nor_is_it_where_somebody_kills_gdcm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
