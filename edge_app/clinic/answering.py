@@ -129,8 +129,10 @@ class Worker(threading.Thread):
         limits = self.settings.limits
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
             if isinstance(outcome, MachineError):
-                raise outcome
-            if isinstance(outcome, LostError):
+                if self._keeper.waits(image):
+                    raise outcome
+                self._keeper.give_up(image, outcome, self._began)
+            elif isinstance(outcome, LostError):
                 self._keeper.keep_lost(image, outcome, self._began)
             elif isinstance(outcome, ImageError):
                 refusal = self._keeper.refused(image, outcome)

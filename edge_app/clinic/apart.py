@@ -1,6 +1,8 @@
 """Images in whose hand the box died before: each is answered by a process of its own.
 
-If that one dies too, the image is at fault and is told so. Others are answered meanwhile.
+If that one dies too, the image is at fault and is told so; if somebody kills it, as the system does
+that is out of memory, the image waits and is tried so again, never by the box itself. Others are
+answered meanwhile.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ from edge_app.clinic.keeping import Keeper, name_of
 from edge_app.clinic.kept import LostError, read_kept
 from edge_app.clinic.settings import Settings
 from edge_app.clinic.spool import Image
+from edge_app.core import sandbox
 from edge_app.core.errors import EdgeCxrError, ImageError, MachineError
 from edge_app.core.site_place import NONE
+from edge_app.core.want import KILLED
 from edge_app.pipeline.sources import STANDARD_INPUT
 
 LONGEST_PAUSE: Final = 60.0
@@ -84,35 +88,41 @@ class Apart:
             self._suspect(image, type(error).__name__)
 
     def _answer_one(self, image: Image, began: float) -> None:
-        limits = self.settings.limits
         self.spool.fresh.take(image.path)  # it goes to another process, and seldom
         try:
-            data = read_kept(image.path, image.entrance, image.sha256, limits)
+            data = read_kept(image.path, image.entrance, image.sha256, self.settings.limits)
+            whose = self.keeper.provenance(image, data)
+            self.events.tell("answered-alone", image=self.events.digest(image.identity))
+            answer = self.answer(image, data)
         except LostError as error:
             self.keeper.keep_lost(image, error, began)
             return
-        whose = self.keeper.provenance(image, data)
-        self.events.tell("answered-alone", image=self.events.digest(image.identity))
-        answer = self.answer(image, data)
+        except MachineError as error:
+            if self.keeper.waits(image):
+                raise
+            self.keeper.give_up(image, error, began)
+            return
+        except ImageError as error:
+            self.keeper.keep(image, self.keeper.refused(image, error), None, began)
+            return
         if answer is not None:
             self.keeper.keep(image, answer, whose, began)
 
     def _recover(self, image: Image, error: EdgeCxrError) -> None:
-        """No fault of the image: it waits."""
+        """No fault of the image, as far as is known: it waits to be tried apart again."""
         self._failures += 1
         pause = pause_after(self._failures, LONGEST_PAUSE)
         self.events.tell("answering-stalled", why=str(error), pause=pause)
         self._stopping.wait(pause)
-        try:
-            # Others may need less.
-            self.spool.give_back(image, later=isinstance(error, MachineError))
-        except SpoolError as another:
-            self.events.tell("answering-stalled", why=str(another))
+        self._postpone(image)
 
     def _suspect(self, image: Image, why: str) -> None:
         """Perhaps the image's fault: others go first, and then it is tried again."""
         self.events.tell("answering-failed", why=why, number=image.id)
         self._stopping.wait(1)
+        self._postpone(image)
+
+    def _postpone(self, image: Image) -> None:
         try:
             self.spool.postpone(image)
         except SpoolError as error:
@@ -126,7 +136,7 @@ class Apart:
             try. After some tries that is the answer.
 
         Raises:
-            MachineError: this machine lacks what it takes.
+            MachineError: this machine lacks what it takes, or somebody kills the process.
         """
         try:
             code, printed = self._run(self._line(), data)
@@ -136,6 +146,8 @@ class Apart:
             self._stopping.wait(1)
             self.spool.postpone(image)
             return None
+        if code == -signal.SIGKILL:  # and not by `_run`, which tells so
+            raise MachineError(f"could not be read: {KILLED}")
         if code < 0:
             return self._ends(
                 image, f"ends the program that reads it ({signal.Signals(-code).name})"
@@ -186,6 +198,7 @@ class Apart:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        sandbox.end_first(process.pid)
         with process:
             while True:
                 with suppress(subprocess.TimeoutExpired):

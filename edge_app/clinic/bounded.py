@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from queue import Empty
@@ -73,6 +74,8 @@ ABORTED: Final = b"\x07\0\0\0\0\x04\0\0\x02\x06"
 """An A-ABORT by the service provider, for a PDU that cannot be (PS3.8 9.3.8)."""
 
 STRANGE: Final = "what it says is not understood here"
+FAILS: Final = "receiving it fails here"
+BROKEN: Final = "its connection ends within a message"
 TOO_LONG: Final = "a message is larger than max_mb, and does not end"
 LONG_COMMAND: Final = f"a command set has more than {LONGEST_COMMAND} bytes"
 TOO_MANY: Final = "its messages wait for no answers"
@@ -80,7 +83,7 @@ NO_ROOM: Final = "the messages of all peers take too much memory"
 UNENDED: Final = "a PDU is longer than allowed, or does not come to its end"
 SILENT: Final = "it says nothing"
 ENDED: Final = "others wait, and it says nothing"
-"""Why an association is aborted."""
+"""Why an association is aborted, or comes to no good end."""
 
 
 class Bounds:
@@ -91,11 +94,20 @@ class Bounds:
         together: bytes of all messages.
         pdu: bytes of a PDU.
         silence: seconds in which a PDU has to come to its end.
+        tell: is told why an association has ended, where its peer cannot be told any more.
     """
 
-    def __init__(self, message: int, together: int, pdu: int, silence: float) -> None:
+    def __init__(
+        self,
+        message: int,
+        together: int,
+        pdu: int,
+        silence: float,
+        tell: Callable[[Association, str], None],
+    ) -> None:
         self.message, self.together = message, together
         self.pdu, self.silence = max(pdu, LONGEST_REQUEST), silence
+        self.tell = tell
         self._providers: WeakSet[BoundedMessages] = WeakSet()
         self._lock = threading.Lock()
 
@@ -185,15 +197,20 @@ class BoundedSocket(AssociationSocket):
 class Fragments(BytesIO):
     """A data set as it came: large fragments where they are, small ones put together.
 
+    Args:
+        cut: nothing of it is kept.
+
     Attributes:
         pieces: of its bytes; all but the last are of `PIECE` bytes or more.
         size: of all of them, in bytes.
+        command: bytes of the command set that it came with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cut: bool = False) -> None:
         super().__init__()
+        self.cut = cut
         self.pieces: list[bytes | bytearray | memoryview] = []
-        self.size = 0
+        self.size = self.command = 0
 
     def write(self, data: Any, /) -> int:
         """One more fragment."""
@@ -228,9 +245,11 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     Attributes:
         why: the association is aborted; None where nothing has said so.
+        told: its peer has been told.
     """
 
     why: str | None = None
+    told = False
 
     def why_aborted(self) -> str:
         """Why the association is aborted."""
@@ -238,10 +257,17 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     def run_reactor(self) -> None:
         """See pynetdicom; what the association holds goes with it."""
+        messages = self.assoc.dimse
         try:
             super().run_reactor()
+        except Exception as error:
+            self.why = _failed(error)
+            raise
         finally:
-            self.assoc.dimse.let_go()
+            why = self.why or (BROKEN if messages.message is not None else None)
+            if why and not self.told:
+                messages.bounds.tell(self.assoc, why)
+            messages.let_go()
 
     def abort(self, why: str) -> None:
         """Have the association end, from any of its threads."""
@@ -259,13 +285,13 @@ class BoundedUpperLayer(WaitingUpperLayer):
         try:
             return super()._is_transport_event()
         except Exception as error:
-            self.why = f"{STRANGE} ({type(error).__name__})"
+            self.why = _failed(error)
             raise
 
     def _wait(self) -> None:
         """See `WaitingUpperLayer`; who waits for a message hears of the association's end first."""
         if not self.assoc.is_alive():  # its thread has failed, and nobody would end the connection
-            self.abort(STRANGE)
+            self.abort(FAILS)
             return
         messages = self.assoc.dimse.msg_queue
         if self.to_user_queue.queue and not messages.queue:
@@ -279,14 +305,19 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     def _read_one(self) -> bool:
         """Read a PDU; whether that is all that there is to do with it."""
+        begun = False
         try:
             head = bytes(self.socket.view(HEADER))
             if len(head) < HEADER or head[0] != P_DATA_TF:
                 self.socket.unread(head)
                 super()._read_pdu_data()
                 return False
-            length = int.from_bytes(head[2:], "big")
+            begun, length = True, int.from_bytes(head[2:], "big")
             items = self.socket.view(length)
+        except ConnectionError:
+            self.why = BROKEN if begun else None
+            self.event_queue.put(CLOSED)
+            return False
         except OSError:
             self._give_up()
             return False
@@ -305,6 +336,12 @@ class BoundedUpperLayer(WaitingUpperLayer):
         self._recv_pdu.put(data)  # type: ignore[arg-type]
         self.event_queue.put(DATA_CAME)
         return False
+
+
+def _failed(error: Exception) -> str:
+    """Why an association is aborted where something fails that its peer may have caused."""
+    why = FAILS if isinstance(error, (MemoryError, OSError)) else STRANGE
+    return f"{why} ({type(error).__name__})"
 
 
 def _values_in(items: memoryview) -> list[list[Any]]:
@@ -329,8 +366,8 @@ def _values_in(items: memoryview) -> list[list[Any]]:
 class BoundedMessages(DIMSEServiceProvider):
     """Puts fragments together to messages no longer than the bounds.
 
-    A longer one is read to its end, and of its data set nothing is kept; its request has the
-    attribute `cut`. One that does not end, and one more than may wait, aborts the association.
+    A longer one is read to its end, and of its data set nothing is kept, see `Fragments`. One that
+    does not end, and one more than may wait, aborts the association.
     """
 
     message: DIMSEMessage | None
@@ -360,21 +397,19 @@ class BoundedMessages(DIMSEServiceProvider):
             self.dul.abort(why)
             return
         self._kept = kept
+        if self.message is None:
+            self.message = DIMSEMessage()
+            self.message.data_set = Fragments()
         if cut:
-            if self.message is not None:
-                self.message.data_set = Fragments()
+            self.message.data_set = Fragments(cut=True)
             begun = [
                 [context, data if _is_command(data) else data[:1]] for context, data in fragments
             ]
             primitive = _Data(begun).to_primitive()
-        if self.message is None:
-            self.message = DIMSEMessage()
-            self.message.data_set = Fragments()
+        self.message.data_set.command = self._command
         super().receive_primitive(primitive)
         if self.message is None:
             self._length = self._command = self._kept = 0
-            if cut and self.msg_queue.qsize():
-                self.msg_queue.queue[-1][1].cut = True
 
     def _why_not(self, more: int) -> str | None:
         """Why so many more bytes are not kept; None where they are."""
@@ -414,8 +449,9 @@ class BoundedMessages(DIMSEServiceProvider):
 
 
 def _size(message: Any) -> int:
-    """Bytes of a message's data set, where it has one."""
-    return int(getattr(getattr(message, "DataSet", None), "size", 0))
+    """Bytes of a message that has a data set; others have next to none."""
+    data = getattr(message, "DataSet", None)
+    return data.size + data.command if isinstance(data, Fragments) else 0
 
 
 def _is_command(fragment: Any) -> bool:

@@ -88,7 +88,7 @@ class Box:
         _quiet()
         heap.few_and_kept()
         sys.setswitchinterval(TURN)
-        if settings.node or settings.receivers:
+        if settings.node or settings.receivers or settings.watch:
             _load_pydicom()
         self.settings = settings
         self._stopping = threading.Event()
@@ -240,7 +240,7 @@ class Box:
             if isinstance(courier.carrier, Outbox):
                 try:
                     courier.carrier.tidy()
-                except OSError as error:  # it is tried again where something is delivered
+                except OSError as error:  # names are tried again: see `Outbox.rest`
                     self.events.tell("housekeeping-failed", why=f"its outbox: {error.strerror}")
 
     def _listeners(self) -> Iterator[tuple[str, Listener]]:
@@ -307,7 +307,7 @@ def open_classifier(settings: Settings) -> Classifier:
 
 
 def _load_pydicom() -> None:
-    """Load what speaks DICOM without `UNUSED`; for the rest of this process these can be loaded."""
+    """Load pydicom without `UNUSED`; for the rest of this process these can be loaded."""
     hidden = [name for name in UNUSED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # an import of None fails
     try:

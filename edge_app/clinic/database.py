@@ -13,7 +13,7 @@ from typing import Final
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.gist import gist
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables, in the database's `user_version`; `NEWER` turns an older one into a newer."""
 
 RESULTS: Final = "results"
@@ -51,6 +51,10 @@ CREATE INDEX image_state_score ON image (state, score, id) WHERE score IS NOT NU
 CREATE INDEX image_sought ON image (id, sought, state);
 """
 
+INSTANCES: Final = """
+CREATE INDEX image_instance ON image (instance) WHERE instance IS NOT NULL;
+"""
+
 TABLES: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 
@@ -62,7 +66,7 @@ CREATE TABLE image (
     file TEXT NOT NULL,                 -- in the folder of images
     bytes INTEGER NOT NULL,
     sender TEXT NOT NULL,
-    differs INTEGER NOT NULL,           -- another image of this identity has other bytes
+    differs INTEGER NOT NULL,           -- another one of its SOP Instance UID has other bytes
     received REAL NOT NULL,             -- seconds since 1970, as all times here
     urgent INTEGER NOT NULL DEFAULT 0,  -- larger ones go first
     begun INTEGER NOT NULL DEFAULT 0,   -- how often somebody began to answer it
@@ -74,6 +78,7 @@ CREATE TABLE image (
     state TEXT NOT NULL DEFAULT 'waiting',  -- see `gist`
     score REAL,                         -- probability that it is not normal, where it was judged
     map BLOB,                           -- the network's, see `gist`
+    instance TEXT,                      -- its SOP Instance UID, as far as it has one
     UNIQUE (entrance, identity, sha256)
 );
 CREATE INDEX image_waiting ON image (urgent DESC, id) WHERE answered IS NULL;
@@ -132,6 +137,11 @@ DELETE FROM document WHERE image IN (SELECT id FROM image WHERE answered IS NULL
 DELETE FROM delivery WHERE NOT EXISTS (
     SELECT 1 FROM document WHERE document.image = delivery.image AND name = delivery.document
 );
+""",
+    3: f"""
+ALTER TABLE image ADD COLUMN instance TEXT;
+UPDATE image SET instance = identity WHERE entrance IN ('node', 'page');
+{INSTANCES}
 """,
 }
 """What makes tables of the next version of those of this one."""
@@ -199,7 +209,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
         with suppress(sqlite3.OperationalError):  # no room: it stays as it was made
             connection.execute("VACUUM")
     if version == 0:
-        made = TABLES + READINGS + INDEXES + DOCUMENTS
+        made = TABLES + READINGS + INDEXES + DOCUMENTS + INSTANCES
         connection.executescript(f"BEGIN; {made} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
         _renew(connection, version, path.parent / RESULTS)

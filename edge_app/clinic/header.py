@@ -134,6 +134,16 @@ def read_header(data: bytes | Pieces, syntax: str | None = None) -> Dataset:
         raise HeaderError("is damaged: its elements cannot be told apart") from None
 
 
+def sop_instance(data: bytes) -> str | None:
+    """The SOP Instance UID of a DICOM file; None of what is none, or has no sound one."""
+    if data[PREAMBLE - 4 : PREAMBLE] != b"DICM":
+        return None
+    try:
+        return str(read_header(data).SOPInstanceUID)
+    except HeaderError:
+        return None
+
+
 def content_digest(data: bytes) -> str:
     """SHA-256 of a DICOM file's data set: the same whichever way the data set came.
 

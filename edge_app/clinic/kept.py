@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.settings import NODE
-from edge_app.core.errors import ImageError
+from edge_app.core.errors import ImageError, MachineError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_bytes
 
@@ -20,13 +20,20 @@ GONE: Final = "its file is gone from the spool: send it again"
 CHANGED: Final = "has changed on the disk since it arrived: look at the disk, and send it again"
 
 LOST: Final = "lost"
-"""The kind of an answer that says so: the image is taken anew when it comes again."""
+"""The kind of an answer that says so."""
+
+UNJUDGED: Final = (LOST, MachineError.kind)
+"""Kinds of answers that are of the box alone: the image is taken anew when it comes again."""
 
 BESIDE: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""
 
 LENGTH: Final = slice(140, 144)
 """Where a DICOM file has the length of its file meta information."""
+
+PREAMBLE, PREFIX = 128, b"DICM"
+"""What stands before that. The preamble is for whoever writes a file to use: of one of the node it
+begins with the digest of their file meta information; in those of older boxes it is zero."""
 
 
 class LostError(ImageError):
@@ -84,12 +91,27 @@ def require_same(data: bytes, entrance: str, sha256: str) -> None:
         raise LostError(CHANGED)
 
 
-def _digest(data: bytes, entrance: str) -> str:
+def preamble(meta: bytes) -> bytes:
+    """What a file of the node begins with: then its file meta information is tied to it, too.
+
+    Args:
+        meta: that information; the data set has a digest of its own.
+    """
+    return hashlib.sha256(meta).digest().ljust(PREAMBLE, b"\0") + PREFIX
+
+
+def _digest(data: bytes, entrance: str) -> str | None:
     """What is kept of an image when it comes: of one of the node the digest of its data set.
 
     Its file meta information is the box's own, and begins with its length (PS3.10 7.1).
+
+    Returns:
+        None where that information is not what the box wrote.
     """
     begins = 0
     if entrance == NODE:
         begins = LENGTH.stop + int.from_bytes(data[LENGTH], "little")
+        head = data[:begins]
+        if any(head[:PREAMBLE]) and head != preamble(meta := head[PREAMBLE + len(PREFIX) :]) + meta:
+            return None
     return hashlib.sha256(memoryview(data)[begins:]).hexdigest()

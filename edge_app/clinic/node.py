@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
+from edge_app.clinic.kept import preamble
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.pieces import Pieces, size_of
@@ -24,6 +25,7 @@ from edge_app.images.dicom_pixels import READ, RLE
 from edge_app.images.dicom_values import line
 
 if TYPE_CHECKING:
+    from pynetdicom.association import Association
     from pynetdicom.events import Event
 
 RADIOGRAPHS: Final = (
@@ -52,8 +54,6 @@ HASHERS: Final = 2
 
 A_ABORT: Final = 0x07
 """The type of the PDU that ends an association (PS3.8 9.3.8)."""
-
-PREAMBLE: Final = b"\0" * 128 + b"DICM"
 
 
 class DicomNode:
@@ -95,7 +95,7 @@ class DicomNode:
             ],
             server_class=BoundedServer,
             tls=server_context(node.tls) if node.tls else None,
-            bounds=Bounds(node.max_bytes, together, node.pdu, node.silence),
+            bounds=Bounds(node.max_bytes, together, node.pdu, node.silence, self._broken),
         )
         entity._servers.append(self._server)  # which is what its `shutdown` ends
         self._entity = entity
@@ -128,7 +128,7 @@ class DicomNode:
         if allowed:
             return
         event.assoc.acse.send_reject(*REJECTED_CALLING)
-        self._tell("rejected", event, "not on the list of peers")
+        self._tell("rejected", event.assoc, "not on the list of peers")
 
     def _is_allowed(self, title: str, host: str) -> bool:
         address = _address(host)
@@ -143,18 +143,25 @@ class DicomNode:
         called = str(event.assoc.requestor.primitive.called_ae_title).strip()
         right = called == self.node.ae_title
         why = "too many associations" if right else "wrong called AE title"
-        self._tell("rejected", event, why)
+        self._tell("rejected", event.assoc, why)
 
     def _sent(self, event: Event) -> None:
         """Of all that is sent to peers: tell of an association that is aborted from here."""
-        if event.data[0] == A_ABORT and not self._stopping:
-            self._tell("aborted", event, event.assoc.dul.why_aborted())
+        if event.data[0] == A_ABORT:
+            event.assoc.dul.told = True
+            self._broken(event.assoc, event.assoc.dul.why_aborted())
 
-    def _tell(self, what: str, event: Event, why: str) -> None:
+    def _broken(self, association: Association, why: str) -> None:
+        """Tell of an association that comes to no good end, but for those of the box's own end."""
+        if not self._stopping:
+            self._tell("aborted", association, why)
+
+    def _tell(self, what: str, association: Association, why: str) -> None:
         """Tell of an association that comes to nothing."""
-        requestor = event.assoc.requestor
-        title = line(getattr(requestor.primitive, "calling_ae_title", None) or "", 16).strip()
-        self.events.audit(what, peer=title, host=str(requestor.address), why=why)
+        requestor = association.requestor
+        title = getattr(requestor.primitive, "calling_ae_title", None)
+        peer = line(title, 16).strip() if title else ""
+        self.events.audit(what, peer=peer, host=str(requestor.address), why=why)
 
     def _stored(self, event: Event) -> int:
         """C-STORE: the status says whether the image is on the medium."""
@@ -171,7 +178,7 @@ class DicomNode:
 
     def _store(self, event: Event, peer: str, host: str) -> int:
         request = event.request
-        if getattr(request, "cut", False):
+        if request.DataSet.cut:
             return self._refuse(peer, host, OUT_OF_RESOURCES, "larger than max_mb")
         data: Pieces = request.DataSet.pieces
         try:
@@ -183,7 +190,8 @@ class DicomNode:
         if named != instance[:2]:
             return self._refuse(peer, host, DOES_NOT_MATCH, "is another object than it is said")
         digest = self._hashers.submit(_sha256, data)
-        pieces = (PREAMBLE, _file_meta(event), *data)
+        meta = _file_meta(event)
+        pieces = (preamble(meta), meta, *data)
         offered = Offered(
             *(NODE, instance.sop_instance, digest, pieces),
             *(f"{peer}@{host}", about(header)),

@@ -32,6 +32,12 @@ DIFFERS: Final = (
     "only one of them"
 )
 
+DIFFERS_HERE: Final = (
+    "has the SOP Instance UID of another image with other bytes (another picture, or the same one "
+    "in another encoding): this answer is of one of the two"
+)
+"""The same in an answer of the watch folder."""
+
 BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
 
 
@@ -110,6 +116,8 @@ class Results:
             whose: without it there is no study for a report, and none is made.
         """
         if image.entrance == WATCH:
+            if image.differs and "error" not in answer:
+                answer = {**answer, "warnings": [*answer["warnings"], DIFFERS_HERE]}
             text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]

@@ -22,7 +22,7 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.fresh import Fresh, room
 from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.header import HeaderError, content_digest_of
-from edge_app.clinic.kept import LOST
+from edge_app.clinic.kept import UNJUDGED
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
@@ -47,6 +47,7 @@ class Offered(NamedTuple):
             over where the image is accepted.
         sender: who gave it, for the audit log.
         about: whose it is, as people read it in a list.
+        instance: its SOP Instance UID, where its identity is not that.
     """
 
     entrance: str
@@ -55,6 +56,12 @@ class Offered(NamedTuple):
     pieces: Pieces | Path
     sender: str = ""
     about: str = ""
+    instance: str | None = None
+
+    @property
+    def uid(self) -> str | None:
+        """Its SOP Instance UID, as far as it has one."""
+        return self.identity if self.entrance in (NODE, PAGE) else self.instance
 
     @property
     def digest(self) -> str:
@@ -68,7 +75,7 @@ class Receipt(NamedTuple):
     Attributes:
         id: its number in this spool.
         verdict: ``new``; ``known`` where these very bytes were accepted before, then nothing is
-            done twice; ``differs`` where it is new, and its identity is that of other bytes.
+            done twice; ``differs`` where it is new, and its SOP Instance UID that of other bytes.
     """
 
     id: int
@@ -80,7 +87,7 @@ class Image(NamedTuple):
 
     Attributes:
         begun: how often somebody began to answer it, this time not among them, and did not end.
-        differs: another image of the same identity has other bytes.
+        differs: another image of the same SOP Instance UID has other bytes.
     """
 
     id: int
@@ -158,15 +165,18 @@ class Spool:
         except SpoolError:
             self._remove(path)
             raise
-        except Exception:  # which nobody foresaw
-            if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
-                self._remove(path)
+        except Exception:  # which nobody foresaw: it may be accepted all the same
+            self.fresh.take(path)
+            with suppress(SpoolError):
+                if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
+                    self._remove(path)
             raise
 
     def _remove(self, path: Path) -> None:
         """Have nothing of a file that is not accepted."""
         self.fresh.take(path)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # what stays is left to `sweep`
+            path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
         self.store.sync()  # somebody else may be waiting for just that
@@ -182,13 +192,13 @@ class Spool:
         return next((row for row in rows if row["sha256"] == offered.digest), None)
 
     def _is_outdated(self, held: sqlite3.Row) -> bool:
-        """Whether it is to be answered anew: something else decided it, or its file is lost."""
+        """Whether it is to be answered anew: something else decided it, or the box could not."""
         if held["finished"] is None:
             return False
         if not (self.store.images / held["file"]).exists():
             return True
         answer = json.loads(held["answer"])
-        if answer.get("error", {}).get("kind") == LOST:
+        if answer.get("error", {}).get("kind") in UNJUDGED:
             return True
         return self.decides is not None and decided_by(answer) != self.decides
 
@@ -231,11 +241,11 @@ class Spool:
                     )
                 entered = database.execute(
                     "INSERT INTO image (entrance, identity, sha256, file, bytes, sender, differs, "
-                    "received, about, sought) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "received, about, sought, instance) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(offered.entrance, offered.identity, digest, path.name, size),
                         *(offered.sender, differs, time.time()),
-                        *(offered.about, offered.about.casefold()),
+                        *(offered.about, offered.about.casefold(), offered.uid),
                     ),
                 )
             break
@@ -247,15 +257,10 @@ class Spool:
         return Receipt(int(entered.lastrowid or 0), DIFFERS if differs else NEW)
 
     def _others(self, offered: Offered, outdated: sqlite3.Row | None) -> list[sqlite3.Row]:
-        """Rows of other images of an identity, whichever way they came.
-
-        Names of files in the watch folder are no UIDs, and tell nothing of what came otherwise.
-        """
-        by_uid = (NODE, PAGE) if offered.entrance in (NODE, PAGE) else (offered.entrance,)
+        """Rows of other images of a SOP Instance UID, whichever way they came."""
         return self.store.rows(
-            "SELECT id, entrance, sha256, file FROM image WHERE identity = ? AND id IS NOT ? "
-            f"AND entrance IN ({', '.join('?' * len(by_uid))})",
-            *(offered.identity, outdated["id"] if outdated else None, *by_uid),
+            "SELECT id, entrance, sha256, file FROM image WHERE instance = ? AND id IS NOT ?",
+            *(offered.uid, outdated["id"] if outdated else None),
         )
 
     def _compare(
@@ -268,7 +273,9 @@ class Spool:
     ) -> None:
         """Note of each other image, by its number, whether it has other bytes."""
         new = [row for row in others if row["id"] not in differing]
-        if any(row["entrance"] == offered.entrance for row in new):  # known ones are not new
+        # Known ones are not new; of the watch folder those of another name are.
+        by_uid = offered.entrance in (NODE, PAGE)
+        if by_uid and any(row["entrance"] == offered.entrance for row in new):
             differing.update({row["id"]: True for row in new})
             return
         own = self._content(offered.entrance, digest, path) if new else None

@@ -29,6 +29,7 @@ from edge_app.clinic.deliveries import Deliveries, Delivery
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.header import sop_instance
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
@@ -182,7 +183,8 @@ class WatchFolder(threading.Thread):
             self.events.audit("refused", image=self.events.digest(name), why=reason)
             return
         digest = hashlib.sha256(data).hexdigest()
-        receipt = self.spool.accept(Offered(WATCH, name, digest, (data,), WATCH, name))
+        offered = Offered(WATCH, name, digest, (data,), WATCH, name, sop_instance(data))
+        receipt = self.spool.accept(offered)
         # Somebody wants its answer again; one that has just been removed is taken anew, next time.
         if receipt.verdict == KNOWN and not self._deliveries.again(receipt.id, WATCH):
             return
@@ -229,6 +231,7 @@ class Outbox:
     def __init__(self, watch: Watch, max_bytes: int) -> None:
         self.folder, self.max_bytes = watch.folder, max_bytes
         self.done = watch.outbox or watch.folder / DONE
+        self._hides = True
 
     def deliver(self, delivery: Delivery) -> str | None:
         """See `Carrier`: write the answer, and move its image beside it, or aside."""
@@ -249,20 +252,29 @@ class Outbox:
         return None
 
     def rest(self) -> None:
-        """See `Carrier`."""
+        """See `Carrier`; names that could not be given back when the box started are now."""
+        if self._hides:
+            with suppress(OSError):  # told at the start
+                self._reveal()
 
     def tidy(self) -> None:
-        """Remove what a kill has left half-written, and give back names that it has left hidden.
+        """Give back names that a kill has left hidden, and remove what it has left half-written.
+
+        In this order: answers that cannot be reached keep no image from being taken.
 
         Raises:
             OSError: a folder cannot be read or written.
         """
+        self._reveal()
         for folder in (self.done, self.folder / ASIDE):
             with suppress(FileNotFoundError):
                 durable.remove_partial(folder)
-        for path in [*self.folder.iterdir()]:
+
+    def _reveal(self) -> None:
+        for path in sorted(self.folder.iterdir()):
             if found := MOVED.fullmatch(path.name):  # perhaps not the one that was answered
                 put_back(path, path.with_name(found[1]))
+        self._hides = False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:

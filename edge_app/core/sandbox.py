@@ -258,6 +258,9 @@ There is none that starts a process or a thread, sends or receives, changes a fi
 process. `open` and `openat` are allowed for reading alone.
 """
 
+FIRST: Final = "1000"
+"""The highest of what is added to a process's share of the memory; see proc(5)."""
+
 OPENERS: Final = {"open": 1, "openat": 2}
 """Which argument holds the flags."""
 
@@ -267,6 +270,12 @@ def end_with(parent: int) -> None:
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def end_first(process: int) -> None:
+    """Have a system that is out of memory kill this process, and what it starts, before others."""
+    with suppress(OSError), open(f"/proc/{process}/oom_score_adj", "w") as file:
+        file.write(FIRST)
 
 
 def limit_memory(more: int) -> None:

@@ -19,6 +19,11 @@ NO_PROCESSES: Final = (
     "(ulimit -u)"
 )
 
+KILLED: Final = (
+    "what reads it is killed from outside (SIGKILL), as the system does when it is out of memory: "
+    "close other programs, or lower --max-pixels"
+)
+
 FAILING: Final = "the disk or the network share fails: see what the system says of it (dmesg)"
 
 SCARCE: Final = {

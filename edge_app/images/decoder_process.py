@@ -61,7 +61,8 @@ def main(asked: str) -> None:
     """
     told = json.loads(asked)
     sandbox.end_with(told["parent"])
-    for number in (signal.SIGINT, signal.SIGTERM):  # of who ends all; the picture in hand is read
+    # Of who ends all processes of the box; the picture in hand is read.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     connection, complaints = told["connection"], _own_stderr()
     shared = mmap.mmap(told["shared"], os.fstat(told["shared"]).st_size)

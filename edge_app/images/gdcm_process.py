@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import signal
 import subprocess
 import sys
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError, MachineError
-from edge_app.core.want import NO_MEMORY, SAID, want_of
+from edge_app.core.want import KILLED, NO_MEMORY, SAID, want_of
 
 SECONDS: Final = 120
 
@@ -48,7 +49,7 @@ def decoded(data: bytes, job: Job, name: str) -> bytes | None:
 
     Raises:
         ImageError: it takes too long.
-        MachineError: no process can be started, or it has too little memory.
+        MachineError: no process can be started, it has too little memory, or somebody kills it.
     """
     program = f"{inspect.getsource(samples)}\n{inspect.getsource(_main)}\n_main()"
     # -I, and this process's path: nothing is imported from the folder the pictures are in.
@@ -66,6 +67,8 @@ def decoded(data: bytes, job: Job, name: str) -> bytes | None:
     except OSError as error:
         want = want_of(error) or error.strerror
         raise MachineError(f"could not be read: its decoder does not start: {want}") from None
+    if done.returncode == -signal.SIGKILL:
+        raise MachineError(f"could not be read: {KILLED}")
     said = done.stderr.decode("utf-8", "replace").lower()
     if not done.stdout.startswith(READY) or any(words in said for words in SAID):
         raise MachineError(f"could not be read: its decoder does not start: {NO_MEMORY}")

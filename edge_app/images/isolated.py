@@ -27,11 +27,11 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_app.core import strict_json
+from edge_app.core import sandbox, strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.pieces import Pieces, size_of, whole
 from edge_app.core.plain_text import plain
-from edge_app.core.want import want_now, want_of
+from edge_app.core.want import KILLED, want_now, want_of
 from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class _Decoder:
                 raise
             finally:
                 os.close(place)
+        sandbox.end_first(self.process.pid)
         self.connection = ours
         self.missing: list[str] | None = None
         self._used, self._number = 0.0, 0
@@ -129,6 +130,7 @@ class _Decoder:
 
         Raises:
             _LostError: it does not start.
+            MachineError: it is killed meanwhile.
         """
         if self.missing is None:
             _, _, _, _, text = self._answered(time.monotonic() + START_SECONDS, 0)
@@ -191,7 +193,7 @@ class _Decoder:
             with self._spoken_to(end):
                 count = self.connection.recv_into(view)
             if not count:
-                raise _LostError(self._end())
+                raise self._end()
             view = view[count:]
         return data
 
@@ -199,16 +201,21 @@ class _Decoder:
         self.connection.settimeout(max(0.001, end - time.monotonic()))
         return _Spoken(self)
 
-    def _end(self) -> str:
-        """How it ended, or that it was ended because it takes too long."""
+    def _end(self) -> _LostError | MachineError:
+        """How it ended, or that it was ended because it takes too long.
+
+        No picture has it killed: what takes more memory than it may is refused it, and told.
+        """
         try:
             status = self.process.wait(1)
         except subprocess.TimeoutExpired:
-            return f"took more than {SECONDS} s to decode"
+            return _LostError(f"took more than {SECONDS} s to decode")
         if status == -signal.SIGXCPU:
-            return f"took more than {PROCESSOR_SECONDS} s of the processor to decode"
+            return _LostError(f"took more than {PROCESSOR_SECONDS} s of the processor to decode")
+        if status == -signal.SIGKILL:
+            return MachineError(f"could not be read: {KILLED}")
         how = signal.Signals(-status).name if status < 0 else f"code {status}"
-        return f"ends the process that decodes it ({how})"
+        return _LostError(f"ends the process that decodes it ({how})")
 
     def close(self) -> None:
         """End it."""
@@ -235,7 +242,7 @@ class _Spoken:
         if isinstance(error, TimeoutError):
             raise _LostError(f"took more than {SECONDS} s to decode") from None
         if isinstance(error, OSError):
-            raise _LostError(self.decoder._end()) from None
+            raise self.decoder._end() from None
 
 
 class Decoders:
@@ -267,7 +274,7 @@ class Decoders:
 
         Raises:
             ImageError: also where the process that decodes it dies, or takes too long.
-            MachineError: also where no process can be started.
+            MachineError: also where no process can be started, or somebody kills it.
         """
         decoder = self._idle.get()
         try:

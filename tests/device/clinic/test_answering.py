@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import apart, retention
+from edge_app.clinic import answering, apart, keeping, retention
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.apart import MOST_TRIES
+from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
@@ -365,6 +365,97 @@ def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     again = spool.take()
     assert again is not None
     assert again.begun == 2, "it is tried apart again"
+
+
+def test_a_system_that_is_out_of_memory_kills_the_try_before_the_box(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = "import time; time.sleep(0.5); print(open('/proc/self/oom_score_adj').read())"
+    ended, printed = worker._apart._run([sys.executable, "-c", code], b"")
+    assert (ended, printed.strip()) == (0, b"1000")
+
+
+@pytest.fixture
+def killed(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, picture: Path
+) -> Worker:
+    """Has an image to try apart, whose process is killed as by a kernel that is out of memory."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr(apart, "LONGEST_PAUSE", 0.01)
+    begun_before(spool, "a.png", picture.read_bytes())
+    return worker
+
+
+def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
+    killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the box itself, which it might take with it."""
+    tries = []
+
+    def line() -> list[str]:
+        tries.append(None)
+        return right() if len(tries) > 2 else of_the_killed()
+
+    of_the_killed, right = killed._apart._line, Apart._line.__get__(killed._apart)
+    monkeypatch.setattr(killed._apart, "_line", line)
+    monkeypatch.setattr(killed, "_decode", lambda *given, **named: pytest.fail("by the box itself"))
+    killed.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    killed.stop()
+    killed.join()
+    assert len(tries) == 3
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    assert told(killed).count("killed from outside (SIGKILL)") == 2
+
+
+@pytest.mark.parametrize("who", ["worker", "apart"])
+def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_anew(
+    killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_WANTS", 3)
+    if who == "worker":
+
+        def wanting(*given: object, **named: object) -> Radiograph:
+            tries.append(None)
+            raise MachineError("could not be read: no memory")
+
+        tries: list[None] = []
+        monkeypatch.setattr(answering, "LONGEST_PAUSE", 0.01)
+        monkeypatch.setattr(killed, "_decode", wanting)
+        spool.give_back(Image(1, "watch", "a.png", Path(), "", 1, False))
+    killed.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    killed.stop()
+    killed.join()
+    error = json.loads(spool.store.value("SELECT answer FROM image"))["error"]
+    assert error["kind"] == "machine"
+    assert error["message"].endswith("(3 tries): then send it again")
+    assert " image-given-up " in told(killed)
+    assert told(killed).count(" answering-stalled ") == 2
+    deliveries = Deliveries(spool.store)
+    (delivery,) = deliveries.due("watch")
+    deliveries.delivered(delivery)
+    assert spool.accept(offered("a.png", picture.read_bytes(), "watch")).verdict == NEW
+
+
+def test_no_report_is_made_of_the_machine_s_want(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
+) -> None:
+    """It would be the instance that the image's own is, once it is judged."""
+    monkeypatch.setattr(keeping, "MOST_WANTS", 1)
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+
+    def wanting(*given: object, **named: object) -> Radiograph:
+        raise MachineError("could not be read: no memory")
+
+    worker._decode = wanting
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    assert Deliveries(spool.store).receivers() == set()
 
 
 @pytest.mark.parametrize("who", ["worker", "apart"])

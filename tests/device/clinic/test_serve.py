@@ -135,6 +135,40 @@ def test_a_radiograph_comes_back_to_the_archive_as_a_report_in_its_study(clinic:
     assert not [secret for secret in SECRETS if secret in audit]
 
 
+def test_the_same_uid_by_the_folder_and_by_the_network_is_said_in_answer_and_report(
+    tmp_path: Path,
+) -> None:
+    watched = tmp_path / "in"
+    watched.mkdir()
+    clinic = Clinic(tmp_path, '[watch]\nfolder = "in"\nsettle_seconds = 0')
+    (path,) = clinic.write(1)
+    with clinic.orthanc() as archive, running(clinic.box):
+        assert storescu(clinic.port, path).returncode == 0
+        clinic.box.wait_for("delivered")
+        (tmp_path / "copy.dcm").write_bytes(path.read_bytes())
+        (tmp_path / "other.dcm").write_bytes(dicom(1, PatientID="another"))
+        for count, name in enumerate(("copy.dcm", "other.dcm"), 2):
+            (tmp_path / name).rename(watched / name)
+            clinic.box.wait_for("delivered", count)
+        path.write_bytes(dicom(1, PatientID="a third"))
+        assert storescu(clinic.port, path).returncode == 0
+        clinic.box.wait_for("delivered", 4)
+        assert len(archive.instances()) == 2
+    received = [line for line in clinic.box.log().splitlines() if " received " in line]
+    assert [line.split("verdict=")[1].split()[0] for line in received] == [
+        *("new", "new", "differs", "differs")
+    ]
+    same, other = (
+        json.loads((watched / f"answered/{name}.dcm.json").read_text())["warnings"]
+        for name in ("copy", "other")
+    )
+    assert not [line for line in same if "SOP Instance UID" in line]
+    assert [line for line in other if "has the SOP Instance UID of another image" in line]
+    first, third = (dump(each) for each in clinic.documents("%-sr.dcm"))
+    assert "SOP Instance UID of another one" not in first
+    assert "SOP Instance UID of another one" in third
+
+
 def test_what_is_no_chest_and_what_is_broken_gets_a_report_that_says_so(clinic: Clinic) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (64, 64), np.uint8)
     with running(clinic.box):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import itertools
 import json
 import os
 import re
@@ -24,6 +26,7 @@ from edge_app.clinic import spool as spools
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
+from edge_app.clinic.fresh import Fresh
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
@@ -134,33 +137,48 @@ def test_what_was_answered_before_another_one_of_its_identity_came_stays_as_it_i
     assert [row["differs"] for row in rows] == [0, 1]
 
 
-def by_either_way(number: int = 1, **elements: Any) -> dict[str, Offered]:
-    """An image as the node takes it, which digests its data set, and as the page does."""
+def by_any_way(number: int = 1, **elements: Any) -> dict[str, Offered]:
+    """An image as the node takes it, which digests its data set, as the page does, and out of the
+    watch folder, where its file is called somehow."""
     uid, data = (
         f"1.2.276.0.9701.1.1.{number}",
         dicom(number, np.zeros((8, 8), np.uint8), **elements),
     )
     node = Offered("node", uid, content_digest(data), (data,))
-    return {"node": node, "page": offered(uid, data, "page")}
+    name = f"{hashlib.sha256(data).hexdigest()[:8]}.dcm"
+    watch = offered(name, data, "watch")._replace(instance=uid)
+    return {"node": node, "page": offered(uid, data, "page"), "watch": watch}
 
 
-@pytest.mark.parametrize(("first", "second"), [("node", "page"), ("page", "node")])
+@pytest.mark.parametrize(
+    ("first", "second"), [*itertools.permutations(("node", "page", "watch"), 2)]
+)
 def test_other_bytes_of_an_identity_are_said_whichever_way_they_come(
     spool: Spool, first: str, second: str
 ) -> None:
     pytest.importorskip("pydicom", reason="the dicom extra is not installed")
-    one, other = by_either_way(), by_either_way(PatientID="another")
+    one, other = by_any_way(), by_any_way(PatientID="another")
     assert spool.accept(one[first]).verdict == NEW
     assert spool.accept(one[second]).verdict == NEW, "the same data set"
     assert spool.accept(other[second]).verdict == DIFFERS
-    assert spool.accept(by_either_way(2)[first]).verdict == NEW
-    assert spool.accept(by_either_way(2, PatientID="another")[second]).verdict == DIFFERS
+    assert spool.accept(by_any_way(2)[first]).verdict == NEW
+    assert spool.accept(by_any_way(2, PatientID="another")[second]).verdict == DIFFERS
     assert [taken(spool).differs for _ in range(5)] == [True] * 5
+
+
+def test_two_files_of_a_folder_with_the_same_image_do_not_differ(spool: Spool) -> None:
+    pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    one, other = by_any_way()["watch"], by_any_way(PatientID="another")["watch"]
+    assert spool.accept(one).verdict == NEW
+    assert spool.accept(one._replace(identity="copy.dcm")).verdict == NEW
+    assert spool.accept(other).verdict == DIFFERS
+    assert [taken(spool).differs for _ in range(3)] == [True] * 3
 
 
 def test_the_name_of_a_file_in_the_watch_folder_is_no_identity_elsewhere(spool: Spool) -> None:
     spool.accept(offered("1.2.3", b"one", "watch"))
     assert spool.accept(offered("1.2.3", b"other", "node")).verdict == NEW
+    assert spool.accept(offered("1.2.3", b"another", "watch")).verdict == NEW
 
 
 def test_what_cannot_be_compared_counts_as_other_bytes(spool: Spool) -> None:
@@ -173,7 +191,7 @@ def test_files_are_compared_while_others_have_the_database(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
 ) -> None:
     pytest.importorskip("pydicom", reason="the dicom extra is not installed")
-    one, other = by_either_way(), by_either_way(PatientID="another")
+    one, other = by_any_way(), by_any_way(PatientID="another")
     spool.accept(one["page"])
     right, read = spools.content_digest_of, 0
 
@@ -189,6 +207,28 @@ def test_files_are_compared_while_others_have_the_database(
     monkeypatch.setattr(spools, "content_digest_of", compared)
     assert spool.accept(one["node"]).verdict == (DIFFERS if meanwhile else NEW)
     assert read == (2 if meanwhile else 1)
+
+
+def test_a_database_that_fails_twice_while_an_image_is_accepted_takes_no_memory(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room in memory for one such image."""
+    spool.fresh = Fresh(len(b"pixels"))
+
+    with monkeypatch.context() as patch:
+
+        def fail(*given: object) -> None:
+            patch.setattr(spool.store, "rows", failing)
+            raise RuntimeError("nobody foresaw it")
+
+        def failing(*given: object) -> None:
+            raise SpoolError("its database fails")
+
+        patch.setattr(spool, "_enter", fail)
+        with pytest.raises(RuntimeError, match="nobody foresaw it"):
+            spool.accept(offered("1.2.3"))
+    spool.accept(offered("1.2.4"))
+    assert spool.fresh.take(taken(spool).path) == (b"pixels",)
 
 
 def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
@@ -706,7 +746,9 @@ def test_a_spool_of_version_1_is_brought_up_to_date_with_all_that_is_in_it(folde
         assert not (folder / "results").exists()
         assert store.value("PRAGMA user_version") == VERSION
         assert store.value("PRAGMA auto_vacuum") == retention.INCREMENTAL
-        assert Spool(store).accept(offered("new")).verdict == "new"
+        spool = Spool(store)
+        assert spool.accept(offered("new")).verdict == "new"
+        assert spool.accept(offered("clear", b"other")).verdict == DIFFERS
         made = {row["sql"] for row in store.rows("SELECT sql FROM sqlite_master WHERE sql <> ''")}
     finally:
         store.close()

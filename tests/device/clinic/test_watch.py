@@ -441,3 +441,29 @@ def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_star
     there = {path.read_bytes() for path in watched.folder.glob("a*.png")}
     assert there == {b"picture", b"another"}
     assert not [name for name in watched.tree() if name.startswith(".")]
+
+
+def test_a_hidden_file_has_its_name_again_where_the_answers_cannot_be_reached(
+    tmp_path: Path, spool: Spool
+) -> None:
+    away = tmp_path / "away"
+    away.touch()  # in the place of a folder on a disk that is not there
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / ".0123456789abcdef.moved-a.png").write_bytes(b"picture")
+    with pytest.raises(OSError, match="Not a directory"):
+        Outbox(Watch(folder, away, 0.0), 1 << 20).tidy()
+    assert [path.name for path in folder.iterdir()] == ["a.png"]
+
+
+def test_a_hidden_file_has_its_name_again_when_its_folder_comes_late(tmp_path: Path) -> None:
+    """A network share, say, that is not there yet when the box starts."""
+    folder = tmp_path / "in"
+    outbox = Outbox(Watch(folder, None, 0.0), 1 << 20)
+    with pytest.raises(FileNotFoundError):
+        outbox.tidy()
+    outbox.rest()
+    folder.mkdir()
+    (folder / ".0123456789abcdef.moved-a.png").write_bytes(b"picture")
+    outbox.rest()
+    assert [path.name for path in folder.iterdir()] == ["a.png"]

@@ -17,7 +17,8 @@ import pytest
 
 from edge_app.cli.options import at_once
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
-from edge_app.images import isolated
+from edge_app.images import gdcm_process, isolated
+from edge_app.images.gdcm_process import Job
 from edge_app.images.isolated import Decoders
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import Decoder, decode
@@ -207,7 +208,45 @@ def test_one_that_was_killed_while_idle_is_replaced_without_a_word() -> None:
         assert decoders.decode(GOOD, Limits()).facts["format"] == "PNG"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_no_fault_of_the_picture_where_somebody_kills_its_decoder(
+    decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does that is out of memory."""
+    decoders.decode(GOOD, Limits())
+    right = isolated._Decoder._answered
+
+    def answered(self: Any, *given: Any) -> Any:
+        self.process.kill()
+        return right(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(isolated._Decoder, "_answered", answered)
+        with pytest.raises(MachineError, match=r"is killed from outside \(SIGKILL\)"):
+            decoders.decode(taken_over("import time; time.sleep(60)"), Limits())
+    np.testing.assert_array_equal(decoders.decode(GOOD, Limits()).pixels, radiograph())
+
+
+def test_a_system_that_is_out_of_memory_kills_the_decoder_before_who_asks_it(
+    decoders: Decoders,
+) -> None:
+    decoders.decode(GOOD, Limits())
+    process = decoders._processes[-1]
+    assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
+
+
+def test_nor_is_it_where_somebody_kills_gdcm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nprintf gdcm\nkill -KILL $$\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    job = Job("JPEGLSLossless", "MONOCHROME2", 1, 1, 1, 8, 8)
+    with pytest.raises(MachineError, match=r"is killed from outside \(SIGKILL\)"):
+        gdcm_process.decoded(b"", job, "JPEG-LS")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_picture_in_hand_is_read_though_all_processes_are_told_to_end(
     decoders: Decoders, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
