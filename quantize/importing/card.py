@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.about import DISCLAIMER
-from edge_app.evaluation.report import Report, interval_text
+from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.card import markdown_table
+from quantize.importing.ranking import ranking
 
 if TYPE_CHECKING:
     from quantize.importing.pipeline import Opened
@@ -139,24 +140,25 @@ def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+FITTED: Final = (
+    "As it came is by the network's own softmax. Fitting gives its exclusive labels one "
+    "temperature and an intercept each, which move their scores and so their ranking; the model "
+    "file's scores are fitted likewise, and the gates compare them with those after fitting."
+)
+
+
 def _ranking(reference: Report, shipped: Report) -> str:
     dataset = shipped.content["dataset"]
-    rows = [
-        (
-            row["label"],
-            str(row["support"]),
-            interval_text(other["auroc"]),
-            interval_text(row["auroc"]),
-        )
-        for row, other in zip(shipped.content["labels"], reference.content["labels"], strict=True)
-    ]
-    macro = [interval_text(r.content["macro"]["auroc"]) for r in (reference, shipped)]
-    rows.append(("**macro, findings**", "", *(f"**{each}**" for each in macro)))  # type: ignore[arg-type]
-    table = markdown_table(("AUROC", "support", "as it came", "model file"), rows)
-    return (
+    found = ranking(reference, shipped)
+    *rows, macro = found.rows
+    bold = [f"**{each}**" if each else "" for each in macro]
+    parts = [
         f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
-        f"{dataset['patients']} patients, with 95 % intervals from resampled patients.\n\n{table}"
-    )
+        f"{dataset['patients']} patients, with 95 % intervals from resampled patients."
+        + (f" {FITTED}" if found.moved else ""),
+        markdown_table(found.header, [*rows, bold]),
+    ]
+    return "\n\n".join(parts)
 
 
 def _gates(model: ModelFile) -> str:

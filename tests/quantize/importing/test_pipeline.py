@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 import edge_app
 from edge_app.cli.app import application
 from edge_app.comparison.gates import GateResult, Outcome
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
+from edge_app.evaluation.report import interval_text
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
@@ -201,6 +203,16 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
         assert sum(scores) == pytest.approx(1)
         agreed += int(np.argmax(scores) == wanted.argmax())
     assert agreed >= 9
+    made = read_report(tmp_path / "three-reports" / "float.json")
+    pictures = [np.asarray(Image.open(data / "images" / n)) for n in made.evaluated.images]
+    grays = np.repeat(np.stack(pictures).astype(np.float32)[..., np.newaxis], 3, -1)
+    own = np.asarray(model(grays))
+    card = (tmp_path / "three-reports" / "MODEL_CARD.md").read_text()
+    for channel, row in enumerate(made.content["labels"]):
+        found = row["auroc_before_fitting"]
+        wanted = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
+        assert found["value"] == pytest.approx(wanted, abs=1e-3)
+        assert f"| {names[channel]} | {row['support']} | {interval_text(found)} | " in card
 
 
 @pytest.fixture(scope="module")
