@@ -23,6 +23,9 @@ NO_CHECK: Final = (
     "It has no input check: any picture is scored, and what is no chest radiograph gets scores "
     "that look like any others."
 )
+BROKEN: Final = ("not met", "not proven")
+"""What may be said of a gate that is not met, as the terminal says it in capitals."""
+
 LIMITS: Final = (
     "What the network was trained on is known to its maker alone. If any of these test patients, "
     "or of the validation patients that the thresholds are from, were among them, all figures here "
@@ -169,12 +172,20 @@ def _gates(model: ModelFile) -> str:
             gate["measure"],
             "not computable" if gate["value"] is None else f"{gate['value']:.4g}",
             f"{gate['limit']:.4g}",
-            "met" if gate["passed"] else "**not met**",
+            "met" if gate["passed"] else f"**{gate['outcome'].upper()}**",
         )
         for name, gate in gates["gates"].items()
     ]
-    verdict = "All gates are met." if gates["passed"] else "**Not all gates are met.**"
-    return f"{verdict}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+    return f"{_verdict(gates)}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+
+
+def _verdict(gates: dict[str, Any]) -> str:
+    """In the words of the terminal."""
+    if gates["passed"]:
+        return "All gates are met."
+    outcomes = [gate["outcome"] for gate in gates["gates"].values()]
+    counts = [f"{outcomes.count(each)} {each}" for each in BROKEN if each in outcomes]
+    return f"**{gates['verdict'].upper()}**: of {len(outcomes)} gates {', '.join(counts)}."
 
 
 def _points(shipped: Report) -> str:

@@ -208,6 +208,14 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
     grays = np.repeat(np.stack(pictures).astype(np.float32)[..., np.newaxis], 3, -1)
     own = np.asarray(model(grays))
     card = (tmp_path / "three-reports" / "MODEL_CARD.md").read_text()
+    gates = done.model.manifest["quantization"]["gates"]
+    assert f"{gates['verdict'].upper()}: " in done.said
+    assert f"**{gates['verdict'].upper()}**: of {len(gates['gates'])} gates " in card
+    for name, gate in gates["gates"].items():  # the words of the terminal
+        (line,) = (each for each in card.splitlines() if each.startswith(f"| {name} |"))
+        word = "met" if gate["passed"] else f"**{gate['outcome'].upper()}**"
+        assert line.endswith(f" | {word} |")
+    assert "| not computable | -0.01 | **NOT PROVEN** |" in card
     for channel, row in enumerate(made.content["labels"]):
         found = row["auroc_before_fitting"]
         wanted = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
