@@ -12,7 +12,7 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.card import markdown_table
-from quantize.importing.ranking import ranking
+from quantize.importing.ranking import ranking, turned
 
 if TYPE_CHECKING:
     from quantize.importing.pipeline import Opened
@@ -160,6 +160,7 @@ def _ranking(reference: Report, shipped: Report) -> str:
         f"{dataset['patients']} patients, with 95 % intervals from resampled patients."
         + (f" {FITTED}" if found.moved else ""),
         markdown_table(found.header, [*rows, bold]),
+        *(f"**{each}.**" for each in turned(reference)),
     ]
     return "\n\n".join(parts)
 

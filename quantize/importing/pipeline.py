@@ -44,7 +44,7 @@ from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
 from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
 from quantize.importing.order import doubts
-from quantize.importing.ranking import ranking, with_own
+from quantize.importing.ranking import ranking, turned, with_own
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import (
@@ -297,7 +297,7 @@ def _judged(
     comparison = compare(first, second)
     results = judge(comparison)
     print_comparison(comparison, results)
-    for line in ranking(first, second).told():
+    for line in (*ranking(first, second).told(), *turned(first)):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)

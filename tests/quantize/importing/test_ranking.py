@@ -16,8 +16,9 @@ from edge_app.core import strict_json
 from edge_app.evaluation import document, report
 from edge_app.evaluation.report import Evaluated, Report, interval_text
 from edge_app.model.labels import NORMAL, Label, Labels
+from quantize.importing.card import _ranking
 from quantize.importing.decide import decided
-from quantize.importing.ranking import OWN, ranking, with_own
+from quantize.importing.ranking import OWN, ranking, turned, with_own
 
 NAMES = ("Nodule", "Effusion", "Healthy")
 LABELS = Labels([Label("Nodule"), Label("Effusion"), Label("Healthy", NORMAL)])
@@ -105,6 +106,41 @@ def test_two_columns_are_enough_where_own_and_fitted_scores_rank_alike() -> None
     for channel, row in enumerate(independent.content["labels"]):
         own = roc_auc_score(answers.targets[:, channel], answers.logits[:, channel])
         assert row["auroc"]["value"] == pytest.approx(own, abs=1e-6)
+
+
+def moved(own: float, low: float, high: float, fitted: float) -> Report:
+    """A report whose healthy images rank so, and the others alike by both scores."""
+    made = with_own(reported(off=0.0))
+    labels = [{**row, OWN: row["auroc"]} for row in made.content["labels"]]
+    interval = {"value": own, "low": low, "high": high}
+    labels[2] |= {OWN: interval, "auroc": {**interval, "value": fitted}}
+    content: Any = {**made.content, "labels": labels}
+    return Report(content, made.evaluated)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((0.276, 0.2, 0.35, 0.682), "turns its ranking round"),
+        ((0.6, 0.45, 0.75, 0.45), "turns its ranking round"),
+        ((0.8, 0.75, 0.85, 0.9), "moves its ranking beyond its interval"),
+        ((0.3, 0.25, 0.35, 0.45), "moves its ranking beyond its interval"),
+    ],
+)
+def test_a_ranking_that_fitting_turns_round_is_told_in_output_and_card(
+    numbers: tuple[float, float, float, float], words: str
+) -> None:
+    made = moved(*numbers)
+    (said,) = turned(made)
+    assert said.startswith(f"Healthy: fitting {words}: AUROC {numbers[0]:.3f} by the network's own")
+    assert f"{numbers[3]:.3f} after fitting" in said
+    assert f"**{said}.**" in _ranking(made, made)
+
+
+def test_a_ranking_that_fitting_leaves_within_its_interval_is_not_told() -> None:
+    made = moved(0.8, 0.75, 0.85, 0.84)
+    assert list(turned(made)) == []
+    assert "**Healthy" not in _ranking(made, made)
 
 
 def test_a_report_with_both_is_one_by_the_schema() -> None:
