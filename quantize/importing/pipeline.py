@@ -298,7 +298,7 @@ def _judged(
     results = judge(comparison)
     print_comparison(comparison, results)
     for line in (*ranking(first, second).told(), *turned(first)):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        print(line)  # where the comparison stands, which it qualifies
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)
     outcome = record(results)

@@ -27,10 +27,11 @@ from quantize.importing.pipeline import UNCONFIRMED, _notes
 
 
 class Done(NamedTuple):
-    """An import: its exit code, what it said, and the model file."""
+    """An import: its exit code, what it said, what of that is no remark, and the model file."""
 
     code: int
     said: str
+    results: str
     out: Path
 
     @property
@@ -41,7 +42,8 @@ class Done(NamedTuple):
 def imported(out: Path, *arguments: object) -> Done:
     line = ["import", *map(str, arguments), "--out", str(out)]
     done = CliRunner().invoke(app, line, catch_exceptions=False)
-    return Done(done.exit_code, " ".join(done.output.split()), out)
+    said, results = (" ".join(text.split()) for text in (done.output, done.stdout))
+    return Done(done.exit_code, said, results, out)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +223,7 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
         wanted = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
         assert found["value"] == pytest.approx(wanted, abs=1e-3)
         assert f"| {names[channel]} | {row['support']} | {interval_text(found)} | " in card
+        assert f"{names[channel]} {row['support']} {interval_text(found)} " in done.results
 
 
 @pytest.fixture(scope="module")
