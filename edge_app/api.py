@@ -345,8 +345,12 @@ def evaluate(
     if place.suffix != ".json":
         raise UsageError(f"out={place}: a report's name ends in .json")
     opened = model if isinstance(model, Model) else open_model(model)
+    classifier = opened._classifier
     labelled = load(
-        Path(folder), opened._classifier.labels, None if labels is None else Path(labels)
+        Path(folder),
+        classifier.labels,
+        None if labels is None else Path(labels),
+        exclusive=classifier.model.head == "exclusive",
     )
     wanted = part(labelled, split, limit)
     return opened._evaluate(wanted, place, retest, _at_once(workers))
@@ -380,7 +384,7 @@ def evaluate_scores(
     from edge_app.evaluation.of_scores import Options, report_of, write
 
     options = Options.of(scale, (), exclusive)
-    made = report_of(Path(scores), truth.read(Path(labels), normal), options)
+    made = report_of(Path(scores), truth.read(Path(labels), normal, exclusive=exclusive), options)
     if out is not None:
         write(made, Path(out))
     return made

@@ -162,7 +162,7 @@ def _facts(model: ModelFile) -> str:
     judged = "not judged"
     if gates is not None:
         verdict = gates.get("verdict", "passed" if gates["passed"] else "not passed")
-        judged = "all passed" if verdict == "passed" else verdict.replace("not", "NOT")
+        judged = "all passed" if verdict == "passed" else verdict.upper()
     return markdown_table(
         ("", ""),
         [

@@ -181,24 +181,34 @@ def _named(names: list[str], where: str) -> tuple[LabelSet, list[str]]:
     return LabelSet(found), [note]
 
 
-def require_exclusive(borne: Sequence[int], images: Sequence[str], labels: LabelSet) -> None:
+IN_THE_LIST: Final = "write exclusive = false in the list of labels"
+
+
+def require_exclusive(
+    borne: Sequence[int], images: Sequence[str], labels: LabelSet, otherwise: str = IN_THE_LIST
+) -> None:
     """Refuse images that bear none, or several, of labels of which just one applies.
 
     Args:
         borne: of each image, how many labels.
         images: their names.
         labels: exclusive or not.
+        otherwise: what to do where their lines are right.
 
     Raises:
-        DatasetError: names the first such image.
+        DatasetError: counts such images and names the first.
     """
     if labels.head != "exclusive":
         return
     wrong = [i for i, count in enumerate(borne) if count != 1]
-    if wrong:
-        what = "none" if borne[wrong[0]] == 0 else f"{borne[wrong[0]]}"
-        raise DatasetError(
-            f"{len(wrong)} of {len(images)} images do not bear just one label, first "
-            f"{images[wrong[0]]}, which bears {what}: correct them, or write exclusive = false "
-            "in the list of labels"
-        )
+    if not wrong:
+        return
+    bears, cure = f"{borne[wrong[0]]}", f"correct their lines, or {otherwise}"
+    if bears == "0":
+        bears = "none"
+        if labels.labels.normal is None:
+            cure = f"mark the label of images without findings as normal, {cure}"
+    raise DatasetError(
+        f"{len(wrong)} of {len(images)} images do not bear just one label, first "
+        f"{images[wrong[0]]}, which bears {bears}: {cure}"
+    )

@@ -138,7 +138,8 @@ def evaluate(
     workers = at_once(workers, isolate)
     with decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, per_label(operating_point), options, site=site)
-        wanted = part(load(folder, classifier.labels, labels), split, limit)
+        exclusive = classifier.model.head == "exclusive"
+        wanted = part(load(folder, classifier.labels, labels, exclusive=exclusive), split, limit)
         place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
         second = _second(second_reference, group or [])
         more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": workers}
@@ -181,7 +182,8 @@ def _of_scores(
     if like and options.labels:
         raise UsageError("--label: the labels are those of --points-of")
     if labels:
-        told = truth.read(labels, normal)
+        exclusive = options.exclusive or bool(like and like.head == "exclusive")
+        told = truth.read(labels, normal, exclusive=exclusive)
     elif like:
         told = truth.of_report(like)
     else:

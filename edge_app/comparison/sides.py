@@ -59,7 +59,7 @@ def sides(
         )
     if labels is None:
         raise UsageError("--labels FILE: which of the scored images bear which labels?")
-    told = truth.read(labels, normal)
+    told = truth.read(labels, normal, exclusive=bool(options and options.exclusive))
     first = report_of(cast("Path", reference), told, options, None, UNSEEN)
     told = with_patients(told, first)
     second = report_of(cast("Path", candidate), told, options, first, UNSEEN)

@@ -122,7 +122,8 @@ class _ReportDocument(TypedDict):
         head: ``independent`` or ``exclusive``, as the model's.
         labels: a row a label: `label`, `kind`, `support`, `threshold`, `confusion`, and a `Metric`
             each of precision, recall, f1, accuracy, specificity, auroc, average_precision and
-            calibration_error.
+            calibration_error. Of an original with exclusive labels that was imported also
+            auroc_before_fitting, by its own softmax; so `macro`.
         macro, micro: what they are taken `over`, and a `Metric` each.
         operating_points: of every point, a row a label.
         retest: by perturbation; empty where it is not measured.

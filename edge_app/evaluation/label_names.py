@@ -102,7 +102,12 @@ def with_normal(labels: Sequence[Label], where: str, how: str) -> list[Label]:
 
 
 def encode(
-    borne: Sequence[str], labels: Labels, where: str, *, numbered: bool = False
+    borne: Sequence[str],
+    labels: Labels,
+    where: str,
+    *,
+    numbered: bool = False,
+    exclusive: bool = False,
 ) -> NDArray[np.uint8]:
     """The labels that an image bears → 0 or 1 for each label.
 
@@ -111,12 +116,16 @@ def encode(
         labels: all that there are.
         where: begins the message of an error.
         numbered: a number that is no label's name is a place in the list, from 0.
+        exclusive: just one label applies to an image, so `NONE` is the normal label, if there is
+            one. Of independent labels it is not: the image may bear a finding that none of them is.
 
     Raises:
         DatasetError: one is no label, or one says that there is no finding beside others.
     """
     row = np.zeros(len(labels), np.uint8)
     if [*map(plain_name, borne)] == [NONE] and channel_of(NONE, labels) is None:
+        if exclusive and labels.normal is not None:
+            row[labels.normal] = 1
         return row
     for name in borne:
         channel = channel_of(name, labels)

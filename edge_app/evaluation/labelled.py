@@ -3,7 +3,8 @@
 Two kinds of CSV are read, told apart by their header: the NIH release's (``Image Index``,
 ``Finding Labels``, ``Patient ID``) and a plain one of ``image``, ``labels`` and, if known,
 ``patient`` and ``split``. Labels are joined by ``|``, and an image that bears none of them says
-``none``; or each label has a column of 0 and 1. The same may be arrays of a ``labels.npz``.
+``none``, which of exclusive labels is the normal one; or each label has a column of 0 and 1. The
+same may be arrays of a ``labels.npz``.
 Images are named relative to the folder or to its ``images/``, or by the end of a path below
 ``images*/`` that no other path has; official lists lie beside the table. Workstation and device
 both read them here.
@@ -94,7 +95,12 @@ class Labelled:
 
 
 def load(
-    folder: Path, labels: Labels, table: Path | None = None, *, numbered: bool = False
+    folder: Path,
+    labels: Labels,
+    table: Path | None = None,
+    *,
+    numbered: bool = False,
+    exclusive: bool = False,
 ) -> Labelled:
     """Index a folder; no image is opened.
 
@@ -102,13 +108,14 @@ def load(
         folder: with the images.
         labels: those that an image can bear.
         table: which image bears which; if None, the folder's own (see `find_labels`).
-        numbered: see `label_names.encode`.
+        numbered, exclusive: see `label_names.encode`.
 
     Raises:
         DatasetError: the table is missing, damaged or contradicts itself; names the line.
     """
     require_folder(folder)
-    return load_table(folder, read_table(table or find_labels(folder)), labels, numbered=numbered)
+    read = read_table(table or find_labels(folder))
+    return load_table(folder, read, labels, numbered=numbered, exclusive=exclusive)
 
 
 def require_folder(folder: Path) -> None:
@@ -125,7 +132,14 @@ def require_folder(folder: Path) -> None:
         raise DatasetError(f"{folder}: cannot be read: {error.strerror}") from None
 
 
-def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = False) -> Labelled:
+def load_table(
+    folder: Path,
+    table: Table,
+    labels: Labels,
+    *,
+    numbered: bool = False,
+    exclusive: bool = False,
+) -> Labelled:
     """The same with the table read; see `load`."""
     _require_columns(table, labels)
     _require_inside(table)
@@ -145,7 +159,8 @@ def load_table(folder: Path, table: Table, labels: Labels, *, numbered: bool = F
             f"{table.path}: has a column 'split', and official lists lie beside it: take one away"
         )
     for row, split in zip(rows, splits, strict=True):
-        targets, file = _targets(table, row, labels, numbered), found.get(row.name)
+        file = found.get(row.name)
+        targets = _targets(table, row, labels, numbered, exclusive)
         if file is None:
             left_out.append(LeftOut(row.name, MISSING, split))
         elif targets is None:
@@ -241,13 +256,15 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
     return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
 
 
-def _targets(table: Table, row: Row, labels: Labels, numbered: bool) -> NDArray[np.uint8] | None:
+def _targets(
+    table: Table, row: Row, labels: Labels, numbered: bool, exclusive: bool
+) -> NDArray[np.uint8] | None:
     if row.borne is None or any(channel_of(name, labels) is not None for name in row.unsaid):
         return None
     borne: Sequence[str] = row.borne
     if table.columns:  # another label's column is none of the asked ones
         borne = [name for name in borne if channel_of(name, labels) is not None]
-    return encode(borne, labels, table.where(row), numbered=numbered)
+    return encode(borne, labels, table.where(row), numbered=numbered, exclusive=exclusive)
 
 
 def _splits_of_column(table: Table) -> list[Split | None]:

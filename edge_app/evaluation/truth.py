@@ -72,13 +72,14 @@ class Truth:
         return replace(self, labels=labels, targets=self.targets[:, chosen])
 
 
-def read(path: Path, normal: str | None = None) -> Truth:
+def read(path: Path, normal: str | None = None, *, exclusive: bool = False) -> Truth:
     """Read a file of labels.
 
     Args:
         path: see `label_table`.
         normal: the label that stands for the absence of all findings; if None, one that goes by
             one of `label_names.NORMAL_NAMES`.
+        exclusive: just one label applies to an image; see `label_names.encode`.
 
     Raises:
         DatasetError: it cannot be read, or contradicts itself; names the line.
@@ -91,7 +92,9 @@ def read(path: Path, normal: str | None = None) -> Truth:
     told = [row for row in table.rows if row.labelled]
     if not told:
         raise DatasetError(f"{path}: no image of it is labelled")
-    targets = [encode(row.borne or (), labels, table.where(row)) for row in told]
+    targets = [
+        encode(row.borne or (), labels, table.where(row), exclusive=exclusive) for row in told
+    ]
     return Truth(
         path.name,
         [row.name for row in told],

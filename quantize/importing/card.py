@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.about import DISCLAIMER
-from edge_app.evaluation.report import Report, interval_text
+from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.card import markdown_table
+from quantize.importing.ranking import ranking, turned
 
 if TYPE_CHECKING:
     from quantize.importing.pipeline import Opened
@@ -22,6 +23,9 @@ NO_CHECK: Final = (
     "It has no input check: any picture is scored, and what is no chest radiograph gets scores "
     "that look like any others."
 )
+BROKEN: Final = ("not met", "not proven")
+"""What may be said of a gate that is not met, as the terminal says it in capitals."""
+
 LIMITS: Final = (
     "What the network was trained on is known to its maker alone. If any of these test patients, "
     "or of the validation patients that the thresholds are from, were among them, all figures here "
@@ -139,24 +143,26 @@ def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+FITTED: Final = (
+    "As it came is by the network's own softmax. Fitting gives its exclusive labels one "
+    "temperature and an intercept each, which move their scores and so their ranking; the model "
+    "file's scores are fitted likewise, and the gates compare them with those after fitting."
+)
+
+
 def _ranking(reference: Report, shipped: Report) -> str:
     dataset = shipped.content["dataset"]
-    rows = [
-        (
-            row["label"],
-            str(row["support"]),
-            interval_text(other["auroc"]),
-            interval_text(row["auroc"]),
-        )
-        for row, other in zip(shipped.content["labels"], reference.content["labels"], strict=True)
-    ]
-    macro = [interval_text(r.content["macro"]["auroc"]) for r in (reference, shipped)]
-    rows.append(("**macro, findings**", "", *(f"**{each}**" for each in macro)))  # type: ignore[arg-type]
-    table = markdown_table(("AUROC", "support", "as it came", "model file"), rows)
-    return (
+    found = ranking(reference, shipped)
+    *rows, macro = found.rows
+    bold = [f"**{each}**" if each else "" for each in macro]
+    parts = [
         f"{dataset['name']}, {dataset['split']}: {dataset['images']} images of "
-        f"{dataset['patients']} patients, with 95 % intervals from resampled patients.\n\n{table}"
-    )
+        f"{dataset['patients']} patients, with 95 % intervals from resampled patients."
+        + (f" {FITTED}" if found.moved else ""),
+        markdown_table(found.header, [*rows, bold]),
+        *(f"**{each}.**" for each in turned(reference)),
+    ]
+    return "\n\n".join(parts)
 
 
 def _gates(model: ModelFile) -> str:
@@ -167,12 +173,20 @@ def _gates(model: ModelFile) -> str:
             gate["measure"],
             "not computable" if gate["value"] is None else f"{gate['value']:.4g}",
             f"{gate['limit']:.4g}",
-            "met" if gate["passed"] else "**not met**",
+            "met" if gate["passed"] else f"**{gate['outcome'].upper()}**",
         )
         for name, gate in gates["gates"].items()
     ]
-    verdict = "All gates are met." if gates["passed"] else "**Not all gates are met.**"
-    return f"{verdict}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+    return f"{_verdict(gates)}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+
+
+def _verdict(gates: dict[str, Any]) -> str:
+    """In the words of the terminal."""
+    if gates["passed"]:
+        return "All gates are met."
+    outcomes = [gate["outcome"] for gate in gates["gates"].values()]
+    counts = [f"{outcomes.count(each)} {each}" for each in BROKEN if each in outcomes]
+    return f"**{gates['verdict'].upper()}**: of {len(outcomes)} gates {', '.join(counts)}."
 
 
 def _points(shipped: Report) -> str:

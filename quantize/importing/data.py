@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from rich.console import Console
 
 from edge_app.comparison.gates import Gates
@@ -19,6 +18,7 @@ from train.calibrate import MIN_IMAGES
 from train.datasets.folder import read_folder
 from train.errors import DatasetError
 from train.labels import LabelSet
+from train.own_labels import require_exclusive
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
@@ -70,6 +70,8 @@ def read_images(
         )
     head: Head = "exclusive" if exclusive else "independent"
     dataset = read_folder(data, limit, LabelSet(labels, head))
+    borne, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
+    require_exclusive(borne, images, dataset.labels, "leave them out of the table")
     cached, problems = open_cache(dataset, spec, cache, console)
     for note in dataset.notes:
         console.print(f"{data}: {note}")
@@ -82,20 +84,7 @@ def read_images(
                 f"{data}: no {split} images in it: images are divided by patient, so give more "
                 "patients (50 at least, some hundreds for narrow intervals)"
             )
-    if exclusive:
-        _require_one_each(data, cached)
     return cached
-
-
-def _require_one_each(data: Path, cached: Cached) -> None:
-    borne = cached.targets.sum(axis=1)
-    if (borne != 1).any():
-        row = int(np.flatnonzero(borne != 1)[0])
-        image = cached.table["image"][row]
-        raise DatasetError(
-            f"{data}: {image} bears {borne[row]} labels, and just one applies where they are "
-            "exclusive: correct its line, or leave it out"
-        )
 
 
 def shortages(cached: Cached, labels: Labels) -> list[str]:

@@ -22,6 +22,11 @@ LEAST: Final = 0.1
 SURE: Final = 4.0
 """Standard errors of an AUROC at chance by which it has to be so."""
 
+OWN: Final = (
+    "AUROC {:.2f} by the network's own scores, before fitting, on validation and test images"
+)
+"""What the lines speak of; a table of test images, or of fitted scores, says otherwise."""
+
 
 def doubts(
     targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: Labels, head: Head
@@ -33,7 +38,7 @@ def doubts(
     score is lower where it is borne, to be the opposite of what is named.
 
     Args:
-        targets, logits: N×L, of images that trained nothing.
+        targets, logits: N×L, of validation and test images, which trained nothing.
         labels, head: the model's.
     """
     scores = logits.astype(np.float64)
@@ -52,12 +57,12 @@ def doubts(
         here, there = areas[own, own], areas[own, other]
         if there - max(here, 0.5) > max(LEAST, SURE * error):
             said.append(
-                f"{name}: AUROC {here:.2f}, and {there:.2f} by the score that is named "
+                f"{name}: {OWN.format(here)}, and {there:.2f} by the score that is named "
                 f"{labels[known[other]].name}: are the labels in the order of the scores?"
             )
         elif 0.5 - here > max(LEAST, SURE * error):
             said.append(
-                f"{name}: AUROC {here:.2f}, lower where it is borne: is its score that of its "
-                "absence?"
+                f"{name}: {OWN.format(here)}, so they are lower where it is borne: is its score "
+                "that of its absence, or is the network too little trained?"
             )
     return said

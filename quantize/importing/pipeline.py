@@ -44,6 +44,7 @@ from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
 from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
 from quantize.importing.order import doubts
+from quantize.importing.ranking import ranking, turned, with_own
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import (
@@ -286,7 +287,7 @@ def _judged(
         one = _chosen(request, source, labels, fitted, made, cached, place, drafted, console)
         console.print(f"Comparing on {len(test)} test images", highlight=False)
         doing(f"comparing {request.model} with its model file", "try again with --limit 500")
-        first = reference_report(source, test, "test", labels, fitted, request.name)
+        first = with_own(reference_report(source, test, "test", labels, fitted, request.name))
         draft = drafted(one, place)
         second = evaluate(draft, test, "test", console)
     targets = np.concatenate([validation.targets, test.targets])
@@ -296,6 +297,8 @@ def _judged(
     comparison = compare(first, second)
     results = judge(comparison)
     print_comparison(comparison, results)
+    for line in (*ranking(first, second).told(), *turned(first)):
+        print(line)  # where the comparison stands, which it qualifies
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)
     outcome = record(results)

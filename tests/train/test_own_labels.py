@@ -98,6 +98,16 @@ def folder_with(tmp_path: Path, text: str, count: int = 3) -> Path:
     return tmp_path
 
 
+def test_none_of_exclusive_labels_is_the_normal_one_and_else_refused(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, "image,labels\n0.png,none\n1.png,A\n2.png,normal\n")
+    assert load(folder, labels=THREE).targets.tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 1]]
+    unmarked = THREE._replace(labels=Labels(map(Label, ("A", "B", "Normal"))))
+    with pytest.raises(DatasetError) as caught:
+        load(folder, labels=unmarked)
+    assert "1 of 3 images do not bear just one label, first 0.png, which bears none" in f"{caught}"
+    assert "mark the label of images without findings as normal" in str(caught.value)
+
+
 def test_an_unknown_cell_leaves_the_image_out(tmp_path: Path) -> None:
     text = "image,Scar,Cavity\n0.png,1,0\n1.png,1.0,-1\n2.png,0,\n"
     dataset = load(folder_with(tmp_path, text))

@@ -39,7 +39,10 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
     require_folder(root)
     source = read_table(find_labels(root))
     labels, said = (wanted, []) if wanted else _labels_of(source)
-    labelled = load_table(root, source, labels.labels, numbered=labels.numbered)
+    exclusive = labels.head == "exclusive"
+    labelled = load_table(
+        root, source, labels.labels, numbered=labels.numbered, exclusive=exclusive
+    )
     rows = [
         {"image": each.name, "patient": each.patient, "split": each.split, **each.about}
         for each in labelled.images

@@ -15,7 +15,7 @@ from PIL import Image
 from edge_app.core.errors import DatasetError, MissingExtraError
 from edge_app.evaluation import label_table
 from edge_app.evaluation.labelled import Labelled, find_labels, load
-from edge_app.model.labels import Label, Labels
+from edge_app.model.labels import FINDING, NORMAL, Kind, Label, Labels
 from train.labels import NIH
 
 
@@ -206,6 +206,27 @@ def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
     found = load(folder_of(tmp_path, text), Labels([Label("Cavity"), Label("Scar")]))
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
     assert [(each.name, each.reason) for each in found.left_out] == [("c.png", "missing")]
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "kind", "row"),
+    [(True, NORMAL, [0, 1]), (True, FINDING, [0, 0]), (False, NORMAL, [0, 0])],
+)
+def test_none_of_exclusive_labels_is_the_normal_one(
+    tmp_path: Path, exclusive: bool, kind: Kind, row: list[int]
+) -> None:
+    """Of independent ones it is not: the image may bear what none of these labels names."""
+    labels = Labels([Label("Nodule"), Label("Well", kind)])
+    folder = folder_of(tmp_path, "image,labels\na.png,None\nb.png,Nodule\n")
+    found = load(folder, labels, exclusive=exclusive)
+    assert [image.targets.tolist() for image in found.images] == [row, [1, 0]]
+
+
+def test_a_normal_label_that_is_denied_is_not_borne(tmp_path: Path) -> None:
+    text = "image,Nodule,Well\na.png,0,0\nb.png,0,1\n"
+    labels = Labels([Label("Nodule"), Label("Well", NORMAL)])
+    found = load(folder_of(tmp_path, text), labels, exclusive=True)
+    assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(

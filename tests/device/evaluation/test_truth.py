@@ -43,6 +43,14 @@ def test_images_need_not_lie_in_a_folder(tmp_path: Path) -> None:
     assert told.targets.tolist() == [[1], [0]]
 
 
+def test_none_of_exclusive_labels_is_the_normal_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,labels\na,TB\nb,none\nc,Healthy\n")
+    told = truth.read(tmp_path / "a.csv", exclusive=True)
+    assert told.targets.tolist() == [[1, 0], [0, 1], [0, 1]]
+    told = truth.read(tmp_path / "a.csv")
+    assert told.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
+
+
 def read(path: Path, content: str, normal: str | None = None) -> truth.Truth:
     path.write_text(content)
     return truth.read(path, normal)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import edge_app
 from edge_app.classifier import Classifier
 from edge_app.evaluation.report import read as read_report
 from edge_app.images.phantom import synthetic_radiograph
@@ -250,6 +251,18 @@ def test_reports_of_different_labels_are_not_compared(run: Run, tmp_path: Path) 
     assert done.returncode != 0
     assert "of different labels (Cavity and Healthy, Bacterial, Viral)" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_none_of_exclusive_labels_counts_as_the_normal_one(run: Run, tmp_path: Path) -> None:
+    for place, name in enumerate("abc"):
+        Image.fromarray(synthetic_radiograph(96, place)).save(tmp_path / f"{name}.png")
+    (tmp_path / "labels.csv").write_text("image,labels\na.png,none\nb.png,healthy\nc.png,Viral\n")
+    place = tmp_path / "report.json"
+    done = run("evaluate", tmp_path, "--model", MODELS / "three-exclusive.tflite", "--out", place)
+    assert done.returncode == 0, done.stderr
+    assert [row["support"] for row in read_report(place).content["labels"]] == [2, 0, 1]
+    made = edge_app.evaluate(tmp_path, MODELS / "three-exclusive.tflite", out=place)
+    assert made.evaluated.targets.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
 
 
 def test_an_unknown_label_is_told_with_the_models_own(run: Run, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from edge_app.model.labels import Label, Labels
 from quantize.importing.order import doubts
@@ -42,6 +43,16 @@ def test_a_score_of_the_opposite_is_told() -> None:
     (said,) = doubts(targets, logits, labels(*NAMES), "independent")
     assert said.startswith("Edema: ")
     assert "absence" in said
+
+
+def test_it_is_told_of_own_scores_and_that_training_may_be_what_is_missing() -> None:
+    """The tables beside it are of scores after fitting, which may well rank the other way."""
+    targets, logits = scored(2.0)
+    logits[:, 2] *= -1
+    (said,) = doubts(targets, logits, labels(*NAMES), "independent")
+    own = roc_auc_score(targets[:, 2], logits[:, 2])
+    assert f"AUROC {own:.2f} by the network's own scores, before fitting, on validation" in said
+    assert said.endswith("or is the network too little trained?")
 
 
 def test_exclusive_labels_the_other_way_round_are_told() -> None:

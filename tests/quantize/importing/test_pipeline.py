@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 import edge_app
 from edge_app.cli.app import application
 from edge_app.comparison.gates import GateResult, Outcome
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE
+from edge_app.evaluation.report import interval_text
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
@@ -25,10 +27,11 @@ from quantize.importing.pipeline import UNCONFIRMED, _notes
 
 
 class Done(NamedTuple):
-    """An import: its exit code, what it said, and the model file."""
+    """An import: its exit code, what it said, what of that is no remark, and the model file."""
 
     code: int
     said: str
+    results: str
     out: Path
 
     @property
@@ -39,7 +42,8 @@ class Done(NamedTuple):
 def imported(out: Path, *arguments: object) -> Done:
     line = ["import", *map(str, arguments), "--out", str(out)]
     done = CliRunner().invoke(app, line, catch_exceptions=False)
-    return Done(done.exit_code, " ".join(done.output.split()), out)
+    said, results = (" ".join(text.split()) for text in (done.output, done.stdout))
+    return Done(done.exit_code, said, results, out)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +205,25 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
         assert sum(scores) == pytest.approx(1)
         agreed += int(np.argmax(scores) == wanted.argmax())
     assert agreed >= 9
+    made = read_report(tmp_path / "three-reports" / "float.json")
+    pictures = [np.asarray(Image.open(data / "images" / n)) for n in made.evaluated.images]
+    grays = np.repeat(np.stack(pictures).astype(np.float32)[..., np.newaxis], 3, -1)
+    own = np.asarray(model(grays))
+    card = (tmp_path / "three-reports" / "MODEL_CARD.md").read_text()
+    gates = done.model.manifest["quantization"]["gates"]
+    assert f"{gates['verdict'].upper()}: " in done.said
+    assert f"**{gates['verdict'].upper()}**: of {len(gates['gates'])} gates " in card
+    for name, gate in gates["gates"].items():  # the words of the terminal
+        (line,) = (each for each in card.splitlines() if each.startswith(f"| {name} |"))
+        word = "met" if gate["passed"] else f"**{gate['outcome'].upper()}**"
+        assert line.endswith(f" | {word} |")
+    assert "| not computable | -0.01 | **NOT PROVEN** |" in card
+    for channel, row in enumerate(made.content["labels"]):
+        found = row["auroc_before_fitting"]
+        wanted = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
+        assert found["value"] == pytest.approx(wanted, abs=1e-3)
+        assert f"| {names[channel]} | {row['support']} | {interval_text(found)} | " in card
+        assert f"{names[channel]} {row['support']} {interval_text(found)} " in done.results
 
 
 @pytest.fixture(scope="module")
