@@ -116,7 +116,7 @@ def compare(
             "level": 0.95,
             "seed": seed,
         },
-        "notes": _notes(pairing.reference, pairing.candidate),
+        "notes": [*_notes(pairing.reference, pairing.candidate), *drawn.unmoved()],
         "operating_point": pairing.points[0],
         "labels": [
             {
@@ -268,6 +268,16 @@ class _Drawn:
             )
             for row, metric in enumerate(METRICS)
         }
+
+    def unmoved(self) -> list[str]:
+        """A line where no sample of patients is ranked otherwise, so that nothing has a width."""
+        auroc = self.macro()["auroc"]["difference"]
+        if auroc["low"] is None or auroc["low"] != auroc["high"]:
+            return []
+        return [
+            f"No AUROC differs on any of the {self.count} patients: the interval of ΔAUROC has no "
+            "width, and says nothing of others."
+        ]
 
     def reference_auroc(self, channel: int) -> Metric:
         found = _with_interval(self.values[0][0, channel, 0], self.areas[channel])
