@@ -7,9 +7,9 @@ KIND is one of `tests/device/damage.py`, or ``picture``; each is searched for so
 processor, in a process of its own. Atheris (libFuzzer for Python) begins with that module's drawn
 files and with what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its
 first fault, with the file in `--keep` and, at the end, exit code 1; a fault is what that module
-calls one. What is found becomes a test. Each run, one that Ctrl-C ends as well, adds what it did to
-`reports/fuzz.json`, and the table of all is printed last (`tests/device/fuzzed.py`): an hour may be
-made of many runs.
+calls one. What is found becomes a test. Each run, one that Ctrl-C or SIGTERM ends as well, adds
+what it did to `reports/fuzz.json`, and the table of all is printed last (`tests/device/fuzzed.py`):
+an hour may be made of many runs.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def picture() -> damage.Kind:
 HANGS: Final = 120
 """Seconds by the clock, of which a busy machine may need many for nothing."""
 
-INTERRUPTED: Final = 130
-"""Atheris' exit code after Ctrl-C."""
+INTERRUPTED: Final = (130, 72, -signal.SIGINT, -signal.SIGTERM)
+"""Exit codes of Atheris, of libFuzzer, and of neither, after Ctrl-C and SIGTERM."""
 
 TRIED: Final = struct.Struct("Q")
 """How many files were tried: in memory that the searching process shares."""
@@ -113,7 +113,7 @@ def searched(name: str, seconds: int, place: Path) -> int:
     """Search one kind in a process of its own, and add what it did to what is kept.
 
     Returns:
-        Its exit code: 0, `INTERRUPTED`, or another where it found a fault.
+        Its exit code: 0, one of `INTERRUPTED`, or another where it found a fault.
     """
     place.mkdir(parents=True, exist_ok=True)
     tried = mmap.mmap(-1, TRIED.size)
@@ -127,13 +127,18 @@ def searched(name: str, seconds: int, place: Path) -> int:
         except BaseException:
             traceback.print_exc()
         os._exit(1)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the child, and then noted
+    signals = (
+        (signal.SIGINT, signal.SIG_IGN),
+        (signal.SIGTERM, lambda *_: os.kill(child, signal.SIGINT)),
+    )
+    before = {each: signal.signal(each, now) for each, now in signals}  # the child ends, is noted
     _, status, used = os.wait4(child, 0)
-    signal.signal(signal.SIGINT, before)
+    for each, then in before.items():
+        signal.signal(each, then)
     code = os.waitstatus_to_exitcode(status)
     if number := TRIED.unpack_from(tried)[0]:
         done = {"tried": number, "processor": used.ru_utime + used.ru_stime}
-        fuzzed.add(name, of, {**done, "faults": int(code not in (0, INTERRUPTED))})
+        fuzzed.add(name, of, {**done, "faults": int(code not in (0, *INTERRUPTED))})
     return code
 
 
@@ -146,7 +151,7 @@ def main() -> int:
     codes = []
     for name in asked.kind:
         codes.append(searched(name, asked.seconds, asked.keep / name))
-        if codes[-1] == INTERRUPTED:
+        if codes[-1] in INTERRUPTED:
             break
     print(fuzzed.table())
     return int(any(codes))
