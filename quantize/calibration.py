@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 
 from edge_app.core import native_stderr
+from quantize.edgetpu.graph import read_graph
 from quantize.errors import ConversionError
 
 Ranges: TypeAlias = dict[int, tuple[float, float]]
@@ -69,7 +70,7 @@ def ranges(flatbuffer: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:
     )
     interpreter.allocate_tensors()
     (image,) = (each["index"] for each in interpreter.get_input_details())
-    computed = {place for op in interpreter._get_ops_details() for place in op["outputs"]}
+    computed = {made.index for op in read_graph(flatbuffer).operators for made in op.outputs}
     details = {each["index"]: each for each in interpreter.get_tensor_details()}
     watched = [image, *(p for p in sorted(computed) if details[p]["dtype"] is np.float32)]
     found = dict.fromkeys(watched, (np.inf, -np.inf))

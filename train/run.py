@@ -46,7 +46,7 @@ from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
-from train.source import Source, known_patients, told
+from train.source import Source, known_patients, learned_alone, told
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
@@ -108,6 +108,10 @@ TRAINED_ON: Final = "the network was trained on these patients: this says nothin
 NOT_SHOWN: Final = (
     "nothing shows that the network was not trained on some: its training images are not those of "
     "this data set as it is now"
+)
+TAUGHT_ON: Final = (
+    "nothing shows that what it was started from, or taught by, was not trained on some of these "
+    "patients"
 )
 """Stand among the notes on images that judge a network which knows, or may know, them."""
 
@@ -437,6 +441,8 @@ def _require_finished(folder: Path) -> None:
 def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
     """The images of one split, with a note where the run knows, or may know, their patients.
 
+    What it was started from or taught by may know them as well.
+
     Args:
         run: what they judge.
         cached: the whole data set. Its splits move when patients are added to it, and then one
@@ -449,8 +455,10 @@ def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
     images = cached.split(split)
     if not len(images):
         raise DatasetError(f"{cached.name}: no {split} images in it")
-    known = known_patients(run.config["dataset"], cached, run.recipe.patients)[split]
-    notes = {"not seen": (), "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
+    dataset = run.config["dataset"]
+    known = known_patients(dataset, cached, run.recipe.patients)[split]
+    taught = () if learned_alone(dataset) else (TAUGHT_ON,)
+    notes = {"not seen": taught, "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
     twice = _told_twice(images, cached.split("train"))
     return replace(images, notes=(*notes, *twice))
 

@@ -28,7 +28,7 @@ from edge_app.evaluation.metrics import (
     weight_chunks,
 )
 from edge_app.evaluation.of_scores import is_of_scores
-from edge_app.evaluation.proportions import of_area
+from edge_app.evaluation.proportions import of_area, of_mean_area, unseen
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
 
@@ -116,7 +116,7 @@ def compare(
             "level": 0.95,
             "seed": seed,
         },
-        "notes": _notes(pairing.reference, pairing.candidate),
+        "notes": [*_notes(pairing.reference, pairing.candidate), *drawn.unmoved()],
         "operating_point": pairing.points[0],
         "labels": [
             {
@@ -204,6 +204,7 @@ class _Drawn:
             if key in pairing.answers[0].retest
         }
         self.findings = list(pairing.labels.findings)
+        self.count = len(np.unique(patients))
         self.bearing, self.others = patients_of(pairing.targets, patients)
         sides = [
             (
@@ -228,7 +229,9 @@ class _Drawn:
         self.areas = np.concatenate([empty[0], *areas], axis=1)
         drawn = np.concatenate([np.empty((len(same), 0)), *map(np.array, agreements)], axis=1)
         self.agreement = {
-            point: _with_interval(_share(cells, whole)[0], drawn[row])
+            point: self._widened(
+                _with_interval(_share(cells, whole)[0], drawn[row]), cells.shape[1], least=0
+            )
             for row, (point, cells) in enumerate(same.items())
         }
         drawn_again = np.concatenate(
@@ -236,12 +239,26 @@ class _Drawn:
         )
         rows = {point: row for row, point in enumerate(same)}
         self.beyond = {
-            (point, key): _with_interval(
-                (_share(same[point], whole) - _share(cells, whole))[0],
-                drawn[rows[point]] - drawn_again[row],
+            (point, key): self._widened(
+                _with_interval(
+                    (_share(same[point], whole) - _share(cells, whole))[0],
+                    drawn[rows[point]] - drawn_again[row],
+                ),
+                same[point].shape[1],
             )
             for row, ((point, key), cells) in enumerate(again.items())
         }
+
+    def _widened(self, metric: Metric, labels: int, least: int = -1) -> Metric:
+        """A mean over patients, in `least`..1; where its interval has no width, by what is unseen.
+
+        Every bootstrap sample repeats what all patients have in common, however few these are.
+        """
+        if metric["low"] is None or metric["low"] != metric["high"]:
+            return metric
+        more, value = unseen(self.count, labels), metric["low"]
+        low, high = max(least, value - more), min(1.0, value + more)
+        return {"value": metric["value"], "low": round(low, 6), "high": round(high, 6)}
 
     def label(self, channel: int) -> dict[str, Compared]:
         one, other = self.values
@@ -252,6 +269,16 @@ class _Drawn:
             for row, metric in enumerate(METRICS)
         }
 
+    def unmoved(self) -> list[str]:
+        """A line where no sample of patients is ranked otherwise, so that nothing has a width."""
+        auroc = self.macro()["auroc"]["difference"]
+        if auroc["low"] is None or auroc["low"] != auroc["high"]:
+            return []
+        return [
+            f"No AUROC differs on any of the {self.count} patients: the interval of ΔAUROC has no "
+            "width, and says nothing of others."
+        ]
+
     def reference_auroc(self, channel: int) -> Metric:
         found = _with_interval(self.values[0][0, channel, 0], self.areas[channel])
         return of_area(found, self.targets[:, channel], self.patients)
@@ -260,12 +287,15 @@ class _Drawn:
         """What the reference knows, over the findings that enough patients bear, and do not."""
         patients = np.minimum(self.bearing, self.others)[self.findings]
         known = np.array(self.findings)[patients >= MIN_PATIENTS]
-        auroc = _with_interval(_mean(self.values[0][0, known, 0]), _mean(self.areas[known]))
-        if auroc["value"] in (0, 1) and auroc["low"] == auroc["high"]:
-            of_each = map(self.reference_auroc, known)
-            ends = np.array([(each["low"], each["high"]) for each in of_each], np.float64)
-            low, high = map(_plain, _mean(ends))
-            auroc = {"value": auroc["value"], "low": low, "high": high}
+        value, ends = _mean(self.values[0][0, known, 0]), interval(_mean(self.areas[known]))
+        computable = known[np.isfinite(self.values[0][0, known, 0])]
+        drawn = np.array([interval(self.areas[each]) for each in computable]).reshape(-1, 2)
+        of_each = map(self.reference_auroc, computable)
+        found = [(each["value"], each["low"], each["high"]) for each in of_each]
+        certain = np.array(found, np.float64).reshape(-1, 3)
+        own = np.where(np.isin(certain[:, :1], (0, 1)), certain[:, 1:], drawn)
+        low, high = of_mean_area(ends, drawn, own)
+        auroc: Metric = {"value": _plain(value), "low": _plain(low), "high": _plain(high)}
         return {"findings": len(known), "patients": int(patients.max()), "auroc": auroc}
 
     def macro(self) -> dict[str, Compared]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
+from edge_app.core.plain_text import plain
 from edge_app.model.labels import NORMAL, Label, Labels
 
 NONE: Final = "none"
@@ -38,9 +39,9 @@ def is_number(name: str) -> bool:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in one line; of many, the first ones."""
+    """Names, of whatever letters, in one line; of many, the first ones."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return ", ".join(map(plain, names[:NAMED])) + more
 
 
 def channel_of(name: str, labels: Labels) -> int | None:

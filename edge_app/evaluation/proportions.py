@@ -130,6 +130,34 @@ def of_area(metric: Metric, truth: Bools, patients: NDArray[Any]) -> Metric:
     return {"value": value, "low": round(low, 6), "high": round(high, 6)}
 
 
+def of_mean_area(ends: tuple[float, float], drawn: Floats, own: Floats) -> tuple[float, float]:
+    """The ends of the mean of several labels' AUROC, of which some may be 0 or 1.
+
+    In a bootstrap such a label is certain. What its own interval adds is added to the mean's, as if
+    all of these were at their ends at once; for independent labels that is wider than need be (Zou
+    & Donner, Statistics in Medicine 27, 2008, 1693-1702). NaN where no end is computable.
+
+    Args:
+        ends: of the mean, in the bootstrap.
+        drawn: K×2, of each label that the mean is of, in the bootstrap.
+        own: K×2, of each, as in `of_area`.
+    """
+    low, high = (ends + np.nan_to_num(own - drawn).sum(axis=0) / max(1, len(drawn))).tolist()
+    return low, high
+
+
+def unseen(patients: int, labels: int) -> float:
+    """The largest share of answers that may differ where none of those seen does, 0 to 1.
+
+    The exact upper end for none of n (Clopper & Pearson, Biometrika 26, 1934): about 3.7 / n, which
+    at one end is the rule of three (Hanley & Lippman-Hand, JAMA 249, 1983). n is of patients and
+    labels: nothing tells how alike a patient's images are, so they count once, as in `share`. What
+    labels have in common is left out: if a patient's answers always differ all together, n is of
+    patients alone.
+    """
+    return 1.0 - ((1 - LEVEL) / 2) ** (1 / (patients * labels))
+
+
 def weighted_share(
     hits: Bools, among: Bools, patients: NDArray[Any], weights: Floats, stratum: Bools
 ) -> Estimate:

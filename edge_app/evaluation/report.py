@@ -36,7 +36,7 @@ from edge_app.evaluation.metrics import (
     patient_weights,
 )
 from edge_app.evaluation.overall import judged
-from edge_app.evaluation.proportions import of_all_or_none, of_perfect_order
+from edge_app.evaluation.proportions import of_all_or_none, of_mean_area, of_perfect_order
 from edge_app.evaluation.splits import NO_PATIENTS
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.calibration import calibrated
@@ -227,11 +227,13 @@ def _with_intervals(
         ends[group] = {}
         for name, value in metrics.items():
             low, high = interval(drawn[group][name])
-            if value[0] in (0, 1) and low == high:
-                if group == "macro" and name == "auroc":
-                    of_each = [ends[each][name] for each in findings if values[each][name][0] >= 0]
-                    low, high = np.mean(of_each, axis=0).tolist()
-                elif isinstance(group, int):
+            if group == "macro" and name == "auroc":
+                known = [each for each in findings if values[each][name][0] >= 0]
+                alone = np.array([interval(drawn[each][name]) for each in known]).reshape(-1, 2)
+                own = np.array([ends[each][name] for each in known]).reshape(-1, 2)
+                low, high = of_mean_area((low, high), alone, own)
+            elif value[0] in (0, 1) and low == high:
+                if isinstance(group, int):
                     truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
                     low, high = _of_extreme(name, value[0], truth, at, patients)
                 else:

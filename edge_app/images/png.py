@@ -102,6 +102,19 @@ def inflated(data: bytes) -> IO[bytes]:
     return cast("IO[bytes]", _Stream(chain((head,), _stored(contents), (tail,))))
 
 
+def clear_gray(data: bytes) -> int:
+    """The transparent gray, 0..255, of a gray PNG of at most 8 bits that has one.
+
+    It is what its samples are once they have 8 bits. Pillow holds what the file says against these,
+    of however many bits they were. Of that number as many count as a sample has (11.3.1.1).
+    """
+    found: dict[bytes, Chunk] = {}
+    for chunk in chunks(data):
+        found.setdefault(chunk.kind, chunk)
+    most = (1 << data[found[b"IHDR"].start + 8]) - 1
+    return (data[found[b"tRNS"].start + 1] & most) * (255 // most)
+
+
 def _enough(data: bytes, header: Chunk) -> int:
     """More bytes than the rows of a picture of this header can have, of whatever kind it is."""
     width, height = struct.unpack_from(">II", data, header.start)

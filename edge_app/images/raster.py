@@ -209,6 +209,8 @@ def _identified(data: bytes) -> ImageFile.ImageFile:
 
             image = factory(png.inflated(data), "")
             image.decodermaxblock = png.AT_ONCE
+            if image.mode in ("1", "L") and "transparency" in image.info:
+                image.info["transparency"] = png.clear_gray(data)
             return image
         return factory(BytesIO(data), "")
     except (UnidentifiedImageError, SyntaxError, IndexError, TypeError, struct.error) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,10 +13,12 @@ from scipy.special import logit
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.core import native_stderr
+from edge_app.core.errors import ModelError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.archive import MANIFEST
 from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER
 from edge_app.model.preprocess import InputSpec
+from quantize.edgetpu.graph import Graph, read_graph
 from quantize.errors import ConversionError
 from quantize.importing.foreign import HOW_TO_SCALE, Given, head_by, shape_of, spec_of
 from quantize.package import describe_tensor
@@ -120,7 +121,7 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
         raise ConversionError(f"{path}: is no TensorFlow Lite file: convert the network again")
     if MANIFEST.encode() in flatbuffer[-(1 << 16) :]:
         raise ConversionError(f"{path}: is a model file already: edge-cxr classify --model {path}")
-    interpreter = _loaded(path, flatbuffer, delegates=False)
+    interpreter = _loaded(path, flatbuffer)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1:
         names = ", ".join(each["name"] for each in inputs)
@@ -147,41 +148,42 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
             f"{path}: its output has the shape {scores['shape']}: one score a label is wanted"
         )
     spec, notes = _spec(path, (*side, channels), image, given)
-    activation = _end(interpreter, scores["tensor"])
+    graph = _graph(path, flatbuffer)
+    activation = _end(graph, scores["tensor"])
     head = head_by(path, activation, scores["shape"][1], given.head)
     notes += ["no heatmap: a .tflite is packaged as it is"]
     return ForeignTflite(
         *(path, flatbuffer, image, scores, spec, head, scores["shape"][1], activation, notes),
-        in_float32=_in_float32(interpreter, image["dtype"]),
+        in_float32=_in_float32(graph, image["dtype"]),
     )
 
 
 CONVERTING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "CAST"))
-COMPUTED_IN: Final = (np.float32, np.int8, np.uint8, np.int16)
+COMPUTED_IN: Final = frozenset(("FLOAT32", "INT8", "UINT8", "INT16"))
 
 
-def _in_float32(interpreter: Any, takes: str) -> dict[str, Any] | None:
+def _graph(path: Path, flatbuffer: bytes) -> Graph:
+    """Its operators, by the schema: the interpreter tells none of them but by what is private."""
+    try:
+        return read_graph(flatbuffer)
+    except ModelError as error:
+        raise ConversionError(f"{path}: {error}") from None
+
+
+def _in_float32(graph: Graph, takes: str) -> dict[str, Any] | None:
     """Which of the operators that compute do so in float32; None where all do, and it takes it."""
-    tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
-    results = (
-        tensors[int(step["outputs"][0])]
-        for step in interpreter._get_ops_details()
-        if step["op_name"] not in CONVERTING and len(step["outputs"])
-    )
-    found = [(each["name"], each["dtype"]) for each in results if each["dtype"] in COMPUTED_IN]
-    names = [name.split(";")[0] for name, dtype in found if dtype is np.float32]
+    results = [op.outputs[0] for op in graph.operators if op.name not in CONVERTING and op.outputs]
+    found = [each for each in results if each.dtype in COMPUTED_IN]
+    names = [each.name.split(";")[0] for each in found if each.dtype == "FLOAT32"]
     plain = takes == "float32" and len(names) == len(found)
     return None if plain else {"operators": names, "of": len(found)}
 
 
-def _loaded(path: Path, flatbuffer: bytes, delegates: bool = True) -> Any:
-    """The interpreter; without delegates it names the operations that they would take over."""
+def _loaded(path: Path, flatbuffer: bytes) -> Any:
     make: Any = find_interpreter().interpreter
-    kinds = sys.modules[make.__module__].OpResolverType
-    plain = kinds.AUTO if delegates else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         with native_stderr.silenced():
-            interpreter: Any = make(model_content=flatbuffer, experimental_op_resolver_type=plain)
+            interpreter: Any = make(model_content=flatbuffer)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
@@ -220,12 +222,11 @@ def _spec(
     ]
 
 
-def _end(interpreter: Any, tensor: str) -> str | None:
+def _end(graph: Graph, tensor: str) -> str | None:
     """The activation that an output is made by; None where there is none."""
-    place = {each["name"]: each["index"] for each in interpreter.get_output_details()}[tensor]
-    makers = {
-        int(index): step for step in interpreter._get_ops_details() for index in step["outputs"]
-    }
-    while place in makers and makers[place]["op_name"] in PASSING:
-        place = int(makers[place]["inputs"][0])
-    return ENDS.get(makers[place]["op_name"]) if place in makers else None
+    makers = {made.index: op for op in graph.operators for made in op.outputs}
+    maker = next((makers.get(each.index) for each in graph.outputs if each.name == tensor), None)
+    while maker and maker.name in PASSING:
+        given = maker.inputs[0]
+        maker = makers.get(given.index) if given else None
+    return ENDS.get(maker.name) if maker else None

@@ -182,6 +182,11 @@ def open_model_and_folder(
     return ModelAndFolderInputs(read(locate(model)), data, limit, out)
 
 
+def _notes(report: Report) -> list[str]:
+    dataset = report.content["dataset"]
+    return [f"of the {dataset['split']} images: {note}" for note in dataset.get("notes", ())]
+
+
 @dataclass(frozen=True)
 class ModelAndReportsInputs:
     """A model file, and evaluation reports that were made before.
@@ -196,6 +201,11 @@ class ModelAndReportsInputs:
     validation: Report
     test: Report
     folder: Path
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What either report says of its images."""
+        return [note for each in (self.validation, self.test) for note in _notes(each)]
 
 
 def open_model_and_reports(
@@ -221,6 +231,11 @@ class ModelAndReportInputs:
     model: ModelFile
     report: Report
     folder: Path
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the report says of its images."""
+        return _notes(self.report)
 
 
 def open_model_and_report(

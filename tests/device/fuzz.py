@@ -3,20 +3,21 @@
     pip install -e '.[fuzz]'
     python -m tests.device.fuzz [KIND...] [--seconds 240] [--keep .fuzz]
 
-KIND is one of `tests/device/damage.py`, or ``picture``; each is searched for so many seconds, in a
-process of its own. Atheris (libFuzzer for Python) begins with that module's drawn files and with
-what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its first fault,
-with the file in `--keep` and, at the end, exit code 1; a fault is what that module calls one. What
-is found becomes a test. The last thing printed is what all runs there did together: files tried,
-seconds by the clock and of the processor, files kept; without a KIND that alone.
+KIND is one of `tests/device/damage.py`, or ``picture``; each is searched for so many seconds of the
+processor, in a process of its own. Atheris (libFuzzer for Python) begins with that module's drawn
+files and with what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its
+first fault, with the file in `--keep` and, at the end, exit code 1; a fault is what that module
+calls one. What is found becomes a test. Each run, one that Ctrl-C or SIGTERM ends as well, adds
+what it did to `reports/fuzz.json`, and the table of all is printed last (`tests/device/fuzzed.py`):
+an hour may be made of many runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import mmap
 import os
+import signal
 import struct
 import sys
 import time
@@ -41,10 +42,8 @@ with atheris.instrument_imports(include=["edge_app"]):
     for name in FOLLOWED:
         import_module(f"edge_app.{name}")
 
-from . import damage  # noqa: E402  # after what it reads with is followed
+from . import damage, fuzzed  # noqa: E402  # after what it reads with is followed
 from .images.corpus import corpus  # noqa: E402
-
-PICTURE: Final = "picture"
 
 
 def picture() -> damage.Kind:
@@ -61,6 +60,9 @@ def picture() -> damage.Kind:
 HANGS: Final = 120
 """Seconds by the clock, of which a busy machine may need many for nothing."""
 
+INTERRUPTED: Final = (130, 72, -signal.SIGINT, -signal.SIGTERM)
+"""Exit codes of Atheris, of libFuzzer, and of neither, after Ctrl-C and SIGTERM."""
+
 TRIED: Final = struct.Struct("Q")
 """How many files were tried: in memory that the searching process shares."""
 
@@ -70,11 +72,11 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
 
     Args:
         name: of the kind.
-        seconds: how long.
+        seconds: how long, of the processor.
         place: of the files that reach a new branch (``corpus``), and of the first fault.
         tried: counts the files.
     """
-    kind = picture() if name == PICTURE else damage.KINDS[name]()
+    kind = picture() if name == fuzzed.PICTURE else damage.KINDS[name]()
     corpus = place / "corpus"
     corpus.mkdir(exist_ok=True)
     for origin, data in kind.seeds.items():
@@ -90,6 +92,8 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
             print(f"{name}: {fault}", file=sys.__stderr__)
             (place / f"fault-{hash(data) & 0xFFFFFF:06x}").write_bytes(data)
             os._exit(1)
+        if time.process_time() > seconds:  # of this process alone, from its fork on
+            os._exit(0)
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
         """Damage that knows the file's form, or libFuzzer's own."""
@@ -99,54 +103,58 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
         return bytes(atheris.Mutate(data, most))
 
     largest = max(map(len, kind.seeds.values()))
-    options = [f"-max_total_time={seconds}", f"-max_len={2 * largest}", "-verbosity=0"]
+    options = [f"-max_len={2 * largest}", "-verbosity=0"]
     options += [f"-timeout={HANGS}", f"-artifact_prefix={place}/fault-"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], one, custom_mutator=mutated)
     atheris.Fuzz()
 
 
-def searched(name: str, seconds: int, place: Path) -> bool:
-    """Search one kind in a process of its own, and note what it did; whether without a fault."""
+def searched(name: str, seconds: int, place: Path) -> int:
+    """Search one kind in a process of its own, and add what it did to what is kept.
+
+    Returns:
+        Its exit code: 0, one of `INTERRUPTED`, or another where it found a fault.
+    """
     place.mkdir(parents=True, exist_ok=True)
     tried = mmap.mmap(-1, TRIED.size)
-    began = time.monotonic()
+    of = fuzzed.commit()
     child = os.fork()
     if not child:
         try:
             search(name, seconds, place, tried)
+        except SystemExit as ended:
+            os._exit(int(ended.code or 0))
         except BaseException:
             traceback.print_exc()
         os._exit(1)
+    signals = (
+        (signal.SIGINT, signal.SIG_IGN),
+        (signal.SIGTERM, lambda *_: os.kill(child, signal.SIGINT)),
+    )
+    before = {each: signal.signal(each, now) for each, now in signals}  # the child ends, is noted
     _, status, used = os.wait4(child, 0)
-    done = {"tried": TRIED.unpack_from(tried)[0], "seconds": round(time.monotonic() - began)}
-    done["processor"] = round(used.ru_utime + used.ru_stime)
-    with (place / "runs").open("a") as file:
-        file.write(json.dumps({**done, "status": status}) + "\n")
-    return status == 0
-
-
-def print_runs(keep: Path) -> None:
-    """What all runs did together, a line for each kind."""
-    print("kind        files tried   seconds  of the processor    kept  faults")
-    for runs in sorted(keep.glob("*/runs")):
-        done = [json.loads(line) for line in runs.read_text().splitlines()]
-        sums = [sum(run[key] for run in done) for key in ("tried", "seconds", "processor")]
-        kept = len(list((runs.parent / "corpus").iterdir()))
-        faults = sum(run["status"] != 0 for run in done)
-        print(
-            f"{runs.parent.name:10} {sums[0]:12,} {sums[1]:9,} {sums[2]:17,} {kept:7,} {faults:7}"
-        )
+    for each, then in before.items():
+        signal.signal(each, then)
+    code = os.waitstatus_to_exitcode(status)
+    if number := TRIED.unpack_from(tried)[0]:
+        done = {"tried": number, "processor": used.ru_utime + used.ru_stime}
+        fuzzed.add(name, of, {**done, "faults": int(code not in (0, *INTERRUPTED))})
+    return code
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Files found by coverage.")
-    parser.add_argument("kind", choices=(*damage.KINDS, PICTURE), nargs="*")
-    parser.add_argument("--seconds", type=int, default=240, help="for each kind")
+    parser.add_argument("kind", choices=(*damage.KINDS, fuzzed.PICTURE), nargs="*")
+    parser.add_argument("--seconds", type=int, default=240, help="of the processor, for each kind")
     parser.add_argument("--keep", type=Path, default=Path(".fuzz"), metavar="FOLDER")
     asked = parser.parse_args()
-    good = [searched(name, asked.seconds, asked.keep / name) for name in asked.kind]
-    print_runs(asked.keep)
-    return int(not all(good))
+    codes = []
+    for name in asked.kind:
+        codes.append(searched(name, asked.seconds, asked.keep / name))
+        if codes[-1] in INTERRUPTED:
+            break
+    print(fuzzed.table())
+    return int(any(codes))
 
 
 if __name__ == "__main__":

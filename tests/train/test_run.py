@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from edge_app.model.labels import Label, Labels
 from train.augment import Augmentation
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.errors import RunError
+from train.float_report import evaluate, write_all
 from train.labels import LABELS, LabelSet
 from train.options import read_data
 from train.recipes import Recipe
-from train.run import _say_doubts, judges, open_run, train
+from train.run import TAUGHT_ON, _say_doubts, judges, open_run, train
 
 QUIET = Console(file=io.StringIO())
 
@@ -190,6 +192,32 @@ def test_a_label_that_tells_a_side_is_named_where_images_are_mirrored(
     cached = replace(cached, labels=LabelSet(Labels([Label(name), Label("Mass")])))
     _say_doubts(recipe, cached.split("train"), cached.split("validation"), Console(file=heard))
     assert (f"{name}: training mirrors images" in heard.getvalue()) is said
+
+
+UNTAUGHT: dict[str, Any] = {
+    "nothing": {},
+    "a start that was not": {"started_from": {"test_patients": "not seen"}},
+    "teachers that were not": {"teachers_know_no_more": [True, True]},
+}
+TAUGHT: dict[str, Any] = {
+    "a start of which it is not known": {"started_from": {"test_patients": "not known"}},
+    "a teacher of whom it is not known": {"teachers_know_no_more": [True, False]},
+}
+
+
+@pytest.mark.parametrize("by", [*UNTAUGHT, *TAUGHT])
+def test_a_report_says_what_a_start_or_a_teacher_may_know_of_its_patients(
+    by: str, finished_run: Path, small_nih: Path, tmp_path: Path
+) -> None:
+    cached = read_data(small_nih, 28, finished_run.parent / "cache")
+    run = open_run(finished_run)
+    dataset = {**run.config["dataset"], **{**UNTAUGHT, **TAUGHT}[by]}
+    run = replace(run, config={**run.config, "dataset": dataset})
+    judged = evaluate(run, judges(run, cached, "test"), "test", "x", [])
+    expected = [TAUGHT_ON] if by in TAUGHT else []
+    assert judged.content["dataset"].get("notes", []) == expected
+    write_all(judged, tmp_path, "float")
+    assert (f"note: {TAUGHT_ON}" in (tmp_path / "float.txt").read_text()) is (by in TAUGHT)
 
 
 def test_a_file_that_trains_and_tests_under_two_names_is_told(

@@ -100,10 +100,27 @@ def test_a_model_compared_with_itself_differs_in_nothing() -> None:
         nothing = {"value": 0.0, "low": 0.0, "high": 0.0}
         assert content["macro"][metric]["difference"] == nothing
     balanced = content["operating_points"]["balanced"]
-    assert balanced["agreement"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert (balanced["agreement"]["value"], balanced["agreement"]["high"]) == (1, 1)
     assert balanced["kappa"] == 1
     assert content["logits"]["rms"] == 0
     assert content["largest_changes"] == []
+    assert "No AUROC differs on any of the 50 patients" in content["notes"][-1]
+    assert "No AUROC" not in str(compared(evaluated, nearly(evaluated)).content["notes"])
+
+
+@pytest.mark.parametrize("patients", [5, 50, 500])
+def test_equal_decisions_of_few_patients_have_an_interval_with_a_width(patients: int) -> None:
+    """Were more decisions to differ, so many of 15 labels would hardly all be equal."""
+    evaluated = answers(1000, patients)
+    evaluated = replace(evaluated, retest={"noise": evaluated.logits})
+    balanced = compared(evaluated, evaluated).content["operating_points"]["balanced"]
+    agreement = balanced["agreement"]
+    assert agreement["high"] == agreement["value"] == 1
+    assert agreement["low"] ** (15 * patients) == pytest.approx(0.025, abs=1e-3)
+    unseen = 1 - agreement["low"]
+    beyond = balanced["retest"]["noise"]["beyond"]
+    assert beyond["value"] == 0
+    assert (-beyond["low"], beyond["high"]) == pytest.approx((unseen, unseen), abs=1e-6)
 
 
 def test_the_macro_is_the_mean_over_findings_of_what_the_labels_say() -> None:
@@ -423,7 +440,7 @@ def test_what_may_surprise_is_noted() -> None:
     evaluated = answers()
     same = compare(report(evaluated), report(evaluated), 100).content["notes"]
     assert any("same model file" in note for note in same)
-    assert compared(evaluated, evaluated).content["notes"] == []
+    assert compared(evaluated, nearly(evaluated)).content["notes"] == []
 
 
 def test_the_keys_are_those_that_are_documented() -> None:

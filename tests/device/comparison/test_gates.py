@@ -104,13 +104,28 @@ def test_agreement_beyond_noise_is_judged_by_its_interval(
     assert (found["agreement_over_noise"], found["agreement_over_noise_low"]) == outcomes
 
 
+def test_equal_decisions_of_few_patients_prove_nothing() -> None:
+    few = answers(patients=12)
+    few = replace(few, retest={"noise": few.logits})
+    verdicts = judge(compared(few, few))
+    assert verdict(verdicts) == "not proven"
+    assert broken(verdicts) == ["agreement_over_noise_low"]
+    many = answers(1200, 300)
+    many = replace(many, retest={"noise": many.logits})
+    assert verdict(judge(compared(many, many))) == "passed"
+
+
 def test_the_interval_beyond_noise_is_of_pairs(reference: Evaluated) -> None:
-    """Who decides like the reference under noise is neither better nor worse in any sample."""
+    """Who decides like the reference under noise is neither better nor worse in any sample.
+
+    What 50 patients' 15 decisions do not show is left.
+    """
     candidate = with_logits(reference, reference.retest["noise"])
     noise = compared(reference, candidate).content["operating_points"]["balanced"]["retest"][
         "noise"
     ]
-    assert noise["beyond"] == {"value": 0, "low": 0, "high": 0}
+    unseen = round(1 - 0.025 ** (1 / (50 * 15)), 6)
+    assert noise["beyond"] == {"value": 0, "low": -unseen, "high": unseen}
     point = compared(reference, nearly(reference)).content["operating_points"]["balanced"]
     expected = point["agreement"]["value"] - point["retest"]["noise"]["agreement"]
     found = point["retest"]["noise"]["beyond"]

@@ -16,8 +16,10 @@ from edge_app.comparison.compare import Comparison, compare
 from edge_app.comparison.gates import judge, verdict
 from edge_app.comparison.html import page
 from edge_app.evaluation import report as reports
+from edge_app.evaluation.metrics import auroc as auroc_of
+from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import Evaluated, Report
-from train.labels import LABELS
+from train.labels import FINDINGS, LABELS
 
 from ..conftest import Run
 from ..reports import FLOAT, answers, compared, nearly, report, with_logits
@@ -232,6 +234,23 @@ def test_a_perfect_reference_on_few_patients_has_an_interval_with_a_width() -> N
     assert {row["value"] for row in of_each} == {1}
     assert all(0.7 < row["low"] < 0.98 and row["high"] == 1 for row in of_each)
     assert content["proven"]["auroc"]["low"] < 0.98
+
+
+def test_a_perfect_label_adds_its_own_width_to_the_macro() -> None:
+    known = replace(answers(count=80, patients=40, share=0.3), retest={})
+    logits = known.logits.copy()
+    logits[:, 3] = 6.0 * known.targets[:, 3] - 3
+    content = compared(*[replace(known, logits=logits)] * 2).content
+    perfect, auroc = content["labels"][3]["reference_auroc"], content["proven"]["auroc"]
+    assert perfect["value"] == 1
+    assert perfect["low"] < 0.98
+    assert 0.8 < auroc["value"] < 1
+    added = (1 - perfect["low"]) / content["proven"]["findings"]
+    weights = patient_weights(known.patients, 100, 0)
+    areas = [auroc_of(known.targets[:, each] == 1, logits[:, each], weights) for each in FINDINGS]
+    low, high = interval(np.mean(areas, axis=0))
+    assert auroc["low"] == pytest.approx(low - added, abs=2e-6)
+    assert auroc["high"] == pytest.approx(high, abs=2e-6)
 
 
 def test_a_perfect_reference_without_numbers_in_one_label_is_compared() -> None:

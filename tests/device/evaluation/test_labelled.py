@@ -252,6 +252,12 @@ def test_a_missing_heading_is_told_with_those_that_are_there(tmp_path: Path) -> 
         load(folder_of(tmp_path, "picture,truth\na.png,Mass\n"), NIH)
 
 
+def test_a_heading_of_several_lines_is_told_in_one(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no column 'Atelectasis' of 0 and 1") as refused:
+        load(folder_of(tmp_path, 'image,"Mass\n,2"\na.png,0\n'), NIH)
+    assert str(refused.value).isprintable()
+
+
 def test_an_image_of_both_lists_is_refused(tmp_path: Path, make_nih: Callable[..., Path]) -> None:
     rows = [("1.png", "Mass", 1), ("2.png", "Mass", 2)]
     folder = make_nih(tmp_path / "nih", rows, test=["1.png"], listed=["1.png", "2.png"])

@@ -16,6 +16,7 @@ import pytest
 
 from edge_app.core.errors import ReportError
 from edge_app.evaluation import report
+from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import (
     Evaluated,
     Report,
@@ -143,6 +144,28 @@ def test_a_perfect_order_of_few_is_no_certainty() -> None:
     assert made["macro"]["auroc"]["low"] == pytest.approx(np.mean(known), abs=1e-6)
     reversed_order = row(make(replace(answers, logits=-perfect)), "Edema")["auroc"]
     assert reversed_order["high"] == pytest.approx(1 - low, abs=1e-6)
+
+
+def test_a_perfect_label_among_others_widens_the_macro() -> None:
+    answers = evaluated()
+    edema = LABELS.index("Edema")
+    logits = answers.logits.copy()
+    logits[:, edema] = 8.0 * answers.targets[:, edema] - 4
+    made = make(replace(answers, logits=logits)).content
+    findings = [each for each in made["labels"] if each["kind"] == "finding" and each["support"]]
+    added = (1 - row(make(replace(answers, logits=logits)), "Edema")["auroc"]["low"]) / len(
+        findings
+    )
+    weights = patient_weights(answers.patients, 200, 0)
+    areas = [
+        auroc(answers.targets[:, at] == 1, logits[:, at].astype(np.float64), weights)
+        for at in (LABELS.index(each["label"]) for each in findings)
+    ]
+    low, high = interval(np.mean(areas, axis=0))
+    macro = made["macro"]["auroc"]
+    assert added > 0.003
+    assert macro["value"] < 1
+    assert (macro["low"], macro["high"]) == pytest.approx((low - added, high), abs=2e-6)
 
 
 def test_it_is_read_back_as_written(tmp_path: Path) -> None:

@@ -32,6 +32,31 @@ SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
+def packed(samples: NDArray[np.uint8], bits: int) -> bytes:
+    """Unfiltered rows of samples of so many bits, at most 8."""
+    cut = np.unpackbits(samples[..., np.newaxis], axis=2)[..., 8 - bits :]
+    rows = np.packbits(cut.reshape(len(samples), -1), axis=1)
+    return b"".join(b"\0" + row.tobytes() for row in rows)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("beyond", [False, True], ids=["", "bits beyond a sample's"])
+def test_a_transparent_gray_of_every_depth_is_laid_on_black(bits: int, beyond: bool) -> None:
+    """As libpng (imagecodecs) sees it, beside the rows of a PNG without one."""
+    codecs = pytest.importorskip("imagecodecs", reason="pip install 'edge-cxr[oracles]'")
+    most = (1 << bits) - 1
+    samples = np.random.default_rng(bits).integers(0, most + 1, (64, 61)).astype(np.uint8)
+    plain = file_of(packed(samples, bits), 61, 64, bits, COLOURS["gray"])
+    for key in range(0, most + 1, max(1, most // 15)):
+        clear = png_chunk(b"tRNS", struct.pack(">H", key + (beyond << bits)))
+        data = plain.replace(ihdr := plain[8:33], ihdr + clear)
+        image = read_image(io.BytesIO(data))
+        gray, alpha = np.moveaxis(codecs.png_decode(data), 2, 0)
+        assert (image.pixels == np.where(alpha, gray, 0)).all()
+        assert (image.pixels == np.where(samples == key, 0, samples * (255 // most))).all()
+        assert image.warnings == ("is partly transparent: it was laid on black",)
+
+
 @pytest.fixture(params=sorted(INFLATERS))
 def inflater(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each of the two in turn, whichever is installed."""

@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from edge_app.evaluation.report import Report
 from quantize.studies import inputs
 from quantize.studies.bench import Bench
 from quantize.studies.command import command
@@ -62,3 +63,24 @@ def test_a_study_says_whether_the_run_may_know_the_patients_it_is_measured_on(
     text, content = published(opened(moved), tmp_path / "moved")
     assert content["notes"] == [NOT_SHOWN]
     assert f"What. Note: {NOT_SHOWN}." in text
+
+
+def test_a_study_of_reports_says_what_these_say_of_their_images(tmp_path: Path) -> None:
+    noted = {"dataset": {"split": "test", "notes": [NOT_SHOWN]}}
+    plain = {"dataset": {"split": "validation"}}
+    test, validation = (Report(cast("Any", each), cast("Any", None)) for each in (noted, plain))
+
+    def result(_: object) -> Result:
+        return Result("small", "python -m quantize small", "What.", ("a",), [("x",)], {"x": 1})
+
+    def one(out: Path) -> inputs.ModelAndReportInputs:
+        return inputs.ModelAndReportInputs(cast("Any", None), test, out)
+
+    def two(out: Path) -> inputs.ModelAndReportsInputs:
+        return inputs.ModelAndReportsInputs(cast("Any", None), validation, test, out)
+
+    said = f"of the test images: {NOT_SHOWN}"
+    for opening in (one, two):
+        text, content = published(Study("small", opening, result, "Help."), tmp_path)
+        assert content["notes"] == [said]
+        assert f"What. Note: {said}." in text
