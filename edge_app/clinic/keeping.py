@@ -81,7 +81,8 @@ class Keeper:
         Raises:
             SpoolError: it is not kept.
         """
-        documents = [*self.results.documents(image, answer, whose), *more]
+        now = self.spool.renewed(image)
+        documents = [*self.results.documents(now, answer, whose), *more]
         text = json.dumps(answer, ensure_ascii=False)
         self.spool.answer(image, text, documents, gist(answer, activation))
         self._wants.pop(image.id, None)

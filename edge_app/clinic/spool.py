@@ -327,6 +327,11 @@ class Spool:
             *(row["sha256"], row["begun"], bool(row["differs"])),
         )
 
+    def renewed(self, image: Image) -> Image:
+        """An image in hand, with what others of its identity that came meanwhile say of it."""
+        rows = self.store.rows("SELECT differs FROM image WHERE id = ?", image.id)
+        return image._replace(differs=any(row["differs"] for row in rows))
+
     def _next(self) -> sqlite3.Row | None:
         rows = self.store.rows(
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",

@@ -24,7 +24,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.kept import read_unchecked
-from edge_app.clinic.results import Results
+from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
@@ -223,6 +223,27 @@ def test_a_report_is_of_the_bytes_that_were_judged_whatever_becomes_of_the_file(
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
     (delivery,) = Deliveries(spool.store).due("a")
     assert dcmread(io.BytesIO(delivery.content)).PatientID == "P-4711"
+
+
+def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_report(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    from pydicom import dcmread
+
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    other = damaged(data, "patient")
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+
+    def decoded(*given: Any, **options: Any) -> Radiograph:
+        spool.accept(Offered("node", "1.2.3", content_digest(other), (other,)))
+        return decode(*given, **options)
+
+    worker._decode = decoded
+    answered_by(worker)
+    (delivery,) = Deliveries(spool.store).due("a")
+    assert DIFFERS in str(dcmread(io.BytesIO(delivery.content)))
 
 
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
