@@ -229,8 +229,6 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
     spool: Spool, tmp_path: Path, cnn28: Path
 ) -> None:
     pytest.importorskip("highdicom", reason="the clinic extra is not installed")
-    from pydicom import dcmread
-
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
     data = dicom()
     other = damaged(data, "patient")
@@ -245,7 +243,7 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
     due = Deliveries(spool.store).due("a")
     assert len(due) == 2
     for delivery in due:
-        assert DIFFERS in str(dcmread(io.BytesIO(delivery.content)))
+        assert DIFFERS.encode() in delivery.content
 
 
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
