@@ -16,14 +16,19 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test quick-lint format lint test-device test-workstation test-pi coverage wheel kit docs clean
+.PHONY: demo check test quick-lint format lint peers test-device test-workstation test-pi coverage wheel kit docs clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
 	@echo "== your own picture: $(DEMO)/bin/edge-cxr classify IMAGE"
 
-test: lint test-device test-workstation test-pi
+# What waits for the network, unpacks or has one process runs in pairs. The two environments are made one after the
+# other: both write the checkout's egg-info.
+test:
+	@$(MAKE) --no-print-directory -j2 peers $(WORKSTATION)/installed
+	@$(MAKE) --no-print-directory -j2 lint $(DEVICE)/installed
+	@$(MAKE) --no-print-directory test-device test-workstation test-pi
 	@echo "== all checks passed"
 
 # Every step runs, whatever became of those before it; the last line names those that failed.
@@ -61,8 +66,10 @@ format: $(CHECK)/installed
 lint: $(WORKSTATION)/installed
 	$(call ALL_OF,$(call LINT,$(WORKSTATION)))
 
-test-device: $(DEVICE)/installed
+peers:
 	@tests/install_peers.sh
+
+test-device: peers $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
 	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
 
@@ -72,15 +79,18 @@ test-workstation: $(WORKSTATION)/installed
 
 # Lines and branches of edge_app that the device tests run, and those that they do not: no part of
 # `make test`, because counting them makes the tests take longer.
-coverage: $(DEVICE)/installed
+coverage: peers $(DEVICE)/installed
 	@$(INSTALL) $(DEVICE) 'pytest-cov>=6' 'coverage>=7.10'
-	@tests/install_peers.sh
 	@$(DEVICE)/bin/python $(PYTEST) --cov --cov-report term-missing:skip-covered tests/device
 
-# Systems and wheels of the boards are kept in .boards.
+# Systems and wheels of the boards are kept in .boards. What takes longest begins first: left to itself pytest-xdist
+# begins with files of many tests, and one core would wait for an emulated board at the end.
+LONGEST := tests/boards/test_emulated.py tests/boards/test_own_model.py
+
 test-pi: $(DEVICE)/installed
 	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
-	@$(DEVICE)/bin/python $(PYTEST) tests/boards
+	@$(DEVICE)/bin/python $(PYTEST) --no-loadscope-reorder $(LONGEST) \
+		$(filter-out $(LONGEST),$(wildcard tests/boards/test_*.py))
 
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done
