@@ -171,6 +171,8 @@ def overlay(
     if len(chosen) > 1:
         legend.append(OF_SEVERAL)
     legend.append(coarseness(grid, seen))
+    if scale.worth:
+        legend.append(scale.worth)
     return Overlay(image, legend, _in_pixels(chosen, peaks, squares, pixels.shape))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.classifier import Findings
+from edge_app.core.plain_text import percent
 from edge_app.model.decisions import Finding
 from edge_app.model.preprocess import WHOLE, Box
 
@@ -54,16 +55,23 @@ SIDES: Final = "by convention the picture's left is the patient's right"
 """Of a picture as it was read."""
 
 
+POINTING: Final = "pointing"
+POINTING_OF_MIDDLE: Final = "pointing_of_middle"
+"""Metrics of a manifest: the share of boxes that a map's peak lies in, or the picture's middle."""
+
+
 class EvidenceScale:
     """What turns a map's logits into the weight of evidence for each label.
 
     Attributes:
         usual: whether the model tells the usual odds; without, a map's own mean takes their place.
+        worth: how often the peaks were right, in a line; None where nobody measured it.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         calibration, prevalence = manifest["calibration"], manifest.get("prevalence")
         self.usual = prevalence is not None
+        self.worth = _worth(manifest)
         self._exclusive = manifest.get("head") == "exclusive"
         self._slope, self._intercept = calibration["slope"], calibration["intercept"]
         if prevalence is not None:
@@ -91,6 +99,19 @@ class EvidenceScale:
         highest = others.max(axis=-1)
         total: Floats = highest + np.log(np.exp(others - highest[..., np.newaxis]).sum(axis=-1))
         return total
+
+
+def _worth(manifest: Manifest) -> str | None:
+    metrics = manifest.get("metrics", {})
+    peak, middle = metrics.get(POINTING), metrics.get(POINTING_OF_MIDDLE)
+    if not isinstance(peak, dict) or not isinstance(middle, dict):
+        return None
+    if peak["value"] is None or middle["value"] is None:
+        return None
+    return (
+        f"of {peak['on']}, the strongest place is in {percent(peak['value'])}, "
+        f"the middle of the picture in {percent(middle['value'])}"
+    )
 
 
 def strength(cells: Floats, height: int, width: int, seen: Box = WHOLE) -> NDArray[np.float32]:

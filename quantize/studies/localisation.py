@@ -10,20 +10,21 @@ middle half of each side.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import keras
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from edge_app.classifier import Classifier
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
-from edge_app.heatmap.maps import GRID, evidence, peak
+from edge_app.heatmap.maps import GRID, POINTING, POINTING_OF_MIDDLE, evidence, peak
 from edge_app.images.array import from_array
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
@@ -137,10 +138,34 @@ def judged(answer: Pointed, truth: Boxed) -> NDArray[np.float64]:
     return np.array([inside, *(overlap >= limit for limit in OVERLAPS)], np.float64)
 
 
-def localisation_study(inputs: ModelAndRunInputs) -> Result:
+def localisation_study(
+    inputs: ModelAndRunInputs,
+    state: Annotated[
+        bool, typer.Option(help="State it in the model file too: its heatmaps' legends show it.")
+    ] = False,
+) -> Result:
     """The study: see `localise`."""
     boxes = read_boxes(inputs.data)
-    return localise(inputs.model, inputs.run, inputs.images, boxes, inputs.seed)
+    result = localise(inputs.model, inputs.run, inputs.images, boxes, inputs.seed)
+    if state:
+        stating(inputs.model, result.content["findings"]["all"]).save()
+    return result
+
+
+def stating(model: ModelFile, whole: Mapping[str, Any]) -> ModelFile:
+    """A model whose manifest says how often its maps point into the boxes.
+
+    Args:
+        model: the model.
+        whole: of a result of `localise`, what it found of all findings.
+    """
+    on = f"{whole['boxes']} boxes that radiologists drew on test images"
+    metrics = {
+        POINTING: {**whole["int8"]["pointing"], "on": on},
+        POINTING_OF_MIDDLE: {**whole["centre"]["pointing"], "on": on},
+    }
+    manifest = model.manifest
+    return model.replace(manifest={**manifest, "metrics": {**manifest["metrics"], **metrics}})
 
 
 def localise(

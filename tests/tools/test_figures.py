@@ -55,10 +55,11 @@ def test_what_the_first_findings_are_worth_is_what_the_report_s_scores_say() -> 
 def test_values_are_told_as_the_phrase_wants_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = {"a": 0.123, "b": [{"label": "Edema", "n": 2012}]}
+    report = {"a": 0.123, "b": [{"label": "Edema", "n": 2012}], "c": ["Edema", "Mass"]}
     (tmp_path / "r.json").write_text(json.dumps(report))
     monkeypatch.setattr(figures, "REPOSITORY", tmp_path)
     assert said(PER_CENT) == "12.3 % of 2,012"
+    assert said({**PER_CENT, "phrase": "{r[c]!n} findings"}) == "2 findings"
 
 
 @pytest.mark.parametrize("text", ["of 12 % found", "1.2 % found", "−2 % found", "2 % foundered"])

@@ -27,6 +27,7 @@ class Limits(NamedTuple):
 
 def run(folder, seconds: float = 20.0, *, volume: float = 15.5) -> None:
     inner = 7
+    print(table.get("port", 4242, most=65535))
 """
 
 
@@ -39,7 +40,8 @@ def test_code_is_its_constants_and_defaults_and_is_not_run(tmp_path: Path) -> No
     assert found["RULES"]["rule-in"] == "specificity of at least 0.95"
     assert found["TUPLE"] == [1, 2]
     assert found["Limits"] == {"most": 25_000_000}
-    assert found["run"] == {"seconds": 20.0, "volume": 15.5}
+    called = {"port": {0: "port", 1: 4242, "most": 65535}}
+    assert found["run"] == {"seconds": 20.0, "volume": 15.5} | called
 
 
 def test_what_code_computes_elsewhere_is_no_value(tmp_path: Path) -> None:

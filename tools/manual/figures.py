@@ -2,9 +2,9 @@
 
 `docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
 values in it, as `str.format` knows them, and the files that the values come from (`sources`); what
-stands behind `!` is one of `CONVERSIONS`. A `[[section]]` is what a page shows between two markers,
-`[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]` is a phrase whose
-numbers others found, and the `source`, which the page names.
+stands behind `!` is one of `CONVERSIONS`, or `COUNTED`. A `[[section]]` is what a page shows
+between two markers, `[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]`
+is a phrase whose numbers others found, and the `source`, which the page names.
 """
 
 from __future__ import annotations
@@ -41,10 +41,16 @@ CONVERSIONS: Final = {
 complement and of what it is above 1; thousandths, thousands; of bytes MB, KiB, MiB."""
 
 
+COUNTED: Final = "n"
+"""The conversion of a list to how many it has."""
+
+
 class _Formatter(string.Formatter):
     def convert_field(self, value: Any, conversion: str | None) -> Any:
         if not conversion:
             return value
+        if conversion == COUNTED:
+            return len(value)
         added, times = CONVERSIONS[conversion]
         return added + times * value
 

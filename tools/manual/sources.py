@@ -1,7 +1,8 @@
 """Files that figures of the manual come from, as values that a phrase can name.
 
-JSON and TOML are as they are, a model file is its manifest. Code is read and not run: its constants
-and defaults. Of any other text, a line is found by words in it, and is its numbers.
+JSON and TOML are as they are, a model file is its manifest. Code is read and not run: its
+constants, defaults, and the arguments of calls that begin with a text, such as a key of settings.
+Of any other text, a line is found by words in it, and is its numbers.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def _defined(body: Iterable[ast.stmt]) -> dict[str, Any]:
         if isinstance(each, ast.ClassDef):
             found[each.name] = _defined(each.body)
         elif isinstance(each, ast.FunctionDef):
-            found[each.name] = _defaults(each.args, found)
+            found[each.name] = _named_calls(each) | _defaults(each.args, found)
         elif isinstance(each, ast.Assign | ast.AnnAssign) and each.value is not None:
             target = each.target if isinstance(each, ast.AnnAssign) else each.targets[0]
             value = _value(each.value, found)
@@ -95,6 +96,12 @@ def _defined(body: Iterable[ast.stmt]) -> dict[str, Any]:
             elif isinstance(target, ast.Tuple) and isinstance(value, list):
                 found |= {ast.unparse(name): v for name, v in zip(target.elts, value, strict=True)}
     return found
+
+
+def _named_calls(function: ast.FunctionDef) -> dict[str, Any]:
+    """The arguments of a function's calls, by the text that stands first in each."""
+    calls = [_value(each, {}) for each in ast.walk(function) if isinstance(each, ast.Call)]
+    return {each[0]: each for each in calls if isinstance(each.get(0), str)}
 
 
 def _defaults(arguments: ast.arguments, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,10 +123,10 @@ def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
         return known.get(node.id)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         value = _value(node.operand, known)
-        return None if value is None else -value
+        return -value if isinstance(value, int | float) else None
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         left, right = _value(node.left, known), _value(node.right, known)
-        both = left is not None and right is not None
+        both = isinstance(left, int | float) and isinstance(right, int | float)
         return OPERATORS[type(node.op)](left, right) if both else None
     if isinstance(node, ast.Tuple | ast.List):
         return [_value(each, known) for each in node.elts]

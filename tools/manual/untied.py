@@ -2,9 +2,17 @@
 
     python -m tools.manual.untied [PAGE...]       # default: how many each page has
 
-A number with a decimal point or a unit counts, where it stands in no block that a command printed,
-in no phrase, section or line of `docs/figures.toml`. What a reader enters does not count, which is
-code, a command or an option, nor the number of a version or a chapter, nor a 95 % interval's.
+A number counts that has a decimal point, a unit or three digits, or two and one of `NOUNS` behind
+it, where it stands in no block that a command printed, in no phrase, section or line of
+`docs/figures.toml`. What is entered does not count, which is code, a command or an option, nor what
+is no measured number (`NAMED`):
+
+- The number of a chapter or a version.
+- A year, which is 1900 to 2029 without a comma and without one of `NOUNS` behind it.
+- The size of a picture, W×H in digits alone, and an angle.
+- A port, behind this word or this machine's address, and a time, whose digits follow a colon.
+- What a standard or a project calls its parts by: a code, a tag, a status, a mode, an issue.
+- A 95 % interval's.
 """
 
 from __future__ import annotations
@@ -19,18 +27,32 @@ from tools.manual import figures, printed
 from tools.manual.command_lines import COMMAND
 
 UNIT: Final = r"(?:%|[kMG]B|[KMG]iB|ms|s|seconds|minutes|hours)"
+NOUNS: Final = (
+    r"(?:images|radiographs|pictures|patients|boxes|findings|labels|files|rows|models|networks"
+    r"|runs|steps|epochs|passes|kills|times|ways|forms|operations|packages|names|characters|sites"
+    r"|peers|processors|cores)"
+)
+"""What is counted, also with one word before it."""
+
 NUMBER: Final = re.compile(
-    rf"(?<![\w.,/#-])[−+]?\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?:x\b|(?!\w|\.\w)))"
+    r"(?<![\w.,:/#-])[−+]?(?:"
+    rf"\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?:x\b|(?!\w|\.\w)))"
+    rf"|[1-9](?:[\d,]*\d\d|\d(?=(?:\s[\w-]+)?\s{NOUNS}\b))(?!\w|[.,]\d))"
 )
 
 FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 LINE: Final = re.compile(r"^.*?(?<!\\)$", re.DOTALL | re.MULTILINE)
 ENTERED: Final = re.compile(r"`(?:--|python -m |edge-cxr )[^`]*`")
-NUMBERED: Final = re.compile(
+NAMED: Final = re.compile(
     r"^#+ [\d.]+|(?:Python|TLS|TIFF|Linux|glibc|Pillow|torch|onnx2tf|ONNX Runtime|litert-torch"
-    r"|PS3\.\d+|edition,)\s\d[\d.]*(?:(?:,| to| and)\s\d\.\d+)*|95\s%\s(?=interval)",
+    r"|PS3\.\d+|edition,)\s\d[\d.]*(?:(?:,| to| and)\s\d\.\d+)*"
+    rf"|\b(?:19\d\d|20[0-2]\d)\b(?!,\d|\s{NOUNS})|\b\d+×\d+|\b\d+°"
+    r"|(?:[Pp]orts?(?:\" :)?|127\.0\.0\.1(?:`,)?)\s\d+"
+    r"|(?:RFC|PEP|ISO/IEC|ISO_IR|TID|HTTP|tag|mode|issue|request)\s\d+|\b\d+,\s(?:DCM|SCT)\b"
+    r"|95\s%\s(?=interval)",
     re.MULTILINE,
 )
+PLACE: Final = re.compile(r"\{[^}]*\}")
 
 
 def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
@@ -43,7 +65,7 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
     phrases += [tie["phrase"] for tie in ties.get("fact", ()) if name in tie["pages"]]
     parts += map(figures.whole, phrases)
     spans = [found.span() for part in parts for found in re.finditer(part, text)]
-    spans += [found.span() for each in (ENTERED, NUMBERED) for found in each.finditer(text)]
+    spans += [found.span() for each in (ENTERED, NAMED) for found in each.finditer(text)]
     spans += _entered(text)
     for begin, end in spans:
         text = text[:begin] + re.sub(r"[^\n]", " ", text[begin:end]) + text[end:]
@@ -56,6 +78,14 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
     yield from (
         (lines[at], those) for at, those in numbers.items() if not lines[at].startswith(begins)
     )
+
+
+def own(phrase: str) -> list[str]:
+    """The numbers that a phrase of a `[[figure]]` states itself, which come from no file."""
+    text = PLACE.sub("x", phrase)
+    for each in (ENTERED, NAMED):
+        text = each.sub(" ", text)
+    return NUMBER.findall(text)
 
 
 def _entered(text: str) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,15 @@ from PIL import Image, ImageDraw
 
 from edge_app.classifier import Findings
 from edge_app.heatmap.draw import MAX_SIDE, MIN_SIDE, borders, draw
-from edge_app.heatmap.maps import FULL, MARKED, OF_SEVERAL, OUTLINED, EvidenceScale
+from edge_app.heatmap.maps import (
+    FULL,
+    MARKED,
+    OF_SEVERAL,
+    OUTLINED,
+    POINTING,
+    POINTING_OF_MIDDLE,
+    EvidenceScale,
+)
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
@@ -239,6 +247,21 @@ def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
     of_labels = np.repeat(cells[..., np.newaxis], len(LABELS), axis=-1)
     np.testing.assert_allclose(scale.weighed(of_labels, 0), cells - 7.5)
     np.testing.assert_allclose(SCALE.weighed(of_labels, 0), cells)
+
+
+def test_how_often_the_peaks_were_right_is_in_the_legend(written: list[str]) -> None:
+    on = "72 boxes that radiologists drew on test images"
+    shares = {
+        name: {"value": value, "low": 0.1, "high": 0.4, "on": on}
+        for name, value in ((POINTING, 0.21), (POINTING_OF_MIDDLE, 0.25))
+    }
+    scale = EvidenceScale({"calibration": FLAT, "metrics": shares})  # type: ignore[typeddict-item]
+    draw(WIDE, flagged(0.0), scale, ["model"])
+    said = f"of {on}, the strongest place is in 21.0 %, the middle of the picture in 25.0 %"
+    assert said in written
+    written.clear()
+    draw(WIDE, flagged(0.0), SCALE, ["model"])
+    assert not any("radiologists" in line for line in written)
 
 
 def test_of_exclusive_labels_a_square_has_the_odds_that_the_answer_would_have() -> None:

@@ -40,7 +40,7 @@ def rewritten(tmp_path: Path, more: dict[str, bytes], **changes: Any) -> Path:
 
 
 def without_labels(model: ModelFile) -> dict[str, Any]:
-    later = {"labels", "overall", "reference", "prevalence"}
+    later = {"labels", "overall", "reference", "prevalence", "metrics"}
     return {key: value for key, value in model.manifest.items() if key not in later}
 
 
@@ -48,6 +48,8 @@ def test_the_manifest_is_todays(cnn28: Path) -> None:
     old, new = read(OLD), read(cnn28)
     assert stated()["schema_version"] == 1
     assert without_labels(old) == without_labels(new)
+    metrics = new.manifest["metrics"]
+    assert {name: metrics[name] for name in old.manifest["metrics"]} == old.manifest["metrics"]
     assert [each[:2] for each in old.labels] == [each[:2] for each in new.labels]
     assert old.labels.names[old.labels.normal or 0] == "No Finding"
     assert old.head == "independent"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edge_app.heatmap.maps import GRID
+from edge_app.heatmap.maps import GRID, EvidenceScale
 from edge_app.model.model_file import read
 from quantize.errors import ConversionError
 from quantize.pipeline import quantize_run
@@ -24,6 +24,7 @@ from quantize.studies.localisation import (
     localise,
     pointed,
     read_boxes,
+    stating,
 )
 from train.cache import Cached
 from train.errors import DatasetError
@@ -109,5 +110,11 @@ def test_float_int8_and_centre_stand_side_by_side(
         for measure in ("pointing", "overlap 0.1", "overlap 0.25"):
             value = mass[way][measure]
             assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
+    stated = stating(model, result.content["findings"]["all"]).save(tmp_path / "stated.tflite")
+    said = EvidenceScale(read(stated.path).manifest).worth
+    assert said is not None
+    assert said.startswith("of 12 boxes that radiologists drew on test images, ")
+    assert said.endswith("the middle of the picture in 100.0 %")
+    assert EvidenceScale(model.manifest).worth is None
     with pytest.raises(ConversionError, match="no image with a box"):
         localise(model, run, test, read_boxes(write_boxes(tmp_path, "no.png,Mass,1,1,9,9,,,")), 0)
