@@ -8,7 +8,7 @@ WORKSTATION := .venv/workstation
 DOCS := .venv/docs
 APPLICATION := pyproject.toml $(wildcard edge_app/*.py edge_app/*/*.py edge_app/*/*.json edge_app/*/*.css edge_app/model/shipped/*)
 CODE := edge_app train quantize benchmarks boards tools tests examples
-PIP := -m pip --disable-pip-version-check install --quiet
+INSTALL := tools/pip_install.sh
 
 # Tests start many processes: without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,14 +16,19 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
 FAST := not slow and not process and not data
 
-.PHONY: demo check test quick-lint format lint test-device test-workstation test-pi coverage wheel kit docs clean
+.PHONY: demo check test quick-lint format lint peers test-device test-workstation test-pi coverage wheel kit docs clean
 
 demo: $(DEMO)/installed
 	@echo "== edge-cxr classify examples/synthetic-radiograph.png"
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
 	@echo "== your own picture: $(DEMO)/bin/edge-cxr classify IMAGE"
 
-test: lint test-device test-workstation test-pi
+# What waits for the network, unpacks or has one process runs in pairs. The two environments are made one after the
+# other: both write the checkout's egg-info.
+test:
+	@$(MAKE) --no-print-directory -j2 peers $(WORKSTATION)/installed
+	@$(MAKE) --no-print-directory -j2 lint $(DEVICE)/installed
+	@$(MAKE) --no-print-directory test-device test-workstation test-pi
 	@echo "== all checks passed"
 
 # Every step runs, whatever became of those before it; the last line names those that failed.
@@ -48,7 +53,8 @@ endef
 
 check: $(CHECK)/installed
 	$(call ALL_OF,$(call LINT,$(CHECK)) $(FAST_TESTS))
-	@echo "== the quick checks passed; make test runs all of them"
+	@skipped=$$(tr -d '"' <.pytest_cache/v/edge-cxr/skipped); \
+	echo "== the quick checks passed; $${skipped:+$$skipped: }make test runs all of them, and the slow ones"
 
 quick-lint: $(CHECK)/installed
 	$(call ALL_OF,$(call LINT,$(CHECK)))
@@ -60,8 +66,10 @@ format: $(CHECK)/installed
 lint: $(WORKSTATION)/installed
 	$(call ALL_OF,$(call LINT,$(WORKSTATION)))
 
-test-device: $(DEVICE)/installed
+peers:
 	@tests/install_peers.sh
+
+test-device: peers $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
 	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
 
@@ -71,15 +79,18 @@ test-workstation: $(WORKSTATION)/installed
 
 # Lines and branches of edge_app that the device tests run, and those that they do not: no part of
 # `make test`, because counting them makes the tests take longer.
-coverage: $(DEVICE)/installed
-	@$(DEVICE)/bin/python $(PIP) 'pytest-cov>=6' 'coverage>=7.10'
-	@tests/install_peers.sh
+coverage: peers $(DEVICE)/installed
+	@$(INSTALL) $(DEVICE) 'pytest-cov>=6' 'coverage>=7.10'
 	@$(DEVICE)/bin/python $(PYTEST) --cov --cov-report term-missing:skip-covered tests/device
 
-# Systems and wheels of the boards are kept in .boards.
+# Systems and wheels of the boards are kept in .boards. What takes longest begins first: left to itself pytest-xdist
+# begins with files of many tests, and one core would wait for an emulated board at the end.
+LONGEST := tests/boards/test_emulated.py tests/boards/test_own_model.py
+
 test-pi: $(DEVICE)/installed
 	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
-	@$(DEVICE)/bin/python $(PYTEST) tests/boards
+	@$(DEVICE)/bin/python $(PYTEST) --no-loadscope-reorder $(LONGEST) \
+		$(filter-out $(LONGEST),$(wildcard tests/boards/test_*.py))
 
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done
@@ -97,39 +108,39 @@ docs: $(DOCS)/installed
 
 # The demo's environment holds what a device would: the wheel and its few dependencies.
 $(DEMO)/installed: $(APPLICATION)
-	@echo "== making $(DEMO): the device application, no TensorFlow"
+	@echo "== making $(DEMO): the device application, no TensorFlow; half a minute or so"
 	@test -d $(DEMO) || $(PYTHON) -m venv $(DEMO)
 	@rm -rf build  # what an earlier build left there would come along
-	@$(DEMO)/bin/python $(PIP) --force-reinstall --no-deps .
-	@$(DEMO)/bin/python $(PIP) .
+	@$(INSTALL) $(DEMO) --force-reinstall --no-deps .
+	@$(INSTALL) $(DEMO) .
 	@touch $@
 
 # Without OpenCV (150 MB) and DICOM's codecs (40 MB): tests that need them are skipped, and left to
 # `make test`. Without pip, its setuptools and bytecode (80 MB): what the checks import compiles once.
 $(CHECK)/installed: pyproject.toml
-	@echo "== making $(CHECK): the device application, pydicom, the linters and the test tools"
+	@echo "== making $(CHECK): the device application, pydicom, the linters and the test tools; half a minute or so"
 	@$(PYTHON) -m venv --clear $(CHECK)
-	@$(CHECK)/bin/python $(PIP) --no-compile --editable '.[test,lint]' 'pydicom>=3.0,<4'
+	@$(INSTALL) $(CHECK) --no-compile --editable '.[test,lint]' 'pydicom>=3.0,<4'
 	@$(CHECK)/bin/python -m pip --disable-pip-version-check uninstall -qq --yes setuptools pip
 	@touch $@
 	@echo "== $(CHECK) takes $$(du -sm $(CHECK) | cut -f1) MB"
 
 $(DEVICE)/installed: pyproject.toml
-	@echo "== making $(DEVICE): the device application, its extras and the test tools"
+	@echo "== making $(DEVICE): the device application, its extras and the test tools; a minute or two"
 	@test -d $(DEVICE) || $(PYTHON) -m venv $(DEVICE)
-	@$(DEVICE)/bin/python $(PIP) --editable '.[dicom,clinic,opencv,openvino,archive,test,oracles,s3-server,browser,boards]'
+	@$(INSTALL) $(DEVICE) --editable '.[dicom,clinic,opencv,openvino,archive,test,oracles,s3-server,browser,boards]'
 	@touch $@
 
 $(WORKSTATION)/installed: pyproject.toml
-	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, some GB; minutes the first time"
+	@echo "== making $(WORKSTATION): TensorFlow, JAX and the rest, some GB; two to three minutes, or as long as the network takes"
 	@test -d $(WORKSTATION) || $(PYTHON) -m venv $(WORKSTATION)
-	@$(WORKSTATION)/bin/python $(PIP) --editable '.[dicom,opencv,workstation,jax,test,lint]'
+	@$(INSTALL) $(WORKSTATION) --editable '.[dicom,opencv,workstation,jax,test,lint]'
 	@touch $@
 
 $(DOCS)/installed: pyproject.toml
-	@echo "== making $(DOCS): MkDocs, and the device application, whose code the reference is made from"
+	@echo "== making $(DOCS): MkDocs, and the device application, whose code the reference is made from; half a minute or so"
 	@test -d $(DOCS) || $(PYTHON) -m venv $(DOCS)
-	@$(DOCS)/bin/python $(PIP) --editable '.[docs]'
+	@$(INSTALL) $(DOCS) --editable '.[docs]'
 	@touch $@
 
 clean:

@@ -112,8 +112,7 @@ def deb(
     """Build edge-cxr_VERSION_ARCHITECTURE.deb: the application, and the box as a service."""
     from boards import deb as package
 
-    _say("gathering the wheels of each Python: fetched once, some minutes")
-    made = package.build(kits.find(target), out, cache, python or ())
+    made = package.build(kits.find(target), out, cache, python or (), _say)
     print(f"{made}  {made.stat().st_size / 1e6:.0f} MB")
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,13 @@ PLACES: Final = {
 """Where the files of `SERVICE` go, and their modes."""
 
 
-def build(target: KitTarget, into: Path, cache: Path, pythons: Sequence[str] = ()) -> Path:
+def build(
+    target: KitTarget,
+    into: Path,
+    cache: Path,
+    pythons: Sequence[str] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
     """`edge-cxr_VERSION_ARCHITECTURE.deb` in `into`.
 
     Args:
@@ -45,6 +51,7 @@ def build(target: KitTarget, into: Path, cache: Path, pythons: Sequence[str] = (
         into: the folder.
         cache: where downloads are kept.
         pythons: only these versions; default all that the target has.
+        say: gets a line before each step that takes long.
 
     Raises:
         BoardsError: wheels cannot be had, or dpkg-deb is missing or fails.
@@ -52,20 +59,26 @@ def build(target: KitTarget, into: Path, cache: Path, pythons: Sequence[str] = (
     if shutil.which("dpkg-deb") is None:
         raise BoardsError("dpkg-deb is missing: build the package on Debian or Ubuntu")
     with tempfile.TemporaryDirectory() as work:
+        say("building the application's wheel …")
         own = wheels.build(Path(work, "wheel"))
         root = Path(work, "root")
         needs = set()
-        for python in pythons or target.pythons:
+        for number, python in enumerate(of := pythons or target.pythons, 1):
             machine = wheels.Target(target.machine, python)
+            where = f"Python {python} ({number} of {len(of)})"
+            say(f"{where}: fetching its wheels, unless {cache} has them …")
             chosen = [own, *downloads.wheels_for(own, machine, cache, target.extras)]
             needs |= {glibc(path.name) for path in chosen}
+            say(f"{where}: unpacking {len(chosen)} packages …")
             _environment(chosen, machine, root)
+        say("finding what they share …")
         _link_equal_files(root / HOME)
         _add_service(root)
         version = own.name.split("-")[1]
-        _describe(root, version, target, pythons or target.pythons, max(needs))
+        _describe(root, version, target, of, max(needs))
         into.mkdir(parents=True, exist_ok=True)
         place = into / f"edge-cxr_{version}_{ARCHITECTURES[target.machine]}.deb"
+        say(f"compressing {place.name}, which takes longest …")
         _pack(root, place)
     return place
 

@@ -17,7 +17,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +34,9 @@ COMPLETE = "complete"
 
 BEFORE = "before"
 """The link in a version that leads to the one before it."""
+
+PATIENCE = 10
+"""Seconds after which a step that takes long says how far it is, and again."""
 
 DAMAGED, IMPOSSIBLE, INTERRUPTED = 3, 4, 130
 UNKNOWN_COMMAND = 2
@@ -243,7 +246,11 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
         pip = HERE / "wheels" / kit["pip"] / "pip"
         options = ["--no-index", "--no-deps", "--no-cache-dir", "--disable-pip-version-check", "-q"]
         _say(f"unpacking {len(wheels)} packages …")
-        _run([inside, pip, "install", *options, *wheels], "pip")
+        _run(
+            [inside, pip, "install", *options, *wheels],
+            "pip",
+            far=lambda: f"{_unpacked(version)} of {len(wheels)}",
+        )
         kept = version / "kit"
         kept.mkdir()
         for name in COPIED:
@@ -259,6 +266,11 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
         raise
 
 
+def _unpacked(version: Path) -> int:
+    """How many packages its environment has by now."""
+    return len(list(version.glob("lib/*/site-packages/*.dist-info")))
+
+
 def _say(line: str) -> None:
     """One line a step, at once: on a small board a step may take a minute."""
     print(line, flush=True)
@@ -266,7 +278,9 @@ def _say(line: str) -> None:
 
 def _test(version: Path) -> None:
     _say("testing it here …")
-    _run([version / "bin" / NAME, "doctor"], "the self-test", show=True)
+    _run(
+        [version / "bin" / NAME, "doctor"], "the self-test", show=True, far=lambda: "it still tests"
+    )
 
 
 def _ask(current: Path | None) -> None:
@@ -307,8 +321,10 @@ def _keys_places() -> list[str]:
     return [own, f"/etc/{NAME}/keys", *([] if named == "none" else [named])]
 
 
-def _run(line: list[Any], what: str, show: bool = False) -> None:
-    done = _started(line)
+def _run(
+    line: list[Any], what: str, show: bool = False, far: Callable[[], str] | None = None
+) -> None:
+    done = _started(line, far)
     if show:
         print(done.stdout, end="", flush=True)
     if done.returncode:
@@ -317,8 +333,10 @@ def _run(line: list[Any], what: str, show: bool = False) -> None:
         raise Refusal(f"{what} failed: {reason}")
 
 
-def _started(line: list[Any]) -> subprocess.CompletedProcess[str]:
-    """A command's end, with all that it said as its output."""
+def _started(
+    line: list[Any], far: Callable[[], str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command's end, with all that it said as its output; `far` says how far it is meanwhile."""
     # Settings of pip and Python in the operator's shell must not affect the kit.
     clean = {
         name: value
@@ -326,7 +344,7 @@ def _started(line: list[Any]) -> subprocess.CompletedProcess[str]:
         if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))
     }
     clean["PIP_CONFIG_FILE"] = os.devnull
-    return subprocess.run(
+    with subprocess.Popen(
         [os.fspath(part) for part in line],
         env=clean,
         stdin=subprocess.DEVNULL,
@@ -334,7 +352,17 @@ def _started(line: list[Any]) -> subprocess.CompletedProcess[str]:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
+    ) as process:
+        while True:
+            try:
+                said, _ = process.communicate(timeout=PATIENCE if far else None)
+                return subprocess.CompletedProcess(line, process.returncode, said)
+            except subprocess.TimeoutExpired:
+                if far:
+                    _say(f"  {far()}")
+            except BaseException:
+                process.kill()
+                raise
 
 
 def _make_folders(place: Place) -> list[str]:

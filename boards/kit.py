@@ -90,7 +90,7 @@ def build(
         wheel: of the device, with all its models; default: built from this checkout and `models`.
         key: signs it, if there is one.
         serial: that the signature states, higher than that of the kit before.
-        say: gets a line before wheels are gathered.
+        say: gets a line before each step that takes long.
 
     Raises:
         UsageError: the target has no such Python, or two models have one name.
@@ -102,12 +102,14 @@ def build(
         there = ", ".join(target.pythons)
         raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
     with tempfile.TemporaryDirectory() as work:
+        if wheel is None:
+            say("building the application's wheel …")
         own = wheel or wheels.build(Path(work), models)
-        say("gathering the wheels of each Python: fetched once, some minutes")
         pip = downloads.pip_wheel(cache)
         sets = {}
         for python in pythons or target.pythons:
             machine = wheels.Target(target.machine, python)
+            say(f"Python {python}: fetching its wheels, unless {cache} has them …")
             needed = downloads.wheels_for(own, machine, cache, target.extras)
             sets[python] = [own, *needed]
         members = contents(target, pip, sets)
@@ -115,6 +117,7 @@ def build(
         members |= signed(members, target, key, serial)
     into.mkdir(parents=True, exist_ok=True)
     place = into / f"edge-cxr-kit-{target.name}.tar.gz"
+    say(f"packing {place.name} …")
     data = _archive(f"edge-cxr-kit-{target.name}", members)
     write_whole(place, data)
     digest = f"{hashlib.sha256(data).hexdigest()}  {place.name}\n"

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.parser import BytesParser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -227,6 +228,12 @@ def install(wheels: Sequence[Path], target: Target, into: Path) -> None:
 
 
 def _pip(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    if find_spec("pip") is None:
+        raise BoardsError(
+            f"{sys.executable} has no pip, which fetches and unpacks wheels: make "
+            ".venv/device/installed, then .venv/device/bin/python -m boards; .venv/workstation has "
+            "it as well"
+        )
     line = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", command, *arguments]
     steady = {**os.environ, "SOURCE_DATE_EPOCH": str(TIME)}
     return subprocess.run(line, env=steady, capture_output=True, text=True, errors="replace")

@@ -251,6 +251,23 @@ def test_killed_half_way_the_version_before_still_works(board: Board) -> None:
     assert not list(versions.glob("1.1-*"))
 
 
+def test_a_step_that_takes_long_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(installer, "PATIENCE", 0.3)
+    unpack = """
+import pathlib, sys, time
+for name in ("a", "b"):
+    info = pathlib.Path(sys.argv[1], "lib/python3/site-packages", name + "-1.dist-info")
+    info.mkdir(parents=True)
+print("unpacked")
+time.sleep(1)"""
+    line = [sys.executable, "-c", unpack, tmp_path]
+    done = installer._started(line, lambda: f"{installer._unpacked(tmp_path)} of 2")
+    assert (done.returncode, done.stdout) == (0, "unpacked\n")
+    assert capsys.readouterr().out.splitlines()[-1] == "  2 of 2"
+
+
 def test_ctrl_c_leaves_nothing_of_a_first_installation(board: Board) -> None:
     slow = board.kit(slow=True)
     process = subprocess.Popen(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from boards import wheels
 from boards.board import BOARDS, find
+from boards.errors import BoardsError
 from boards.wheels import REPOSITORY, Target, requirements
 from edge_app.core.errors import UsageError
 
@@ -43,6 +45,14 @@ def test_64_bit_boards_get_the_newer_runtime(device_wheel: Path, machine: str) -
     assert "tflite-runtime" not in wanted
     assert "2.4.0" in wanted["numpy"].specifier
     assert "9.4.0" not in wanted["pillow"].specifier
+
+
+def test_an_environment_without_pip_is_told_which_one_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(wheels, "find_spec", lambda name: None)
+    with pytest.raises(BoardsError, match=r"make \.venv/device/installed, then"):
+        wheels.build(tmp_path)
 
 
 def test_an_unknown_board_is_named() -> None:

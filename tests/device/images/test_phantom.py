@@ -1,5 +1,7 @@
 """The synthetic radiograph: repeatable, the right way round, and the same picture at every size."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.images.phantom import MIN_SIZE, synthetic_radiograph
+from edge_app.images.read import read_image
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "synthetic-radiograph.png"
 SEEDS = range(5)
@@ -139,3 +142,23 @@ def test_shipped_example_is_this_drawing_and_says_it_is_synthetic() -> None:
         assert "synthetic" in str(image.info["Description"]).lower()
         difference = np.abs(np.asarray(image, dtype=int) - synthetic_radiograph(1024, 0))
     assert difference.max() <= 1
+
+
+def test_shipped_dicom_file_is_this_drawing_of_nobody() -> None:
+    pydicom = pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    place = EXAMPLE.with_suffix(".dcm")
+    assert place.stat().st_size < 300_000
+    image = pydicom.dcmread(place)
+    assert "synthetic" in image.ImageComments.lower()
+    assert image.PatientName == "Example^Synthetic"
+    difference = np.abs(image.pixel_array.astype(int) - synthetic_radiograph(512, 0))
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".dcm"])
+def test_the_example_is_drawn_anew_by_its_script(suffix: str, tmp_path: Path) -> None:
+    pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    drawn = tmp_path / f"drawn{suffix}"
+    script = EXAMPLE.with_name("draw_synthetic_radiograph.py")
+    subprocess.run([sys.executable, script, drawn, "--size", "64"], check=True)
+    np.testing.assert_array_equal(read_image(drawn).pixels, synthetic_radiograph(64, 0))
