@@ -228,9 +228,12 @@ class _Drawn:
         self.differences = np.concatenate([empty, *differences], axis=2)
         self.areas = np.concatenate([empty[0], *areas], axis=1)
         drawn = np.concatenate([np.empty((len(same), 0)), *map(np.array, agreements)], axis=1)
+        exclusive = pairing.reference.head == "exclusive"  # then the last decision follows
         self.agreement = {
             point: self._widened(
-                _with_interval(_share(cells, whole)[0], drawn[row]), cells.shape[1], least=0
+                _with_interval(_share(cells, whole)[0], drawn[row]),
+                cells.shape[1] - exclusive,
+                least=0,
             )
             for row, (point, cells) in enumerate(same.items())
         }
@@ -244,21 +247,23 @@ class _Drawn:
                     (_share(same[point], whole) - _share(cells, whole))[0],
                     drawn[rows[point]] - drawn_again[row],
                 ),
-                same[point].shape[1],
+                same[point].shape[1] - exclusive,
             )
             for row, ((point, key), cells) in enumerate(again.items())
         }
 
     def _widened(self, metric: Metric, labels: int, least: int = -1) -> Metric:
-        """A mean over patients, in `least`..1; where its interval has no width, by what is unseen.
+        """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.
 
-        Every bootstrap sample repeats what all patients have in common, however few these are.
+        Every bootstrap sample repeats what all patients have in common, however few these are; and
+        where next to none differ, nearly so.
         """
-        if metric["low"] is None or metric["low"] != metric["high"]:
+        if metric["value"] is None or metric["low"] is None or metric["high"] is None:
             return metric
-        more, value = unseen(self.count, labels), metric["low"]
-        low, high = max(least, value - more), min(1.0, value + more)
-        return {"value": metric["value"], "low": round(low, 6), "high": round(high, 6)}
+        more, value = unseen(self.count, max(1, labels)), metric["value"]
+        low = max(least, min(metric["low"], value - more))
+        high = min(1.0, max(metric["high"], value + more))
+        return {"value": value, "low": round(low, 6), "high": round(high, 6)}
 
     def label(self, channel: int) -> dict[str, Compared]:
         one, other = self.values

@@ -123,6 +123,21 @@ def test_equal_decisions_of_few_patients_have_an_interval_with_a_width(patients:
     assert (-beyond["low"], beyond["high"]) == pytest.approx((unseen, unseen), abs=1e-6)
 
 
+@pytest.mark.parametrize("patients", [12, 45])
+def test_a_changed_decision_proves_no_more_than_none(patients: int) -> None:
+    evaluated = answers(200, patients)
+    evaluated = replace(evaluated, retest={"noise": evaluated.logits})
+    ends = []
+    for changed in range(4):
+        logits = evaluated.logits.copy()
+        logits[:changed, 0] *= -1
+        point = compared(evaluated, with_logits(evaluated, logits)).content["operating_points"]
+        balanced = point["balanced"]
+        assert balanced["images_changed"] == changed
+        ends.append((balanced["agreement"]["low"], balanced["retest"]["noise"]["beyond"]["low"]))
+    assert ends == sorted(ends, reverse=True)
+
+
 def test_the_macro_is_the_mean_over_findings_of_what_the_labels_say() -> None:
     evaluated = answers()
     content = compared(evaluated, nearly(evaluated, 0.5)).content
