@@ -57,7 +57,9 @@ SIDES: Final = "by convention the picture's left is the patient's right"
 
 POINTING: Final = "pointing"
 POINTING_OF_MIDDLE: Final = "pointing_of_middle"
-"""Metrics of a manifest: the share of boxes that a map's peak lies in, or the picture's middle."""
+POINTING_BEYOND: Final = "pointing_beyond_middle"
+"""Metrics of a manifest: the share of boxes that a map's peak lies in, that the picture's middle
+does, and their paired difference."""
 
 
 class EvidenceScale:
@@ -105,12 +107,14 @@ class EvidenceScale:
 
 def _worth(manifest: Manifest) -> tuple[bool, str | None]:
     metrics = manifest.get("metrics", {})
-    peak, middle = metrics.get(POINTING), metrics.get(POINTING_OF_MIDDLE)
+    peak, middle, beyond = (
+        metrics.get(name) for name in (POINTING, POINTING_OF_MIDDLE, POINTING_BEYOND)
+    )
     if not isinstance(peak, dict) or not isinstance(middle, dict):
         return True, None
     if peak["value"] is None or middle["value"] is None:
         return True, None
-    better = peak["low"] is not None and peak["low"] > middle["value"]
+    better = isinstance(beyond, dict) and beyond["low"] is not None and beyond["low"] > 0
     return better, (
         f"{'' if better else 'no square is outlined: '}of {peak['on']}, the map's peak hit "
         f"{percent(peak['value'])}, the middle of the picture {percent(middle['value'])}"

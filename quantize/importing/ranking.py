@@ -21,6 +21,10 @@ OWN: Final = "auroc_before_fitting"
 DIGITS: Final = 3
 """As `interval_text` shows an AUROC."""
 
+CHANCE: Final = 0.5
+FAR: Final = 0.05
+"""Between two AUROCs on either side of chance, from which on that is told whatever the interval."""
+
 TITLE: Final = (
     "AUROC as it came, that is by the network's own softmax, and after fitting temperature and "
     "intercepts; all of the comparison above is after fitting, in both"
@@ -118,6 +122,14 @@ def _rounded(metric: dict[str, Any]) -> float | None:
     return None if metric["value"] is None else round(metric["value"], DIGITS)
 
 
+def _turns(own: dict[str, Any], fitted: float) -> bool:
+    """Whether two AUROCs lie on either side of chance, and not by chance or hardly apart."""
+    if (own["value"] - CHANCE) * (fitted - CHANCE) >= 0:
+        return False
+    by_chance = own["low"] is None or own["low"] <= CHANCE <= own["high"]
+    return not by_chance or abs(own["value"] - fitted) >= FAR
+
+
 def turned(reference: Report) -> Iterator[str]:
     """A line for each label whose ranking the fitting turns round, or moves beyond its interval."""
     for row in reference.content["labels"]:
@@ -128,7 +140,7 @@ def turned(reference: Report) -> Iterator[str]:
             f"AUROC {own['value']:.3f} by the network's own scores, {fitted['value']:.3f} after "
             "fitting, which is what the model file answers by"
         )
-        if (own["value"] - 0.5) * (fitted["value"] - 0.5) < 0:
+        if _turns(own, fitted["value"]):
             yield f"{row['label']}: fitting turns its ranking round: {values}"
         elif own["low"] is not None and not own["low"] <= fitted["value"] <= own["high"]:
             yield f"{row['label']}: fitting moves its ranking beyond its interval: {values}"

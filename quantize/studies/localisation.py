@@ -24,7 +24,14 @@ from edge_app.classifier import Classifier
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import interval_text
-from edge_app.heatmap.maps import GRID, POINTING, POINTING_OF_MIDDLE, evidence, peak
+from edge_app.heatmap.maps import (
+    GRID,
+    POINTING,
+    POINTING_BEYOND,
+    POINTING_OF_MIDDLE,
+    evidence,
+    peak,
+)
 from edge_app.images.array import from_array
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import normalised
@@ -146,23 +153,27 @@ def localisation_study(
 ) -> Result:
     """The study: see `localise`."""
     boxes = read_boxes(inputs.data)
+    if state and inputs.limit is not None:
+        raise ConversionError("--state states what all images say: leave --limit out")
     result = localise(inputs.model, inputs.run, inputs.images, boxes, inputs.seed)
     if state:
-        stating(inputs.model, result.content["findings"]["all"]).save()
+        stating(inputs.model, result.content).save()
     return result
 
 
-def stating(model: ModelFile, whole: Mapping[str, Any]) -> ModelFile:
+def stating(model: ModelFile, found: Mapping[str, Any]) -> ModelFile:
     """A model whose manifest says how often its maps point into the boxes.
 
     Args:
         model: the model.
-        whole: of a result of `localise`, what it found of all findings.
+        found: a result's content, see `localise`.
     """
+    whole = found["findings"]["all"]
     on = f"{whole['boxes']} boxes that radiologists drew on test images"
     metrics = {
         POINTING: {**whole["int8"]["pointing"], "on": on},
         POINTING_OF_MIDDLE: {**whole["centre"]["pointing"], "on": on},
+        POINTING_BEYOND: {**found["pointing_over_centre"], "on": on},
     }
     manifest = model.manifest
     return model.replace(manifest={**manifest, "metrics": {**manifest["metrics"], **metrics}})

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+
+from edge_app.core.files import write_whole
 
 from .damage import KINDS
 
@@ -37,15 +40,19 @@ def commit() -> str:
 
 
 def add(kind: str, of: str, done: Done, kept: Path = KEPT) -> None:
-    """Add one run's numbers to those of its kind and commit; runs side by side take turns."""
-    with kept.open("a+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        ledger = json.loads(file.read() or "{}")
+    """Add one run's numbers to those of its kind and commit; runs side by side take turns.
+
+    The file is replaced as a whole: what cuts this off leaves what was there.
+    """
+    folder = os.open(kept.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        ledger = json.loads(kept.read_text()) if kept.exists() else {}
         before = ledger.setdefault(kind, {}).setdefault(of, {})
         before.update({key: round(before.get(key, 0) + done[key], 1) for key in done})
-        file.truncate(0)
-        file.write(json.dumps(ledger, indent=2, sort_keys=True) + "\n")
+        write_whole(kept, (json.dumps(ledger, indent=2, sort_keys=True) + "\n").encode())
+    finally:
+        os.close(folder)
 
 
 def table(kept: Path = KEPT) -> str:

@@ -6,6 +6,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from . import fuzzed
 
 DONE = {"tried": 1000, "processor": 600.04, "faults": 0}
@@ -37,6 +39,26 @@ def test_runs_side_by_side_lose_nothing(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: fuzzed.add("labels", "aaa", DONE, kept), range(40)))
     assert json.loads(kept.read_text())["labels"]["aaa"]["tried"] == 40_000
+
+
+def test_a_write_that_fails_loses_nothing_and_an_empty_file_is_no_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "fuzz.json"
+    fuzzed.add("labels", "aaa", DONE, kept)
+    before = kept.read_text()
+
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fuzzed, "write_whole", full)
+        with pytest.raises(OSError, match="No space"):
+            fuzzed.add("labels", "aaa", DONE, kept)
+    assert kept.read_text() == before
+    kept.write_text("")
+    with pytest.raises(json.JSONDecodeError):
+        fuzzed.add("labels", "aaa", DONE, kept)
 
 
 def test_the_commit_is_one_of_this_checkout() -> None:

@@ -22,6 +22,7 @@ from edge_app.heatmap.maps import (
     OF_SEVERAL,
     OUTLINED,
     POINTING,
+    POINTING_BEYOND,
     POINTING_OF_MIDDLE,
     EvidenceScale,
 )
@@ -252,8 +253,8 @@ def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
 def test_how_often_the_peaks_were_right_is_in_the_legend(written: list[str]) -> None:
     on = "72 boxes that radiologists drew on test images"
     shares = {
-        name: {"value": value, "low": 0.26, "high": 0.5, "on": on}
-        for name, value in ((POINTING, 0.4), (POINTING_OF_MIDDLE, 0.25))
+        name: {"value": value, "low": 0.01, "high": 0.5, "on": on}
+        for name, value in ((POINTING, 0.4), (POINTING_OF_MIDDLE, 0.25), (POINTING_BEYOND, 0.15))
     }
     stated = {"calibration": FLAT, "prevalence": [0.5] * len(LABELS), "metrics": shares}
     said = f"of {on}, the map's peak hit 40.0 %, the middle of the picture 25.0 %"
@@ -262,7 +263,7 @@ def test_how_often_the_peaks_were_right_is_in_the_legend(written: list[str]) -> 
     assert OUTLINED in written
     assert "1" in written
     written.clear()
-    shares[POINTING]["low"] = 0.25
+    shares[POINTING_BEYOND]["low"] = -0.01
     as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert f"no square is outlined: {said}" in written
     assert OUTLINED not in written

@@ -137,8 +137,11 @@ def test_a_ranking_that_fitting_turns_round_is_told_in_output_and_card(
     assert f"**{said}.**" in _ranking(made, made)
 
 
-def test_a_ranking_that_fitting_leaves_within_its_interval_is_not_told() -> None:
-    made = moved(0.8, 0.75, 0.85, 0.84)
+@pytest.mark.parametrize("numbers", [(0.8, 0.75, 0.85, 0.84), (0.503, 0.41, 0.6, 0.498)])
+def test_a_ranking_that_fitting_leaves_as_it_is_by_chance_is_not_told(
+    numbers: tuple[float, float, float, float],
+) -> None:
+    made = moved(*numbers)
     assert list(turned(made)) == []
     assert "**Healthy" not in _ranking(made, made)
 

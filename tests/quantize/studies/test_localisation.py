@@ -110,7 +110,7 @@ def test_float_int8_and_centre_stand_side_by_side(
         for measure in ("pointing", "overlap 0.1", "overlap 0.25"):
             value = mass[way][measure]
             assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
-    stated = stating(model, result.content["findings"]["all"]).save(tmp_path / "stated.tflite")
+    stated = stating(model, result.content).save(tmp_path / "stated.tflite")
     said = EvidenceScale(read(stated.path).manifest).worth
     assert said is not None
     assert "of 12 boxes that radiologists drew on test images, " in said
