@@ -53,7 +53,7 @@ endef
 
 check: $(CHECK)/installed
 	$(call ALL_OF,$(call LINT,$(CHECK)) $(FAST_TESTS))
-	@skipped=$$(tr -d '"' <.pytest_cache/v/edge-cxr/skipped); \
+	@skipped=$$(cat .pytest_cache/v/edge-cxr/skipped 2>/dev/null | tr -d '"'); \
 	echo "== the quick checks passed; $${skipped:+$$skipped: }make test runs all of them, and the slow ones"
 
 quick-lint: $(CHECK)/installed

@@ -19,8 +19,8 @@ def summary(reporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     reports: Sequence[Report] = reporter.stats.get("skipped", ())
     for line in by_reason(reports):
         reporter.write_line(line)
-    if config.cache is not None:
-        config.cache.set(SENTENCE, sentence(reports))
+    if cache := getattr(config, "cache", None):  # its plugin may be off
+        cache.set(SENTENCE, sentence(reports))
 
 
 def by_reason(reports: Iterable[Report]) -> list[str]:

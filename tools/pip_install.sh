@@ -20,7 +20,7 @@ tell() {
 # Ends with this script, whatever ends that.
 while sleep "${EVERY:-10}" >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do tell; done &
 teller=$!
-trap 'kill $teller 2>/dev/null; rm -f "$said"' EXIT
+trap 'kill $teller 2>/dev/null || :; rm -f "$said"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 

@@ -14,6 +14,7 @@ from edge_app.model.usual import of_normal
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import (
+        Estimate,
         Head,
         Manifest,
         OverallFacts,
@@ -50,11 +51,20 @@ class Mistakes(NamedTuple):
         test = point.get("test")
         if test is None:
             return cls()
-        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
-        return cls(
-            None if specificity is None else 1 - specificity,
-            None if sensitivity is None else 1 - sensitivity,
-        )
+        return cls(_other(test["specificity"]), _other(test["sensitivity"]))
+
+
+def _other(told: Estimate) -> float | None:
+    """1 less a share; of one that is 0 or 1, its interval's end: none seen is not none."""
+    value = told["value"]
+    end = {0.0: told["high"], 1.0: told["low"]}.get(-1.0 if value is None else value, value)
+    return None if end is None else 1 - end
+
+
+def _of_100(share: float) -> str:
+    """A share as a number out of 100, which no rounding makes none or all."""
+    count = 100 * share
+    return "fewer than 1" if count < 0.5 else "more than 99" if count > 99.5 else f"{count:.0f}"
 
 
 class Overall(NamedTuple):
@@ -92,7 +102,7 @@ class Overall(NamedTuple):
             said, share = NOT_NORMAL, self.mistakes.missed
             kind, verdict = "test images that are not normal", "missed"
         if share is not None:
-            said += f": of 100 {kind}, {100 * share:.0f} are {verdict}"
+            said += f": of 100 {kind}, {_of_100(share)} are {verdict}"
         if raised and not self.flagged:
             said += f"; raised all the same: {', '.join(raised)}"
         return said

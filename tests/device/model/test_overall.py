@@ -142,6 +142,21 @@ def test_how_often_a_verdict_is_wrong_on_new_patients_stands_under_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "said"), [(0.004, "fewer than 1 are"), (0.996, "more than 99 are"), (0.07, "7 are")]
+)
+def test_no_rounding_makes_none_of_some_or_all_of_most(share: float, said: str) -> None:
+    missed = Overall(0.4, None, None, 0.5, False, Mistakes(missed=share)).caution()
+    assert f"not normal, {said} missed" in str(missed)
+
+
+def test_none_seen_among_few_is_not_none() -> None:
+    some = {"value": 0.9, "low": 0.8, "high": 0.95}
+    test = {"specificity": some, "sensitivity": {"value": 1.0, "low": 0.48, "high": 1.0}}
+    mistakes = Mistakes.of({"test": test})  # type: ignore[typeddict-item]
+    assert mistakes == pytest.approx((0.1, 0.52))
+
+
+@pytest.mark.parametrize(
     ("probability", "begin"),
     [
         (0.5584, "flagged, borderline (threshold 55.8 %): 55.8 %"),

@@ -92,9 +92,9 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
     assert RAISED_MEANS in page.texts
     assert RAISED_MEANS in lines
     footer = lines[lines.index("", start) :]
-    for line in footer:
-        if line.startswith(("flagged:", "missed:", "usually:", "normal images")):
-            assert line in page.texts
+    for begin in ("the threshold", "missed:", "usually:", "normal images"):
+        (line,) = (each for each in footer if each.startswith(begin))
+        assert line in page.texts
     assert "The network knows the 14 findings and nothing else" in page.texts
     assert any("knows the 14 findings and nothing else" in line for line in footer)
 
