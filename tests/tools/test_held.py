@@ -1,4 +1,4 @@
-"""Every number of README and the manual is tied to a file."""
+"""Numbers of README and the manual are tied to a file, all that `untied` looks for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.manual.untied import own, untied
 
 
 @pytest.mark.parametrize("page", printed.pages(), ids=lambda page: page.name)
-def test_every_number_of_a_page_is_tied_to_a_file(page: Path) -> None:
+def test_a_page_has_no_number_that_is_untied(page: Path) -> None:
     assert list(untied(page)) == []
 
 

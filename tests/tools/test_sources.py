@@ -10,6 +10,7 @@ import pytest
 
 from tools.manual.sources import content
 
+SHIPPED = Path(__file__).resolve().parents[2] / "edge_app" / "model" / "shipped"
 CODE = """
 from elsewhere import MISSING
 
@@ -55,6 +56,11 @@ def test_elements_of_a_list_are_found_by_name(tmp_path: Path) -> None:
     found = content(tmp_path / "r.json")
     assert found["b"]["Edema"]["n"] == 2012
     assert found["c"] == [1]
+
+
+def test_findings_of_a_model_file_are_its_labels_but_the_normal_one() -> None:
+    found = content(SHIPPED / "cxr-lite0-128.tflite")
+    assert set(found["labels"]) - set(found["findings"]) == {"No Finding"}
 
 
 def test_a_line_of_text_is_its_numbers(tmp_path: Path) -> None:

@@ -76,6 +76,25 @@ def test_what_no_file_has_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("on 2012 test images", ["2012"]),
+        ("in 2012 test images", ["2012"]),
+        ("drawn in 2012 images", ["2012"]),
+        ("1923 of them, and of 2012 of them", ["1923", "2012"]),
+        ("In 2012 of them, by 2000 resamples", ["2012", "2000"]),
+        ("of the images, 2012 were read (all 2012)", ["2012", "2012"]),
+        ("after Siddiqi, 2,006 runs", ["2,006"]),
+        ("in 2021, since 1970 and on 27 November 2026", []),
+        ("(Wilks, 1941; Peduzzi et al., 1996; Wang et al., CVPR 2017)", []),
+        ("on 2026-11-27 of JPEG 2000 in 1970", []),
+    ],
+)
+def test_a_year_is_one_by_the_words_around_it(text: str, numbers: list[str]) -> None:
+    assert own(text) == numbers
+
+
+@pytest.mark.parametrize(
     ("phrase", "numbers"),
     [
         ("{r[found]:.0%} of {r[b][n]:,} images", []),

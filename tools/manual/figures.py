@@ -2,9 +2,11 @@
 
 `docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
 values in it, as `str.format` knows them, and the files that the values come from (`sources`); what
-stands behind `!` is one of `CONVERSIONS`, or `COUNTED`. A `[[section]]` is what a page shows
-between two markers, `[[lines]]` are lines of a page: both stand in a file as they are. A `[[fact]]`
-is a phrase whose numbers others found, and the `source`, which the page names.
+stands behind `!` is one of `CONVERSIONS`, `EXTREMES`, or `COUNTED`. The key `*` is every element,
+keys behind it may be several, `, ` between them: `{s[sites][*][ppv, npv]!<}` is the least of all of
+these. A `[[section]]` is what a page shows between two markers, `[[lines]]` are lines of a page:
+both stand in a file as they are. A `[[fact]]` is a phrase whose numbers others found, and the
+`source`, which the page names.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import re
 import string
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,15 +46,44 @@ complement and of what it is above 1; thousandths, thousands; of bytes MB, KiB, 
 COUNTED: Final = "n"
 """The conversion of a list to how many it has."""
 
+EXTREMES: Final = {"<": min, ">": max}
+"""Conversions of a list to the least, and to the greatest, that it has."""
+
+EVERY: Final = "[*]"
+
 
 class _Formatter(string.Formatter):
+    def get_field(
+        self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
+        name, every, keys = field_name.partition(EVERY)
+        found, used = super().get_field(name, args, kwargs)
+        return (_each(found, keys) if every else found), used
+
     def convert_field(self, value: Any, conversion: str | None) -> Any:
         if not conversion:
             return value
         if conversion == COUNTED:
             return len(value)
+        if conversion in EXTREMES:
+            return EXTREMES[conversion](value)
         added, times = CONVERSIONS[conversion]
         return added + times * value
+
+
+def _each(among: Any, keys: str) -> list[Any]:
+    """What the keys name in every element of a mapping or a list."""
+    found = _elements(among)
+    for key in re.findall(r"\[(.*?)\]", keys):
+        if f"[{key}]" == EVERY:
+            found = [inner for each in found for inner in _elements(each)]
+        else:
+            found = [each[name] for each in found for name in key.split(", ")]
+    return found
+
+
+def _elements(among: Any) -> list[Any]:
+    return list(among.values() if isinstance(among, Mapping) else among)
 
 
 def ties() -> Mapping[str, list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from edge_app.model.labels import FINDING
 from edge_app.model.model_file import read
 
 if sys.version_info >= (3, 11):
@@ -53,13 +54,14 @@ class Lines:
 
 
 def content(path: Path) -> Any:
-    """What a file holds; of a model file the manifest, and the size in `megabytes`.
+    """What a file holds; of a model file the manifest, its `findings`, the size in `megabytes`.
 
     Elements of lists that have a label or a name are found by it.
     """
     if path.suffix == ".tflite":
         manifest = json.loads(json.dumps(read(path).manifest))
-        return _named({**manifest, "megabytes": path.stat().st_size / 1e6})
+        findings = [each for each in manifest["labels"] if each["kind"] == FINDING]
+        return _named({**manifest, "findings": findings, "megabytes": path.stat().st_size / 1e6})
     text = path.read_text("utf-8")
     if path.suffix == ".json":
         return _named(json.loads(text))

@@ -8,7 +8,8 @@ it, where it stands in no block that a command printed, in no phrase, section or
 is no measured number (`NAMED`):
 
 - The number of a chapter or a version.
-- A year, which is 1900 to 2029 without a comma and without one of `NOUNS` behind it.
+- A year, which is 1900 to 2029 behind `in` or `since`, a month, a name and a comma, or a name and
+  before a closing bracket, and has neither `of` nor one of `NOUNS` behind it; and a date.
 - The size of a picture, W×H in digits alone, and an angle.
 - A port, behind this word or this machine's address, and a time, whose digits follow a colon.
 - What a standard or a project calls its parts by: a code, a tag, a status, a mode, an issue.
@@ -30,14 +31,20 @@ UNIT: Final = r"(?:%|[kMG]B|[KMG]iB|ms|s|seconds|minutes|hours)"
 NOUNS: Final = (
     r"(?:images|radiographs|pictures|patients|boxes|findings|labels|files|rows|models|networks"
     r"|runs|steps|epochs|passes|kills|times|ways|forms|operations|packages|names|characters|sites"
-    r"|peers|processors|cores)"
+    r"|peers|processors|cores|resamples)"
 )
 """What is counted, also with one word before it."""
+
+NOUN: Final = rf"(?:\s[\w-]+)?\s{NOUNS}\b"
+YEAR: Final = rf"(?:19\d\d|20[0-2]\d)\b(?!,\d|\sof\b|{NOUN})"
+MONTHS: Final = (
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+)
 
 NUMBER: Final = re.compile(
     r"(?<![\w.,:/#-])[−+]?(?:"
     rf"\d[\d,]*(?:(?:\.\d+)?\s?{UNIT}(?!\w)|\.\d+(?:x\b|(?!\w|\.\w)))"
-    rf"|[1-9](?:[\d,]*\d\d|\d(?=(?:\s[\w-]+)?\s{NOUNS}\b))(?!\w|[.,]\d))"
+    rf"|[1-9](?:[\d,]*\d\d|\d(?={NOUN}))(?!\w|[.,]\d))"
 )
 
 FENCED: Final = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
@@ -46,7 +53,8 @@ ENTERED: Final = re.compile(r"`(?:--|python -m |edge-cxr )[^`]*`")
 NAMED: Final = re.compile(
     r"^#+ [\d.]+|(?:Python|TLS|TIFF|Linux|glibc|Pillow|torch|onnx2tf|ONNX Runtime|litert-torch"
     r"|PS3\.\d+|edition,)\s\d[\d.]*(?:(?:,| to| and)\s\d\.\d+)*"
-    rf"|\b(?:19\d\d|20[0-2]\d)\b(?!,\d|\s{NOUNS})|\b\d+×\d+|\b\d+°"
+    rf"|\b(?:[Ii]n|[Ss]ince|{MONTHS}|[A-Z][\w-]+,|al\.,)\s{YEAR}|\b[A-Z][\w-]+\s{YEAR}(?=\))"
+    r"|\b\d{4}-\d\d-\d\d|\bJPEG\s2000\b|\b\d+×\d+|\b\d+°"
     r"|(?:[Pp]orts?(?:\" :)?|127\.0\.0\.1(?:`,)?)\s\d+"
     r"|(?:RFC|PEP|ISO/IEC|ISO_IR|TID|HTTP|tag|mode|issue|request)\s\d+|\b\d+,\s(?:DCM|SCT)\b"
     r"|95\s%\s(?=interval)",
