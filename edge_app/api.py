@@ -371,12 +371,15 @@ def evaluate_scores(
         scores: CSV or `.npz`: image, patient if known, and one column a label.
         labels: CSV or `.npz`: image, patient if known, and which labels it bears.
         out: the report's file, ending in ``.json``; None: it is not written.
-        normal: the label of no finding; ``No Finding`` or ``normal`` if None.
+        normal: the label of no finding; ``No Finding`` or ``normal`` if None. With `exclusive` that
+            of images which bear none of the table's labels, where it is not one of these.
         scale: ``probabilities``, ``logits``, or ``auto``: what they look like.
-        exclusive: just one of the labels applies.
+        exclusive: just one of the labels applies, and an image bears just one; every column of
+            scores is a label's, since their softmax is over all of them.
 
     Raises:
-        ReportError: scores or labels cannot be used; names the line.
+        ReportError: scores cannot be used; names the line.
+        DatasetError: labels cannot be used; names the line, or counts the images.
         UsageError: there is no such scale or label, or `out` does not end in ``.json``.
         OutputError: the report cannot be written.
     """

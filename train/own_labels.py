@@ -182,6 +182,7 @@ def _named(names: list[str], where: str) -> tuple[LabelSet, list[str]]:
 
 
 IN_THE_LIST: Final = "write exclusive = false in the list of labels"
+MARK: Final = "mark the label of images without findings as normal"
 
 
 def require_exclusive(
@@ -198,17 +199,6 @@ def require_exclusive(
     Raises:
         DatasetError: counts such images and names the first.
     """
-    if labels.head != "exclusive":
-        return
-    wrong = [i for i, count in enumerate(borne) if count != 1]
-    if not wrong:
-        return
-    bears, cure = f"{borne[wrong[0]]}", f"correct their lines, or {otherwise}"
-    if bears == "0":
-        bears = "none"
-        if labels.labels.normal is None:
-            cure = f"mark the label of images without findings as normal, {cure}"
-    raise DatasetError(
-        f"{len(wrong)} of {len(images)} images do not bear just one label, first "
-        f"{images[wrong[0]]}, which bears {bears}: {cure}"
-    )
+    if labels.head == "exclusive":
+        marked = labels.labels.normal is not None
+        label_names.require_just_one(borne, images, otherwise, "" if marked else MARK)

@@ -145,6 +145,36 @@ def encode(
     return row
 
 
+LEAVE_OUT: Final = "leave them out of the table"
+
+
+def require_just_one(
+    borne: Sequence[int], images: Sequence[str], otherwise: str = LEAVE_OUT, first: str = ""
+) -> None:
+    """Refuse images that bear none, or several, of labels of which just one applies.
+
+    Args:
+        borne: of each image, how many labels.
+        images: their names.
+        otherwise: what to do where their lines are right.
+        first: what else to do, where nothing says which label is normal; nothing where it is said.
+
+    Raises:
+        DatasetError: counts such images and names the first.
+    """
+    wrong = [i for i, count in enumerate(borne) if count != 1]
+    if not wrong:
+        return
+    count = borne[wrong[0]]
+    cure = f"correct their lines, or {otherwise}"
+    if first and not count:
+        cure = f"{first}, {cure}"
+    raise DatasetError(
+        f"{len(wrong)} of {len(images)} images do not bear just one label, first "
+        f"{images[wrong[0]]}, which bears {count or NONE}: {cure}"
+    )
+
+
 def _strange(name: str, labels: Labels, numbered: bool) -> str:
     what = f"{name[:80]!r} is not one of the labels {listed(labels.names)}"
     if numbered and is_number(name):

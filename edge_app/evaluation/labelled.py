@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.image_files import RELATIVE, ImageFiles
-from edge_app.evaluation.label_names import channel_of, encode, listed
+from edge_app.evaluation.label_names import channel_of, encode, listed, require_just_one
 from edge_app.evaluation.label_table import Row, Table, read_table
 from edge_app.evaluation.official_lists import OfficialLists, read_lists
 from edge_app.evaluation.splits import SPLITS, Split, assign
@@ -111,11 +111,16 @@ def load(
         numbered, exclusive: see `label_names.encode`.
 
     Raises:
-        DatasetError: the table is missing, damaged or contradicts itself; names the line.
+        DatasetError: the table is missing, damaged or contradicts itself; names the line. Or
+            labels are exclusive, and an image does not bear just one; counts them.
     """
     require_folder(folder)
     read = read_table(table or find_labels(folder))
-    return load_table(folder, read, labels, numbered=numbered, exclusive=exclusive)
+    found = load_table(folder, read, labels, numbered=numbered, exclusive=exclusive)
+    if exclusive:
+        borne = [int(image.targets.sum()) for image in found.images]
+        require_just_one(borne, [image.name for image in found.images])
+    return found
 
 
 def require_folder(folder: Path) -> None:
@@ -140,7 +145,7 @@ def load_table(
     numbered: bool = False,
     exclusive: bool = False,
 ) -> Labelled:
-    """The same with the table read; see `load`."""
+    """The same with the table read, whatever number of labels an image bears; see `load`."""
     _require_columns(table, labels)
     _require_inside(table)
     rows = table.rows

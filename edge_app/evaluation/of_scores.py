@@ -14,7 +14,7 @@ from edge_app.core.errors import OutputError, UsageError
 from edge_app.core.plain_text import printable
 from edge_app.evaluation import report, score_files
 from edge_app.evaluation.evaluate import NAMED
-from edge_app.evaluation.label_names import plain_name
+from edge_app.evaluation.label_names import listed, plain_name, require_just_one
 from edge_app.evaluation.metrics import Floats, roc_curve
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.score_files import Scores, ScoresError, log_odds, matched
@@ -35,6 +35,8 @@ MIN_IMAGES: Final = 10
 ADDS_UP: Final = 0.01
 """By how much the probabilities of exclusive labels may miss 1: files are rounded."""
 
+SCORED: Final = "see that each label that they bear has scores"
+
 
 class Options(NamedTuple):
     """How files of scores are read.
@@ -42,7 +44,8 @@ class Options(NamedTuple):
     Attributes:
         scale: see `score_files.read`.
         labels: those that are looked at; all that have scores if empty.
-        exclusive: whether just one of the labels applies.
+        exclusive: whether just one of the labels applies. The scores' softmax is over all of their
+            columns, so all of them have to be looked at.
     """
 
     scale: str = score_files.AUTO
@@ -82,6 +85,7 @@ def report_of(
 
     Raises:
         ScoresError: scores or labels cannot be used.
+        DatasetError: labels are exclusive, and an image does not bear just one that has scores.
         UsageError: a label that was asked for is not there.
     """
     options = options or Options()
@@ -89,22 +93,18 @@ def report_of(
     notes: list[str] = []
     if scores.others:
         notes.append(f"{scores.others} more images of {printable(path.name)} bear no known label")
-    if like is not None:
-        names: Sequence[str] = like.labels.names
-    else:
-        names = options.labels or _common(scores, truth, notes)
-    truth = truth.of(names)
-    if like is not None:  # which may call the normal label otherwise
-        truth = replace(truth, labels=like.labels)
-    if not truth.labels.findings:
-        raise UsageError("none of the labels is a finding: see --label and --normal")
+    told, truth = truth, _judged(scores, truth, options, like, notes)
+    count = len(truth.labels)
     values, head = scores.of(truth.labels), _head(options, like)
-    if head == "exclusive" and scores.scale == "probabilities":
-        _require_one(path, values)
+    if head == "exclusive":
+        _require_softmax(scores, told, truth.labels, _cure(told, options, like))
     odds = log_odds(values, scores.scale, head == "exclusive")
     evaluated, left_out = _matched(scores, truth, odds)
-    _require_different(path, evaluated, truth.labels)
-    calibration = {"method": "none", "slope": [1.0] * len(names), "intercept": [0.0] * len(names)}
+    calibration = {"method": "none", "slope": [1.0] * count, "intercept": [0.0] * count}
+    if head == "exclusive":
+        borne = evaluated.targets.sum(axis=1, dtype=int).tolist()
+        require_just_one(borne, evaluated.images.tolist(), first=SCORED)
+    _require_different(path, evaluated, truth.labels, head)
     points, default = _points(evaluated, truth.labels, calibration, head, like)
     return report.build(
         evaluated,
@@ -148,6 +148,22 @@ def is_of_scores(made: Report) -> bool:
     return made.content["runtime"].get("name") == SCORES_FILE
 
 
+def _judged(
+    scores: Scores, truth: Truth, options: Options, like: Report | None, notes: list[str]
+) -> Truth:
+    """The truth of the labels that are looked at; notes tell which are not."""
+    if like is not None:
+        names: Sequence[str] = like.labels.names
+    else:
+        names = options.labels or _common(scores, truth, notes)
+    truth = truth.of(names)
+    if like is not None:  # which may call the normal label otherwise
+        truth = replace(truth, labels=like.labels)
+    if not truth.labels.findings:
+        raise UsageError("none of the labels is a finding: see --label and --normal")
+    return truth
+
+
 def _common(scores: Scores, truth: Truth, notes: list[str]) -> list[str]:
     places = scores.columns_of(truth.labels)
     names = [truth.labels[channel].name for channel in places]
@@ -175,23 +191,65 @@ def _head(options: Options, like: Report | None) -> Head:
     return "independent"
 
 
-def _require_one(path: Path, values: Floats) -> None:
-    off = np.abs(values.sum(axis=1) - 1)
-    if off.max() > ADDS_UP:
+def _require_softmax(scores: Scores, told: Truth, labels: Labels, cure: str) -> None:
+    """Refuse what is no softmax, and a part of one: without a column it is another softmax.
+
+    Args:
+        scores: all of them.
+        told: the truth about all labels.
+        labels: those that are judged.
+        cure: what to do where a column is not judged.
+    """
+    normal = told.labels.normal
+    if normal is not None and normal not in scores.columns_of(told.labels):
         raise ScoresError(
-            f"{path}: the probabilities of exclusive labels add up to "
-            f"{values[off.argmax()].sum():.3g} for an image, not to 1"
+            f"{scores.path}: has no scores of {told.labels[normal].name!r}, the normal label; its "
+            f"columns are {listed(scores.labels)}: name one of them with --normal, or leave normal "
+            "images out of the table"
         )
+    judged = scores.columns_of(labels).values()
+    others = [name for place, name in enumerate(scores.labels) if place not in judged]
+    if others:
+        raise ScoresError(
+            f"{scores.path}: not judged: {listed(others)}, without which the softmax of exclusive "
+            f"labels is another one: {cure}"
+        )
+    if scores.scale == "probabilities":
+        sums = scores.of(labels).sum(axis=1)
+        off = np.abs(sums - 1)
+        if off.max() > ADDS_UP:
+            raise ScoresError(
+                f"{scores.path}: the probabilities of exclusive labels add up to "
+                f"{sums[off.argmax()]:.3g} for an image, not to 1"
+            )
 
 
-def _require_different(path: Path, evaluated: Evaluated, labels: Labels) -> None:
+def _cure(told: Truth, options: Options, like: Report | None) -> str:
+    """What to do about a column of exclusive scores that no label is judged by."""
+    if options.labels:
+        return "leave out --label"
+    if like is not None:
+        return "the labels are the other side's, so take out a column that is none of a softmax's"
+    known = f"give {told.name} a column of 0 and 1 for each label, or take out what is none"
+    if told.labels.normal is not None:
+        return known
+    return f"say --normal NAME of the column of images without findings, {known}"
+
+
+def _require_different(path: Path, evaluated: Evaluated, labels: Labels, head: Head) -> None:
     """Where all images have one score, nothing is ranked and nothing can be compared."""
-    alike = (evaluated.logits == evaluated.logits[0]).all(axis=0)
-    if alike.any() and len(evaluated.images) > 1:
+    values: NDArray[np.floating[Any]] = evaluated.logits
+    if head == "exclusive":  # of whose logits one may be constant: the others are relative to it
+        values = calibrated(values, {"slope": 1.0, "intercept": 0.0}, head)
+    alike = (values == values[0]).all(axis=0)
+    if alike.any() and len(values) > 1:
         names = [labels[channel].name for channel in np.flatnonzero(alike)]
+        cure = (
+            "take its column out" if head == "exclusive" else "name the other labels with --label"
+        )
         raise ScoresError(
             f"{path}: every image has the same score of {', '.join(names[:5])}, which tells "
-            "nothing: name the other labels with --label"
+            f"nothing: {cure}"
         )
 
 

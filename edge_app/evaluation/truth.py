@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from edge_app.core.errors import DatasetError, UsageError
 from edge_app.evaluation.label_names import (
     NONE,
+    NORMAL_NAMES,
     channel_of,
     encode,
     plain_name,
+    require_just_one,
     require_words,
     with_normal,
 )
@@ -29,6 +31,7 @@ from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 
 HOW: Final = "write names"
 WHICH_NORMAL: Final = "say which with --normal"
+NAME_NORMAL: Final = "say with --normal which of the scores is that of images without findings"
 
 
 @dataclass(frozen=True)
@@ -79,25 +82,35 @@ def read(path: Path, normal: str | None = None, *, exclusive: bool = False) -> T
         path: see `label_table`.
         normal: the label that stands for the absence of all findings; if None, one that goes by
             one of `label_names.NORMAL_NAMES`.
-        exclusive: just one label applies to an image; see `label_names.encode`.
+        exclusive: just one label applies to an image; see `label_names.encode`. `normal` need not
+            be one of the file's labels then: images that bear none of these bear it.
 
     Raises:
-        DatasetError: it cannot be read, or contradicts itself; names the line.
+        DatasetError: it cannot be read, or contradicts itself; names the line. Or labels are
+            exclusive, and an image does not bear just one; counts them.
         UsageError: there is no label `normal`.
     """
     table = read_table(path)
     if table.mixed:
         raise DatasetError(next(iter(table.mixed.values())))
-    labels = _named(table, normal)
     told = [row for row in table.rows if row.labelled]
+    names = _names(table)
+    nothing: tuple[str, ...] = ()
+    if exclusive and normal is not None and _is_another(normal, names):
+        names, nothing = [*names, normal], (NONE,)
+    labels = _labels(table, names, normal)
     if not told:
         raise DatasetError(f"{path}: no image of it is labelled")
     targets = [
-        encode(row.borne or (), labels, table.where(row), exclusive=exclusive) for row in told
+        encode(row.borne or nothing, labels, table.where(row), exclusive=exclusive) for row in told
     ]
+    images = [row.name for row in told]
+    if exclusive:
+        first = "" if labels.normal is not None else NAME_NORMAL
+        require_just_one([int(row.sum()) for row in targets], images, first=first)
     return Truth(
         path.name,
-        [row.name for row in told],
+        images,
         [row.patient for row in told] if table.tells("patient") else None,
         labels,
         np.array(targets, np.uint8),
@@ -115,7 +128,7 @@ def of_report(report: Report) -> Truth:
     )
 
 
-def _named(table: Table, normal: str | None) -> Labels:
+def _names(table: Table) -> Sequence[str]:
     """The labels that a table names, in their order there."""
     names: Sequence[str] = table.columns
     if not names:
@@ -125,6 +138,17 @@ def _named(table: Table, normal: str | None) -> Labels:
         first.pop(NONE, None)
         names = list(first.values())
     require_words(names, str(table.path), HOW)
+    return names
+
+
+def _is_another(normal: str, names: Sequence[str]) -> bool:
+    """Whether a table names no normal label: neither this one, nor one that sounds so."""
+    known = channel_of(normal, Labels(map(Label, names))) is not None
+    return not known and not any(plain_name(name) in NORMAL_NAMES for name in names)
+
+
+def _labels(table: Table, names: Sequence[str], normal: str | None) -> Labels:
+    """A table's labels, one of them normal by what is asked for or by its name."""
     labels = [Label(name) for name in names]
     if normal is None:
         labels = with_normal(labels, str(table.path), WHICH_NORMAL)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.core.errors import ImageError
+from edge_app.model.labels import NORMAL, Label, Labels
 from train.datasets import registry
 from train.datasets.dataset import Dataset
 from train.datasets.demographics import age_in_years, with_plain_demographics
@@ -591,6 +592,17 @@ def test_a_picture_of_none_is_kept_and_one_of_nothing_is_left_out(
     found = dict(zip(dataset.table["image"], dataset.targets[:, 0].tolist(), strict=True))
     assert dataset.labels.names == ("TB",)
     assert found == {f"row_{i:06d}": int(i in (0, 6)) for i in (0, 1, 2, 6, 7)}
+
+
+def test_none_of_exclusive_labels_is_the_normal_one_as_in_a_folder(
+    tmp_path: Path, make_pixel_csv: Callable[..., Path]
+) -> None:
+    named = Labels([Label("TB"), Label("Normal", NORMAL)])
+    path = make_pixel_csv(tmp_path / "x.csv", ["TB", "none", "Normal"])
+    found = load(path, labels=LabelSet(named, "exclusive"))
+    assert found.targets.tolist() == [[1, 0], [0, 1], [0, 1]]
+    found = load(path, labels=LabelSet(named))
+    assert found.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
 # --- ages, sexes, views ---------------------------------------------------------------------

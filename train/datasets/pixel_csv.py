@@ -70,10 +70,8 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
     known, said = (wanted, []) if wanted else settled(borne.values(), str(path))
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
-    targets = [
-        encode(borne[row], known.labels, f"{path}: {names[row]}", numbered=known.numbered)
-        for row in rows
-    ]
+    how = {"numbered": known.numbered, "exclusive": known.head == "exclusive"}
+    targets = [encode(borne[row], known.labels, f"{path}: {names[row]}", **how) for row in rows]
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))

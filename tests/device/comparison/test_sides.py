@@ -306,6 +306,138 @@ def test_exclusive_labels_pass_a_softmax(run: Run, files: Files) -> None:
     assert "the probabilities of exclusive labels add up to" in done.stderr
 
 
+class Exclusive(NamedTuple):
+    shares: np.ndarray
+    truth: np.ndarray
+    line: tuple[object, ...]
+
+    def scores_of(self, path: Path) -> np.ndarray:
+        made = reports.read(path)
+        assert made.labels.names == CLASSES
+        assert made.labels.normal == 2
+        return made.calibrated(made.evaluated.logits)
+
+
+CLASSES = ("TB", "Scar", "Well")
+
+
+@pytest.fixture
+def exclusive(tmp_path: Path) -> Exclusive:
+    """Scores of three classes, and a table that says `none` of the images of the third."""
+    rng = np.random.default_rng(0)
+    truth, images = rng.integers(0, 3, 200), [f"{i}.png" for i in range(200)]
+    logits = rng.normal(size=(200, 3)) + 2 * np.eye(3)[truth] + rng.normal(0, 8, (200, 1))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    write_csv(tmp_path / "scores.csv", images, CLASSES, logits)
+    write_csv(tmp_path / "shares.csv", images, CLASSES, shares)
+    words = (*CLASSES[:2], "none")
+    lines = [f"{image},{words[place]}" for image, place in zip(images, truth, strict=True)]
+    (tmp_path / "none.csv").write_text("\n".join(["image,labels", *lines]))
+    write_csv(tmp_path / "named.csv", images, CLASSES, np.eye(3, dtype=np.uint8)[truth])
+    write_csv(tmp_path / "two.csv", images, CLASSES[:2], np.eye(3, dtype=np.uint8)[truth][:, :2])
+    return Exclusive(shares, truth, ("--exclusive", "--out", tmp_path / "report.json"))
+
+
+@pytest.mark.parametrize("table", ["none.csv", "named.csv", "two.csv"])
+@pytest.mark.parametrize("scores", ["scores.csv", "shares.csv"])
+def test_a_softmax_is_over_all_columns_of_the_scores(
+    run: Run, exclusive: Exclusive, tmp_path: Path, scores: str, table: str
+) -> None:
+    named = ("--labels", table, "--normal", "Well", *exclusive.line)
+    done = run("evaluate", "--scores", scores, *named, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = exclusive.scores_of(tmp_path / "report.json")
+    np.testing.assert_allclose(found, exclusive.shares, atol=1e-5)
+    assert f"images as a whole: {(exclusive.truth < 2).sum()} of 200 are not normal" in done.stdout
+    both = ("scores.csv", "shares.csv", "--labels", table, "--normal", "Well", "--exclusive")
+    done = run("compare", *both, *QUICK, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    area = auroc(exclusive.truth == 0, exclusive.shares[:, 0], np.ones((1, 200)))[0]
+    assert json.loads(done.stdout)["labels"][0]["auroc"]["reference"] == pytest.approx(
+        area, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            ("scores.csv", "none.csv"),
+            ("images do not bear just one label", "say with --normal which of the scores"),
+        ),
+        (
+            ("scores.csv", "named.csv", "--normal", "Well", "--label", "TB", "--label", "Scar"),
+            ("not judged: Well, without which", "leave out --label"),
+        ),
+        (
+            ("shares.csv", "named.csv", "--normal", "Well", "--label", "TB", "--label", "Scar"),
+            ("not judged: Well, without which", "leave out --label"),
+        ),
+        (
+            ("scores.csv", "ill.csv"),
+            ("not judged: Well, without which", "say --normal NAME", "a column of 0 and 1"),
+        ),
+        (
+            ("scores.csv", "none.csv", "--normal", "Wel"),
+            ("has no scores of 'Wel', the normal label", "TB, Scar, Well: name one of them"),
+        ),
+        (
+            ("scores.csv", "named.csv", "--normal", "Healthy"),
+            ("has no scores of 'Healthy', the normal label",),
+        ),
+        (
+            ("scores.csv", "ill.csv", "--normal", "TB"),
+            ("not judged: Well, without which", "give ill.csv a column of 0 and 1"),
+        ),
+        (
+            ("two-classes.csv", "named.csv", "--normal", "TB"),
+            ("images do not bear just one label", "see that each label that they bear has scores"),
+        ),
+    ],
+)
+def test_a_part_of_a_softmax_is_refused(
+    run: Run, exclusive: Exclusive, tmp_path: Path, line: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "ill.csv").write_text("image,labels\n0.png,TB\n1.png,Scar\n2.png,TB\n")
+    images = [f"{i}.png" for i in range(200)]
+    write_csv(tmp_path / "two-classes.csv", images, CLASSES[:2], 9 * exclusive.shares[:, :2] - 4)
+    scores, table, *more = line
+    named = ("--labels", table, *more, "--exclusive")
+    done = run("evaluate", "--scores", scores, *named, cwd=tmp_path)
+    again = run("compare", scores, scores, *named, *QUICK, cwd=tmp_path)
+    for each in (done, again):
+        assert each.returncode == 3
+        assert each.stderr.count("\n") == 1
+        for word in words:
+            assert word in each.stderr
+
+
+def test_a_column_that_the_reference_lacks_is_no_part_of_its_softmax(
+    run: Run, exclusive: Exclusive, tmp_path: Path
+) -> None:
+    images = [f"{i}.png" for i in range(200)]
+    more = np.column_stack([np.log(exclusive.shares), np.arange(200.0)])
+    write_csv(tmp_path / "more.csv", images, [*CLASSES, "age"], more)
+    named = ("--labels", "named.csv", "--normal", "Well", "--exclusive")
+    done = run("compare", "scores.csv", "more.csv", *named, *QUICK, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "more.csv: not judged: age, without which the softmax" in done.stderr
+
+
+def test_one_of_exclusive_logits_may_be_constant(
+    run: Run, exclusive: Exclusive, tmp_path: Path
+) -> None:
+    """As of a network that gives the others relative to the first class."""
+    images = [f"{i}.png" for i in range(200)]
+    relative = np.log(exclusive.shares / exclusive.shares[:, :1])
+    write_csv(tmp_path / "relative.csv", images, CLASSES, relative)
+    named = ("--labels", "named.csv", "--normal", "Well", *exclusive.line)
+    done = run("evaluate", "--scores", "relative.csv", *named, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = exclusive.scores_of(tmp_path / "report.json")
+    np.testing.assert_allclose(found, exclusive.shares, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -210,7 +210,7 @@ def test_an_image_without_any_of_the_labels_says_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("exclusive", "kind", "row"),
-    [(True, NORMAL, [0, 1]), (True, FINDING, [0, 0]), (False, NORMAL, [0, 0])],
+    [(True, NORMAL, [0, 1]), (False, FINDING, [0, 0]), (False, NORMAL, [0, 0])],
 )
 def test_none_of_exclusive_labels_is_the_normal_one(
     tmp_path: Path, exclusive: bool, kind: Kind, row: list[int]
@@ -225,8 +225,27 @@ def test_none_of_exclusive_labels_is_the_normal_one(
 def test_a_normal_label_that_is_denied_is_not_borne(tmp_path: Path) -> None:
     text = "image,Nodule,Well\na.png,0,0\nb.png,0,1\n"
     labels = Labels([Label("Nodule"), Label("Well", NORMAL)])
-    found = load(folder_of(tmp_path, text), labels, exclusive=True)
+    found = load(folder_of(tmp_path, text), labels)
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "bears"),
+    [
+        ("image,Nodule,Well,Scar\nb.png,1,0,0\na.png,0,0,0\n", NORMAL, "none"),
+        ("image,Nodule,Well,Scar\nb.png,1,0,0\na.png,1,0,1\n", NORMAL, "2"),
+        ("image,labels\nb.png,Nodule\na.png,Nodule|Scar\n", NORMAL, "2"),
+        ("image,labels\nb.png,Nodule\na.png,none\n", FINDING, "none"),
+    ],
+)
+def test_an_image_bears_just_one_of_exclusive_labels(
+    tmp_path: Path, text: str, kind: Kind, bears: str
+) -> None:
+    """One that bears none would count as not normal without any finding."""
+    labels = Labels([Label("Nodule"), Label("Well", kind), Label("Scar")])
+    words = f"1 of 2 images do not bear just one label, first a.png, which bears {bears}: correct"
+    with pytest.raises(DatasetError, match=words):
+        load(folder_of(tmp_path, text), labels, exclusive=True)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,54 @@ def test_none_of_exclusive_labels_is_the_normal_one(tmp_path: Path) -> None:
     assert told.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,labels\na,TB\nb,none\nc,Scar\nd,\n",
+        "image,TB,Scar\na,1,0\nb,0,0\nc,0,1\nd,-1,0\n",
+    ],
+)
+def test_of_exclusive_labels_the_normal_one_may_be_named_by_the_scores_alone(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    told = truth.read(tmp_path / "a.csv", "Well", exclusive=True)
+    assert (told.labels.names, told.labels.normal) == (("TB", "Scar", "Well"), 2)
+    assert told.targets.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    with pytest.raises(DatasetError) as caught:
+        truth.read(tmp_path / "a.csv", exclusive=True)
+    assert "1 of 3 images do not bear just one label, first b, which bears none" in str(
+        caught.value
+    )
+    assert "say with --normal which of the scores" in str(caught.value)
+    with pytest.raises(UsageError, match="--normal 'Well'"):
+        truth.read(tmp_path / "a.csv", "Well")
+
+
+@pytest.mark.parametrize(
+    ("content", "bears"),
+    [
+        ("image,labels\na,TB\nb,TB|Scar\n", "2"),
+        ("image,TB,Scar,Normal\na,1,0,0\nb,1,1,0\n", "2"),
+        ("image,TB,Scar,Normal\na,1,0,0\nb,0,0,0\n", "none"),
+    ],
+)
+def test_an_image_bears_just_one_of_exclusive_labels(
+    tmp_path: Path, content: str, bears: str
+) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    words = f"1 of 2 images do not bear just one label, first b, which bears {bears}: correct"
+    with pytest.raises(DatasetError, match=words):
+        truth.read(tmp_path / "a.csv", exclusive=True)
+    assert truth.read(tmp_path / "a.csv").images == ["a", "b"]
+
+
+def test_a_normal_label_of_another_name_is_no_further_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,labels\na,TB\nb,Healthy\nc,none\n")
+    with pytest.raises(UsageError, match=r"--normal 'Well': .* no such label, but TB, Healthy"):
+        truth.read(tmp_path / "a.csv", "Well", exclusive=True)
+
+
 def read(path: Path, content: str, normal: str | None = None) -> truth.Truth:
     path.write_text(content)
     return truth.read(path, normal)

@@ -17,6 +17,7 @@ from PIL import Image
 
 import edge_app
 from edge_app.classifier import Classifier
+from edge_app.core.errors import DatasetError
 from edge_app.evaluation.report import read as read_report
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.model_file import read
@@ -263,6 +264,21 @@ def test_none_of_exclusive_labels_counts_as_the_normal_one(run: Run, tmp_path: P
     assert [row["support"] for row in read_report(place).content["labels"]] == [2, 0, 1]
     made = edge_app.evaluate(tmp_path, MODELS / "three-exclusive.tflite", out=place)
     assert made.evaluated.targets.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
+
+
+def test_an_image_without_any_of_exclusive_labels_is_refused(run: Run, tmp_path: Path) -> None:
+    """It would count as not normal, and no finding of it could be right."""
+    for place, name in enumerate("ab"):
+        Image.fromarray(synthetic_radiograph(96, place)).save(tmp_path / f"{name}.png")
+    (tmp_path / "labels.csv").write_text(
+        "image,Healthy,Bacterial,Viral\na.png,0,0,0\nb.png,0,1,0\n"
+    )
+    place = tmp_path / "report.json"
+    done = run("evaluate", tmp_path, "--model", MODELS / "three-exclusive.tflite", "--out", place)
+    assert done.returncode == 3
+    assert "1 of 2 images do not bear just one label, first a.png" in done.stderr
+    with pytest.raises(DatasetError, match="1 of 2 images do not bear just one label"):
+        edge_app.evaluate(tmp_path, MODELS / "three-exclusive.tflite", out=place)
 
 
 def test_an_unknown_label_is_told_with_the_models_own(run: Run, tmp_path: Path) -> None:
