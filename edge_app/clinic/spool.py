@@ -339,10 +339,10 @@ class Spool:
 
     def _next(self, again: bool) -> sqlite3.Row | None:
         for number in self._wants.due(self._in_hand) if again else ():
-            for row in self.store.rows(
-                "SELECT * FROM image WHERE id = ? AND answered IS NULL", number
-            ):
+            waiting = "SELECT * FROM image WHERE id = ? AND answered IS NULL"
+            for row in self.store.rows(waiting, number):
                 return row
+            self._wants.forget(number)  # it was removed
         rows = self.store.rows(
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
             len(self._in_hand) + len(self._wants) + 1,

@@ -507,6 +507,17 @@ def test_an_image_is_given_up_after_twenty_tries_and_a_quarter_of_an_hour_and_no
     assert json.loads(text)["error"]["kind"] == "machine"
 
 
+def test_one_that_was_put_off_and_removed_is_waited_for_no_more(spool: Spool, clock: Clock) -> None:
+    spool.accept(offered("a.png"))
+    image = spool.take()
+    assert image is not None
+    assert spool.put_off(image) == 1
+    assert retention.purge(spool.store, unfinished=True) == 1
+    clock.now += 1
+    assert spool.take() is None
+    assert spool._wants.soonest(()) is None
+
+
 def test_many_tries_alone_give_no_image_up() -> None:
     made = Wants(lambda: 0.0)
     assert all(made.add(1) is not None for _ in range(10 * wants.MOST_TRIES))
