@@ -36,6 +36,9 @@ IDLE: Final = 5.0
 """Seconds between two looks whether to stop."""
 
 LONGEST_PAUSE: Final = 60.0
+LONGEST_REST: Final = 10.0
+"""Seconds at most between two images that are tried again, where one after the other wants
+something: each has a longer pause of its own."""
 
 
 class Worker(threading.Thread):
@@ -71,7 +74,8 @@ class Worker(threading.Thread):
         self._keeper = Keeper(spool, results, events, lambda: origin(self._classifier))
         self._apart = Apart(self._keeper, settings, self._stopping, isolated=decoder is not None)
         self._in_hand: Image | None = None
-        self._failures = 0
+        self._failures, self._wanting = 0, 0
+        self._rests_until = 0.0
 
     def stop(self) -> None:
         """End after the image in hand."""
@@ -99,9 +103,8 @@ class Worker(threading.Thread):
         image, self._in_hand = self._in_hand, None
         try:
             if image is not None:
-                # Others may need less.
-                self.spool.give_back(image, later=isinstance(error, MachineError))
-            if not isinstance(error, (SpoolError, MachineError)):
+                self.spool.give_back(image)
+            if not isinstance(error, SpoolError):
                 self._classifier = self._open()
         except EdgeCxrError as another:
             self.events.tell("answering-stalled", why=str(another))
@@ -129,17 +132,25 @@ class Worker(threading.Thread):
         limits = self.settings.limits
         for image, outcome in score_all(self._taken(), self._classifier, read, score, limits):
             if isinstance(outcome, MachineError):
-                if self._keeper.waits(image):
-                    raise outcome
-                self._keeper.give_up(image, outcome, self._began)
-            elif isinstance(outcome, LostError):
+                self._put_off(image, outcome)
+                continue
+            if isinstance(outcome, LostError):
                 self._keeper.keep_lost(image, outcome, self._began)
             elif isinstance(outcome, ImageError):
                 refusal = self._keeper.refused(image, outcome)
                 self._keeper.keep(image, refusal, self._provenance, self._began)
             else:
                 self._keep(image, *outcome)
-            self._in_hand, self._failures = None, 0
+            self._in_hand, self._failures, self._wanting = None, 0, 0
+
+    def _put_off(self, image: Image, error: MachineError) -> None:
+        """Others may need less, and are answered at once; those that were put off wait a little
+        longer where this machine lacks something for one after the other."""
+        is_tried_again = self._keeper.put_off(image, error, self._began)
+        self._in_hand = None
+        if is_tried_again:
+            self._wanting += 1
+            self._rests_until = time.monotonic() + pause_after(self._wanting, LONGEST_REST)
 
     def _keep(self, image: Image, seen: Radiograph, findings: Findings) -> None:
         answer = answered(name_of(image), seen, findings, origin(self._classifier))
@@ -149,7 +160,8 @@ class Worker(threading.Thread):
 
     def _taken(self) -> Iterator[Image]:
         while not self._stopping.is_set():
-            image = self.spool.take(wait=IDLE)
+            rest = self._rests_until - time.monotonic()
+            image = self.spool.take(min(IDLE, rest) if rest > 0 else IDLE, again=rest <= 0)
             if image is None:
                 continue
             if image.begun:

@@ -98,9 +98,8 @@ class Apart:
             self.keeper.keep_lost(image, error, began)
             return
         except MachineError as error:
-            if self.keeper.waits(image):
-                raise
-            self.keeper.give_up(image, error, began)
+            if self.keeper.put_off(image, error, began):
+                self._stopping.wait(1)  # where each of them wants something
             return
         except ImageError as error:
             self.keeper.keep(image, self.keeper.refused(image, error), None, began)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from edge_app.clinic.kept import UNJUDGED
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -20,10 +22,12 @@ SCORED: Final = "scored"
 WITHHELD: Final = "withheld"
 BLANK: Final = "blank"
 UNREADABLE: Final = "unreadable"
+UNANSWERED: Final = "unanswered"
 
-STATES: Final = (WAITING, FLAGGED, CLEAR, SCORED, WITHHELD, BLANK, UNREADABLE)
+STATES: Final = (WAITING, FLAGGED, CLEAR, SCORED, WITHHELD, BLANK, UNREADABLE, UNANSWERED)
 """Of an image: not yet answered; at or above the operating point, or below it; judged by a model
-that decides on no image as a whole; not judged, for one of three reasons."""
+that decides on no image as a whole; not judged, for one of three reasons; not answered, because the
+box lacked something for it or has lost it."""
 
 
 class Gist(NamedTuple):
@@ -48,7 +52,7 @@ def gist(answer: Mapping[str, Any], activation: NDArray[np.float32] | None = Non
         activation: the map of the network, where there is one.
     """
     if "error" in answer:
-        return Gist(UNREADABLE)
+        return Gist(UNANSWERED if answer["error"].get("kind") in UNJUDGED else UNREADABLE)
     if answer["blank"]:
         return Gist(BLANK)
     if not answer["findings"]:

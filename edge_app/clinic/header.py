@@ -37,6 +37,7 @@ OPTIONAL: Final = (
 
 SEXES: Final = ("M", "F", "O")
 UID_FORM: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+SOP_INSTANCE: Final = 0x00080018
 PIXEL_DATA: Final = 0x7FE00010
 PREAMBLE: Final = 132
 MAX_READS: Final = 50_000
@@ -126,7 +127,7 @@ def read_header(data: bytes | Pieces, syntax: str | None = None) -> Dataset:
     """
     file = _MeteredBytes(data) if isinstance(data, bytes) else _MeteredPieces(data)
     try:
-        return _sound(_parse(file, syntax))
+        return _sound(_parse(file, syntax, _wanted(), PIXEL_DATA))
     except HeaderError:
         raise
     # pydicom raises almost anything on a broken file.
@@ -135,13 +136,16 @@ def read_header(data: bytes | Pieces, syntax: str | None = None) -> Dataset:
 
 
 def sop_instance(data: bytes) -> str | None:
-    """The SOP Instance UID of a DICOM file; None of what is none, or has no sound one."""
+    """The SOP Instance UID of a DICOM file, whatever else it lacks; None of what is none, or has no
+    sound one."""
     if data[PREAMBLE - 4 : PREAMBLE] != b"DICM":
         return None
     try:
-        return str(read_header(data).SOPInstanceUID)
-    except HeaderError:
+        dataset = _parse(_MeteredBytes(data), None, frozenset([SOP_INSTANCE]), SOP_INSTANCE + 1)
+        uid = str(_value(dataset, "SOPInstanceUID"))
+    except Exception:  # of pydicom, as in `read_header`
         return None
+    return uid if UID_FORM.fullmatch(uid) else None
 
 
 def content_digest(data: bytes) -> str:
@@ -212,14 +216,15 @@ def bare(header: Dataset) -> Dataset:
     return made
 
 
-def _parse(file: _Metered, syntax: str | None) -> Dataset:
+def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int) -> Dataset:
+    """Elements of these tags; none from the tag `end` on is looked at."""
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
-        if length > MAX_VALUE_BYTES and int(tag) in _wanted():
+        if length > MAX_VALUE_BYTES and int(tag) in wanted:
             raise HeaderError(f"is damaged: element {tag} has {length} bytes")
-        return tag >= PIXEL_DATA
+        return tag >= end
 
     if syntax is None:
         syntax = str(read_meta(file).get("TransferSyntaxUID") or "")
@@ -231,7 +236,7 @@ def _parse(file: _Metered, syntax: str | None) -> Dataset:
     return read_dataset(
         *(file, uid.is_implicit_VR, uid.is_little_endian),
         stop_when=stop_when,
-        specific_tags=list(_wanted()),
+        specific_tags=list(wanted),
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from edge_app.clinic.events import Events
 from edge_app.clinic.gist import gist
@@ -15,6 +14,7 @@ from edge_app.clinic.kept import LostError
 from edge_app.clinic.results import Provenance, Results
 from edge_app.clinic.settings import NODE, WATCH
 from edge_app.clinic.spool import Document, Image, Spool
+from edge_app.clinic.wants import LEAST_SECONDS
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.pieces import Pieces
 from edge_app.pipeline.json_answer import refused
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_app.pipeline.answer import Origin
-
-
-MOST_WANTS: Final = 20
-"""Tries for which this machine lacks something, before an image is answered so: with the pauses
-between them a quarter of an hour at least where nothing else is answered either."""
 
 
 class Keeper:
@@ -45,7 +40,6 @@ class Keeper:
         self, spool: Spool, results: Results, events: Events, by: Callable[[], Origin]
     ) -> None:
         self.spool, self.results, self.events, self.by = spool, results, events, by
-        self._wants: Counter[int] = Counter()
 
     def provenance(self, image: Image, data: bytes | Pieces) -> Provenance | None:
         """What a report is tied to; None where none is wanted, or the image belongs to no study."""
@@ -85,7 +79,6 @@ class Keeper:
         documents = [*self.results.documents(now, answer, whose), *more]
         text = json.dumps(answer, ensure_ascii=False)
         self.spool.answer(image, text, documents, gist(answer, activation))
-        self._wants.pop(image.id, None)
         self.events.tell(
             "answered",
             image=self.events.digest(image.identity),
@@ -100,17 +93,27 @@ class Keeper:
         self.events.tell("image-lost", why=str(error), number=image.id)
         self.keep(image, self.refused(image, error), None, began)
 
-    def waits(self, image: Image) -> bool:
-        """Whether an image that the machine lacked something for is tried again; it is counted."""
-        self._wants[image.id] += 1
-        return self._wants[image.id] < MOST_WANTS
+    def put_off(self, image: Image, error: MachineError, began: float) -> bool:
+        """Have an image that the machine lacked something for tried again later; in the end that is
+        its answer. No report says so: it would be the instance that the image's own is when it is
+        sent again.
 
-    def give_up(self, image: Image, error: MachineError, began: float) -> None:
-        """Answer what the machine lacked at each try. No report says so: it would be the instance
-        that the image's own is when it is sent again."""
+        Returns:
+            Whether it is tried again, and in nobody's hand.
+
+        Raises:
+            SpoolError: neither is kept, and it is still in hand.
+        """
+        pause = self.spool.put_off(image)
+        if pause is not None:
+            self.events.tell("answering-stalled", why=str(error), number=image.id, pause=pause)
+            return True
         self.events.tell("image-given-up", why=str(error), number=image.id)
-        last = MachineError(f"{error} ({MOST_WANTS} tries): then send it again")
+        last = MachineError(
+            f"{error} (tried for {LEAST_SECONDS / 60:.0f} minutes or more): then send it again"
+        )
         self.keep(image, self.refused(image, last), None, began)
+        return False
 
 
 def name_of(image: Image) -> str:

@@ -26,6 +26,7 @@ from edge_app.clinic.kept import UNJUDGED
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
+from edge_app.clinic.wants import Wants
 from edge_app.core.pieces import Pieces, size_of
 
 NEW: Final = "new"
@@ -125,6 +126,7 @@ class Spool:
         self.fresh = Fresh(room())
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
+        self._wants = Wants()
 
     def accept(self, offered: Offered) -> Receipt:
         """Have an image on the medium, or say that it is there already.
@@ -301,22 +303,25 @@ class Spool:
             return None
         return self.store.images / outdated["file"]
 
-    def take(self, wait: float = 0) -> Image | None:
-        """The next image to be answered: the most urgent, then the oldest one.
+    def take(self, wait: float = 0, *, again: bool = True) -> Image | None:
+        """The next image to be answered: one that was put off, once its time has come; or the most
+        urgent, then the oldest one.
 
         Nobody else gets it until it is answered, given back, or this process has ended.
 
         Args:
             wait: seconds to wait for one at most.
+            again: whether one that was put off may be it.
 
         Raises:
             SpoolError: the database fails.
         """
         with self.store.changed:
-            row = self._next()
+            row = self._next(again)
             if row is None and wait > 0:
-                self.store.changed.wait(wait)
-                row = self._next()
+                soonest = self._wants.soonest(self._in_hand) if again else None
+                self.store.changed.wait(wait if soonest is None else min(wait, max(0, soonest)))
+                row = self._next(again)
             if row is None:
                 return None
             with self.store.transaction(synced=False) as database:
@@ -332,12 +337,18 @@ class Spool:
         rows = self.store.rows("SELECT differs FROM image WHERE id = ?", image.id)
         return image._replace(differs=any(row["differs"] for row in rows))
 
-    def _next(self) -> sqlite3.Row | None:
+    def _next(self, again: bool) -> sqlite3.Row | None:
+        for number in self._wants.due(self._in_hand) if again else ():
+            waiting = "SELECT * FROM image WHERE id = ? AND answered IS NULL"
+            for row in self.store.rows(waiting, number):
+                return row
+            self._wants.forget(number)  # it was removed
         rows = self.store.rows(
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
-            len(self._in_hand) + 1,
+            len(self._in_hand) + len(self._wants) + 1,
         )
-        return next((row for row in rows if row["id"] not in self._in_hand), None)
+        taken = self._in_hand, self._wants
+        return next((row for row in rows if not any(row["id"] in each for each in taken)), None)
 
     def postpone(self, image: Image) -> None:
         """Have others answered before it; that it was begun is not forgotten."""
@@ -347,20 +358,35 @@ class Spool:
                 database.execute("UPDATE image SET urgent = urgent - 1 WHERE id = ?", (image.id,))
             self.store.changed.notify_all()
 
-    def give_back(self, image: Image, *, later: bool = False) -> None:
-        """Have it answered by somebody else, or later: what failed was no fault of its own.
-
-        Args:
-            later: others are answered before it.
-        """
+    def give_back(self, image: Image) -> None:
+        """Have it answered by somebody else, or later: what failed was no fault of its own."""
         with self.store.changed:
             self._in_hand.discard(image.id)
             with self.store.transaction(synced=False) as database:
-                database.execute(
-                    "UPDATE image SET begun = 0, urgent = urgent - ? WHERE id = ?",
-                    (later, image.id),
-                )
+                database.execute("UPDATE image SET begun = 0 WHERE id = ?", (image.id,))
             self.store.changed.notify_all()
+
+    def put_off(self, image: Image) -> float | None:
+        """Have an image tried again after a while: this machine lacks something for it now.
+
+        Others are answered meanwhile. This time it is not counted as begun.
+
+        Returns:
+            Seconds; None where it was tried often and long enough, and is still in hand.
+
+        Raises:
+            SpoolError: the database fails, and it is still in hand.
+        """
+        with self.store.changed:
+            pause = self._wants.add(image.id)
+            if pause is None:
+                return None
+            with self.store.transaction(synced=False) as database:
+                begun = image.begun, image.id
+                database.execute("UPDATE image SET begun = ? WHERE id = ?", begun)
+            self._in_hand.discard(image.id)
+            self.store.changed.notify_all()
+        return pause
 
     def answer(
         self, image: Image, answer: str, documents: Sequence[Document] = (), gist: Gist = UNTOLD
@@ -400,6 +426,7 @@ class Spool:
                         "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
                     )
             self._in_hand.discard(image.id)
+            self._wants.forget(image.id)
             self.store.changed.notify_all()
 
     def hasten(self, number: int) -> bool:

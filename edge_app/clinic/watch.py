@@ -49,8 +49,9 @@ LONGEST_NAME: Final = 230
 
 LONGEST_OF_ALL: Final = 255
 
-MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(.+)", re.DOTALL)
-"""How a file is named that lies on another disk by now, until it is removed; its name is in it."""
+MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(?!\.{1,2}\Z)(.+)", re.DOTALL)
+"""How a file is named that lies on another disk by now, until it is removed; its name is in it,
+which ``.`` and ``..`` are not."""
 
 NOT_A_NAME: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 """What a file system says to a name that it cannot have, where others can be written."""

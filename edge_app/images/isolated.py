@@ -204,7 +204,8 @@ class _Decoder:
     def _end(self) -> _LostError | MachineError:
         """How it ended, or that it was ended because it takes too long.
 
-        No picture has it killed: what takes more memory than it may is refused it, and told.
+        What takes more memory than it may is refused it, and told. Where the machine has less than
+        that to give, the system kills it first, as it does where others take all of it.
         """
         try:
             status = self.process.wait(1)

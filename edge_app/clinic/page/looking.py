@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from edge_app.clinic.gist import STATES, UNREADABLE, WAITING, unpacked
+from edge_app.clinic.gist import STATES, UNANSWERED, UNREADABLE, WAITING, unpacked
 from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
@@ -150,7 +150,11 @@ def state(request: Request) -> Response:
 def picture(request: Request) -> Response:
     """The picture that the network was given, as a PNG."""
     room, row = request.app.state.room, found(request)
-    if row["state"] in (WAITING, UNREADABLE):  # decoded by the worker, before anybody looks
+    if row["state"] in (
+        WAITING,
+        UNREADABLE,
+        UNANSWERED,
+    ):  # decoded by the worker, before anybody looks
         raise PageError(404, "error.not-answered")
     side = LARGEST if request.query_params.get("size") == "full" else PICTURE
     path = room.store.images / row["file"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.decisions import Share, mark, times
 from edge_app.model.overall import Overall
@@ -44,6 +45,7 @@ class Study(NamedTuple):
 
     Attributes:
         error: why there is none; None where there is.
+        unjudged: what of the box it is due to, one of `UNJUDGED`; None where it is the image.
         overall: of the image as a whole, in a line; empty where nothing is said.
         caution: what is said right under it; None where nothing is decided.
         share, mark: its probability and threshold, 0 to 1.
@@ -59,6 +61,7 @@ class Study(NamedTuple):
     """
 
     error: str | None
+    unjudged: str | None
     overall: str
     caution: str | None
     share: float | None
@@ -83,7 +86,8 @@ def told(answer: Mapping[str, Any]) -> Study:
     Args:
         answer: the object that `classify --json` prints.
     """
-    error = answer["error"]["message"] if "error" in answer else None
+    error = answer.get("error", {})
+    kind = error.get("kind")
     blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
     overall = None if blank else answer.get("overall")
     whole = Overall(**overall) if overall else None
@@ -93,7 +97,8 @@ def told(answer: Mapping[str, Any]) -> Study:
     image, model, runtime = answer.get("image", {}), answer["model"], answer["runtime"]
     facts = f"{image['width']} × {image['height']} {image['format']}" if image else ""
     return Study(
-        error=error,
+        error=error.get("message"),
+        unjudged=kind if kind in UNJUDGED else None,
         overall=whole.in_words() if whole else "",
         caution=whole.caution([row.label for row in rows if row.mark]) if whole else None,
         share=whole.probability if whole else None,

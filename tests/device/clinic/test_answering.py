@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, keeping, retention
+from edge_app.clinic import answering, apart, retention, wants
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
@@ -28,6 +28,7 @@ from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
+from edge_app.clinic.wants import LEAST_SECONDS, LONGEST_PAUSE, Wants
 from edge_app.core.errors import EdgeCxrError, MachineError
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
@@ -405,7 +406,7 @@ def killed(
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
-    monkeypatch.setattr(apart, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(wants, "LONGEST_PAUSE", 0.01)
     begun_before(spool, "a.png", picture.read_bytes())
     return worker
 
@@ -436,7 +437,8 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
 def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_WANTS", 3)
+    monkeypatch.setattr(wants, "MOST_TRIES", 3)
+    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
     if who == "worker":
 
         def wanting(*given: object, **named: object) -> Radiograph:
@@ -444,7 +446,7 @@ def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_a
             raise MachineError("could not be read: no memory")
 
         tries: list[None] = []
-        monkeypatch.setattr(answering, "LONGEST_PAUSE", 0.01)
+        monkeypatch.setattr(answering, "LONGEST_REST", 0.01)
         monkeypatch.setattr(killed, "_decode", wanting)
         spool.give_back(Image(1, "watch", "a.png", Path(), "", 1, False))
     killed.start()
@@ -453,7 +455,7 @@ def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_a
     killed.join()
     error = json.loads(spool.store.value("SELECT answer FROM image"))["error"]
     assert error["kind"] == "machine"
-    assert error["message"].endswith("(3 tries): then send it again")
+    assert error["message"].endswith("(tried for 15 minutes or more): then send it again")
     assert " image-given-up " in told(killed)
     assert told(killed).count(" answering-stalled ") == 2
     deliveries = Deliveries(spool.store)
@@ -462,11 +464,131 @@ def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_a
     assert spool.accept(offered("a.png", picture.read_bytes(), "watch")).verdict == NEW
 
 
+class Clock:
+    """Goes on where it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(spool: Spool) -> Clock:
+    """Of the spool's pauses."""
+    made = Clock()
+    spool._wants = Wants(made)
+    return made
+
+
+def test_an_image_is_given_up_after_twenty_tries_and_a_quarter_of_an_hour_and_not_before(
+    spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock
+) -> None:
+    """However many others are answered between its tries."""
+    keeper = working(spool, tmp_path, f'model = "{cnn28}"')._keeper
+    spool.accept(offered("big.png", entrance="watch"))
+    pauses: list[float] = []
+    image = spool.take()
+    while image and keeper.put_off(image, MachineError("no memory"), 0):
+        spool.accept(offered(f"{len(pauses)}.png", entrance="watch"))
+        other = spool.take()
+        assert other is not None
+        assert other.identity != "big.png"
+        spool.answer(other, "{}")
+        assert spool.take() is None, "its time has not come"
+        began = clock.now
+        while not (image := spool.take()):
+            clock.now += 0.5
+            assert clock.now < 2 * LEAST_SECONDS
+        pauses.append(clock.now - began)
+    assert pauses[:8] == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert max(pauses) == LONGEST_PAUSE
+    assert len(pauses) + 1 >= wants.MOST_TRIES
+    assert LEAST_SECONDS <= clock.now < LEAST_SECONDS + LONGEST_PAUSE
+    text = spool.store.value("SELECT answer FROM image WHERE identity = 'big.png'")
+    assert json.loads(text)["error"]["kind"] == "machine"
+
+
+def test_one_that_was_put_off_and_removed_is_waited_for_no_more(spool: Spool, clock: Clock) -> None:
+    spool.accept(offered("a.png"))
+    image = spool.take()
+    assert image is not None
+    assert spool.put_off(image) == 1
+    assert retention.purge(spool.store, unfinished=True) == 1
+    clock.now += 1
+    assert spool.take() is None
+    assert spool._wants.soonest(()) is None
+
+
+def test_many_tries_alone_give_no_image_up() -> None:
+    made = Wants(lambda: 0.0)
+    assert all(made.add(1) is not None for _ in range(10 * wants.MOST_TRIES))
+
+
+def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
+    spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, picture: Path
+) -> None:
+    """Also what comes while all that waits was put off. The clock stands: no pause ends."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    tries = []
+
+    def decoded(data: Any, *given: Any, **options: Any) -> Radiograph:
+        if b"".join([data] if isinstance(data, bytes) else data).endswith(b"big"):
+            tries.append(None)
+            raise MachineError("could not be read: no memory")
+        return decode(data, *given, **options)
+
+    worker._decode = decoded
+    content = picture.read_bytes()
+    for number in range(9):
+        spool.accept(offered(f"{number}.png", content + b"%dbig" % number, "watch"))
+    spool.accept(offered("good.png", content, "watch"))
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer behind them")
+    spool.accept(offered("another.png", content + b"0", "watch"))
+    wait_for(lambda: spool.counts()["answered"] == 2, "the answer of what came then")
+    worker.stop()
+    worker.join()
+    assert len(tries) == 9, "each was tried, once"
+    rows = spool.store.rows("SELECT identity FROM image WHERE answered IS NOT NULL")
+    assert {row["identity"] for row in rows} == {"good.png", "another.png"}
+
+
+def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
+    spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was put off longest ago is the first to be tried again."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    monkeypatch.setattr(answering, "LONGEST_REST", 1e9)
+    tries: list[str] = []
+
+    def wanting(image: Image, *given: object) -> Radiograph:
+        tries.append(image.identity)
+        if len(tries) == 4:
+            worker.stop()
+        raise MachineError("could not be read: no memory")
+
+    monkeypatch.setattr(worker, "_read", wanting)
+    for number in range(3):
+        spool.accept(offered(f"{number}.png", entrance="watch"))
+    worker._wanting = 30
+    worker.start()
+    wait_for(lambda: len(tries) == 3, "the first tries")
+    clock.now += 10 * LEAST_SECONDS  # the time of each of them has come
+    spool.accept(offered("new.png", entrance="watch"))
+    worker.join(60)
+    assert tries == ["0.png", "1.png", "2.png", "new.png"]
+    first = spool.take()
+    assert first is not None
+    assert first.identity == "0.png"
+
+
 def test_no_report_is_made_of_the_machine_s_want(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
 ) -> None:
     """It would be the instance that the image's own is, once it is judged."""
-    monkeypatch.setattr(keeping, "MOST_WANTS", 1)
+    monkeypatch.setattr(wants, "MOST_TRIES", 1)
+    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
 
     def wanting(*given: object, **named: object) -> Radiograph:

@@ -25,6 +25,7 @@ from edge_app.clinic.header import (
     content_digest_of,
     instance_of,
     read_header,
+    sop_instance,
 )
 
 from .images import CR, EXPLICIT, PATIENT, dicom
@@ -112,6 +113,22 @@ def test_without_an_identifier_there_is_no_place_for_a_result(
     dataset.save_as(file, enforce_file_format=False)
     with pytest.raises(HeaderError, match=keyword):
         read_header(file.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_an_instance_is_known_whatever_else_its_header_lacks() -> None:
+    uid = "1.2.276.0.9701.1.1.1"
+    for lacking in ("StudyInstanceUID", "SeriesInstanceUID"):
+        assert sop_instance(dicom(**{lacking: None})) == uid
+    assert sop_instance(FILE.replace(b"P-4711", b"P-\xff\xfe11")) == uid
+    for wrong in ("1.02.3", "abc", "", ["1.2.3", "1.2.4"]):
+        dataset = dcmread(io.BytesIO(FILE))
+        dataset.SOPInstanceUID = wrong
+        file = io.BytesIO()
+        dataset.save_as(file, enforce_file_format=False)
+        assert sop_instance(file.getvalue()) is None
+    for damaged in (b"", FILE[132:], FILE[:132], FILE[:140] + b"\xff" * 4000):
+        assert sop_instance(damaged) is None
 
 
 @pytest.mark.parametrize(

@@ -456,6 +456,17 @@ def test_a_hidden_file_has_its_name_again_where_the_answers_cannot_be_reached(
     assert [path.name for path in folder.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_hidden_file_in_whose_name_there_is_none_stays_and_keeps_no_box_from_starting(
+    tmp_path: Path, name: str
+) -> None:
+    for each in (name, "a.png"):
+        (tmp_path / f".0123456789abcdef.moved-{each}").write_bytes(b"picture")
+    Outbox(Watch(tmp_path, None, 0.0), 1 << 20).tidy()
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {f".0123456789abcdef.moved-{name}", "a.png"}
+
+
 def test_a_hidden_file_has_its_name_again_when_its_folder_comes_late(tmp_path: Path) -> None:
     """A network share, say, that is not there yet when the box starts."""
     folder = tmp_path / "in"

@@ -20,8 +20,12 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
+from edge_app.clinic import wants
+from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
 from edge_app.core.about import DISCLAIMER, __version__
+from edge_app.core.errors import ImageError, MachineError
+from edge_app.core.want import NO_MEMORY
 from edge_app.images.radiograph import Limits
 
 from ...site.made import site_file
@@ -155,6 +159,38 @@ def test_what_is_no_picture_is_answered_as_such(served: Served) -> None:
     assert client.get(f"/images/{number}/picture.png").status == 404
 
 
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (MachineError(f"could not be read: {NO_MEMORY}"), "this box lacked memory"),
+        (LostError(GONE), "is gone from this box&#39;s disk"),
+    ],
+    ids=["machine", "lost"],
+)
+def test_what_the_box_could_not_do_is_not_said_of_the_picture(
+    served: Served, png: bytes, monkeypatch: pytest.MonkeyPatch, error: ImageError, why: str
+) -> None:
+    def failing(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(wants, "MOST_TRIES", 1)
+    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    (worker,) = served.box._workers
+    monkeypatch.setattr(worker, "_read", failing)
+    client = served.client()
+    name = f"{type(error).__name__}.png"
+    number = client.upload((name, png + name.encode())).json["images"][0]["number"]
+    served.wait(number)
+    page = client.get(f"/images/{number}").text
+    assert why in page
+    assert "end it again" in page
+    for wrong in ("ould not be read", "unreadable", "--max-pixels"):
+        assert wrong not in page
+    assert client.get(f"/images/{number}/picture.png").status == 404
+    assert name in client.get("/?state=unanswered").text
+    assert name not in client.get("/?state=unreadable").text
+
+
 # Worklist and study
 
 
@@ -268,6 +304,23 @@ def test_a_chosen_heatmap_is_there_without_javascript(served: Served, answered: 
     page = served.client().get(f"/images/{answered}?map=0").text
     assert f'src="/images/{answered}/map/0.png"' in page
     assert served.client().get(f"/images/{answered}?map=nonsense").status == 200
+
+
+def test_a_shipped_model_s_heatmap_has_no_outline_and_says_what_it_is_worth(
+    served: Served, answered: int
+) -> None:
+    client = served.client()
+    page = client.get(f"/images/{answered}").text
+    channels = re.findall(r'data-channel="(\d+)"', page)
+    assert channels
+    for channel in channels:
+        page = client.get(f"/images/{answered}?map={channel}").text
+        assert f'src="/images/{answered}/map/{channel}.png"' in page
+        assert re.search(r'<svg id="square"[^>]* class="off"', page)
+        assert "data-square" not in page
+        assert re.search(
+            r"no square is outlined: of 72 boxes.*the map&#39;s peak hit [\d.]+ %", page
+        )
 
 
 def test_an_uploaded_dicom_image_has_a_report_and_a_picture_has_none(

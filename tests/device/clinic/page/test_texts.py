@@ -9,6 +9,7 @@ import pytest
 
 from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.gist import STATES
+from edge_app.clinic.kept import UNJUDGED
 from edge_app.clinic.page import texts
 from edge_app.clinic.page.readings import OPINIONS
 from edge_app.clinic.page.texts import Texts, languages
@@ -21,7 +22,7 @@ MADE = (
     {f"state.{each}" for each in STATES}
     | {f"entrance.{each}" for each in ("node", "watch", "page")}
     | {f"list.{each}" for each in SORTS}
-    | {f"study.{each}" for each in (ABOVE, RAISED)}
+    | {f"study.{each}" for each in (ABOVE, RAISED, *UNJUDGED)}
     | {f"reading.{each}" for each in OPINIONS}
     | {f"reading.{each}-said" for each in OPINIONS}
 )
