@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 
 from edge_app.core import native_stderr
-from quantize.edgetpu.graph import read_graph
 from quantize.errors import ConversionError
+from quantize.graph import read_graph
 
 Ranges: TypeAlias = dict[int, tuple[float, float]]
 """Lowest and highest value of a tensor, by its place in the graph."""

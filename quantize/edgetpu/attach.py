@@ -10,8 +10,8 @@ from edge_app.backends.edgetpu import OPERATOR, EdgeTpu
 from edge_app.core.errors import ModelError
 from edge_app.model.model_file import ModelFile
 from quantize.edgetpu.compiler import Compiled
-from quantize.edgetpu.graph import Graph, Tensor, printable, read_graph
 from quantize.errors import ConversionError
+from quantize.graph import Graph, Tensor, printable, read_graph
 
 
 @dataclass(frozen=True)

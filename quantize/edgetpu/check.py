@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from edge_app.backends.edgetpu import OPERATOR
 from edge_app.core.errors import ModelError
-from quantize.edgetpu.graph import Graph, Operator, printable, read_graphs
 from quantize.edgetpu.partition import PARTITION, blockers, first_part
 from quantize.edgetpu.refusals import refusal
 from quantize.edgetpu.rules import RULES, Obstacle, doubt, obstacle
 from quantize.edgetpu.sources import DOCUMENTATION, Basis, issue
+from quantize.graph import Graph, Operator, printable, read_graphs
 
 ON_CHIP_BYTES: Final = 8 << 20
 """Of static memory for code and parameters together: "roughly 8 MB".

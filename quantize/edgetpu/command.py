@@ -18,8 +18,8 @@ from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER, ModelFi
 from quantize.edgetpu.attach import Mapping, attach, verify
 from quantize.edgetpu.check import Check, check
 from quantize.edgetpu.compiler import SECONDS, find_compiler, run_compiler
-from quantize.edgetpu.graph import printable
 from quantize.edgetpu.tables import print_check, print_mapping
+from quantize.graph import printable
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Final
 from edge_app.core.errors import RuntimeUnavailableError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.archive import MAX_MEMBER_BYTES
-from quantize.edgetpu.graph import printable
 from quantize.edgetpu.log import CompilerReport, parse
 from quantize.errors import ConversionError
+from quantize.graph import printable
 
 COMPILER: Final = "edgetpu_compiler"
 INSTALL: Final = "https://coral.ai/docs/edgetpu/compiler/"

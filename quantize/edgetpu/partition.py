@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from quantize.edgetpu.graph import Operator
 from quantize.edgetpu.sources import EFFICIENTDET, guessed
+from quantize.graph import Operator
 
 PARTITION: Final = guessed(
     "https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/lite/graph_info.cc; "

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from quantize.edgetpu.graph import Graph, Operator
 from quantize.edgetpu.rules import Obstacle
 from quantize.edgetpu.sources import Basis, guessed, issue, seen
+from quantize.graph import Graph, Operator
 
 UNKNOWN_FROM: Final = 150
 """The schema's number of the first operator that the compiler was seen not to know, GELU."""

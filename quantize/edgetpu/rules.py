@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 
-from quantize.edgetpu.graph import ACTIVATIONS, Operator, Tensor
 from quantize.edgetpu.sources import (
     DENSE,
     DOCUMENTED,
@@ -30,6 +29,7 @@ from quantize.edgetpu.sources import (
     issue,
     seen,
 )
+from quantize.graph import ACTIVATIONS, Operator, Tensor
 
 EIGHT_BITS: Final = ("INT8", "UINT8")
 SOFTMAX_ELEMENTS: Final = 16_000

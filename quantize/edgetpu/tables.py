@@ -13,9 +13,9 @@ from quantize.edgetpu.check import (
     ON_CHIP_BYTES,
     Check,
 )
-from quantize.edgetpu.graph import Operator, printable
 from quantize.edgetpu.partition import PARTITION
 from quantize.edgetpu.sources import DOCUMENTATION
+from quantize.graph import Operator, printable
 
 
 def print_check(name: str, check: Check, console: Console) -> None:

@@ -18,8 +18,8 @@ from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.archive import MANIFEST
 from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER
 from edge_app.model.preprocess import InputSpec
-from quantize.edgetpu.graph import Graph, read_graph
 from quantize.errors import ConversionError
+from quantize.graph import Graph, read_graph
 from quantize.importing.foreign import HOW_TO_SCALE, Given, head_by, shape_of, spec_of
 from quantize.package import describe_tensor
 

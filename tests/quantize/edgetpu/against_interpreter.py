@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge_app.core.errors import ModelError
-from quantize.edgetpu.graph import Operator, Tensor, read_graphs
+from quantize.graph import Operator, Tensor, read_graphs
 
 TYPES = {
     "FLOAT16": np.float16,

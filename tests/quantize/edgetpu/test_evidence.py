@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from quantize.edgetpu.check import check_graphs
-from quantize.edgetpu.graph import Graph, Operator, Tensor
 from quantize.edgetpu.sources import (
     DENSE,
     EFFICIENTDET,
@@ -23,6 +22,7 @@ from quantize.edgetpu.sources import (
     YOLOV9,
     issue,
 )
+from quantize.graph import Graph, Operator, Tensor
 
 MAPPED, CPU = True, False
 SCALED = ("INT8", "UINT8", "INT16")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantize.edgetpu.graph import Operator, Tensor
 from quantize.edgetpu.partition import blockers, first_part
+from quantize.graph import Operator, Tensor
 
 
 def tensor(index: int) -> Tensor:

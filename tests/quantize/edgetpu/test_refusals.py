@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from quantize.edgetpu.graph import OPERATORS, Graph, Operator
 from quantize.edgetpu.refusals import KNOWN_LATER, TOO_NEW, refusal
+from quantize.graph import OPERATORS, Graph, Operator
 
 
 def graph(name: str, version: int, code: int = 0, custom: bool = False) -> Graph:

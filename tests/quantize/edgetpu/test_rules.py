@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantize.edgetpu.graph import Operator, Tensor
 from quantize.edgetpu.rules import GENERAL, RULES, doubt, obstacle
 from quantize.edgetpu.sources import DOCUMENTATION, Basis
+from quantize.graph import Operator, Tensor
 
 
 def image(*shape: int, dtype: str = "INT8", fixed: bool = True, scales: int = 1) -> Tensor:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge_app.core.errors import ModelError
 from quantize.edgetpu.check import check
-from quantize.edgetpu.graph import read_graph
+from quantize.graph import read_graph
 from tests.quantize.edgetpu.against_interpreter import differences
 from tests.quantize.edgetpu.graphs import (
     CNN28,
@@ -285,7 +285,7 @@ def test_more_of_anything_than_a_network_has_is_refused(monkeypatch: pytest.Monk
         ("MAX_LETTERS", "letters of names are more than the 1"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(f"quantize.edgetpu.graph.{limit}", 1)
+            patch.setattr(f"quantize.graph.{limit}", 1)
             with pytest.raises(ModelError, match=words):
                 read_graph(edited(add_graph, TAIL))
 
