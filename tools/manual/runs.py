@@ -21,11 +21,12 @@ RUNS: Final = (
     "lite0-more-student",
     "lite2-enlarged-4",
     "lite0-5-stages",
+    "lite0-5-stages-enlarged",
     "lite0-scratch",
 )  # fmt: skip
 LEFT_OUT: Final = ("No Finding", "Hernia")
 CHANGES: Final = ("noise", "jpeg90", "shift", "zoom")
-ROW: Final = "{:18}  {:23}  {:13}  {:11}  {}"
+ROW: Final = "{:23}  {:23}  {:13}  {:11}  {}"
 
 
 def row(run: str) -> str:
