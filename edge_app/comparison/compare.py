@@ -256,9 +256,12 @@ class _Drawn:
         """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.
 
         Every bootstrap sample repeats what all patients have in common, however few these are; and
-        where next to none differ, nearly so.
+        where next to none differ, nearly so. A difference in agreement above 0 is left alone: there
+        the other side's changes were seen, and they give its interval a width.
         """
         if metric["value"] is None or metric["low"] is None or metric["high"] is None:
+            return metric
+        if least < 0 < metric["value"]:
             return metric
         more, value = unseen(self.count, max(1, labels)), metric["value"]
         low = max(least, min(metric["low"], value - more))
