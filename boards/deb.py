@@ -59,8 +59,7 @@ def build(
     if shutil.which("dpkg-deb") is None:
         raise BoardsError("dpkg-deb is missing: build the package on Debian or Ubuntu")
     with tempfile.TemporaryDirectory() as work:
-        say("building the application's wheel …")
-        own = wheels.build(Path(work, "wheel"))
+        own = wheels.build(Path(work, "wheel"), say=say)
         root = Path(work, "root")
         needs = set()
         for number, python in enumerate(of := pythons or target.pythons, 1):

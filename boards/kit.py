@@ -102,9 +102,7 @@ def build(
         there = ", ".join(target.pythons)
         raise UsageError(f"kit {target.name}: no Python {', '.join(unknown)}: there are {there}")
     with tempfile.TemporaryDirectory() as work:
-        if wheel is None:
-            say("building the application's wheel …")
-        own = wheel or wheels.build(Path(work), models)
+        own = wheel or wheels.build(Path(work), models, say)
         pip = downloads.pip_wheel(cache)
         sets = {}
         for python in pythons or target.pythons:

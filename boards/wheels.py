@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from email.parser import BytesParser
 from importlib.util import find_spec
@@ -81,13 +81,16 @@ class Target:
         return ["--only-binary", ":all:", *chosen]
 
 
-def build(into: Path, models: Sequence[Path] = ()) -> Path:
+def build(
+    into: Path, models: Sequence[Path] = (), say: Callable[[str], None] = lambda line: None
+) -> Path:
     """The device wheel of this checkout, built from a copy: a build leaves folders behind.
 
     Args:
         into: the folder.
         models: model files to ship in it as well, each under its own name. One with the name of a
             shipped model takes its place.
+        say: gets a line once the models are known to be some.
 
     Raises:
         ModelError: one of the models is no model file.
@@ -95,6 +98,7 @@ def build(into: Path, models: Sequence[Path] = ()) -> Path:
         BoardsError: the wheel cannot be built.
     """
     by_name = _by_name(models)
+    say("building the application's wheel …")
     source = into / "source"
     source.mkdir(parents=True)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
