@@ -14,7 +14,6 @@ from edge_app.model.usual import of_normal
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import (
-        Estimate,
         Head,
         Manifest,
         OverallFacts,
@@ -51,14 +50,11 @@ class Mistakes(NamedTuple):
         test = point.get("test")
         if test is None:
             return cls()
-        return cls(_other(test["specificity"]), _other(test["sensitivity"]))
-
-
-def _other(told: Estimate) -> float | None:
-    """1 less a share; of one that is 0 or 1, its interval's end: none seen is not none."""
-    value = told["value"]
-    end = {0.0: told["high"], 1.0: told["low"]}.get(-1.0 if value is None else value, value)
-    return None if end is None else 1 - end
+        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
+        return cls(
+            None if specificity is None else 1 - specificity,
+            None if sensitivity is None else 1 - sensitivity,
+        )
 
 
 def _of_100(share: float) -> str:
@@ -101,7 +97,7 @@ class Overall(NamedTuple):
         if not self.flagged:
             said, share = NOT_NORMAL, self.mistakes.missed
             kind, verdict = "test images that are not normal", "missed"
-        if share is not None:
+        if share is not None and 0 < share < 1:  # none of those seen is not none
             said += f": of 100 {kind}, {_of_100(share)} are {verdict}"
         if raised and not self.flagged:
             said += f"; raised all the same: {', '.join(raised)}"

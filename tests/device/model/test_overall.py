@@ -149,11 +149,10 @@ def test_no_rounding_makes_none_of_some_or_all_of_most(share: float, said: str) 
     assert f"not normal, {said} missed" in str(missed)
 
 
-def test_none_seen_among_few_is_not_none() -> None:
-    some = {"value": 0.9, "low": 0.8, "high": 0.95}
-    test = {"specificity": some, "sensitivity": {"value": 1.0, "low": 0.48, "high": 1.0}}
-    mistakes = Mistakes.of({"test": test})  # type: ignore[typeddict-item]
-    assert mistakes == pytest.approx((0.1, 0.52))
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
+    missed = Overall(0.4, None, None, 0.5, False, Mistakes(missed=share)).caution()
+    assert missed == "'not flagged' does not mean normal"
 
 
 @pytest.mark.parametrize(
