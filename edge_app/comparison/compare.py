@@ -242,7 +242,7 @@ class _Drawn:
         )
         rows = {point: row for row, point in enumerate(same)}
         self.beyond = {
-            (point, key): self._widened(
+            (point, key): self._beyond(
                 _with_interval(
                     (_share(same[point], whole) - _share(cells, whole))[0],
                     drawn[rows[point]] - drawn_again[row],
@@ -252,16 +252,19 @@ class _Drawn:
             for row, ((point, key), cells) in enumerate(again.items())
         }
 
-    def _widened(self, metric: Metric, labels: int, least: int = -1) -> Metric:
+    def _beyond(self, metric: Metric, labels: int) -> Metric:
+        """Agreement beyond the reference's own. Above 0 more changes of the reference's were seen
+        than of the candidate's, and they give the interval its width."""
+        seen = metric["value"] is not None and metric["value"] > 0
+        return metric if seen else self._widened(metric, labels, least=-1)
+
+    def _widened(self, metric: Metric, labels: int, least: int) -> Metric:
         """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.
 
         Every bootstrap sample repeats what all patients have in common, however few these are; and
-        where next to none differ, nearly so. A difference in agreement above 0 is left alone: there
-        the other side's changes were seen, and they give its interval a width.
+        where next to none differ, nearly so.
         """
         if metric["value"] is None or metric["low"] is None or metric["high"] is None:
-            return metric
-        if least < 0 < metric["value"]:
             return metric
         more, value = unseen(self.count, max(1, labels)), metric["value"]
         low = max(least, min(metric["low"], value - more))
