@@ -18,7 +18,7 @@ from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
 from edge_app.images.dicom_values import damaged
 from edge_app.images.windowing import histogram
 
-EXTRA = "install the dicom extra: pip install 'edge-cxr[dicom]'"
+EXTRA = "install the dicom extra with this environment's pip: pip install 'edge-cxr[dicom]'"
 
 READ = (
     *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"),  # JPEG Baseline, Extended

@@ -417,8 +417,8 @@ def test_codecs_that_are_not_installed_are_named(
 
 def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    expected = "is DICOM: install the dicom extra: pip install 'edge-cxr[dicom]'"
-    assert refusal(PLAIN) == expected
+    extra = "install the dicom extra with this environment's pip: pip install 'edge-cxr[dicom]'"
+    assert refusal(PLAIN) == f"is DICOM: {extra}"
 
 
 # Refused by name

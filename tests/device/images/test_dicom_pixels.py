@@ -259,7 +259,8 @@ def test_12_bit_jpeg_names_its_codec_where_there_is_none(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "gdcm", None)
     line = refusal(compressed(TWELVE, 12, JPEG_EXTENDED, jpeg_extended(TWELVE)))
     assert line == (
-        "is compressed as JPEG Extended: install the dicom extra: pip install 'edge-cxr[dicom]'"
+        "is compressed as JPEG Extended: install the dicom extra with this environment's pip: "
+        "pip install 'edge-cxr[dicom]'"
     )
 
 
