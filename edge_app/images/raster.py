@@ -49,6 +49,10 @@ STRIP_PIXELS = 1 << 20
 
 ON_BLACK = "is partly transparent: it was laid on black"
 
+DISPLAY_GAMMA = 2.2
+MIDDLE, NOTICED = 128, 8
+"""A gray level, and by how much a viewer that heeds a PNG's gamma must move it to be told."""
+
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
 
@@ -116,6 +120,11 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     image.load()
+    if _is_of_another_gamma(image.info):
+        notes.append(
+            f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
+            "scored as it is stored"
+        )
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if turn is not None:  # gray, a quarter of the bytes
@@ -125,6 +134,15 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
+    """Whether a PNG's gAMA chunk has another gray shown than is stored (W3C, 11.3.2.2)."""
+    gamma = info.get("gamma")
+    if not gamma or "srgb" in info or "icc_profile" in info:  # each of them overrides it
+        return False
+    shown = 255 * (MIDDLE / 255) ** (1 / (DISPLAY_GAMMA * gamma))
+    return abs(shown - MIDDLE) > NOTICED
 
 
 def _tiff(data: bytes, limits: Limits) -> Radiograph:

@@ -137,6 +137,27 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
     assert (np.diff(image.pixels.flat[order].astype(int)) >= 0).all()
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(
+    ("gamma", "more", "told"),
+    [
+        (100_000, b"", True),
+        (180_000, b"", True),
+        (45_455, b"", False),
+        (0, b"", False),
+        (100_000, png_chunk(b"sRGB", b"\0"), False),
+    ],
+)
+def test_a_png_that_viewers_show_brighter_or_darker_is_told(
+    gamma: int, more: bytes, told: bool, depth: int
+) -> None:
+    """PNG, third edition, 11.3.2.2 and 13.13: a decoder should show it by its gAMA chunk."""
+    samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
+    image = read(png(samples, extra=more + png_chunk(b"gAMA", struct.pack(">I", gamma))))
+    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * told
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
 @pytest.mark.parametrize("colour", [pictures.PNG_RGB, pictures.PNG_GRAY_ALPHA])
 def test_16_bit_colour_that_would_come_out_black_is_refused(colour: int) -> None:
     twelve_bits = PICTURE.astype(np.uint16) << 4
