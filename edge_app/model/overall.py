@@ -60,7 +60,7 @@ class Mistakes(NamedTuple):
 def _of_100(share: float) -> str:
     """A share as a number out of 100, which no rounding makes none or all."""
     count = 100 * share
-    return "fewer than 1" if count < 0.5 else "more than 99" if count > 99.5 else f"{count:.0f}"
+    return "fewer than 1" if count <= 0.5 else "more than 99" if count >= 99.5 else f"{count:.0f}"
 
 
 class Overall(NamedTuple):
