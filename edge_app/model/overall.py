@@ -26,6 +26,9 @@ NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
+BORDERLINE: Final = "borderline"
+"""What is said of a score whose digits, as they are shown, are those of its threshold."""
+
 NOT_ILL: Final = "'flagged' does not mean ill"
 NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
@@ -109,7 +112,7 @@ class Overall(NamedTuple):
         if self.threshold is not None:
             state = "flagged" if self.flagged else "not flagged"
             if percent(self.probability) == percent(self.threshold):
-                state += ", borderline"
+                state += f", {BORDERLINE}"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = "" if self.percentile is None else f"; higher than {self._lower()} normal images"
