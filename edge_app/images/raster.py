@@ -310,7 +310,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
         return _deep(image, facts, notes)
     if image.mode == "F":
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
-    facts.update(bits=8, window="0..255", inverted=False)
+    facts.update(bits=8, window="0..255", inverted=_is_white_zero(image))
     if image.mode == "L" and "transparency" not in image.info:
         return image
     seen = _Seen()
@@ -389,6 +389,10 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.
         counted = values if clear.all() else counted[~clear]
     pixels = windowed(values, facts, notes, counted)
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
-    tags = getattr(image, "tag_v2", None) or {}
-    facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
+    facts["inverted"] = _is_white_zero(image)
     return Image.fromarray(255 - pixels if facts["inverted"] else pixels)
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", None) or {}
+    return image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
