@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
 from edge_app.core.want import blamed
-from edge_app.images import dicom_frames, gdcm_process
+from edge_app.images import dicom_frames, gdcm_process, jpeg
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
 from edge_app.images.dicom_values import damaged
@@ -156,6 +156,8 @@ def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
             f"its compressed pixels {frame.size}"
         )
     words = _decoded(frame, form)
+    if frame.marker is not None and frame.bits == 8 and jpeg.ends_early(words[-1]):
+        notes.append(jpeg.ENDS_EARLY)
     return Samples(words, _form_of(frame, form, words), decoded=True)
 
 

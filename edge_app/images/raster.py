@@ -127,6 +127,9 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         )
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
+    if image.format in ("JPEG", "MPO"):
+        last = picture.crop((0, picture.height - 1, picture.width, picture.height))
+        notes += [jpeg.ENDS_EARLY] * jpeg.ends_early(np.asarray(last))
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:

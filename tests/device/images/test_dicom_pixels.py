@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge_app.images import jpeg
+
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
     ATTRIBUTES,
@@ -224,6 +226,14 @@ def test_8_bit_jpeg_in_8_or_16_bits(allocated: int) -> None:
     for syntax in (JPEG_BASELINE, JPEG_EXTENDED):
         data = compressed(PICTURE, 8, syntax, frame, BitsAllocated=allocated)
         np.testing.assert_array_equal(read(data).pixels, expected)
+
+
+@pytest.mark.parametrize("allocated", [8, 16])
+def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
+    frame = encoded(PICTURE, "JPEG", quality=95)
+    cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
+    image = read(compressed(PICTURE, 8, JPEG_BASELINE, cut, BitsAllocated=allocated))
+    assert image.warnings == (jpeg.ENDS_EARLY,)
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])

@@ -23,7 +23,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from edge_app.images import raster
+from edge_app.images import jpeg, raster
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -340,6 +340,22 @@ def test_only_a_jpeg_is_shrunk() -> None:
         image = read(encoded(Image.fromarray(picture), format), least=8)
         assert image.pixels.shape == picture.shape
         assert "shrunk" not in image.facts
+
+
+@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_whose_end_is_missing_is_told(
+    orientation: int, mode: str, least: int | None
+) -> None:
+    """ITU-T T.81: its end mark may be there, as repaired and joined files have it."""
+    tag = exif(bytes([orientation]))
+    data = encoded(Image.fromarray(smooth(512, 256)).convert(mode), "JPEG", exif=tag)
+    assert read(data, least=least).warnings == ()
+    scan = data.index(b"\xff\xda") + 14
+    for share in (0.2, 0.5, 0.9):
+        cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
+        assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
 
 
 def test_shrinking_forgives_neither_size_nor_damage() -> None:
