@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
+JPEG_FORMATS = ("JPEG", "MPO")
+JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+"""What Pillow calls them."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
+TIFF_ROWS_PER_STRIP = 278
 WHITE_IS_ZERO = 0
 DEEP_BITS = 16
 
@@ -127,9 +132,11 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         )
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
-    if image.format in ("JPEG", "MPO"):
-        last = picture.crop((0, picture.height - 1, picture.width, picture.height))
-        notes += [jpeg.ENDS_EARLY] * jpeg.ends_early(np.asarray(last))
+    if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
+        for row in _last_rows(image):
+            if jpeg.ends_early(np.asarray(picture.crop((0, row, picture.width, row + 1)))):
+                notes.append(jpeg.ENDS_EARLY)
+                break
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:
@@ -137,6 +144,12 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _last_rows(image: Image.Image) -> set[int]:
+    """The last row of each JPEG in a file: of the picture, and of each strip of a TIFF."""
+    strip = (getattr(image, "tag_v2", None) or {}).get(TIFF_ROWS_PER_STRIP) or image.height
+    return {*range(strip - 1, image.height, strip), image.height - 1}
 
 
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
@@ -200,7 +213,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         _read_big_endian_white_is_zero()
     image = _identified(data)
     require_pixels(*image.size, limits)
-    if image.format in ("JPEG", "MPO"):
+    if image.format in JPEG_FORMATS:
         for _ in jpeg.segments(data):
             pass
     return image
