@@ -511,6 +511,30 @@ def test_a_picture_that_is_stored_mirrored_or_turned_is_told(orientation: str, t
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
+@pytest.mark.parametrize(
+    ("shutter", "told"),
+    [
+        ({}, False),
+        ({"Shape": ""}, False),
+        ({"Shape": "RECTANGULAR"}, False),
+        ({"Shape": "RECTANGULAR", "LeftVerticalEdge": 1, "RightVerticalEdge": 65}, False),
+        ({"Shape": "RECTANGULAR", "UpperHorizontalEdge": 0, "LowerHorizontalEdge": 48}, False),
+        ({"Shape": "RECTANGULAR", "LeftVerticalEdge": 8}, True),
+        ({"Shape": "RECTANGULAR", "RightVerticalEdge": 60}, True),
+        ({"Shape": "RECTANGULAR", "LowerHorizontalEdge": 40}, True),
+        ({"Shape": "CIRCULAR"}, True),
+        ({"Shape": ["RECTANGULAR", "POLYGONAL"]}, True),
+    ],
+)
+def test_a_shutter_that_hides_a_part_is_told(shutter: dict[str, Any], told: bool) -> None:
+    """PS3.3 C.7.6.11: what lies outside of it is replaced by a single gray for display."""
+    tags = {f"Shutter{name}": value for name, value in shutter.items()}
+    image = read(dicom(TWELVE, 12, **FULL_12, **tags))
+    assert bool(image.warnings) == told
+    assert all("has a Display Shutter" in each for each in image.warnings)
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
 def test_facts_tell_how_it_was_read_and_not_who_the_patient_is() -> None:
     image = read(dicom(TWELVE, 12, **FULL_12, PatientBirthDate="19500101", AccessionNumber="A-17"))
     digest = image.facts.pop("sha256")

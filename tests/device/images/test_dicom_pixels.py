@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge_app.images import jpeg
+
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
     ATTRIBUTES,
@@ -113,6 +115,21 @@ def test_pixel_data_of_another_size_than_declared() -> None:
     )
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(-12, 0), (-1, 0), (0, -1)])
+def test_pixels_that_no_row_or_column_declares_are_told(rows: int, columns: int) -> None:
+    """PS3.5 8.1.1: Pixel Data holds Rows times Columns samples, and nothing else but padding.
+
+    A file that declares too few rows loses the lower lungs, one of a wrong width is sheared.
+    """
+    height, width = TWELVE.shape[0] + rows, TWELVE.shape[1] + columns
+    image = read(written(TWELVE, 12, Rows=height, Columns=width))
+    assert image.pixels.shape == (height, width)
+    assert image.warnings == (
+        f"has {TWELVE.nbytes} bytes of pixels, and its Rows and Columns take {2 * height * width}: "
+        "they may be wrong, and a part of the picture missing",
+    )
+
+
 def test_an_odd_number_of_bytes() -> None:
     tag_and_representation = struct.pack("<HH2sH", 0x7FE0, 0x0010, b"OW", 0)
     head, longer = (
@@ -209,6 +226,14 @@ def test_8_bit_jpeg_in_8_or_16_bits(allocated: int) -> None:
     for syntax in (JPEG_BASELINE, JPEG_EXTENDED):
         data = compressed(PICTURE, 8, syntax, frame, BitsAllocated=allocated)
         np.testing.assert_array_equal(read(data).pixels, expected)
+
+
+@pytest.mark.parametrize("allocated", [8, 16])
+def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
+    frame = encoded(PICTURE, "JPEG", quality=95)
+    cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
+    image = read(compressed(PICTURE, 8, JPEG_BASELINE, cut, BitsAllocated=allocated))
+    assert image.warnings == (jpeg.ENDS_EARLY,)
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
