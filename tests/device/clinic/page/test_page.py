@@ -229,6 +229,27 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     assert DISCLAIMER in page
 
 
+def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known(
+    served: Served, answered: int, png: bytes
+) -> None:
+    """A number belongs to the operating point that decided; the one in use may be another."""
+    client = served.client()
+    numbered = re.compile(r"<b>[^<]*does not mean \w+: of 100 [^,<]*, [^,<]*\d are ")
+    page = client.get(f"/images/{answered}").text
+    assert numbered.search(page)
+    assert "is not known of this answer" not in page
+    number = client.upload(("older.png", png + b"older")).json["images"][0]["number"]
+    served.wait(number)
+    answer = json.loads(served.box.store.value("SELECT answer FROM image WHERE id = ?", number))
+    answer["model"]["digest"] = "0" * 64
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET answer = ? WHERE id = ?", (json.dumps(answer), number))
+    page = client.get(f"/images/{number}").text
+    assert "does not mean" in page
+    assert not numbered.search(page)
+    assert "How often that was so on test images is not known of this answer." in page
+
+
 def test_its_picture_is_what_the_network_was_given(served: Served, answered: int) -> None:
     came = served.client().get(f"/images/{answered}/picture.png")
     assert came.headers["Content-Type"] == "image/png"
