@@ -20,6 +20,7 @@ from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
+from edge_app.clinic.instances import look_up
 from edge_app.clinic.results import Results
 from edge_app.clinic.retention import give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 AUDIT: Final = "audit.log"
 HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
+
+LOOK_SECONDS: Final = 10.0
+"""For which files of an older box are looked into, at the start and at each of these."""
 
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
 """Without one of these the box does not do its work."""
@@ -93,6 +97,7 @@ class Box:
         self.settings = settings
         self._stopping = threading.Event()
         self._failed: str | None = None
+        self._all_looked_up = False
         self._workers: list[Worker] = []
         self._couriers: list[Courier] = []
         self._rooms: list[ReadingRoom | Metrics] = []
@@ -220,6 +225,8 @@ class Box:
     def start(self) -> None:
         """Have all parts begin their work."""
         swept = sweep(self.store)
+        # Before others come that may be of the same UID.
+        self._all_looked_up = look_up(self.store, LOOK_SECONDS)
         self._tidy_outbox()
         settings = self.settings
         self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
@@ -271,6 +278,7 @@ class Box:
             removed = remove_finished(self.store, time.time() - self.settings.keep)
             if removed:
                 self.events.audit("removed", images=removed)
+            self._all_looked_up = self._all_looked_up or look_up(self.store, LOOK_SECONDS)
             give_back(self.store)
             self.store.reserve_log()
         except (SpoolError, OSError) as error:

@@ -108,6 +108,20 @@ class Document(NamedTuple):
     receivers: tuple[str, ...]
 
 
+def content_of(entrance: str, sha256: str, path: Path) -> str | None:
+    """See `content_digest`; None where it cannot be told.
+
+    Args:
+        entrance, sha256, path: of an accepted image, and of its file.
+    """
+    if entrance == NODE:
+        return sha256
+    try:
+        return content_digest_of(path)
+    except (HeaderError, OSError):
+        return None
+
+
 class Spool:
     """Accepts images, hands them out to be answered, and keeps the answers.
 
@@ -247,7 +261,7 @@ class Spool:
                     (
                         *(offered.entrance, offered.identity, digest, path.name, size),
                         *(offered.sender, differs, time.time()),
-                        *(offered.about, offered.about.casefold(), offered.uid),
+                        *(offered.about, offered.about.casefold(), offered.uid or ""),
                     ),
                 )
             break
@@ -280,19 +294,10 @@ class Spool:
         if by_uid and any(row["entrance"] == offered.entrance for row in new):
             differing.update({row["id"]: True for row in new})
             return
-        own = self._content(offered.entrance, digest, path) if new else None
+        own = content_of(offered.entrance, digest, path) if new else None
         for row in new:
-            content = self._content(row["entrance"], row["sha256"], self.store.images / row["file"])
+            content = content_of(row["entrance"], row["sha256"], self.store.images / row["file"])
             differing[row["id"]] = own is None or own != content
-
-    def _content(self, entrance: str, sha256: str, path: Path) -> str | None:
-        """See `content_digest`; None where it cannot be told."""
-        if entrance == NODE:
-            return sha256
-        try:
-            return content_digest_of(path)
-        except (HeaderError, OSError):
-            return None
 
     def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> Path | None:
         """Remove a finished image's row; the file that was its own."""
@@ -347,8 +352,13 @@ class Spool:
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
             len(self._in_hand) + len(self._wants) + 1,
         )
-        taken = self._in_hand, self._wants
-        return next((row for row in rows if not any(row["id"] in each for each in taken)), None)
+        return next((row for row in rows if self._is_free(row)), None)
+
+    def _is_free(self, row: sqlite3.Row) -> bool:
+        """Whether nobody has it, and it is not put off; somebody may want it all the same."""
+        return row["id"] not in self._in_hand and (
+            row["urgent"] > 0 or row["id"] not in self._wants
+        )
 
     def postpone(self, image: Image) -> None:
         """Have others answered before it; that it was begun is not forgotten."""
@@ -382,8 +392,11 @@ class Spool:
             if pause is None:
                 return None
             with self.store.transaction(synced=False) as database:
-                begun = image.begun, image.id
-                database.execute("UPDATE image SET begun = ? WHERE id = ?", begun)
+                # Whoever wants it answered next from now on shortens its pause, see `_next`.
+                database.execute(
+                    "UPDATE image SET begun = ?, urgent = min(urgent, 0) WHERE id = ?",
+                    (image.begun, image.id),
+                )
             self._in_hand.discard(image.id)
             self.store.changed.notify_all()
         return pause
@@ -430,13 +443,16 @@ class Spool:
             self.store.changed.notify_all()
 
     def hasten(self, number: int) -> bool:
-        """Have an image answered before all others; whether it still waits."""
+        """Have an image answered before all others, one that was put off as well; whether it still
+        waits."""
         with self.store.transaction() as database:
             done = database.execute(
-                "UPDATE image SET urgent = (SELECT max(urgent) FROM image) + 1 "
+                "UPDATE image SET urgent = max(0, (SELECT max(urgent) FROM image)) + 1 "
                 "WHERE id = ? AND answered IS NULL",
                 (number,),
             )
+        with self.store.changed:
+            self.store.changed.notify_all()
         return bool(done.rowcount)
 
     def counts(self) -> Mapping[str, int]:

@@ -18,7 +18,7 @@ from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
 from edge_app.clinic.results import provenance, report_name
-from edge_app.clinic.settings import WATCH
+from edge_app.clinic.settings import WATCH, in_settings
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.heatmap.maps import FULL
 
@@ -163,7 +163,7 @@ def picture(request: Request) -> Response:
     try:
         data = room.drawing.png(lambda: room.kept(row), side)
     except ImageError as error:
-        raise PageError(422, "error.picture", why=str(error)) from None
+        raise PageError(422, "error.picture", why=in_settings(str(error))) from None
     except BusyError:
         raise PageError(503, "error.busy") from None
     _audit_view(request, row, "picture")

@@ -20,6 +20,7 @@ from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.delivering import LONGEST_PAUSE
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
@@ -28,8 +29,9 @@ from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
-from edge_app.clinic.wants import LEAST_SECONDS, LONGEST_PAUSE, Wants
-from edge_app.core.errors import EdgeCxrError, MachineError
+from edge_app.clinic.wants import LEAST_SECONDS, Wants
+from edge_app.core.errors import EdgeCxrError, ImageError, ImageTooLargeError, MachineError
+from edge_app.core.want import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
 
@@ -554,6 +556,34 @@ def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
     assert {row["identity"] for row in rows} == {"good.png", "another.png"}
 
 
+def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_others(
+    spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, and however long each try takes until the system ends it."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    spent = {"big": 0.0, "good": 0.0}
+
+    def read(image: Image, *given: object) -> Radiograph:
+        kind = image.identity.partition(".")[0]
+        spent[kind] += (seconds := 8.0 if kind == "big" else 0.5)
+        clock.now += seconds
+        if kind == "big":
+            raise MachineError("could not be read: no memory")
+        if spent["good"] >= 1000:
+            worker.stop()
+        spool.accept(offered(f"good.{spent['good']}", entrance="watch"))  # there is always one
+        raise ImageError("is no image")
+
+    monkeypatch.setattr(answering.time, "monotonic", clock)
+    monkeypatch.setattr(worker, "_read", read)
+    for number in range(20):
+        spool.accept(offered(f"big.{number}", entrance="watch"))
+    spool.accept(offered("good", entrance="watch"))
+    worker.run()
+    first_tries = 20 * 8.0
+    assert first_tries < spent["big"] < first_tries + 1000 / 8
+
+
 def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,3 +733,43 @@ def test_housekeeping_says_what_it_removes_and_gives_the_room_back(
     box.store.close()
     assert '"removed", "images": 1' in (tmp_path / "spool" / AUDIT).read_text()
     assert (tmp_path / "spool" / DATABASE).stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_what_is_to_be_done_is_said_in_the_words_of_the_box_s_settings(
+    spool: Spool, tmp_path: Path, cnn28: Path, picture: Path, begun: bool
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\nmax_pixels = 100')
+    if begun:
+        begun_before(spool, "a.png", picture.read_bytes())
+    else:
+        spool.accept(offered("a.png", picture.read_bytes(), "watch"))
+    answered_by(worker)
+    message = json.loads(spool.store.value("SELECT answer FROM image"))["error"]["message"]
+    assert "raise max_pixels in the box's settings if it is really a radiograph" in message
+    assert "--" not in message
+
+
+def test_a_machine_s_want_is_told_in_the_words_of_the_box_s_settings(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    monkeypatch.setattr(wants, "MOST_TRIES", 2)
+    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    with pytest.raises(ImageTooLargeError) as too_large:
+        read_image(picture, Limits(max_bytes=1))
+    errors: list[ImageError] = [MachineError(NO_MEMORY), MachineError(KILLED), too_large.value]
+    for error in errors:
+        spool.accept(offered("a.png", str(error).encode(), "watch"))
+        image = spool.take()
+        assert image is not None
+        if isinstance(error, MachineError):
+            assert worker._keeper.put_off(image, error, 0)
+            assert not worker._keeper.put_off(image, error, 0)
+        else:
+            worker._keeper.keep(image, worker._keeper.refused(image, error), None, 0)
+    texts = [row["answer"] for row in spool.store.rows("SELECT answer FROM image")]
+    assert len(texts) == 3
+    assert "--max" not in "".join([*texts, told(worker)])
+    assert "lower max_pixels in the box's settings" in texts[0]
+    assert "this box takes no larger one" in texts[2]

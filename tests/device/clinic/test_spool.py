@@ -411,6 +411,34 @@ def test_images_are_taken_in_order_the_urgent_one_first(spool: Spool) -> None:
     assert [taken(spool).id for _ in range(4)] == [numbers[i] for i in (3, 2, 0, 1)]
 
 
+def test_one_that_was_put_off_is_due_now_where_somebody_wants_it_next(spool: Spool) -> None:
+    """Also one that others went before; and its next pause holds until somebody does so again."""
+    number = spool.accept(offered("1.1")).id
+    spool.postpone(taken(spool))
+    assert spool.put_off(taken(spool))
+    assert spool.take() is None
+    for _ in range(2):
+        assert spool.hasten(number)
+        assert taken(spool).id == number
+        assert spool.put_off(Image(number, "node", "1.1", Path(), "", 0, False))
+        assert spool.take() is None
+
+
+def test_who_waits_gets_one_that_was_put_off_as_soon_as_somebody_wants_it(spool: Spool) -> None:
+    number = spool.accept(offered("1.1")).id
+    for _ in range(9):  # until its pause is longer than this test waits
+        image = taken(spool)
+        spool.put_off(image)
+        spool.hasten(number)
+    spool.put_off(taken(spool))
+    got: list[Image | None] = []
+    waiting = threading.Thread(target=lambda: got.append(spool.take(wait=60, again=False)))
+    waiting.start()
+    spool.hasten(number)
+    waiting.join(30)
+    assert [image and image.id for image in got] == [number]
+
+
 def test_who_waits_for_an_image_gets_it_when_it_comes(spool: Spool) -> None:
     got: list[Image | None] = []
     waiting = threading.Thread(target=lambda: got.append(spool.take(wait=60)))
