@@ -5,6 +5,7 @@ Modules of the Secondary Capture Image IOD (DICOM PS3.3 A.8.1), with pixels in R
 
 from __future__ import annotations
 
+import hashlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -53,10 +54,12 @@ def capture(
     model, image = classifier.model, instance_of(header)
     document = Dataset()
     date_and_describe(document, header)
+    _put_pixels(document, seen, findings, classifier)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
         *(author.salt, "heatmap", *image, content, model.sha256, model.digest or ""),
         *(classifier.site.digest if classifier.site else "", classifier.points.name),
+        hashlib.sha256(document.PixelData).hexdigest(),
     )
     document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"
@@ -72,7 +75,6 @@ def capture(
     document.SourceImageSequence = [Dataset()]
     document.SourceImageSequence[0].ReferencedSOPClassUID = image.sop_class
     document.SourceImageSequence[0].ReferencedSOPInstanceUID = image.sop_instance
-    _put_pixels(document, seen, findings, classifier)
     document.file_meta = FileMetaDataset()
     document.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
     file = BytesIO()
