@@ -36,6 +36,10 @@ OPTIONAL: Final = (
 )
 
 SEXES: Final = ("M", "F", "O")
+PADDED: Final = ("LO", "PN", "SH")
+"""Kinds of text whose leading spaces mean nothing (PS3.5 6.2), and are kept: an archive may take
+``" 4711"`` and ``"4711"`` for two patients."""
+
 UID_FORM: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 SOP_INSTANCE: Final = 0x00080018
 PIXEL_DATA: Final = 0x7FE00010
@@ -286,10 +290,12 @@ def _value(dataset: Dataset, keyword: str) -> object:
     if keyword == "SpecificCharacterSet":
         return element
     text = _joined(element) if _is_multiple(element) else str(element).replace("\\", " ")
-    text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).strip()
+    text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).rstrip()
+    kind = dictionary_VR(keyword)
+    if kind not in PADDED:
+        text = text.lstrip()
     if keyword == "PatientSex":
         return text if text in SEXES else None
-    kind = dictionary_VR(keyword)
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
     return text if text.strip("\\ ") else None

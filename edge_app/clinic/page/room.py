@@ -170,7 +170,7 @@ class ReadingRoom:
         """
         try:
             header = read_header(self.kept(image))
-            number = str(header.get("PatientID") or "")
+            number = str(header.get("PatientID") or "").strip()
             if number:
                 return self.events.digest(f"{number}\0{header.get('PatientBirthDate') or ''}")
         except (HeaderError, ImageError):

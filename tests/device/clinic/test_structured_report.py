@@ -214,6 +214,36 @@ def test_it_is_the_same_instance_whenever_made_and_another_box_s_is_another(
         assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"overall": {"probability": 0.123, "threshold": 0.5, "flagged": False}},
+        {"warnings": ["is smaller than the network's input"]},
+        {"blank": True, "findings": [], "overall": None},
+    ],
+    ids=["other numbers", "another remark", "another verdict"],
+)
+def test_what_says_something_else_of_an_image_is_another_instance(
+    made: Any, answer: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """As after an upgrade: an archive keeps the first one that it has of an instance."""
+    before = dcmread(made(answer)).SOPInstanceUID
+    assert dcmread(made({**answer, **change})).SOPInstanceUID != before
+    assert dcmread(made(answer, remark="There are two")).SOPInstanceUID != before
+    assert dcmread(made(answer)).SOPInstanceUID == before
+
+
+@pytest.mark.parametrize("number", ["  4711", "47  11", "4711  "])
+def test_a_patient_s_number_is_to_the_archive_what_the_image_s_is(
+    made: Any, answer: dict[str, Any], number: str
+) -> None:
+    """Which takes one with leading spaces for another patient's; at the end they fill up."""
+    data = dicom(PatientID=number, AccessionNumber=" A", PatientName=" Doe^J")
+    image, report = dcmread(io.BytesIO(data)), dcmread(made(answer, data))
+    for keyword in ("PatientID", "AccessionNumber", "PatientName"):
+        assert report[keyword].value == image[keyword].value
+
+
 def test_a_model_of_other_thresholds_makes_another_report_and_is_named_in_it(
     made: Any, answer: dict[str, Any]
 ) -> None:
@@ -308,7 +338,8 @@ def test_it_is_what_highdicom_makes_with_these_values(
     got, header = dcmread(made(answer, data)), dcmread(io.BytesIO(data))
     said, salt = stated(answer, classifier.labels), AUTHOR.salt
     image = instance_of(read_header(data))
-    parts = (*image, content_digest(data), said.model_sha256, *said.parameters)
+    lines = structured_report._lines(said, None)
+    parts = structured_report._made_of(image, content_digest(data), said, lines)
     frame = Kind(said.model, said.model_sha256, said.parameters)
     device = derived_uid(salt, "device")
     whole = frame._replace(author=AUTHOR.name, device=device, verdict=said.verdict)
