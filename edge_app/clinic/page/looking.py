@@ -18,7 +18,7 @@ from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
 from edge_app.clinic.results import provenance, report_name
-from edge_app.clinic.settings import WATCH, in_settings
+from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.heatmap.maps import FULL
 
@@ -88,7 +88,8 @@ def image(request: Request) -> Response:
         squares=squares,
         chosen=chosen,
         has_file=path.exists(),
-        has_report=path.exists() and is_dicom(path),
+        has_report=path.exists() and is_dicom(path) and not (said and said.unjudged),
+        delivery=_delivery(request, row),
         size=_size(row),
         full=FULL,
         coarse="" if cells is None else room.overlays.coarseness(cells, *_size(row)),
@@ -99,6 +100,15 @@ def image(request: Request) -> Response:
         waiting=0 if said else room.worklist.waiting(),
         findings=[room.labels[i].name for i in room.labels.findings],
     )
+
+
+def _delivery(request: Request, row: Any) -> str:
+    """The key of the text on what became of an answer's documents."""
+    if row["finished"] is None:
+        return "study.undelivered"
+    if request.app.state.room.deliveries.count(row["id"]):
+        return "study.delivered"
+    return "study.same-page" if row["entrance"] == PAGE else "study.unsent"
 
 
 def _audit_view(request: Request, row: Any, part: str) -> None:
@@ -200,6 +210,8 @@ def report(request: Request) -> Response:
     )
     if kept:
         return _download(request, row, kept[0]["content"], "application/dicom", "dcm")
+    if row["state"] == UNANSWERED:  # by the box: nothing is said of the image
+        raise PageError(404, "error.no-report")
     try:
         whose = provenance(room.kept(row), row["entrance"], row["sha256"])
         content = room.results.report(whose, json.loads(row["answer"]), bool(row["differs"]))

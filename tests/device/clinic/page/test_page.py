@@ -21,8 +21,10 @@ from PIL import Image
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
 from edge_app.clinic import wants
+from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
+from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.want import NO_MEMORY
@@ -189,6 +191,27 @@ def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     assert client.get(f"/images/{number}/picture.png").status == 404
     assert name in client.get("/?state=unanswered").text
     assert name not in client.get("/?state=unreadable").text
+
+
+def test_nothing_is_called_delivered_of_an_image_that_the_box_could_not_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does the page make a report of it: an archive would keep it in the place of the real."""
+
+    def failing(*given: object) -> None:
+        raise LostError(GONE)
+
+    (worker,) = served.box._workers
+    monkeypatch.setattr(worker, "_read", failing)
+    data = dicom(77)
+    digest = content_digest(data)
+    number = served.box.spool.accept(Offered("node", "1.2.3.77", digest, (data,))).id
+    served.wait(number)
+    client = served.client()
+    page = client.get(f"/images/{number}").text
+    assert "<dd>nothing was sent</dd>" in page
+    assert "report.dcm" not in page
+    assert client.get(f"/images/{number}/report.dcm").status == 404
 
 
 # Worklist and study
