@@ -27,8 +27,9 @@ from edge_app.clinic.keeping import Keeper, name_of
 from edge_app.clinic.kept import LostError, read_kept
 from edge_app.clinic.settings import Settings, in_settings
 from edge_app.clinic.spool import Image
+from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.core import sandbox
-from edge_app.core.errors import EdgeCxrError, ImageError, MachineError
+from edge_app.core.errors import EdgeCxrError, ImageError, MachineError, ModelError
 from edge_app.core.site_place import NONE
 from edge_app.core.want import KILLED
 from edge_app.pipeline.sources import STANDARD_INPUT
@@ -104,6 +105,8 @@ class Apart:
             self.keeper.keep(image, self.keeper.refused(image, error), None, began)
             return
         if answer is not None:
+            if decided_by(answer) != decided_by(self.keeper.by()):
+                raise ModelError(f"{self.settings.model}: {CHANGED}: start it again")
             self.keeper.keep(image, answer, whose, began)
 
     def _recover(self, image: Image, error: EdgeCxrError) -> None:

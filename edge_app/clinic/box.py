@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -25,11 +25,12 @@ from edge_app.clinic.results import Results
 from edge_app.clinic.retention import give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
-from edge_app.clinic.statements import decided_by
+from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
+from edge_app.core.errors import ModelError
 from edge_app.images.isolated import Decoders
 from edge_app.pipeline.json_answer import origin
 
@@ -190,11 +191,24 @@ class Box:
             self._decoders = Decoders(count, self.settings.limits, say)
         decoder = self._decoders.decode if self._decoders else None
         opened = [classifier, *(classifier.duplicate() for _ in range(count - 1))]
-        again: Callable[[], Classifier] = lambda: open_classifier(self.settings)  # noqa: E731
         return [
-            Worker(self.spool, again, each, results, self.settings, self.events, decoder)
+            Worker(self.spool, self._open_again, each, results, self.settings, self.events, decoder)
             for each in opened
         ]
+
+    def _open_again(self) -> Classifier:
+        """What answers, after its device failed.
+
+        Raises:
+            EdgeCxrError: it cannot be opened, or decides otherwise than what this box began with,
+                whose words are in reports and on the page: then the box ends.
+        """
+        made = open_classifier(self.settings)
+        if decided_by(origin(made)) != self.spool.decides:
+            self._failed = CHANGED
+            self._stopping.set()
+            raise ModelError(f"{made.model.path}: {CHANGED}")
+        return made
 
     def _carriers(self) -> list[tuple[Carrier, float]]:
         carriers: list[tuple[Carrier, float]] = [

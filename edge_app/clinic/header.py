@@ -225,9 +225,15 @@ def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int)
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
+    seen: set[int] = set()
+
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
-        if length > MAX_VALUE_BYTES and int(tag) in wanted:
-            raise HeaderError(f"is damaged: element {tag} has {length} bytes")
+        if int(tag) in wanted:
+            if length > MAX_VALUE_BYTES:
+                raise HeaderError(f"is damaged: element {tag} has {length} bytes")
+            if int(tag) in seen:  # of which an archive may take the other one
+                raise HeaderError(f"is damaged: it has two elements {tag}")
+            seen.add(int(tag))
         return tag >= end
 
     if syntax is None:

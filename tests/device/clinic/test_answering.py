@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,10 +31,17 @@ from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
 from edge_app.clinic.wants import LEAST_SECONDS, Wants
-from edge_app.core.errors import EdgeCxrError, ImageError, ImageTooLargeError, MachineError
+from edge_app.core.errors import (
+    EdgeCxrError,
+    ImageError,
+    ImageTooLargeError,
+    MachineError,
+    ModelError,
+)
 from edge_app.core.want import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
+from edge_app.model.model_file import SHIPPED
 
 from ..site.made import site_file
 from .conftest import offered
@@ -324,6 +332,45 @@ def begun_before(spool: Spool, identity: str, data: bytes) -> None:
     spool.accept(offered(identity, data, "watch"))
     assert spool.take() is not None
     spool._in_hand.clear()
+
+
+def test_no_answer_of_a_model_that_has_come_in_the_place_of_the_box_s_is_kept(
+    spool: Spool, tmp_path: Path, cnn28: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be replaced while the box runs, whose reports and page are of the one before."""
+    shutil.copy(cnn28, tmp_path / "model.tflite")
+    worker = working(spool, tmp_path, 'model = "model.tflite"')
+    begun_before(spool, "a.png", picture.read_bytes())
+    shutil.copy(SHIPPED / "cxr-lite0-128.tflite", tmp_path / "model.tflite")
+    image = spool.take()
+    assert image is not None
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    worker._apart._answer(image)
+    assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
+    assert "model or site file is another one than when the box started" in told(worker)
+
+
+def test_a_box_whose_model_was_replaced_ends_where_it_has_to_open_it_again(
+    tmp_path: Path, cnn28: Path
+) -> None:
+    shutil.copy(cnn28, tmp_path / "model.tflite")
+    file = tmp_path / "box.toml"
+    file.write_text(
+        'spool = "spool"\nmodel = "model.tflite"\nleast_free_mb = 1\nisolate = false\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    box = Box(read_settings(file))
+    (worker,) = box._workers
+    try:
+        assert worker._open().model.sha256 == worker._classifier.model.sha256
+        assert not box._stopping.is_set()
+        shutil.copy(SHIPPED / "cxr-lite0-128.tflite", tmp_path / "model.tflite")
+        with pytest.raises(ModelError, match="another one than when the box started"):
+            worker._open()
+        assert box._stopping.is_set(), "whoever started it starts it again"
+        assert "another one than when the box started" in (box.ill() or "")
+    finally:
+        box.store.close()
 
 
 @pytest.fixture
