@@ -10,6 +10,11 @@ from __future__ import annotations
 import hashlib
 
 
+def heatmaps_uid(salt: bytes, study: str, model_sha256: str) -> str:
+    """Of the series of a study's heatmaps by a network."""
+    return derived_uid(salt, "heatmaps", study, model_sha256)
+
+
 def derived_uid(salt: bytes, *parts: str) -> str:
     """A UID below 2.25 (DICOM PS3.5 B.2) that only the owner of the salt makes of these parts."""
     made = hashlib.sha256(salt)

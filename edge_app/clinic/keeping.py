@@ -76,10 +76,12 @@ class Keeper:
         Raises:
             SpoolError: it is not kept.
         """
-        now = self.spool.renewed(image)
-        documents = [*self.results.documents(now, answer, whose), *more]
-        text = json.dumps(answer, ensure_ascii=False)
-        self.spool.answer(image, text, documents, gist(answer, activation))
+        text, seen = json.dumps(answer, ensure_ascii=False), gist(answer, activation)
+        is_kept = False
+        while not is_kept:
+            now = self.spool.renewed(image)
+            documents = [*self.results.documents(now, answer, whose), *more]
+            is_kept = self.spool.answer(now, text, documents, seen)
         self.events.tell(
             "answered",
             image=self.events.digest(image.identity),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_app.clinic.header import instance_of
-from edge_app.clinic.identifiers import derived_uid
+from edge_app.clinic.identifiers import derived_uid, heatmaps_uid
 from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
@@ -61,7 +61,7 @@ def capture(
         *(classifier.site.digest if classifier.site else "", classifier.points.name),
         hashlib.sha256(document.PixelData).hexdigest(),
     )
-    document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
+    document.SeriesInstanceUID = heatmaps_uid(author.salt, image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"
     document.BodyPartExamined = "CHEST"
     document.SeriesNumber, document.InstanceNumber = SERIES_NUMBER, 1

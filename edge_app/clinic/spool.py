@@ -403,7 +403,7 @@ class Spool:
 
     def answer(
         self, image: Image, answer: str, documents: Sequence[Document] = (), gist: Gist = UNTOLD
-    ) -> None:
+    ) -> bool:
         """Keep an image's answer, once, and have its documents delivered.
 
         A kill does not undo it. A power cut may, until the next `Store.sync`: then it waits to be
@@ -413,6 +413,10 @@ class Spool:
             answer: JSON, without what names the patient.
             documents: each is delivered to each of its receivers.
             gist: what lists show of it.
+
+        Returns:
+            Whether it is kept, or was answered or removed before. If not, another image of its UID
+            has come since (see `renewed`), which its documents do not say; it is still in hand.
 
         Raises:
             SpoolError: it is not kept, and the image is still in the hand of who took it.
@@ -427,9 +431,12 @@ class Spool:
             with self.store.transaction(synced=False) as database:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
-                    "score = ?, map = ? WHERE id = ? AND answered IS NULL",
-                    (answer, now, None if wanted else now, *gist, image.id),
+                    "score = ?, map = ? WHERE id = ? AND answered IS NULL AND differs = ?",
+                    (answer, now, None if wanted else now, *gist, image.id, image.differs),
                 )
+                waits = "SELECT 1 FROM image WHERE id = ? AND answered IS NULL"
+                if not kept.rowcount and database.execute(waits, (image.id,)).fetchone():
+                    return False
                 if kept.rowcount:
                     database.executemany(
                         "INSERT INTO document (image, name, content) VALUES (?, ?, ?)",
@@ -441,6 +448,7 @@ class Spool:
             self._in_hand.discard(image.id)
             self._wants.forget(image.id)
             self.store.changed.notify_all()
+        return True
 
     def hasten(self, number: int) -> bool:
         """Have an image answered before all others, one that was put off as well; whether it still

@@ -17,7 +17,7 @@ from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
-from edge_app.clinic.results import provenance, report_name
+from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.heatmap.maps import FULL
@@ -196,8 +196,9 @@ def heatmap(request: Request) -> Response:
 def answer(request: Request) -> Response:
     """The answer as JSON, as `classify --json` prints it, without a file's name."""
     row = _answered(request)
-    content = {**json.loads(row["answer"]), "file": f"image {row['id']}"}
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = as_json(
+        {**json.loads(row["answer"]), "file": f"image {row['id']}"}, bool(row["differs"])
+    )
     return _download(request, row, text.encode(), "application/json", "json")
 
 

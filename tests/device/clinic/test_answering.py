@@ -257,6 +257,47 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
         assert DIFFERS.encode() in delivery.content
 
 
+def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes seconds after a start."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    other = damaged(data, "patient")
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    right = worker.results.report
+
+    def made(*given: Any) -> bytes:
+        content = right(*given)
+        spool.accept(Offered("node", "1.2.3", content_digest(other), (other,)))
+        return content
+
+    monkeypatch.setattr(worker.results, "report", made)
+    answered_by(worker)
+    due = Deliveries(spool.store).due("a")
+    assert len(due) == 2
+    for delivery in due:
+        assert DIFFERS.encode() in delivery.content
+
+
+def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    """It would say in the radiograph's own study, and series, that an image could not be read."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    heat = RECEIVER.replace("port = 1", "port = 1\nheatmap = true")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{heat}')
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    report, heatmap = Deliveries(spool.store).due("a")
+    back = heatmap.content
+    spool.accept(Offered("node", "1.2.4", content_digest(back), (back,)))
+    answered_by(worker)
+    assert [each.id for each in Deliveries(spool.store).due("a")] == [report.id, heatmap.id]
+
+
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

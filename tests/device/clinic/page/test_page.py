@@ -70,6 +70,9 @@ def test_a_uid_with_other_bytes_is_kept_apart_and_said(served: Served) -> None:
     other = client.upload(("a.dcm", dicom(70, StudyDescription="x"))).json["images"][0]
     assert other["verdict"] == "differs"
     assert "other bytes" in client.get(f"/images/{other['number']}?came=differs").text
+    served.wait(other["number"])
+    (warning,) = client.get(f"/images/{other['number']}/answer.json").json["warnings"]
+    assert "this answer is of one of the two" in warning
 
 
 def test_several_files_in_one_form_are_all_received(served: Served, png: bytes) -> None:
