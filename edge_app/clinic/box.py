@@ -22,7 +22,7 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.instances import look_up
 from edge_app.clinic.results import Results
-from edge_app.clinic.retention import give_back, remove_finished, sweep
+from edge_app.clinic.retention import Clock, give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.statements import CHANGED, decided_by
@@ -107,6 +107,7 @@ class Box:
         self.events = Events(self.store.salt, audit)
         self.spool = Spool(self.store, settings.least_free)
         self.deliveries = Deliveries(self.store)
+        self._clock = Clock(self.store)
         self._decoders: Decoders | None = None
         try:
             classifier = open_classifier(settings)
@@ -289,6 +290,7 @@ class Box:
         if self._decoders:
             self._decoders.rest()
         try:
+            self._clock.follow()
             removed = remove_finished(self.store, time.time() - self.settings.keep)
             if removed:
                 self.events.audit("removed", images=removed)

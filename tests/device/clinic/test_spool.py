@@ -909,3 +909,62 @@ def test_a_kill_leaves_neither_the_documents_of_an_older_spool_twice_nor_not_at_
     assert not (folder / "results").exists()
     assert [each.content for each in Deliveries(store).due("archive")] == [b"report"]
     store.close()
+
+
+# When the clock is set
+
+
+class Clocks:
+    """Of the system, and one that nobody sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+        self.now, self.since = now, 0.0
+        monkeypatch.setattr("time.time", lambda: self.now)
+        monkeypatch.setattr("time.monotonic", lambda: self.since)
+
+    def go_on(self, seconds: float) -> None:
+        self.now += seconds
+        self.since += seconds
+
+
+HOUR, YEAR = 3600.0, 365 * 86400.0
+
+
+@pytest.mark.parametrize("by", [20 * YEAR, -20 * YEAR, 2 * HOUR, -2 * HOUR, 5.0])
+def test_what_is_finished_is_kept_as_long_as_it_should_be_where_the_clock_is_set(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch, by: float
+) -> None:
+    clocks = Clocks(monkeypatch, 30 * YEAR)
+    clock = retention.Clock(store)
+
+    def tidied() -> int:
+        clock.follow()
+        return remove_finished(store, clocks.now - HOUR)
+
+    clocks.go_on(60)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}")
+    clocks.go_on(60)
+    clocks.now += by
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}")
+    clocks.go_on(0.9 * HOUR)
+    assert tidied() == 0
+    clocks.go_on(0.2 * HOUR)
+    removed = tidied()
+    clocks.go_on(HOUR)
+    assert removed + tidied() == 2
+
+
+def test_what_a_clock_that_was_ahead_called_finished_goes_all_the_same(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the box was started again meanwhile."""
+    clocks = Clocks(monkeypatch, 60 * YEAR)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}")
+    clocks.now = 56 * YEAR
+    clock = retention.Clock(store)
+    clock.follow()
+    clocks.go_on(1.1 * HOUR)
+    assert remove_finished(store, clocks.now - HOUR) == 1
