@@ -402,17 +402,34 @@ def test_reports_made_at_the_same_time_are_each_of_their_own_image(
         ]
 
 
-def test_a_damaged_form_is_told(
-    book: FormBook, classifier: Classifier, answer: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    ("word", "other"), [(b"Below the", b"Above the"), (b"belong here", b"belong thxe")]
+)
+def test_a_form_that_the_disk_has_changed_is_made_anew(
+    book: FormBook, classifier: Classifier, answer: Any, tmp_path: Path, word: bytes, other: bytes
 ) -> None:
+    """It might say something else of every image."""
     said, header = stated(answer, classifier.labels), read_header(dicom())
-    report(header, "content", said, AUTHOR, book)
+    right = dcmread(io.BytesIO(report(header, "content", said, AUTHOR, book)))
     folder = shutil.copytree(book.folder, tmp_path / "forms")
+    changed = 0
     for kept in folder.iterdir():
-        if b"DICM" in (form := kept.read_bytes()):
-            kept.write_bytes(form.replace(b"belong here", b"belong thxe"))
+        form = kept.read_bytes()
+        changed += word in form
+        kept.write_bytes(form.replace(word, other))
+    assert changed
+    made = dcmread(io.BytesIO(report(header, "content", said, AUTHOR, FormBook(folder))))
+    assert made.ContentSequence == right.ContentSequence
+
+
+def test_a_damaged_form_is_told(book: FormBook, classifier: Classifier, answer: Any) -> None:
+    said, header = stated(answer, classifier.labels), read_header(dicom())
+    damaged = FormBook(book.folder)
+    report(header, "content", said, AUTHOR, damaged)
+    for kind, form in damaged._forms.items():
+        damaged._forms[kind] = form.replace(b"belong here", b"belong thxe")
     with pytest.raises(EdgeCxrError, match="remove the folder 'forms'"):
-        report(header, "content", said, AUTHOR, FormBook(folder))
+        report(header, "content", said, AUTHOR, damaged)
 
 
 def test_long_labels_get_codes_that_differ() -> None:
