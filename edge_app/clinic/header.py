@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
@@ -296,15 +297,21 @@ def _value(dataset: Dataset, keyword: str) -> object:
     if keyword == "SpecificCharacterSet":
         return element
     text = _joined(element) if _is_multiple(element) else str(element).replace("\\", " ")
-    text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).rstrip()
+    text = "".join(map(_shown, text)).rstrip(" ")
     kind = dictionary_VR(keyword)
     if kind not in PADDED:
-        text = text.lstrip()
+        text = text.lstrip(" ")
     if keyword == "PatientSex":
         return text if text in SEXES else None
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
     return text if text.strip("\\ ") else None
+
+
+def _shown(character: str) -> str:
+    """A character as it is, or a space or nothing in the place of a control character."""
+    is_kept = character.isprintable() or unicodedata.category(character) == "Zs"
+    return character if is_kept else " " * character.isspace()
 
 
 def _is_multiple(value: object) -> bool:

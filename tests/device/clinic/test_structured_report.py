@@ -244,6 +244,16 @@ def test_a_patient_s_number_is_to_the_archive_what_the_image_s_is(
         assert report[keyword].value == image[keyword].value
 
 
+@pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
+def test_a_space_of_another_kind_stays_what_it_is_in_the_image(
+    made: Any, answer: dict[str, Any], space: str
+) -> None:
+    name = f"Yamada^Tarou=山田{space}^太郎"
+    data = dicom(SpecificCharacterSet="ISO_IR 192", PatientName=name, PatientID=f"A{space}1")
+    report = dcmread(made(answer, data))
+    assert (str(report.PatientName), report.PatientID) == (name, f"A{space}1")
+
+
 def test_a_model_of_other_thresholds_makes_another_report_and_is_named_in_it(
     made: Any, answer: dict[str, Any]
 ) -> None:
