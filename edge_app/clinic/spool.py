@@ -141,6 +141,7 @@ class Spool:
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
         self._wants = Wants()
+        self._last_before = int(store.value("SELECT coalesce(max(id), 0) FROM image"))
 
     def accept(self, offered: Offered) -> Receipt:
         """Have an image on the medium, or say that it is there already.
@@ -214,8 +215,10 @@ class Spool:
         if not (self.store.images / held["file"]).exists():
             return True
         answer = json.loads(held["answer"])
-        if answer.get("error", {}).get("kind") in UNJUDGED:
-            return True
+        if "error" in answer:
+            # By other settings, or another version, one that was unreadable may be read.
+            is_earlier = held["id"] <= self._last_before
+            return is_earlier or answer["error"].get("kind") in UNJUDGED
         return self.decides is not None and decided_by(answer) != self.decides
 
     def require_room(self, size: int) -> None:

@@ -424,6 +424,21 @@ def test_one_that_was_put_off_is_due_now_where_somebody_wants_it_next(spool: Spo
         assert spool.take() is None
 
 
+def test_an_unreadable_one_is_taken_anew_when_it_comes_again_after_a_start(store: Store) -> None:
+    """As its answer may say: by other settings it is read."""
+    first = Spool(store)
+    for identity, answer in (("1.1", '{"error": {"kind": "image"}}'), ("1.2", "{}")):
+        first.accept(offered(identity))
+        first.answer(taken(first), answer)
+        assert first.accept(offered(identity)).verdict == KNOWN
+    second = Spool(store)
+    assert second.accept(offered("1.2")).verdict == KNOWN
+    again = second.accept(offered("1.1"))
+    assert again.verdict == NEW
+    second.answer(taken(second), '{"error": {"kind": "image"}}')
+    assert second.accept(offered("1.1")) == (again.id, KNOWN)
+
+
 def test_who_waits_gets_one_that_was_put_off_as_soon_as_somebody_wants_it(spool: Spool) -> None:
     number = spool.accept(offered("1.1")).id
     for _ in range(9):  # until its pause is longer than this test waits
