@@ -19,6 +19,7 @@ from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
 from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
+from edge_app.clinic.statements import decided_by
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.heatmap.maps import FULL
 
@@ -56,6 +57,7 @@ def worklist(request: Request) -> Response:
         request,
         "list.html" if part else "worklist.html",
         rows=answer.rows,
+        by_others=_by_others(room, [row["id"] for row in answer.rows]),
         question=question,
         counts=room.worklist.counts(),
         states=STATES,
@@ -64,6 +66,14 @@ def worklist(request: Request) -> Response:
         on=_link(question, after=answer.on) if answer.on else "",
         megabytes=room.page.max_bytes >> 20,
     )
+
+
+def _by_others(room: Any, numbers: list[int]) -> set[int]:
+    """Those of some images that were answered by another model, site file or operating point than
+    the box has now: their scores are not beside the others' by the same measure."""
+    answers = room.worklist.answers(numbers)
+    ours = room.spool.decides
+    return {number for number in answers if decided_by(json.loads(answers[number])) != ours}
 
 
 def _link(question: Question, **key: str) -> str:

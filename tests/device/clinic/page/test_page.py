@@ -273,6 +273,9 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     page = client.get(f"/images/{number}").text
     assert "does not mean" in page
     assert not numbered.search(page)
+    rows = client.get("/").text.split("<tr>")
+    told = {row for row in rows if "by another model, site file or operating point" in row}
+    assert ["older.png" in row for row in told] == [True]
     assert "How often that was so on test images is not known of this answer." in page
 
 
