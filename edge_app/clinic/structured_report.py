@@ -182,11 +182,17 @@ def moment(header: Dataset) -> datetime.datetime:
     now = datetime.datetime.now(_zone(header)).replace(tzinfo=None)
     for keyword in ("ContentDate", "AcquisitionDate", "SeriesDate", "StudyDate"):
         if date := str(header.get(keyword) or ""):
-            time = str(header.get(keyword.replace("Date", "Time")) or "").partition(".")[0]
-            taken = datetime.datetime.strptime(date + time.ljust(6, "0")[:6], "%Y%m%d%H%M%S")
-            behind = taken - datetime.timedelta(days=1) > now
+            taken = _at(date, str(header.get(keyword.replace("Date", "Time")) or ""))
+            behind = taken > now + datetime.timedelta(days=1)
             return taken if now < EARLIEST or behind else now
     return now
+
+
+def _at(date: str, time: str) -> datetime.datetime:
+    """A date and a time as DICOM writes them; a leap second is the one before it."""
+    digits = time.partition(".")[0].ljust(6, "0")
+    seconds = min(int(digits[4:]), 59)
+    return datetime.datetime.strptime(f"{date}{digits[:4]}{seconds:02}", "%Y%m%d%H%M%S")
 
 
 def _zone(header: Dataset) -> datetime.timezone | None:

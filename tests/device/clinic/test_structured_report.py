@@ -244,6 +244,25 @@ def test_a_patient_s_number_is_to_the_archive_what_the_image_s_is(
         assert report[keyword].value == image[keyword].value
 
 
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"StudyDate": "00010101"},
+        {"StudyTime": "235960"},
+        {"ContentDate": "00010101", "ContentTime": "000000"},
+        {"ContentDate": "99991231", "ContentTime": "235960.5"},
+    ],
+)
+def test_a_date_at_the_end_of_time_loses_no_patient(
+    made: Any, answer: dict[str, Any], elements: dict[str, str]
+) -> None:
+    """Devices write the first of all days where they know none, and a leap second is a time."""
+    data = dicom(**elements)
+    report = dcmread(made(answer, data))
+    assert report.PatientID == "P-4711"
+    assert report.StudyDate == elements.get("StudyDate", "20240102")
+
+
 @pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
 def test_a_space_of_another_kind_stays_what_it_is_in_the_image(
     made: Any, answer: dict[str, Any], space: str
