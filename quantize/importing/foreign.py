@@ -442,6 +442,24 @@ def head_by(path: Path, activation: str | None, count: int, wanted: Head | None)
     return found or wanted  # type: ignore[return-value]
 
 
+def require_logits(opened: Any, logits: Floats) -> None:
+    """Refuse what was taken for logits, and is a sigmoid's or a softmax's answer.
+
+    Args:
+        opened: a network whose end is no activation that is known.
+        logits: N×L, of any pictures.
+
+    Raises:
+        ConversionError: all of them lie from 0 to 1.
+    """
+    if opened.activation is None and ((logits >= 0) & (logits <= 1)).all():
+        raise ConversionError(
+            f"{opened.path}: its scores lie from {logits.min():.3g} to {logits.max():.3g} on "
+            f"{len(logits)} pictures, as probabilities do, and it ends in no sigmoid or softmax "
+            "that is seen: save it with one as its last layer, or with its logits as its output"
+        )
+
+
 def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, list[str]]:
     """What is cut off the end, the network with its new head, and what to say of it."""
     last = before_end(flat)
@@ -456,6 +474,8 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
                 "softmax, or logits are wanted; save it with one of these"
             )
         tensor = last.input
+    elif isinstance(last, layers.Concatenate) and (parts := _each_before_sigmoid(last)):
+        activation, tensor = "sigmoid", layers.Concatenate(name=f"{last.name}_logits")(parts)
     elif isinstance(last, layers.ReLU):
         raise ConversionError(
             f"{path}: layer {last.name!r} ends it in a ReLU, which makes all low scores equal: "
@@ -483,6 +503,13 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
             "scores, and no global average pooling"
         )
     return activation, network, notes
+
+
+def _each_before_sigmoid(joined: layers.Concatenate) -> list[keras.KerasTensor]:
+    """The logits of scores that are made one by one; nothing where one is made otherwise."""
+    makers = [tensor._keras_history.operation for tensor in joined.input]
+    sigmoids = [getattr(getattr(each, "activation", None), "__name__", "") for each in makers]
+    return [each.input for each in makers] if set(sigmoids) == {"sigmoid"} else []
 
 
 def before_end(model: keras.Model) -> layers.Layer:

@@ -42,7 +42,7 @@ from quantize.importing.convert import (
 )
 from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
-from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
+from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign, require_logits
 from quantize.importing.order import doubts
 from quantize.importing.ranking import ranking, turned, with_own
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
@@ -219,6 +219,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     side = max(spec.height, spec.width)
     drawn = [resize(synthetic_radiograph(side, seed), spec) for seed in range(CHECKED)]
     _require_equal(opened, np.stack(drawn), console)
+    require_logits(opened, opened.logits(np.stack(drawn)))
     doing(f"converting {request.model} to float32", "save it as another kind of file")
     made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
     if len(made.flatbuffer) > LARGEST:
@@ -274,6 +275,7 @@ def _judged(
     # The thresholds are those of what is shipped where it is shipped as it came.
     doing(f"running {request.model} on validation images", "try again with --limit 500")
     logits = opened.logits(_pictures(validation))
+    require_logits(opened, logits)
     fitted = decided(validation.targets, logits, labels, opened.head, where)
     check = _shipped_check(request, opened.spec, validation, console)
 

@@ -98,11 +98,28 @@ def shared() -> keras.Model:
     return keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
 
 
+def operation_at_the_end() -> keras.Model:
+    image = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(backbone(image))
+    return keras.Model(image, ops.softmax(layers.Dense(3)(x)))
+
+
+def one_by_one() -> keras.Model:
+    """A dense layer with a sigmoid for each label."""
+    image = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(backbone(image))
+    return keras.Model(
+        image, layers.Concatenate()([layers.Dense(1, "sigmoid")(x) for _ in range(3)])
+    )
+
+
 CASES: dict[str, tuple[Callable[[], keras.Model], Given, bool, str]] = {
     "nested": (nested, Given(), True, "sigmoid"),
     "branched": (branched, Given(), True, "softmax"),
     "convolutional head": (convolutional_head, SCALED, False, "softmax"),
     "sequential": (sequential, SCALED, False, "sigmoid"),
+    "operation at the end": (operation_at_the_end, SCALED, True, "softmax"),
+    "one by one": (one_by_one, SCALED, False, "sigmoid"),
     "shared": (shared, SCALED._replace(head="independent"), True, "logits"),
 }
 

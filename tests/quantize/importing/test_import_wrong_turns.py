@@ -100,6 +100,11 @@ def segmentation(f: Path) -> Path:
     return network(f, image, layers.Conv2D(2, 1, activation="sigmoid")(layers.Rescaling(1)(image)))
 
 
+def probabilities_out_of_sight(f: Path) -> Path:
+    image, scores = pooled((32, 32, 1), count=1)
+    return network(f, image, keras.ops.concatenate([scores, 1 - scores], -1))
+
+
 def of(*given: object, **options: object) -> Callable[[Path], Path]:
     return lambda f: network(f, *pooled(*given, **options))  # type: ignore[arg-type]
 
@@ -138,6 +143,9 @@ NETWORKS: dict[str, Turn] = {
     "no such rule": (PLAIN, ["--resize", "squeeze"], "squeeze", "stretch, pad, crop"),
     "no such head": (PLAIN, ["--head", "both"], "both", "independent and exclusive"),
     "logits": (of((32, 32, 1), None), [], "no sigmoid or softmax", "--head independent"),
+    "probabilities out of sight": (
+        probabilities_out_of_sight, ["--head", "independent"], "as probabilities do", "last layer",
+    ),
     "another head": (PLAIN, ["--head", "exclusive"], "ends in a sigmoid", "independent"),
     "an end in a ReLU": (of((32, 32, 1), "relu"), [], "ReLU", "save it without"),
     "an end in a tanh": (of((32, 32, 1), "tanh"), [], "'tanh'", "save it with"),
