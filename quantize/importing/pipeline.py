@@ -61,6 +61,7 @@ from train.calibrate import DEFAULT_POINT
 from train.chosen_check import Chosen, shipped
 from train.errors import RunError
 from train.input_check import with_check
+from train.labels import LabelSet
 from train.own_labels import read_labels
 from train.run import dataset_facts
 
@@ -153,10 +154,11 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         DatasetError: the images or their labels cannot be used.
         UsageError: an option is missing or contradicts the rest.
     """
-    labels = read_labels(request.labels).labels
+    stated = read_labels(request.labels)
+    labels = stated.labels
     doing(f"opening {request.model}", "save it again by the version of Keras that is here")
     opened = open_any(request.model, request.given)
-    _require_fit(request, opened, labels)
+    _require_fit(request, opened, stated)
     for note in _told(opened):
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
@@ -172,7 +174,8 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         return _judged(request, opened, labels, cached, console)
 
 
-def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:
+def _require_fit(request: Request, opened: Opened, stated: LabelSet) -> None:
+    labels = stated.labels
     if opened.outputs != len(labels):
         raise UsageError(
             f"{request.model}: gives {opened.outputs} scores, and {request.labels} names "
@@ -181,6 +184,11 @@ def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:
         )
     if opened.head == "exclusive" and len(labels) < 2:
         raise UsageError("of exclusive labels there must be two at least")
+    if stated.head == "exclusive" and opened.head != stated.head:
+        raise UsageError(
+            f"{request.labels}: says that just one label applies, and {request.model} asks of each "
+            "whether it does: take exclusive = true out, or import a network that ends in a softmax"
+        )
     if request.reference is not None and not isinstance(opened, ForeignTflite):
         raise UsageError(
             "--reference: is for a .tflite; any other network is compared with itself in float"

@@ -194,6 +194,15 @@ def test_labels_that_cannot_be_used(turn: str, own: Path, tmp_path: Path) -> Non
     assert then in said
 
 
+def test_labels_that_exclude_each_other_are_those_of_a_softmax(own: Path, tmp_path: Path) -> None:
+    text = 'labels = ["Tuberculosis", "Normal"]\nexclusive = true\n'
+    labels, out = written(tmp_path, "labels.toml", text), tmp_path / "out.tflite"
+    code, said = run(own / "own.keras", "--labels", labels, "--out", out)
+    assert code == 2, said
+    assert "asks of each whether it does" in " ".join(said.split())
+    assert not out.exists()
+
+
 HEADING = "image,patient,labels\n"
 DATA = {
     "no folder": (None, "is no folder", "labels.csv of image, patient"),
