@@ -186,7 +186,8 @@ def load_table(
         has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
         notes=([] if table.tells("split") else lists.notes)
         + _without_files(left_out)
-        + _set_aside(table, labels),
+        + _set_aside(table, labels)
+        + _neither(images, labels),
     )
 
 
@@ -259,6 +260,16 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
     if not others:
         return []
     return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
+
+
+def _neither(images: Sequence[LabelledImage], labels: Labels) -> list[str]:
+    count = sum(not image.targets.any() for image in images)
+    if labels.normal is None or not count:
+        return []
+    return [
+        f"{count} images bear no label, not even {labels[labels.normal].name!r}: they count as not "
+        "normal, with none of the findings"
+    ]
 
 
 def _targets(

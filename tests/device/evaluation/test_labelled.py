@@ -227,6 +227,10 @@ def test_a_normal_label_that_is_denied_is_not_borne(tmp_path: Path) -> None:
     labels = Labels([Label("Nodule"), Label("Well", NORMAL)])
     found = load(folder_of(tmp_path, text), labels)
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
+    assert found.notes == [
+        "1 images bear no label, not even 'Well': they count as not normal, with none of the "
+        "findings"
+    ]
 
 
 @pytest.mark.parametrize(
