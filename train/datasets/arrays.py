@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.label_names import channel_of
 from edge_app.evaluation.labelled import drawn_splits
-from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.own_labels import HOW, of_columns, require_names
@@ -66,13 +66,12 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
             image = np.ascontiguousarray(images[row])
             yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
 
-    status = path.stat()
     return Dataset(
         name=f"arrays, {path.name}",
         table=table.reset_index(drop=True),
         targets=targets[np.ix_(rows, channels)].astype(np.uint8),
         pixels=pixels,
-        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
         notes=notes,
         labels=labels,
