@@ -10,7 +10,9 @@ logits stay the same (Zhou et al., Learning Deep Features for Discriminative Loc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -43,6 +45,9 @@ ROUNDING: Final = 2.0**-22
 """By how much of itself, at most, a few operations in float32 may change a number."""
 STEADY: Final = 2.0
 """How many times as far as by that, where the original itself moves further than `EQUAL`."""
+
+BEGINNING: Final = 4
+"""Layers among which one that makes pictures fit stands."""
 
 HEADS: Final[dict[str, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
 LOGITS, MAP = "logits", "map"
@@ -268,7 +273,8 @@ class Front(NamedTuple):
 
 def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
     """The size that a `Resizing` layer at the beginning gives, and a note; None without one."""
-    layer = next((x for x in graph.layers[:4] if isinstance(x, layers.Resizing)), None)
+    first = islice(_laid_open(graph), BEGINNING)
+    layer = next((x for x in first if isinstance(x, layers.Resizing)), None)
     if layer is None:
         return None, []
     own = CROP if layer.crop_to_aspect_ratio else PAD if layer.pad_to_aspect_ratio else STRETCH
@@ -279,6 +285,16 @@ def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None,
         )
     note = f"its layer {layer.name!r} is done by the device, which averages where it shrinks"
     return (int(layer.height), int(layer.width)), [note]
+
+
+def _laid_open(graph: Any) -> Iterator[layers.Layer]:
+    """Layers in their order, those of nested models in the place of these; no inputs."""
+    for layer in graph.layers:
+        inner = as_graph(layer)
+        if inner is not None:
+            yield from _laid_open(inner)
+        elif not isinstance(layer, layers.InputLayer):
+            yield layer
 
 
 def shape_of(
