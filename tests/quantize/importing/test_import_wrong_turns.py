@@ -252,6 +252,7 @@ def few(known: bool) -> Cached:
             "image": names,
             "patient": [n[:2] for n in names] if known else names,
             "split": ["train", "validation", "test"] * 60,
+            "sha256": ["1" if n in ("001", "002") else n for n in names],
         }
     )
     targets = np.zeros((180, 2), np.uint8)
@@ -266,6 +267,7 @@ def test_what_too_few_images_cannot_show_is_told(known: bool) -> None:
     said = shortages(few(known), Labels([Label("A"), Label("B")]))
     patients = [line for line in said if "no patients" in line and "column 'patient'" in line]
     assert len(patients) == (not known)
+    assert "test: 1 of these images are files that also validate, such as 002" in said[not known]
     assert any("B: 2 positives" in line and "no threshold" in line for line in said)
     assert not any(line.startswith("A: ") for line in said)
     assert any("50 positives" in line and "add images" in line for line in said)
