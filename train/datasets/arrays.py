@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.evaluation.label_names import channel_of
+from edge_app.evaluation.label_table import NOBODY
 from edge_app.evaluation.labelled import drawn_splits
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
@@ -53,6 +54,11 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     names = [f"image_{i:06d}" for i in range(len(images))]
     told = "patient" in arrays
     patients = arrays["patient"].astype(str).tolist() if told else names
+    nobodys = [name for name, patient in zip(names, patients, strict=True) if patient in NOBODY]
+    if nobodys:
+        raise DatasetError(
+            f"{path}: {len(nobodys)} images have no patient, first {nobodys[0]}: write one for each"
+        )
     words = arrays["split"].astype(str).tolist() if "split" in arrays else None
     splits = drawn_splits(names, patients, words, str(path))
     table = pd.DataFrame({"image": names, "patient": patients, "split": splits})
