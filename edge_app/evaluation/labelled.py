@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.image_files import RELATIVE, ImageFiles
-from edge_app.evaluation.label_names import channel_of, encode, listed, require_just_one
+from edge_app.evaluation.label_names import (
+    channel_of,
+    denied,
+    encode,
+    listed,
+    require_just_one,
+)
 from edge_app.evaluation.label_table import Row, Table, read_table
 from edge_app.evaluation.official_lists import OfficialLists, read_lists
 from edge_app.evaluation.splits import SPLITS, Split, assign
@@ -187,7 +193,7 @@ def load_table(
         notes=([] if table.tells("split") else lists.notes)
         + _without_files(left_out)
         + _set_aside(table, labels)
-        + _neither(images, labels),
+        + denied([image.targets for image in images], labels),
     )
 
 
@@ -260,16 +266,6 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
     if not others:
         return []
     return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
-
-
-def _neither(images: Sequence[LabelledImage], labels: Labels) -> list[str]:
-    count = sum(not image.targets.any() for image in images)
-    if labels.normal is None or not count:
-        return []
-    return [
-        f"{count} images bear no label, not even {labels[labels.normal].name!r}: they count as not "
-        "normal, with none of the findings"
-    ]
 
 
 def _targets(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.evaluation.label_names import channel_of
+from edge_app.evaluation.label_names import channel_of, denied
 from edge_app.evaluation.label_table import NOBODY
 from edge_app.evaluation.labelled import drawn_splits
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
@@ -79,7 +79,7 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=notes,
+        notes=notes + denied(targets[np.ix_(rows, channels)], labels.labels),
         labels=labels,
         tells_patients=told,
         names_test=words is not None,

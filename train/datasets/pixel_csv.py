@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.evaluation.label_names import encode
+from edge_app.evaluation.label_names import denied, encode
 from edge_app.evaluation.splits import assign
 from train.datasets.dataset import (
     Dataset,
@@ -101,7 +101,7 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=columns.notes + said,
+        notes=columns.notes + said + denied(targets, known.labels),
         labels=known,
         tells_patients=False,
         names_test=False,
