@@ -50,7 +50,7 @@ def judged(
         return None
     probability = OverallScore(labels, method, facts).probability(scores)
     findings = list(labels.findings)
-    truth: NDArray[np.bool_] = np.asarray(targets[:, findings].any(axis=1))
+    truth = labels.not_normal(targets)
     every = np.concatenate([np.ones((1, len(truth))), weights])
     areas = Ranked.of(truth, probability).areas(every)
     named = _named(targets[:, findings], scores[:, findings])
