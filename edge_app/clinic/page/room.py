@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.deliveries import Deliveries
@@ -24,7 +24,9 @@ from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
-from edge_app.model.usual import referred_to
+from edge_app.model.cautions import Cautions
+from edge_app.model.usual import normal_images, referred_to
+from edge_app.pipeline.words import seen_at
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -46,7 +48,9 @@ class ModelFacts(NamedTuple):
     Attributes:
         site: digest of the site file that decides; None without one.
         worth: what its operating point is worth, in lines.
+        cautions, normal_images: of its verdicts; see `Overall`.
         refers: which images "usually" and "normal images" are of, in lines.
+        seen: how little of a picture its network gets, in a line.
         runtime: what computes, and why.
     """
 
@@ -57,13 +61,23 @@ class ModelFacts(NamedTuple):
     site: str | None
     operating_point: str
     worth: list[str]
+    cautions: Cautions
+    normal_images: str
     refers: list[str]
+    seen: str
     runtime: str
 
     def gave(self, said: study.Study) -> bool:
         """Whether an answer is this model's, its calibration and thresholds included."""
         ours = (self.sha256, self.digest, self.site)
         return (said.model_sha256, said.model_digest, said.site) == ours
+
+    def told(self, answer: Mapping[str, Any]) -> study.Study:
+        """What an answer says, and what it is worth where this model gave it at this point."""
+        said = study.told(answer)
+        if self.gave(said) and said.operating_point == self.operating_point:
+            return study.told(answer, self.cautions, self.normal_images)
+        return said
 
 
 class ReadingRoom:
@@ -177,7 +191,10 @@ def _facts(classifier: Classifier) -> ModelFacts:
         site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
         worth=study.worth(classifier.image_point, classifier.site),
+        cautions=classifier.cautions,
+        normal_images=normal_images(model.manifest),
         refers=list(referred_to(model.manifest, classifier.site)),
+        seen=seen_at(classifier.spec),
         runtime=f"{session['name']} {session['version']}",
     )
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
-from edge_app.model.decisions import Share, mark, times
-from edge_app.model.overall import Overall
-from edge_app.model.usual import of_normal
-from edge_app.pipeline.writers import promises
+from edge_app.model.cautions import NOTHING_KNOWN, Cautions
+from edge_app.model.decisions import Share, mark
+from edge_app.model.overall import Overall, verdict
+from edge_app.model.usual import NORMAL_IMAGES, of_normal
+from edge_app.pipeline.words import promises
 
 
 class Row(NamedTuple):
@@ -22,7 +23,6 @@ class Row(NamedTuple):
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
         mark: see `decisions.mark`.
-        times: how many times the usual probability it is; empty where that is not known.
         right: of images at the site where it is above its threshold, the share that bears it, in
             words; empty where it is not above, or that is not known.
     """
@@ -36,7 +36,6 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
-    times: str
     right: str
 
 
@@ -46,6 +45,7 @@ class Study(NamedTuple):
     Attributes:
         error: why there is none; None where there is.
         unjudged: what of the box it is due to, one of `UNJUDGED`; None where it is the image.
+        verdict: in a few words; empty where nothing was scored.
         overall: of the image as a whole, in a line; empty where nothing is said.
         caution: what is said right under it; None where nothing is decided.
         share, mark: its probability and threshold, 0 to 1.
@@ -62,6 +62,7 @@ class Study(NamedTuple):
 
     error: str | None
     unjudged: str | None
+    verdict: str
     overall: str
     caution: str | None
     share: float | None
@@ -80,17 +81,22 @@ class Study(NamedTuple):
     site: str | None
 
 
-def told(answer: Mapping[str, Any]) -> Study:
+def told(
+    answer: Mapping[str, Any],
+    cautions: Cautions = NOTHING_KNOWN,
+    normal_images: str = NORMAL_IMAGES,
+) -> Study:
     """What an answer says.
 
     Args:
         answer: the object that `classify --json` prints.
+        cautions, normal_images: as of `Overall`, which an answer itself does not tell.
     """
     error = answer.get("error", {})
     kind = error.get("kind")
     blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
     overall = None if blank else answer.get("overall")
-    whole = Overall(**overall) if overall else None
+    whole = Overall(**overall, cautions=cautions, normal_images=normal_images) if overall else None
     by_label = whole is None or whole.flagged is None
     rows = [] if blank else _rows(answer, by_label)
     check = answer.get("input_check")
@@ -99,8 +105,9 @@ def told(answer: Mapping[str, Any]) -> Study:
     return Study(
         error=error.get("message"),
         unjudged=kind if kind in UNJUDGED else None,
+        verdict="; ".join(verdict(whole, [row.label for row in rows if row.mark])) if rows else "",
         overall=whole.in_words() if whole else "",
-        caution=whole.caution([row.label for row in rows if row.mark]) if whole else None,
+        caution=whole.caution if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,
@@ -135,7 +142,6 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             each["probability"],
             each["threshold"],
             mark(each["probability"], each["prevalence"], each["above"], by_label),
-            times(each["probability"], each["prevalence"]) if each["prevalence"] else "",
             str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
