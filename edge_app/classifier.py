@@ -15,13 +15,14 @@ from edge_app.core.errors import ModelError
 from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
+from edge_app.model.cautions import Cautions
 from edge_app.model.decisions import Decisions, Finding, mark
 from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
 from edge_app.model.operating_points import chosen
 from edge_app.model.outputs import pooled
-from edge_app.model.overall import Overall
+from edge_app.model.overall import Overall, verdict
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Findings(NamedTuple):
         ]
 
     @property
+    def verdict(self) -> list[str]:
+        """The answer in a few words; see `overall.verdict`. It is not for what is withheld."""
+        return verdict(self.overall, [each.name for each in self.marked])
+
+    @property
     def withheld(self) -> str | None:
         """Why there are no findings; None where there are."""
         return self.check.reason if self.check and not self.findings else None
@@ -102,6 +108,7 @@ class Classifier:
         session: what computes.
         choice: why that backend was chosen.
         points: which thresholds decide.
+        cautions: what is said under its verdicts.
         site: the site file; None where the model decides as it came.
 
     Raises:
@@ -125,7 +132,8 @@ class Classifier:
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
         ppv = site.ppv if site else ()
-        self._decisions = Decisions(model.manifest, self.labels, self.points, ppv)
+        self.cautions = Cautions.of(self.image_point, site)
+        self._decisions = Decisions(model.manifest, self.labels, self.points, ppv, self.cautions)
         self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force
         self.open()
@@ -221,7 +229,7 @@ class Classifier:
                 warnings.append(said)
         blank = _is_blank(resized, check)
         if check and check.reason and not blank:
-            warnings.append(f"{check.reason}; its scores mean little")
+            warnings.append(f"{check.reason}; its scores mean nothing")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(findings, activation, tuple(warnings), blank, check, overall=overall)

@@ -63,9 +63,9 @@ NIH: Final = About(
         "All images had been reduced to 64×64 or 128×128 pixels before training. How the network "
         "does on full-size radiographs, which the device shrinks itself, was not measured.",
         "Most mirrored radiographs pass the input check (the network was trained on both, and "
-        "scores them alike), and so do small turns, mild faults of exposure and parts of a frame. "
-        "Lateral views, other parts of the body, children and other hospitals' pictures were not "
-        "there to try.",
+        "scores them alike), and so do small turns, pictures a little too bright or too dark, and "
+        "parts of a frame. Lateral views, other parts of the body, children and other hospitals' "
+        "pictures were not there to try.",
         "By the radiologists' boxes a heatmap is for several findings no better than the middle of "
         "the picture.",
         "The official test list holds few patients with many images each: intervals resample "

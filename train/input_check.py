@@ -57,7 +57,7 @@ KIND_CODES: Final = {kind: 1 + place for place, kind in enumerate(KINDS)}
 
 
 def varied(picture: Picture, generator: np.random.Generator) -> Picture:
-    """A radiograph as another room would have made it: placed, exposed and sharpened otherwise."""
+    """A radiograph as another room would have made it: its place, gray levels and sharpness."""
     height, width = picture.shape
     angle, zoom = np.deg2rad(generator.normal(0, 2.5)), 1 + generator.uniform(-0.10, 0.06)
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
@@ -134,7 +134,7 @@ def clutter(radiograph: Picture, generator: np.random.Generator) -> Picture:
     if kind < 0.30:
         share = generator.uniform(0.5, 1)
         return _bytes(share * drawn + (1 - share) * radiograph)
-    if kind < 0.60:  # what a frame or a bad exposure makes of it is still no radiograph
+    if kind < 0.60:  # what a frame or wrong gray levels make of it is still no radiograph
         return NEAR_MISSES[str(generator.choice(list(NEAR_MISSES)))](drawn)
     return drawn
 

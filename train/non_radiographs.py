@@ -228,7 +228,7 @@ def _bordered(picture: Picture, share: float, level: int, *, sides_only: bool = 
 
 
 def _toned(picture: Picture, gain: float) -> Picture:
-    """Gray levels times `gain`, cut off at white: exposure gone wrong."""
+    """Gray levels times `gain`, cut off at white."""
     return np.clip(np.rint(picture * gain), 0, 255).astype(np.uint8)
 
 

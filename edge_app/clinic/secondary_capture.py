@@ -18,6 +18,7 @@ from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.model.usual import referred_to
+from edge_app.pipeline.words import answered_by, seen_at
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -88,7 +89,8 @@ def _put_pixels(
     height, width = seen.pixels.shape
     by = [
         *referred_to(classifier.model.manifest, classifier.site),
-        f"{classifier.model.name}, operating point '{classifier.points.name}'",
+        answered_by(classifier),
+        seen_at(classifier.spec),
     ]
     scale = EvidenceScale(classifier.model.manifest)
     drawn = draw(seen.pixels, findings, scale, by, classifier.spec.seen(width, height))

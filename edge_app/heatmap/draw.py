@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -15,7 +14,6 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import (
-    FULL,
     OF_SEVERAL,
     OUTLINED,
     SIDES,
@@ -28,7 +26,7 @@ from edge_app.heatmap.maps import (
     shown,
     strength,
 )
-from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark, marked
+from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -54,16 +52,14 @@ BORDER: Final = 0.3
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
-ODDS: Final = "colour: a square's score in multiples of usual odds, not a chance of disease"
-
-TICKS: Final = tuple(f"x{10**power}" for power in range(1, round(math.log10(FULL)) + 1))
-"""Evenly along the bar of colours, behind its lowest end's name."""
+ODDS: Final = "colour: how much a square speaks for a finding, not a chance of disease"
+"""Above the bar of colours, which runs from the usual odds to `FULL` times as much."""
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
 
-SCALE_LINES: Final = 2
-"""Of the strip, which the bar of colours and its ticks take beside their title."""
+SCALE_LINES: Final = 3
+"""Of the strip, which the bar of colours takes with its title and its words."""
 
 MOST: Final = 40
 """Lines of the strip."""
@@ -92,7 +88,7 @@ def draw(
     by: Sequence[str],
     seen: Box = WHOLE,
 ) -> Heatmap:
-    """Overlay the evidence for the findings that the answer names first.
+    """Overlay the evidence for the findings that the answer marks.
 
     Args:
         pixels, findings, scale, seen: as of `overlay`.
@@ -105,16 +101,24 @@ def draw(
     canvas_width = max(width, STRIP)
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
-    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend, SIDES)]
+    first = int(scale.worth is not None or not made.peaks)
+    head = [(line, LIGHT) for line in made.legend[:first]]
+    lines = [(line, LIGHT) for line in (*_said(findings), *made.legend[first:], SIDES)]
     lines += [(line, DIM) for line in by]
     if pixels.shape != (height, width):
         drawn = f"{pixels.shape[1]}x{pixels.shape[0]} drawn at {width}x{height}"
         lines.append((drawn, DIM))
-    lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, canvas_width - line_height)
-    strip = (len(lines) + 2 + SCALE_LINES) * line_height
+    room = canvas_width - line_height
+    head = _wrapped(head, font, room)
+    lines = _wrapped([*lines, (DISCLAIMER, DIM)], font, room)
+    words = scale.words if made.peaks else ()
+    strip = (len(head) + (SCALE_LINES if words else 0) + len(lines) + 1) * line_height
     image = Image.new("RGB", (canvas_width, height + strip), DARK)
     image.paste(made.image, ((canvas_width - width) // 2, 0))
-    _write(image, scale.lowest, lines, font, line_height, height)
+    top = _written(image, head, font, line_height, height + line_height // 2)
+    if words:
+        top = _draw_scale(image, words, font, line_height, top)
+    _written(image, lines, font, line_height, top)
     return Heatmap(image, (width, height), made.peaks)
 
 
@@ -123,7 +127,8 @@ class Overlay(NamedTuple):
 
     Attributes:
         image: RGB.
-        legend: what is shown in it, and how coarse that is, in lines.
+        legend: what it is worth, where the model tells, what is shown in it, and how coarse that
+            is, in lines; where nothing is shown, that alone.
         peaks: as of `Heatmap`.
     """
 
@@ -139,7 +144,7 @@ def overlay(
     seen: Box = WHOLE,
     largest: int = MAX_SIDE,
 ) -> Overlay:
-    """The evidence for the findings that the answer names first, over the radiograph.
+    """The evidence for the findings that the answer marks, over the radiograph; else it alone.
 
     Args:
         pixels: H×W uint8, the radiograph.
@@ -151,6 +156,9 @@ def overlay(
     assert findings.map is not None, "only an answer with a map has a heatmap"
     chosen = shown(findings)
     gray = sized(pixels, largest)
+    if not chosen:
+        said = share_shown(findings)
+        return Overlay(gray.convert("RGB"), [said] if said else [], [])
     width, height = gray.size
     channels = [findings.findings.index(finding) for finding in chosen]
     maps = [scale.weighed(findings.map, channel) for channel in channels]
@@ -168,7 +176,8 @@ def overlay(
     if RAISED in [_mark_of(finding, findings.by_label) for finding in chosen]:
         legend.append(RAISED_MEANS)
     legend.append(OUTLINED if scale.outlines else None)
-    legend.append(OF_SEVERAL if len(chosen) > 1 else None)
+    if len(chosen) > 1:
+        legend.append(f"{OF_SEVERAL}, but for those outlined" if scale.outlines else OF_SEVERAL)
     lines = [line for line in legend if line]
     return Overlay(image, lines, _in_pixels(chosen, peaks, squares, pixels.shape))
 
@@ -240,15 +249,14 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
     whole = findings.overall
-    names = [each.name for each in findings.marked]
-    said = [whole.in_words(), whole.caution(names)] if whole else []
+    said = [whole.in_words(), whole.caution] if whole else []
     warnings = [f"warning: the picture {warning}" for warning in findings.warnings]
-    return [line for line in (*said, *warnings) if line]
+    return [line for line in ("; ".join(findings.verdict), *said, *warnings) if line]
 
 
 def _of_finding(finding: Finding, by_label: bool) -> str:
     usually = "" if finding.usually is None else f", usually {percent(finding.usually)}"
-    word = marked(finding.score, finding.usually, finding.above, by_label)
+    word = _mark_of(finding, by_label)
     said = f", {word}" if word else ""
     return f"{finding.name} {percent(finding.score)}{usually}{said}"
 
@@ -284,31 +292,38 @@ def _outlined(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, fon
     draw.text(at, text, LIGHT, font)
 
 
-def _write(
-    image: Image.Image,
-    lowest: str,
-    lines: Sequence[Line],
-    font: Font,
-    line_height: int,
-    top: int,
-) -> None:
+def _written(
+    image: Image.Image, lines: Sequence[Line], font: Font, line_height: int, top: int
+) -> int:
+    """Lines of text from there on down; returns where they end."""
+    from PIL import ImageDraw
+
+    draw = ImageDraw.Draw(image)
+    for number, (text, colour) in enumerate(lines):
+        draw.text((line_height // 2, top + number * line_height), text, colour, font)
+    return top + len(lines) * line_height
+
+
+def _draw_scale(
+    image: Image.Image, words: Sequence[str], font: Font, line_height: int, top: int
+) -> int:
+    """The bar of colours with its title, and words from its one end to the other; returns where
+    they end."""
     from PIL import Image, ImageDraw
 
     draw = ImageDraw.Draw(image)
-    margin, y = line_height // 2, top + line_height // 2
+    margin, y = line_height // 2, top
     draw.text((margin, y), f"{ODDS}:", LIGHT, font)
     y += line_height
     bar = np.tile(np.linspace(0, 1, image.width // 2), (line_height // 2, 1))
     image.paste(Image.fromarray(coloured(bar)), (margin, y + line_height // 4))
     y += line_height
-    for step, tick in enumerate((lowest, *TICKS)):
-        at = margin + round(step * (bar.shape[1] - 1) / len(TICKS))
+    for step, word in enumerate(words):
+        at = margin + round(step * (bar.shape[1] - 1) / (len(words) - 1))
         draw.line((at, y - line_height // 4, at, y), LIGHT)
-        left = at - round(draw.textlength(tick, font) / 2)
-        draw.text((max(margin, left), y), tick, LIGHT, font)
-    for text, colour in lines:
-        y += line_height
-        draw.text((margin, y), text, colour, font)
+        left = at - round(draw.textlength(word, font) / 2)
+        draw.text((max(margin, left), y), word, LIGHT, font)
+    return y + line_height
 
 
 def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge_app.classifier import Findings
 from edge_app.core.plain_text import percent
 from edge_app.model.decisions import Finding
+from edge_app.model.overall import NONE_ABOVE, NONE_RAISED
 from edge_app.model.preprocess import WHOLE, Box
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ FULL: Final = 1000
 MARKED: Final = 10
 """A peak of lower odds, as a multiple of the usual ones, means little and is not marked."""
 
-OUTLINED: Final = f"outlined: the square that speaks most for each finding, if it reaches x{MARKED}"
+OUTLINED: Final = "outlined: the square that speaks most for each finding, if it stands out"
 
-OF_SEVERAL: Final = "a square has the colour of the finding with the highest odds there"
-"""Of a picture with several findings."""
+OF_SEVERAL: Final = "which finding a square is for is not shown"
+"""Of a picture with several findings, whose squares have the colour of the strongest one there."""
+
+NO_PLACE: Final = "do not use this map to find a place: the middle of the picture does no worse"
 
 SAYS: Final = "that may be anywhere, also where no colour is"
 """Of a map's square."""
@@ -69,7 +72,7 @@ class EvidenceScale:
         usual: whether the model tells the usual odds; without, a map's own mean takes their place.
         outlines: whether a strongest square is outlined: not where the peaks were measured, and
             not shown to lie in more of radiologists' boxes than the middle of the picture does.
-        worth: how often they did, in a line; None where nobody measured it.
+        worth: what a map is worth for finding a place, in a line; None where nobody measured it.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -83,9 +86,9 @@ class EvidenceScale:
             self._usually = np.log(shares / (1 - shares)).tolist()
 
     @property
-    def lowest(self) -> str:
-        """What the darkest colour stands for, in words."""
-        return "usual" if self.usual else "the map's mean"
+    def words(self) -> tuple[str, str, str]:
+        """What the darkest colour stands for, the one in the middle, and the brightest."""
+        return "as usual" if self.usual else "as the map's mean", "weak", "strong"
 
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w×L cells in logits → h×w of one label: natural logarithms of odds over the usual ones.
@@ -114,10 +117,11 @@ def _worth(manifest: Manifest) -> tuple[bool, str | None]:
         return True, None
     if peak["value"] is None or middle["value"] is None:
         return True, None
-    better = isinstance(beyond, dict) and beyond["low"] is not None and beyond["low"] > 0
-    return better, (
-        f"{'' if better else 'no square is outlined: '}of {peak['on']}, the map's peak hit "
-        f"{percent(peak['value'])}, the middle of the picture {percent(middle['value'])}"
+    if not (isinstance(beyond, dict) and beyond["low"] is not None and beyond["low"] > 0):
+        return False, NO_PLACE
+    return True, (
+        f"of {peak['on']}, the map's peak hit {percent(peak['value'])}, "
+        f"the middle of the picture {percent(middle['value'])}"
     )
 
 
@@ -267,12 +271,15 @@ def _searched(first: float, last: float, cells: int) -> tuple[int, int]:
 
 
 def shown(findings: Findings) -> list[Finding]:
-    """What a heatmap shows: the findings that the answer marks, or else the most probable one.
+    """What a heatmap shows: the findings that the answer marks, the most probable first.
 
-    Those that are raised, the most probable first; where labels are decided one by one, those
-    above their thresholds.
+    None where it marks none. A model that does not tell what is usual, or has no thresholds where
+    these decide, can mark none: of it the most probable finding is shown.
     """
-    return findings.marked[:SHOWN] or findings.ranked[:1]
+    of = "threshold" if findings.by_label else "usually"
+    if all(getattr(each, of) is None for each in findings.ranked):
+        return findings.ranked[:1]
+    return findings.marked[:SHOWN]
 
 
 def share_shown(findings: Findings) -> str | None:
@@ -282,13 +289,14 @@ def share_shown(findings: Findings) -> str | None:
         A line; None where all are shown.
     """
     count, there, marked = len(shown(findings)), len(findings.ranked), len(findings.marked)
+    if count == 0:
+        return f"{NONE_ABOVE if findings.by_label else NONE_RAISED}: no map"
     if count == there:
         return None
     what = "above their thresholds" if findings.by_label else "raised"
-    none = "above its threshold" if findings.by_label else "raised"
-    rule = f"the most probable; none is {none}"
+    rule = "the most probable"
     if marked == count:
-        rule = f"what is {none}"
+        rule = f"what is {'above its threshold' if findings.by_label else 'raised'}"
     elif marked:
         others = ", ".join(finding.name for finding in findings.marked[count:])
         rule = f"the most probable of {marked} {what}, without {others}"

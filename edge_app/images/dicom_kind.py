@@ -117,8 +117,14 @@ def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
     if part and "CHEST" not in part and "THORAX" not in part:
         shown = known(part, BODY_PARTS, "a part of the body that DICOM does not know")
         notes.append(f"says it shows {shown}, not CHEST")
-    if header.text("ViewPosition") in LATERAL:
+    view = header.text("ViewPosition")
+    if view in LATERAL:
         notes.append("is a lateral view: the networks know frontal ones")
+    if view == "AP":
+        notes.append(
+            "is a bedside (AP) film: normal ones are flagged more often, and heart size is not "
+            "reliable"
+        )
     _compare_orientation(header, notes)
     if _is_shuttered(header):
         notes.append(

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent, readable
+from edge_app.model.cautions import NOTHING_KNOWN, Cautions
 from edge_app.model.labels import FINDING, Kind, Labels
-from edge_app.model.overall import BORDERLINE, Mistakes, Overall, OverallScore, Percentiles
+from edge_app.model.overall import BORDERLINE, Overall, OverallScore, Percentiles
+from edge_app.model.usual import normal_images
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -65,14 +67,14 @@ class Finding(NamedTuple):
 ABOVE: Final = "above"
 NOT_ABOVE: Final = "not above"
 RAISED: Final = "raised"
-LEAST: Final = 1.0
+LEAST: Final = 10.0
 """Per cent. A smaller probability is not raised, however rare the finding is."""
 
-SMALLEST: Final = 0.1
-"""Per cent that is shown; what is less is shown as less than this."""
+TIMES: Final = 2
+"""A probability that is less than so many times the usual one is not raised."""
 
 RAISED_MEANS: Final = (
-    "raised 2.0x: twice the usual probability, which may still be low; shown from 2x and 1 % on; "
+    f"raised: {LEAST:.0f} % or more, and at least twice the usual probability; "
     "not raised does not mean absent"
 )
 
@@ -83,24 +85,14 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     Args:
         score, usually, above: see `Finding`.
         by_label: whether labels are decided one by one. Then `ABOVE` marks the threshold reached;
-            otherwise `RAISED` marks a probability of 1 % or more that is at least twice the usual
-            one, by the digits that are shown: it is no decision. Where nobody bore the label, any
-            probability would be more: nothing is marked.
+            otherwise `RAISED` marks a probability of `LEAST` or more that is at least `TIMES` the
+            usual one, by the digits that are shown: it is no decision. Where nobody bore the
+            label, any probability would be more: nothing is marked.
     """
     if by_label:
         return ABOVE if above else ""
     shown, usual = _shown(score), _shown(usually or 0.0)
-    return RAISED if usually and shown >= LEAST and shown >= 2 * usual else ""
-
-
-def times(score: float, usually: float | None) -> str:
-    """How many times the usual probability a raised one is, by the digits shown: ``3.1x``.
-
-    Where the usual one shows as ``< 0.1 %`` it is more than that many: ``>50x``.
-    """
-    usual = _shown(usually or 0.0)
-    ratio = _shown(score) / (usual or SMALLEST)
-    return ("" if usual else ">") + (f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x")
+    return RAISED if usually and shown >= LEAST and shown >= TIMES * usual else ""
 
 
 def marked(
@@ -110,7 +102,7 @@ def marked(
     by_label: bool,
     threshold: float | None = None,
 ) -> str:
-    """`mark`, and how much it says: ``raised 3.1x``; empty for none.
+    """`mark`, and what the digits shown cannot tell: ``above, borderline``; empty for none.
 
     Args:
         score, usually, above, by_label: see `mark`.
@@ -120,7 +112,7 @@ def marked(
     word = mark(score, usually, above, by_label)
     if by_label and threshold is not None and percent(score) == percent(threshold):
         return f"{word or NOT_ABOVE}, {BORDERLINE}"
-    return f"{word} {times(score, usually)}" if word == RAISED else word
+    return word
 
 
 def _shown(share: float) -> float:
@@ -136,6 +128,7 @@ class Decisions:
         labels: the model's.
         points: which thresholds decide.
         ppv: see `Finding`, one a label; none is known if empty.
+        cautions: what is said under the verdicts of `points`.
     """
 
     def __init__(
@@ -144,6 +137,7 @@ class Decisions:
         labels: Labels,
         points: OperatingPoints,
         ppv: Sequence[Share | None] = (),
+        cautions: Cautions = NOTHING_KNOWN,
     ) -> None:
         thresholds = manifest["operating_points"][points.label]["thresholds"]
         usually: list[Any] = manifest.get("prevalence") or [None] * len(labels)
@@ -155,7 +149,7 @@ class Decisions:
         self._usually = facts["usually"] if facts else None
         point = facts["operating_points"][points.image] if facts and points.image else None
         self._threshold = point["threshold"] if point else None
-        self._mistakes = Mistakes.of(point) if point else Mistakes()
+        self._words = cautions, normal_images(manifest)
 
     def of(
         self, logits: NDArray[np.float32], scores: NDArray[np.float64]
@@ -203,5 +197,5 @@ class Decisions:
             self._percentiles.of_overall(probability) if self._percentiles else None,
             self._threshold,
             None if self._threshold is None else probability >= self._threshold,
-            self._mistakes,
+            *self._words,
         )

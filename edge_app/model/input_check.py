@@ -26,6 +26,8 @@ BLANK_RANGE: Final = 8
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
 """What is said of a model without one."""
 
+NO_QUALITY: Final = "picture quality is not checked"
+
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
 
@@ -38,10 +40,15 @@ KINDS: Final = {
     "mirrored": "mirrored: left and right must not be exchanged",
     "cropped": "cropped to a part of the chest: give all of it",
     "framed": "surrounded by wide empty borders: crop them off",
-    "over-exposed": "over-exposed, most of it white",
-    "under-exposed": "under-exposed, most of it black",
+    "over-exposed": "too bright",
+    "under-exposed": "too dark, or too flat",
 }
-"""What the small network tells apart from a radiograph as it should be, and what such a one is."""
+"""What the small network tells apart from a radiograph as it should be, and what such a one is.
+
+The names of the last two are those of model files, and say nothing of the exposure: a film that was
+exposed too much is black. They were taught with gray levels times 3 and 0.15, of which the latter
+are also close together.
+"""
 
 BLANK: Final = "blank"
 ASPECT: Final = "aspect"

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent
+from edge_app.model.cautions import NOTHING_KNOWN, Cautions
 from edge_app.model.labels import Labels
-from edge_app.model.usual import of_normal
+from edge_app.model.usual import NORMAL_IMAGES, of_normal
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import (
         Head,
         Manifest,
         OverallFacts,
-        OverallPoint,
         Reference,
     )
 
@@ -26,44 +26,16 @@ NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
-BORDERLINE: Final = "borderline"
-"""What is said of a score whose digits, as they are shown, are those of its threshold."""
-
-NOT_ILL: Final = "'flagged' does not mean ill"
-NOT_NORMAL: Final = "'not flagged' does not mean normal"
-
 SMALLEST: Final = 1e-12
 """Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
 
 
-class Mistakes(NamedTuple):
-    """How often an operating point is wrong on test images, whose patients its network never saw.
+BORDERLINE: Final = "borderline"
+"""What is said of a score whose digits, as they are shown, are those of its threshold."""
 
-    Attributes:
-        alarms: share of the normal ones that are flagged; None where nobody knows.
-        missed: share of the others that are not flagged; None likewise.
-    """
-
-    alarms: float | None = None
-    missed: float | None = None
-
-    @classmethod
-    def of(cls, point: OverallPoint) -> Mistakes:
-        """What an operating point tells of that."""
-        test = point.get("test")
-        if test is None:
-            return cls()
-        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
-        return cls(
-            None if specificity is None else 1 - specificity,
-            None if sensitivity is None else 1 - sensitivity,
-        )
-
-
-def _of_100(share: float) -> str:
-    """A share as a number out of 100, which no rounding makes none or all."""
-    count = 100 * share
-    return "fewer than 1" if count <= 0.5 else "more than 99" if count >= 99.5 else f"{count:.0f}"
+EITHER_WAY: Final = f"{BORDERLINE}: could go either way"
+NONE_RAISED: Final = "nothing is raised"
+NONE_ABOVE: Final = "nothing is above its threshold"
 
 
 class Overall(NamedTuple):
@@ -77,7 +49,8 @@ class Overall(NamedTuple):
         threshold: of the operating point, on the probability; None where the model has none, or
             decides label by label.
         flagged: probability ≥ threshold; None without a threshold.
-        mistakes: how often the threshold is wrong.
+        cautions: what its verdict is worth, in words.
+        normal_images: those of the reference, in words.
     """
 
     probability: float
@@ -85,42 +58,50 @@ class Overall(NamedTuple):
     percentile: float | None
     threshold: float | None
     flagged: bool | None
-    mistakes: Mistakes = Mistakes()
+    cautions: Cautions = NOTHING_KNOWN
+    normal_images: str = NORMAL_IMAGES
 
-    def caution(self, raised: Sequence[str] = ()) -> str | None:
-        """What is said right under an image's verdict; None where there is none.
-
-        Args:
-            raised: names of the findings that are raised in an image that is not flagged.
-        """
+    @property
+    def caution(self) -> str | None:
+        """What is said right under an image's verdict; None where there is none."""
         if self.flagged is None:
             return None
-        said, share = NOT_ILL, self.mistakes.alarms
-        kind, verdict = "normal test images", "flagged, too"
-        if not self.flagged:
-            said, share = NOT_NORMAL, self.mistakes.missed
-            kind, verdict = "test images that are not normal", "missed"
-        if share is not None and 0 < share < 1:  # none of those seen is not none
-            said += f": of 100 {kind}, {_of_100(share)} are {verdict}"
-        if raised and not self.flagged:
-            said += f"; raised all the same: {', '.join(raised)}"
-        return said
+        return self.cautions.flagged if self.flagged else self.cautions.clear
+
+    @property
+    def borderline(self) -> bool:
+        """Whether the digits shown cannot tell probability and threshold apart."""
+        return self.threshold is not None and percent(self.probability) == percent(self.threshold)
 
     def in_words(self) -> str:
-        """All of it in one line; borderline is what the digits shown cannot tell apart."""
-        state = ""
-        if self.threshold is not None:
-            state = "flagged" if self.flagged else "not flagged"
-            if percent(self.probability) == percent(self.threshold):
-                state += f", {BORDERLINE}"
-            state += f" (threshold {percent(self.threshold)}): "
-        usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
-        lower = "" if self.percentile is None else f"; higher than {self._lower()} normal images"
-        return f"{state}{percent(self.probability)} probable that it is not normal{usually}{lower}"
+        """The numbers in one line."""
+        beside = [] if self.threshold is None else [f"threshold {percent(self.threshold)}"]
+        beside += [] if self.usually is None else [f"usually {percent(self.usually)}"]
+        told = f" ({', '.join(beside)})" if beside else ""
+        lower = f"; higher than {self._lower()}" if self.percentile is not None else ""
+        return f"{percent(self.probability)} probable that it is not normal{told}{lower}"
 
     def _lower(self) -> str:
         assert self.percentile is not None
-        return "all" if self.percentile >= 1 else of_normal(self.percentile)
+        share = "all" if self.percentile >= 1 else of_normal(self.percentile)
+        return f"{share} {self.normal_images}"
+
+
+def verdict(whole: Overall | None, marked: Sequence[str]) -> list[str]:
+    """An answer in a few words: the decision, how close it was, and what is marked.
+
+    Args:
+        whole: what is said of the image as a whole.
+        marked: names of the findings that are raised, or above their own thresholds.
+    """
+    names = ", ".join(marked)
+    if whole is None or whole.flagged is None:
+        return [f"above the threshold: {names}" if names else NONE_ABOVE]
+    return [
+        "flagged" if whole.flagged else "not flagged",
+        *([EITHER_WAY] if whole.borderline else []),
+        f"raised: {names}" if names else NONE_RAISED,
+    ]
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_app.core.plain_text import percent
 from edge_app.model.labels import Labels
@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
     from edge_app.model.site import Site
 
-AT_SITE = " of this site"
+NORMAL_IMAGES: Final = "normal images"
+"""Of nobody knows where."""
+
+AT_SITE: Final = " of this site"
 """What a site file ends with, where it says which images it was made from."""
 
-
-NEVER_FLAGGED = "none of this network's labels stands for a normal image, so no image is flagged"
+NEVER_FLAGGED: Final = (
+    "none of this network's labels stands for a normal image, so no image is flagged"
+)
 """Of exclusive labels: one of them is always there, and none says that nothing is."""
 
 
 def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True) -> Iterator[str]:
-    """A line each for what is usual and what is normal, as far as the model tells of them.
+    """What is usual and what is normal, in a line, as far as the model tells of them.
 
     Args:
         manifest: that of the model, or of the model as it answers at a site.
@@ -31,19 +35,31 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
     overall = manifest.get("overall")
     if manifest["head"] == "exclusive" and Labels.of(manifest["labels"]).normal is None:
         yield NEVER_FLAGGED
+    told = []
+    images = (overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]) or ""
     if usual and (overall or manifest.get("prevalence")):
-        images = overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]
         if site and site.content["prevalence"]["stated"]:
             share = percent(site.content["decisions"]["overall"]["usually"])
-            yield f"usually: at this site, where {share} of images are said to be not normal"
+            told.append(f"usually: at this site, where {share} of images are said to be not normal")
         elif site:
-            yield f"usually: at this site ({images.removesuffix(AT_SITE)})"
+            told.append(f"usually: at this site ({images.removesuffix(AT_SITE)})")
         else:
-            yield f"usually: of all images it was checked on, normal or not ({images})"
+            told.append(f"usually: of all images it was checked on, normal or not ({images})")
     if reference := manifest.get("reference"):
-        normal = reference["images"]
-        where = f"at this site ({normal.removesuffix(AT_SITE)})" if site else normal
-        yield f"normal images: {where}"
+        normal = reference["images"].removesuffix(AT_SITE)
+        if told and normal.endswith(f" of {images}"):
+            normal = f"{normal.removesuffix(f' normal images of {images}')} of these"
+        told.append(f"normal: {normal}")
+    if told:
+        yield "; ".join(told)
+
+
+def normal_images(manifest: Manifest) -> str:
+    """The images of a model's reference, as far as it tells whose they are."""
+    images = manifest["reference"]["images"] if "reference" in manifest else ""
+    if images.endswith(AT_SITE):
+        return f"{NORMAL_IMAGES}{AT_SITE}"
+    return "normal validation images" if " of validation," in images else NORMAL_IMAGES
 
 
 def of_normal(share: float) -> str:

@@ -16,7 +16,8 @@ from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.usual import referred_to
 from edge_app.pipeline.sources import STANDARD_INPUT
-from edge_app.pipeline.writers import Writer, known_of
+from edge_app.pipeline.words import answered_by, seen_at
+from edge_app.pipeline.writers import Writer
 
 STEM_BYTES: Final = 150
 """Of an image's name in its heatmap's: a file's name has 255 at most."""
@@ -54,18 +55,18 @@ class HeatmapWriter:
         self.inner, self.folder, self.overwrite = inner, folder, overwrite
         self.failed = self.undrawn = 0
         self._written: set[Path] = set()
-        model, kind = classifier.model, classifier.model.precision
+        model = classifier.model
         if not model.has_map:
             raise UsageError(
                 f"--heatmap: {model.name} has no map of where its findings are seen: "
                 "leave --heatmap out, or take a model that has one"
             )
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
-        by = (
-            f"{model.name}, {kind}: {known_of(classifier.labels)}; "
-            f"operating point '{classifier.points.name}'"
-        )
-        self._by = [*referred_to(model.manifest, classifier.site), by]
+        self._by = [
+            *referred_to(model.manifest, classifier.site),
+            answered_by(classifier),
+            seen_at(classifier.spec),
+        ]
         _require_room(folder)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,13 +15,14 @@ from edge_app.core.page import POLICY, document, section, table, write
 from edge_app.core.plain_text import percent
 from edge_app.core.svg import element, escape
 from edge_app.heatmap.colours import INFERNO
-from edge_app.heatmap.draw import ODDS, TICKS, overlay, sized
+from edge_app.heatmap.draw import ODDS, overlay, sized
 from edge_app.heatmap.maps import SIDES, EvidenceScale
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, Finding, marked
-from edge_app.model.input_check import NO_CHECK
+from edge_app.model.input_check import NO_CHECK, NO_QUALITY
 from edge_app.model.usual import of_normal, referred_to
-from edge_app.pipeline.writers import Writer, known_of, promises, right_above
+from edge_app.pipeline.words import known_of, promises, right_above, seen_at
+from edge_app.pipeline.writers import Writer
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,7 +36,7 @@ MOST: Final = 30
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
 
-CHECKED: Final = "taken for a frontal chest radiograph; not of what quality"
+CHECKED: Final = f"taken for a frontal chest radiograph; {NO_QUALITY}"
 
 FLAGGED: Final = "flagged"
 CLEAR: Final = "not flagged"
@@ -82,14 +83,13 @@ class HtmlWriter:
         state = _state(findings)
         if self._has_room(state):
             body = "\n".join(self._parts(image, findings, state))
-            aside = _caution(findings) if state == CLEAR else ""
-            self._images.append(_Shown(name, state, aside, body))
+            self._images.append(_Shown(name, state, _in_short(findings, state), body))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.inner.refusal(name, error)
         if self._has_room(UNREADABLE):
             said = _note(f"Could not be read: {error}")
-            self._images.append(_Shown(name, UNREADABLE, "", said))
+            self._images.append(_Shown(name, UNREADABLE, str(error), said))
 
     def close(self) -> None:
         self.inner.close()
@@ -105,7 +105,7 @@ class HtmlWriter:
         """
         name = self._classifier.model.name
         sections = (
-            section(f"{number}. {each.name}", "", f"{_pill(each.state)}\n{each.body}").replace(
+            section(f"{number}. {each.name}", "", each.body).replace(
                 "<section>", f'<section id="image-{number}">', 1
             )
             for number, each in enumerate(self._images, 1)
@@ -127,7 +127,7 @@ class HtmlWriter:
         lead = f"{images} image{'' if images == 1 else 's'}: {', '.join(counts)}"
         links = (
             f'<li><a href="#image-{number}">{escape(each.name)}</a> '
-            f"{_pill(each.state)}{each.caution}</li>"
+            f"{_pill(each.state)} {escape(each.words)}</li>"
             for number, each in enumerate(self._images, 1)
         )
         left_out = ""
@@ -137,47 +137,56 @@ class HtmlWriter:
         return (
             f'<header>\n<p class="eyebrow">edge-cxr, {escape(name)}</p>\n<h1>Answers</h1>\n'
             f'<p class="lead">{escape(lead)}</p>\n{left_out}\n'
-            f'<p class="lead"><b>{escape(DISCLAIMER)}</b></p>\n'
+            f'<p class="lead"><b>{escape(DISCLAIMER)}</b></p>\n{"".join(self._cautions())}\n'
             f'<ol class="images">{"".join(links)}</ol>\n</header>'
         )
+
+    def _cautions(self) -> Iterator[str]:
+        """What the verdicts of the list below are worth, each once."""
+        cautions = self._classifier.cautions
+        for state, said in ((FLAGGED, cautions.flagged), (CLEAR, cautions.clear)):
+            if self._count[state]:
+                yield f'<p class="caution">{escape(said)}</p>'
 
     def _parts(self, image: Radiograph, findings: Findings, state: str) -> Iterator[str]:
         """What is said of one image, as HTML."""
         facts = image.facts
-        yield f'<p class="quiet">{facts["width"]} × {facts["height"]} {escape(facts["format"])}</p>'
+        given = f"{facts['width']} × {facts['height']} {facts['format']}"
+        given += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
+        yield f'<p class="quiet">{escape(given)}</p>'
         warnings = "".join(_note(f"The picture {warning}") for warning in findings.warnings)
         if state == NOT_SCORED:
-            reason = "is blank" if findings.blank else findings.withheld
-            yield f"{_note(f'Not scored: the picture {reason}.')}{warnings}"
-            yield f'<div class="pictures">{self._plain(image, "")}</div>'
+            yield f"{_note(f'Not scored: the picture {_reason(findings)}.')}{warnings}"
+            yield f'<div class="pictures">{self._plain(image)}</div>'
             return
         yield f'<div class="whole {STATES[state]}">{_verdict(findings)}</div>{warnings}'
         yield f'<p class="quiet">{escape(DISCLAIMER)}</p>'
-        yield f'<div class="pictures">{self._plain(image)}{self._heatmap(image, findings)}</div>'
+        yield f'<div class="pictures">{"".join(self._pictures(image, findings))}</div>'
         yield self._check(findings)
         yield _table(findings)
         lines = [escape(f"{line[0].upper()}{line[1:]}.") for line in right_above(findings.ranked)]
         yield "".join(f'<p class="quiet">{line}</p>' for line in lines)
 
-    def _plain(self, image: Radiograph, legend: str = f"As it was read; {SIDES}") -> str:
+    def _plain(self, image: Radiograph, *legend: str) -> str:
         picture = sized(image.pixels, SIDE)
-        return _figure(picture, "Picture", "The picture as it was read", escape(legend))
+        lines = "<br>".join(map(escape, legend))
+        return _figure(picture, "Picture", "The picture as it was read", lines)
 
-    def _heatmap(self, image: Radiograph, findings: Findings) -> str:
+    def _pictures(self, image: Radiograph, findings: Findings) -> Iterator[str]:
+        """The picture, and beside it its heatmap; where that shows nothing, what it says."""
+        legend = f"As it was read; {SIDES}"
         if findings.map is None:
-            return ""
+            yield self._plain(image, legend)
+            return
         height, width = image.pixels.shape
         seen = self._classifier.spec.seen(width, height)
         made = overlay(image.pixels, findings, self._scale, seen, SIDE)
-        colours = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in INFERNO)
-        ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
-        ticks = "".join(
-            f'<b style="left: {100 * step / len(TICKS):.1f}%">{escape(tick)}</b>'
-            for step, tick in enumerate((self._scale.lowest, *TICKS))
-        )
-        scale = f'{escape(ODDS)}:<span class="scale">{ramp}{ticks}</span>'
-        lines = "<br>".join([*map(escape, made.legend), scale])
-        return _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
+        if not made.peaks:
+            yield self._plain(image, legend, *made.legend)
+            return
+        yield self._plain(image, legend)
+        lines = "<br>".join([*map(escape, made.legend), _scale(self._scale.words)])
+        yield _figure(made.image, "Heatmap", "The heatmap over the picture", lines)
 
     def _check(self, findings: Findings) -> str:
         said = NO_CHECK if findings.check is None else findings.check.reason or CHECKED
@@ -206,11 +215,11 @@ class HtmlWriter:
 
 
 class _Shown(NamedTuple):
-    """An image of the page: what the list at its head says, and its own part, as HTML."""
+    """An image of the page: what the list at its head says, and its own part as HTML."""
 
     name: str
     state: str
-    caution: str
+    words: str
     body: str
 
 
@@ -226,36 +235,26 @@ def _pill(state: str) -> str:
     return element("span", escape(state), kind=f"pill {STATES[state]}".strip())
 
 
-def _caution(findings: Findings) -> str:
-    """What is said right under a verdict."""
-    names = [each.name for each in findings.marked]
-    said = findings.overall.caution(names) if findings.overall else None
-    return f' <b class="caution">{escape(said)}</b>' if said else ""
+def _in_short(findings: Findings, state: str) -> str:
+    """What the list says beside an image's state: the rest of its verdict, or why it has none."""
+    if state == NOT_SCORED:
+        return _reason(findings)
+    return "; ".join(part for part in findings.verdict if part != state)
+
+
+def _reason(findings: Findings) -> str:
+    """Why an image was not scored."""
+    return "is blank" if findings.blank else str(findings.withheld)
 
 
 def _verdict(findings: Findings) -> str:
-    """The image as a whole, and by name what is marked of it."""
-    told = ""
-    if overall := findings.overall:
-        told = f"<p>{escape(overall.in_words())}</p>"
-        told += _caution(findings)
-        told += _meter(overall.probability, overall.threshold)
-    return f"{told}<p>{escape(named(findings))}</p>"
-
-
-def named(findings: Findings) -> str:
-    """The marked findings with their probabilities, or the most probable one, in a line."""
-    by_label = findings.by_label
-    if marked := findings.marked:
-        told = ", ".join(map(_beside_usual, marked))
-        return f"{'Above the threshold' if by_label else 'Raised'}: {told}"
-    none = "is above its threshold" if by_label else "is raised"
-    return f"No finding {none}; the most probable is {_beside_usual(findings.ranked[0])}"
-
-
-def _beside_usual(finding: Finding) -> str:
-    usually = "" if finding.usually is None else f" (usually {percent(finding.usually)})"
-    return f"{finding.name} {percent(finding.score)}{usually}"
+    """What is decided, its numbers, and what that is worth."""
+    told = f"<p><b>{escape('; '.join(findings.verdict))}</b></p>"
+    if whole := findings.overall:
+        told += f"<p>{escape(whole.in_words())}</p>"
+        told += f'<p class="caution">{escape(whole.caution)}</p>' if whole.caution else ""
+        told += _meter(whole.probability, whole.threshold)
+    return told
 
 
 def _note(words: str) -> str:
@@ -273,6 +272,17 @@ def _figure(image: Image.Image, title: str, alt: str, legend: str = "") -> str:
         f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{alt}">'
         f"<figcaption>{legend}</figcaption></figure>"
     )
+
+
+def _scale(words: Sequence[str]) -> str:
+    """The bar of colours, with words from its one end to the other."""
+    colours = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in INFERNO)
+    ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
+    ticks = "".join(
+        f'<b style="left: {100 * step / (len(words) - 1):.1f}%">{escape(word)}</b>'
+        for step, word in enumerate(words)
+    )
+    return f'{escape(ODDS)}:<span class="scale">{ramp}{ticks}</span>'
 
 
 def _meter(share: float, limit: float | None) -> str:

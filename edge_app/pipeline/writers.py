@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.decisions import RAISED_MEANS, marked
+from edge_app.model.decisions import RAISED_MEANS, mark, marked
 from edge_app.model.input_check import NO_CHECK
-from edge_app.model.overall import Mistakes
 from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.json_answer import answered, origin, refused
+from edge_app.pipeline.words import answered_by, promises, right_above, seen_at
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
     from edge_app.model.decisions import Finding
-    from edge_app.model.labels import Labels
-    from edge_app.model.manifest_types import Estimate, OverallPoint
     from edge_app.model.overall import Overall
-    from edge_app.model.site import Site
     from edge_app.pipeline.answer import Answer, Refusal
 
 
@@ -59,16 +56,17 @@ class TableWriter:
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
-        lines = [f"{name}  ({facts['width']}x{facts['height']} {facts['format']})"]
-        lines += [f"  warning: the picture {warning}" for warning in findings.warnings]
+        given = f"{facts['width']}x{facts['height']} {facts['format']}"
+        warnings = [f"  warning: the picture {warning}" for warning in findings.warnings]
         if findings.withheld:
+            lines = [f"{name}  ({given})", *warnings]
             lines += [f"  not scored: the picture {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
-        if findings.overall:
-            lines.append(f"  {findings.overall.in_words()}")
-            if caution := findings.overall.caution([each.name for each in findings.marked]):
-                lines.append(f"  {caution}")
+        lines = [f"{name}  ({given}, {seen_at(self.classifier.spec)})", *warnings]
+        lines.append(f"  {'; '.join(findings.verdict)}")
+        if whole := findings.overall:
+            lines += [f"  {line}" for line in (whole.in_words(), whole.caution) if line]
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
@@ -81,7 +79,7 @@ class TableWriter:
         for each in ranked[: self.top]:
             usually = "" if each.usually is None else percent(each.usually)
             lower = "" if each.percentile is None else f"{of_normal(each.percentile)} normal"
-            word = marked(each.score, each.usually, each.above, self.by_label)
+            word = mark(each.score, each.usually, each.above, self.by_label)
             row = f"{each.name:<{self.width}} {percent(each.score):>11}  {usually:>7}  {lower:>19}"
             yield f"{row}  {word}".rstrip()
 
@@ -97,10 +95,9 @@ class TableWriter:
         pass  # standard error has it
 
     def close(self) -> None:
-        model, point = self.classifier.model, self.classifier.points
+        model = self.classifier.model
         lines = [
-            f"{model.name}, {model.precision}: {known_of(self.classifier.labels)}; "
-            f"operating point '{point.name}'",
+            answered_by(self.classifier),
             *promises(self.classifier.image_point, self.classifier.site),
         ]
         usual = not self.by_label or "overall" in model.manifest
@@ -112,58 +109,6 @@ class TableWriter:
         if self.classifier.site:
             lines.append(f"site file {self.classifier.site.digest[:16]}")
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")
-
-
-def known_of(labels: Labels) -> str:
-    """What is not looked for, in words."""
-    return f"knows {labels.all_findings} and nothing else"
-
-
-def right_above(findings: Iterable[Finding]) -> Iterator[str]:
-    """What the threshold of each finding that is above it is worth at the site, in lines."""
-    for each in findings:
-        if each.above and each.ppv and each.threshold is not None:
-            yield (
-                f"of images at this site with {each.name} at {percent(each.threshold)} or more, "
-                f"{each.ppv} bear it"
-            )
-
-
-def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
-    """What being flagged is worth, and not being flagged, in lines.
-
-    Args:
-        point: whose threshold flags; None where none does.
-        site: whose point it is, if it is a site's: then its predictive values are known.
-    """
-    if point is None:
-        return
-    alarms = missed = ""
-    of = "images"
-    if "test" in point:
-        of = "validation images"
-        test = Mistakes.of(point)
-        if test.alarms is not None:
-            alarms = f"; of normal test images (patients new to it) {percent(test.alarms)} are"
-        if test.missed is not None:
-            missed = f", and {percent(test.missed)} of such test images"
-    yield f"the threshold aims at this: {point['rule']}{alarms}"
-    yield (
-        f"missed: {percent(1 - point['sensitivity'])} of {of} that are not normal are not "
-        f"flagged{missed}"
-    )
-    if site:
-        here = site.content["overall"]
-        yield (
-            f"at this site {_share(here['ppv'])} of flagged images are not normal, and "
-            f"{_share(here['npv'])} of the others are normal"
-        )
-
-
-def _share(told: Estimate) -> str:
-    if told["value"] is None or told["low"] is None or told["high"] is None:
-        return "an unknown share"
-    return f"{percent(told['value'])} ({percent(told['low'])} to {percent(told['high'])})"
 
 
 class CsvWriter:

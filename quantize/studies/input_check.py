@@ -181,8 +181,8 @@ def _caption(
         f"{low:.2%} to {high:.2%} (patients resampled). Taught with {stated['fitted_on']}; limits "
         f"from {stated['limits_from']}, of which {stated['flagged']:.2%} are flagged. AUROC: of "
         "the check's score, against the test radiographs. It learned from no photograph, document "
-        "or screenshot. What was changed a little was turned, moved, enlarged, blurred and exposed "
-        f"otherwise, as in training. The check takes {costs['bytes'] / 1000:.0f} kB and "
+        "or screenshot. What was changed a little was turned, moved, enlarged, blurred and made "
+        f"brighter or darker, as in training. The check takes {costs['bytes'] / 1000:.0f} kB and "
         f"{costs['check_ms']:.3f} ms here, the network {costs['network_ms']:.2f} ms."
     )
 

@@ -27,6 +27,7 @@ from quantize.studies.localisation import localisation_study
 from quantize.studies.mirrored import mirrored_study
 from quantize.studies.outputs import outputs
 from quantize.studies.overall import overall_study
+from quantize.studies.raised import raised_study
 from quantize.studies.resize import resize_study
 from quantize.studies.result import Result
 from quantize.studies.runtimes import runtimes_study
@@ -104,6 +105,10 @@ STUDIES: Final = (
     Study(
         "overall", open_model_and_reports, overall_study,
         "One score of the whole image: the ways to make it of the labels, side by side.",
+    ),
+    Study(
+        "raised", open_model_and_reports, raised_study,
+        "What an answer marks as raised: how often it is right, and on how many normal images.",
     ),
     Study(
         "alarms", open_model_and_reports, alarms_study,

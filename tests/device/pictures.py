@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.core.errors import EXIT_INPUT, ImageError
+from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import read_image
 
@@ -40,6 +41,17 @@ def radiograph(height: int = 48, width: int = 65) -> NDArray[np.uint8]:
     picture[-3:, : width // 4] = 0
     picture[0, : min(width, 256)] = np.arange(min(width, 256)) * 255 // max(width - 1, 1)
     return picture.astype(np.uint8)
+
+
+def hazy(*, flagged: bool = True) -> NDArray[np.uint8]:
+    """A drawn radiograph with a bright patch, in which cxr-lite0-128 raises effusion, and flags
+    it or not."""
+    seed, gray, patch = 4, 220, np.s_[128:218, 26:115]
+    if not flagged:
+        seed, gray, patch = 3, 180, np.s_[90:218, 77:192]
+    drawn = synthetic_radiograph(256, seed).copy()
+    drawn[patch] = np.maximum(drawn[patch], gray)
+    return drawn
 
 
 def encoded(picture: Image.Image | NDArray[Any], format: str, **options: Any) -> bytes:

@@ -335,7 +335,7 @@ def other_rasters() -> Files:
 
 
 def geometry_files() -> Files:
-    """Sizes, shapes, exposures and subjects that a network was not made for."""
+    """Sizes, shapes, brightness and subjects that a network was not made for."""
     picture = chest()
     random = np.random.default_rng(3)
     x, y = np.meshgrid(np.arange(256), np.arange(256))
@@ -367,8 +367,8 @@ def geometry_files() -> Files:
         "left-half": picture[:, :128],
         "middle": picture[85:170, 85:170],
         "framed": np.pad(picture, 80),
-        "overexposed": np.minimum(picture.astype(int) * 3, 255).astype(np.uint8),
-        "underexposed": picture // 8,
+        "too-bright": np.minimum(picture.astype(int) * 3, 255).astype(np.uint8),
+        "too-dark": picture // 8,
         "low-contrast": picture // 32 + 120,
         "noise": random.integers(0, 256, (128, 128), np.uint8),
         "gradient": x.astype(np.uint8),

@@ -2,8 +2,8 @@
 
     python -m tools.manual.answer_pictures        # needs Debian's chromium for the pages
 
-Of a drawn radiograph, which is nobody's, with the shipped default model; the page of `calibrate`
-is of its report.
+Of a drawn radiograph with a white patch, which is nobody's, with the shipped default model; the
+page of `calibrate` is of its report.
 """
 
 from __future__ import annotations
@@ -16,19 +16,17 @@ from typing import Final
 
 from PIL import Image
 
-from edge_app.images.phantom import synthetic_radiograph
+from tools.manual.hazy import drawn
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 DOCS: Final = REPOSITORY / "docs"
-SEED: Final = 16
-"""Of which a finding is raised, and a square stands out."""
 
 
 def main() -> None:
     """Draw, classify, calibrate, and keep the pictures in `docs/`."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        Image.fromarray(synthetic_radiograph(512, SEED)).save(place / "drawn.png")
+        drawn().save(place / "drawn.png")
         classify = [sys.executable, "-m", "edge_app", "classify", "drawn.png"]
         for more in (["--heatmap", "maps"], ["--html", "answers.html"]):
             subprocess.run([*classify, *more], cwd=place, check=True, env=_here())

@@ -15,13 +15,12 @@ from edge_app.clinic.gist import STATES, UNANSWERED, UNREADABLE, WAITING, unpack
 from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
-from edge_app.clinic.page.study import Study, told
+from edge_app.clinic.page.study import Study
 from edge_app.clinic.page.worklist import SORTS, Question, asked
 from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.clinic.statements import decided_by
 from edge_app.core.errors import EdgeCxrError, ImageError
-from edge_app.heatmap.maps import FULL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +83,7 @@ def _link(question: Question, **key: str) -> str:
 def image(request: Request) -> Response:
     """An image, and its answer."""
     room, row = request.app.state.room, found(request)
-    said = told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
     cells = _cells(request, row, said)
     squares = _squares(request, row, said, cells)
     chosen = _chosen(request.query_params.get("map", ""), squares)
@@ -101,8 +100,8 @@ def image(request: Request) -> Response:
         has_report=path.exists() and is_dicom(path) and not (said and said.unjudged),
         delivery=_delivery(request, row),
         size=_size(row),
-        full=FULL,
         coarse="" if cells is None else room.overlays.coarseness(cells, *_size(row)),
+        map_worth="" if cells is None else room.overlays.worth,
         same_model=said is not None and room.model.gave(said),
         came=request.query_params.get("came", ""),
         kept=request.query_params.get("kept", "") == "yes",
@@ -193,7 +192,7 @@ def picture(request: Request) -> Response:
 def heatmap(request: Request) -> Response:
     """A finding's heatmap, to be laid over the picture."""
     room, row = request.app.state.room, found(request)
-    said = told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
     channel = request.path_params["channel"]
     known = said is not None and channel in {each.channel for each in said.rows}
     cells = _cells(request, row, said)

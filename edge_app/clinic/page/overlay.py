@@ -27,11 +27,15 @@ class Overlays:
     Args:
         manifest: the model's.
         spec: the input of its network.
+
+    Attributes:
+        usual, worth: as of `EvidenceScale`.
     """
 
     def __init__(self, manifest: Manifest, spec: InputSpec) -> None:
         self._scale, self._spec = EvidenceScale(manifest), spec
         self.usual = self._scale.usual
+        self.worth = self._scale.worth
 
     def square(
         self, cells: NDArray[np.float32], channel: int, width: int, height: int
@@ -44,9 +48,8 @@ class Overlays:
         return outlined(weighed, self._spec.seen(width, height))
 
     def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
-        """How coarse such a map is, and what it is worth, in a line."""
-        coarse = coarseness(cells.shape, self._spec.seen(width, height))
-        return "; ".join(filter(None, (coarse, self._scale.worth)))
+        """How coarse such a map is, in a line."""
+        return coarseness(cells.shape, self._spec.seen(width, height))
 
     def png(self, cells: NDArray[np.float32], channel: int, width: int, height: int) -> bytes:
         """A label's map in colours, RGBA, in the picture's shape.

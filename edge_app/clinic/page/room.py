@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.deliveries import Deliveries
@@ -24,8 +24,9 @@ from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
-from edge_app.model.overall import Mistakes
-from edge_app.model.usual import referred_to
+from edge_app.model.cautions import NOTHING_KNOWN, Cautions
+from edge_app.model.usual import normal_images, referred_to
+from edge_app.pipeline.words import seen_at
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -46,9 +47,10 @@ class ModelFacts(NamedTuple):
 
     Attributes:
         site: digest of the site file that decides; None without one.
-        mistakes: how often its operating point is wrong.
-        worth: what it is worth, in lines.
+        worth: what its operating point is worth, in lines.
+        cautions, normal_images: of its verdicts; see `Overall`.
         refers: which images "usually" and "normal images" are of, in lines.
+        seen: how little of a picture its network gets, in a line.
         runtime: what computes, and why.
     """
 
@@ -58,9 +60,11 @@ class ModelFacts(NamedTuple):
     digest: str | None
     site: str | None
     operating_point: str
-    mistakes: Mistakes
     worth: list[str]
+    cautions: Cautions
+    normal_images: str
     refers: list[str]
+    seen: str
     runtime: str
 
     def gave(self, said: study.Study) -> bool:
@@ -72,9 +76,16 @@ class ModelFacts(NamedTuple):
         """Whether it is this model's at the operating point that is in use, too."""
         return self.gave(said) and said.operating_point == self.operating_point
 
-    def mistakes_of(self, said: study.Study) -> Mistakes:
-        """How often the operating point of an answer is wrong, as far as that is known here."""
-        return self.mistakes if self.decided(said) else Mistakes()
+    def knows_worth(self, said: study.Study) -> bool:
+        """Whether it is known how often a verdict like this one is wrong."""
+        return self.decided(said) and self.cautions != NOTHING_KNOWN
+
+    def told(self, answer: Mapping[str, Any]) -> study.Study:
+        """What an answer says, and what it is worth where this model gave it at this point."""
+        said = study.told(answer)
+        if self.decided(said):
+            return study.told(answer, self.cautions, self.normal_images)
+        return said
 
 
 class ReadingRoom:
@@ -187,9 +198,11 @@ def _facts(classifier: Classifier) -> ModelFacts:
         digest=model.digest,
         site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
-        mistakes=Mistakes.of(classifier.image_point) if classifier.image_point else Mistakes(),
         worth=study.worth(classifier.image_point, classifier.site),
+        cautions=classifier.cautions,
+        normal_images=normal_images(model.manifest),
         refers=list(referred_to(model.manifest, classifier.site)),
+        seen=seen_at(classifier.spec),
         runtime=f"{session['name']} {session['version']}",
     )
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
-from edge_app.model.decisions import Share, mark, times
-from edge_app.model.overall import Mistakes, Overall
-from edge_app.model.usual import of_normal
-from edge_app.pipeline.writers import promises
+from edge_app.model.cautions import NOTHING_KNOWN, Cautions
+from edge_app.model.decisions import Share, mark
+from edge_app.model.overall import Overall, verdict
+from edge_app.model.usual import NORMAL_IMAGES, of_normal
+from edge_app.pipeline.words import promises
 
 
 class Row(NamedTuple):
@@ -22,7 +23,6 @@ class Row(NamedTuple):
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
         mark: see `decisions.mark`.
-        times: how many times the usual probability it is; empty where that is not known.
         right: of images at the site where it is above its threshold, the share that bears it, in
             words; empty where it is not above, or that is not known.
     """
@@ -36,7 +36,6 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
-    times: str
     right: str
 
 
@@ -46,8 +45,9 @@ class Study(NamedTuple):
     Attributes:
         error: why there is none; None where there is.
         unjudged: what of the box it is due to, one of `UNJUDGED`; None where it is the image.
+        verdict: in a few words; empty where nothing was scored.
         overall: of the image as a whole, in a line; empty where nothing is said.
-        whole: the same as numbers; None where nothing is said.
+        caution: what is said right under it; None where nothing is decided.
         share, mark: its probability and threshold, 0 to 1.
         rows: the findings, the most probable first.
         by_label: whether each finding is decided by its own threshold.
@@ -62,8 +62,9 @@ class Study(NamedTuple):
 
     error: str | None
     unjudged: str | None
+    verdict: str
     overall: str
-    whole: Overall | None
+    caution: str | None
     share: float | None
     mark: float | None
     rows: list[Row]
@@ -79,38 +80,23 @@ class Study(NamedTuple):
     model_digest: str | None
     site: str | None
 
-    def caution(self, mistakes: Mistakes) -> Caution | None:
-        """What is said right under the verdict on the whole; None where nothing is decided.
 
-        Args:
-            mistakes: of the operating point that decided, as far as they are known.
-        """
-        said = self.whole and self.whole._replace(mistakes=mistakes)
-        words = said and said.caution([row.label for row in self.rows if row.mark])
-        if not said or not words:
-            return None
-        share = mistakes.alarms if said.flagged else mistakes.missed
-        return Caution(words, share is not None)
-
-
-class Caution(NamedTuple):
-    """What no verdict means, and whether it is known how often it is wrong."""
-
-    words: str
-    is_known: bool
-
-
-def told(answer: Mapping[str, Any]) -> Study:
+def told(
+    answer: Mapping[str, Any],
+    cautions: Cautions = NOTHING_KNOWN,
+    normal_images: str = NORMAL_IMAGES,
+) -> Study:
     """What an answer says.
 
     Args:
         answer: the object that `classify --json` prints.
+        cautions, normal_images: as of `Overall`, which an answer itself does not tell.
     """
     error = answer.get("error", {})
     kind = error.get("kind")
     blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
     overall = None if blank else answer.get("overall")
-    whole = Overall(**overall) if overall else None
+    whole = Overall(**overall, cautions=cautions, normal_images=normal_images) if overall else None
     by_label = whole is None or whole.flagged is None
     rows = [] if blank else _rows(answer, by_label)
     check = answer.get("input_check")
@@ -119,8 +105,9 @@ def told(answer: Mapping[str, Any]) -> Study:
     return Study(
         error=error.get("message"),
         unjudged=kind if kind in UNJUDGED else None,
+        verdict="; ".join(verdict(whole, [row.label for row in rows if row.mark])) if rows else "",
         overall=whole.in_words() if whole else "",
-        whole=whole,
+        caution=whole.caution if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,
@@ -155,7 +142,6 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             each["probability"],
             each["threshold"],
             mark(each["probability"], each["prevalence"], each["above"], by_label),
-            times(each["probability"], each["prevalence"]) if each["prevalence"] else "",
             str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
         for _, channel, each in sorted(ranked, key=lambda entry: entry[0])

@@ -17,12 +17,12 @@ import pytest
 from PIL import Image
 
 from edge_app import DISCLAIMER
-from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.decisions import RAISED_MEANS
 from edge_app.model.model_file import read
 from train.labels import LABELS
 
 from ..conftest import Run
+from ..pictures import hazy
 
 
 def scores(answer: dict[str, object]) -> list[tuple[str, float]]:
@@ -42,38 +42,47 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.returncode == 0
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[1].startswith(("  flagged (threshold ", "  not flagged (threshold "))
+    assert lines[1].startswith(("  flagged; ", "  not flagged; "))
+    assert " probable that it is not normal (threshold " in lines[2]
+    assert " of 100 normal validation images" in lines[2]
     rows = rows_of(lines)
     readable = {label.replace("_", " ") for label in LABELS}
     assert sorted(label for label, _ in rows) == sorted(readable - {"No Finding"})
     probabilities = [float(row.split(" %")[0].replace("<", "")) for _, row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert "1 in 10 normal validation images is flagged; of normal test" in lines[-6]
-    assert lines[-5].startswith("missed: ")
+    assert lines[-6].endswith(
+        ": knows the 14 findings and nothing else; picture quality is not checked; "
+        "operating point 'one-in-ten'"
+    )
+    flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
+    assert re.fullmatch(flags + r"\(patients new to it\)", lines[-5])
+    assert re.fullmatch(r"misses: [\d.]+ % and [\d.]+ % of those that are not normal", lines[-4])
     images = "validation, 2238 images of 633 patients"
-    assert lines[-4] == f"usually: of all images it was checked on, normal or not ({images})"
-    assert lines[-3] == f"normal images: 1393 normal images of {images}"
+    usually = f"usually: of all images it was checked on, normal or not ({images})"
+    assert lines[-3] == f"{usually}; normal: 1393 of these"
     assert lines[-2] == RAISED_MEANS
+    assert len(lines) == 26
     assert done.stdout.endswith(DISCLAIMER + "\n")
-    assert "picture.png  (256x256 PNG)" in done.stdout
+    assert "picture.png  (256x256 PNG, seen at 28x28: small findings are missed)" in done.stdout
 
 
-def test_what_is_twice_as_probable_as_usual_is_raised_and_nothing_else(
+def test_what_is_probable_and_twice_as_much_as_usual_is_raised_and_nothing_else(
     run: Run, picture: Path
 ) -> None:
-    Image.fromarray(synthetic_radiograph(256, seed=4)).save(picture)
+    Image.fromarray(hazy()).save(picture)
     model = ("--model", "cxr-lite0-128")
     answer = json.loads(run("classify", *model, "--json", picture).stdout)
-    raised = {
-        row["label"].replace("_", " "): row["probability"] / row["prevalence"]
-        for row in answer["findings"]
+    raised = [
+        row["label"].replace("_", " ")
+        for row in sorted(answer["findings"], key=lambda row: row["rank"] or 99)
         if row["kind"] == "finding"
-        and round(row["probability"], 3) >= max(0.01, 2 * round(row["prevalence"], 3))
-    }
-    rows = rows_of(run("classify", *model, picture).stdout.splitlines())
-    said = {label: re.search(r"  raised ([\d.]+)x$", row) for label, row in rows}
-    told = {label: float(found[1]) for label, found in said.items() if found}
-    assert told == pytest.approx(raised, rel=0.1)
+        and round(row["probability"], 3) >= max(0.1, 2 * round(row["prevalence"], 3))
+    ]
+    lines = run("classify", *model, picture).stdout.splitlines()
+    rows = rows_of(lines)
+    assert [label for label, row in rows if row.endswith("  raised")] == raised
+    assert lines[1] == f"  flagged; raised: {', '.join(raised)}"
+    assert re.search(r"mean ill: where 1 image in 10 .* \d+ to \d+ of 100 flags", lines[3])
     assert all(len(row) + 22 <= 80 for _, row in rows)
     assert 0 < len(raised) < len(rows)
 
@@ -201,7 +210,9 @@ def test_points_that_decide_by_label_are_still_there(run: Run, picture: Path) ->
                 at = row["threshold"]
                 assert row["above"] == (None if at is None else row["score"] >= at)
     table = run("classify", "--operating-point", "balanced", picture).stdout
-    assert "threshold" in table.splitlines()[2]
+    verdict = table.splitlines()[1]
+    assert verdict.startswith(("  above the threshold: ", "  nothing is above its threshold"))
+    assert "threshold" in table.splitlines()[3]
     assert scores(answers[0]) == scores(answers[1])
     thresholds = [[row["threshold"] for row in answer["findings"]] for answer in answers]
     pairs = [(low, high) for low, high in zip(*thresholds, strict=True) if low is not None]

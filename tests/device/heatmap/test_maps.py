@@ -149,7 +149,7 @@ def with_usual(given: Findings) -> Findings:
 
 
 def test_what_is_raised_is_shown_the_most_probable_first() -> None:
-    given = findings(Mass=(0.2, 0.1), Hernia=(0.03, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
+    given = findings(Mass=(0.2, 0.1), Hernia=(0.12, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
     assert [f.label for f in shown(with_usual(given))] == ["Mass", "Hernia"]
     assert share_shown(with_usual(given)) == "2 of 14 findings shown: what is raised"
 
@@ -157,9 +157,9 @@ def test_what_is_raised_is_shown_the_most_probable_first() -> None:
 def test_of_many_raised_findings_three_are_shown() -> None:
     given = findings(
         Mass=(0.2, 0.1),
-        Hernia=(0.03, 0.01),
+        Hernia=(0.12, 0.01),
         Nodule=(0.3, 0.1),
-        Fibrosis=(0.02, 0.5),
+        Fibrosis=(0.11, 0.5),
         Edema=(0.6, 0.5),
     )
     assert [f.label for f in shown(with_usual(given))] == ["Nodule", "Mass", "Hernia"]
@@ -168,14 +168,22 @@ def test_of_many_raised_findings_three_are_shown() -> None:
     )
 
 
-def test_where_none_is_raised_the_most_probable_alone_is_shown() -> None:
+def test_where_none_is_raised_none_is_shown() -> None:
     given = findings(Mass=(0.19, 0.1), Edema=(0.6, 0.5), Hernia=(0.003, 0.5), Fibrosis=(0.01, 0.5))
-    assert [f.label for f in shown(with_usual(given))] == ["Edema"]
-    said = "1 of 14 findings shown: the most probable; none is raised"
-    assert share_shown(with_usual(given)) == said
+    assert shown(with_usual(given)) == []
+    assert share_shown(with_usual(given)) == "nothing is raised: no map"
 
 
-def test_where_labels_decide_those_above_are_shown_else_the_most_probable() -> None:
+def test_of_a_model_that_cannot_mark_anything_the_most_probable_is_shown() -> None:
+    given = findings(Mass=(0.19, None), Edema=(0.6, None))
+    untold = given._replace(overall=Overall(0.9, None, None, 0.5, True))
+    assert [f.label for f in shown(untold)] == ["Edema"]
+    assert share_shown(untold) == "1 of 14 findings shown: the most probable"
+    unlimited = [each._replace(threshold=None, above=None) for each in given.findings]
+    assert [f.label for f in shown(given._replace(findings=tuple(unlimited)))] == ["Edema"]
+
+
+def test_where_labels_decide_those_above_are_shown_else_none() -> None:
     given = findings(
         Mass=(0.2, 0.1),
         Hernia=(0.03, 0.01),
@@ -185,7 +193,8 @@ def test_where_labels_decide_those_above_are_shown_else_the_most_probable() -> N
     )
     assert [f.label for f in shown(given)] == ["Nodule", "Mass", "Hernia"]
     none = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
-    assert [f.label for f in shown(none)] == ["Hernia"]
+    assert shown(none) == []
+    assert share_shown(none) == "nothing is above its threshold: no map"
 
 
 def test_colours_run_through_their_table_and_grow_lighter() -> None:

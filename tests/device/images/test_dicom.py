@@ -479,7 +479,12 @@ def test_modalities_that_may_hold_a_chest_film_are_read(modality: str | None) ->
         ({"BodyPartExamined": "HAND"}, "says it shows HAND, not CHEST"),
         ({"ViewPosition": "LL"}, "is a lateral view: the networks know frontal ones"),
         ({"ViewPosition": "LATERAL"}, "is a lateral view: the networks know frontal ones"),
-        ({"BodyPartExamined": "THORAX", "ViewPosition": "AP"}, None),
+        (
+            {"BodyPartExamined": "THORAX", "ViewPosition": "AP"},
+            "is a bedside (AP) film: normal ones are flagged more often, and heart size is not "
+            "reliable",
+        ),
+        ({"BodyPartExamined": "THORAX", "ViewPosition": "PA"}, None),
         ({"BodyPartExamined": None, "ViewPosition": None}, None),
     ],
 )

@@ -99,8 +99,9 @@ REFUSED: dict[str, tuple[Callable[[], Picture], set[str]]] = {
     "the mediastinum alone": (lambda: stretched(1 / 3, 2 / 3), {"cropped"}),
     "wide black borders": (lambda: framed(0), {"framed"}),
     "wide white borders": (lambda: framed(255), {"framed"}),
-    "over-exposed": (lambda: np.clip(RADIOGRAPH * 4.0, 0, 255).astype(np.uint8), {"over-exposed"}),
-    "under-exposed": (lambda: (RADIOGRAPH * 0.15).astype(np.uint8), {"under-exposed"}),
+    "too bright": (lambda: np.clip(RADIOGRAPH * 4.0, 0, 255).astype(np.uint8), {"over-exposed"}),
+    "too dark": (lambda: (RADIOGRAPH * 0.15).astype(np.uint8), {"under-exposed"}),
+    "too flat": (lambda: (94 + RADIOGRAPH / 9).astype(np.uint8), {"under-exposed"}),
 }
 
 
@@ -135,6 +136,15 @@ def test_what_is_none_is_flagged_with_the_reason(shipped: ModelFile, name: str) 
     if verdict.kind in KINDS:
         assert verdict.score > 0
         assert KINDS[verdict.kind] in verdict.reason
+
+
+def test_gray_levels_are_no_word_of_the_exposure(shipped: ModelFile) -> None:
+    """A film that was exposed too much is black: more of a dose would be the wrong answer."""
+    said = {name: str(judge(shipped, REFUSED[name][0]()).reason) for name in REFUSED}
+    assert said["too bright"].endswith("it may be too bright")
+    assert said["too dark"].endswith("it may be too dark, or too flat")
+    assert said["too flat"] == said["too dark"]
+    assert not any("expos" in reason or "black" in reason for reason in said.values())
 
 
 def test_a_real_radiograph_passes_and_spoilt_it_does_not(shipped: ModelFile, nih: Path) -> None:
@@ -191,7 +201,8 @@ def test_force_scores_it_and_warns(run: Run, letter: Path) -> None:
     assert done.returncode == 0
     assert len(answer["findings"]) == len(LABELS)
     assert answer["input_check"]["flagged"] is True
-    assert any("does not look like" in warning for warning in answer["warnings"])
+    (warning,) = (each for each in answer["warnings"] if "does not look like" in each)
+    assert warning.endswith("; its scores mean nothing")
 
 
 def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(

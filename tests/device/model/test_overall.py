@@ -11,12 +11,12 @@ from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.overall import (
     SMALLEST,
     Method,
-    Mistakes,
     Overall,
     OverallScore,
     Percentiles,
     log_odds,
     method_of,
+    verdict,
 )
 
 TWO = Labels((Label("A"), Label("B")))
@@ -64,27 +64,19 @@ def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
         assert percentiles.of_overall(float(score)) == claimed[0]
 
 
-def test_it_is_one_line_in_words() -> None:
+def test_its_numbers_are_one_line() -> None:
     assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
-        "flagged (threshold 56.0 %): 71.3 % probable that it is not normal (usually 37.8 %); "
+        "71.3 % probable that it is not normal (threshold 56.0 %, usually 37.8 %); "
         "higher than 96 of 100 normal images"
     )
-    assert (
-        Overall(0.5, None, 0.995, None, None)
-        .in_words()
-        .endswith("; higher than 995 of 1,000 normal images")
-    )
+    of_validation = Overall(0.5, None, 0.995, None, None, normal_images="normal validation images")
+    assert of_validation.in_words().endswith("; higher than 995 of 1,000 normal validation images")
     assert (
         Overall(0.5, None, 1.0, None, None).in_words().endswith("; higher than all normal images")
     )
     assert Overall(0.0001, None, None, None, None).in_words() == (
         "< 0.1 % probable that it is not normal"
     )
-    assert Overall(0.99963, 0.9995, None, 0.9999, False).in_words() == (
-        "not flagged, borderline (threshold > 99.9 %): > 99.9 % probable that it is not normal "
-        "(usually > 99.9 %)"
-    )
-    assert Overall(1.0, None, None, None, None).in_words().startswith("100.0 % probable")
 
 
 @given(
@@ -126,56 +118,32 @@ def test_exclusive_findings_too_are_never_more_probable() -> None:
 
 
 def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
-    assert Overall(0.4, None, None, 0.5, False).caution() == "'not flagged' does not mean normal"
-    assert Overall(0.4, None, None, 0.5, False).caution(["Mass", "Edema"]) == (
-        "'not flagged' does not mean normal; raised all the same: Mass, Edema"
-    )
-    assert Overall(0.6, None, None, None, None).caution() is None
+    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
+    assert Overall(0.6, None, None, 0.5, True).caution == "'flagged' does not mean ill"
+    assert Overall(0.6, None, None, None, None).caution is None
 
 
-def test_how_often_a_verdict_is_wrong_on_new_patients_stands_under_it() -> None:
-    wrong = Mistakes(alarms=0.506, missed=0.377)
-    flagged = Overall(0.6, None, None, 0.5, True, wrong)
-    assert flagged.caution(["Mass"]) == (
-        "'flagged' does not mean ill: of 100 normal test images, 51 are flagged, too"
-    )
-    assert Overall(0.4, None, None, 0.5, False, wrong).caution(["Mass"]) == (
-        "'not flagged' does not mean normal: of 100 test images that are not normal, 38 are "
-        "missed; raised all the same: Mass"
-    )
-    assert flagged._replace(mistakes=Mistakes()).caution() == "'flagged' does not mean ill"
-
-
-@pytest.mark.parametrize(
-    ("share", "said"),
-    [
-        (0.004, "fewer than 1 are"),
-        (0.005, "fewer than 1 are"),
-        (0.995, "more than 99 are"),
-        (0.996, "more than 99 are"),
-        (0.07, "7 are"),
-    ],
-)
-def test_no_rounding_makes_none_of_some_or_all_of_most(share: float, said: str) -> None:
-    missed = Overall(0.4, None, None, 0.5, False, Mistakes(missed=share)).caution()
-    assert f"not normal, {said} missed" in str(missed)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
-    missed = Overall(0.4, None, None, 0.5, False, Mistakes(missed=share)).caution()
-    assert missed == "'not flagged' does not mean normal"
+def test_a_verdict_names_what_is_raised_once_and_does_not_take_itself_back() -> None:
+    clear, flagged = Overall(0.4, None, None, 0.5, False), Overall(0.6, None, None, 0.5, True)
+    assert verdict(clear, ["Mass", "Edema"]) == ["not flagged", "raised: Mass, Edema"]
+    assert verdict(flagged, ["Mass"]) == ["flagged", "raised: Mass"]
+    assert verdict(flagged, []) == ["flagged", "nothing is raised"]
+    for undecided in (None, Overall(0.6, None, None, None, None)):
+        assert verdict(undecided, ["Mass"]) == ["above the threshold: Mass"]
+        assert verdict(undecided, []) == ["nothing is above its threshold"]
 
 
 @pytest.mark.parametrize(
     ("probability", "begin"),
     [
-        (0.5584, "flagged, borderline (threshold 55.8 %): 55.8 %"),
-        (0.5576, "not flagged, borderline (threshold 55.8 %): 55.8 %"),
-        (0.5591, "flagged (threshold 55.8 %): 55.9 %"),
-        (0.5571, "not flagged (threshold 55.8 %): 55.7 %"),
+        (0.5584, ["flagged", "borderline: could go either way"]),
+        (0.5576, ["not flagged", "borderline: could go either way"]),
+        (0.5591, ["flagged"]),
+        (0.5571, ["not flagged"]),
     ],
 )
-def test_what_the_digits_do_not_tell_apart_is_borderline(probability: float, begin: str) -> None:
+def test_what_the_digits_do_not_tell_apart_could_go_either_way(
+    probability: float, begin: list[str]
+) -> None:
     whole = Overall(probability, None, None, 0.5583, probability >= 0.5583)
-    assert whole.in_words().startswith(begin)
+    assert verdict(whole, []) == [*begin, "nothing is raised"]

@@ -232,15 +232,23 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
 ) -> None:
     ask = ("classify", "--model", "cxr-cnn28", picture, "--site")
     lines = run(*ask, place).stdout.splitlines()
-    assert "usually: at this site (1200 images of 400 patients)" in lines
-    assert "normal images: at this site (843 normal images)" in lines
+    assert lines[2].endswith(" of 100 normal images of this site")
+    assert lines[3] == (
+        "  'not flagged' does not mean normal: at this site 3 to 6 of 100 that are not flagged are "
+        "not normal"
+    )
+    rule = "at least 90 % of images with a finding are flagged (95 % certain)"
+    assert f"flags: 34.0 % of normal images at this site; rule: {rule}" in lines
+    assert "misses: 7.0 % of those that are not normal" in lines
+    normal = "normal: 843 normal images"
+    assert f"usually: at this site (1200 images of 400 patients); {normal}" in lines
     stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
     overall = {**content["decisions"]["overall"], "usually": 0.05}
     decisions = {**content["decisions"], "overall": overall}
     told = sites.sealed({**content, "prevalence": stated, "decisions": decisions})
     place.write_text(json.dumps(told))
     said = "usually: at this site, where 5.0 % of images are said to be not normal"
-    assert said in run(*ask, place).stdout.splitlines()
+    assert f"{said}; {normal}" in run(*ask, place).stdout.splitlines()
 
 
 def packaged(**parts: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge_app.model.model_file import read
-from edge_app.model.usual import NEVER_FLAGGED, referred_to
+from edge_app.model.model_file import locate, read
+from edge_app.model.usual import NEVER_FLAGGED, normal_images, referred_to
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -34,3 +34,29 @@ def test_exclusive_labels_of_which_none_is_normal_are_told_to_flag_nothing() -> 
 def test_what_is_usual_is_explained_where_it_is_shown(usual: bool) -> None:
     told = " ".join(referred_to(_manifest(normal=True), usual=usual))
     assert ("usually: " in told) is usual
+
+
+def test_what_is_usual_and_what_is_normal_are_one_line() -> None:
+    manifest = read(locate("cxr-lite0-128")).manifest
+    assert list(referred_to(manifest)) == [
+        "usually: of all images it was checked on, normal or not "
+        "(validation, 2238 images of 633 patients); normal: 1393 of these"
+    ]
+    assert list(referred_to(manifest, usual=False)) == [
+        "normal: 1393 normal images of validation, 2238 images of 633 patients"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ("9 normal images of validation, 20 images", "normal validation images"),
+        ("9 normal images of this site", "normal images of this site"),
+        ("9 normal images of all, 20 images", "normal images"),
+    ],
+)
+def test_normal_images_are_told_by_where_they_are_from(images: str, said: str) -> None:
+    manifest: Any = {"reference": {"images": images}}
+    assert normal_images(manifest) == said
+    nobody: Any = {}
+    assert normal_images(nobody) == "normal images"

@@ -21,6 +21,7 @@ from edge_app.pipeline import html
 
 from ..clinic.page.browser import browsing
 from ..conftest import Run
+from ..pictures import hazy
 
 
 class Page(HTMLParser):
@@ -64,8 +65,7 @@ def folder(tmp_path: Path) -> Path:
     """A radiograph, noise and a picture that cannot be read, by names that HTML may choke on."""
     made = tmp_path / "films"
     made.mkdir()
-    radiograph = synthetic_radiograph(256, seed=4)  # of which a finding is raised
-    Image.fromarray(radiograph).save(made / "1 <b>&amp;.png")
+    Image.fromarray(hazy()).save(made / "1 <b>&amp;.png")
     noise = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
     Image.fromarray(noise).save(made / "2.png")
     (made / "3.png").write_text("no picture")
@@ -78,8 +78,9 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
     assert table.returncode == 3
     page = Page(out)
     lines = [line.strip() for line in table.stdout.splitlines()]
-    overall = next(line for line in lines if "probable that it is not normal" in line)
-    assert overall in page.texts
+    assert lines[1].startswith("flagged; raised: Effusion")
+    for line in lines[1:4]:  # verdict, numbers, caution
+        assert line in page.texts
     start = next(i for i, line in enumerate(lines) if line.startswith("finding "))
     rows = [re.sub(" normal\\b", "", line) for line in lines[start + 1 : start + 15]]
     shown = [re.split(r"  +", row) for row in rows]
@@ -88,11 +89,11 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
         for label, *numbers, word in ((*row, "")[:5] if len(row) == 4 else row for row in shown)
     ]
     assert page.rows() == expected
-    assert any(re.search(r" raised [\d.]+x$", label) for label, *_ in expected)
+    assert "Effusion raised" in [label for label, *_ in expected]
     assert RAISED_MEANS in page.texts
     assert RAISED_MEANS in lines
     footer = lines[lines.index("", start) :]
-    for begin in ("the threshold", "missed:", "usually:", "normal images"):
+    for begin in ("flags:", "misses:", "usually:"):
         (line,) = (each for each in footer if each.startswith(begin))
         assert line in page.texts
     assert "The network knows the 14 findings and nothing else" in page.texts
@@ -110,21 +111,49 @@ def test_what_is_not_judged_and_what_is_not_read_stand_there_with_their_reasons(
     assert f"Could not be read: {reason.split('3.png: ')[1]}" in page.texts
     assert page.text.count("probable that it is not normal") == 1
     assert page.text.count("by convention the picture's left is the patient's right") == 1
-    # The radiograph with and without its heatmap, and the picture of noise, in their shapes.
-    assert [picture.size for picture in page.pictures] == [(512, 512), (512, 512), (512, 384)]
+    assert page.text.count("picture quality is not checked") == 1
+    # The radiograph, which has nothing to be drawn, and the picture of noise, in their shapes.
+    assert [picture.size for picture in page.pictures] == [(512, 512), (512, 384)]
+
+
+def test_the_list_has_a_line_for_each_image_and_each_caution_once(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(hazy(flagged=False)).save(folder / "1a.png")
+    Image.fromarray(synthetic_radiograph(256, seed=1)).save(folder / "1b.png")
+    ask = ("classify", "--model", "cxr-lite0-128", folder, "--html", tmp_path / "a.html")
+    done = run(*ask)
+    source = (tmp_path / "a.html").read_text("utf-8").partition("</header>")[0]
+    lines = re.findall("<li>(.*?)</li>", source)
+    listed = [re.sub("<[^>]*>", "", line).removeprefix(f"{folder}/") for line in lines]
+    verdicts = [
+        re.search("raised: (.*)", line)[1]  # type: ignore[index]
+        for line in done.stdout.splitlines()
+        if "flagged; raised" in line
+    ]
+    reason = next(line for line in done.stderr.splitlines() if "3.png" in line)
+    assert listed == [
+        f"1 &lt;b&gt;&amp;amp;.png flagged raised: {verdicts[0]}",
+        f"1a.png not flagged raised: {verdicts[1]}",
+        "1b.png not flagged nothing is raised",
+        "2.png not scored does not look like an upright frontal chest radiograph",
+        f"3.png could not be read {reason.split('3.png: ')[1]}",
+    ]
+    assert source.count("does not mean ill: ") == source.count("does not mean normal: ") == 1
 
 
 def test_the_radiograph_and_its_heatmap_are_in_the_page(
     run: Run, picture: Path, tmp_path: Path
 ) -> None:
-    done = run("classify", picture, "--html", tmp_path / "a.html", "--heatmap", tmp_path / "maps")
+    Image.fromarray(hazy()).save(picture)
+    ask = ("classify", "--model", "cxr-lite0-128", picture)
+    done = run(*ask, "--html", tmp_path / "a.html", "--heatmap", tmp_path / "maps")
     assert done.returncode == 0
     assert "heatmap: " in done.stdout
     page = Page(tmp_path / "a.html")
     assert f"edge-cxr: written: {tmp_path / 'a.html'}" in done.stderr.splitlines()
     # The verdict, what is marked and the warning stand before the pictures, these before the table.
-    marked = r"(Raised: \w.* %|No finding is raised; the most probable is \w.* %)"
-    order = ["does not mean normal", marked, "<img ", 'class="wide findings"']
+    order = ["flagged; raised: Effusion", "does not mean ill", "<img ", 'class="wide findings"']
     assert re.search(".*".join(order), page.source.split("<section", 1)[1], re.DOTALL)
     plain, overlaid = page.pictures
     (file,) = (tmp_path / "maps").iterdir()
@@ -133,8 +162,9 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     with Image.open(picture) as given:
         apart = np.asarray(plain.resize(given.size)).astype(int) - np.asarray(given)
     assert np.abs(apart).mean() < 2
-    assert "14 findings shown: the most probable" in page.text
-    assert "a square is 1/7 of the picture wide, and not where the finding is" in page.text
+    assert "3 of 14 findings shown: what is raised" in page.text
+    assert "do not use this map to find a place" in page.text
+    assert "a square is 1/4 of the picture wide, and not where the finding is" in page.text
 
 
 def test_it_calls_nobody_and_runs_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -166,7 +196,8 @@ def test_it_says_whose_answers_they_are_beside_the_disclaimer(
     run("classify", picture, "--site", site, "--html", tmp_path / "b.html")
     page = Page(tmp_path / "b.html")
     assert json.loads(site.read_text())["digest"] in page.texts
-    assert "usually: at this site (1200 images of 400 patients)" in page.texts
+    (usually,) = (text for text in page.texts if text.startswith("usually: "))
+    assert usually.startswith("usually: at this site (1200 images of 400 patients); normal: ")
 
 
 def test_thresholds_stand_there_where_labels_are_decided_one_by_one(

@@ -250,8 +250,15 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
             assert finding["label"] in page
     assert answer["model"]["sha256"] in page
     assert answer["operating_point"] in page
-    assert "does not mean normal" in page
-    assert "the threshold aims at this" in page
+    assert "<b>not flagged; nothing is raised</b>" in page
+    assert re.search(
+        r"does not mean normal: \d+ to \d+ of 100 that are not normal are missed", page
+    )
+    assert "of 100 normal validation images" in page
+    assert "seen at 28x28: small findings are missed" in page
+    assert "picture quality is not checked" in page
+    assert re.search(r"flags: [\d.]+ % of normal validation images, [\d.]+ % of normal test", page)
+    assert re.search(r"misses: [\d.]+ % and [\d.]+ % of those that are not normal", page)
     assert DISCLAIMER in page
 
 
@@ -260,7 +267,7 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
 ) -> None:
     """A number belongs to the operating point that decided; the one in use may be another."""
     client = served.client()
-    numbered = re.compile(r"<b>[^<]*does not mean \w+: of 100 [^,<]*, [^,<]*\d are ")
+    numbered = re.compile(r"<b>[^<]*does not mean \w+: [^<]*\d of 100 ")
     page = client.get(f"/images/{answered}").text
     assert numbered.search(page)
     assert "is not known of this answer" not in page
@@ -276,7 +283,7 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     rows = client.get("/").text.split("<tr>")
     told = {row for row in rows if "by another model, site file or operating point" in row}
     assert ["older.png" in row for row in told] == [True]
-    assert "How often that was so on test images is not known of this answer." in page
+    assert "How often that is so is not known of this answer." in page
 
 
 def test_its_picture_is_what_the_network_was_given(served: Served, answered: int) -> None:
@@ -368,8 +375,8 @@ def test_a_shipped_model_s_heatmap_has_no_outline_and_says_what_it_is_worth(
         assert f'src="/images/{answered}/map/{channel}.png"' in page
         assert re.search(r'<svg id="square"[^>]* class="off"', page)
         assert "data-square" not in page
-        assert re.search(
-            r"no square is outlined: of 72 boxes.*the map&#39;s peak hit [\d.]+ %", page
+        assert (
+            "Do not use this map to find a place: the middle of the picture does no worse" in page
         )
 
 
@@ -491,7 +498,8 @@ def assert_is_another_model_s(client: Client, number: int) -> None:
     page = client.get(f"/images/{number}?map=0").text
     assert "Another model answered this image" in page
     assert "data-channel" not in page
-    assert "the threshold aims at this" not in page
+    assert "of 100" not in page.split("<table")[0].split("does not mean", 1)[-1].split("</p>")[0]
+    assert "flags: " not in page
     assert client.get(f"/images/{number}/map/0.png").status == 404
 
 

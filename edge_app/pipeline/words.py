@@ -1,0 +1,81 @@
+"""What stands beside answers wherever they are shown: whose they are, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from edge_app.core.plain_text import percent
+from edge_app.model.input_check import NO_QUALITY
+
+if TYPE_CHECKING:
+    from edge_app.classifier import Classifier
+    from edge_app.model.decisions import Finding
+    from edge_app.model.labels import Labels
+    from edge_app.model.manifest_types import Estimate, OverallPoint
+    from edge_app.model.preprocess import InputSpec
+    from edge_app.model.site import Site
+
+
+def known_of(labels: Labels) -> str:
+    """What is not looked for, in words."""
+    return f"knows {labels.all_findings} and nothing else"
+
+
+def seen_at(spec: InputSpec) -> str:
+    """How little of a picture the network gets, and what that means."""
+    return f"seen at {spec.width}x{spec.height}: small findings are missed"
+
+
+def answered_by(classifier: Classifier) -> str:
+    """Who answers, and what that is no answer to, in a line."""
+    model = classifier.model
+    return (
+        f"{model.name}, {model.precision}: {known_of(classifier.labels)}; {NO_QUALITY}; "
+        f"operating point '{classifier.points.name}'"
+    )
+
+
+def right_above(findings: Iterable[Finding]) -> Iterator[str]:
+    """What the threshold of each finding that is above it is worth at the site, in lines."""
+    for each in findings:
+        if each.above and each.ppv and each.threshold is not None:
+            yield (
+                f"of images at this site with {each.name} at {percent(each.threshold)} or more, "
+                f"{each.ppv} bear it"
+            )
+
+
+def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
+    """What being flagged is worth, and not being flagged, in lines.
+
+    Args:
+        point: whose threshold flags; None where none does.
+        site: whose point it is, if it is a site's: then its predictive values are known.
+    """
+    if point is None:
+        return
+    where = f"of normal images{' at this site' if site else ''}"
+    flags, misses = percent(1 - point["specificity"]), percent(1 - point["sensitivity"])
+    alarms, missed = f"; rule: {point['rule']}" if site else "", ""
+    if test := point.get("test"):
+        where = "of normal validation images"
+        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
+        if specificity is not None:
+            alarms = f", {percent(1 - specificity)} of normal test images (patients new to it)"
+        if sensitivity is not None:
+            missed = f" and {percent(1 - sensitivity)}"
+    yield f"flags: {flags} {where}{alarms}"
+    yield f"misses: {misses}{missed} of those that are not normal"
+    if site:
+        here = site.content["overall"]
+        yield (
+            f"at this site {_share(here['ppv'])} of flagged images are not normal, and "
+            f"{_share(here['npv'])} of the others are normal"
+        )
+
+
+def _share(told: Estimate) -> str:
+    if told["value"] is None or told["low"] is None or told["high"] is None:
+        return "an unknown share"
+    return f"{percent(told['value'])} ({percent(told['low'])} to {percent(told['high'])})"

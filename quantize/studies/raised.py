@@ -1,0 +1,84 @@
+"""Which findings an answer marks as raised: how often that is right, and on how many normal images.
+
+A mark is no decision, but it is what a hurried reader looks at. So rules of two numbers, the least
+probability and how many times the usual one it is, are told side by side: by validation one is
+chosen, and test shows what becomes of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_app.evaluation.report import Report
+from edge_app.model.decisions import LEAST, TIMES
+from edge_app.model.model_file import ModelFile
+from quantize.errors import ConversionError
+from quantize.studies.inputs import ModelAndReportsInputs
+from quantize.studies.result import Result
+
+RULES: Final = ((2, 1), (2, 5), (2, 8), (2, 10), (3, 3), (3, 10), (4, 10))
+"""At least so many times the usual probability, and so many per cent."""
+
+SHARES: Final = ("right", "normal", "found")
+
+
+def raised_study(inputs: ModelAndReportsInputs) -> Result:
+    """What each rule marks, on validation, where it may be chosen by, and on test."""
+    model = inputs.model
+    if "prevalence" not in model.manifest:
+        raise ConversionError(f"{model.path}: does not tell what is usual, so nothing is raised")
+    sides = {"validation": inputs.validation, "test": inputs.test}
+    found = {
+        _words(*rule): {name: _shares(model, report, *rule) for name, report in sides.items()}
+        for rule in RULES
+    }
+    used = _words(TIMES, round(LEAST))
+    return Result(
+        name="raised",
+        command="python -m quantize raised MODEL VALIDATION.json TEST.json",
+        caption=(
+            f"What {model.name} would mark as raised, by rule: the share of marks whose finding is "
+            "borne, of normal images that have one or more, and of borne findings that have one. "
+            f"In use: {used}."
+        ),
+        header=(
+            "times the usual, and at least",
+            *(f"{name}: {share}" for name in sides for share in ("right", "normal", "found")),
+        ),
+        rows=[
+            (rule, *(f"{each[name][share]:.1%}" for name in sides for share in SHARES))
+            for rule, each in found.items()
+        ],
+        content={"model": {"name": model.name, "sha256": model.sha256}, "rules": found},
+    )
+
+
+def _words(times: int, least: int) -> str:
+    return f"{times}x, {least} %"
+
+
+def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[str, Any]:
+    """What a rule marks in a report's images, by the digits that are shown."""
+    findings = list(model.labels.findings)
+    scores = report.calibrated(report.evaluated.logits)[:, findings]
+    marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, least)
+    borne = report.evaluated.targets[:, findings].astype(bool)
+    normal = ~model.labels.not_normal(report.evaluated.targets)
+    return {
+        "marks": int(marked.sum()),
+        "right": float(borne[marked].mean()),
+        "normal": float(marked[normal].any(axis=1).mean()),
+        "found": float(marked[borne].mean()),
+    }
+
+
+def raised(
+    scores: NDArray[np.float64], usually: NDArray[np.float64], times: int, least: float
+) -> NDArray[np.bool_]:
+    """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
+    shown, usual = np.round(100 * scores, 1), np.round(100 * usually, 1)
+    marked: NDArray[np.bool_] = (usually > 0) & (shown >= least) & (shown >= times * usual)
+    return marked

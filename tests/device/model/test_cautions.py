@@ -1,0 +1,89 @@
+"""What stands under a verdict: how often it is right where few are ill, and how many are missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
+
+
+def point(found: tuple[Any, Any], normal: tuple[Any, Any]) -> Any:
+    """Sensitivity and specificity, each on validation and on test."""
+    return {
+        "sensitivity": found[0],
+        "specificity": normal[0],
+        "test": {"sensitivity": {"value": found[1]}, "specificity": {"value": normal[1]}},
+    }
+
+
+def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> None:
+    """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
+    told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
+    assert told.flagged == (
+        "'flagged' does not mean ill: where 1 image in 10 is not normal, 12 to 31 of 100 flags "
+        "are right"
+    )
+    assert told.clear == (
+        "'not flagged' does not mean normal: 38 to 60 of 100 that are not normal are missed"
+    )
+
+
+def test_a_good_point_is_told_as_good() -> None:
+    told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
+    assert told.flagged.endswith("84 to 91 of 100 flags are right")
+    assert told.clear.endswith("5 to 7 of 100 that are not normal are missed")
+    assert Cautions.of(point((0.8, 0.8), (0.9, 0.9))).flagged.endswith("47 of 100 flags are right")
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((0.5, 0.996), "fewer than 1 to 50 of 100"),
+        ((0.996, 0.997), "fewer than 1 of 100"),
+        ((0.004, 0.003), "more than 99 of 100"),
+        ((0.004, 0.5), "50 to more than 99 of 100"),
+    ],
+)
+def test_no_rounding_makes_none_of_some_or_all_of_most(
+    found: tuple[float, float], said: str
+) -> None:
+    told = Cautions.of(point(found, (0.9, 0.9)))
+    assert told.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
+    assert Cautions.of(point((0.5, share), (0.9, 0.9))).clear == NOT_NORMAL
+    assert Cautions.of(point((0.0, 0.0), (1.0, 1.0))) == (NOT_ILL, NOT_NORMAL)
+
+
+def test_nothing_is_claimed_of_what_was_not_tested() -> None:
+    untested = {key: value for key, value in point((0.4, 0.6), (0.9, 0.5)).items() if key != "test"}
+    assert Cautions.of(untested) == (NOT_ILL, NOT_NORMAL)  # type: ignore[arg-type]
+    assert Cautions.of(None) == (NOT_ILL, NOT_NORMAL)
+    assert Cautions.of(point((0.4, None), (0.9, 0.5))) == (NOT_ILL, NOT_NORMAL)
+    only_found = Cautions.of(point((0.4, 0.6), (0.9, None)))
+    assert only_found.flagged == NOT_ILL
+    assert "40 to 60 of 100" in only_found.clear
+
+
+class Place:
+    """A site file's predictive values."""
+
+    def __init__(self, ppv: tuple[Any, Any, Any], npv: tuple[Any, Any, Any]) -> None:
+        keys = ("value", "low", "high")
+        ends = {"ppv": dict(zip(keys, ppv, strict=True)), "npv": dict(zip(keys, npv, strict=True))}
+        self.content = {"overall": ends}
+
+
+def test_a_site_s_own_predictive_values_go_first() -> None:
+    here: Any = Place((0.31, 0.25, 0.38), (0.9, 0.85, 0.92))
+    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
+    assert told.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
+    assert told.clear == (
+        f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
+    )
+    unknown: Any = Place((None, None, None), (0.9, None, None))
+    assert Cautions.of(point((0.4, 0.6), (0.9, 0.5)), unknown) == (NOT_ILL, NOT_NORMAL)
