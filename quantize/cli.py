@@ -164,7 +164,8 @@ def import_(
     )
     made, passed = import_model(request, console)
     console.print(
-        f"written: {made.path}; next: edge-cxr classify --model {made.path} IMAGE",
+        f"written: {made.path}, {made.precision}; "
+        f"next: edge-cxr classify --model {made.path} IMAGE",
         soft_wrap=True,
         highlight=False,
     )

@@ -64,7 +64,9 @@ def quantize_run(
     console.print(f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
     folded = fold(mean_pooled(run.model))
+    console.print("Repairing weights, layer by layer: minutes for a large network")
     network = repaired(folded, as_input(pictures))
+    console.print("Calibrating")
     flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",

@@ -31,11 +31,6 @@ DEFAULT_POINT: Final = "one-in-ten"
 RESAMPLES: Final = 2000
 
 
-def not_normal(targets: NDArray[np.uint8], labels: Labels) -> NDArray[np.bool_]:
-    """Which images (N) bear a finding, by their targets (N×L)."""
-    return np.asarray(targets[:, labels.findings].any(axis=1))
-
-
 def overall(
     targets: NDArray[np.uint8], scores: Floats, labels: Labels, method: Method, where: str
 ) -> dict[str, Any] | None:
@@ -48,7 +43,7 @@ def overall(
         method: how the labels' scores become one.
         where: names those images.
     """
-    truth = not_normal(targets, labels)
+    truth = labels.not_normal(targets)
     if not MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES:
         return None
     odds = log_odds(scores, labels, method)
@@ -121,7 +116,7 @@ def image_level(
     fitted = overall(targets, scores, labels, method, where) if method else None
     if method and fitted:
         probability = OverallScore(labels, method, fitted).probability(scores)  # type: ignore[arg-type]
-        normal = ~not_normal(targets, labels)
+        normal = ~labels.not_normal(targets)
         images = f"{int(normal.sum())} normal images of {where}"
         facts["overall"] = fitted
         facts["reference"] = reference(scores[normal], probability[normal], images)
@@ -148,7 +143,7 @@ def reached(
     """
     method: Method = facts["method"]
     probability = OverallScore(labels, method, facts).probability(scores)  # type: ignore[arg-type]
-    truth = not_normal(targets, labels)
+    truth = labels.not_normal(targets)
     weights = patient_weights(patients, RESAMPLES, seed=0)
     points = {}
     for name, point in facts["operating_points"].items():

@@ -180,7 +180,7 @@ def train(
 
 def _say_doubts(recipe: Recipe, training: Cached, validation: Cached, console: Console) -> None:
     """Name files that train and validate, and labels that a mirrored image would bear wrongly."""
-    lines = [f"validation: {line}" for line in _told_twice(validation, training)]
+    lines = [f"validation: {line}" for line in told_twice(validation, training)]
     names = [n for n in training.labels.names if SIDES.search(n.replace("_", " "))]
     if names and recipe.augmentation.flip:
         lines.append(
@@ -459,19 +459,28 @@ def judges(run: FinishedRun, cached: Cached, split: Split) -> Cached:
     known = known_patients(dataset, cached, run.recipe.patients)[split]
     taught = () if learned_alone(dataset) else (TAUGHT_ON,)
     notes = {"not seen": taught, "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]
-    twice = _told_twice(images, cached.split("train"))
+    parts = [(cached.split("train"), "train")]
+    if split == "test":
+        parts.append((cached.split("validation"), "validate"))
+    twice = [line for part, does in parts for line in told_twice(images, part, does)]
     return replace(images, notes=(*notes, *twice))
 
 
-def _told_twice(images: Cached, training: Cached) -> tuple[str, ...]:
-    """A line where images that judge are files that also train, under whatever name."""
-    shared = images.table["image"][images.table["sha256"].isin(training.table["sha256"])].tolist()
+def told_twice(images: Cached, others: Cached, does: str = "train") -> list[str]:
+    """A line where images that judge are, under whatever name, files of others.
+
+    Args:
+        images: that judge.
+        others: of another split.
+        does: what that one does.
+    """
+    shared = images.table["image"][images.table["sha256"].isin(others.table["sha256"])].tolist()
     if not shared:
-        return ()
-    return (
-        f"{len(shared)} of these images are files that also train, such as {printable(shared[0])}: "
-        "take them out, or what is measured is too good",
-    )
+        return []
+    return [
+        f"{len(shared)} of these images are files that also {does}, such as "
+        f"{printable(shared[0])}: take them out, or what is measured is too good"
+    ]
 
 
 def build_report(

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.apart import Apart
-from edge_app.clinic.delivering import pause_after
+from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.keeping import Keeper, name_of
@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 IDLE: Final = 5.0
 """Seconds between two looks whether to stop."""
 
-LONGEST_PAUSE: Final = 60.0
 LONGEST_REST: Final = 10.0
 """Seconds at most between two images that are tried again, where one after the other wants
 something: each has a longer pause of its own."""
+
+SHARE_OF_OTHERS: Final = 9
+"""Times what a try took that has failed for want of something: so long nobody is tried again. What
+the system kills when it is out of memory may have taken many seconds of what others wait for."""
 
 
 class Worker(threading.Thread):
@@ -150,7 +153,9 @@ class Worker(threading.Thread):
         self._in_hand = None
         if is_tried_again:
             self._wanting += 1
-            self._rests_until = time.monotonic() + pause_after(self._wanting, LONGEST_REST)
+            now = time.monotonic()
+            rest = pause_after(self._wanting, LONGEST_REST)
+            self._rests_until = now + max(rest, SHARE_OF_OTHERS * (now - self._began))
 
     def _keep(self, image: Image, seen: Radiograph, findings: Findings) -> None:
         answer = answered(name_of(image), seen, findings, origin(self._classifier))

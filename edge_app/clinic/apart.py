@@ -21,19 +21,19 @@ from contextlib import suppress
 from typing import Any, Final
 
 from edge_app.backends.options import CPU
-from edge_app.clinic.delivering import pause_after
+from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.keeping import Keeper, name_of
 from edge_app.clinic.kept import LostError, read_kept
-from edge_app.clinic.settings import Settings
+from edge_app.clinic.settings import Settings, in_settings
 from edge_app.clinic.spool import Image
+from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.core import sandbox
-from edge_app.core.errors import EdgeCxrError, ImageError, MachineError
+from edge_app.core.errors import EdgeCxrError, ImageError, MachineError, ModelError
 from edge_app.core.site_place import NONE
 from edge_app.core.want import KILLED
 from edge_app.pipeline.sources import STANDARD_INPUT
 
-LONGEST_PAUSE: Final = 60.0
 SECONDS: Final = 300
 """For which such a process may run."""
 
@@ -105,6 +105,8 @@ class Apart:
             self.keeper.keep(image, self.keeper.refused(image, error), None, began)
             return
         if answer is not None:
+            if decided_by(answer) != decided_by(self.keeper.by()):
+                raise ModelError(f"{self.settings.model}: {CHANGED}: start it again")
             self.keeper.keep(image, answer, whose, began)
 
     def _recover(self, image: Image, error: EdgeCxrError) -> None:
@@ -162,7 +164,9 @@ class Apart:
         self._tries.pop(image.id, None)
         if answer.get("error", {}).get("kind") == MachineError.kind:
             raise MachineError(answer["error"]["message"])
-        if "image" in answer:
+        if "error" in answer:
+            answer["error"]["message"] = in_settings(answer["error"]["message"])
+        else:
             answer["image"]["sha256"] = image.sha256
         return {**answer, "file": name_of(image)}
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -20,15 +20,17 @@ from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
+from edge_app.clinic.instances import look_up
 from edge_app.clinic.results import Results
-from edge_app.clinic.retention import give_back, remove_finished, sweep
+from edge_app.clinic.retention import Clock, give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
-from edge_app.clinic.statements import decided_by
+from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
+from edge_app.core.errors import ModelError
 from edge_app.images.isolated import Decoders
 from edge_app.pipeline.json_answer import origin
 
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 AUDIT: Final = "audit.log"
 HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
+
+LOOK_SECONDS: Final = 10.0
+"""For which files of an older box are looked into, at the start and at each of these."""
 
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
 """Without one of these the box does not do its work."""
@@ -93,6 +98,7 @@ class Box:
         self.settings = settings
         self._stopping = threading.Event()
         self._failed: str | None = None
+        self._all_looked_up = False
         self._workers: list[Worker] = []
         self._couriers: list[Courier] = []
         self._rooms: list[ReadingRoom | Metrics] = []
@@ -101,6 +107,7 @@ class Box:
         self.events = Events(self.store.salt, audit)
         self.spool = Spool(self.store, settings.least_free)
         self.deliveries = Deliveries(self.store)
+        self._clock = Clock(self.store)
         self._decoders: Decoders | None = None
         try:
             classifier = open_classifier(settings)
@@ -185,11 +192,24 @@ class Box:
             self._decoders = Decoders(count, self.settings.limits, say)
         decoder = self._decoders.decode if self._decoders else None
         opened = [classifier, *(classifier.duplicate() for _ in range(count - 1))]
-        again: Callable[[], Classifier] = lambda: open_classifier(self.settings)  # noqa: E731
         return [
-            Worker(self.spool, again, each, results, self.settings, self.events, decoder)
+            Worker(self.spool, self._open_again, each, results, self.settings, self.events, decoder)
             for each in opened
         ]
+
+    def _open_again(self) -> Classifier:
+        """What answers, after its device failed.
+
+        Raises:
+            EdgeCxrError: it cannot be opened, or decides otherwise than what this box began with,
+                whose words are in reports and on the page: then the box ends.
+        """
+        made = open_classifier(self.settings)
+        if decided_by(origin(made)) != self.spool.decides:
+            self._failed = CHANGED
+            self._stopping.set()
+            raise ModelError(f"{made.model.path}: {CHANGED}")
+        return made
 
     def _carriers(self) -> list[tuple[Carrier, float]]:
         carriers: list[tuple[Carrier, float]] = [
@@ -220,6 +240,8 @@ class Box:
     def start(self) -> None:
         """Have all parts begin their work."""
         swept = sweep(self.store)
+        # Before others come that may be of the same UID.
+        self._all_looked_up = look_up(self.store, LOOK_SECONDS)
         self._tidy_outbox()
         settings = self.settings
         self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
@@ -268,9 +290,11 @@ class Box:
         if self._decoders:
             self._decoders.rest()
         try:
+            self._clock.follow()
             removed = remove_finished(self.store, time.time() - self.settings.keep)
             if removed:
                 self.events.audit("removed", images=removed)
+            self._all_looked_up = self._all_looked_up or look_up(self.store, LOOK_SECONDS)
             give_back(self.store)
             self.store.reserve_log()
         except (SpoolError, OSError) as error:

@@ -78,7 +78,7 @@ CREATE TABLE image (
     state TEXT NOT NULL DEFAULT 'waiting',  -- see `gist`
     score REAL,                         -- probability that it is not normal, where it was judged
     map BLOB,                           -- the network's, see `gist`
-    instance TEXT,                      -- its SOP Instance UID, as far as it has one
+    instance TEXT,                      -- its SOP Instance UID, '' without; NULL: not looked for
     UNIQUE (entrance, identity, sha256)
 );
 CREATE INDEX image_waiting ON image (urgent DESC, id) WHERE answered IS NULL;

@@ -156,6 +156,10 @@ class Deliveries:
         trouble = troubles[0]["trouble"] if troubles else None
         return Standing(int(row["waiting"]), row["oldest"], trouble)
 
+    def count(self, image: int) -> int:
+        """How many there are of an image, done or not."""
+        return int(self.store.value("SELECT count(*) FROM delivery WHERE image = ?", image))
+
     def receivers(self) -> set[str]:
         """All that something still has to be brought to, those no longer in the settings too."""
         rows = self.store.rows("SELECT DISTINCT receiver FROM delivery WHERE delivered IS NULL")

@@ -16,6 +16,9 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 
 FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds between two tries of an image at most."""
+
 COURIER: Final = "courier"
 """How the names of their threads begin."""
 

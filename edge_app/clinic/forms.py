@@ -44,6 +44,8 @@ GAP: Final = "The groups of the findings belong here"
 """The text of an item in whose place the groups come."""
 
 SECONDS: Final = 300
+DIGEST_BYTES: Final = 32
+"""With which a kept form begins: those of its SHA-256."""
 
 
 class Kind(NamedTuple):
@@ -110,12 +112,15 @@ class FormBook:
             self._forms[kind] = form
             with suppress(OSError):  # then it is made again after the next start
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                durable.replace(self._path(kind), form)
+                durable.replace(self._path(kind), hashlib.sha256(form).digest() + form)
 
     def _kept(self, kind: Kind) -> bool:
         if kind not in self._forms:
             with suppress(OSError):
-                self._forms[kind] = self._path(kind).read_bytes()
+                kept = self._path(kind).read_bytes()
+                digest, form = kept[:DIGEST_BYTES], kept[DIGEST_BYTES:]
+                if hashlib.sha256(form).digest() == digest:  # a disk may have changed its words
+                    self._forms[kind] = form
         return kind in self._forms
 
     def _path(self, kind: Kind) -> Path:

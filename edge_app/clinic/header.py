@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
@@ -36,6 +37,10 @@ OPTIONAL: Final = (
 )
 
 SEXES: Final = ("M", "F", "O")
+PADDED: Final = ("LO", "PN", "SH")
+"""Kinds of text whose leading spaces mean nothing (PS3.5 6.2), and are kept: an archive may take
+``" 4711"`` and ``"4711"`` for two patients."""
+
 UID_FORM: Final = re.compile(r"(?=.{1,64}\Z)(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 SOP_INSTANCE: Final = 0x00080018
 PIXEL_DATA: Final = 0x7FE00010
@@ -221,9 +226,15 @@ def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int)
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
 
+    seen: set[int] = set()
+
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
-        if length > MAX_VALUE_BYTES and int(tag) in wanted:
-            raise HeaderError(f"is damaged: element {tag} has {length} bytes")
+        if int(tag) in wanted:
+            if length > MAX_VALUE_BYTES:
+                raise HeaderError(f"is damaged: element {tag} has {length} bytes")
+            if int(tag) in seen:  # of which an archive may take the other one
+                raise HeaderError(f"is damaged: it has two elements {tag}")
+            seen.add(int(tag))
         return tag >= end
 
     if syntax is None:
@@ -286,13 +297,21 @@ def _value(dataset: Dataset, keyword: str) -> object:
     if keyword == "SpecificCharacterSet":
         return element
     text = _joined(element) if _is_multiple(element) else str(element).replace("\\", " ")
-    text = "".join(c if c.isprintable() else " " * c.isspace() for c in text).strip()
+    text = "".join(map(_shown, text)).rstrip(" ")
+    kind = dictionary_VR(keyword)
+    if kind not in PADDED:
+        text = text.lstrip(" ")
     if keyword == "PatientSex":
         return text if text in SEXES else None
-    kind = dictionary_VR(keyword)
     if kind in ("DA", "TM"):
         return text if _is_moment(text, kind) else None
     return text if text.strip("\\ ") else None
+
+
+def _shown(character: str) -> str:
+    """A character as it is, or a space or nothing in the place of a control character."""
+    is_kept = character.isprintable() or unicodedata.category(character) == "Zs"
+    return character if is_kept else " " * character.isspace()
 
 
 def _is_multiple(value: object) -> bool:

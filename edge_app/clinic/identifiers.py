@@ -1,12 +1,18 @@
-"""Identifiers of what is made here: the same for the same image, model and box, whenever made.
+"""Identifiers of what is made here: the same for the same content, image and box, whenever made.
 
 A result that is made again after a kill, or because its image was sent again after it was removed
-here, is the same instance for the archive.
+here, is the same instance for the archive; one that says something else is another, for an archive
+keeps the first that it has of an instance, and tells nobody.
 """
 
 from __future__ import annotations
 
 import hashlib
+
+
+def heatmaps_uid(salt: bytes, study: str, model_sha256: str) -> str:
+    """Of the series of a study's heatmaps by a network."""
+    return derived_uid(salt, "heatmaps", study, model_sha256)
 
 
 def derived_uid(salt: bytes, *parts: str) -> str:

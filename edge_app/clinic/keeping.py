@@ -12,7 +12,7 @@ from edge_app.clinic.gist import gist
 from edge_app.clinic.header import HeaderError
 from edge_app.clinic.kept import LostError
 from edge_app.clinic.results import Provenance, Results
-from edge_app.clinic.settings import NODE, WATCH
+from edge_app.clinic.settings import NODE, WATCH, in_settings
 from edge_app.clinic.spool import Document, Image, Spool
 from edge_app.clinic.wants import LEAST_SECONDS
 from edge_app.core.errors import ImageError, MachineError
@@ -53,7 +53,8 @@ class Keeper:
 
     def refused(self, image: Image, error: ImageError) -> Mapping[str, Any]:
         """The answer that an image cannot be read."""
-        return cast("Mapping[str, Any]", refused(name_of(image), error, self.by()))
+        told = type(error)(in_settings(str(error)))
+        return cast("Mapping[str, Any]", refused(name_of(image), told, self.by()))
 
     def keep(
         self,
@@ -75,10 +76,12 @@ class Keeper:
         Raises:
             SpoolError: it is not kept.
         """
-        now = self.spool.renewed(image)
-        documents = [*self.results.documents(now, answer, whose), *more]
-        text = json.dumps(answer, ensure_ascii=False)
-        self.spool.answer(image, text, documents, gist(answer, activation))
+        text, seen = json.dumps(answer, ensure_ascii=False), gist(answer, activation)
+        is_kept = False
+        while not is_kept:
+            now = self.spool.renewed(image)
+            documents = [*self.results.documents(now, answer, whose), *more]
+            is_kept = self.spool.answer(now, text, documents, seen)
         self.events.tell(
             "answered",
             image=self.events.digest(image.identity),
@@ -104,13 +107,13 @@ class Keeper:
         Raises:
             SpoolError: neither is kept, and it is still in hand.
         """
-        pause = self.spool.put_off(image)
+        pause, why = self.spool.put_off(image), in_settings(str(error))
         if pause is not None:
-            self.events.tell("answering-stalled", why=str(error), number=image.id, pause=pause)
+            self.events.tell("answering-stalled", why=why, number=image.id, pause=pause)
             return True
-        self.events.tell("image-given-up", why=str(error), number=image.id)
+        self.events.tell("image-given-up", why=why, number=image.id)
         last = MachineError(
-            f"{error} (tried for {LEAST_SECONDS / 60:.0f} minutes or more): then send it again"
+            f"{why} (tried for {LEAST_SECONDS / 60:.0f} minutes or more): then send it again"
         )
         self.keep(image, self.refused(image, last), None, began)
         return False

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import bare, content_digest, read_header
+from edge_app.clinic.header import bare, content_digest, instance_of, read_header
+from edge_app.clinic.identifiers import heatmaps_uid
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
@@ -36,7 +37,7 @@ DIFFERS_HERE: Final = (
     "has the SOP Instance UID of another image with other bytes (another picture, or the same one "
     "in another encoding): this answer is of one of the two"
 )
-"""The same in an answer of the watch folder."""
+"""The same in an answer as JSON."""
 
 BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
 
@@ -44,6 +45,17 @@ BARE: Final = "The patient's data could not be copied from the image: its header
 def report_name(number: int) -> str:
     """What an image's report is called in the folder of results."""
     return f"{number}-sr.dcm"
+
+
+def as_json(answer: Mapping[str, Any], differs: bool) -> str:
+    """An answer as the text that people and programs get.
+
+    Args:
+        differs: another image of the same identity has other bytes.
+    """
+    if differs and "error" not in answer:
+        answer = {**answer, "warnings": [*answer["warnings"], DIFFERS_HERE]}
+    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
 class Provenance(NamedTuple):
@@ -116,15 +128,20 @@ class Results:
             whose: without it there is no study for a report, and none is made.
         """
         if image.entrance == WATCH:
-            if image.differs and "error" not in answer:
-                answer = {**answer, "warnings": [*answer["warnings"], DIFFERS_HERE]}
-            text = json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+            text = as_json(answer, image.differs)
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]
-        if not receivers or whose is None:
+        if not receivers or whose is None or self._is_own(whose.header, answer):
             return []
         made = self.report(whose, answer, image.differs)
         return [Document(report_name(image.id), made, receivers)]
+
+    def _is_own(self, header: Dataset, answer: Mapping[str, Any]) -> bool:
+        """Whether an image is a heatmap of this box, which an archive may send to it with all of a
+        study: a report of it would lie beside that of the radiograph."""
+        image = instance_of(header)
+        own = heatmaps_uid(self.author.salt, image.study, answer["model"]["sha256"])
+        return image.series == own
 
     def report(self, whose: Provenance, answer: Mapping[str, Any], differs: bool) -> bytes:
         """An answer as a DICOM structured report.

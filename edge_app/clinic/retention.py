@@ -7,6 +7,7 @@ given back to the disk, but for some that the next documents will need.
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing, suppress
 from typing import Final
 
@@ -27,6 +28,45 @@ PAGES_AT_ONCE: Final = 512
 
 INCREMENTAL: Final = 2
 """What `PRAGMA auto_vacuum` says where free pages can be given back."""
+
+
+SET_BY: Final = 60.0
+"""Seconds by which a clock has been set, and not only corrected."""
+
+
+class Clock:
+    """Follows the system's clock where it is set, as on boards that begin without the time.
+
+    What is finished is kept for a while from then on: by a clock that was days behind it would be
+    removed as soon as that is set, and by one that was ahead it would be kept for as long.
+
+    Args:
+        store: whose images.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._began = time.time()
+        self._ahead = self._began - time.monotonic()
+
+    def follow(self) -> None:
+        """Have all that is finished be so by the clock as it is now.
+
+        Raises:
+            SpoolError: the database fails.
+        """
+        now = time.time()
+        ahead = now - time.monotonic()
+        later = ahead - self._ahead
+        with self.store.transaction(synced=False) as database:
+            if abs(later) > SET_BY:
+                database.execute(
+                    "UPDATE image SET finished = finished + ? WHERE finished >= ?",
+                    (later, self._began),
+                )
+            database.execute("UPDATE image SET finished = ? WHERE finished > ?", (now, now))
+        if abs(later) > SET_BY:
+            self._began, self._ahead = self._began + later, ahead
 
 
 def sweep(store: Store) -> int:

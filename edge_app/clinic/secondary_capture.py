@@ -5,13 +5,14 @@ Modules of the Secondary Capture Image IOD (DICOM PS3.3 A.8.1), with pixels in R
 
 from __future__ import annotations
 
+import hashlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from edge_app.clinic.header import instance_of
-from edge_app.clinic.identifiers import derived_uid
+from edge_app.clinic.identifiers import derived_uid, heatmaps_uid
 from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
@@ -53,12 +54,14 @@ def capture(
     model, image = classifier.model, instance_of(header)
     document = Dataset()
     date_and_describe(document, header)
+    _put_pixels(document, seen, findings, classifier)
     document.SOPClassUID = SECONDARY_CAPTURE
     document.SOPInstanceUID = derived_uid(
         *(author.salt, "heatmap", *image, content, model.sha256, model.digest or ""),
         *(classifier.site.digest if classifier.site else "", classifier.points.name),
+        hashlib.sha256(document.PixelData).hexdigest(),
     )
-    document.SeriesInstanceUID = derived_uid(author.salt, "heatmaps", image.study, model.sha256)
+    document.SeriesInstanceUID = heatmaps_uid(author.salt, image.study, model.sha256)
     document.Modality, document.ConversionType = "OT", "WSD"
     document.BodyPartExamined = "CHEST"
     document.SeriesNumber, document.InstanceNumber = SERIES_NUMBER, 1
@@ -72,7 +75,6 @@ def capture(
     document.SourceImageSequence = [Dataset()]
     document.SourceImageSequence[0].ReferencedSOPClassUID = image.sop_class
     document.SourceImageSequence[0].ReferencedSOPInstanceUID = image.sop_instance
-    _put_pixels(document, seen, findings, classifier)
     document.file_meta = FileMetaDataset()
     document.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
     file = BytesIO()

@@ -350,6 +350,20 @@ def _settings(path: Path, table: _Table) -> Settings:
     return made
 
 
+IN_SETTINGS: Final = {
+    "--max-pixels": "max_pixels in the box's settings",
+    ": raise --max-bytes if it is really an image": ": this box takes no larger one",
+}
+"""What advice that is written for the command line is called here."""
+
+
+def in_settings(advice: str) -> str:
+    """What is wrong with an image, with advice for whoever has the settings of a box."""
+    for option, words in IN_SETTINGS.items():
+        advice = advice.replace(option, words)
+    return advice
+
+
 NODE: Final = "node"
 """The name of the DICOM node among the entrances."""
 

@@ -108,6 +108,20 @@ class Document(NamedTuple):
     receivers: tuple[str, ...]
 
 
+def content_of(entrance: str, sha256: str, path: Path) -> str | None:
+    """See `content_digest`; None where it cannot be told.
+
+    Args:
+        entrance, sha256, path: of an accepted image, and of its file.
+    """
+    if entrance == NODE:
+        return sha256
+    try:
+        return content_digest_of(path)
+    except (HeaderError, OSError):
+        return None
+
+
 class Spool:
     """Accepts images, hands them out to be answered, and keeps the answers.
 
@@ -127,6 +141,7 @@ class Spool:
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
         self._wants = Wants()
+        self._last_before = int(store.value("SELECT coalesce(max(id), 0) FROM image"))
 
     def accept(self, offered: Offered) -> Receipt:
         """Have an image on the medium, or say that it is there already.
@@ -200,8 +215,10 @@ class Spool:
         if not (self.store.images / held["file"]).exists():
             return True
         answer = json.loads(held["answer"])
-        if answer.get("error", {}).get("kind") in UNJUDGED:
-            return True
+        if "error" in answer:
+            # By other settings, or another version, one that was unreadable may be read.
+            is_earlier = held["id"] <= self._last_before
+            return is_earlier or answer["error"].get("kind") in UNJUDGED
         return self.decides is not None and decided_by(answer) != self.decides
 
     def require_room(self, size: int) -> None:
@@ -247,7 +264,7 @@ class Spool:
                     (
                         *(offered.entrance, offered.identity, digest, path.name, size),
                         *(offered.sender, differs, time.time()),
-                        *(offered.about, offered.about.casefold(), offered.uid),
+                        *(offered.about, offered.about.casefold(), offered.uid or ""),
                     ),
                 )
             break
@@ -280,19 +297,10 @@ class Spool:
         if by_uid and any(row["entrance"] == offered.entrance for row in new):
             differing.update({row["id"]: True for row in new})
             return
-        own = self._content(offered.entrance, digest, path) if new else None
+        own = content_of(offered.entrance, digest, path) if new else None
         for row in new:
-            content = self._content(row["entrance"], row["sha256"], self.store.images / row["file"])
+            content = content_of(row["entrance"], row["sha256"], self.store.images / row["file"])
             differing[row["id"]] = own is None or own != content
-
-    def _content(self, entrance: str, sha256: str, path: Path) -> str | None:
-        """See `content_digest`; None where it cannot be told."""
-        if entrance == NODE:
-            return sha256
-        try:
-            return content_digest_of(path)
-        except (HeaderError, OSError):
-            return None
 
     def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> Path | None:
         """Remove a finished image's row; the file that was its own."""
@@ -347,8 +355,13 @@ class Spool:
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
             len(self._in_hand) + len(self._wants) + 1,
         )
-        taken = self._in_hand, self._wants
-        return next((row for row in rows if not any(row["id"] in each for each in taken)), None)
+        return next((row for row in rows if self._is_free(row)), None)
+
+    def _is_free(self, row: sqlite3.Row) -> bool:
+        """Whether nobody has it, and it is not put off; somebody may want it all the same."""
+        return row["id"] not in self._in_hand and (
+            row["urgent"] > 0 or row["id"] not in self._wants
+        )
 
     def postpone(self, image: Image) -> None:
         """Have others answered before it; that it was begun is not forgotten."""
@@ -382,15 +395,18 @@ class Spool:
             if pause is None:
                 return None
             with self.store.transaction(synced=False) as database:
-                begun = image.begun, image.id
-                database.execute("UPDATE image SET begun = ? WHERE id = ?", begun)
+                # Whoever wants it answered next from now on shortens its pause, see `_next`.
+                database.execute(
+                    "UPDATE image SET begun = ?, urgent = min(urgent, 0) WHERE id = ?",
+                    (image.begun, image.id),
+                )
             self._in_hand.discard(image.id)
             self.store.changed.notify_all()
         return pause
 
     def answer(
         self, image: Image, answer: str, documents: Sequence[Document] = (), gist: Gist = UNTOLD
-    ) -> None:
+    ) -> bool:
         """Keep an image's answer, once, and have its documents delivered.
 
         A kill does not undo it. A power cut may, until the next `Store.sync`: then it waits to be
@@ -400,6 +416,10 @@ class Spool:
             answer: JSON, without what names the patient.
             documents: each is delivered to each of its receivers.
             gist: what lists show of it.
+
+        Returns:
+            Whether it is kept, or was answered or removed before. If not, another image of its UID
+            has come since (see `renewed`), which its documents do not say; it is still in hand.
 
         Raises:
             SpoolError: it is not kept, and the image is still in the hand of who took it.
@@ -414,9 +434,12 @@ class Spool:
             with self.store.transaction(synced=False) as database:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
-                    "score = ?, map = ? WHERE id = ? AND answered IS NULL",
-                    (answer, now, None if wanted else now, *gist, image.id),
+                    "score = ?, map = ? WHERE id = ? AND answered IS NULL AND differs = ?",
+                    (answer, now, None if wanted else now, *gist, image.id, image.differs),
                 )
+                waits = "SELECT 1 FROM image WHERE id = ? AND answered IS NULL"
+                if not kept.rowcount and database.execute(waits, (image.id,)).fetchone():
+                    return False
                 if kept.rowcount:
                     database.executemany(
                         "INSERT INTO document (image, name, content) VALUES (?, ?, ?)",
@@ -428,15 +451,19 @@ class Spool:
             self._in_hand.discard(image.id)
             self._wants.forget(image.id)
             self.store.changed.notify_all()
+        return True
 
     def hasten(self, number: int) -> bool:
-        """Have an image answered before all others; whether it still waits."""
+        """Have an image answered before all others, one that was put off as well; whether it still
+        waits."""
         with self.store.transaction() as database:
             done = database.execute(
-                "UPDATE image SET urgent = (SELECT max(urgent) FROM image) + 1 "
+                "UPDATE image SET urgent = max(0, (SELECT max(urgent) FROM image)) + 1 "
                 "WHERE id = ? AND answered IS NULL",
                 (number,),
             )
+        with self.store.changed:
+            self.store.changed.notify_all()
         return bool(done.rowcount)
 
     def counts(self) -> Mapping[str, int]:

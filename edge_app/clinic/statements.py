@@ -20,6 +20,8 @@ BLANK: Final = "blank"
 OVERALL: Final = "Overall"
 """The statement about the radiograph as a whole."""
 
+CHANGED: Final = "its model or site file is another one than when the box started"
+
 
 class Statement(NamedTuple):
     """What is said of one finding, or of the radiograph as a whole.

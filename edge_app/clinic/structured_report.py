@@ -22,6 +22,8 @@ from edge_app.model.labels import Code
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from edge_app.clinic.header import Instance
+
 OF_THE_STUDY: Final = (
     *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
     *("StudyInstanceUID", "StudyDescription"),
@@ -59,7 +61,7 @@ def report(
     Args:
         header: of the image, see `read_header`.
         content: of the image, see `content_digest`; reports of two images that share their UIDs
-            are two instances.
+            are two instances, and so are two that say other things of one.
         stated: what is reported.
         author: who reports.
         book: has the forms.
@@ -74,7 +76,8 @@ def report(
     from pydicom import Dataset
 
     image, algorithm = instance_of(header), _algorithm(stated)
-    parts = (*image, content, stated.model_sha256, *stated.parameters)
+    lines = _lines(stated, remark)
+    parts = _made_of(image, content, stated, lines)
     frame = algorithm._replace(
         author=author.name, device=derived_uid(author.salt, "device"), verdict=stated.verdict
     )
@@ -94,9 +97,21 @@ def report(
         for group, each in zip(groups, stated.statements, strict=True)
     )
     opened = frame_of(form, _character_sets(own))
-    return opened.filled(
-        own, image, derived_uid(author.salt, "check", *image), _lines(stated, remark), items
-    )
+    return opened.filled(own, image, derived_uid(author.salt, "check", *image), lines, items)
+
+
+def _made_of(
+    image: Instance, content: str, stated: Stated, lines: Iterable[str]
+) -> tuple[str, ...]:
+    """What makes a report an instance of its own: whose it is, by what, and all that it says."""
+    by = stated.model_sha256, *stated.parameters
+    return (*image, content, *by, stated.verdict, *lines, *map(_in_digits, stated.statements))
+
+
+def _in_digits(said: Statement) -> str:
+    """What tells a statement from another one of the same name."""
+    numbers = (said.probability, said.threshold, said.percentile)
+    return " ".join([said.name, codes.decision(said).value, *(f"{each}" for each in numbers)])
 
 
 def _others(frame: Kind, algorithm: Kind, statements: Iterable[Statement]) -> Iterator[Kind]:
@@ -167,11 +182,17 @@ def moment(header: Dataset) -> datetime.datetime:
     now = datetime.datetime.now(_zone(header)).replace(tzinfo=None)
     for keyword in ("ContentDate", "AcquisitionDate", "SeriesDate", "StudyDate"):
         if date := str(header.get(keyword) or ""):
-            time = str(header.get(keyword.replace("Date", "Time")) or "").partition(".")[0]
-            taken = datetime.datetime.strptime(date + time.ljust(6, "0")[:6], "%Y%m%d%H%M%S")
-            behind = taken - datetime.timedelta(days=1) > now
+            taken = _at(date, str(header.get(keyword.replace("Date", "Time")) or ""))
+            behind = taken > now + datetime.timedelta(days=1)
             return taken if now < EARLIEST or behind else now
     return now
+
+
+def _at(date: str, time: str) -> datetime.datetime:
+    """A date and a time as DICOM writes them; a leap second is the one before it."""
+    digits = time.partition(".")[0].ljust(6, "0")
+    seconds = min(int(digits[4:]), 59)
+    return datetime.datetime.strptime(f"{date}{digits[:4]}{seconds:02}", "%Y%m%d%H%M%S")
 
 
 def _zone(header: Dataset) -> datetime.timezone | None:

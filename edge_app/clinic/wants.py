@@ -9,10 +9,7 @@ import time
 from collections.abc import Callable, Container
 from typing import Final, NamedTuple
 
-from edge_app.clinic.delivering import pause_after
-
-LONGEST_PAUSE: Final = 60.0
-"""Seconds between two tries of an image at most."""
+from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 
 MOST_TRIES: Final = 20
 LEAST_SECONDS: Final = 900.0

@@ -242,21 +242,16 @@ class _Drawn:
         )
         rows = {point: row for row, point in enumerate(same)}
         self.beyond = {
-            (point, key): self._beyond(
+            (point, key): self._widened(
                 _with_interval(
                     (_share(same[point], whole) - _share(cells, whole))[0],
                     drawn[rows[point]] - drawn_again[row],
                 ),
                 same[point].shape[1] - exclusive,
+                least=-1,
             )
             for row, ((point, key), cells) in enumerate(again.items())
         }
-
-    def _beyond(self, metric: Metric, labels: int) -> Metric:
-        """Agreement beyond the reference's own. Above 0 more changes of the reference's were seen
-        than of the candidate's, and they give the interval its width."""
-        seen = metric["value"] is not None and metric["value"] > 0
-        return metric if seen else self._widened(metric, labels, least=-1)
 
     def _widened(self, metric: Metric, labels: int, least: int) -> Metric:
         """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.

@@ -57,5 +57,7 @@ def readable(label: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, as people read it: ``8.1 %``."""
-    return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+    """A share, 0 to 1, as people read it: ``8.1 %``. No rounding makes none of it, or all."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"

@@ -410,7 +410,9 @@ def _report(
         np.stack([each.logits for each in given]),
         {key: np.stack([each.retest[key] for each in given]) for key in keys},
     )
+    digests = [each.sha256 for each in given]
     notes = [printable(note) for note in wanted.notes]
+    notes += _learned(classifier, images, digests)
     if not wanted.tells_patients:
         notes.append(NO_PATIENTS)
     if left_out:
@@ -420,7 +422,7 @@ def _report(
     dataset = {
         "name": wanted.name,
         "split": wanted.split,
-        "digest": report.dataset_digest(names, (each.sha256 for each in given), targets),
+        "digest": report.dataset_digest(names, digests, targets),
         "notes": notes,
         "left_out": {
             "images": len(left_out),
@@ -428,6 +430,29 @@ def _report(
         },
     }
     return build_report(classifier, evaluated, dataset)
+
+
+LEARNED: Final = (
+    ("train", ("train",), "trained the network"),
+    ("train", ("train", "validation"), "trained the network"),  # a refit's
+    ("validation", ("validation",), "chose the network's epoch, or thresholds"),
+)
+"""What a manifest says it rests on, the splits that this may be here, and what these images did."""
+
+
+def _learned(
+    classifier: Classifier, images: Sequence[LabelledImage], digests: Sequence[str]
+) -> Iterator[str]:
+    """A line where images are those that a network was made with, by the digest that it states."""
+    stated = classifier.model.manifest["training"].get("dataset", {})
+    for key, splits, what in LEARNED:
+        rows = [row for row, image in enumerate(images) if image.split in splits]
+        if not rows or "digest" not in stated.get(key, {}):
+            continue
+        targets = np.stack([images[row].targets for row in rows])
+        names, files = [images[row].name for row in rows], [digests[row] for row in rows]
+        if report.dataset_digest(names, files, targets) == stated[key]["digest"]:
+            yield f"{len(rows)} of these images {what}: what is measured on them is too good"
 
 
 def _write(made: Report, out: Path, journal: Path) -> None:

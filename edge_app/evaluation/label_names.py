@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -143,6 +143,22 @@ def encode(
             f"{where}: bears {normal!r} and a finding at once: take one of the two out"
         )
     return row
+
+
+def denied(targets: Iterable[NDArray[np.uint8]], labels: Labels) -> list[str]:
+    """A line where images bear no label at all, though one is normal; see `Labels.not_normal`.
+
+    Args:
+        targets: of each image, 0 or 1 for each label.
+        labels: all that there are.
+    """
+    count = sum(not row.any() for row in targets)
+    if labels.normal is None or not count:
+        return []
+    return [
+        f"{count} images bear no label, not even {labels[labels.normal].name!r}: they count as not "
+        "normal, with none of the findings"
+    ]
 
 
 LEAVE_OUT: Final = "leave them out of the table"

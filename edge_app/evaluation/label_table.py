@@ -54,6 +54,9 @@ ALSO: Final = {
 
 ABOUT: Final = ("age", "sex", "view")
 
+NOBODY: Final = frozenset(("", "nan", "NaN"))
+"""What stands, of a missing value, where a patient should."""
+
 YES: Final = frozenset(("1", "1.0", "true", "yes"))
 NO: Final = frozenset(("0", "0.0", "false", "no"))
 UNKNOWN: Final = frozenset(("", "-1", "-1.0", "nan"))
@@ -345,7 +348,7 @@ def _rows(path: Path, lines: Lines, columns: dict[str, int], own: dict[str, int]
         if not written or not written.isprintable():
             raise DatasetError(f"{path}, line {line}: {written!r} names no image")
         told["image"] = str(PurePosixPath(written))
-        if not patient or not patient.isprintable():
+        if patient in NOBODY or not patient.isprintable():
             raise DatasetError(f"{path}, line {line}: {written} has no patient: write one for each")
         if "findings" in told:
             yield Row(line, told, _joined(told["findings"]))

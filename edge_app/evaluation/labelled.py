@@ -23,7 +23,13 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.image_files import RELATIVE, ImageFiles
-from edge_app.evaluation.label_names import channel_of, encode, listed, require_just_one
+from edge_app.evaluation.label_names import (
+    channel_of,
+    denied,
+    encode,
+    listed,
+    require_just_one,
+)
 from edge_app.evaluation.label_table import Row, Table, read_table
 from edge_app.evaluation.official_lists import OfficialLists, read_lists
 from edge_app.evaluation.splits import SPLITS, Split, assign
@@ -186,7 +192,8 @@ def load_table(
         has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
         notes=([] if table.tells("split") else lists.notes)
         + _without_files(left_out)
-        + _set_aside(table, labels),
+        + _set_aside(table, labels)
+        + denied([image.targets for image in images], labels),
     )
 
 

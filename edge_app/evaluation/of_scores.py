@@ -14,7 +14,7 @@ from edge_app.core.errors import OutputError, UsageError
 from edge_app.core.plain_text import printable
 from edge_app.evaluation import report, score_files
 from edge_app.evaluation.evaluate import NAMED
-from edge_app.evaluation.label_names import listed, plain_name, require_just_one
+from edge_app.evaluation.label_names import denied, listed, plain_name, require_just_one
 from edge_app.evaluation.metrics import Floats, roc_curve
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.evaluation.score_files import Scores, ScoresError, log_odds, matched
@@ -106,6 +106,8 @@ def report_of(
         require_just_one(borne, evaluated.images.tolist(), first=SCORED)
     _require_different(path, evaluated, truth.labels, head)
     points, default = _points(evaluated, truth.labels, calibration, head, like)
+    notes += map(printable, denied(evaluated.targets, truth.labels))
+    notes += _notes(evaluated, left_out, like)
     return report.build(
         evaluated,
         labels=truth.labels,
@@ -116,7 +118,7 @@ def report_of(
             "sha256": scores.sha256,
             "architecture": "not stated",
         },
-        dataset=_dataset(truth, evaluated, left_out, notes + _notes(evaluated, left_out, like)),
+        dataset=_dataset(truth, evaluated, left_out, notes),
         runtime={"name": SCORES_FILE, "version": printable(path.name), "delegate": "not stated"},
         calibration=calibration,
         operating_points=points,

@@ -52,7 +52,7 @@ def judged(
         return None
     probability = OverallScore(labels, method, facts).probability(scores)
     findings = list(labels.findings)
-    truth: NDArray[np.bool_] = np.asarray(targets[:, findings].any(axis=1))
+    truth = labels.not_normal(targets)
     areas = Ranked.of(truth, probability).areas(*drawn)
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}

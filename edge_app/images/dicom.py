@@ -80,7 +80,7 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
             notes: list[str] = []
             form = require_radiograph(file, notes)
             require_pixels(*_size(file.header), limits)
-            return _shown(file, read_samples(file, form), notes)
+            return _shown(file, read_samples(file, form, notes), notes)
     except ImageError:
         raise
     except ImportError as error:

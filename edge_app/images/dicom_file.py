@@ -33,6 +33,8 @@ KEYWORDS = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept"),
     *("WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape"),
+    *("ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge"),
+    *("ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge"),
     *("ModalityLUTSequence", "VOILUTSequence", "PixelData"),
 )
 """All that is parsed, but for the places of overlays. Who the patient is never is."""

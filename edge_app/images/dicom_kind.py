@@ -120,6 +120,11 @@ def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
     if header.text("ViewPosition") in LATERAL:
         notes.append("is a lateral view: the networks know frontal ones")
     _compare_orientation(header, notes)
+    if _is_shuttered(header):
+        notes.append(
+            "has a Display Shutter, behind which viewers may show nothing: it is scored with what "
+            "is there"
+        )
     return form
 
 
@@ -137,6 +142,27 @@ def _compare_orientation(header: Values, notes: list[str]) -> None:
             f"says that its rows and columns lead to {shown}, not to L and F: mirrored, turned or "
             "no frontal view; it is scored as it is stored"
         )
+
+
+def _is_shuttered(header: Values) -> bool:
+    """Whether a Display Shutter hides a part of the picture (PS3.3 C.7.6.11).
+
+    A rectangular one that reaches from the first row and column to the last ones hides nothing.
+    """
+    shapes = {shape.upper() for shape in header.texts("ShutterShape") if shape}
+    if shapes != {"RECTANGULAR"}:
+        return bool(shapes)
+    left, right, upper, lower = (
+        next(iter(header.numbers(f"Shutter{edge}Edge")), None)
+        for edge in ("LeftVertical", "RightVertical", "UpperHorizontal", "LowerHorizontal")
+    )
+    rows, columns = header.number("Rows", 0), header.number("Columns", 0)
+    return not (
+        (left or 0) <= 1
+        and (upper or 0) <= 1
+        and (columns if right is None else right) >= columns
+        and (rows if lower is None else lower) >= rows
+    )
 
 
 def _require_modality(header: Values, notes: list[str]) -> None:

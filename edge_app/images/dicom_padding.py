@@ -70,8 +70,10 @@ def find_padding(header: Values, form: Form) -> Padding | None:
     values = form.values()
     words = (low <= values) & (values <= high) & ~_strays(form)
     # Padding may be a value that Bits Stored cannot hold, and then fills the whole word.
-    for word in (end & ((1 << form.allocated) - 1) for end in ends):
-        words[word : word + 1] = True
+    for end in ends:
+        if not form.lowest <= _stored(end, form) <= form.highest:
+            word = end & ((1 << form.allocated) - 1)
+            words[word : word + 1] = True
     return Padding(words, (low, high))
 
 

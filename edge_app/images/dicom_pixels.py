@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
 from edge_app.core.want import blamed
-from edge_app.images import dicom_frames, gdcm_process
+from edge_app.images import dicom_frames, gdcm_process, jpeg
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
 from edge_app.images.dicom_values import damaged
 from edge_app.images.windowing import histogram
 
-EXTRA = "install the dicom extra: pip install 'edge-cxr[dicom]'"
+EXTRA = "install the dicom extra with this environment's pip: pip install 'edge-cxr[dicom]'"
 
 READ = (
     *("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"),  # JPEG Baseline, Extended
@@ -118,24 +118,31 @@ class Samples(NamedTuple):
     decoded: bool
 
 
-def read_samples(file: DicomFile, form: Form) -> Samples:
+def read_samples(file: DicomFile, form: Form, notes: list[str]) -> Samples:
     """The samples of a file whose header has been found in order.
+
+    Args:
+        file: the file.
+        form: how samples lie in their words.
+        notes: get a line where there are more than the header declares.
 
     Raises:
         ImageError: they are damaged, or a codec is not installed.
     """
-    words, form, decoded = _read(file, form)
+    words, form, decoded = _read(file, form, notes)
     used = int(np.bitwise_or.reduce(words, axis=None)).bit_length()
     return Samples(words, form._replace(used=max(used, form.high + 1)), decoded)
 
 
-def _read(file: DicomFile, form: Form) -> Samples:
+def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
     header = file.header
     rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
     if not file.encapsulated:
         if file.syntax.is_encapsulated:
             damaged(f"its pixels are not in fragments, as {file.syntax.name} has them")
-        return Samples(_native(file, rows, columns, form.allocated), form, decoded=False)
+        words = _native(file, rows, columns, form.allocated)
+        _compare_size(file.pixels, words, notes)
+        return Samples(words, form, decoded=False)
     parts = dicom_frames.fragments(file.pixels)
     if file.syntax == RLE:
         size = form.allocated // 8
@@ -149,6 +156,8 @@ def _read(file: DicomFile, form: Form) -> Samples:
             f"its compressed pixels {frame.size}"
         )
     words = _decoded(frame, form)
+    if frame.marker is not None and frame.bits == 8 and jpeg.ends_early(words[-1]):
+        notes.append(jpeg.ENDS_EARLY)
     return Samples(words, _form_of(frame, form, words), decoded=True)
 
 
@@ -173,6 +182,16 @@ def _native(file: DicomFile, rows: int, columns: int, allocated: int) -> NDArray
         words = np.frombuffer(file.pixels, f"{order}u{size}", count=rows * columns)
     words = words.reshape(rows, columns)
     return words.astype(words.dtype.newbyteorder("="), copy=False)
+
+
+def _compare_size(pixels: bytes, words: NDArray[Any], notes: list[str]) -> None:
+    """A note where more is left behind the picture than zeros, or one byte that makes it even."""
+    more = len(pixels) - words.nbytes
+    if more > 1 and pixels[-more:].strip(b"\0"):
+        notes.append(
+            f"has {len(pixels)} bytes of pixels, and its Rows and Columns take {words.nbytes}: "
+            "they may be wrong, and a part of the picture missing"
+        )
 
 
 def _form_of(frame: Frame, form: Form, words: NDArray[Any]) -> Form:

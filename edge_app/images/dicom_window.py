@@ -16,8 +16,9 @@ from edge_app.images.windowing import BIT_DEPTHS, LOW_CONTRAST, middle
 
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
-DISGUISED_BITS = 16
-"""Bits Stored of unsigned levels that may be signed ones with half of their range added."""
+ALL_BITS = 16
+"""Bits Stored that toolkits write whatever a detector gave: 15 bits are a usual range then, and
+unsigned levels may be signed ones with half of their range added."""
 
 FEWEST_VALUES = 16
 """Different values that a picture has beside those that stand apart from it."""
@@ -173,9 +174,10 @@ def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) ->
     """
     container, zero = levels.container, levels.zero
     half = container.first + (1 << container.bits - 1)
+    fewest = container.bits - (halved or container.bits == ALL_BITS)
     for bits in sorted({*BIT_DEPTHS, container.bits - 1, container.bits}):
         size = 1 << bits
-        usual = bits in BIT_DEPTHS or bits >= container.bits - halved
+        usual = bits in BIT_DEPTHS or bits >= fewest
         firsts = [container.first] if usual else []
         if zero is not None and usual:
             firsts.append(zero - size + 1 if levels.descending else zero)
@@ -183,7 +185,7 @@ def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) ->
             negative = [half - size // 2] if usual else []
             negative += [half - AIR] if size == HOUNSFIELD else []
             firsts = [half, *firsts[1:], *negative, *firsts[:1]]
-        elif container.bits == DISGUISED_BITS:
+        elif container.bits == ALL_BITS:
             firsts.append(half)
         for first in firsts:
             if first <= low and high < first + size:

@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
+JPEG_FORMATS = ("JPEG", "MPO")
+JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+"""What Pillow calls them."""
+
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
+TIFF_ROWS_PER_STRIP = 278
 WHITE_IS_ZERO = 0
 DEEP_BITS = 16
 
@@ -48,6 +53,10 @@ STRIP_PIXELS = 1 << 20
 """Pixels of colour made gray at once: each needs many bytes on its way."""
 
 ON_BLACK = "is partly transparent: it was laid on black"
+
+DISPLAY_GAMMA = 2.2
+MIDDLE, NOTICED = 128, 8
+"""A gray level, and by how much a viewer that heeds a PNG's gamma must move it to be told."""
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -116,8 +125,18 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     image.load()
+    if _is_of_another_gamma(image.info):
+        notes.append(
+            f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
+            "scored as it is stored"
+        )
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
+    if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
+        for row in _last_rows(image):
+            if jpeg.ends_early(np.asarray(picture.crop((0, row, picture.width, row + 1)))):
+                notes.append(jpeg.ENDS_EARLY)
+                break
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:
@@ -125,6 +144,21 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _last_rows(image: Image.Image) -> set[int]:
+    """The last row of each JPEG in a file: of the picture, and of each strip of a TIFF."""
+    strip = (getattr(image, "tag_v2", None) or {}).get(TIFF_ROWS_PER_STRIP) or image.height
+    return {*range(strip - 1, image.height, strip), image.height - 1}
+
+
+def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
+    """Whether a PNG's gAMA chunk has another gray shown than is stored (W3C, 11.3.2.2)."""
+    gamma = info.get("gamma")
+    if not gamma or "srgb" in info or "icc_profile" in info:  # each of them overrides it
+        return False
+    shown = 255 * (MIDDLE / 255) ** (1 / (DISPLAY_GAMMA * gamma))
+    return abs(shown - MIDDLE) > NOTICED
 
 
 def _tiff(data: bytes, limits: Limits) -> Radiograph:
@@ -179,7 +213,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         _read_big_endian_white_is_zero()
     image = _identified(data)
     require_pixels(*image.size, limits)
-    if image.format in ("JPEG", "MPO"):
+    if image.format in JPEG_FORMATS:
         for _ in jpeg.segments(data):
             pass
     return image
@@ -292,7 +326,7 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
         return _deep(image, facts, notes)
     if image.mode == "F":
         raise ImageError("holds floating-point pixels without a display range: save it as 16-bit")
-    facts.update(bits=8, window="0..255", inverted=False)
+    facts.update(bits=8, window="0..255", inverted=_is_white_zero(image))
     if image.mode == "L" and "transparency" not in image.info:
         return image
     seen = _Seen()
@@ -371,6 +405,10 @@ def _deep(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> Image.
         counted = values if clear.all() else counted[~clear]
     pixels = windowed(values, facts, notes, counted)
     # Pillow turns an 8-bit TIFF with WhiteIsZero the right way round, a 16-bit one not.
-    tags = getattr(image, "tag_v2", None) or {}
-    facts["inverted"] = image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO
+    facts["inverted"] = _is_white_zero(image)
     return Image.fromarray(255 - pixels if facts["inverted"] else pixels)
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", None) or {}
+    return image.format == "TIFF" and tags.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO

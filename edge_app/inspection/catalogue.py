@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -20,13 +20,15 @@ from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EdgeCxrError, UsageError
 from edge_app.evaluation.report import interval_text
 from edge_app.model.input_check import NO_CHECK
 from edge_app.model.model_file import ModelFile, read
+from edge_app.model.operating_points import PER_LABEL
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Input, Output
+    from edge_app.model.manifest_types import Input, Output, OverallPoint
 
 AS_SAVED = "all parts, scores and decisions as they were saved"
 AS_STATED = "network and tensors as stated; nothing covers the manifest: save the model file anew"
 CAME_ALONG = "came with this package"
+DEFAULT = " (default)"
 EXCLUSIVE = "exclusive: just one of the labels applies, and their scores add up to 1"
 
 
@@ -48,7 +50,7 @@ def print_list(paths: Sequence[Path], default: str, as_json: bool) -> None:
     for model in models:
         summary = _summary(model, default)
         table.add_row(
-            model.name + (" (default)" if summary["default"] else ""),
+            model.name + (DEFAULT if summary["default"] else ""),
             f"{model.input_spec.width}x{model.input_spec.height}",
             summary["dtype"],
             f"{summary['bytes'] / 1e6:.2f} MB",
@@ -103,7 +105,7 @@ def print_model(model: ModelFile, as_json: bool) -> None:
         ("golden vectors", f"{manifest['golden']['count']}, {manifest['golden']['source']}"),
         (
             "calibration",
-            f"{manifest['calibration']['method']}, {manifest['calibration']['fitted_on']}",
+            f"{_calibration(model)}, {manifest['calibration']['fitted_on']}",
         ),
         *_metrics(manifest["metrics"]),
         ("intended use", manifest["intended_use"]),
@@ -112,28 +114,75 @@ def print_model(model: ModelFile, as_json: bool) -> None:
             name, Text(value)
         )  # Text, so that brackets in a file are not taken for markup
     console.print(facts, highlight=False)
+    for title, points in (*_image_points(model), *_label_points(model)):
+        console.print(Text(f"\n{title}"))
+        console.print(points)
+    console.print(DISCLAIMER)
+
+
+def _image_points(model: ModelFile) -> list[tuple[str, Table]]:
+    """Title and table of the points that flag an image as a whole; none where there are none."""
+    overall = model.manifest.get("overall")
+    if not overall:
+        return []
+    points = overall["operating_points"]
+    tested = next((point["test"]["on"] for point in points.values() if "test" in point), None)
+    title = f"operating points of the image as a whole; {overall['fitted_on']}"
+    title += f"; in brackets {tested}" if tested else ""
+    table = _points_table("operating point", "promise")
+    for name, point in points.items():
+        mark = DEFAULT if name == overall["default_operating_point"] else ""
+        reached = (_reached(point, "sensitivity"), _reached(point, "specificity"))
+        table.add_row(Text(name + mark), Text(point["rule"]), _figure(point["threshold"]), *reached)
+    return [(title, table)]
+
+
+def _reached(point: OverallPoint, figure: Literal["sensitivity", "specificity"]) -> str:
+    """What a point reaches where it was fitted, and in brackets on other images."""
+    tested = f" ({_figure(point['test'][figure]['value'])})" if "test" in point else ""
+    return _figure(point[figure]) + tested
+
+
+def _label_points(model: ModelFile) -> list[tuple[str, Table]]:
+    """Title and table of each operating point that decides label by label."""
+    manifest, tables = model.manifest, []
+    by_image = "overall" in manifest
     for name, point in manifest["operating_points"].items():
-        default = " (default)" if name == manifest["default_operating_point"] else ""
-        table = Table(
-            title=Text(
-                f"\noperating point '{name}'{default}: {point['rule']}; {point['fitted_on']}"
-            ),
-            title_justify="left",
-            box=None,
-        )
-        table.add_column("label")
-        for heading in ("threshold", "sensitivity", "specificity"):
-            table.add_column(heading, justify="right")
+        default = name == manifest["default_operating_point"] and not by_image
+        called = f"{PER_LABEL if by_image else ''}{name}"
+        title = f"operating point '{called}'{DEFAULT if default else ''}: {point['rule']}"
+        table = _points_table("label")
         columns = (point["thresholds"], point["sensitivity"], point["specificity"])
         for label, *values in zip(model.labels.names, *columns, strict=True):
-            table.add_row(Text(label), *("none" if v is None else f"{v:.3f}" for v in values))
-        console.print(table)
-    console.print(DISCLAIMER)
+            table.add_row(Text(label), *map(_figure, values))
+        tables.append((f"{title}; {point['fitted_on']}", table))
+    return tables
+
+
+def _points_table(*headings: str) -> Table:
+    table = Table(box=None)
+    for heading in headings:
+        table.add_column(heading)
+    for heading in ("threshold", "sensitivity", "specificity"):
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"
 
 
 def _check(model: ModelFile) -> str:
     stated = model.manifest.get("input_check")
     return stated["fitted_on"] if stated else NO_CHECK
+
+
+def _calibration(model: ModelFile) -> str:
+    """How scores came of logits; exclusive labels share their softmax, and so one temperature."""
+    method = model.manifest["calibration"]["method"]
+    if method == "platt" and model.head == "exclusive":
+        return "one temperature, and an intercept a label"
+    return method
 
 
 def _in_float32(model: ModelFile) -> list[tuple[str, str]]:

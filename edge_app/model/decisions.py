@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.labels import FINDING, Kind, Labels
-from edge_app.model.overall import Mistakes, Overall, OverallScore, Percentiles
+from edge_app.model.overall import BORDERLINE, Mistakes, Overall, OverallScore, Percentiles
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
@@ -63,6 +63,7 @@ class Finding(NamedTuple):
 
 
 ABOVE: Final = "above"
+NOT_ABOVE: Final = "not above"
 RAISED: Final = "raised"
 LEAST: Final = 1.0
 """Per cent. A smaller probability is not raised, however rare the finding is."""
@@ -102,9 +103,23 @@ def times(score: float, usually: float | None) -> str:
     return ("" if usual else ">") + (f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x")
 
 
-def marked(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
-    """`mark`, and how much it says: ``raised 3.1x``; empty for none."""
+def marked(
+    score: float,
+    usually: float | None,
+    above: bool | None,
+    by_label: bool,
+    threshold: float | None = None,
+) -> str:
+    """`mark`, and how much it says: ``raised 3.1x``; empty for none.
+
+    Args:
+        score, usually, above, by_label: see `mark`.
+        threshold: where it is shown beside the score and decides: what the digits of the two cannot
+            tell apart is borderline, as it is of an image as a whole.
+    """
     word = mark(score, usually, above, by_label)
+    if by_label and threshold is not None and percent(score) == percent(threshold):
+        return f"{word or NOT_ABOVE}, {BORDERLINE}"
     return f"{word} {times(score, usually)}" if word == RAISED else word
 
 

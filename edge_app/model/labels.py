@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_app.model.manifest_types import LabelEntry
 
 Kind = Literal["finding", "normal"]
@@ -85,6 +88,15 @@ class Labels(tuple[Label, ...]):
     def normal(self) -> int | None:
         """Channel of the normal label; None where the model has none."""
         return next((i for i, label in enumerate(self) if label.kind == NORMAL), None)
+
+    def not_normal(self, targets: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which of N images are not normal, by what each of them bears (N×L, of 0 and 1).
+
+        With a normal label, those that do not bear it: what they have may be none of the findings.
+        """
+        if self.normal is not None:
+            return targets[:, self.normal] == 0  # type: ignore[no-any-return]
+        return targets[:, self.findings].sum(axis=1) > 0  # type: ignore[no-any-return]
 
     @property
     def all_findings(self) -> str:

@@ -26,6 +26,9 @@ NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
+BORDERLINE: Final = "borderline"
+"""What is said of a score whose digits, as they are shown, are those of its threshold."""
+
 NOT_ILL: Final = "'flagged' does not mean ill"
 NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
@@ -60,7 +63,7 @@ class Mistakes(NamedTuple):
 def _of_100(share: float) -> str:
     """A share as a number out of 100, which no rounding makes none or all."""
     count = 100 * share
-    return "fewer than 1" if count < 0.5 else "more than 99" if count > 99.5 else f"{count:.0f}"
+    return "fewer than 1" if count <= 0.5 else "more than 99" if count >= 99.5 else f"{count:.0f}"
 
 
 class Overall(NamedTuple):
@@ -109,7 +112,7 @@ class Overall(NamedTuple):
         if self.threshold is not None:
             state = "flagged" if self.flagged else "not flagged"
             if percent(self.probability) == percent(self.threshold):
-                state += ", borderline"
+                state += f", {BORDERLINE}"
             state += f" (threshold {percent(self.threshold)}): "
         usually = "" if self.usually is None else f" (usually {percent(self.usually)})"
         lower = "" if self.percentile is None else f"; higher than {self._lower()} normal images"

@@ -297,8 +297,8 @@ def _table(findings: Findings) -> str:
 
 
 def _row(finding: Finding, by_label: bool) -> list[str]:
-    word = marked(finding.score, finding.usually, finding.above, by_label)
     limit = finding.threshold if by_label else None
+    word = marked(finding.score, finding.usually, finding.above, by_label, limit)
     name = escape(finding.name) + (f' <b class="word">{word}</b>' if word else "")
     cells = [f"{name}{_meter(finding.score, limit)}", percent(finding.score)]
     if by_label:

@@ -89,7 +89,7 @@ class TableWriter:
         yield f"{'finding':<{self.width}} probability  threshold"
         for each in sorted(ranked, key=lambda finding: not finding.above)[: self.top]:
             threshold = "none" if each.threshold is None else percent(each.threshold)
-            word = marked(each.score, each.usually, each.above, self.by_label)
+            word = marked(each.score, each.usually, each.above, self.by_label, each.threshold)
             row = f"{each.name:<{self.width}} {percent(each.score):>11}  {threshold:>9}"
             yield f"{row}  {word}".rstrip()
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
+from edge_app.core.plain_text import percent
 from edge_app.model.model_file import ModelFile
 from edge_app.site import two_samples
 from edge_app.site.results import Period
@@ -278,8 +279,8 @@ def summary(found: Mapping[str, Any]) -> str:
     width = max(len(each["name"]) for each in quantities)
     lines.append(f"{'':<{width}}  {'before':>8}  {'now':>8}  {'p':>8}")
     for each in quantities:
-        before = "" if each["before"] is None else f"{100 * each['before']:.1f} %"
-        now = f"{each['now']:.3f}" if each["is_index"] else f"{100 * each['now']:.1f} %"
+        before = "" if each["before"] is None else percent(each["before"])
+        now = f"{each['now']:.3f}" if each["is_index"] else percent(each["now"])
         probability = "" if each["probability"] is None else f"{each['probability']:.2g}"
         verdict = _in_words(each, alone)
         lines.append(f"{each['name']:<{width}}  {before:>8}  {now:>8}  {probability:>8}  {verdict}")

@@ -38,8 +38,8 @@ class LabelledSet(NamedTuple):
 
     @property
     def bearing(self) -> Bools:
-        """Which images bear a finding (N)."""
-        return np.asarray(self.targets[:, self.labels.findings].any(axis=1))
+        """Which images are not normal (N)."""
+        return self.labels.not_normal(self.targets)
 
     def counted(self, which: Bools) -> dict[str, int]:
         """How many images, and of how many patients."""

@@ -17,7 +17,15 @@ from edge_app.core.svg import (
     text,
     ticks,
 )
-from edge_app.site.words import ends, false_alarms, of_labels, percent, thousand, with_ends
+from edge_app.site.words import (
+    ends,
+    false_alarms,
+    of_labels,
+    of_thousand,
+    percent,
+    thousand,
+    with_ends,
+)
 
 if TYPE_CHECKING:
     from edge_app.model.site_types import Performance, SiteDocument
@@ -157,7 +165,7 @@ def _mark(name: str, point: Performance, x: Axis, y: Axis) -> list[str]:
 def _choices(site: SiteDocument) -> str:
     rows, target = [], site["target"]
     for name, point in sorted(_points(site), key=lambda each: -each[1]["threshold"]):
-        of = point["per_thousand"]
+        of = of_thousand(point)
         called = f"<code>{escape(name)}</code>" if name.startswith("--") else escape(name)
         if name == CHOSEN:
             called += f" <code>--{escape(target['kind'])} {target['value']:g}</code>"
@@ -167,15 +175,12 @@ def _choices(site: SiteDocument) -> str:
             with_ends(point["sensitivity"]),
             with_ends(false_alarms(point)),
             with_ends(point["ppv"]),
-            *(
-                "none" if of[key]["value"] is None else f"{of[key]['value']:.0f}"
-                for key in ("flagged", "found", "false_alarms", "missed")
-            ),
+            *(of[key] for key in ("flagged", "found", "false_alarms", "missed")),
         ]
         rows.append([f"<b>{cell}</b>" for cell in cells] if name == CHOSEN else cells)
     columns = ("Point", "Threshold", "Found", "False alarms", "Right when flagged")
-    of_thousand = ("Of 1,000: flagged", "found", "false alarms", "missed")
-    return table((*columns, *of_thousand), rows, "choices")
+    yields = ("Of 1,000: flagged", "found", "false alarms", "missed")
+    return table((*columns, *yields), rows, "choices")
 
 
 def _labels(site: SiteDocument) -> str:

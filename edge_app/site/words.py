@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_app.core import plain_text
+
 if TYPE_CHECKING:
     from edge_app.model.site_types import SiteDocument
 
 
 def percent(value: float | None) -> str:
     """``8.1 %``."""
-    return "none" if value is None else f"{100 * value:.1f} %"
+    return "none" if value is None else plain_text.percent(value)
 
 
 def with_ends(estimate: Mapping[str, Any]) -> str:
@@ -39,14 +41,37 @@ def false_alarms(performance: Mapping[str, Any]) -> dict[str, float | None]:
     }
 
 
+def of_thousand(performance: Mapping[str, Any]) -> dict[str, str]:
+    """How many of 1,000 images are flagged, found, false alarms, missed; no rounding makes none."""
+    found, normal = (performance[name]["value"] for name in ("sensitivity", "specificity"))
+    known = {name: each["value"] for name, each in performance["per_thousand"].items()}
+    never = {
+        "flagged": found == 0 and normal == 1,
+        "found": found == 0,
+        "false_alarms": normal == 1,
+        "missed": found == 1,
+    }
+    return {
+        name: "none"
+        if value is None
+        else "0"
+        if never[name]
+        else "fewer than 1"
+        if value <= 0.5
+        else f"{value:.0f}"
+        for name, value in known.items()
+    }
+
+
 def thousand(performance: Mapping[str, Any]) -> str:
     """What comes of 1,000 images, in a sentence or two."""
-    of = {name: each["value"] for name, each in performance["per_thousand"].items()}
-    if None in of.values():
+    of = of_thousand(performance)
+    if "none" in of.values():
         return ""
     return (
-        f"Of 1,000 images {of['flagged']:.0f} are flagged: {of['found']:.0f} with a finding and "
-        f"{of['false_alarms']:.0f} normal ones. {of['missed']:.0f} with a finding are not flagged."
+        f"Of 1,000 images {of['flagged']} are flagged: {of['found']} with a finding and "
+        f"{of['false_alarms']} normal ones. {of['missed'].capitalize()} with a finding are not "
+        "flagged."
     )
 
 

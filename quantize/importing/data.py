@@ -19,6 +19,7 @@ from train.datasets.folder import read_folder
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.own_labels import require_exclusive
+from train.run import told_twice
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
@@ -88,13 +89,16 @@ def read_images(
 
 
 def shortages(cached: Cached, labels: Labels) -> list[str]:
-    """What these images cannot show: labels with few positives, patients that are not known."""
+    """What these images cannot show: labels with few positives, patients that are not known, and
+    files that both choose and judge."""
     said = []
     if (cached.table["patient"] == cached.table["image"]).all():
         said.append(
             "the labels tell no patients: each image counts as one, so intervals are too narrow, "
             "and a patient may be in two splits: add a column 'patient'"
         )
+    test, validation = cached.split("test"), cached.split("validation")
+    said += [f"test: {line}" for line in told_twice(test, validation, "validate")]
     for split in ("validation", "test"):
         part = cached.split(split)  # type: ignore[arg-type]
         for channel, name in enumerate(labels.names):
@@ -107,8 +111,7 @@ def shortages(cached: Cached, labels: Labels) -> list[str]:
                     f"{name}: {fewest} {what} among {len(part)} {split} images, fewer than "
                     f"{MIN_IMAGES}: {then}; add images that are"
                 )
-    positives = cached.split("test").targets.sum(axis=0)
-    if not any(SUPPORT <= n <= len(cached.split("test")) - SUPPORT for n in positives):
+    if not any(SUPPORT <= n <= len(test) - SUPPORT for n in test.targets.sum(axis=0)):
         said.append(
             f"no label has {SUPPORT} positives and as many negatives among the test images, so one "
             "gate cannot be met: add images"

@@ -27,6 +27,9 @@ RANDOM: Final = "Random"
 
 RELUS: Final = {"relu": None, "relu6": 6.0}
 
+ENDS: Final = {"Sigmoid": keras.activations.sigmoid, "Softmax": keras.activations.softmax}
+"""Operations that are no layers, such as `keras.ops.sigmoid`, and the activations that they are."""
+
 
 class Step(layers.Layer):
     """An operation that is no layer, such as the sum that `a + b` writes into a graph.
@@ -85,6 +88,9 @@ class Flattening:
         if isinstance(operation, layers.Lambda):
             raise refused(operation, "holds Python code, which is not run: write it as layers")
         if not isinstance(operation, layers.Layer):
+            end = ENDS.get(type(operation).__name__)
+            if end is not None and getattr(operation, "axis", -1) == -1:
+                return self.activated(end, operation.name, args[0])
             return self._step(operation, args, kwargs)
         if isinstance(operation, FOR_TRAINING) or type(operation).__name__.startswith(RANDOM):
             return args[0]

@@ -10,7 +10,9 @@ logits stay the same (Zhou et al., Learning Deep Features for Discriminative Loc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -43,6 +45,9 @@ ROUNDING: Final = 2.0**-22
 """By how much of itself, at most, a few operations in float32 may change a number."""
 STEADY: Final = 2.0
 """How many times as far as by that, where the original itself moves further than `EQUAL`."""
+
+BEGINNING: Final = 4
+"""Layers among which one that makes pictures fit stands."""
 
 HEADS: Final[dict[str, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
 LOGITS, MAP = "logits", "map"
@@ -268,7 +273,8 @@ class Front(NamedTuple):
 
 def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
     """The size that a `Resizing` layer at the beginning gives, and a note; None without one."""
-    layer = next((x for x in graph.layers[:4] if isinstance(x, layers.Resizing)), None)
+    first = islice(_laid_open(graph), BEGINNING)
+    layer = next((x for x in first if isinstance(x, layers.Resizing)), None)
     if layer is None:
         return None, []
     own = CROP if layer.crop_to_aspect_ratio else PAD if layer.pad_to_aspect_ratio else STRETCH
@@ -279,6 +285,16 @@ def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None,
         )
     note = f"its layer {layer.name!r} is done by the device, which averages where it shrinks"
     return (int(layer.height), int(layer.width)), [note]
+
+
+def _laid_open(graph: Any) -> Iterator[layers.Layer]:
+    """Layers in their order, those of nested models in the place of these; no inputs."""
+    for layer in graph.layers:
+        inner = as_graph(layer)
+        if inner is not None:
+            yield from _laid_open(inner)
+        elif not isinstance(layer, layers.InputLayer):
+            yield layer
 
 
 def shape_of(
@@ -442,6 +458,24 @@ def head_by(path: Path, activation: str | None, count: int, wanted: Head | None)
     return found or wanted  # type: ignore[return-value]
 
 
+def require_logits(opened: Any, logits: Floats) -> None:
+    """Refuse what was taken for logits, and is a sigmoid's or a softmax's answer.
+
+    Args:
+        opened: a network whose end is no activation that is known.
+        logits: N×L, of any pictures.
+
+    Raises:
+        ConversionError: all of them lie from 0 to 1.
+    """
+    if opened.activation is None and ((logits >= 0) & (logits <= 1)).all():
+        raise ConversionError(
+            f"{opened.path}: its scores lie from {logits.min():.3g} to {logits.max():.3g} on "
+            f"{len(logits)} pictures, as probabilities do, and it ends in no sigmoid or softmax "
+            "that is seen: save it with one as its last layer, or with its logits as its output"
+        )
+
+
 def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, list[str]]:
     """What is cut off the end, the network with its new head, and what to say of it."""
     last = before_end(flat)
@@ -456,6 +490,8 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
                 "softmax, or logits are wanted; save it with one of these"
             )
         tensor = last.input
+    elif isinstance(last, layers.Concatenate) and (parts := _each_before_sigmoid(last)):
+        activation, tensor = "sigmoid", layers.Concatenate(name=f"{last.name}_logits")(parts)
     elif isinstance(last, layers.ReLU):
         raise ConversionError(
             f"{path}: layer {last.name!r} ends it in a ReLU, which makes all low scores equal: "
@@ -483,6 +519,13 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
             "scores, and no global average pooling"
         )
     return activation, network, notes
+
+
+def _each_before_sigmoid(joined: layers.Concatenate) -> list[keras.KerasTensor]:
+    """The logits of scores that are made one by one; nothing where one is made otherwise."""
+    makers = [tensor._keras_history.operation for tensor in joined.input]
+    sigmoids = [getattr(getattr(each, "activation", None), "__name__", "") for each in makers]
+    return [each.input for each in makers] if set(sigmoids) == {"sigmoid"} else []
 
 
 def before_end(model: keras.Model) -> layers.Layer:

@@ -42,7 +42,7 @@ from quantize.importing.convert import (
 )
 from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
-from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign
+from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign, require_logits
 from quantize.importing.order import doubts
 from quantize.importing.ranking import ranking, turned, with_own
 from quantize.importing.tflite_file import ForeignTflite, open_tflite
@@ -61,6 +61,7 @@ from train.calibrate import DEFAULT_POINT
 from train.chosen_check import Chosen, shipped
 from train.errors import RunError
 from train.input_check import with_check
+from train.labels import LabelSet
 from train.own_labels import read_labels
 from train.run import dataset_facts
 
@@ -153,10 +154,11 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         DatasetError: the images or their labels cannot be used.
         UsageError: an option is missing or contradicts the rest.
     """
-    labels = read_labels(request.labels).labels
+    stated = read_labels(request.labels)
+    labels = stated.labels
     doing(f"opening {request.model}", "save it again by the version of Keras that is here")
     opened = open_any(request.model, request.given)
-    _require_fit(request, opened, labels)
+    _require_fit(request, opened, stated)
     for note in _told(opened):
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
@@ -172,7 +174,8 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
         return _judged(request, opened, labels, cached, console)
 
 
-def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:
+def _require_fit(request: Request, opened: Opened, stated: LabelSet) -> None:
+    labels = stated.labels
     if opened.outputs != len(labels):
         raise UsageError(
             f"{request.model}: gives {opened.outputs} scores, and {request.labels} names "
@@ -181,6 +184,11 @@ def _require_fit(request: Request, opened: Opened, labels: Labels) -> None:
         )
     if opened.head == "exclusive" and len(labels) < 2:
         raise UsageError("of exclusive labels there must be two at least")
+    if stated.head == "exclusive" and opened.head != stated.head:
+        raise UsageError(
+            f"{request.labels}: says that just one label applies, and {request.model} asks of each "
+            "whether it does: take exclusive = true out, or import a network that ends in a softmax"
+        )
     if request.reference is not None and not isinstance(opened, ForeignTflite):
         raise UsageError(
             "--reference: is for a .tflite; any other network is compared with itself in float"
@@ -219,6 +227,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     side = max(spec.height, spec.width)
     drawn = [resize(synthetic_radiograph(side, seed), spec) for seed in range(CHECKED)]
     _require_equal(opened, np.stack(drawn), console)
+    require_logits(opened, opened.logits(np.stack(drawn)))
     doing(f"converting {request.model} to float32", "save it as another kind of file")
     made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
     if len(made.flatbuffer) > LARGEST:
@@ -274,6 +283,7 @@ def _judged(
     # The thresholds are those of what is shipped where it is shipped as it came.
     doing(f"running {request.model} on validation images", "try again with --limit 500")
     logits = opened.logits(_pictures(validation))
+    require_logits(opened, logits)
     fitted = decided(validation.targets, logits, labels, opened.head, where)
     check = _shipped_check(request, opened.spec, validation, console)
 

@@ -13,11 +13,11 @@ from scipy.special import logit
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.core import native_stderr
-from edge_app.core.errors import ModelError
+from edge_app.core.errors import ModelError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.model.archive import MANIFEST
 from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER
-from edge_app.model.preprocess import InputSpec
+from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
 from quantize.graph import Graph, read_graph
 from quantize.importing.foreign import HOW_TO_SCALE, Given, head_by, shape_of, spec_of
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 DTYPES: Final = ("float32", "int8", "uint8", "int16")
 PASSING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"))
 ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
+MOST_CUT: Final = 0.25
+"""Of the gray levels: an input was made for what its calibration images held, not for all."""
+
 ALMOST: Final = 1e-7
 """How near to 0 or 1 a stored probability's logit is taken."""
 
@@ -148,6 +151,7 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
             f"{path}: its output has the shape {scores['shape']}: one score a label is wanted"
         )
     spec, notes = _spec(path, (*side, channels), image, given)
+    _require_held(path, spec, image)
     graph = _graph(path, flatbuffer)
     activation = _end(graph, scores["tensor"])
     head = head_by(path, activation, scores["shape"][1], given.head)
@@ -220,6 +224,27 @@ def _spec(
     return InputSpec(height, width, channels, given.resize, mean, std), [
         "its uint8 input is given gray levels as they are: --mean and --std say otherwise"
     ]
+
+
+def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
+    """Refuse a scale whose numbers an integer input cannot hold: it was made for another one.
+
+    Raises:
+        UsageError: more than `MOST_CUT` of the gray levels are cut off at its ends.
+    """
+    if image["dtype"] == "float32":
+        return
+    stored = image["quantization"] or {"scale": 1.0, "zero_point": 0}
+    held = np.iinfo(image["dtype"])
+    low, high = (stored["scale"] * (end - stored["zero_point"]) for end in (held.min, held.max))
+    real, step = lookup_table(spec, None), stored["scale"]
+    cut = float(((real < low - step) | (real > high + step)).mean())
+    if cut > MOST_CUT:
+        raise UsageError(
+            f"{path}: its {image['dtype']} input holds {low:.4g} to {high:.4g}, and --mean and "
+            f"--std make {real.min():.4g} to {real.max():.4g} of gray levels, {cut:.0%} of which "
+            f"it would cut off: {HOW_TO_SCALE}"
+        )
 
 
 def _end(graph: Graph, tensor: str) -> str | None:

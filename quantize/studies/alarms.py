@@ -24,7 +24,6 @@ from edge_app.model.overall import OverallScore
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
-from train.overall import not_normal
 
 Bools = NDArray[np.bool_]
 
@@ -122,7 +121,7 @@ def _normals(
     report: Report, score: OverallScore, limit: float, known: dict[str, dict[str, str]]
 ) -> Normals:
     answers = report.evaluated
-    normal = ~not_normal(answers.targets, report.labels)
+    normal = ~report.labels.not_normal(answers.targets)
     _, whose, counts = np.unique(answers.patients, return_inverse=True, return_counts=True)
     views = [known.get(name, {}).get("view", "") for name in answers.images.tolist()]
     flagged = score.probability(report.calibrated(answers.logits)) >= limit

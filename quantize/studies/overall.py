@@ -13,7 +13,7 @@ from edge_app.model.labels import Labels
 from edge_app.model.overall import OverallScore, log_odds
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
-from train.overall import not_normal, ranking
+from train.overall import ranking
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats, Labels, Floats], Floats]
@@ -77,7 +77,7 @@ def overall_study(inputs: ModelAndReportsInputs) -> Result:
         found[name] = {}
         for split, report in (("validation", inputs.validation), ("test", inputs.test)):
             values = measure(_scores(report), model.labels, thresholds)
-            truth = not_normal(report.evaluated.targets, model.labels)
+            truth = model.labels.not_normal(report.evaluated.targets)
             if cut is None:
                 cut = float(np.quantile(values[~truth], 1 - ALARMS))
             auroc, low, high = ranking(truth, values, report.evaluated.patients).tolist()

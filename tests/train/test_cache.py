@@ -86,6 +86,26 @@ def test_the_cache_serves_when_the_pictures_are_unreadable_by_now(
     assert np.array_equal(images_of(first), images_of(second))
 
 
+def test_other_pictures_of_the_same_names_sizes_and_dates_are_not_taken_for_them(
+    tmp_path: Path,
+) -> None:
+    """Two versions of a data set in a format without compression, unpacked with the same dates."""
+    for folder, gray in (("one", 10), ("two", 200)):
+        (tmp_path / folder).mkdir()
+        for n in range(20):
+            path = tmp_path / folder / f"{n}.bmp"
+            Image.fromarray(np.full((28, 28), gray, np.uint8)).save(path)
+            os.utime(path, ns=(0, 0))
+        lines = [f"{n}.bmp,p{n},{'Scar' if n % 2 else 'none'}\n" for n in range(20)]
+        (tmp_path / folder / "labels.csv").write_text("image,patient,labels\n" + "".join(lines))
+    one, two = (
+        open_cache(load(tmp_path / folder), SPEC, tmp_path / "cache", QUIET)[0]
+        for folder in ("one", "two")
+    )
+    assert (images_of(one) == 10).all()
+    assert (images_of(two) == 200).all()
+
+
 def test_a_changed_picture_is_decoded_again(tmp_path: Path, make_nih: Callable[..., Path]) -> None:
     root = make_nih(tmp_path / "nih", [(f"{i}.png", "Mass", i) for i in range(9)])
     first, _ = open_cache(load(root), SPEC, tmp_path / "cache", QUIET)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_app.model.labels import NORMAL, Label, Labels
-from train.overall import image_level, not_normal, ranking, reached
+from train.overall import image_level, ranking, reached
 
 LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
 
@@ -45,7 +45,7 @@ def test_the_probability_is_calibrated() -> None:
     from edge_app.model.overall import OverallScore
 
     probability = OverallScore(LABELS, "normal", facts["overall"]).probability(scores)
-    truth = not_normal(targets, LABELS)
+    truth = LABELS.not_normal(targets)
     assert facts["overall"]["usually"] == pytest.approx(truth.mean(), abs=1e-4)
     for low in np.arange(0, 1, 0.2):
         inside = (probability >= low) & (probability < low + 0.2)
@@ -63,7 +63,7 @@ def test_too_few_images_or_a_ranking_the_wrong_way_round_flag_nothing() -> None:
 
 def test_its_auroc_is_scikit_learns() -> None:
     targets, scores = drawn(500, 5)
-    truth = not_normal(targets, LABELS)
+    truth = LABELS.not_normal(targets)
     value, low, high = ranking(truth, -scores[:, 1], np.arange(500).astype(str))
     assert value == pytest.approx(roc_auc_score(truth, -scores[:, 1]))
     assert low < value < high

@@ -235,3 +235,7 @@ def test_a_file_that_trains_and_tests_under_two_names_is_told(
     _say_doubts(run.recipe, cached.split("train"), found, Console(file=heard, width=500))
     assert f"validation: {said}" in heard.getvalue()
     assert f"1 of these images are files that also train, such as {found.table['image'][0]}" in said
+    validated = np.flatnonzero(cached.table["split"] == "validation")[0]
+    digests[tested] = digests[validated]
+    found = judges(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
+    assert any("1 of these images are files that also validate" in note for note in found.notes)

@@ -231,6 +231,16 @@ TURNS = (
         ("images is uint8 (4, 28, 28, 3)", "images (N×H×W uint8)"),
     ),
     Turn(
+        "arrays of patients who are not known",
+        npz(
+            images=IMAGES,
+            labels=np.ones((4, 1), np.uint8),
+            names=np.array(["TB"]),
+            patient=np.array([1, np.nan, np.nan, 2]),
+        ),
+        ("2 images have no patient, first image_000001", "write one for each"),
+    ),
+    Turn(
         "other arrays",
         npz(x=IMAGES),
         ("not a ChestMNIST file", "other arrays are images, labels and names"),

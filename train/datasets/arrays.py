@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.evaluation.label_names import channel_of
+from edge_app.evaluation.label_names import channel_of, denied
+from edge_app.evaluation.label_table import NOBODY
 from edge_app.evaluation.labelled import drawn_splits
-from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.own_labels import HOW, of_columns, require_names
@@ -53,6 +54,11 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     names = [f"image_{i:06d}" for i in range(len(images))]
     told = "patient" in arrays
     patients = arrays["patient"].astype(str).tolist() if told else names
+    nobodys = [name for name, patient in zip(names, patients, strict=True) if patient in NOBODY]
+    if nobodys:
+        raise DatasetError(
+            f"{path}: {len(nobodys)} images have no patient, first {nobodys[0]}: write one for each"
+        )
     words = arrays["split"].astype(str).tolist() if "split" in arrays else None
     splits = drawn_splits(names, patients, words, str(path))
     table = pd.DataFrame({"image": names, "patient": patients, "split": splits})
@@ -66,15 +72,14 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
             image = np.ascontiguousarray(images[row])
             yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
 
-    status = path.stat()
     return Dataset(
         name=f"arrays, {path.name}",
         table=table.reset_index(drop=True),
         targets=targets[np.ix_(rows, channels)].astype(np.uint8),
         pixels=pixels,
-        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=notes,
+        notes=notes + denied(targets[np.ix_(rows, channels)], labels.labels),
         labels=labels,
         tells_patients=told,
         names_test=words is not None,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge_app.evaluation.label_names import channel_of, listed
 from edge_app.evaluation.splits import Split
 from edge_app.model.labels import NORMAL, Label, Labels
-from train.datasets.dataset import Dataset, Pixels
+from train.datasets.dataset import Dataset, Pixels, stamp_of
 from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
 
@@ -100,13 +100,12 @@ def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = Non
         for index, image in enumerate(images):
             yield index, image, hashlib.sha256(image.tobytes()).hexdigest()
 
-    status = path.stat()
     return Dataset(
         name=f"ChestMNIST, {path.name}",
         table=pd.DataFrame(rows, columns=["image", "patient", "split"]),
         targets=np.concatenate(targets),
         pixels=pixels,
-        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        identity=f"{path.name} {stamp_of(path)} {limit}",
         labels=known,
         tells_patients=False,
     )

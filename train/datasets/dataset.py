@@ -85,6 +85,12 @@ def first_of_each_split(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
     return table if limit is None else table.groupby("split", sort=False).head(limit)
 
 
+def stamp_of(path: Path) -> str:
+    """What differs where a file has changed, or is another one of the same name, size and date."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     """A CSV file by pandas.
 

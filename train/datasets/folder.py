@@ -17,7 +17,7 @@ from edge_app.core.errors import ImageError, MachineError
 from edge_app.evaluation.label_table import Table, read_table
 from edge_app.evaluation.labelled import find_labels, load_table, require_folder
 from edge_app.images.read import read_image
-from train.datasets.dataset import Dataset, Pixels, first_of_each_split
+from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.datasets.demographics import with_plain_demographics
 from train.labels import OF_NIH, LabelSet
 from train.own_labels import of_columns, settled
@@ -76,9 +76,7 @@ def stamps_of(names: Sequence[str], paths: Sequence[Path]) -> str:
         names: of the images, each once; files in several folders may be called alike.
         paths: of their files.
     """
-    found = [path.stat() for path in paths]
-    lines = (f"{n} {s.st_size} {s.st_mtime_ns}" for n, s in zip(names, found, strict=True))
-    return "\n".join(lines)
+    return "\n".join(f"{name} {stamp_of(path)}" for name, path in zip(names, paths, strict=True))
 
 
 def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:

@@ -13,9 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.evaluation.label_names import encode
+from edge_app.evaluation.label_names import denied, encode
 from edge_app.evaluation.splits import assign
-from train.datasets.dataset import Dataset, Pixels, csv_fault, first_of_each_split, read_csv
+from train.datasets.dataset import (
+    Dataset,
+    Pixels,
+    csv_fault,
+    first_of_each_split,
+    read_csv,
+    stamp_of,
+)
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.own_labels import settled
@@ -87,15 +94,14 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
         except ValueError as error:
             raise DatasetError(f"{path}: {csv_fault(error)}") from None
 
-    status = path.stat()
     return Dataset(
         name=f"pixel CSV, {path.name}",
         table=table[["image", "patient", "split"]].reset_index(drop=True),
         targets=np.array(targets, np.uint8).reshape(-1, len(known.labels)),
         pixels=pixels,
-        identity=f"{path.name} {status.st_size} {status.st_mtime_ns} {limit}",
+        identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=columns.notes + said,
+        notes=columns.notes + said + denied(targets, known.labels),
         labels=known,
         tells_patients=False,
         names_test=False,

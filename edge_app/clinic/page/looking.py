@@ -17,8 +17,9 @@ from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study, told
 from edge_app.clinic.page.worklist import SORTS, Question, asked
-from edge_app.clinic.results import provenance, report_name
-from edge_app.clinic.settings import WATCH
+from edge_app.clinic.results import as_json, provenance, report_name
+from edge_app.clinic.settings import PAGE, WATCH, in_settings
+from edge_app.clinic.statements import decided_by
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.heatmap.maps import FULL
 
@@ -56,6 +57,7 @@ def worklist(request: Request) -> Response:
         request,
         "list.html" if part else "worklist.html",
         rows=answer.rows,
+        by_others=_by_others(room, [row["id"] for row in answer.rows]),
         question=question,
         counts=room.worklist.counts(),
         states=STATES,
@@ -64,6 +66,14 @@ def worklist(request: Request) -> Response:
         on=_link(question, after=answer.on) if answer.on else "",
         megabytes=room.page.max_bytes >> 20,
     )
+
+
+def _by_others(room: Any, numbers: list[int]) -> set[int]:
+    """Those of some images that were answered by another model, site file or operating point than
+    the box has now: their scores are not beside the others' by the same measure."""
+    answers = room.worklist.answers(numbers)
+    ours = room.spool.decides
+    return {number for number in answers if decided_by(json.loads(answers[number])) != ours}
 
 
 def _link(question: Question, **key: str) -> str:
@@ -88,7 +98,8 @@ def image(request: Request) -> Response:
         squares=squares,
         chosen=chosen,
         has_file=path.exists(),
-        has_report=path.exists() and is_dicom(path),
+        has_report=path.exists() and is_dicom(path) and not (said and said.unjudged),
+        delivery=_delivery(request, row),
         size=_size(row),
         full=FULL,
         coarse="" if cells is None else room.overlays.coarseness(cells, *_size(row)),
@@ -99,6 +110,15 @@ def image(request: Request) -> Response:
         waiting=0 if said else room.worklist.waiting(),
         findings=[room.labels[i].name for i in room.labels.findings],
     )
+
+
+def _delivery(request: Request, row: Any) -> str:
+    """The key of the text on what became of an answer's documents."""
+    if row["finished"] is None:
+        return "study.undelivered"
+    if request.app.state.room.deliveries.count(row["id"]):
+        return "study.delivered"
+    return "study.same-page" if row["entrance"] == PAGE else "study.unsent"
 
 
 def _audit_view(request: Request, row: Any, part: str) -> None:
@@ -163,7 +183,7 @@ def picture(request: Request) -> Response:
     try:
         data = room.drawing.png(lambda: room.kept(row), side)
     except ImageError as error:
-        raise PageError(422, "error.picture", why=str(error)) from None
+        raise PageError(422, "error.picture", why=in_settings(str(error))) from None
     except BusyError:
         raise PageError(503, "error.busy") from None
     _audit_view(request, row, "picture")
@@ -186,8 +206,9 @@ def heatmap(request: Request) -> Response:
 def answer(request: Request) -> Response:
     """The answer as JSON, as `classify --json` prints it, without a file's name."""
     row = _answered(request)
-    content = {**json.loads(row["answer"]), "file": f"image {row['id']}"}
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = as_json(
+        {**json.loads(row["answer"]), "file": f"image {row['id']}"}, bool(row["differs"])
+    )
     return _download(request, row, text.encode(), "application/json", "json")
 
 
@@ -200,6 +221,8 @@ def report(request: Request) -> Response:
     )
     if kept:
         return _download(request, row, kept[0]["content"], "application/dicom", "dcm")
+    if row["state"] == UNANSWERED:  # by the box: nothing is said of the image
+        raise PageError(404, "error.no-report")
     try:
         whose = provenance(room.kept(row), row["entrance"], row["sha256"])
         content = room.results.report(whose, json.loads(row["answer"]), bool(row["differs"]))

@@ -24,6 +24,7 @@ from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
+from edge_app.model.overall import Mistakes
 from edge_app.model.usual import referred_to
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class ModelFacts(NamedTuple):
 
     Attributes:
         site: digest of the site file that decides; None without one.
-        worth: what its operating point is worth, in lines.
+        mistakes: how often its operating point is wrong.
+        worth: what it is worth, in lines.
         refers: which images "usually" and "normal images" are of, in lines.
         runtime: what computes, and why.
     """
@@ -56,6 +58,7 @@ class ModelFacts(NamedTuple):
     digest: str | None
     site: str | None
     operating_point: str
+    mistakes: Mistakes
     worth: list[str]
     refers: list[str]
     runtime: str
@@ -64,6 +67,14 @@ class ModelFacts(NamedTuple):
         """Whether an answer is this model's, its calibration and thresholds included."""
         ours = (self.sha256, self.digest, self.site)
         return (said.model_sha256, said.model_digest, said.site) == ours
+
+    def decided(self, said: study.Study) -> bool:
+        """Whether it is this model's at the operating point that is in use, too."""
+        return self.gave(said) and said.operating_point == self.operating_point
+
+    def mistakes_of(self, said: study.Study) -> Mistakes:
+        """How often the operating point of an answer is wrong, as far as that is known here."""
+        return self.mistakes if self.decided(said) else Mistakes()
 
 
 class ReadingRoom:
@@ -159,7 +170,7 @@ class ReadingRoom:
         """
         try:
             header = read_header(self.kept(image))
-            number = str(header.get("PatientID") or "")
+            number = str(header.get("PatientID") or "").strip()
             if number:
                 return self.events.digest(f"{number}\0{header.get('PatientBirthDate') or ''}")
         except (HeaderError, ImageError):
@@ -176,6 +187,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         digest=model.digest,
         site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
+        mistakes=Mistakes.of(classifier.image_point) if classifier.image_point else Mistakes(),
         worth=study.worth(classifier.image_point, classifier.site),
         refers=list(referred_to(model.manifest, classifier.site)),
         runtime=f"{session['name']} {session['version']}",

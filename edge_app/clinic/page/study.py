@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.decisions import Share, mark, times
-from edge_app.model.overall import Overall
+from edge_app.model.overall import Mistakes, Overall
 from edge_app.model.usual import of_normal
 from edge_app.pipeline.writers import promises
 
@@ -47,7 +47,7 @@ class Study(NamedTuple):
         error: why there is none; None where there is.
         unjudged: what of the box it is due to, one of `UNJUDGED`; None where it is the image.
         overall: of the image as a whole, in a line; empty where nothing is said.
-        caution: what is said right under it; None where nothing is decided.
+        whole: the same as numbers; None where nothing is said.
         share, mark: its probability and threshold, 0 to 1.
         rows: the findings, the most probable first.
         by_label: whether each finding is decided by its own threshold.
@@ -63,7 +63,7 @@ class Study(NamedTuple):
     error: str | None
     unjudged: str | None
     overall: str
-    caution: str | None
+    whole: Overall | None
     share: float | None
     mark: float | None
     rows: list[Row]
@@ -78,6 +78,26 @@ class Study(NamedTuple):
     runtime: str
     model_digest: str | None
     site: str | None
+
+    def caution(self, mistakes: Mistakes) -> Caution | None:
+        """What is said right under the verdict on the whole; None where nothing is decided.
+
+        Args:
+            mistakes: of the operating point that decided, as far as they are known.
+        """
+        said = self.whole and self.whole._replace(mistakes=mistakes)
+        words = said and said.caution([row.label for row in self.rows if row.mark])
+        if not said or not words:
+            return None
+        share = mistakes.alarms if said.flagged else mistakes.missed
+        return Caution(words, share is not None)
+
+
+class Caution(NamedTuple):
+    """What no verdict means, and whether it is known how often it is wrong."""
+
+    words: str
+    is_known: bool
 
 
 def told(answer: Mapping[str, Any]) -> Study:
@@ -100,7 +120,7 @@ def told(answer: Mapping[str, Any]) -> Study:
         error=error.get("message"),
         unjudged=kind if kind in UNJUDGED else None,
         overall=whole.in_words() if whole else "",
-        caution=whole.caution([row.label for row in rows if row.mark]) if whole else None,
+        whole=whole,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from edge_app.clinic.faults import SpoolError
@@ -162,6 +162,14 @@ class Worklist:
         has_back = more if back else key is not None
         has_on = more if not back else True
         return Answer(rows, first if has_back else "", last if has_on else "")
+
+    def answers(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The answers of these images, as JSON, as far as they have one."""
+        marks = ", ".join("?" * len(numbers))
+        found = self.rows(
+            f"SELECT id, answer FROM image WHERE id IN ({marks}) AND answer IS NOT NULL", *numbers
+        )
+        return {row["id"]: row["answer"] for row in found}
 
     def image(self, number: int) -> sqlite3.Row | None:
         """All that is known of an image."""

@@ -28,6 +28,12 @@ def test_models_list_and_inspect_show_what_is_in_the_file(run: Run) -> None:
         readable = run("models inspect", model["name"]).stdout
         assert model["sha256"][:16] in readable
         assert "Hernia" in readable
+        # The default is the point that classify decides at, and each is named as --operating-point
+        # takes it.
+        before, after = readable.split("(default)")
+        assert "one-in-ten" in before
+        assert "one-in-four" in after
+        assert "operating point 'per-label:balanced':" in readable
         assert "not compiled for it" in readable
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
+from edge_app.clinic.delivering import LONGEST_PAUSE
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
@@ -28,10 +30,18 @@ from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
-from edge_app.clinic.wants import LEAST_SECONDS, LONGEST_PAUSE, Wants
-from edge_app.core.errors import EdgeCxrError, MachineError
+from edge_app.clinic.wants import LEAST_SECONDS, Wants
+from edge_app.core.errors import (
+    EdgeCxrError,
+    ImageError,
+    ImageTooLargeError,
+    MachineError,
+    ModelError,
+)
+from edge_app.core.want import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
+from edge_app.model.model_file import SHIPPED
 
 from ..site.made import site_file
 from .conftest import offered
@@ -247,6 +257,47 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
         assert DIFFERS.encode() in delivery.content
 
 
+def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes seconds after a start."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    data = dicom()
+    other = damaged(data, "patient")
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    right = worker.results.report
+
+    def made(*given: Any) -> bytes:
+        content = right(*given)
+        spool.accept(Offered("node", "1.2.3", content_digest(other), (other,)))
+        return content
+
+    monkeypatch.setattr(worker.results, "report", made)
+    answered_by(worker)
+    due = Deliveries(spool.store).due("a")
+    assert len(due) == 2
+    for delivery in due:
+        assert DIFFERS.encode() in delivery.content
+
+
+def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    """It would say in the radiograph's own study, and series, that an image could not be read."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    heat = RECEIVER.replace("port = 1", "port = 1\nheatmap = true")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{heat}')
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    report, heatmap = Deliveries(spool.store).due("a")
+    back = heatmap.content
+    spool.accept(Offered("node", "1.2.4", content_digest(back), (back,)))
+    answered_by(worker)
+    assert [each.id for each in Deliveries(spool.store).due("a")] == [report.id, heatmap.id]
+
+
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +373,45 @@ def begun_before(spool: Spool, identity: str, data: bytes) -> None:
     spool.accept(offered(identity, data, "watch"))
     assert spool.take() is not None
     spool._in_hand.clear()
+
+
+def test_no_answer_of_a_model_that_has_come_in_the_place_of_the_box_s_is_kept(
+    spool: Spool, tmp_path: Path, cnn28: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file may be replaced while the box runs, whose reports and page are of the one before."""
+    shutil.copy(cnn28, tmp_path / "model.tflite")
+    worker = working(spool, tmp_path, 'model = "model.tflite"')
+    begun_before(spool, "a.png", picture.read_bytes())
+    shutil.copy(SHIPPED / "cxr-lite0-128.tflite", tmp_path / "model.tflite")
+    image = spool.take()
+    assert image is not None
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+    worker._apart._answer(image)
+    assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
+    assert "model or site file is another one than when the box started" in told(worker)
+
+
+def test_a_box_whose_model_was_replaced_ends_where_it_has_to_open_it_again(
+    tmp_path: Path, cnn28: Path
+) -> None:
+    shutil.copy(cnn28, tmp_path / "model.tflite")
+    file = tmp_path / "box.toml"
+    file.write_text(
+        'spool = "spool"\nmodel = "model.tflite"\nleast_free_mb = 1\nisolate = false\n'
+        '[watch]\nfolder = "in"\n'
+    )
+    box = Box(read_settings(file))
+    (worker,) = box._workers
+    try:
+        assert worker._open().model.sha256 == worker._classifier.model.sha256
+        assert not box._stopping.is_set()
+        shutil.copy(SHIPPED / "cxr-lite0-128.tflite", tmp_path / "model.tflite")
+        with pytest.raises(ModelError, match="another one than when the box started"):
+            worker._open()
+        assert box._stopping.is_set(), "whoever started it starts it again"
+        assert "another one than when the box started" in (box.ill() or "")
+    finally:
+        box.store.close()
 
 
 @pytest.fixture
@@ -554,6 +644,34 @@ def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
     assert {row["identity"] for row in rows} == {"good.png", "another.png"}
 
 
+def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_others(
+    spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, and however long each try takes until the system ends it."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    spent = {"big": 0.0, "good": 0.0}
+
+    def read(image: Image, *given: object) -> Radiograph:
+        kind = image.identity.partition(".")[0]
+        spent[kind] += (seconds := 8.0 if kind == "big" else 0.5)
+        clock.now += seconds
+        if kind == "big":
+            raise MachineError("could not be read: no memory")
+        if spent["good"] >= 1000:
+            worker.stop()
+        spool.accept(offered(f"good.{spent['good']}", entrance="watch"))  # there is always one
+        raise ImageError("is no image")
+
+    monkeypatch.setattr(answering.time, "monotonic", clock)
+    monkeypatch.setattr(worker, "_read", read)
+    for number in range(20):
+        spool.accept(offered(f"big.{number}", entrance="watch"))
+    spool.accept(offered("good", entrance="watch"))
+    worker.run()
+    first_tries = 20 * 8.0
+    assert first_tries < spent["big"] < first_tries + 1000 / 8
+
+
 def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,3 +821,43 @@ def test_housekeeping_says_what_it_removes_and_gives_the_room_back(
     box.store.close()
     assert '"removed", "images": 1' in (tmp_path / "spool" / AUDIT).read_text()
     assert (tmp_path / "spool" / DATABASE).stat().st_size < 1 << 20
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_what_is_to_be_done_is_said_in_the_words_of_the_box_s_settings(
+    spool: Spool, tmp_path: Path, cnn28: Path, picture: Path, begun: bool
+) -> None:
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\nmax_pixels = 100')
+    if begun:
+        begun_before(spool, "a.png", picture.read_bytes())
+    else:
+        spool.accept(offered("a.png", picture.read_bytes(), "watch"))
+    answered_by(worker)
+    message = json.loads(spool.store.value("SELECT answer FROM image"))["error"]["message"]
+    assert "raise max_pixels in the box's settings if it is really a radiograph" in message
+    assert "--" not in message
+
+
+def test_a_machine_s_want_is_told_in_the_words_of_the_box_s_settings(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    monkeypatch.setattr(wants, "MOST_TRIES", 2)
+    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    with pytest.raises(ImageTooLargeError) as too_large:
+        read_image(picture, Limits(max_bytes=1))
+    errors: list[ImageError] = [MachineError(NO_MEMORY), MachineError(KILLED), too_large.value]
+    for error in errors:
+        spool.accept(offered("a.png", str(error).encode(), "watch"))
+        image = spool.take()
+        assert image is not None
+        if isinstance(error, MachineError):
+            assert worker._keeper.put_off(image, error, 0)
+            assert not worker._keeper.put_off(image, error, 0)
+        else:
+            worker._keeper.keep(image, worker._keeper.refused(image, error), None, 0)
+    texts = [row["answer"] for row in spool.store.rows("SELECT answer FROM image")]
+    assert len(texts) == 3
+    assert "--max" not in "".join([*texts, told(worker)])
+    assert "lower max_pixels in the box's settings" in texts[0]
+    assert "this box takes no larger one" in texts[2]

@@ -116,6 +116,17 @@ def test_without_an_identifier_there_is_no_place_for_a_result(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize("other", [b"1.2.276.0.9701.1", b"1.2.276.0.9701.2"])
+def test_one_that_names_two_studies_is_of_none(other: bytes) -> None:
+    """An archive may take the first of them, and another one the last."""
+    whole = data_set(FILE)
+    element = b"\x20\0\x0d\0UI\x10\0" + b"1.2.276.0.9701.1"
+    assert whole.count(element) == 1
+    twice = whole.replace(element, element + element[:8] + other)
+    with pytest.raises(HeaderError, match=r"it has two elements \(0020,000[dD]\)"):
+        read_header(twice, EXPLICIT)
+
+
 def test_an_instance_is_known_whatever_else_its_header_lacks() -> None:
     uid = "1.2.276.0.9701.1.1.1"
     for lacking in ("StudyInstanceUID", "SeriesInstanceUID"):

@@ -21,18 +21,25 @@ from edge_app.model.model_file import read
 from edge_app.model.site import read as read_site
 
 from ..site.made import site_file
-from .images import dicom
+from .images import dicom, phantom
 
 
-def uid(classifier: Classifier) -> str:
-    """Of the heatmap of an image."""
+def uid(classifier: Classifier, shown: bytes = b"") -> str:
+    """Of the heatmap of an image, drawn over it or over another picture."""
     data = dicom()
-    seen = decode(data, Limits())
+    seen = decode(shown or data, Limits())
     made = capture(
         *(read_header(data), content_digest(data), seen, classifier.classify(seen)),
         *(classifier, Author(b"salt", "EDGECXR")),
     )
     return str(dcmread(io.BytesIO(made)).SOPInstanceUID)
+
+
+def test_one_that_is_drawn_otherwise_is_another_instance(cnn28: Path) -> None:
+    """As after an upgrade: an archive keeps the first one that it has of an instance."""
+    classifier = Classifier(read(cnn28))
+    other = dicom(pixels=phantom() ^ 1)
+    assert uid(classifier, other) != uid(classifier) == uid(classifier)
 
 
 def test_it_is_another_instance_where_the_model_file_or_the_site_file_is_another(

@@ -411,6 +411,49 @@ def test_images_are_taken_in_order_the_urgent_one_first(spool: Spool) -> None:
     assert [taken(spool).id for _ in range(4)] == [numbers[i] for i in (3, 2, 0, 1)]
 
 
+def test_one_that_was_put_off_is_due_now_where_somebody_wants_it_next(spool: Spool) -> None:
+    """Also one that others went before; and its next pause holds until somebody does so again."""
+    number = spool.accept(offered("1.1")).id
+    spool.postpone(taken(spool))
+    assert spool.put_off(taken(spool))
+    assert spool.take() is None
+    for _ in range(2):
+        assert spool.hasten(number)
+        assert taken(spool).id == number
+        assert spool.put_off(Image(number, "node", "1.1", Path(), "", 0, False))
+        assert spool.take() is None
+
+
+def test_an_unreadable_one_is_taken_anew_when_it_comes_again_after_a_start(store: Store) -> None:
+    """As its answer may say: by other settings it is read."""
+    first = Spool(store)
+    for identity, answer in (("1.1", '{"error": {"kind": "image"}}'), ("1.2", "{}")):
+        first.accept(offered(identity))
+        first.answer(taken(first), answer)
+        assert first.accept(offered(identity)).verdict == KNOWN
+    second = Spool(store)
+    assert second.accept(offered("1.2")).verdict == KNOWN
+    again = second.accept(offered("1.1"))
+    assert again.verdict == NEW
+    second.answer(taken(second), '{"error": {"kind": "image"}}')
+    assert second.accept(offered("1.1")) == (again.id, KNOWN)
+
+
+def test_who_waits_gets_one_that_was_put_off_as_soon_as_somebody_wants_it(spool: Spool) -> None:
+    number = spool.accept(offered("1.1")).id
+    for _ in range(9):  # until its pause is longer than this test waits
+        image = taken(spool)
+        spool.put_off(image)
+        spool.hasten(number)
+    spool.put_off(taken(spool))
+    got: list[Image | None] = []
+    waiting = threading.Thread(target=lambda: got.append(spool.take(wait=60, again=False)))
+    waiting.start()
+    spool.hasten(number)
+    waiting.join(30)
+    assert [image and image.id for image in got] == [number]
+
+
 def test_who_waits_for_an_image_gets_it_when_it_comes(spool: Spool) -> None:
     got: list[Image | None] = []
     waiting = threading.Thread(target=lambda: got.append(spool.take(wait=60)))
@@ -881,3 +924,62 @@ def test_a_kill_leaves_neither_the_documents_of_an_older_spool_twice_nor_not_at_
     assert not (folder / "results").exists()
     assert [each.content for each in Deliveries(store).due("archive")] == [b"report"]
     store.close()
+
+
+# When the clock is set
+
+
+class Clocks:
+    """Of the system, and one that nobody sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: float) -> None:
+        self.now, self.since = now, 0.0
+        monkeypatch.setattr("time.time", lambda: self.now)
+        monkeypatch.setattr("time.monotonic", lambda: self.since)
+
+    def go_on(self, seconds: float) -> None:
+        self.now += seconds
+        self.since += seconds
+
+
+HOUR, YEAR = 3600.0, 365 * 86400.0
+
+
+@pytest.mark.parametrize("by", [20 * YEAR, -20 * YEAR, 2 * HOUR, -2 * HOUR, 5.0])
+def test_what_is_finished_is_kept_as_long_as_it_should_be_where_the_clock_is_set(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch, by: float
+) -> None:
+    clocks = Clocks(monkeypatch, 30 * YEAR)
+    clock = retention.Clock(store)
+
+    def tidied() -> int:
+        clock.follow()
+        return remove_finished(store, clocks.now - HOUR)
+
+    clocks.go_on(60)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}")
+    clocks.go_on(60)
+    clocks.now += by
+    spool.accept(offered("2"))
+    spool.answer(taken(spool), "{}")
+    clocks.go_on(0.9 * HOUR)
+    assert tidied() == 0
+    clocks.go_on(0.2 * HOUR)
+    removed = tidied()
+    clocks.go_on(HOUR)
+    assert removed + tidied() == 2
+
+
+def test_what_a_clock_that_was_ahead_called_finished_goes_all_the_same(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the box was started again meanwhile."""
+    clocks = Clocks(monkeypatch, 60 * YEAR)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}")
+    clocks.now = 56 * YEAR
+    clock = retention.Clock(store)
+    clock.follow()
+    clocks.go_on(1.1 * HOUR)
+    assert remove_finished(store, clocks.now - HOUR) == 1

@@ -214,6 +214,65 @@ def test_it_is_the_same_instance_whenever_made_and_another_box_s_is_another(
         assert re.fullmatch(r"2\.25\.[1-9]\d{1,38}", uid)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"overall": {"probability": 0.123, "threshold": 0.5, "flagged": False}},
+        {"warnings": ["is smaller than the network's input"]},
+        {"blank": True, "findings": [], "overall": None},
+    ],
+    ids=["other numbers", "another remark", "another verdict"],
+)
+def test_what_says_something_else_of_an_image_is_another_instance(
+    made: Any, answer: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """As after an upgrade: an archive keeps the first one that it has of an instance."""
+    before = dcmread(made(answer)).SOPInstanceUID
+    assert dcmread(made({**answer, **change})).SOPInstanceUID != before
+    assert dcmread(made(answer, remark="There are two")).SOPInstanceUID != before
+    assert dcmread(made(answer)).SOPInstanceUID == before
+
+
+@pytest.mark.parametrize("number", ["  4711", "47  11", "4711  "])
+def test_a_patient_s_number_is_to_the_archive_what_the_image_s_is(
+    made: Any, answer: dict[str, Any], number: str
+) -> None:
+    """Which takes one with leading spaces for another patient's; at the end they fill up."""
+    data = dicom(PatientID=number, AccessionNumber=" A", PatientName=" Doe^J")
+    image, report = dcmread(io.BytesIO(data)), dcmread(made(answer, data))
+    for keyword in ("PatientID", "AccessionNumber", "PatientName"):
+        assert report[keyword].value == image[keyword].value
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"StudyDate": "00010101"},
+        {"StudyTime": "235960"},
+        {"ContentDate": "00010101", "ContentTime": "000000"},
+        {"ContentDate": "99991231", "ContentTime": "235960.5"},
+    ],
+)
+def test_a_date_at_the_end_of_time_loses_no_patient(
+    made: Any, answer: dict[str, Any], elements: dict[str, str]
+) -> None:
+    """Devices write the first of all days where they know none, and a leap second is a time."""
+    data = dicom(**elements)
+    report = dcmread(made(answer, data))
+    assert report.PatientID == "P-4711"
+    assert report.StudyDate == elements.get("StudyDate", "20240102")
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
+def test_a_space_of_another_kind_stays_what_it_is_in_the_image(
+    made: Any, answer: dict[str, Any], space: str
+) -> None:
+    name = f"Yamada^Tarou=山田{space}^太郎"
+    data = dicom(SpecificCharacterSet="ISO_IR 192", PatientName=name, PatientID=f"A{space}1")
+    report = dcmread(made(answer, data))
+    assert (str(report.PatientName), report.PatientID) == (name, f"A{space}1")
+
+
 def test_a_model_of_other_thresholds_makes_another_report_and_is_named_in_it(
     made: Any, answer: dict[str, Any]
 ) -> None:
@@ -308,7 +367,8 @@ def test_it_is_what_highdicom_makes_with_these_values(
     got, header = dcmread(made(answer, data)), dcmread(io.BytesIO(data))
     said, salt = stated(answer, classifier.labels), AUTHOR.salt
     image = instance_of(read_header(data))
-    parts = (*image, content_digest(data), said.model_sha256, *said.parameters)
+    lines = structured_report._lines(said, None)
+    parts = structured_report._made_of(image, content_digest(data), said, lines)
     frame = Kind(said.model, said.model_sha256, said.parameters)
     device = derived_uid(salt, "device")
     whole = frame._replace(author=AUTHOR.name, device=device, verdict=said.verdict)
@@ -371,17 +431,34 @@ def test_reports_made_at_the_same_time_are_each_of_their_own_image(
         ]
 
 
-def test_a_damaged_form_is_told(
-    book: FormBook, classifier: Classifier, answer: Any, tmp_path: Path
+@pytest.mark.parametrize(
+    ("word", "other"), [(b"Below the", b"Above the"), (b"belong here", b"belong thxe")]
+)
+def test_a_form_that_the_disk_has_changed_is_made_anew(
+    book: FormBook, classifier: Classifier, answer: Any, tmp_path: Path, word: bytes, other: bytes
 ) -> None:
+    """It might say something else of every image."""
     said, header = stated(answer, classifier.labels), read_header(dicom())
-    report(header, "content", said, AUTHOR, book)
+    right = dcmread(io.BytesIO(report(header, "content", said, AUTHOR, book)))
     folder = shutil.copytree(book.folder, tmp_path / "forms")
+    changed = 0
     for kept in folder.iterdir():
-        if b"DICM" in (form := kept.read_bytes()):
-            kept.write_bytes(form.replace(b"belong here", b"belong thxe"))
+        form = kept.read_bytes()
+        changed += word in form
+        kept.write_bytes(form.replace(word, other))
+    assert changed
+    made = dcmread(io.BytesIO(report(header, "content", said, AUTHOR, FormBook(folder))))
+    assert made.ContentSequence == right.ContentSequence
+
+
+def test_a_damaged_form_is_told(book: FormBook, classifier: Classifier, answer: Any) -> None:
+    said, header = stated(answer, classifier.labels), read_header(dicom())
+    damaged = FormBook(book.folder)
+    report(header, "content", said, AUTHOR, damaged)
+    for kind, form in damaged._forms.items():
+        damaged._forms[kind] = form.replace(b"belong here", b"belong thxe")
     with pytest.raises(EdgeCxrError, match="remove the folder 'forms'"):
-        report(header, "content", said, AUTHOR, FormBook(folder))
+        report(header, "content", said, AUTHOR, damaged)
 
 
 def test_long_labels_get_codes_that_differ() -> None:

@@ -115,6 +115,17 @@ def test_equal_decisions_of_few_patients_prove_nothing() -> None:
     assert verdict(judge(compared(many, many))) == "passed"
 
 
+def test_a_patient_whom_noise_changes_proves_no_more_than_none() -> None:
+    """That the candidate changes nobody, every resample of a few patients repeats."""
+    few, outcomes = answers(patients=12), []
+    for changed in range(6):
+        noisy = few.logits.copy()
+        noisy[np.isin(few.patients, np.unique(few.patients)[:changed]), 0] *= -1
+        again = replace(few, retest={"noise": noisy})
+        outcomes.append(verdict(judge(compared(again, again))))
+    assert outcomes == ["not proven"] * 4 + ["passed"] * 2
+
+
 def test_the_interval_beyond_noise_is_of_pairs(reference: Evaluated) -> None:
     """Who decides like the reference under noise is neither better nor worse in any sample.
 

@@ -137,6 +137,29 @@ def test_splits_share_no_image_and_make_up_the_whole(
     assert len(names["all"]) == 60
 
 
+def test_images_that_the_network_was_made_with_are_counted(
+    run: Run, start: Run, folder: Path, cnn28: Path, tmp_path: Path
+) -> None:
+    stated, counts = {}, {}
+    for split in ("train", "validation"):
+        start(folder, "--split", split, "--out", tmp_path / f"{split}.json")
+        dataset = content_of(tmp_path / f"{split}.json")["dataset"]
+        stated[split], counts[split] = {"digest": dataset["digest"]}, dataset["images"]
+        assert dataset["notes"] == []
+    model = read(cnn28)
+    training = {**model.manifest["training"], "dataset": stated}
+    own = model.replace(manifest={**model.manifest, "training": training}).save(tmp_path / "own")
+    done = run(
+        "evaluate", folder, "--split", "all", "--model", own.path, "--out", tmp_path / "a.json"
+    )
+    assert done.returncode == 0, done.stderr
+    train, validation = counts.values()
+    assert f"note: {train} of these images trained the network: what is measured" in done.stdout
+    assert f"note: {validation} of these images chose the network's epoch" in done.stdout
+    on_test = run("evaluate", folder, "--model", own.path, "--out", tmp_path / "t.json")
+    assert "of these images" not in on_test.stdout
+
+
 def test_a_retest_is_measured_when_asked_for(start: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.json"
     done = start(folder, "--out", out, "--retest")

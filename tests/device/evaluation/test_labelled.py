@@ -83,6 +83,7 @@ def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> Non
         ('image,labels\n"a\nb.png",Mass\n', r"line 3: 'a\\nb.png' names no image"),
         ("image,labels\na\0.png,Mass\n", "line 2"),
         ("image,labels,patient\na.png,Mass,\n", "line 2: a.png has no patient"),
+        ("image,labels,patient\na.png,Mass,nan\n", "line 2: a.png has no patient"),
         ("image,labels\na.png,Mass\na.png,Edema\n", "lines 2 and 3: two lines disagree"),
         ('image,labels\na.png,"Mass\n', "is no CSV: unexpected end of data"),
         ("image,labels\na.png," + "x" * 200_000, "line 2: is no CSV: field larger"),
@@ -227,6 +228,10 @@ def test_a_normal_label_that_is_denied_is_not_borne(tmp_path: Path) -> None:
     labels = Labels([Label("Nodule"), Label("Well", NORMAL)])
     found = load(folder_of(tmp_path, text), labels)
     assert [image.targets.tolist() for image in found.images] == [[0, 0], [0, 1]]
+    assert found.notes == [
+        "1 images bear no label, not even 'Well': they count as not normal, with none of the "
+        "findings"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,15 @@ def test_the_normal_label_has_one_meaning_in_scores_and_labels(tmp_path: Path) -
         report_of(scores, told)
 
 
+def test_an_image_that_is_denied_the_normal_label_is_not_normal(tmp_path: Path) -> None:
+    told = read(tmp_path / "a.csv", "image,TB,Healthy\na,1,0\nb,0,1\nc,0,0\n")
+    scores = tmp_path / "scores.csv"
+    scores.write_text("image,TB,Healthy\na,0.9,0.2\nb,0.4,0.8\nc,0.3,0.1\n")
+    content = report_of(scores, told, resamples=10).content
+    assert content["overall"]["not_normal"] == 2
+    assert any("1 images bear no label, not even" in note for note in content["dataset"]["notes"])
+
+
 def test_a_parquet_file_says_what_its_csv_says(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     import pyarrow

@@ -417,8 +417,8 @@ def test_codecs_that_are_not_installed_are_named(
 
 def test_without_pydicom_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    expected = "is DICOM: install the dicom extra: pip install 'edge-cxr[dicom]'"
-    assert refusal(PLAIN) == expected
+    extra = "install the dicom extra with this environment's pip: pip install 'edge-cxr[dicom]'"
+    assert refusal(PLAIN) == f"is DICOM: {extra}"
 
 
 # Refused by name
@@ -508,6 +508,30 @@ def test_a_picture_that_is_stored_mirrored_or_turned_is_told(orientation: str, t
     image = read(dicom(TWELVE, 12, PatientOrientation=orientation))
     assert bool(image.warnings) == told
     assert all("it is scored as it is stored" in each for each in image.warnings)
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("shutter", "told"),
+    [
+        ({}, False),
+        ({"Shape": ""}, False),
+        ({"Shape": "RECTANGULAR"}, False),
+        ({"Shape": "RECTANGULAR", "LeftVerticalEdge": 1, "RightVerticalEdge": 65}, False),
+        ({"Shape": "RECTANGULAR", "UpperHorizontalEdge": 0, "LowerHorizontalEdge": 48}, False),
+        ({"Shape": "RECTANGULAR", "LeftVerticalEdge": 8}, True),
+        ({"Shape": "RECTANGULAR", "RightVerticalEdge": 60}, True),
+        ({"Shape": "RECTANGULAR", "LowerHorizontalEdge": 40}, True),
+        ({"Shape": "CIRCULAR"}, True),
+        ({"Shape": ["RECTANGULAR", "POLYGONAL"]}, True),
+    ],
+)
+def test_a_shutter_that_hides_a_part_is_told(shutter: dict[str, Any], told: bool) -> None:
+    """PS3.3 C.7.6.11: what lies outside of it is replaced by a single gray for display."""
+    tags = {f"Shutter{name}": value for name, value in shutter.items()}
+    image = read(dicom(TWELVE, 12, **FULL_12, **tags))
+    assert bool(image.warnings) == told
+    assert all("has a Display Shutter" in each for each in image.warnings)
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 

@@ -117,6 +117,17 @@ def test_it_may_fill_bits_that_a_sample_cannot(value: int) -> None:
     assert "beyond its 12 bits" in refusal(written(other, 12, PixelPaddingValue=value))
 
 
+@pytest.mark.parametrize("high", [14, 15])
+def test_of_samples_above_bit_0_it_hides_no_other_value(high: int) -> None:
+    """PS3.3 C.7.5.1.1.2: it is a stored value, and -2048 no whole word of a sample of -256."""
+    stored = (TWELVE.astype(np.int16) - 2048) << (high - 11)
+    stored[:8, :8] = -256 << (high - 11)
+    window = FULL | {"WindowCenter": "0"}
+    told = {"HighBit": high, "PixelPaddingValue": ("SS", -2048)}
+    expected = read(written(stored, 12, HighBit=high, **window)).pixels
+    np.testing.assert_array_equal(read(written(stored, 12, **told, **window)).pixels, expected)
+
+
 def test_what_no_pixel_has_changes_nothing() -> None:
     image = read(written(TWELVE, 12, PixelPaddingValue=63_536))
     np.testing.assert_array_equal(image.pixels, PICTURE)

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edge_app.images import jpeg
+
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
     ATTRIBUTES,
@@ -110,6 +112,21 @@ def test_pixel_data_of_another_size_than_declared() -> None:
     bytes_called_words = written(TWELVE, 8, BitsAllocated=8)
     assert "its pixel data has 6240 bytes, the 65x48 pixels of 8 bits" in refusal(
         bytes_called_words
+    )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(-12, 0), (-1, 0), (0, -1)])
+def test_pixels_that_no_row_or_column_declares_are_told(rows: int, columns: int) -> None:
+    """PS3.5 8.1.1: Pixel Data holds Rows times Columns samples, and nothing else but padding.
+
+    A file that declares too few rows loses the lower lungs, one of a wrong width is sheared.
+    """
+    height, width = TWELVE.shape[0] + rows, TWELVE.shape[1] + columns
+    image = read(written(TWELVE, 12, Rows=height, Columns=width))
+    assert image.pixels.shape == (height, width)
+    assert image.warnings == (
+        f"has {TWELVE.nbytes} bytes of pixels, and its Rows and Columns take {2 * height * width}: "
+        "they may be wrong, and a part of the picture missing",
     )
 
 
@@ -211,6 +228,14 @@ def test_8_bit_jpeg_in_8_or_16_bits(allocated: int) -> None:
         np.testing.assert_array_equal(read(data).pixels, expected)
 
 
+@pytest.mark.parametrize("allocated", [8, 16])
+def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
+    frame = encoded(PICTURE, "JPEG", quality=95)
+    cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
+    image = read(compressed(PICTURE, 8, JPEG_BASELINE, cut, BitsAllocated=allocated))
+    assert image.warnings == (jpeg.ENDS_EARLY,)
+
+
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 def test_a_gray_picture_saved_in_colour(subsampling: str) -> None:
     colour = Image.fromarray(PICTURE).convert("RGB")
@@ -259,7 +284,8 @@ def test_12_bit_jpeg_names_its_codec_where_there_is_none(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "gdcm", None)
     line = refusal(compressed(TWELVE, 12, JPEG_EXTENDED, jpeg_extended(TWELVE)))
     assert line == (
-        "is compressed as JPEG Extended: install the dicom extra: pip install 'edge-cxr[dicom]'"
+        "is compressed as JPEG Extended: install the dicom extra with this environment's pip: "
+        "pip install 'edge-cxr[dicom]'"
     )
 
 

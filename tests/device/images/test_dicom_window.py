@@ -124,6 +124,17 @@ def test_a_blank_picture_is_not_its_windows_fault() -> None:
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("used", [15, 14, 12, 10, 8])
+def test_unsigned_pixels_that_leave_bits_unused(used: int, photometric: str) -> None:
+    """As a 16-bit PNG of the same samples is read; 15 bits were shown at half their brightness."""
+    stored = WIDE << (used - 8)
+    if photometric == "MONOCHROME1":
+        stored = np.uint16((1 << used) - 1) - stored
+    data = written(stored, 16, PhotometricInterpretation=photometric)
+    assert shown(data) == (f"uses {used} of its 16 bits: windowed to them",)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize(
     ("bits", "used"),
     [(16, 15), (16, 14), (16, 12), (16, 10), (16, 8), (15, 14), (13, 12), (12, 10)],
@@ -139,7 +150,7 @@ def test_signed_pixels_from_0_up(bits: int, used: int, photometric: str) -> None
 
 @pytest.mark.parametrize(
     ("bits", "used"),
-    [(16, 16), (16, 14), (16, 12), (16, 10), (16, 8), (13, 12), (12, 12), (10, 10)],
+    [(16, 16), (16, 15), (16, 14), (16, 12), (16, 10), (16, 8), (13, 12), (12, 12), (10, 10)],
 )
 def test_signed_pixels_about_0(bits: int, used: int) -> None:
     stored = (WIDE.astype(int) << (used - 8)) - (1 << used - 1)

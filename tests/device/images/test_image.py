@@ -23,7 +23,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from edge_app.images import raster
+from edge_app.images import jpeg, raster
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -101,7 +101,7 @@ def test_a_lossless_file_gives_exactly_its_pixels(kind: str) -> None:
     assert image.warnings == ()
     assert image.facts["format"] == kind.split()[0].upper()
     assert (image.facts["width"], image.facts["height"]) == (65, 48)
-    assert image.facts["inverted"] == ("16-bit" in kind and "white is zero" in kind)
+    assert image.facts["inverted"] == ("white is zero" in kind)
     assert image.facts["bits"] == (16 if "16-bit" in kind else 8)
     assert image.facts["sha256"] == hashlib.sha256(LOSSLESS[kind]).hexdigest()
     json.dumps(image.facts)  # a result with these facts must be writable
@@ -135,6 +135,27 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
     assert "little contrast" in image.warnings[0]
     order = np.argsort(PICTURE, axis=None)
     assert (np.diff(image.pixels.flat[order].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(
+    ("gamma", "more", "told"),
+    [
+        (100_000, b"", True),
+        (180_000, b"", True),
+        (45_455, b"", False),
+        (0, b"", False),
+        (100_000, png_chunk(b"sRGB", b"\0"), False),
+    ],
+)
+def test_a_png_that_viewers_show_brighter_or_darker_is_told(
+    gamma: int, more: bytes, told: bool, depth: int
+) -> None:
+    """PNG, third edition, 11.3.2.2 and 13.13: a decoder should show it by its gAMA chunk."""
+    samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
+    image = read(png(samples, extra=more + png_chunk(b"gAMA", struct.pack(">I", gamma))))
+    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * told
+    np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
 @pytest.mark.parametrize("colour", [pictures.PNG_RGB, pictures.PNG_GRAY_ALPHA])
@@ -319,6 +340,42 @@ def test_only_a_jpeg_is_shrunk() -> None:
         image = read(encoded(Image.fromarray(picture), format), least=8)
         assert image.pixels.shape == picture.shape
         assert "shrunk" not in image.facts
+
+
+@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_whose_end_is_missing_is_told(
+    orientation: int, mode: str, least: int | None
+) -> None:
+    """ITU-T T.81: its end mark may be there, as repaired and joined files have it."""
+    tag = exif(bytes([orientation]))
+    data = encoded(Image.fromarray(smooth(512, 256)).convert(mode), "JPEG", exif=tag)
+    assert read(data, least=least).warnings == ()
+    scan = data.index(b"\xff\xda") + 14
+    for share in (0.2, 0.5, 0.9):
+        cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
+        assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
+
+
+def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int) -> bytes:
+    """A TIFF of two strips of so many rows each, both of them a JPEG."""
+    start = 8 + 2 + 9 * 12 + 4
+    numbers = struct.pack("<4I", start + 16, start + 16 + len(first), len(first), len(second))
+    tags = {256: (1, width), 257: (1, 2 * rows), 258: (1, 8), 259: (1, 7), 262: (1, 1)}
+    tags |= {273: (2, start), 277: (1, 1), 278: (1, rows), 279: (2, start + 8)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, *value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    return head + entries + bytes(4) + numbers + first + second
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int) -> None:
+    """libtiff takes a strip of JPEG whose data end early for a whole one."""
+    parts = [encoded(half, "JPEG") for half in np.split(smooth(512, 256), 2)]
+    assert read(tiff_of_jpegs(*parts, 512, 128)).warnings == ()
+    parts[which] = parts[which][: len(parts[which]) * 2 // 3]
+    assert read(tiff_of_jpegs(*parts, 512, 128)).warnings == (jpeg.ENDS_EARLY,)
 
 
 def test_shrinking_forgives_neither_size_nor_damage() -> None:

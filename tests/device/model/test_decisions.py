@@ -146,3 +146,22 @@ def test_a_finding_is_marked_by_one_word(
 def test_a_raised_finding_says_how_much(score: float, usually: float, said: str) -> None:
     assert marked(score, usually, above=False, by_label=False) == said
     assert marked(score, usually, above=True, by_label=True) == "above"
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "said"),
+    [
+        (0.0854, 0.0852, "above, borderline"),
+        (0.0852, 0.0854, "not above, borderline"),
+        (0.0852, 0.0856, ""),
+        (0.0002, 0.0004, "not above, borderline"),
+        (0.5, None, ""),
+    ],
+)
+def test_a_finding_that_reads_like_its_own_threshold_is_borderline(
+    score: float, threshold: float | None, said: str
+) -> None:
+    """8.5 % beside a threshold of 8.5 % reads as above it, whether it is or not."""
+    above = None if threshold is None else score >= threshold
+    assert marked(score, 0.01, above, True, threshold) == said
+    assert "borderline" not in marked(score, 0.01, above, False, threshold)

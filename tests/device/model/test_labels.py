@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from edge_app.model.labels import NORMAL, Code, Label, Labels
 from edge_app.model.model_file import read, shipped_models
 from train.labels import FINDINGS, LABELS, NIH, NO_FINDING
@@ -16,6 +18,14 @@ def test_findings_and_the_normal_label_are_told_apart() -> None:
     assert MIXED.findings == (0, 2)
     assert MIXED.normal == 1
     assert Labels([Label("Cavity")]).normal is None
+
+
+def test_an_image_without_the_normal_label_is_not_normal() -> None:
+    """It may bear what none of the findings names; where no label is normal nothing says so."""
+    targets = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], np.uint8)
+    assert MIXED.not_normal(targets).tolist() == [False, True, True]
+    findings = Labels([Label("Cavity"), Label("Scar")])
+    assert findings.not_normal(targets[:, [0, 2]]).tolist() == [False, True, False]
 
 
 def test_labels_survive_a_manifest() -> None:

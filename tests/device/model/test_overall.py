@@ -80,6 +80,11 @@ def test_it_is_one_line_in_words() -> None:
     assert Overall(0.0001, None, None, None, None).in_words() == (
         "< 0.1 % probable that it is not normal"
     )
+    assert Overall(0.99963, 0.9995, None, 0.9999, False).in_words() == (
+        "not flagged, borderline (threshold > 99.9 %): > 99.9 % probable that it is not normal "
+        "(usually > 99.9 %)"
+    )
+    assert Overall(1.0, None, None, None, None).in_words().startswith("100.0 % probable")
 
 
 @given(
@@ -142,7 +147,14 @@ def test_how_often_a_verdict_is_wrong_on_new_patients_stands_under_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "said"), [(0.004, "fewer than 1 are"), (0.996, "more than 99 are"), (0.07, "7 are")]
+    ("share", "said"),
+    [
+        (0.004, "fewer than 1 are"),
+        (0.005, "fewer than 1 are"),
+        (0.995, "more than 99 are"),
+        (0.996, "more than 99 are"),
+        (0.07, "7 are"),
+    ],
 )
 def test_no_rounding_makes_none_of_some_or_all_of_most(share: float, said: str) -> None:
     missed = Overall(0.4, None, None, 0.5, False, Mistakes(missed=share)).caution()

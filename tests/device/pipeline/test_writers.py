@@ -12,11 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from edge_app.classifier import Classifier, Findings
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.images.radiograph import Radiograph
+from edge_app.model.decisions import Finding
+from edge_app.model.model_file import locate, read
+from edge_app.pipeline.html import HtmlWriter
+from edge_app.pipeline.writers import TableWriter
 
 from ..conftest import Run
 
@@ -128,3 +135,23 @@ def test_what_is_raised_on_an_image_that_is_not_flagged_is_named_at_once(
     assert said.endswith(end)
     assert page.read_text("utf-8").count(said.replace("'", "&#x27;")) == 2  # list, and image
     assert re.search(r"Raised: Cardiomegaly [\d.]+ % \(usually 2\.5 %\)", page.read_text("utf-8"))
+
+
+def test_a_finding_whose_digits_are_its_thresholds_is_borderline(tmp_path: Path) -> None:
+    """In the table and on the page, where both stand side by side."""
+    classifier = Classifier(read(locate("cxr-cnn28")), "per-label:screening")
+    scored = ("Mass", 0.0854, 0.0852), ("Edema", 0.0852, 0.0854), ("Mass_2", 0.09, 0.08)
+    found = Findings(
+        tuple(Finding(name, 0.0, at, limit, at >= limit) for name, at, limit in scored),
+        *(None, (), False),
+    )
+    image = Radiograph(np.zeros((9, 9), np.uint8), {"width": 9, "height": 9, "format": "PNG"})
+    out, page = io.StringIO(), tmp_path / "page.html"
+    writer = HtmlWriter(TableWriter(classifier, None, out), classifier, page)
+    writer.answer("x", image, found)
+    writer.write()
+    table = {line.split()[0]: line for line in out.getvalue().splitlines() if " % " in line}
+    assert table["Mass"].endswith("8.5 %      8.5 %  above, borderline")
+    assert table["Edema"].endswith("8.5 %      8.5 %  not above, borderline")
+    words = re.findall(r'<b class="word">([^<]*)</b>', page.read_text("utf-8"))
+    assert words == ["above", "above, borderline", "not above, borderline"]

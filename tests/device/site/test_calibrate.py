@@ -19,7 +19,7 @@ from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
 from edge_app.site.page import page
 from edge_app.site.target import Target, TooFewError, target, threshold
-from edge_app.site.words import summary
+from edge_app.site.words import percent, summary, thousand
 
 from .made import evaluated, model, report
 
@@ -380,3 +380,15 @@ def test_the_same_network_under_other_labels_is_another_model() -> None:
         pooled([report(given)], relabelled)
     with pytest.raises(ModelError, match="another order"):
         Site(Path("site.json"), made(given)).applied(relabelled)
+
+
+def test_no_rounding_says_that_nothing_is_missed() -> None:
+    """Of a rare finding too few of 1,000 images are missed to make one, and still a fifth of it."""
+    found = made(evaluated(), prevalence=0.0004)["overall"]
+    assert found["sensitivity"]["value"] == pytest.approx(0.66, abs=0.05)
+    said = thousand(found)
+    assert ": fewer than 1 with a finding and " in said
+    assert said.endswith(" normal ones. Fewer than 1 with a finding are not flagged.")
+    assert percent(found["npv"]["value"]) == "> 99.9 %"
+    all_found = {**found, "sensitivity": {"value": 1.0, "low": 0.9, "high": 1.0}}
+    assert thousand(all_found).endswith(". 0 with a finding are not flagged.")

@@ -98,11 +98,28 @@ def shared() -> keras.Model:
     return keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
 
 
+def operation_at_the_end() -> keras.Model:
+    image = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(backbone(image))
+    return keras.Model(image, ops.softmax(layers.Dense(3)(x)))
+
+
+def one_by_one() -> keras.Model:
+    """A dense layer with a sigmoid for each label."""
+    image = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(backbone(image))
+    return keras.Model(
+        image, layers.Concatenate()([layers.Dense(1, "sigmoid")(x) for _ in range(3)])
+    )
+
+
 CASES: dict[str, tuple[Callable[[], keras.Model], Given, bool, str]] = {
     "nested": (nested, Given(), True, "sigmoid"),
     "branched": (branched, Given(), True, "softmax"),
     "convolutional head": (convolutional_head, SCALED, False, "softmax"),
     "sequential": (sequential, SCALED, False, "sigmoid"),
+    "operation at the end": (operation_at_the_end, SCALED, True, "softmax"),
+    "one by one": (one_by_one, SCALED, False, "sigmoid"),
     "shared": (shared, SCALED._replace(head="independent"), True, "logits"),
 }
 
@@ -224,10 +241,14 @@ def test_what_tensorflow_lite_has_not_is_refused_by_the_layers_name(tmp_path: Pa
         in_float(foreign)
 
 
-def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(
+    nested: bool, tmp_path: Path
+) -> None:
     image = keras.Input((None, None, 1))
-    x = layers.Resizing(32, 40, crop_to_aspect_ratio=True, name="fit")(image)
-    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(x))
+    fit = layers.Resizing(32, 40, crop_to_aspect_ratio=True, name="fit")
+    x = layers.Rescaling(1 / 255)((keras.Sequential([fit]) if nested else fit)(image))
+    x = layers.GlobalAveragePooling2D()(x)
     path = tmp_path / "any.keras"
     keras.Model(image, layers.Dense(1, "sigmoid")(x)).save(path)
     with pytest.raises(UsageError, match="'fit' makes pictures fit by crop: say --resize crop"):

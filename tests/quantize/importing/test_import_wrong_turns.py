@@ -100,6 +100,11 @@ def segmentation(f: Path) -> Path:
     return network(f, image, layers.Conv2D(2, 1, activation="sigmoid")(layers.Rescaling(1)(image)))
 
 
+def probabilities_out_of_sight(f: Path) -> Path:
+    image, scores = pooled((32, 32, 1), count=1)
+    return network(f, image, keras.ops.concatenate([scores, 1 - scores], -1))
+
+
 def of(*given: object, **options: object) -> Callable[[Path], Path]:
     return lambda f: network(f, *pooled(*given, **options))  # type: ignore[arg-type]
 
@@ -138,6 +143,9 @@ NETWORKS: dict[str, Turn] = {
     "no such rule": (PLAIN, ["--resize", "squeeze"], "squeeze", "stretch, pad, crop"),
     "no such head": (PLAIN, ["--head", "both"], "both", "independent and exclusive"),
     "logits": (of((32, 32, 1), None), [], "no sigmoid or softmax", "--head independent"),
+    "probabilities out of sight": (
+        probabilities_out_of_sight, ["--head", "independent"], "as probabilities do", "last layer",
+    ),
     "another head": (PLAIN, ["--head", "exclusive"], "ends in a sigmoid", "independent"),
     "an end in a ReLU": (of((32, 32, 1), "relu"), [], "ReLU", "save it without"),
     "an end in a tanh": (of((32, 32, 1), "tanh"), [], "'tanh'", "save it with"),
@@ -184,6 +192,15 @@ def test_labels_that_cannot_be_used(turn: str, own: Path, tmp_path: Path) -> Non
     assert code == expected, said
     assert what in said
     assert then in said
+
+
+def test_labels_that_exclude_each_other_are_those_of_a_softmax(own: Path, tmp_path: Path) -> None:
+    text = 'labels = ["Tuberculosis", "Normal"]\nexclusive = true\n'
+    labels, out = written(tmp_path, "labels.toml", text), tmp_path / "out.tflite"
+    code, said = run(own / "own.keras", "--labels", labels, "--out", out)
+    assert code == 2, said
+    assert "asks of each whether it does" in " ".join(said.split())
+    assert not out.exists()
 
 
 HEADING = "image,patient,labels\n"
@@ -235,6 +252,7 @@ def few(known: bool) -> Cached:
             "image": names,
             "patient": [n[:2] for n in names] if known else names,
             "split": ["train", "validation", "test"] * 60,
+            "sha256": ["1" if n in ("001", "002") else n for n in names],
         }
     )
     targets = np.zeros((180, 2), np.uint8)
@@ -249,6 +267,7 @@ def test_what_too_few_images_cannot_show_is_told(known: bool) -> None:
     said = shortages(few(known), Labels([Label("A"), Label("B")]))
     patients = [line for line in said if "no patients" in line and "column 'patient'" in line]
     assert len(patients) == (not known)
+    assert "test: 1 of these images are files that also validate, such as 002" in said[not known]
     assert any("B: 2 positives" in line and "no threshold" in line for line in said)
     assert not any(line.startswith("A: ") for line in said)
     assert any("50 positives" in line and "add images" in line for line in said)

@@ -116,6 +116,14 @@ def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:
             open_tflite(files[kind], Given())
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_a_scale_that_its_input_cannot_hold_is_refused(kind: str, files: dict[str, Path]) -> None:
+    """Its numbers would be cut off: on every picture alike, and on both sides of a comparison."""
+    of_another = Given(mean=(127.5,), std=(0.5,))
+    with pytest.raises(UsageError, match=r"input holds 0 to 253, and .* -255 to 255 .* 50%"):
+        open_tflite(files[kind], of_another)
+
+
 def test_probabilities_become_logits_that_are_finite_and_in_their_order() -> None:
     stored = np.arange(-128, 128, dtype=np.int8)
     logits = undone(stored, {"scale": 1 / 256, "zero_point": -128}, "sigmoid")

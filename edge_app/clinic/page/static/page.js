@@ -115,11 +115,13 @@ if (viewer) {
     const {channel, square, said, alt} = toggle.dataset;
     for (const each of toggles) each.toggleAttribute("aria-current", false);
     toggle.setAttribute("aria-current", "true");
-    heat.hidden = channel === "";
+    heat.hidden = true;  // the one before is of another finding
     outline.classList.toggle("off", square === undefined);
     if (channel !== "") {
       heat.src = `${location.pathname}/map/${channel}.png`;
       heat.alt = alt;
+    } else {
+      heat.removeAttribute("src");
     }
     if (square !== undefined) {
       const {width, height} = outline.viewBox.baseVal;
@@ -130,6 +132,12 @@ if (viewer) {
     by("map-said").textContent = said;
     history.replaceState(null, "", channel === "" ? location.pathname : `?map=${channel}`);
   };
+  heat.addEventListener("load", () => { heat.hidden = false; });
+  heat.addEventListener("error", () => {
+    heat.hidden = true;
+    outline.classList.add("off");
+    by("map-said").textContent = by("map-said").dataset.lost;
+  });
   for (const toggle of toggles) {
     toggle.addEventListener("click", (event) => {
       event.preventDefault();

@@ -7,8 +7,10 @@ width in light and dark.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,8 +61,7 @@ def test_a_reader_uploads_looks_and_says_what_they_see(
     toggle = browser.all(".findings .toggle")[0]
     label = toggle.get_attribute("data-label")
     toggle.click()
-    browser.settled()
-    assert browser.one("#heat").is_displayed()
+    browser.until(browser.one("#heat").is_displayed, "the heatmap")
     assert browser.one("#map-said").text.startswith(f"Heatmap of {label}")
     assert toggle.get_attribute("aria-current") == "true"
     keep(browser, "study")
@@ -100,6 +101,36 @@ for (const kind of ["dragover", "drop"])
   document.body.dispatchEvent(
     new DragEvent(kind, {dataTransfer: files, bubbles: true, cancelable: true}));
 """
+
+
+def test_no_heatmap_is_shown_under_the_name_of_another_finding(
+    browser: Browser, served: Served, answered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the chosen one is on its way, nor where it does not come."""
+    overlays = served.box._rooms[0].overlays  # type: ignore[union-attr]
+    assert overlays is not None
+    right, on = overlays.png, threading.Event()
+
+    def late(*given: Any) -> bytes:
+        assert on.wait(300)
+        return right(*given)
+
+    browser.open(f"/images/{answered}")
+    heat = browser.one("#heat")
+    first, second, third = browser.all(".findings .toggle")[:3]
+    first.click()
+    browser.until(heat.is_displayed, "the heatmap")
+    monkeypatch.setattr(overlays, "png", late)
+    second.click()
+    assert not heat.is_displayed()
+    on.set()
+    browser.until(heat.is_displayed, "the other heatmap")
+    channel = second.get_attribute("data-channel")
+    assert heat.get_attribute("src").endswith(f"/map/{channel}.png")
+    monkeypatch.setattr(overlays, "png", lambda *given: b"no picture")
+    third.click()
+    browser.until(lambda: "cannot be loaded" in browser.one("#map-said").text, "the fault")
+    assert not heat.is_displayed()
 
 
 def test_a_file_is_dropped_and_one_that_is_too_large_is_said(browser: Browser, png: bytes) -> None:
@@ -145,8 +176,7 @@ def test_by_keyboard_alone(browser: Browser, answered: int) -> None:
         if seen[-1].startswith("Heatmap: "):
             browser.press(Keys.ENTER)
             break
-    browser.settled()
-    assert browser.one("#heat").is_displayed()
+    browser.until(browser.one("#heat").is_displayed, "the heatmap")
     tab_to(browser, "opinion")
     browser.press(Keys.SPACE)
     tab_to(browser, "Save my reading")
@@ -196,7 +226,7 @@ def test_axe_does_find_faults(browser: Browser) -> None:
 def test_an_answer_appears_by_itself(
     browser: Browser, served: Served, png: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(served.box.spool, "_next", lambda: None)  # nobody takes an image
+    monkeypatch.setattr(served.box.spool, "_next", lambda again: None)  # nobody takes an image
     number = served.client().upload(("late.png", png + b"late")).json["images"][0]["number"]
     browser.open(f"/images/{number}")
     assert "waits to be answered" in browser.one("#wait").text

@@ -21,8 +21,10 @@ from PIL import Image
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
 from edge_app.clinic import wants
+from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
+from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.want import NO_MEMORY
@@ -68,6 +70,9 @@ def test_a_uid_with_other_bytes_is_kept_apart_and_said(served: Served) -> None:
     other = client.upload(("a.dcm", dicom(70, StudyDescription="x"))).json["images"][0]
     assert other["verdict"] == "differs"
     assert "other bytes" in client.get(f"/images/{other['number']}?came=differs").text
+    served.wait(other["number"])
+    (warning,) = client.get(f"/images/{other['number']}/answer.json").json["warnings"]
+    assert "this answer is of one of the two" in warning
 
 
 def test_several_files_in_one_form_are_all_received(served: Served, png: bytes) -> None:
@@ -191,6 +196,27 @@ def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     assert name not in client.get("/?state=unreadable").text
 
 
+def test_nothing_is_called_delivered_of_an_image_that_the_box_could_not_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does the page make a report of it: an archive would keep it in the place of the real."""
+
+    def failing(*given: object) -> None:
+        raise LostError(GONE)
+
+    (worker,) = served.box._workers
+    monkeypatch.setattr(worker, "_read", failing)
+    data = dicom(77)
+    digest = content_digest(data)
+    number = served.box.spool.accept(Offered("node", "1.2.3.77", digest, (data,))).id
+    served.wait(number)
+    client = served.client()
+    page = client.get(f"/images/{number}").text
+    assert "<dd>nothing was sent</dd>" in page
+    assert "report.dcm" not in page
+    assert client.get(f"/images/{number}/report.dcm").status == 404
+
+
 # Worklist and study
 
 
@@ -227,6 +253,30 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     assert "does not mean normal" in page
     assert "the threshold aims at this" in page
     assert DISCLAIMER in page
+
+
+def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known(
+    served: Served, answered: int, png: bytes
+) -> None:
+    """A number belongs to the operating point that decided; the one in use may be another."""
+    client = served.client()
+    numbered = re.compile(r"<b>[^<]*does not mean \w+: of 100 [^,<]*, [^,<]*\d are ")
+    page = client.get(f"/images/{answered}").text
+    assert numbered.search(page)
+    assert "is not known of this answer" not in page
+    number = client.upload(("older.png", png + b"older")).json["images"][0]["number"]
+    served.wait(number)
+    answer = json.loads(served.box.store.value("SELECT answer FROM image WHERE id = ?", number))
+    answer["model"]["digest"] = "0" * 64
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET answer = ? WHERE id = ?", (json.dumps(answer), number))
+    page = client.get(f"/images/{number}").text
+    assert "does not mean" in page
+    assert not numbered.search(page)
+    rows = client.get("/").text.split("<tr>")
+    told = {row for row in rows if "by another model, site file or operating point" in row}
+    assert ["older.png" in row for row in told] == [True]
+    assert "How often that was so on test images is not known of this answer." in page
 
 
 def test_its_picture_is_what_the_network_was_given(served: Served, answered: int) -> None:

@@ -76,4 +76,19 @@ def test_they_go_where_the_node_s_do_and_once(tmp_path: Path, png: bytes) -> Non
 def test_without_a_word_in_the_settings_they_go_nowhere(tmp_path: Path) -> None:
     more = RECEIVER.format(archive=free_port(), node=free_port())
     with serving(tmp_path, page=more) as served:
-        assert deliveries(served, upload(served, "image.dcm", dicom())) == 0
+        number = upload(served, "image.dcm", dicom())
+        assert deliveries(served, number) == 0
+        assert "<dd>shown here</dd>" in served.client().get(f"/images/{number}").text
+
+
+def test_an_uploaded_image_s_page_says_whether_the_archive_has_its_results(tmp_path: Path) -> None:
+    archive = free_port()
+    more = 'results = ["archive"]\n' + RECEIVER.format(archive=archive, node=free_port())
+    with serving(tmp_path, page=more) as served:
+        number = upload(served, "image.dcm", dicom())
+        page = served.client().get(f"/images/{number}").text
+        assert "<dd>not yet delivered to all receivers</dd>" in page
+        with running_orthanc(tmp_path / "orthanc", archive, free_port()):
+            wait_for(lambda: not served.box.store.value(WAITING), "delivery")
+            page = served.client().get(f"/images/{number}").text
+            assert "<dd>all delivered</dd>" in page

@@ -1,0 +1,81 @@
+"""SOP Instance UIDs of images of the watch folder that an older box took without looking for one.
+
+Without it such an image is compared with no other: another one of the same UID with other bytes
+would be told to nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Final
+
+from edge_app.clinic.header import sop_instance
+from edge_app.clinic.settings import WATCH
+from edge_app.clinic.spool import content_of
+from edge_app.clinic.store import Store
+
+HEAD: Final = 1 << 20
+"""Bytes of a file in which its UID is looked for."""
+
+AT_ONCE: Final = 50
+
+
+def look_up(store: Store, seconds: float) -> bool:
+    """Look into the files, the latest first, for so long at most; the rest is for the next call.
+
+    Returns:
+        Whether nothing is left.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        rows = store.rows(
+            # By the index: in the table answers and maps lie before that column.
+            "SELECT id, entrance, sha256, file FROM image WHERE entrance = ? AND id NOT IN "
+            "(SELECT id FROM image WHERE instance IS NOT NULL) ORDER BY id DESC LIMIT ?",
+            *(WATCH, AT_ONCE),
+        )
+        for row in rows:
+            if time.monotonic() >= end:
+                return False
+            _enter(store, row)
+        if not rows:
+            return True
+
+
+def _enter(store: Store, row: sqlite3.Row) -> None:
+    """Keep an image's UID, empty where it has none, and what it says of others of the same."""
+    uid = _instance_in(store, row) or ""
+    differing = [each["id"] for each in _others(store, row, uid) if _differs(store, row, each)]
+    with store.transaction(synced=False) as database:
+        database.execute("UPDATE image SET instance = ? WHERE id = ?", (uid, row["id"]))
+        if differing:
+            numbers = [row["id"], *differing]
+            marks = ", ".join("?" * len(numbers))
+            database.execute(
+                f"UPDATE image SET differs = 1 WHERE id IN ({marks}) AND answered IS NULL", numbers
+            )
+
+
+def _instance_in(store: Store, row: sqlite3.Row) -> str | None:
+    try:
+        with (store.images / row["file"]).open("rb") as file:
+            return sop_instance(file.read(HEAD))
+    except OSError:
+        return None
+
+
+def _others(store: Store, row: sqlite3.Row, uid: str) -> list[sqlite3.Row]:
+    return store.rows(
+        "SELECT id, entrance, sha256, file FROM image WHERE instance = ? AND instance <> '' "
+        "AND id <> ?",
+        *(uid, row["id"]),
+    )
+
+
+def _differs(store: Store, one: sqlite3.Row, other: sqlite3.Row) -> bool:
+    contents = [
+        content_of(each["entrance"], each["sha256"], store.images / each["file"])
+        for each in (one, other)
+    ]
+    return contents[0] is None or contents[0] != contents[1]
