@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_app.core.errors import UsageError
-from edge_app.evaluation.metrics import patient_weights
+from edge_app.evaluation.metrics import whole_and_resampled
 from edge_app.evaluation.overall import judged
 from edge_app.evaluation.report import Report, counted
 from edge_app.model.model_file import ModelFile
@@ -20,7 +20,7 @@ def with_overall(report: Report, model: ModelFile) -> Report:
         model.labels,
         model.head,
         model.manifest.get("overall"),
-        patient_weights(evaluated.patients, content["bootstrap"]["resamples"], seed=0),
+        whole_and_resampled(evaluated.patients, content["bootstrap"]["resamples"], seed=0),
         evaluated.patients,
     )
     return Report({**content, "overall": whole}, evaluated)

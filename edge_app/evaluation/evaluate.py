@@ -387,7 +387,7 @@ def _answers(
         facts = radiograph.facts
         return Answer(image.name, facts["stamp"], facts["sha256"], logits, changed)
 
-    return score_all(images, classifier, read, score, limits, workers)
+    return score_all(images, classifier, read, score, limits, workers, light=True)
 
 
 def _report(

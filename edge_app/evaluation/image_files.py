@@ -18,8 +18,9 @@ RELATIVE: Final = "names are relative to the folder or to its images/"
 def without_suffix(name: str) -> str:
     """A name without the ending of an image file: what else follows a dot belongs to the name, as
     in the UID ``1.2.840.113.7``."""
-    suffix = PurePosixPath(name).suffix
-    return name.removesuffix(suffix) if suffix.lower() in SUFFIXES else name
+    stem, _, suffix = name.rpartition(".")
+    named = bool(stem) and not stem.endswith("/")
+    return stem if named and f".{suffix.lower()}" in SUFFIXES else name
 
 
 Parts = tuple[str, ...]

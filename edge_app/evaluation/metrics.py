@@ -8,9 +8,9 @@ stands for "not computable", never 0 or 1; so it does for scores one of which is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge_app.evaluation.document import ConfusionCounts
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 CALIBRATION_BINS = 15
 
@@ -87,16 +88,17 @@ class Ranked:
             bool(len(order)) and not np.isnan(listed).any(),
         )
 
-    def areas(self, weights: Floats) -> Areas:
-        """Both areas under B×N weights ≥ 0."""
+    def areas(self, weights: Floats, whose: Places | None = None) -> Areas:
+        """Both areas under B×N weights ≥ 0, or B×P of patients; see `summed`."""
         if not self.known or not len(self.positives):
             nothing = np.full(len(weights), np.nan)
             return Areas(nothing, nothing)
-        parts = [self._areas(some) for some in _some_rows(weights, len(self.images))]
+        columns = self.images if whose is None else whose[self.images]
+        parts = [self._areas(some, columns) for some in _some_rows(weights, len(columns))]
         return Areas(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _areas(self, weights: Floats) -> Areas:
-        ranked = np.take(weights, self.images, axis=1)
+    def _areas(self, weights: Floats, columns: Places) -> Areas:
+        ranked = np.take(weights, columns, axis=1)
         positive = np.add.reduceat(ranked[:, self.positives], self.scored, axis=1)
         found, reached = np.cumsum(positive, axis=1), np.add.reduceat(ranked, self.runs, axis=1)
         here = reached[:, self.holding]
@@ -113,6 +115,26 @@ class Ranked:
                 won / (total * (everyone - total))[:, 0],
                 (positive * precision).sum(axis=1) / total[:, 0],
             )
+
+
+def summed(weights: Floats, cells: NDArray[Any], whose: Places | None = None) -> Floats:
+    """Numbers of images added up under each weighting.
+
+    Args:
+        weights: B×N; or, with `whose`, B×P of patients, each of which weighs all its images.
+            These are fewer, and stay in the processor's cache.
+        cells: N or N×L.
+        whose: N, of each image, the place of its patient among the P; each has one at least.
+
+    Returns:
+        B or B×L.
+    """
+    numbers = cells.astype(np.float64)
+    if whose is not None:
+        order = np.argsort(whose, kind="stable")
+        starts = np.searchsorted(whose[order], np.arange(weights.shape[1]))
+        numbers = np.add.reduceat(numbers[order], starts, axis=0)
+    return weights @ numbers
 
 
 def _some_rows(weights: Floats, width: int) -> Iterator[Floats]:
@@ -156,13 +178,15 @@ def cohen_kappa(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return float(((first == second).mean() - chance) / (1 - chance))
 
 
-def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
+def calibration_error(
+    targets: NDArray[np.bool_], scores: Floats, weights: Floats, whose: Places | None = None
+) -> Floats:
     """Expected calibration error over 15 equal bins of the score (Guo et al., ICML 2017).
 
     Args:
         targets: N.
         scores: N probabilities.
-        weights: B×N.
+        weights, whose: see `summed`.
     """
     if np.isnan(scores).any():
         return np.full(len(weights), np.nan)
@@ -171,18 +195,19 @@ def calibration_error(targets: NDArray[np.bool_], scores: Floats, weights: Float
     starts = np.searchsorted(bins[order], np.unique(bins))
     excess = (targets - scores)[order]
     # No product of matrices: for one this small, threads of it wait for each other the longest.
+    columns = order if whose is None else whose[order]
     parts = [
-        np.abs(np.add.reduceat(some[:, order] * excess, starts, axis=1)).sum(axis=1)
+        np.abs(np.add.reduceat(some[:, columns] * excess, starts, axis=1)).sum(axis=1)
         for some in _some_rows(weights, len(scores))
     ]
     with np.errstate(invalid="ignore"):
-        error: Floats = np.concatenate(parts) / weights.sum(axis=1)
+        error: Floats = np.concatenate(parts) / summed(weights, np.ones(len(scores)), whose)
     return error
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Weights in the 2×2 table at a threshold, B values each; ratios are NaN where 0/0."""
+    """Weights in the 2×2 table at a threshold, B or B×L values each; ratios are NaN where 0/0."""
 
     tp: Floats
     fp: Floats
@@ -191,16 +216,25 @@ class Confusion:
 
     @classmethod
     def of(
-        cls, targets: NDArray[np.bool_], predicted: NDArray[np.bool_], weights: Floats
+        cls,
+        targets: NDArray[np.bool_],
+        predicted: NDArray[np.bool_],
+        weights: Floats,
+        whose: Places | None = None,
     ) -> Confusion:
-        cells = (targets & predicted, ~targets & predicted, targets & ~predicted)
-        tp, fp, fn = (weights @ cell.astype(np.float64) for cell in cells)
-        return cls(tp, fp, fn, weights.sum(axis=1) - tp - fp - fn)
-
-    def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(
-            self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn
+        """Of N targets and decisions, or of N×L, a table of each label; see `summed`."""
+        cells = (
+            targets & predicted,
+            ~targets & predicted,
+            targets & ~predicted,
+            ~targets & ~predicted,
         )
+        return cls(*(summed(weights, cell, whose) for cell in cells))
+
+    def over(self, labels: Sequence[int]) -> Confusion:
+        """The tables of some labels added up, of B×L values."""
+        cells = (self.tp, self.fp, self.fn, self.tn)
+        return Confusion(*(cell[:, list(labels)].sum(axis=1) for cell in cells))
 
     def counts(self) -> ConfusionCounts:
         """The cells under the first weighting, as whole numbers."""
@@ -232,14 +266,19 @@ def weight_chunks(patients: NDArray[np.str_], resamples: int, seed: int) -> Iter
     Yields:
         B×N, how often each image is in each sample; the B add up to `resamples`.
     """
-    _, codes = np.unique(patients, return_inverse=True)
-    count = int(codes.max()) + 1
+    _, whose = np.unique(patients, return_inverse=True)
+    for draws in _draws(whose, resamples, seed):
+        yield draws[:, whose].astype(np.float64)
+
+
+def _draws(whose: Places, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each patient is in each sample, in parts whose images would weigh little."""
+    count = int(whose.max()) + 1
     generator = np.random.Generator(np.random.PCG64(seed))
-    size = max(1, WEIGHTS_AT_ONCE // len(codes))
+    size = max(1, WEIGHTS_AT_ONCE // len(whose))
     for start in range(0, resamples, size):
         samples = min(size, resamples - start)
-        draws = generator.multinomial(count, np.full(count, 1 / count), size=samples)
-        yield draws[:, codes].astype(np.float64)
+        yield generator.multinomial(count, np.full(count, 1 / count), size=samples)
 
 
 def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Floats:
@@ -249,6 +288,24 @@ def patient_weights(patients: NDArray[np.str_], resamples: int, seed: int) -> Fl
         weights[start : start + len(some)] = some
         start += len(some)
     return weights
+
+
+class Resampled(NamedTuple):
+    """Weights of patients, B×P, and whose each image is, N; see `summed`."""
+
+    weights: Floats
+    whose: Places
+
+
+def whole_and_resampled(patients: NDArray[np.str_], resamples: int, seed: int) -> Resampled:
+    """Each patient once, then as often as in each sample of `weight_chunks`: B = 1 + resamples."""
+    _, whose = np.unique(patients, return_inverse=True)
+    weights, start = np.empty((1 + resamples, int(whose.max()) + 1)), 1
+    weights[0] = 1
+    for draws in _draws(whose, resamples, seed):
+        weights[start : start + len(draws)] = draws
+        start += len(draws)
+    return Resampled(weights, whose)
 
 
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
@@ -48,7 +49,8 @@ def read_lists(folder: Path, images: Sequence[str]) -> OfficialLists:
         DatasetError: a list is there twice, is unreadable, or names none of the images.
     """
     notes: list[str] = []
-    test, train = (_read_list(folder, key, images, notes) for key in ("test", "train"))
+    known = _Known(images)
+    test, train = (_read_list(folder, key, known, notes) for key in ("test", "train"))
     if test is None and train is None:
         named = sum(bool(NIH_NAME.fullmatch(PurePosixPath(image).name)) for image in images)
         if named:
@@ -65,7 +67,7 @@ def read_lists(folder: Path, images: Sequence[str]) -> OfficialLists:
     return OfficialLists(test, train, notes)
 
 
-def _read_list(folder: Path, key: str, images: Sequence[str], notes: list[str]) -> set[str] | None:
+def _read_list(folder: Path, key: str, known: _Known, notes: list[str]) -> set[str] | None:
     found = sorted(path for path in folder.iterdir() if NAMES[key].fullmatch(path.name.lower()))
     if not found:
         return None
@@ -73,7 +75,7 @@ def _read_list(folder: Path, key: str, images: Sequence[str], notes: list[str]) 
     if any(set(each) != set(lines[0]) for each in lines):
         names = " and ".join(path.name for path in found)
         raise DatasetError(f"{folder}: {names} differ: which is the official list?")
-    return _matched(found[0], lines[0], images, notes)
+    return _matched(found[0], lines[0], known, notes)
 
 
 def _lines(path: Path) -> list[str]:
@@ -104,19 +106,18 @@ def decoded(data: bytes) -> str | None:
         return None
 
 
-def _matched(path: Path, lines: list[str], images: Sequence[str], notes: list[str]) -> set[str]:
+def _matched(path: Path, lines: list[str], known: _Known, notes: list[str]) -> set[str]:
     """The images that the lines name."""
-    known = _Known(path, images)
     named: set[str] = set()
     strange: list[str] = []
     for line in lines:
-        found = known.of(line)
+        found = known.of(line, path)
         named |= found
         strange += [] if found else [line]
     if lines and not named:
         raise DatasetError(
             f"{path}: names {len(lines)} images, first {lines[0][:80]!r}, and none of them is "
-            f"among the {len(set(images))} of the CSV"
+            f"among the {len(known.images)} of the CSV"
         )
     if strange:
         notes.append(
@@ -138,21 +139,29 @@ class _Known:
     ``siteA/1.png`` and ``siteB/1.png``.
     """
 
-    def __init__(self, path: Path, images: Sequence[str]) -> None:
-        self._path = path
-        self._by_name = {image: image for image in images}
-        self._longest = max((len(PurePosixPath(image).parts) for image in images), default=0)
-        self._whole: dict[str, list[str]] = {}
-        self._ends: dict[str, list[str]] = {}
-        for image in self._by_name:
+    def __init__(self, images: Sequence[str]) -> None:
+        self.images = dict.fromkeys(images)
+
+    @cached_property
+    def _longest(self) -> int:
+        """Parts of a name at most."""
+        return max((len(PurePosixPath(image).parts) for image in self.images), default=0)
+
+    @cached_property
+    def _keys(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """The images by their whole names, and by the ends of these; few lists need them."""
+        whole: dict[str, list[str]] = {}
+        parts: dict[str, list[str]] = {}
+        for image in self.images:
             ends = _ends(image)
             for key in {*_with_and_without_suffix(ends[0])}:
-                self._whole.setdefault(key, []).append(image)
+                whole.setdefault(key, []).append(image)
             for key in {key for end in ends for key in _with_and_without_suffix(end)}:
-                self._ends.setdefault(key, []).append(image)
+                parts.setdefault(key, []).append(image)
+        return whole, parts
 
-    def of(self, line: str) -> set[str]:
-        """The images that a line names: itself, its first cell, or each of its words.
+    def of(self, line: str, path: Path) -> set[str]:
+        """The images that a line of a list names: itself, its first cell, or each of its words.
 
         Raises:
             DatasetError: it may mean several; names two of them.
@@ -169,16 +178,17 @@ class _Known:
         if unclear:
             one, other, *_ = unclear.args
             raise DatasetError(
-                f"{self._path}: {line[:80]!r} may be {one} or {other}: write more of its path"
+                f"{path}: {line[:80]!r} may be {one} or {other}: write more of its path"
             )
         return set()
 
     def _one(self, cell: str) -> str | None:
         cell = cell.strip().strip("\"'").replace("\\", "/")
-        if cell in self._by_name:
+        if cell in self.images:
             return cell
         first, *others = _ends(cell, self._longest)
-        tries = [(self._whole, first), (self._ends, first), *((self._whole, end) for end in others)]
+        whole, parts = self._keys
+        tries = [(whole, first), (parts, first), *((whole, end) for end in others)]
         for names, end in tries:
             for key in _with_and_without_suffix(end):
                 if found := names.get(key):

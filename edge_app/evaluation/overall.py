@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from edge_app.evaluation.metrics import (
     Floats,
     Ranked,
+    Resampled,
     calibration_error,
     interval,
+    summed,
 )
 from edge_app.evaluation.proportions import of_all_or_none, of_area
 from edge_app.model.overall import OverallScore, method_of
@@ -32,7 +34,7 @@ def judged(
     labels: Labels,
     head: Head,
     facts: OverallFacts | None,
-    weights: Floats,
+    drawn: Resampled,
     patients: NDArray[np.str_],
 ) -> OverallDocument | None:
     """A report's `overall`; None where the model's labels make no score of the whole image.
@@ -42,7 +44,7 @@ def judged(
         scores: N×L, calibrated.
         labels, head: the model's.
         facts: the manifest's `overall`; without it there are no points.
-        weights: B×N, of bootstrap samples of patients.
+        drawn: weights of the patients.
         patients: N, whose images these are.
     """
     method = method_of(labels, head)
@@ -51,8 +53,7 @@ def judged(
     probability = OverallScore(labels, method, facts).probability(scores)
     findings = list(labels.findings)
     truth = labels.not_normal(targets)
-    every = np.concatenate([np.ones((1, len(truth))), weights])
-    areas = Ranked.of(truth, probability).areas(every)
+    areas = Ranked.of(truth, probability).areas(*drawn)
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}
     whole: Any = {
@@ -61,12 +62,12 @@ def judged(
         "method": method,
         "auroc": of_area(cast("Metric", _metric(areas.auroc)), truth, patients),
         "average_precision": _without_width(_metric(areas.average_precision)),
-        "calibration_error": _metric(calibration_error(truth, probability, every)),
+        "calibration_error": _metric(calibration_error(truth, probability, *drawn)),
         "operating_points": {
             name: {
                 "rule": point["rule"],
                 "threshold": point["threshold"],
-                **_reached(truth, probability >= point["threshold"], named, every, patients),
+                **_reached(truth, probability >= point["threshold"], named, drawn, patients),
             }
             for name, point in points.items()
         },
@@ -85,7 +86,7 @@ def _reached(
     truth: NDArray[np.bool_],
     flagged: NDArray[np.bool_],
     named: NDArray[np.bool_],
-    weights: Floats,
+    drawn: Resampled,
     patients: NDArray[np.str_],
 ) -> dict[str, Any]:
     shares = {
@@ -95,18 +96,19 @@ def _reached(
         "first_finding_right": (named[:, 0], flagged & truth),
         "one_of_three_right": (named[:, 1], flagged & truth),
     }
-    return {name: _share(*each, weights, patients) for name, each in shares.items()}
+    return {name: _share(*each, drawn, patients) for name, each in shares.items()}
 
 
 def _share(
     hits: NDArray[np.bool_],
     among: NDArray[np.bool_],
-    weights: Floats,
+    drawn: Resampled,
     patients: NDArray[np.str_],
 ) -> dict[str, Any]:
     """The share of hits among some of the images, with its interval."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = _metric(weights @ (hits & among) / (weights @ among))
+        total = summed(drawn.weights, among, drawn.whose)
+        found = _metric(summed(drawn.weights, hits & among, drawn.whose) / total)
     if found["value"] in (0, 1) and found["low"] is not None and found["low"] == found["high"]:
         low, high = of_all_or_none(found["value"], among, patients)
         ends = {"low": low, "high": high}

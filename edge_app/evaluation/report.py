@@ -31,9 +31,10 @@ from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
     Ranked,
+    Resampled,
     calibration_error,
     interval,
-    patient_weights,
+    whole_and_resampled,
 )
 from edge_app.evaluation.overall import judged
 from edge_app.evaluation.proportions import of_all_or_none, of_mean_area, of_perfect_order
@@ -161,10 +162,10 @@ def build(
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
     thresholds = operating_points[operating_point]["thresholds"]
-    whose, patients = evaluated.patients, len(np.unique(evaluated.patients))
+    patients = len(np.unique(evaluated.patients))
     samples = resamples if patients > 1 else 0
-    weights = patient_weights(whose, samples, seed=0)
-    metrics = _with_intervals(targets, scores, thresholds, weights, labels.findings, whose)
+    drawn = whole_and_resampled(evaluated.patients, samples, seed=0)
+    metrics = _with_intervals(evaluated, scores, thresholds, drawn, labels.findings)
     content: ReportDocument = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -177,7 +178,7 @@ def build(
         "head": head,
         "calibration": {**calibration},
         "operating_point": operating_point,
-        "overall": judged(targets, scores, labels, head, overall, weights, whose),
+        "overall": judged(targets, scores, labels, head, overall, drawn, evaluated.patients),
         "labels": [
             {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)
@@ -210,38 +211,35 @@ def _borne(
 
 
 def _with_intervals(
-    targets: NDArray[np.bool_],
+    evaluated: Evaluated,
     scores: Floats,
     thresholds: list[float | None],
-    weights: Floats,
+    drawn: Resampled,
     findings: tuple[int, ...],
-    patients: NDArray[np.str_],
 ) -> dict[int | str, dict[str, Metric]]:
     """Every metric, with its interval, of every label by its channel, of macro and of micro."""
-    whole = np.ones((1, len(targets)))
-    values, drawn = (
-        _all_metrics(targets, scores, thresholds, each, findings) for each in (whole, weights)
-    )
+    targets, patients = evaluated.targets.astype(bool), evaluated.patients
+    groups = _all_metrics(targets, scores, thresholds, drawn, findings)
     ends: dict[int | str, dict[str, tuple[float, float]]] = {}
-    for group, metrics in values.items():
+    for group, metrics in groups.items():
         ends[group] = {}
-        for name, value in metrics.items():
-            low, high = interval(drawn[group][name])
+        for name, values in metrics.items():
+            value, (low, high) = values[0], interval(values[1:])
             if group == "macro" and name == "auroc":
-                known = [each for each in findings if values[each][name][0] >= 0]
-                alone = np.array([interval(drawn[each][name]) for each in known]).reshape(-1, 2)
+                known = [each for each in findings if groups[each][name][0] >= 0]
+                alone = np.array([interval(groups[each][name][1:]) for each in known])
                 own = np.array([ends[each][name] for each in known]).reshape(-1, 2)
-                low, high = of_mean_area((low, high), alone, own)
-            elif value[0] in (0, 1) and low == high:
+                low, high = of_mean_area((low, high), alone.reshape(-1, 2), own)
+            elif value in (0, 1) and low == high:
                 if isinstance(group, int):
                     truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
-                    low, high = _of_extreme(name, value[0], truth, at, patients)
+                    low, high = _of_extreme(name, value, truth, at, patients)
                 else:
                     low = high = math.nan
             ends[group][name] = low, high
     return {
-        group: {name: _metric(value[0], *ends[group][name]) for name, value in metrics.items()}
-        for group, metrics in values.items()
+        group: {name: _metric(each[0], *ends[group][name]) for name, each in metrics.items()}
+        for group, metrics in groups.items()
     }
 
 
@@ -345,32 +343,31 @@ def _all_metrics(
     targets: NDArray[np.bool_],
     scores: Floats,
     thresholds: list[float | None],
-    weights: Floats,
+    drawn: Resampled,
     findings: tuple[int, ...],
 ) -> dict[int | str, dict[str, Floats]]:
     """Every metric of every label by its channel, of macro and of micro: B values each."""
     groups: dict[int | str, dict[str, Floats]] = {}
-    nothing = np.zeros(len(weights))
-    pooled = Confusion(nothing, nothing, nothing, nothing)
+    limits = np.array([math.inf if each is None else each for each in thresholds])
+    tables = Confusion.of(targets, scores >= limits, *drawn)
+    pooled = tables.over([each for each in findings if thresholds[each] is not None])
+    ratios, unknown = tables.ratios(), np.full(len(drawn.weights), np.nan)
     for channel, threshold in enumerate(thresholds):
         truth, values = targets[:, channel], scores[:, channel]
-        table = Confusion.of(truth, _predicted(values, threshold), weights)
-        ratios = table.ratios()
-        if threshold is None:
-            ratios = {name: np.full(len(weights), np.nan) for name in ratios}
-        elif channel in findings:
-            pooled += table
         groups[channel] = {
-            **ratios,
-            **Ranked.of(truth, values).areas(weights)._asdict(),
-            "calibration_error": calibration_error(truth, values, weights),
+            **{
+                name: unknown if threshold is None else each[:, channel]
+                for name, each in ratios.items()
+            },
+            **Ranked.of(truth, values).areas(*drawn)._asdict(),
+            "calibration_error": calibration_error(truth, values, *drawn),
         }
     groups["macro"] = {
         name: _nanmean(np.stack([groups[channel][name] for channel in findings]))
         for name in groups[findings[0]]
     }
     together = Ranked.of(targets[:, list(findings)], scores[:, list(findings)])
-    groups["micro"] = {**pooled.ratios(), **together.areas(weights)._asdict()}
+    groups["micro"] = {**pooled.ratios(), **together.areas(*drawn)._asdict()}
     return groups
 
 

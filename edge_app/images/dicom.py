@@ -45,7 +45,7 @@ from edge_app.images.dicom_tables import Table, table, tables
 from edge_app.images.dicom_values import Values, damaged
 from edge_app.images.dicom_window import Levels, Range, Window, find_window, grays_in_use
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
-from edge_app.images.windowing import histogram
+from edge_app.images.windowing import histogram, looked_up
 
 FEWEST_GRAYS = 8
 """Gray levels between darkest and brightest pixel below which a picture shows nothing."""
@@ -149,7 +149,7 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
         "modality": known_modality(header),
         "sop_class": sop_class(header),
     }
-    return Radiograph(grays[samples.words], facts, tuple(notes))
+    return Radiograph(looked_up(grays, samples.words), facts, tuple(notes))
 
 
 def _compare_shape(header: Values, photometric: str, notes: list[str]) -> None:

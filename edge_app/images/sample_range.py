@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.images import windowing
-from edge_app.images.windowing import LOW_CONTRAST, middle
+from edge_app.images.windowing import LOW_CONTRAST, looked_up, middle
 
 CONTAINER_BITS: Final = 16
 
@@ -114,7 +114,7 @@ def windowed(
         table = np.rint((ramp - low) * (255 / (high - low)))
     else:
         table = (ramp - chosen.start) >> (chosen.bits - 8)
-    return table.clip(0, 255).astype(np.uint8)[values]
+    return looked_up(table.clip(0, 255).astype(np.uint8), values)
 
 
 def histogram_of(values: NDArray[np.uint16]) -> Histogram:

@@ -32,10 +32,13 @@ def classify_all(
     """
     tally = Tally()
     score = classified if writer.needs_picture else classified_only
+    light = not writer.needs_picture
     try:
         with (
             interruptible() as interrupted,
-            closing(score_all(sources, classifier, read, score, limits, workers)) as answered,
+            closing(
+                score_all(sources, classifier, read, score, limits, workers, light=light)
+            ) as answered,
         ):
             for source, answer in answered:
                 _write(source, answer, writer, tally)

@@ -25,6 +25,8 @@ def score_all(
     score: Scorer[Source, Answer],
     limits: Limits | None = None,
     workers: int = 1,
+    *,
+    light: bool = False,
 ) -> Generator[tuple[Source, Answer | ImageError], None, None]:
     """Each source and what became of it, in the order of the sources.
 
@@ -39,6 +41,7 @@ def score_all(
             a picture should not be among it unless it is needed.
         limits: what is refused unread; the usual ones if None.
         workers: sources that are worked on at once; 1 starts no thread.
+        light: neither a source nor its answer holds a picture, so that more may be in hand.
 
     Yields:
         A source with its answer, or with the ImageError that says why it cannot be read.
@@ -50,7 +53,7 @@ def score_all(
     if workers > 1:
         from edge_app.pipeline.workers import Workers
 
-        yield from Workers(classifier, read, score, limits, workers).score_all(sources)
+        yield from Workers(classifier, read, score, limits, workers, light).score_all(sources)
         return
     for source in sources:
         image = attempted(read, source, limits)

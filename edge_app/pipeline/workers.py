@@ -24,6 +24,10 @@ Answer = TypeVar("Answer")
 AHEAD: Final = 2
 """Sources begun per worker before the first of them is answered: memory stays flat."""
 
+AHEAD_OF_LIGHT: Final = 8
+"""The same where none of them holds a picture. The asking thread also writes answers down, and may
+wait for a disk or a processor meanwhile: the others shall have work until it is back."""
+
 DECODED: Final = 8
 """Bytes that a pixel of 16-bit gray takes at most while it is decoded; colour takes twice that."""
 
@@ -34,6 +38,7 @@ class Workers(Generic[Source, Answer]):
     See `route.score_all` for the arguments.
 
     Attributes:
+        ahead: sources begun before the first of them is answered.
         small: limits of what any thread may work on, so that all gray pictures together take half
             of the memory; what is larger is left to the asking thread, one at a time.
         alone: whether the asking thread is the only one, because no other can be started.
@@ -46,9 +51,11 @@ class Workers(Generic[Source, Answer]):
         score: Scorer[Source, Answer],
         limits: Limits,
         workers: int,
+        light: bool = False,
     ) -> None:
         self.classifier, self.read, self.score = classifier, read, score
         self.limits, self.workers = limits, workers
+        self.ahead = workers * (AHEAD_OF_LIGHT if light else AHEAD)
         share = memory() // 4 // workers
         self.small = Limits(min(share, limits.max_bytes), min(share // DECODED, limits.max_pixels))
         self.alone = False
@@ -75,7 +82,7 @@ class Workers(Generic[Source, Answer]):
                     self.begun.append((source, self._done(source)))
                 else:
                     self.begun.append((source, self._submitted(source, pool)))
-                if len(self.begun) > AHEAD * self.workers:
+                if len(self.begun) > self.ahead:
                     yield self._oldest()
             while self.begun:
                 yield self._oldest()

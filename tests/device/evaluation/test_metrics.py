@@ -19,7 +19,9 @@ from edge_app.evaluation.metrics import (
     interval,
     patient_weights,
     roc_curve,
+    summed,
     weight_chunks,
+    whole_and_resampled,
 )
 
 ONE = np.ones((1, 6))
@@ -123,6 +125,28 @@ def test_every_resample_draws_as_many_patients_with_all_their_images() -> None:
     assert (per_patient.sum(axis=1) == 3).all()
     assert (weights[:, 0] == weights[:, 1]).all()
     assert (weights[:, 3] == weights[:, 5]).all()
+
+
+def test_weights_of_patients_give_what_weights_of_their_images_give() -> None:
+    generator = np.random.default_rng(2)
+    patients = generator.choice(["c", "a", "d", "b", "e"], 60)
+    truth = generator.random((60, 3)) < 0.4
+    scores = np.round(generator.random((60, 3)), 1)
+    drawn = whole_and_resampled(patients, 40, seed=5)
+    each = np.concatenate([np.ones((1, 60)), patient_weights(patients, 40, seed=5)])
+    ranked = Ranked.of(truth[:, 0], scores[:, 0])
+    for one, other in zip(ranked.areas(*drawn), ranked.areas(each), strict=True):
+        np.testing.assert_array_equal(one, other)
+    one, other = (calibration_error(truth[:, 1], scores[:, 1], *by) for by in (drawn, (each,)))
+    np.testing.assert_array_equal(one, other)
+    tables = Confusion.of(truth, scores > 0.5, *drawn)
+    for label in range(3):
+        alone = Confusion.of(truth[:, label], scores[:, label] > 0.5, each)
+        for cell in ("tp", "fp", "fn", "tn"):
+            np.testing.assert_array_equal(getattr(tables, cell)[:, label], getattr(alone, cell))
+    pooled = tables.over([0, 2])
+    np.testing.assert_array_equal(pooled.fp, tables.fp[:, 0] + tables.fp[:, 2])
+    np.testing.assert_array_equal(summed(drawn.weights, truth, drawn.whose), each @ truth)
 
 
 def normal_case(generator: np.random.Generator, patients: int) -> tuple[np.ndarray, np.ndarray]:

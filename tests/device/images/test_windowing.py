@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from edge_app.images import windowing
-from edge_app.images.windowing import histogram, middle, significant_bits
+from edge_app.images.windowing import histogram, looked_up, middle, significant_bits
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,18 @@ def test_a_thread_of_60_000_rows_is_counted() -> None:
     """Counting row by row takes 65536 additions for each of them."""
     samples = np.arange(60_000, dtype=np.uint16).reshape(-1, 1)
     assert histogram(samples, 16).sum() == 60_000
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (700, 1000)])
+def test_words_are_looked_up_alike_in_one_piece_and_in_several(shape: tuple[int, int]) -> None:
+    generator = np.random.default_rng(0)
+    table = generator.integers(0, 256, 4096).astype(np.uint8)
+    words = generator.integers(0, 4096, shape).astype(np.uint16)
+    shown = looked_up(table, words)
+    assert (shown.dtype, shown.flags.c_contiguous) == (np.uint8, True)
+    np.testing.assert_array_equal(shown, table[words])
+
+
+def test_a_word_beyond_the_table_is_refused() -> None:
+    with pytest.raises(IndexError):
+        looked_up(np.zeros(256, np.uint8), np.array([[0, 256]], np.uint16))

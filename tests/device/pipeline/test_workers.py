@@ -9,6 +9,8 @@ import threading
 import time
 import weakref
 from collections import Counter
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.model_file import locate, read
 from edge_app.pipeline import workers as module
 from edge_app.pipeline.batch import classify_all
+from edge_app.pipeline.route import score_all
+from edge_app.pipeline.scorers import Classified, classified_only
 from edge_app.pipeline.sources import STANDARD_INPUT
 from edge_app.pipeline.workers import AHEAD, DECODED
 from edge_app.pipeline.writers import CsvWriter
@@ -99,6 +103,16 @@ def answered(reading: Reading, workers: int = 1, limits: Limits = LIMITS) -> lis
     return [line.split(",")[0] for line in out.getvalue().splitlines()[1:]]
 
 
+def scored_lightly(
+    reading: Reading, workers: int
+) -> Generator[tuple[str, Classified | ImageError], None, None]:
+    """The route's own answers, one by one."""
+    options = BackendOptions(workers=workers)
+    classifier = Classifier(read(locate("cxr-cnn28")), options=options, force=True)
+    names = list(reading.pixels)
+    return score_all(names, classifier, reading, classified_only, LIMITS, workers, light=True)
+
+
 @pytest.fixture(autouse=True)
 def _small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "memory", lambda: SMALL_MEMORY)
@@ -125,6 +139,19 @@ def test_pictures_held_are_bounded_by_the_workers() -> None:
     reading = Reading(dict.fromkeys(names, 100))
     assert answered(reading, workers=2) == names
     assert max(reading.held.values()) <= 2 * AHEAD + 1
+
+
+def test_while_an_answer_is_written_down_others_have_more_to_do_if_no_picture_is_held() -> None:
+    names = [f"{index:02d}" for index in range(60)]
+    reading = Reading(dict.fromkeys(names, 100))
+    with closing(scored_lightly(reading, workers=2)) as answers:
+        next(answers)
+        end = time.monotonic() + PATIENCE
+        while len(reading.reads) <= 2 * AHEAD + 1 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(reading.reads) > 2 * AHEAD + 1
+        assert [name for name, _ in answers] == names[1:]
+    assert set(reading.reads.values()) == {1}
 
 
 def test_of_large_pictures_there_is_one_at_a_time() -> None:
