@@ -47,12 +47,24 @@ define LINT
 	step "import contracts" $(1)/bin/lint-imports --no-logo;
 endef
 
-define FAST_TESTS
-	step "fast device tests" $(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools;
+# mypy computes beside the other steps and is told after them. The tests' files lie in memory where there is enough of it:
+# they wait for no disk, and `make test` runs the same tests on one.
+define CHECKS
+	files=$$(mktemp -d); \
+	trap 'kill $$typing 2>/dev/null; rm -rf "$$files" "$$memory"' EXIT; trap 'exit 130' INT; trap 'exit 143' HUP TERM; \
+	$(CHECK)/bin/mypy >"$$files/types" 2>&1 & typing=$$!; \
+	typed() { wait $$typing; code=$$?; cat "$$files/types"; return $$code; }; \
+	room=$$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $$4 }'); \
+	memory=; if [ "$${room:-0}" -gt 1000000 ]; then memory=$$(mktemp -d /dev/shm/edge-cxr.XXXXXX); fi; \
+	step formatting $(CHECK)/bin/ruff format --check $(CODE); \
+	step lint $(CHECK)/bin/ruff check $(CODE); \
+	step "import contracts" $(CHECK)/bin/lint-imports --no-logo; \
+	step "fast device tests" env TMPDIR="$${memory:-$$files}" $(CHECK)/bin/python $(PYTEST) -m "$(FAST)" tests/device tests/tools; \
+	step types typed;
 endef
 
 check: $(CHECK)/installed
-	$(call ALL_OF,$(call LINT,$(CHECK)) $(FAST_TESTS))
+	$(call ALL_OF,$(CHECKS))
 	@skipped=$$(cat .pytest_cache/v/edge-cxr/skipped 2>/dev/null | tr -d '"'); \
 	echo "== the quick checks passed; $${skipped:+$$skipped: }make test runs all of them, and the slow ones"
 

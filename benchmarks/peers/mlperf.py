@@ -30,7 +30,7 @@ MEASURES = {
 def main():
     question = json.load(sys.stdin)
     images = question["images"]
-    classifier = opened(Cell(question["model"], delegate="cpu").question())
+    classifier = opened(Cell(question["model"], backend="cpu").question())
     least = classifier.model.input_spec.least
 
     read = partial(read_source, least=least, digest=False)

@@ -116,20 +116,21 @@ class WatchFolder(threading.Thread):
 
     def look(self) -> None:
         """Take each file that is complete."""
-        stalled = None
+        why = stalled = None
         for name in self._complete():
             if self._stopping.is_set():
                 return
             try:
                 self._take(name)
+            except SpoolFullError as error:  # how much room there is changes, and is no news
+                why, stalled = str(error), "full"
+                break
             except SpoolError as error:  # it stays where it is, and is tried again
-                stalled = str(error)
-                if isinstance(error, SpoolFullError):
-                    break
+                why = stalled = str(error)
             except OSError as error:
-                stalled = f"{self.watch.folder}: {error.strerror}"
-        if stalled and stalled != self._stalled:
-            self.events.tell("watch-stalled", why=stalled)
+                why = stalled = f"{self.watch.folder}: {error.strerror}"
+        if why and stalled != self._stalled:
+            self.events.tell("watch-stalled", why=why)
         self._stalled = stalled
 
     def _complete(self) -> Iterator[str]:

@@ -207,6 +207,7 @@ Interpreter = real.Interpreter = Broken
 )
 
 
+@pytest.mark.process
 @pytest.mark.skipif(REAL.name != "litert", reason="stands in for the other one here")
 def test_a_crash_is_the_models_fault_where_a_shipped_one_runs(
     unknown: Path, replace_runtimes: Replace
@@ -223,6 +224,7 @@ def test_a_crash_is_the_models_fault_where_a_shipped_one_runs(
     assert session.backend.name == "litert"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(REAL.name != "litert", reason="stands in for the other one here")
 def test_a_crash_is_the_runtimes_fault_where_no_model_runs(
     unknown: Path, replace_runtimes: Replace

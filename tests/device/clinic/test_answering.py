@@ -70,6 +70,7 @@ def alone(worker: Worker, picture: Path) -> Mapping[str, Any]:
     return answer
 
 
+@pytest.mark.process
 def test_a_site_file_that_decides_elsewhere_does_not_decide_there(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, picture: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_site_file_that_decides_elsewhere_does_not_decide_there(
     assert answer["operating_point"] == "one-in-ten"
 
 
+@pytest.mark.process
 def test_the_box_s_site_file_decides_there_too(
     spool: Spool, tmp_path: Path, cnn28: Path, picture: Path
 ) -> None:
@@ -98,7 +100,13 @@ def test_the_box_s_site_file_decides_there_too(
 
 
 @pytest.mark.parametrize("entrance", ["node", "watch"])
-@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(False, id="with the rest"),
+        pytest.param(True, id="in a process of its own", marks=pytest.mark.process),
+    ],
+)
 def test_an_answer_names_the_digest_of_what_was_sent(
     spool: Spool, tmp_path: Path, cnn28: Path, entrance: str, begun: bool
 ) -> None:
@@ -359,6 +367,7 @@ def test_what_has_just_come_is_neither_read_nor_digested_again(
     assert answers[0]["findings"] == answers[1]["findings"] != []
 
 
+@pytest.mark.process
 def test_a_process_that_begins_late_gets_all_of_a_large_picture(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
 ) -> None:
@@ -427,6 +436,7 @@ def hung(
     return worker
 
 
+@pytest.mark.process
 def test_others_are_answered_while_one_is_tried_apart(
     hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
@@ -443,6 +453,7 @@ def test_others_are_answered_while_one_is_tried_apart(
     assert "answering-failed" not in told(hung)
 
 
+@pytest.mark.process
 def test_one_that_is_tried_apart_for_too_long_is_answered_so(
     hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +466,7 @@ def test_one_that_is_tried_apart_for_too_long_is_answered_so(
     assert answer["error"]["message"] == "takes more than 1 s to read"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     spool: Spool,
@@ -479,6 +491,7 @@ def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     assert again.begun == 2, "it is tried apart again"
 
 
+@pytest.mark.process
 def test_a_system_that_is_out_of_memory_kills_the_try_before_the_box(
     spool: Spool, tmp_path: Path, cnn28: Path
 ) -> None:
@@ -501,6 +514,7 @@ def killed(
     return worker
 
 
+@pytest.mark.process
 def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -523,7 +537,7 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
     assert told(killed).count("killed from outside (SIGKILL)") == 2
 
 
-@pytest.mark.parametrize("who", ["worker", "apart"])
+@pytest.mark.parametrize("who", ["worker", pytest.param("apart", marks=pytest.mark.process)])
 def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:

@@ -201,9 +201,10 @@ def test_a_full_spool_leaves_files_where_they_are(
 ) -> None:
     (watched.folder / "a.png").write_bytes(b"one")
     with monkeypatch.context() as patch:
-        patch.setattr(watched.spool, "least_free", 1 << 60)
-        watched.watcher.look()
-        watched.watcher.look()
+        for lacking in (1 << 60, 1 << 59):  # how much changes from look to look
+            patch.setattr(watched.spool, "least_free", lacking)
+            watched.watcher.look()
+            watched.watcher.look()
     assert watched.tree() == ["a.png"]
     assert watched.log.getvalue().count("watch-stalled") == 1
     watched.watcher.look()
