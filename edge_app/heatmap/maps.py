@@ -49,12 +49,12 @@ OUTLINED: Final = "outlined: the square that speaks most for each finding, if it
 OF_SEVERAL: Final = "which finding a square is for is not shown"
 """Of a picture with several findings, whose squares have the colour of the strongest one there."""
 
-NO_PLACE: Final = "do not use this map to find a place: the middle of the picture does no worse"
+NO_PLACE: Final = "this map shows no place, do not aim by it: the picture's middle does no worse"
 
 SAYS: Final = "that may be anywhere, also where no colour is"
 """Of a map's square."""
 
-SIDES: Final = "by convention the picture's left is the patient's right"
+SIDES: Final = "right or left by the film's own marker: a mirrored picture may pass"
 """Of a picture as it was read."""
 
 

@@ -41,7 +41,7 @@ KINDS: Final = {
     "cropped": "cropped to a part of the chest: give all of it",
     "framed": "surrounded by wide empty borders: crop them off",
     "over-exposed": "too bright",
-    "under-exposed": "too dark, or too flat",
+    "under-exposed": "too dark, too flat or blurred",
 }
 """What the small network tells apart from a radiograph as it should be, and what such a one is.
 

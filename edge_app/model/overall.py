@@ -75,9 +75,8 @@ class Overall(NamedTuple):
 
     def in_words(self) -> str:
         """The numbers in one line."""
-        beside = [] if self.threshold is None else [f"threshold {percent(self.threshold)}"]
-        beside += [] if self.usually is None else [f"usually {percent(self.usually)}"]
-        told = f" ({', '.join(beside)})" if beside else ""
+        told = "" if self.usually is None else f", where {percent(self.usually)} of images are"
+        told += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""
         return f"{percent(self.probability)} probable that it is not normal{told}{lower}"
 
@@ -100,7 +99,7 @@ def verdict(whole: Overall | None, marked: Sequence[str]) -> list[str]:
     return [
         "flagged" if whole.flagged else "not flagged",
         *([EITHER_WAY] if whole.borderline else []),
-        f"raised: {names}" if names else NONE_RAISED,
+        f"{'' if whole.flagged else 'but '}raised: {names}" if names else NONE_RAISED,
     ]
 
 

@@ -43,7 +43,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[1].startswith(("  flagged; ", "  not flagged; "))
-    assert " probable that it is not normal (threshold " in lines[2]
+    assert " % of images are (threshold " in lines[2]
     assert " of 100 normal validation images" in lines[2]
     rows = rows_of(lines)
     readable = {label.replace("_", " ") for label in LABELS}

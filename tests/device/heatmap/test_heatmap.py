@@ -201,7 +201,7 @@ def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
         "that may be anywhere, also where no colour is"
     ) in written
     assert "usually: at this site (9 images)" in written
-    assert "by convention the picture's left is the patient's right" in written
+    assert "right or left by the film's own marker: a mirrored picture may pass" in written
     written.clear()
     above = found()._replace(overall=None)
     draw(WIDE, above, SCALE, ["model"])
@@ -299,7 +299,7 @@ def test_what_a_map_is_worth_is_the_first_line_under_the_picture(written: list[s
     as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert said not in written
     assert written[0] == (
-        "do not use this map to find a place: the middle of the picture does no worse"
+        "this map shows no place, do not aim by it: the picture's middle does no worse"
     )
     assert OUTLINED not in written
     assert "1" not in written

@@ -142,7 +142,7 @@ def test_gray_levels_are_no_word_of_the_exposure(shipped: ModelFile) -> None:
     """A film that was exposed too much is black: more of a dose would be the wrong answer."""
     said = {name: str(judge(shipped, REFUSED[name][0]()).reason) for name in REFUSED}
     assert said["too bright"].endswith("it may be too bright")
-    assert said["too dark"].endswith("it may be too dark, or too flat")
+    assert said["too dark"].endswith("it may be too dark, too flat or blurred")
     assert said["too flat"] == said["too dark"]
     assert not any("expos" in reason or "black" in reason for reason in said.values())
 

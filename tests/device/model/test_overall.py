@@ -66,7 +66,7 @@ def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
 
 def test_its_numbers_are_one_line() -> None:
     assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
-        "71.3 % probable that it is not normal (threshold 56.0 %, usually 37.8 %); "
+        "71.3 % probable that it is not normal, where 37.8 % of images are (threshold 56.0 %); "
         "higher than 96 of 100 normal images"
     )
     of_validation = Overall(0.5, None, 0.995, None, None, normal_images="normal validation images")
@@ -125,7 +125,7 @@ def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
 
 def test_a_verdict_names_what_is_raised_once_and_does_not_take_itself_back() -> None:
     clear, flagged = Overall(0.4, None, None, 0.5, False), Overall(0.6, None, None, 0.5, True)
-    assert verdict(clear, ["Mass", "Edema"]) == ["not flagged", "raised: Mass, Edema"]
+    assert verdict(clear, ["Mass", "Edema"]) == ["not flagged", "but raised: Mass, Edema"]
     assert verdict(flagged, ["Mass"]) == ["flagged", "raised: Mass"]
     assert verdict(flagged, []) == ["flagged", "nothing is raised"]
     for undecided in (None, Overall(0.6, None, None, None, None)):

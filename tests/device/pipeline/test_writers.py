@@ -132,11 +132,11 @@ def test_what_is_raised_on_an_image_that_is_not_flagged_is_named_at_once(
     Image.fromarray(hazy(flagged=False)).save(tmp_path / "raised.png")
     page = tmp_path / "page.html"
     done = run("classify", "--model", "cxr-lite0-128", tmp_path / "raised.png", "--html", page)
-    assert done.stdout.splitlines()[1] == "  not flagged; raised: Effusion"
+    assert done.stdout.splitlines()[1] == "  not flagged; but raised: Effusion"
     assert done.stdout.count("raised: Effusion") == 1
     said = page.read_text("utf-8")
     assert said.count("raised: Effusion") == 2  # in the list, and at its picture
-    assert "<b>not flagged; raised: Effusion</b>" in said
+    assert "<b>not flagged; but raised: Effusion</b>" in said
 
 
 def test_a_finding_whose_digits_are_its_thresholds_is_borderline(tmp_path: Path) -> None:
