@@ -433,11 +433,10 @@ def _report(
 
 
 LEARNED: Final = (
-    ("train", ("train",), "trained the network"),
-    ("train", ("train", "validation"), "trained the network"),  # a refit's
-    ("validation", ("validation",), "chose the network's epoch, or thresholds"),
+    ("train", "trained the network", (("train",), ("train", "validation"))),  # the latter a refit
+    ("validation", "chose the network's epoch, or thresholds", (("validation",),)),
 )
-"""What a manifest says it rests on, the splits that this may be here, and what these images did."""
+"""What a manifest says it rests on, what these images did, and the splits that they may be here."""
 
 
 def _learned(
@@ -445,14 +444,16 @@ def _learned(
 ) -> Iterator[str]:
     """A line where images are those that a network was made with, by the digest that it states."""
     stated = classifier.model.manifest["training"].get("dataset", {})
-    for key, splits, what in LEARNED:
-        rows = [row for row, image in enumerate(images) if image.split in splits]
-        if not rows or "digest" not in stated.get(key, {}):
-            continue
-        targets = np.stack([images[row].targets for row in rows])
-        names, files = [images[row].name for row in rows], [digests[row] for row in rows]
-        if report.dataset_digest(names, files, targets) == stated[key]["digest"]:
-            yield f"{len(rows)} of these images {what}: what is measured on them is too good"
+    for key, what, places in LEARNED:
+        for splits in places:
+            rows = [row for row, image in enumerate(images) if image.split in splits]
+            if not rows or "digest" not in stated.get(key, {}):
+                continue
+            targets = np.stack([images[row].targets for row in rows])
+            names, files = [images[row].name for row in rows], [digests[row] for row in rows]
+            if report.dataset_digest(names, files, targets) == stated[key]["digest"]:
+                yield f"{len(rows)} of these images {what}: what is measured on them is too good"
+                break
 
 
 def _write(made: Report, out: Path, journal: Path) -> None:

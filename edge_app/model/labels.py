@@ -92,11 +92,11 @@ class Labels(tuple[Label, ...]):
     def not_normal(self, targets: NDArray[Any]) -> NDArray[np.bool_]:
         """Which of N images are not normal, by what each of them bears (N×L, of 0 and 1).
 
-        With a normal label, those that do not bear it: what they have may be none of the findings.
+        Those that bear a finding and, with a normal label, those that do not bear it: what they
+        have may be none of the findings.
         """
-        if self.normal is not None:
-            return targets[:, self.normal] == 0  # type: ignore[no-any-return]
-        return targets[:, self.findings].sum(axis=1) > 0  # type: ignore[no-any-return]
+        ill: NDArray[np.bool_] = targets[:, self.findings].sum(axis=1) > 0
+        return ill if self.normal is None else ill | (targets[:, self.normal] == 0)
 
     @property
     def all_findings(self) -> str:

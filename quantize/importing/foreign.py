@@ -466,14 +466,32 @@ def require_logits(opened: Any, logits: Floats) -> None:
         logits: N×L, of any pictures.
 
     Raises:
-        ConversionError: all of them lie from 0 to 1.
+        ConversionError: all of them lie from 0 to 1, and so do those of pictures that no network
+            is used to, which take the logits of few labels out of there.
     """
-    if opened.activation is None and ((logits >= 0) & (logits <= 1)).all():
+    if opened.activation is not None or not _like_shares(logits):
+        return
+    strange = opened.logits(_strange(opened.spec.height, opened.spec.width))
+    if _like_shares(strange):
         raise ConversionError(
             f"{opened.path}: its scores lie from {logits.min():.3g} to {logits.max():.3g} on "
             f"{len(logits)} pictures, as probabilities do, and it ends in no sigmoid or softmax "
             "that is seen: save it with one as its last layer, or with its logits as its output"
         )
+
+
+def _like_shares(logits: Floats) -> bool:
+    """Whether all lie from 0 to 1, but for half a step of an integer output."""
+    return bool(((logits > -0.01) & (logits < 1.01)).all())
+
+
+def _strange(height: int, width: int) -> NDArray[np.uint8]:
+    """Black, white, noise and stripes of one pixel: 5×height×width."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width))
+    upright = np.broadcast_to(np.arange(width) % 2 * 255, (height, width))
+    across = np.broadcast_to(np.arange(height)[:, np.newaxis] % 2 * 255, (height, width))
+    black = np.zeros((height, width))
+    return np.stack([black, black + 255, noise, upright, across]).astype(np.uint8)
 
 
 def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, list[str]]:

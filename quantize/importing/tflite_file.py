@@ -32,6 +32,9 @@ ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
 MOST_CUT: Final = 0.25
 """Of the gray levels: an input was made for what its calibration images held, not for all."""
 
+LEAST_USED: Final = 1 / 16
+"""Of what an input holds: one of integers from 0 is a half of int16's."""
+
 ALMOST: Final = 1e-7
 """How near to 0 or 1 a stored probability's logit is taken."""
 
@@ -227,10 +230,12 @@ def _spec(
 
 
 def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
-    """Refuse a scale whose numbers an integer input cannot hold: it was made for another one.
+    """Refuse a scale of which an integer input holds too little, or that it hardly notices: it was
+    made for another one.
 
     Raises:
-        UsageError: more than `MOST_CUT` of the gray levels are cut off at its ends.
+        UsageError: more than `MOST_CUT` of the gray levels are cut off at its ends, or all of them
+            lie in less than `LEAST_USED` of it.
     """
     if image["dtype"] == "float32":
         return
@@ -239,11 +244,13 @@ def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
     low, high = (stored["scale"] * (end - stored["zero_point"]) for end in (held.min, held.max))
     real, step = lookup_table(spec, None), stored["scale"]
     cut = float(((real < low - step) | (real > high + step)).mean())
-    if cut > MOST_CUT:
+    used = float(np.ptp(real)) / (high - low)
+    if cut > MOST_CUT or used < LEAST_USED:
+        wrong = f"{cut:.0%} of which it would cut off" if cut > MOST_CUT else f"{used:.1%} of that"
         raise UsageError(
             f"{path}: its {image['dtype']} input holds {low:.4g} to {high:.4g}, and --mean and "
-            f"--std make {real.min():.4g} to {real.max():.4g} of gray levels, {cut:.0%} of which "
-            f"it would cut off: {HOW_TO_SCALE}"
+            f"--std make {real.min():.4g} to {real.max():.4g} of gray levels, {wrong}: "
+            f"{HOW_TO_SCALE}"
         )
 
 

@@ -49,7 +49,7 @@ def raised_study(inputs: ModelAndReportsInputs) -> Result:
             *(f"{name}: {share}" for name in sides for share in ("right", "normal", "found")),
         ),
         rows=[
-            (rule, *(f"{each[name][share]:.1%}" for name in sides for share in SHARES))
+            (rule, *(_percent(each[name][share]) for name in sides for share in SHARES))
             for rule, each in found.items()
         ],
         content={"model": {"name": model.name, "sha256": model.sha256}, "rules": found},
@@ -61,7 +61,7 @@ def _words(times: int, least: int) -> str:
 
 
 def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[str, Any]:
-    """What a rule marks in a report's images, by the digits that are shown."""
+    """What a rule marks in a report's images, by the digits shown; a share of none is None."""
     findings = list(model.labels.findings)
     scores = report.calibrated(report.evaluated.logits)[:, findings]
     marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, least)
@@ -69,10 +69,18 @@ def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[st
     normal = ~model.labels.not_normal(report.evaluated.targets)
     return {
         "marks": int(marked.sum()),
-        "right": float(borne[marked].mean()),
-        "normal": float(marked[normal].any(axis=1).mean()),
-        "found": float(marked[borne].mean()),
+        "right": _share(borne[marked]),
+        "normal": _share(np.asarray(marked[normal].any(axis=1))),
+        "found": _share(marked[borne]),
     }
+
+
+def _share(those: NDArray[np.bool_]) -> float | None:
+    return float(those.mean()) if len(those) else None
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 def raised(

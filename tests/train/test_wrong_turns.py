@@ -231,6 +231,11 @@ TURNS = (
         ("images is uint8 (4, 28, 28, 3)", "images (N×H×W uint8)"),
     ),
     Turn(
+        "arrays that call a finding normal",
+        npz(images=IMAGES, labels=np.tri(4, 2, dtype=np.uint8), names=np.array(["Normal", "TB"])),
+        ("3 images bear 'Normal' and a finding at once, first image_000001", "one of the two out"),
+    ),
+    Turn(
         "arrays of patients who are not known",
         npz(
             images=IMAGES,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_app.evaluation.label_names import channel_of, denied
 from edge_app.evaluation.label_table import NOBODY
 from edge_app.evaluation.labelled import drawn_splits
+from edge_app.model.labels import Labels
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
 from train.labels import LabelSet
@@ -66,6 +67,8 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     problems = [(image, "in no split") for image in table["image"][nowhere]]
     table = first_of_each_split(table[~nowhere], limit)
     rows = table.index.to_list()
+    borne = targets[np.ix_(rows, channels)].astype(np.uint8)
+    _require_no_contradiction(path, borne, table["image"].tolist(), labels.labels)
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         for index, row in enumerate(rows):
@@ -75,11 +78,11 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     return Dataset(
         name=f"arrays, {path.name}",
         table=table.reset_index(drop=True),
-        targets=targets[np.ix_(rows, channels)].astype(np.uint8),
+        targets=borne,
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=notes + denied(targets[np.ix_(rows, channels)], labels.labels),
+        notes=notes + denied(borne, labels.labels),
         labels=labels,
         tells_patients=told,
         names_test=words is not None,
@@ -105,6 +108,20 @@ def _checked(path: Path, arrays: dict[str, Any]) -> tuple[NDArray[np.uint8], NDA
         if key in arrays and arrays[key].shape != (len(images),):
             raise DatasetError(f"{path}: {key} is {arrays[key].shape}, not one for each image")
     return images, targets
+
+
+def _require_no_contradiction(
+    path: Path, borne: NDArray[np.uint8], names: list[str], labels: Labels
+) -> None:
+    """Refuse images that bear the normal label and a finding, as tables of labels do."""
+    if labels.normal is None:
+        return
+    both = np.flatnonzero((borne[:, labels.normal] == 1) & (borne.sum(axis=1) > 1))
+    if len(both):
+        raise DatasetError(
+            f"{path}: {len(both)} images bear {labels[labels.normal].name!r} and a finding at "
+            f"once, first {names[both[0]]}: take one of the two out"
+        )
 
 
 def _labels(

@@ -156,6 +156,8 @@ def test_images_that_the_network_was_made_with_are_counted(
     train, validation = counts.values()
     assert f"note: {train} of these images trained the network: what is measured" in done.stdout
     assert f"note: {validation} of these images chose the network's epoch" in done.stdout
+    again = ("--split", "train", "--model", own.path, "--out", tmp_path / "again.json")
+    assert run("evaluate", folder, *again).stdout.count("of these images trained") == 1
     on_test = run("evaluate", folder, "--model", own.path, "--out", tmp_path / "t.json")
     assert "of these images" not in on_test.stdout
 

@@ -24,6 +24,7 @@ def test_an_image_without_the_normal_label_is_not_normal() -> None:
     """It may bear what none of the findings names; where no label is normal nothing says so."""
     targets = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]], np.uint8)
     assert MIXED.not_normal(targets).tolist() == [False, True, True]
+    assert MIXED.not_normal(np.array([[1, 1, 0]])).tolist() == [True]
     findings = Labels([Label("Cavity"), Label("Scar")])
     assert findings.not_normal(targets[:, [0, 2]]).tolist() == [False, True, False]
 

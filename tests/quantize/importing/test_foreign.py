@@ -9,13 +9,14 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras.initializers import Constant
 from scipy.special import expit, softmax
 
 from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
 from quantize.importing.convert import in_float, require_no_loop, unrepaired
-from quantize.importing.foreign import EQUAL, Foreign, Given, open_foreign
+from quantize.importing.foreign import EQUAL, Foreign, Given, open_foreign, require_logits
 from quantize.repairs.fold import fold
 
 SHAPE = (32, 40, 3)
@@ -311,3 +312,24 @@ def test_a_loop_in_a_saved_model_is_refused_by_its_operations_name(tmp_path: Pat
     opened = open_foreign(tmp_path / "saved", Given(mean=(0.0,), std=(1.0,)))
     with pytest.raises(ConversionError, match=r"operation '.*while.*' .*float32"):
         require_no_loop(opened)
+
+
+@pytest.mark.parametrize("ends_in", ["logits", "probabilities"])
+def test_logits_that_lie_where_probabilities_do_are_taken_for_what_they_are(
+    ends_in: str, tmp_path: Path
+) -> None:
+    """Those of one label do on pictures that resemble each other, and no others are at hand."""
+    image = keras.Input(SHAPE)
+    mean = layers.GlobalAveragePooling2D()(image)
+    x = layers.Dense(1, kernel_initializer=Constant(1 / 3), bias_initializer=Constant(0.5))(mean)
+    scores = x if ends_in == "logits" else 1 - layers.Activation("sigmoid")(x)
+    model = keras.Model(image, scores)
+    model.save(tmp_path / "net.keras")
+    opened = open_foreign(tmp_path / "net.keras", SCALED._replace(head="independent"))
+    logits = opened.logits(np.stack([np.full(SHAPE[:2], gray, np.uint8) for gray in (110, 140)]))
+    assert ((logits > 0) & (logits < 1)).all()
+    if ends_in == "logits":
+        require_logits(opened, logits)
+    else:
+        with pytest.raises(ConversionError, match="as probabilities do"):
+            require_logits(opened, logits)

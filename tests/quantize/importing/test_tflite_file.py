@@ -124,6 +124,15 @@ def test_a_scale_that_its_input_cannot_hold_is_refused(kind: str, files: dict[st
         open_tflite(files[kind], of_another)
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint8 without a scale"])
+def test_a_scale_that_its_input_hardly_notices_is_refused(
+    kind: str, files: dict[str, Path]
+) -> None:
+    """All pictures would be black to it, and each score the same."""
+    with pytest.raises(UsageError, match=r"make 0 to 1 of gray levels, 0\.\d% of that: say what"):
+        open_tflite(files[kind], Given(mean=(0.0,), std=(255.0,)))
+
+
 def test_probabilities_become_logits_that_are_finite_and_in_their_order() -> None:
     stored = np.arange(-128, 128, dtype=np.int8)
     logits = undone(stored, {"scale": 1 / 256, "zero_point": -128}, "sigmoid")

@@ -48,3 +48,16 @@ def test_a_stricter_rule_marks_fewer_normal_images_and_is_right_more_often() -> 
     scores = validation.calibrated(validation.evaluated.logits)[:, list(labels)]
     usually = np.array(model.manifest["prevalence"])[list(labels)]
     assert raised(scores, usually, TIMES, LEAST).sum() == found[used]["validation"]["marks"]
+
+
+def test_where_a_rule_marks_nothing_no_share_of_it_is_right(tmp_path: Path) -> None:
+    """As of a model whose findings all are usual."""
+    validation, test = (
+        report.read(REPORTS / name) for name in ("float-validation.json", "int8.json")
+    )
+    model = read(locate("cxr-lite0-128"))
+    usual = model.replace(manifest={**model.manifest, "prevalence": [0.9] * len(model.labels)})
+    result = raised_study(ModelAndReportsInputs(usual, validation, test, REPORTS))
+    assert result.rows[0] == ("2x, 1 %", "", "0.0%", "0.0%", "", "0.0%", "0.0%")
+    result.write(tmp_path)
+    assert (tmp_path / "raised.json").stat().st_size
