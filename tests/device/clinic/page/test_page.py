@@ -24,11 +24,13 @@ from edge_app.clinic import wants
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
+from edge_app.clinic.page.study import told
 from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.want import NO_MEMORY
 from edge_app.images.radiograph import Limits
+from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
 
 from ...site.made import site_file
 from ..images import SECRETS, dicom
@@ -284,6 +286,38 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     told = {row for row in rows if "by another model, site file or operating point" in row}
     assert ["older.png" in row for row in told] == [True]
     assert "How often that is so is not known of this answer." in page
+
+
+def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
+    served: Served, answered: int
+) -> None:
+    """A point may have missed none of the test images, which is not known to be never."""
+    answer = served.client().get(f"/images/{answered}/answer.json").json
+    for flagged, known in ((False, False), (True, True)):
+        answer["overall"]["flagged"] = flagged
+        said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL))
+        assert said.knows_worth == known
+
+
+def test_a_finding_that_reads_like_its_threshold_is_called_borderline(
+    served: Served, png: bytes
+) -> None:
+    """As in the table of the command line, where labels are decided one by one."""
+    client = served.client()
+    number = client.upload(("close.png", png + b"close")).json["images"][0]["number"]
+    served.wait(number)
+    answer = json.loads(served.box.store.value("SELECT answer FROM image WHERE id = ?", number))
+    answer["overall"] = None
+    for finding in answer["findings"]:
+        finding["threshold"] = finding["probability"] + 0.1
+    first, second = answer["findings"][:2]
+    first.update(probability=0.0852, threshold=0.0851, above=True)
+    second.update(probability=0.0848, threshold=0.0849, above=False)
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET answer = ? WHERE id = ?", (json.dumps(answer), number))
+    page = client.get(f"/images/{number}").text
+    assert page.count("<b>above, borderline</b>") == 1
+    assert page.count("<b>not above, borderline</b>") == 1
 
 
 def test_its_picture_is_what_the_network_was_given(served: Served, answered: int) -> None:
