@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edge_app.clinic.kept import UNJUDGED
@@ -111,7 +111,7 @@ def told(
     return Study(
         error=error.get("message"),
         unjudged=kind if kind in UNJUDGED else None,
-        verdict="; ".join(verdict(whole, [row.label for row in rows if row.mark])) if rows else "",
+        verdict=_verdict(whole, rows, by_label) if rows else "",
         overall=whole.in_words() if whole else "",
         caution=whole.caution if whole else None,
         share=whole.probability if whole else None,
@@ -129,6 +129,12 @@ def told(
         model_digest=model["digest"],
         site=answer.get("site"),
     )
+
+
+def _verdict(whole: Overall | None, rows: Sequence[Row], by_label: bool) -> str:
+    marks = any(row.limit is not None if by_label else row.usually for row in rows)
+    names = [row.label for row in rows if row.mark]
+    return "; ".join(verdict(whole, names if marks else None))
 
 
 def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:

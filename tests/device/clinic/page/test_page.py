@@ -299,6 +299,16 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         assert said.knows_worth == known
 
 
+def test_a_study_says_nothing_of_thresholds_that_are_not_there(
+    served: Served, answered: int
+) -> None:
+    answer = served.client().get(f"/images/{answered}/answer.json").json
+    answer["overall"] = None
+    for finding in answer["findings"]:
+        finding.update(threshold=None, above=None)
+    assert told(answer).verdict == "no finding has a threshold: nothing is decided"
+
+
 def test_a_finding_that_reads_like_its_threshold_is_called_borderline(
     served: Served, png: bytes
 ) -> None:
