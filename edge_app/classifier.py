@@ -81,9 +81,16 @@ class Findings(NamedTuple):
         ]
 
     @property
+    def marks(self) -> bool:
+        """Whether one could be marked: the model tells what is usual, or has the thresholds."""
+        of = "threshold" if self.by_label else "usually"
+        return any(getattr(each, of) is not None for each in self.ranked)
+
+    @property
     def verdict(self) -> list[str]:
         """The answer in a few words; see `overall.verdict`. It is not for what is withheld."""
-        return verdict(self.overall, [each.name for each in self.marked])
+        names = [each.name for each in self.marked]
+        return verdict(self.overall, names if self.marks else None)
 
     @property
     def withheld(self) -> str | None:

@@ -23,13 +23,11 @@ from rich.progress import track
 from edge_app.core.errors import ImageError
 from edge_app.evaluation.report import dataset_digest
 from edge_app.evaluation.splits import Split, split_by_patient
+from edge_app.images.read import DECODING
 from edge_app.model.preprocess import InputSpec, resize
 from train.datasets.dataset import Dataset, Further
 from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
-
-DECODING_VERSION = 3
-"""Raised whenever `edge_app` decodes or resizes to other bytes than before."""
 
 MAX_UNREADABLE = 0.01
 """More unreadable images than this share is a fault of the whole set, not of single files."""
@@ -115,7 +113,7 @@ def open_cache(
             Or a file of a further data set validates or tests.
     """
     key = hashlib.sha256(
-        json.dumps([DECODING_VERSION, dataset.identity, spec.as_dict()], sort_keys=True).encode()
+        json.dumps([DECODING, dataset.identity, spec.as_dict()], sort_keys=True).encode()
     ).hexdigest()[:16]
     place = folder / key
     folder.mkdir(parents=True, exist_ok=True)

@@ -46,15 +46,25 @@ def look_up(store: Store, seconds: float) -> bool:
 def _enter(store: Store, row: sqlite3.Row) -> None:
     """Keep an image's UID, empty where it has none, and what it says of others of the same."""
     uid = _instance_in(store, row) or ""
-    differing = [each["id"] for each in _others(store, row, uid) if _differs(store, row, each)]
-    with store.transaction(synced=False) as database:
-        database.execute("UPDATE image SET instance = ? WHERE id = ?", (uid, row["id"]))
-        if differing:
-            numbers = [row["id"], *differing]
-            marks = ", ".join("?" * len(numbers))
-            database.execute(
-                f"UPDATE image SET differs = 1 WHERE id IN ({marks}) AND answered IS NULL", numbers
-            )
+    differing: dict[int, bool] = {}
+    while True:
+        # Others need the database meanwhile: files are read without its lock.
+        for each in _others(store, row, uid):
+            if each["id"] not in differing:
+                differing[each["id"]] = _differs(store, row, each)
+        with store.transaction(synced=False) as database:
+            others = [each["id"] for each in _others(store, row, uid)]
+            if not differing.keys() >= {*others}:  # another one of this UID has just come
+                continue
+            database.execute("UPDATE image SET instance = ? WHERE id = ?", (uid, row["id"]))
+            if any(differing[each] for each in others):
+                numbers = [row["id"], *(each for each in others if differing[each])]
+                marks = ", ".join("?" * len(numbers))
+                database.execute(
+                    f"UPDATE image SET differs = 1 WHERE id IN ({marks}) AND answered IS NULL",
+                    numbers,
+                )
+        return
 
 
 def _instance_in(store: Store, row: sqlite3.Row) -> str | None:

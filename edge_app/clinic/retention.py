@@ -47,7 +47,8 @@ class Clock:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._began = time.time()
-        self._ahead = self._began - time.monotonic()
+        self._followed = time.monotonic()
+        self._ahead = self._began - self._followed
 
     def follow(self) -> None:
         """Have all that is finished be so by the clock as it is now.
@@ -55,16 +56,20 @@ class Clock:
         Raises:
             SpoolError: the database fails.
         """
-        now = time.time()
-        ahead = now - time.monotonic()
+        now, since = time.time(), time.monotonic()
+        ahead = now - since
         later = ahead - self._ahead
+        # What was finished since the last call may be so by the clock as it is now.
+        latest = now - (since - self._followed)
         with self.store.transaction(synced=False) as database:
             if abs(later) > SET_BY:
                 database.execute(
-                    "UPDATE image SET finished = finished + ? WHERE finished >= ?",
-                    (later, self._began),
+                    "UPDATE image SET finished = finished + ? "
+                    "WHERE finished >= ? AND finished NOT BETWEEN ? AND ?",
+                    (later, self._began, latest, now),
                 )
             database.execute("UPDATE image SET finished = ? WHERE finished > ?", (now, now))
+        self._followed = since
         if abs(later) > SET_BY:
             self._began, self._ahead = self._began + later, ahead
 

@@ -32,7 +32,7 @@ from edge_app.evaluation.second_reference import SecondReference
 from edge_app.evaluation.splits import NO_PATIENTS, SPLITS
 from edge_app.images.perturb import PERTURBATIONS, perturbed
 from edge_app.images.radiograph import Limits, Picture, Radiograph
-from edge_app.images.read import DECODERS, Decoder, read_image
+from edge_app.images.read import DECODERS, DECODING, Decoder, read_image
 from edge_app.pipeline.interrupts import interruptible
 from edge_app.pipeline.route import score_all
 
@@ -274,6 +274,7 @@ def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, An
         "data set": listed.hexdigest(),
         "operating point": classifier.points.label,
         "runtime": _who_answers(classifier),
+        "decoding of images": DECODING,
         "retest": retest,
     }
 

@@ -276,10 +276,7 @@ def shown(findings: Findings) -> list[Finding]:
     None where it marks none. A model that does not tell what is usual, or has no thresholds where
     these decide, can mark none: of it the most probable finding is shown.
     """
-    of = "threshold" if findings.by_label else "usually"
-    if all(getattr(each, of) is None for each in findings.ranked):
-        return findings.ranked[:1]
-    return findings.marked[:SHOWN]
+    return findings.marked[:SHOWN] if findings.marks else findings.ranked[:1]
 
 
 def share_shown(findings: Findings) -> str | None:

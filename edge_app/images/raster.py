@@ -124,6 +124,7 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     deep_colour = _is_deep_colour(image)
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
+    stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
     image.load()
     if _is_of_another_gamma(image.info):
         notes.append(
@@ -133,8 +134,9 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
-        for row in _last_rows(image):
-            if jpeg.ends_early(np.asarray(picture.crop((0, row, picture.width, row + 1)))):
+        stored = _turned_back(picture, stored_as)
+        for row in _last_rows(image, stored.height):
+            if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
                 notes.append(jpeg.ENDS_EARLY)
                 break
     if turn is not None:  # gray, a quarter of the bytes
@@ -146,10 +148,18 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     return Radiograph(picture, facts, tuple(notes))
 
 
-def _last_rows(image: Image.Image) -> set[int]:
+def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
+    """A TIFF's picture as it is stored, which Pillow turned upright."""
+    from PIL.Image import Transpose
+
+    name = TURNS.get({6: 8, 8: 6}.get(orientation, orientation)) if orientation else None
+    return picture if name is None else picture.transpose(Transpose[name])
+
+
+def _last_rows(image: Image.Image, height: int) -> set[int]:
     """The last row of each JPEG in a file: of the picture, and of each strip of a TIFF."""
-    strip = (getattr(image, "tag_v2", None) or {}).get(TIFF_ROWS_PER_STRIP) or image.height
-    return {*range(strip - 1, image.height, strip), image.height - 1}
+    strip = (getattr(image, "tag_v2", None) or {}).get(TIFF_ROWS_PER_STRIP) or height
+    return {*range(strip - 1, height, strip), height - 1}
 
 
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:

@@ -21,6 +21,10 @@ from edge_app.images.radiograph import Limits, Radiograph
 DECODERS: Final = ("Pillow", "pydicom", "python-gdcm")
 """Packages whose version may decide a pixel; `isal` inflates to the same bytes in each."""
 
+DECODING: Final = 4
+"""Raised whenever a picture is decoded, or resized, to other bytes than before: what is kept of
+pictures that were decoded otherwise is not gone on with."""
+
 DICOM_PREFIX = slice(128, 132)
 
 DICOM_GROUPS = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08", b"DI")

@@ -36,6 +36,7 @@ BORDERLINE: Final = "borderline"
 EITHER_WAY: Final = f"{BORDERLINE}: could go either way"
 NONE_RAISED: Final = "nothing is raised"
 NONE_ABOVE: Final = "nothing is above its threshold"
+NONE_DECIDES: Final = "no finding has a threshold: nothing is decided"
 
 
 class Overall(NamedTuple):
@@ -86,20 +87,25 @@ class Overall(NamedTuple):
         return f"{share} {self.normal_images}"
 
 
-def verdict(whole: Overall | None, marked: Sequence[str]) -> list[str]:
+def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:
     """An answer in a few words: the decision, how close it was, and what is marked.
 
     Args:
         whole: what is said of the image as a whole.
-        marked: names of the findings that are raised, or above their own thresholds.
+        marked: names of the findings that are raised, or above their own thresholds; None where
+            the model has nothing by which one could be.
     """
-    names = ", ".join(marked)
+    names = ", ".join(marked or ())
     if whole is None or whole.flagged is None:
+        if marked is None:
+            return [NONE_DECIDES]
         return [f"above the threshold: {names}" if names else NONE_ABOVE]
+    but = "" if whole.flagged else "but "
+    raised = [] if marked is None else [f"{but}raised: {names}" if names else NONE_RAISED]
     return [
         "flagged" if whole.flagged else "not flagged",
         *([EITHER_WAY] if whole.borderline else []),
-        f"{'' if whole.flagged else 'but '}raised: {names}" if names else NONE_RAISED,
+        *raised,
     ]
 
 

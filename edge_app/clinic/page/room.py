@@ -24,7 +24,7 @@ from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
-from edge_app.model.cautions import NOTHING_KNOWN, Cautions
+from edge_app.model.cautions import Cautions
 from edge_app.model.usual import normal_images, referred_to
 from edge_app.pipeline.words import seen_at
 
@@ -75,10 +75,6 @@ class ModelFacts(NamedTuple):
     def decided(self, said: study.Study) -> bool:
         """Whether it is this model's at the operating point that is in use, too."""
         return self.gave(said) and said.operating_point == self.operating_point
-
-    def knows_worth(self, said: study.Study) -> bool:
-        """Whether it is known how often a verdict like this one is wrong."""
-        return self.decided(said) and self.cautions != NOTHING_KNOWN
 
     def told(self, answer: Mapping[str, Any]) -> study.Study:
         """What an answer says, and what it is worth where this model gave it at this point."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.cautions import NOTHING_KNOWN, Cautions
-from edge_app.model.decisions import Share, mark
+from edge_app.model.decisions import Share, mark, marked
 from edge_app.model.overall import Overall, verdict
 from edge_app.model.usual import NORMAL_IMAGES, of_normal
 from edge_app.pipeline.words import promises
@@ -22,7 +22,7 @@ class Row(NamedTuple):
         probability, usually, percentile, threshold: in words; empty where not known.
         share: the probability, 0 to 1.
         limit: the threshold, 0 to 1; None where none decides.
-        mark: see `decisions.mark`.
+        mark, word: see `decisions.mark` and `decisions.marked`.
         right: of images at the site where it is above its threshold, the share that bears it, in
             words; empty where it is not above, or that is not known.
     """
@@ -36,6 +36,7 @@ class Row(NamedTuple):
     share: float
     limit: float | None
     mark: str
+    word: str
     right: str
 
 
@@ -80,6 +81,11 @@ class Study(NamedTuple):
     model_digest: str | None
     site: str | None
 
+    @property
+    def knows_worth(self) -> bool:
+        """Whether its caution says how often such a verdict is wrong."""
+        return self.caution not in NOTHING_KNOWN
+
 
 def told(
     answer: Mapping[str, Any],
@@ -105,7 +111,7 @@ def told(
     return Study(
         error=error.get("message"),
         unjudged=kind if kind in UNJUDGED else None,
-        verdict="; ".join(verdict(whole, [row.label for row in rows if row.mark])) if rows else "",
+        verdict=_verdict(whole, rows, by_label) if rows else "",
         overall=whole.in_words() if whole else "",
         caution=whole.caution if whole else None,
         share=whole.probability if whole else None,
@@ -125,14 +131,22 @@ def told(
     )
 
 
+def _verdict(whole: Overall | None, rows: Sequence[Row], by_label: bool) -> str:
+    marks = any(row.limit is not None if by_label else row.usually for row in rows)
+    names = [row.label for row in rows if row.mark]
+    return "; ".join(verdict(whole, names if marks else None))
+
+
 def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
     ranked = [
         (each["rank"], channel, each)
         for channel, each in enumerate(answer.get("findings", ()))
         if each["rank"] is not None
     ]
-    return [
-        Row(
+    rows = []
+    for _, channel, each in sorted(ranked, key=lambda entry: entry[0]):
+        decided = each["probability"], each["prevalence"], each["above"], by_label
+        row = Row(
             readable(each["label"]),
             channel,
             percent(each["probability"]),
@@ -141,11 +155,12 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
             _share(each["threshold"]),
             each["probability"],
             each["threshold"],
-            mark(each["probability"], each["prevalence"], each["above"], by_label),
+            mark(*decided),
+            marked(*decided, each["threshold"]),
             str(Share(**each["ppv"])) if each["above"] and each.get("ppv") else "",
         )
-        for _, channel, each in sorted(ranked, key=lambda entry: entry[0])
-    ]
+        rows.append(row)
+    return rows
 
 
 def _share(value: float | None) -> str:

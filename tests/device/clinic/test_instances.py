@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 from edge_app.clinic.box import Box
 from edge_app.clinic.instances import look_up
 from edge_app.clinic.settings import read_settings
-from edge_app.clinic.spool import DIFFERS, NEW, Offered, Spool
+from edge_app.clinic.spool import DIFFERS, NEW, Offered, Spool, content_of
 from edge_app.clinic.store import Store
 
 from .conftest import offered
@@ -63,6 +64,24 @@ def test_what_came_before_it_was_looked_into_is_told_as_far_as_nothing_was_said(
     assert look_up(store, 60)
     assert marked(store) == [old]
     assert answered != old
+
+
+def test_one_that_comes_while_the_file_is_looked_into_is_told_of_both(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A box looks into files beside its work, where it had no time for all when it began."""
+    old = of_older_box(spool, "a.dcm", dicom(1))
+    first = spool.accept(by_page(1)).id
+    came: list[int] = []
+
+    def slow(*arguments: Any) -> str | None:
+        if not came:
+            came.append(spool.accept(offered(UID.format(1), dicom(1, StudyID="7"), "node")).id)
+        return content_of(*arguments)
+
+    monkeypatch.setattr("edge_app.clinic.instances.content_of", slow)
+    assert look_up(store, 60)
+    assert marked(store) == [old, first, *came]
 
 
 def test_no_more_time_is_taken_than_is_given_and_the_rest_is_left_for_the_next_call(

@@ -971,6 +971,26 @@ def test_what_is_finished_is_kept_as_long_as_it_should_be_where_the_clock_is_set
     assert removed + tidied() == 2
 
 
+def test_what_is_finished_right_after_the_clock_was_set_back_is_kept(
+    spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By less than the box has run: its time is one that the box has seen before."""
+    clocks = Clocks(monkeypatch, 30 * YEAR)
+    clock = retention.Clock(store)
+    clocks.go_on(3 * HOUR)
+    clock.follow()
+    clocks.now -= 2 * HOUR
+    clocks.go_on(10)
+    spool.accept(offered("1"))
+    spool.answer(taken(spool), "{}")
+    clocks.go_on(10)
+    clock.follow()
+    assert remove_finished(store, clocks.now - HOUR) == 0
+    clocks.go_on(1.1 * HOUR)
+    clock.follow()
+    assert remove_finished(store, clocks.now - HOUR) == 1
+
+
 def test_what_a_clock_that_was_ahead_called_finished_goes_all_the_same(
     spool: Spool, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

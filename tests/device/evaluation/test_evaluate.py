@@ -27,6 +27,7 @@ from edge_app.evaluation.evaluate import Answer, evaluate, part
 from edge_app.evaluation.labelled import load
 from edge_app.evaluation.report import Report
 from edge_app.images.perturb import PERTURBATIONS
+from edge_app.images.read import DECODING
 from edge_app.model.model_file import SHIPPED, read
 from edge_app.model.shipped import DEFAULT_MODEL
 from train.labels import LABELS, NIH
@@ -509,6 +510,18 @@ def test_other_decoders_are_another_runtime(
         "edge_app.core.machine.version", lambda name: "99" if name == package else version(name)
     )
     with pytest.raises(OutputError, match="was begun with another runtime"):
+        run_in_process(folder, cnn28, out)
+
+
+def test_pictures_that_were_decoded_otherwise_are_not_mixed_in(
+    folder: Path, cnn28: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal of the version before, which read some pictures otherwise."""
+    out = tmp_path / "r.json"
+    with monkeypatch.context() as before:
+        before.setattr("edge_app.evaluation.evaluate.DECODING", DECODING - 1)
+        begun(folder, cnn28, out)
+    with pytest.raises(OutputError, match="was begun with another decoding of images"):
         run_in_process(folder, cnn28, out)
 
 

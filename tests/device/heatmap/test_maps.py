@@ -179,6 +179,15 @@ def test_of_a_model_that_cannot_mark_anything_the_most_probable_is_shown() -> No
     untold = given._replace(overall=Overall(0.9, None, None, 0.5, True))
     assert [f.label for f in shown(untold)] == ["Edema"]
     assert share_shown(untold) == "1 of 14 findings shown: the most probable"
+    assert untold.verdict == ["flagged"]  # "nothing is raised" would be made up
+
+
+def test_nothing_is_below_thresholds_that_are_not_there() -> None:
+    given = findings(Mass=(0.19, None), Edema=(0.6, None))
+    rows = tuple(each._replace(threshold=None, above=None) for each in given.findings)
+    undecided = given._replace(findings=rows)
+    assert undecided.verdict == ["no finding has a threshold: nothing is decided"]
+    assert [f.label for f in shown(undecided)] == ["Edema"]
     unlimited = [each._replace(threshold=None, above=None) for each in given.findings]
     assert [f.label for f in shown(given._replace(findings=tuple(unlimited)))] == ["Edema"]
 

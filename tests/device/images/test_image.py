@@ -358,24 +358,25 @@ def test_a_jpeg_whose_end_is_missing_is_told(
         assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
 
 
-def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int) -> bytes:
-    """A TIFF of two strips of so many rows each, both of them a JPEG."""
-    start = 8 + 2 + 9 * 12 + 4
+def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int, lying: int) -> bytes:
+    """A TIFF of two strips of so many rows each, both of them a JPEG, in that orientation."""
+    start = 8 + 2 + 10 * 12 + 4
     numbers = struct.pack("<4I", start + 16, start + 16 + len(first), len(first), len(second))
     tags = {256: (1, width), 257: (1, 2 * rows), 258: (1, 8), 259: (1, 7), 262: (1, 1)}
-    tags |= {273: (2, start), 277: (1, 1), 278: (1, rows), 279: (2, start + 8)}
+    tags |= {273: (2, start), 274: (1, lying), 277: (1, 1), 278: (1, rows), 279: (2, start + 8)}
     entries = b"".join(struct.pack("<HHII", tag, 4, *value) for tag, value in tags.items())
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     return head + entries + bytes(4) + numbers + first + second
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int) -> None:
+def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int) -> None:
     """libtiff takes a strip of JPEG whose data end early for a whole one."""
     parts = [encoded(half, "JPEG") for half in np.split(smooth(512, 256), 2)]
-    assert read(tiff_of_jpegs(*parts, 512, 128)).warnings == ()
+    assert read(tiff_of_jpegs(*parts, 512, 128, orientation)).warnings == ()
     parts[which] = parts[which][: len(parts[which]) * 2 // 3]
-    assert read(tiff_of_jpegs(*parts, 512, 128)).warnings == (jpeg.ENDS_EARLY,)
+    assert read(tiff_of_jpegs(*parts, 512, 128, orientation)).warnings == (jpeg.ENDS_EARLY,)
 
 
 def test_shrinking_forgives_neither_size_nor_damage() -> None:

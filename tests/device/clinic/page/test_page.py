@@ -24,11 +24,13 @@ from edge_app.clinic import wants
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
+from edge_app.clinic.page.study import told
 from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.want import NO_MEMORY
 from edge_app.images.radiograph import Limits
+from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
 
 from ...site.made import site_file
 from ..images import SECRETS, dicom
@@ -286,6 +288,48 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     assert "How often that is so is not known of this answer." in page
 
 
+def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
+    served: Served, answered: int
+) -> None:
+    """A point may have missed none of the test images, which is not known to be never."""
+    answer = served.client().get(f"/images/{answered}/answer.json").json
+    for flagged, known in ((False, False), (True, True)):
+        answer["overall"]["flagged"] = flagged
+        said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL))
+        assert said.knows_worth == known
+
+
+def test_a_study_says_nothing_of_thresholds_that_are_not_there(
+    served: Served, answered: int
+) -> None:
+    answer = served.client().get(f"/images/{answered}/answer.json").json
+    answer["overall"] = None
+    for finding in answer["findings"]:
+        finding.update(threshold=None, above=None)
+    assert told(answer).verdict == "no finding has a threshold: nothing is decided"
+
+
+def test_a_finding_that_reads_like_its_threshold_is_called_borderline(
+    served: Served, png: bytes
+) -> None:
+    """As in the table of the command line, where labels are decided one by one."""
+    client = served.client()
+    number = client.upload(("close.png", png + b"close")).json["images"][0]["number"]
+    served.wait(number)
+    answer = json.loads(served.box.store.value("SELECT answer FROM image WHERE id = ?", number))
+    answer["overall"] = None
+    for finding in answer["findings"]:
+        finding["threshold"] = finding["probability"] + 0.1
+    first, second = answer["findings"][:2]
+    first.update(probability=0.0852, threshold=0.0851, above=True)
+    second.update(probability=0.0848, threshold=0.0849, above=False)
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET answer = ? WHERE id = ?", (json.dumps(answer), number))
+    page = client.get(f"/images/{number}").text
+    assert page.count("<b>above, borderline</b>") == 1
+    assert page.count("<b>not above, borderline</b>") == 1
+
+
 def test_its_picture_is_what_the_network_was_given(served: Served, answered: int) -> None:
     came = served.client().get(f"/images/{answered}/picture.png")
     assert came.headers["Content-Type"] == "image/png"
@@ -375,9 +419,7 @@ def test_a_shipped_model_s_heatmap_has_no_outline_and_says_what_it_is_worth(
         assert f'src="/images/{answered}/map/{channel}.png"' in page
         assert re.search(r'<svg id="square"[^>]* class="off"', page)
         assert "data-square" not in page
-        assert (
-            "Do not use this map to find a place: the middle of the picture does no worse" in page
-        )
+        assert "This map shows no place, do not aim by it" in page
 
 
 def test_an_uploaded_dicom_image_has_a_report_and_a_picture_has_none(

@@ -14,7 +14,6 @@ from edge_app.clinic.page import texts
 from edge_app.clinic.page.readings import OPINIONS
 from edge_app.clinic.page.texts import Texts, languages
 from edge_app.clinic.page.worklist import SORTS
-from edge_app.model.decisions import ABOVE, RAISED
 
 PAGE = Path(texts.__file__).parent
 
@@ -22,7 +21,7 @@ MADE = (
     {f"state.{each}" for each in STATES}
     | {f"entrance.{each}" for each in ("node", "watch", "page")}
     | {f"list.{each}" for each in SORTS}
-    | {f"study.{each}" for each in (ABOVE, RAISED, *UNJUDGED)}
+    | {f"study.{each}" for each in UNJUDGED}
     | {f"reading.{each}" for each in OPINIONS}
     | {f"reading.{each}-said" for each in OPINIONS}
 )
