@@ -36,6 +36,7 @@ define ALL_OF
 	@failed=; \
 	step() { name=$$1; shift; echo "== $$name"; "$$@" || failed="$$failed$${failed:+, }$$name"; }; \
 	$(1) \
+	case "$$failed" in formatting*) echo "== make format mends the formatting" >&2;; esac; \
 	if [ "$$failed" ]; then echo "== failed: $$failed" >&2; exit 1; fi
 endef
 
