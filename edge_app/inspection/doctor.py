@@ -156,10 +156,7 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(f"{name} {number}" for name, number in packages.items() if number)
     missing = [name for name in OPTIONAL if not packages[name]]
     if missing:
-        yield (
-            "",
-            f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'",
-        )
+        yield "", f"no {', '.join(missing)}: DICOM needs pip install 'edge-cxr[dicom]'"
     for runtime in found["runtimes"]:
         yield "runtime", _runtime_line(runtime)
     if "error" in used:

@@ -212,6 +212,14 @@ def answered_by(worker: Worker) -> None:
     another.join()
 
 
+def require_told_of_both(spool: Spool) -> None:
+    """Each of two images of one UID has a report that tells of the other."""
+    due = Deliveries(spool.store).due("a")
+    assert len(due) == 2
+    for delivery in due:
+        assert DIFFERS.encode() in delivery.content
+
+
 def told(worker: Worker) -> str:
     out = worker.events.out
     assert isinstance(out, io.StringIO)
@@ -259,10 +267,7 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
 
     worker._decode = decoded
     answered_by(worker)
-    due = Deliveries(spool.store).due("a")
-    assert len(due) == 2
-    for delivery in due:
-        assert DIFFERS.encode() in delivery.content
+    require_told_of_both(spool)
 
 
 def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
@@ -283,10 +288,7 @@ def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
 
     monkeypatch.setattr(worker.results, "report", made)
     answered_by(worker)
-    due = Deliveries(spool.store).due("a")
-    assert len(due) == 2
-    for delivery in due:
-        assert DIFFERS.encode() in delivery.content
+    require_told_of_both(spool)
 
 
 def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
