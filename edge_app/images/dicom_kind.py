@@ -122,8 +122,8 @@ def require_radiograph(file: DicomFile, notes: list[str]) -> Form:
         notes.append("is a lateral view: the networks know frontal ones")
     if view == "AP":
         notes.append(
-            "is a bedside (AP) film: normal ones are flagged more often, and heart size is not "
-            "reliable"
+            "is an AP view, mostly taken at the bedside: normal ones may be flagged more often, "
+            "and heart size is not reliable"
         )
     _compare_orientation(header, notes)
     if _is_shuttered(header):

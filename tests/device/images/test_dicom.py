@@ -481,8 +481,8 @@ def test_modalities_that_may_hold_a_chest_film_are_read(modality: str | None) ->
         ({"ViewPosition": "LATERAL"}, "is a lateral view: the networks know frontal ones"),
         (
             {"BodyPartExamined": "THORAX", "ViewPosition": "AP"},
-            "is a bedside (AP) film: normal ones are flagged more often, and heart size is not "
-            "reliable",
+            "is an AP view, mostly taken at the bedside: normal ones may be flagged more often, "
+            "and heart size is not reliable",
         ),
         ({"BodyPartExamined": "THORAX", "ViewPosition": "PA"}, None),
         ({"BodyPartExamined": None, "ViewPosition": None}, None),
