@@ -16,7 +16,7 @@ from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
-from edge_app.model.decisions import Decisions, Finding, mark
+from edge_app.model.decisions import Decisions, Finding, mark, worth_of_marks
 from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
@@ -93,6 +93,11 @@ class Findings(NamedTuple):
         return verdict(self.overall, names if self.marks else None)
 
     @property
+    def caution(self) -> str | None:
+        """What is said right under the verdict; see `Overall.caution`."""
+        return self.overall.caution(bool(self.marked)) if self.overall else None
+
+    @property
     def withheld(self) -> str | None:
         """Why there are no findings; None where there are."""
         return self.check.reason if self.check and not self.findings else None
@@ -139,7 +144,7 @@ class Classifier:
         self._to_tensor = model.to_tensor
         self.points = chosen(model.manifest, operating_point)
         ppv = site.ppv if site else ()
-        self.cautions = Cautions.of(self.image_point, site)
+        self.cautions = Cautions.of(self.image_point, site, worth_of_marks(model.manifest))
         self._decisions = Decisions(model.manifest, self.labels, self.points, ppv, self.cautions)
         self.options = options or BackendOptions()
         self.check, self.force = model.input_check, force

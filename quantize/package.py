@@ -221,5 +221,6 @@ def with_test(model: ModelFile, stated: Mapping[str, Any], report: Report) -> Mo
         model.labels,
         answers.patients,
         f"{dataset['split']}, {counted(dataset)}",
+        np.array(stated["prevalence"]),
     )
     return model.replace(manifest={**stated, "overall": overall})

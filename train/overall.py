@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.reference import reference
+from edge_app.model.decisions import LEAST, TIMES
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 from train.calibrate import logistic
@@ -70,7 +71,46 @@ def overall(
         "fitted_on": where,
         "operating_points": points,
         "default_operating_point": DEFAULT_POINT,
+        "raised": {
+            "least": LEAST,
+            "times": TIMES,
+            "validation": marks(targets, scores, labels, prevalence(targets)),
+        },
     }
+
+
+def prevalence(targets: NDArray[np.uint8]) -> Floats:
+    """N×L → how frequent each label is, 0 to 1, in the manifest's digits."""
+    return np.round(targets.mean(axis=0), 4)
+
+
+def raised(
+    scores: Floats, usually: Floats, times: float = TIMES, least: float = LEAST
+) -> NDArray[np.bool_]:
+    """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
+    shown, usual = np.round(100 * scores, 1), np.round(100 * usually, 1)
+    marked: NDArray[np.bool_] = (usually > 0) & (shown >= least) & (shown >= times * usual)
+    return marked
+
+
+def marks(
+    targets: NDArray[np.uint8], scores: Floats, labels: Labels, usually: Floats
+) -> dict[str, float]:
+    """How many findings are raised an image: `manifest_types.Marks`.
+
+    Args:
+        targets, scores, labels: as of `overall`; there are images of either kind.
+        usually: L, the labels' prevalence on validation.
+    """
+    findings = list(labels.findings)
+    marked = raised(scores[:, findings], usually[findings])
+    borne, truth = targets[:, findings].astype(bool), labels.not_normal(targets)
+    counts = {
+        "right": (marked & borne)[truth],
+        "wrong": (marked & ~borne)[truth],
+        "of_normal": marked[~truth],
+    }
+    return {name: round(float(each.sum(axis=1).mean()), 4) for name, each in counts.items()}
 
 
 def _flagging(normal: Floats, share: float) -> float:
@@ -111,7 +151,7 @@ def image_level(
         targets, scores, labels, where: as of `overall`.
         head: the model's.
     """
-    facts: dict[str, Any] = {"prevalence": np.round(targets.mean(axis=0), 4).tolist()}
+    facts: dict[str, Any] = {"prevalence": prevalence(targets).tolist()}
     method = method_of(labels, head)
     fitted = overall(targets, scores, labels, method, where) if method else None
     if method and fitted:
@@ -130,6 +170,7 @@ def reached(
     labels: Labels,
     patients: NDArray[np.str_],
     where: str,
+    usually: Floats,
 ) -> dict[str, Any]:
     """`overall` with what its points reach on images that chose nothing.
 
@@ -140,6 +181,7 @@ def reached(
         targets, scores, labels: as there, of these images.
         patients: N.
         where: names these images.
+        usually: L, the manifest's prevalence.
     """
     method: Method = facts["method"]
     probability = OverallScore(labels, method, facts).probability(scores)  # type: ignore[arg-type]
@@ -155,7 +197,10 @@ def reached(
                 "on": where,
             }
         }
-    return facts | {"operating_points": points}
+    told = {"operating_points": points}
+    if "raised" in facts:
+        told["raised"] = facts["raised"] | {"test": marks(targets, scores, labels, usually)}
+    return facts | told
 
 
 def _share(hits: NDArray[np.bool_], weights: Floats) -> dict[str, float | None]:

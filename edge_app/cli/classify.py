@@ -60,7 +60,9 @@ CameraOption = Annotated[
 ]
 HeatmapOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Also draw what raised findings rest on, as PNG."),
+    typer.Option(
+        metavar="DIR", help="Also draw what raised findings rest on: no outline of disease."
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace heatmaps that are already there.")
@@ -222,8 +224,9 @@ def _ended(tally: Tally, sources: Sources, heatmaps: HeatmapWriter | None, many:
     elif not tally.answered and not tally.refused:
         raise UsageError("no image was found in what was named")
     elif many and (tally.refused or tally.withheld):
-        withheld = f"; {tally.withheld} not scored" if tally.withheld else ""
-        complain(f"{tally.answered} answered, {tally.refused} refused{withheld}")
+        scored = tally.answered - tally.withheld
+        withheld = f" ({scored} scored, {tally.withheld} not)" if tally.withheld else ""
+        complain(f"{tally.answered} answered{withheld}, {tally.refused} refused")
     if heatmaps and heatmaps.undrawn:
         images = f"{heatmaps.undrawn} image{'' if heatmaps.undrawn == 1 else 's'}"
         complain(f"no heatmap of {images}: not scored")

@@ -42,7 +42,7 @@ MAX_LOGIT: Final = 1e30
 IMAGE: Final = ("imageindex", "image", "images", "file", "filename")
 PATIENT: Final = ("patientid", "patient", "patients")
 NO_SCORES: Final = (
-    *("overall", "percentile", "flagged", "above", "aboveppv"),
+    *("overall", "percentile", "flagged", "above", "aboveppv", "raised"),
     *("operatingpoint", "modelsha256", "site", "warnings", "withheld", "error", "note"),
 )
 """Columns of `classify --csv` that are no label's."""

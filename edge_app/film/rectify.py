@@ -68,7 +68,9 @@ def rectified(photograph: Radiograph, check: InputCheck | None, spec: InputSpec)
         lit, evened = _evenly_lit(gray, corners)
         flat = _straight(lit, corners)
         if not evened:
-            warnings.append("what is around the film does not tell how it was lit: left as it is")
+            warnings.append(
+                "shows too little around the film to tell how it was lit: left as it is"
+            )
     pixels, done = _righted(_stretched(flat), check, spec)
     warnings += [f"was {words} by the input check's advice: compare it" for words in done]
     film = {

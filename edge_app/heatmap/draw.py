@@ -249,7 +249,7 @@ def _first_pixels(cells: NDArray[np.intp]) -> NDArray[np.intp]:
 def _said(findings: Findings) -> list[str]:
     """What the answer says of the image as a whole."""
     whole = findings.overall
-    said = [whole.in_words(), whole.caution] if whole else []
+    said = [whole.in_words(), findings.caution] if whole else []
     warnings = [f"warning: the picture {warning}" for warning in findings.warnings]
     return [line for line in ("; ".join(findings.verdict), *said, *warnings) if line]
 

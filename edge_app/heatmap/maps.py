@@ -49,7 +49,9 @@ OUTLINED: Final = "outlined: the square that speaks most for each finding, if it
 OF_SEVERAL: Final = "which finding a square is for is not shown"
 """Of a picture with several findings, whose squares have the colour of the strongest one there."""
 
-NO_PLACE: Final = "this map shows no place, do not aim by it: the picture's middle does no worse"
+NO_PLACE: Final = (
+    "this map shows no place, do not aim by it: aiming at the picture's middle hits no less often"
+)
 
 SAYS: Final = "that may be anywhere, also where no colour is"
 """Of a map's square."""

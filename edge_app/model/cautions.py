@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_app.model.manifest_types import Estimate, OverallPoint
+    from edge_app.model.manifest_types import Estimate, Marks, OverallPoint, RaisedFacts
     from edge_app.model.site import Site
 
 NOT_ILL: Final = "'flagged' does not mean ill"
@@ -23,13 +23,24 @@ FEW: Final = f"1 image in {1 / PREVALENCE:.0f}"
 
 
 class Cautions(NamedTuple):
-    """What is said under the verdict of an image that is flagged, and of one that is not."""
+    """What is said under the verdict of an image that is flagged, and of one that is not.
+
+    Attributes:
+        flagged, clear: of the decision.
+        raised: of findings that are marked as raised, where some are; empty if nobody knows.
+    """
 
     flagged: str = NOT_ILL
     clear: str = NOT_NORMAL
+    raised: str = ""
 
     @classmethod
-    def of(cls, point: OverallPoint | None, site: Site | None = None) -> Cautions:
+    def of(
+        cls,
+        point: OverallPoint | None,
+        site: Site | None = None,
+        raised: RaisedFacts | None = None,
+    ) -> Cautions:
         """Of an image-level operating point.
 
         A site file tells the predictive values of the place. A model tells what it reached on
@@ -39,6 +50,7 @@ class Cautions(NamedTuple):
         Args:
             point: whose threshold flags; None where none does.
             site: whose point it is, if it is a site's.
+            raised: what marks are worth, by the rule that marks here.
         """
         if site:
             here = site.content["overall"]
@@ -56,12 +68,33 @@ class Cautions(NamedTuple):
                 "{} of 100 that are not normal are missed",
                 [1 - share for share in found],
             ),
+            _of_marks(raised),
         )
 
 
 def predictive_value(sensitivity: float, specificity: float) -> float:
     """Of flagged images, the share that is not normal, where `PREVALENCE` of all are not."""
     right, wrong = PREVALENCE * sensitivity, (1 - PREVALENCE) * (1 - specificity)
+    return right / (right + wrong) if right else 0.0
+
+
+def _of_marks(raised: RaisedFacts | None) -> str:
+    """How often a mark is right, from validation to test; nothing of one that was not tested."""
+    if raised is None or "test" not in raised:
+        return ""
+    shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
+    if min(shares) <= 0 or max(shares) >= 1:
+        return ""
+    return (
+        f"where {FEW} is not normal, {_of_100(min(shares), max(shares))} of 100 raised findings "
+        "are right"
+    )
+
+
+def right_marks(marks: Marks) -> float:
+    """Of raised findings, the share that is borne, where `PREVALENCE` of all are not normal."""
+    right = PREVALENCE * marks["right"]
+    wrong = PREVALENCE * marks["wrong"] + (1 - PREVALENCE) * marks["of_normal"]
     return right / (right + wrong) if right else 0.0
 
 

@@ -15,7 +15,7 @@ from edge_app.model.overall import BORDERLINE, Overall, OverallScore, Percentile
 from edge_app.model.usual import normal_images
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Manifest
+    from edge_app.model.manifest_types import Manifest, RaisedFacts
     from edge_app.model.operating_points import OperatingPoints
 
 
@@ -77,6 +77,12 @@ RAISED_MEANS: Final = (
     f"raised: {LEAST:.0f} % or more, and at least twice the usual probability; "
     "not raised does not mean absent"
 )
+
+
+def worth_of_marks(manifest: Manifest) -> RaisedFacts | None:
+    """What a model says of its marks; None where that is of another rule than `mark`'s."""
+    facts = manifest.get("overall", {}).get("raised")
+    return facts if facts and (facts["least"], facts["times"]) == (LEAST, TIMES) else None
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:

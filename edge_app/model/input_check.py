@@ -26,7 +26,7 @@ BLANK_RANGE: Final = 8
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
 """What is said of a model without one."""
 
-NO_QUALITY: Final = "picture quality is not checked"
+NO_QUALITY: Final = "picture quality is not checked: blurred or tilted films are scored too"
 
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -41,7 +41,7 @@ KINDS: Final = {
     "cropped": "cropped to a part of the chest: give all of it",
     "framed": "surrounded by wide empty borders: crop them off",
     "over-exposed": "too bright",
-    "under-exposed": "too dark, too flat or blurred",
+    "under-exposed": "too dark or too flat",
 }
 """What the small network tells apart from a radiograph as it should be, and what such a one is.
 

@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "42ff539ee4c548707519646b83d8add49ede11d3ccefbb9632820fcf6aac329e"
+SCHEMA_SHA256 = "fc9e5e36ee43c3cd86b9ad60a2a203d0a43679fb00423d54ed9b2d5a69810441"
 
 VERSION = '2.22.3'
 import re
@@ -1075,6 +1075,47 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         data__overall__defaultoperatingpoint_len = len(data__overall__defaultoperatingpoint)
                         if data__overall__defaultoperatingpoint_len > 64:
                             raise InvalidError('' + (name_prefix or 'data') + '.overall.default_operating_point must be shorter than or equal to 64 characters')
+                if 'raised' in data__overall_keys:
+                    data__overall_keys.remove('raised')
+                    data__overall__raised = data__overall['raised']
+                    if not isinstance(data__overall__raised, dict):
+                        raise InvalidError('' + (name_prefix or 'data') + '.overall.raised must be object')
+                    data__overall__raised_is_dict = isinstance(data__overall__raised, dict)
+                    if data__overall__raised_is_dict:
+                        data__overall__raised__missing_keys = set(['least', 'times', 'validation']) - data__overall__raised.keys()
+                        if data__overall__raised__missing_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.raised must contain ' + (str(sorted(data__overall__raised__missing_keys)) + ' properties'))
+                        data__overall__raised_keys = set(data__overall__raised.keys())
+                        if 'least' in data__overall__raised_keys:
+                            data__overall__raised_keys.remove('least')
+                            data__overall__raised__least = data__overall__raised['least']
+                            if not isinstance(data__overall__raised__least, (int, float)) or isinstance(data__overall__raised__least, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.least must be number')
+                            if isinstance(data__overall__raised__least, (int, float)) and (not isinstance(data__overall__raised__least, bool)):
+                                if data__overall__raised__least < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.least must be bigger than or equal to 0')
+                                if data__overall__raised__least > 100:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.least must be smaller than or equal to 100')
+                        if 'times' in data__overall__raised_keys:
+                            data__overall__raised_keys.remove('times')
+                            data__overall__raised__times = data__overall__raised['times']
+                            if not isinstance(data__overall__raised__times, (int, float)) or isinstance(data__overall__raised__times, bool):
+                                raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.times must be number')
+                            if isinstance(data__overall__raised__times, (int, float)) and (not isinstance(data__overall__raised__times, bool)):
+                                if data__overall__raised__times < 0:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.times must be bigger than or equal to 0')
+                                if data__overall__raised__times > 1000:
+                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.raised.times must be smaller than or equal to 1000')
+                        if 'validation' in data__overall__raised_keys:
+                            data__overall__raised_keys.remove('validation')
+                            data__overall__raised__validation = data__overall__raised['validation']
+                            validate___definitions_marks(data__overall__raised__validation, custom_formats, (name_prefix or 'data') + '.overall.raised.validation')
+                        if 'test' in data__overall__raised_keys:
+                            data__overall__raised_keys.remove('test')
+                            data__overall__raised__test = data__overall__raised['test']
+                            validate___definitions_marks(data__overall__raised__test, custom_formats, (name_prefix or 'data') + '.overall.raised.test')
+                        if data__overall__raised_keys:
+                            raise InvalidError('' + (name_prefix or 'data') + '.overall.raised must not contain ' + str(data__overall__raised_keys) + ' properties')
                 if data__overall_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.overall must not contain ' + str(data__overall_keys) + ' properties')
         if 'metrics' in data_keys:
@@ -1141,6 +1182,49 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 pass
                         if not data__metrics_value_any_of_count3:
                             raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' cannot be validated by any definition')
+        if data_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
+    return data
+
+def validate___definitions_marks(data, custom_formats={}, name_prefix=None) -> object:
+    if not isinstance(data, dict):
+        raise InvalidError('' + (name_prefix or 'data') + ' must be object')
+    data_is_dict = isinstance(data, dict)
+    if data_is_dict:
+        data__missing_keys = set(['right', 'wrong', 'of_normal']) - data.keys()
+        if data__missing_keys:
+            raise InvalidError('' + (name_prefix or 'data') + ' must contain ' + (str(sorted(data__missing_keys)) + ' properties'))
+        data_keys = set(data.keys())
+        if 'right' in data_keys:
+            data_keys.remove('right')
+            data__right = data['right']
+            if not isinstance(data__right, (int, float)) or isinstance(data__right, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.right must be number')
+            if isinstance(data__right, (int, float)) and (not isinstance(data__right, bool)):
+                if data__right < 0:
+                    raise InvalidError('' + (name_prefix or 'data') + '.right must be bigger than or equal to 0')
+                if data__right > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.right must be smaller than or equal to 64')
+        if 'wrong' in data_keys:
+            data_keys.remove('wrong')
+            data__wrong = data['wrong']
+            if not isinstance(data__wrong, (int, float)) or isinstance(data__wrong, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.wrong must be number')
+            if isinstance(data__wrong, (int, float)) and (not isinstance(data__wrong, bool)):
+                if data__wrong < 0:
+                    raise InvalidError('' + (name_prefix or 'data') + '.wrong must be bigger than or equal to 0')
+                if data__wrong > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.wrong must be smaller than or equal to 64')
+        if 'of_normal' in data_keys:
+            data_keys.remove('of_normal')
+            data__ofnormal = data['of_normal']
+            if not isinstance(data__ofnormal, (int, float)) or isinstance(data__ofnormal, bool):
+                raise InvalidError('' + (name_prefix or 'data') + '.of_normal must be number')
+            if isinstance(data__ofnormal, (int, float)) and (not isinstance(data__ofnormal, bool)):
+                if data__ofnormal < 0:
+                    raise InvalidError('' + (name_prefix or 'data') + '.of_normal must be bigger than or equal to 0')
+                if data__ofnormal > 64:
+                    raise InvalidError('' + (name_prefix or 'data') + '.of_normal must be smaller than or equal to 64')
         if data_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data

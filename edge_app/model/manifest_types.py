@@ -186,6 +186,32 @@ class Achieved(TypedDict):
     on: str
 
 
+class Marks(TypedDict):
+    """How many findings are marked as raised an image, on average.
+
+    `right` of images that are not normal, and borne; `wrong` of the same, and not borne;
+    `of_normal` of normal images.
+    """
+
+    right: float
+    wrong: float
+    of_normal: float
+
+
+class _RaisedFacts(TypedDict):
+    """What marks are worth by the rule of `least` per cent and so many `times` the usual."""
+
+    least: float
+    times: float
+    validation: Marks
+
+
+class RaisedFacts(_RaisedFacts, total=False):
+    """What marks are worth where they were fitted, and on images that chose nothing."""
+
+    test: Marks
+
+
 class _OverallPoint(TypedDict):
     rule: str
     threshold: float
@@ -223,10 +249,11 @@ class OverallFacts(_OverallFacts, total=False):
     """How images are scored as a whole, and by which findings that is bounded.
 
     `bounded_by`: channels of the findings whose probabilities the image's is never below; none
-    where it is not stated.
+    where it is not stated. `raised`: what it is worth that a finding is marked as raised.
     """
 
     bounded_by: list[int]
+    raised: RaisedFacts
 
 
 class _Manifest(TypedDict):

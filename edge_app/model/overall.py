@@ -62,12 +62,16 @@ class Overall(NamedTuple):
     cautions: Cautions = NOTHING_KNOWN
     normal_images: str = NORMAL_IMAGES
 
-    @property
-    def caution(self) -> str | None:
-        """What is said right under an image's verdict; None where there is none."""
+    def caution(self, raised: bool) -> str | None:
+        """What is said right under an image's verdict; None where there is none.
+
+        Args:
+            raised: whether a finding is raised.
+        """
         if self.flagged is None:
             return None
-        return self.cautions.flagged if self.flagged else self.cautions.clear
+        said = self.cautions.flagged if self.flagged else self.cautions.clear
+        return f"{said}; {self.cautions.raised}" if raised and self.cautions.raised else said
 
     @property
     def borderline(self) -> bool:
@@ -76,15 +80,18 @@ class Overall(NamedTuple):
 
     def in_words(self) -> str:
         """The numbers in one line."""
-        told = "" if self.usually is None else f", where {percent(self.usually)} of images are"
+        told = (
+            ""
+            if self.usually is None
+            else f", among images of which {percent(self.usually)} are not"
+        )
         told += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""
         return f"{percent(self.probability)} probable that it is not normal{told}{lower}"
 
     def _lower(self) -> str:
         assert self.percentile is not None
-        share = "all" if self.percentile >= 1 else of_normal(self.percentile)
-        return f"{share} {self.normal_images}"
+        return f"{of_normal(self.percentile)} {self.normal_images}"
 
 
 def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:

@@ -63,6 +63,9 @@ def normal_images(manifest: Manifest) -> str:
 
 
 def of_normal(share: float) -> str:
-    """How many normal images score lower, at least, in steps of the reference: ``96 of 100``."""
+    """How many normal images score lower, at least, in steps of the reference: ``96 of 100``, or
+    ``all``."""
+    if share >= 1:
+        return "all"
     percent = f"{100 * share:.3g}"
     return f"{percent} of 100" if "." not in percent else f"{1000 * share:.0f} of 1,000"

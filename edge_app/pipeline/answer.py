@@ -45,6 +45,7 @@ class FindingAnswer(WithPpv):
     logit: float
     threshold: float | None
     above: bool | None
+    raised: bool | None
 
 
 class InputCheckAnswer(TypedDict):
@@ -86,6 +87,7 @@ class HeatmapAnswer(TypedDict):
     file: str
     width: int
     height: int
+    worth: str | None
     findings: list[PeakAnswer]
 
 

@@ -62,7 +62,9 @@ def _write(source: str, answer: Classified | ImageError, writer: Writer, tally: 
     tally.answered += 1
     if findings.withheld:
         tally.withheld += 1
-        complain(f"{name}: {findings.withheld}; not scored (--force scores it all the same)")
+        complain(
+            f"{name}: {findings.withheld}; not scored (with --force: scores that mean nothing)"
+        )
     elif findings.blank:
         tally.blank += 1
         complain(f"{name}: {findings.warnings[-1]}")

@@ -97,7 +97,13 @@ class HeatmapWriter:
                 raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
             self._written.add(path)
         width, height = drawn.size
-        return {"file": str(path), "width": width, "height": height, "findings": drawn.peaks}
+        return {
+            "file": str(path),
+            "width": width,
+            "height": height,
+            "worth": self._scale.worth,
+            "findings": drawn.peaks,
+        }
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.inner.refusal(name, error)

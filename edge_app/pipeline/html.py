@@ -252,7 +252,8 @@ def _verdict(findings: Findings) -> str:
     told = f"<p><b>{escape('; '.join(findings.verdict))}</b></p>"
     if whole := findings.overall:
         told += f"<p>{escape(whole.in_words())}</p>"
-        told += f'<p class="caution">{escape(whole.caution)}</p>' if whole.caution else ""
+        caution = findings.caution
+        told += f'<p class="caution">{escape(caution)}</p>' if caution else ""
         told += _meter(whole.probability, whole.threshold)
     return told
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from edge_app.core.about import DISCLAIMER
+from edge_app.model.decisions import RAISED, mark
+from edge_app.model.labels import FINDING
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier, Findings
@@ -44,7 +46,7 @@ def answered(
     answer = {
         "file": name,
         "overall": _overall(findings.overall) if findings.overall else None,
-        "findings": [_finding(each, rank.get(each.label)) for each in told],
+        "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in told],
         "input_check": findings.check.as_dict() if findings.check else None,
         **({"heatmap": findings.heatmap} if findings.heatmap else {}),
         "blank": findings.blank,
@@ -70,7 +72,9 @@ def _overall(overall: Overall) -> OverallAnswer:
     }
 
 
-def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
+def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswer:
+    unmarked = by_label or finding.usually is None or finding.kind != FINDING
+    word = mark(finding.score, finding.usually, finding.above, by_label)
     told: FindingAnswer = {
         "label": finding.label,
         "kind": finding.kind,
@@ -82,6 +86,7 @@ def _finding(finding: Finding, rank: int | None) -> FindingAnswer:
         "logit": round(finding.logit, 6),
         "threshold": _rounded(finding.threshold),
         "above": finding.above,
+        "raised": None if unmarked else word == RAISED,
     }
     if finding.ppv:
         told["ppv"] = cast("ShareAnswer", finding.ppv._asdict())

@@ -66,7 +66,7 @@ class TableWriter:
         lines = [f"{name}  ({given}, {seen_at(self.classifier.spec)})", *warnings]
         lines.append(f"  {'; '.join(findings.verdict)}")
         if whole := findings.overall:
-            lines += [f"  {line}" for line in (whole.in_words(), whole.caution) if line]
+            lines += [f"  {line}" for line in (whole.in_words(), findings.caution) if line]
         rows = self._by_threshold if self.by_label else self._by_probability
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
@@ -129,6 +129,7 @@ class CsvWriter:
                 *map(cell, classifier.labels.names),
                 "above",
                 "above_ppv",
+                "raised",
                 "operating_point",
                 "model_sha256",
                 "site",
@@ -144,12 +145,14 @@ class CsvWriter:
         whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
         found = [finding for finding in findings.findings if finding.above]
         above = "|".join(finding.label for finding in found)
+        marks = [] if findings.by_label else findings.marked
+        raised = "|".join(finding.label for finding in marks)
         known = any(finding.ppv for finding in found)
         ppv = [f"{finding.ppv.value:.3f}" if finding.ppv else "" for finding in found if known]
         warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
-                *(file_cell(name), *whole, cell(above), "|".join(ppv)),
+                *(file_cell(name), *whole, cell(above), "|".join(ppv), cell(raised)),
                 *(cell(self.point), self.model.sha256),
                 *(self.site, cell(warnings), withheld, findings.withheld or "", DISCLAIMER),
             ]
@@ -158,7 +161,7 @@ class CsvWriter:
     def refusal(self, name: str, error: EdgeCxrError) -> None:
         self.rows.writerow(
             [
-                *(file_cell(name), *self.blank, "", "", cell(self.point), self.model.sha256),
+                *(file_cell(name), *self.blank, "", "", "", cell(self.point), self.model.sha256),
                 *(self.site, "", "", cell(str(error)), DISCLAIMER),
             ]
         )

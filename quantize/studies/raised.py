@@ -18,6 +18,7 @@ from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.result import Result
+from train.overall import raised
 
 RULES: Final = ((2, 1), (2, 5), (2, 8), (2, 10), (3, 3), (3, 10), (4, 10))
 """At least so many times the usual probability, and so many per cent."""
@@ -81,12 +82,3 @@ def _share(those: NDArray[np.bool_]) -> float | None:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.1%}"
-
-
-def raised(
-    scores: NDArray[np.float64], usually: NDArray[np.float64], times: int, least: float
-) -> NDArray[np.bool_]:
-    """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
-    shown, usual = np.round(100 * scores, 1), np.round(100 * usually, 1)
-    marked: NDArray[np.bool_] = (usually > 0) & (shown >= least) & (shown >= times * usual)
-    return marked

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from edge_app.model.labels import NORMAL, Label, Labels
-from train.overall import image_level, ranking, reached
+from train.overall import image_level, marks, prevalence, ranking, reached
 
 LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
 
@@ -27,7 +27,9 @@ def test_points_keep_their_promise_where_they_are_fitted_and_on_images_like_them
     facts = image_level(targets, scores, LABELS, "independent", "here")["overall"]
     others, their_scores = drawn(4000, 1)
     patients = np.arange(4000).astype(str)
-    told = reached(facts, others, their_scores, LABELS, patients, "there")["operating_points"]
+    usually = prevalence(targets)
+    judged = reached(facts, others, their_scores, LABELS, patients, "there", usually)
+    told = judged["operating_points"]
     for name, alarms in (("one-in-ten", 0.10), ("one-in-four", 0.25)):
         point = told[name]
         assert 1 - point["specificity"] <= alarms
@@ -37,6 +39,14 @@ def test_points_keep_their_promise_where_they_are_fitted_and_on_images_like_them
         assert point["test"]["on"] == "there"
     assert told["screening"]["sensitivity"] >= 0.90
     assert told["screening"]["test"]["sensitivity"]["value"] == pytest.approx(0.9, abs=0.03)
+
+
+def test_marks_are_counted_an_image_by_whether_it_is_normal() -> None:
+    """Four images, of which two are not normal; A and B are findings."""
+    targets = np.array([[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0]], np.uint8)
+    scores = np.array([[0.6, 0.1, 0.5], [0.5, 0.1, 0.1], [0.5, 0.9, 0.01], [0.09, 0.9, 0.01]])
+    counted = marks(targets, scores, LABELS, np.array([0.04, 0.5, 0.2]))
+    assert counted == {"right": 0.5, "wrong": 1.0, "of_normal": 0.5}
 
 
 def test_the_probability_is_calibrated() -> None:

@@ -113,7 +113,7 @@ def told(
         unjudged=kind if kind in UNJUDGED else None,
         verdict=_verdict(whole, rows, by_label) if rows else "",
         overall=whole.in_words() if whole else "",
-        caution=whole.caution if whole else None,
+        caution=whole.caution(any(row.mark for row in rows)) if whole else None,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,

@@ -43,7 +43,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[1].startswith(("  flagged; ", "  not flagged; "))
-    assert " % of images are (threshold " in lines[2]
+    assert " % are not (threshold " in lines[2]
     assert " of 100 normal validation images" in lines[2]
     rows = rows_of(lines)
     readable = {label.replace("_", " ") for label in LABELS}
@@ -51,7 +51,8 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     probabilities = [float(row.split(" %")[0].replace("<", "")) for _, row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
     assert lines[-6].endswith(
-        ": knows the 14 findings and nothing else; picture quality is not checked; "
+        ": knows the 14 findings and nothing else; picture quality is not checked: "
+        "blurred or tilted films are scored too; "
         "operating point 'one-in-ten'"
     )
     flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
@@ -320,7 +321,7 @@ def test_two_hundred_mixed_files_each_get_their_answer(
     assert [Path(a["file"]).name for a in answers if "findings" in a] == good
     for name in broken:
         assert f"{tmp_path}/{name}: " in done.stderr
-    assert "120 answered, 80 refused" in done.stderr
+    assert "120 answered (35 scored, 85 not), 80 refused" in done.stderr
 
 
 def test_an_overlong_name_costs_only_itself(run: Run, picture: Path) -> None:

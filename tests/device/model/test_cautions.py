@@ -30,6 +30,30 @@ def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> 
     )
 
 
+def marks(right: float, wrong: float, of_normal: float) -> Any:
+    return {"right": right, "wrong": wrong, "of_normal": of_normal}
+
+
+def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() -> None:
+    """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
+    here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
+    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
+    assert (
+        told.raised == "where 1 image in 10 is not normal, 4 to 9 of 100 raised findings are right"
+    )
+
+
+def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> None:
+    flags = point((0.4, 0.6), (0.9, 0.5))
+    for facts in (
+        None,
+        {"validation": marks(0.4, 0.4, 0.4)},
+        {"validation": marks(0.4, 0.4, 0.4), "test": marks(0, 0.9, 1.5)},
+        {"validation": marks(0.4, 0, 0), "test": marks(0.6, 0.9, 1.5)},
+    ):
+        assert Cautions.of(flags, None, facts).raised == ""  # type: ignore[arg-type]
+
+
 def test_a_good_point_is_told_as_good() -> None:
     told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
     assert told.flagged.endswith("84 to 91 of 100 flags are right")
@@ -56,14 +80,14 @@ def test_no_rounding_makes_none_of_some_or_all_of_most(
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
     assert Cautions.of(point((0.5, share), (0.9, 0.9))).clear == NOT_NORMAL
-    assert Cautions.of(point((0.0, 0.0), (1.0, 1.0))) == (NOT_ILL, NOT_NORMAL)
+    assert Cautions.of(point((0.0, 0.0), (1.0, 1.0))) == (NOT_ILL, NOT_NORMAL, "")
 
 
 def test_nothing_is_claimed_of_what_was_not_tested() -> None:
     untested = {key: value for key, value in point((0.4, 0.6), (0.9, 0.5)).items() if key != "test"}
-    assert Cautions.of(untested) == (NOT_ILL, NOT_NORMAL)  # type: ignore[arg-type]
-    assert Cautions.of(None) == (NOT_ILL, NOT_NORMAL)
-    assert Cautions.of(point((0.4, None), (0.9, 0.5))) == (NOT_ILL, NOT_NORMAL)
+    assert Cautions.of(untested) == (NOT_ILL, NOT_NORMAL, "")  # type: ignore[arg-type]
+    assert Cautions.of(None) == (NOT_ILL, NOT_NORMAL, "")
+    assert Cautions.of(point((0.4, None), (0.9, 0.5))) == (NOT_ILL, NOT_NORMAL, "")
     only_found = Cautions.of(point((0.4, 0.6), (0.9, None)))
     assert only_found.flagged == NOT_ILL
     assert "40 to 60 of 100" in only_found.clear
@@ -86,4 +110,4 @@ def test_a_site_s_own_predictive_values_go_first() -> None:
         f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
     )
     unknown: Any = Place((None, None, None), (0.9, None, None))
-    assert Cautions.of(point((0.4, 0.6), (0.9, 0.5)), unknown) == (NOT_ILL, NOT_NORMAL)
+    assert Cautions.of(point((0.4, 0.6), (0.9, 0.5)), unknown) == (NOT_ILL, NOT_NORMAL, "")

@@ -142,7 +142,7 @@ def test_gray_levels_are_no_word_of_the_exposure(shipped: ModelFile) -> None:
     """A film that was exposed too much is black: more of a dose would be the wrong answer."""
     said = {name: str(judge(shipped, REFUSED[name][0]()).reason) for name in REFUSED}
     assert said["too bright"].endswith("it may be too bright")
-    assert said["too dark"].endswith("it may be too dark, too flat or blurred")
+    assert said["too dark"].endswith("it may be too dark or too flat")
     assert said["too flat"] == said["too dark"]
     assert not any("expos" in reason or "black" in reason for reason in said.values())
 
@@ -178,7 +178,7 @@ def test_findings_are_withheld_and_the_others_answered(
     assert withheld["input_check"]["score"] > 0
     assert withheld["input_check"]["reason"] in done.stderr
     assert "--force" in done.stderr
-    assert "2 answered, 0 refused; 1 not scored" in done.stderr
+    assert "2 answered (1 scored, 1 not), 0 refused" in done.stderr
     assert len(answered["findings"]) == len(LABELS)
     assert answered["input_check"]["flagged"] is False
     assert answered["input_check"]["reason"] is None

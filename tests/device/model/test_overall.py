@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
 from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.overall import (
     SMALLEST,
@@ -66,8 +67,8 @@ def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
 
 def test_its_numbers_are_one_line() -> None:
     assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
-        "71.3 % probable that it is not normal, where 37.8 % of images are (threshold 56.0 %); "
-        "higher than 96 of 100 normal images"
+        "71.3 % probable that it is not normal, among images of which 37.8 % are not "
+        "(threshold 56.0 %); higher than 96 of 100 normal images"
     )
     of_validation = Overall(0.5, None, 0.995, None, None, normal_images="normal validation images")
     assert of_validation.in_words().endswith("; higher than 995 of 1,000 normal validation images")
@@ -118,9 +119,14 @@ def test_exclusive_findings_too_are_never_more_probable() -> None:
 
 
 def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
-    assert Overall(0.4, None, None, 0.5, False).caution == "'not flagged' does not mean normal"
-    assert Overall(0.6, None, None, 0.5, True).caution == "'flagged' does not mean ill"
-    assert Overall(0.6, None, None, None, None).caution is None
+    assert Overall(0.4, None, None, 0.5, False).caution(False) == NOT_NORMAL
+    assert Overall(0.6, None, None, 0.5, True).caution(True) == NOT_ILL
+    assert Overall(0.6, None, None, None, None).caution(True) is None
+    worth = Cautions(NOT_ILL, NOT_NORMAL, "2 of 100 raised findings are right")
+    for flagged, said in ((True, NOT_ILL), (False, NOT_NORMAL)):
+        whole = Overall(0.4, None, None, 0.5, flagged, worth)
+        assert whole.caution(False) == said
+        assert whole.caution(True) == f"{said}; 2 of 100 raised findings are right"
 
 
 def test_a_verdict_names_what_is_raised_once_and_does_not_take_itself_back() -> None:

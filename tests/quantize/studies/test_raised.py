@@ -10,7 +10,8 @@ from edge_app.evaluation import report
 from edge_app.model.decisions import LEAST, RAISED, TIMES, mark
 from edge_app.model.model_file import locate, read
 from quantize.studies.inputs import ModelAndReportsInputs
-from quantize.studies.raised import raised, raised_study
+from quantize.studies.raised import raised_study
+from train.overall import raised
 
 REPORTS = Path(__file__).parents[3] / "reports" / "cxr-lite0-128"
 
