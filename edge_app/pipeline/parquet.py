@@ -65,7 +65,7 @@ def schema() -> pyarrow.Schema:
         "rank": count,
         "probability": number,
         **dict.fromkeys(("prevalence", "percentile", "score", "logit", "threshold"), number),
-        "above": yes,
+        **dict.fromkeys(("above", "raised"), yes),
     }
     check = {"score": number, "flagged": yes, "kind": text, "reason": text}
     columns = {
@@ -203,9 +203,19 @@ def _batches(path: Path, columns: Sequence[str], size: int) -> Iterator[Any]:
         _require_small(path, file.metadata, each=True)
         for name in columns:
             place = file.schema_arrow.get_field_index(name)
-            if place < 0 or file.schema_arrow.field(place).type != kind.field(name).type:
+            if place < 0 or not _known(file.schema_arrow.field(place).type, kind.field(name).type):
                 raise ReportError(f"{path}: is no Parquet file of edge-cxr archive: {name}")
         yield from file.iter_batches(size, columns=list(columns))
+
+
+def _known(stored: pyarrow.DataType, kind: pyarrow.DataType) -> bool:
+    """Whether a column is of a kind that this version writes, or wrote before findings told what
+    is raised: of such rows `raised` is not there."""
+    pa, _ = packages()
+    if stored == kind or not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return bool(stored == kind)
+    told = [field for field in kind.value_type if field.name != "raised"]
+    return bool(stored == pa.list_(pa.struct(told)))
 
 
 def is_archive(path: Path) -> bool:

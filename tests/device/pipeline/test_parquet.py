@@ -53,6 +53,28 @@ def test_every_key_of_the_answers_schema_has_a_column(repository: Path) -> None:
     assert set(parquet.schema().names) == schema["properties"].keys() - {"heatmap"}
 
 
+def test_answers_that_were_kept_before_they_told_what_is_raised_are_read(
+    answers: list[dict], tmp_path: Path
+) -> None:
+    import pyarrow.parquet
+
+    path = tmp_path / "part-0.parquet"
+    path.write_bytes(parquet.encoded(answers))
+    kept = [pa.field(each.name, _without_raised(each.type)) for each in parquet.schema()]
+    before = pa.Table.from_pylist(pyarrow.parquet.read_table(path).to_pylist(), pa.schema(kept))
+    pyarrow.parquet.write_table(before, path)
+    found = list(map(parquet.answer_of, parquet.read([path], parquet.schema().names)))
+    for finding in answers[0]["findings"]:
+        del finding["raised"]
+    assert found == answers
+
+
+def _without_raised(kind: pa.DataType) -> pa.DataType:
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return kind
+    return pa.list_(pa.struct([each for each in kind.value_type if each.name != "raised"]))
+
+
 def test_damaged_and_foreign_files_are_refused(answers: list[dict], tmp_path: Path) -> None:
     path = tmp_path / "part-0.parquet"
     good = parquet.encoded(answers)
