@@ -6,7 +6,6 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.backends.choice import open_session
 from edge_app.backends.options import BackendOptions
@@ -26,6 +25,8 @@ from edge_app.model.overall import Overall, verdict
 from edge_app.model.preprocess import CROP, STRETCH, InputSpec, resize
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_app.model.manifest_types import OverallPoint
     from edge_app.model.site import Site
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import string
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,11 @@ SCHEMA_SHA256 = "{digest}"
 
 
 class _Lean(ast.NodeTransformer):
-    """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal."""
+    """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal.
+
+    And with f-strings where it formats the place of each value with all of hundreds of variables,
+    in case that there is something to say of it.
+    """
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         return None
@@ -51,6 +56,8 @@ class _Lean(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "JsonSchemaValueException":
             node.keywords = []
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "format":
+            return _f_string(ast.literal_eval(node.func.value))
         return self.generic_visit(node)
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
@@ -61,6 +68,16 @@ class _Lean(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         renamed = "InvalidError" if node.id == "JsonSchemaValueException" else node.id
         return ast.Name(renamed, node.ctx)
+
+
+def _f_string(template: str) -> ast.JoinedStr:
+    """``template.format(**locals())``."""
+    parts: list[ast.expr] = []
+    for text, name, _, _ in string.Formatter().parse(template):
+        parts.append(ast.Constant(text))
+        if name is not None:
+            parts.append(ast.FormattedValue(ast.Name(name, ast.Load()), conversion=-1))
+    return ast.JoinedStr(parts)
 
 
 def check_of(schema: Path) -> Path:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS: Final = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
-MISSING: Final = re.compile(r"([^\s:]+): cannot open shared object file: No such file")
-MISMATCH: Final = re.compile(r"undefined symbol: \S+|version `[^']+' not found|wrong ELF class")
+MISSING: Final = r"([^\s:]+): cannot open shared object file: No such file"
+MISMATCH: Final = r"undefined symbol: \S+|version `[^']+' not found|wrong ELF class"
+"""Regular expressions of what the dynamic linker says."""
 
 
 class Delegate(Backend):
@@ -144,7 +145,7 @@ class Delegate(Backend):
         return Fault(REFUSED, f"{self.label} refuses{said}: see its own documentation")
 
     def _library_fault(self, reason: str) -> Fault:
-        missing = MISSING.search(reason)
+        missing = re.search(MISSING, reason)
         if missing:
             holds = [package for name, package in self.sources.items() if name in missing[1]]
             return Fault(
@@ -158,7 +159,7 @@ class Delegate(Backend):
                 f"{self.library}: is no TensorFlow Lite delegate (it has no entry point "
                 "tflite_plugin_create_delegate): name another library",
             )
-        if MISMATCH.search(reason):
+        if re.search(MISMATCH, reason):
             return Fault(
                 ABI,
                 f"{self.label} does not fit this system or {self.software}: {reason}: {self.hint}",

@@ -7,12 +7,13 @@ overrides what it knows better: see ``docs/develop/add-a-backend.md``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, NamedTuple, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from edge_app.backends.fault import ABSENT, MODEL, REFUSED, UNTRIED, Fault
 from edge_app.model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 IMPORT: Final = "import"
 LIBRARY: Final = "library"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import weakref
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.backends.protocol import (
     DEVICE,
@@ -22,6 +21,9 @@ from edge_app.backends.tensors import Tensor, check_input, check_output
 from edge_app.core import native_stderr
 from edge_app.core.errors import BackendError, ModelError
 from edge_app.model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Package(Protocol):

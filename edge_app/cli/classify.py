@@ -101,6 +101,10 @@ def classify(
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:
     """Score radiographs: PNG, JPEG, TIFF, BMP, WebP, and DICOM with the dicom extra."""
+    # At once, and not by a module that another one imports: so deep, hundreds of calls of its
+    # start-up would cross the end of a piece of the interpreter's stack, and map the next one anew.
+    import numpy  # noqa: F401
+
     from edge_app.pipeline.batch import classify_all
     from edge_app.pipeline.sources import Sources
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -91,7 +90,7 @@ def write_whole(path: Path, data: bytes) -> None:
     The bytes go into a new file of a name that nobody can foresee: what lies in the folder already,
     a link or a pipe, is neither followed nor opened, and several writers do not meet.
     """
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{os.urandom(8).hex()}.partial")
     descriptor = os.open(partial, NEW_FILE, 0o666)
     try:
         with open(descriptor, "wb") as file:

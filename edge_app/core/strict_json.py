@@ -3,6 +3,7 @@ for (section 6), and never a recursion error."""
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,7 +30,7 @@ def parse(
     """
     try:
         if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
+            text = text.removeprefix(codecs.BOM_UTF8).decode()
         return json.loads(
             text,
             parse_constant=_refuse,

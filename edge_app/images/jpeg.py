@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_SCANS = 100
 """Each scan of a progressive JPEG visits every pixel again; usual files have 10."""

@@ -17,7 +17,6 @@ import numpy as np
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, MachineError, not_loaded
 from edge_app.core.want import blamed, want_of
-from edge_app.images import jpeg
 from edge_app.images.radiograph import Limits, Radiograph, require_pixels
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
+        from edge_app.images import jpeg
+
         stored = _turned_back(picture, stored_as)
         for row in _last_rows(image, stored.height):
             if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
@@ -224,6 +225,8 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     image = _identified(data)
     require_pixels(*image.size, limits)
     if image.format in JPEG_FORMATS:
+        from edge_app.images import jpeg
+
         for _ in jpeg.segments(data):
             pass
     return image

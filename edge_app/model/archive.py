@@ -88,23 +88,30 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
     return {info.filename: _member(archive, info) for info in archive.infolist()}
 
 
-def sums(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
-    """The digests of all that makes a model file, in the form of `sha256sum`."""
+def digests(flatbuffer: bytes, members: Mapping[str, bytes]) -> dict[str, str]:
+    """The SHA-256 of all that makes a model file, by name; `SUMS`, which holds them, has none."""
     parts = {FLATBUFFER: flatbuffer, **members}
-    lines = (f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in parts.items())
-    return "".join(sorted(lines)).encode()
+    return {name: hashlib.sha256(data).hexdigest() for name, data in parts.items() if name != SUMS}
 
 
-def check_sums(flatbuffer: bytes, members: Mapping[str, bytes]) -> None:
+def sums(digests: Mapping[str, str]) -> bytes:
+    """The digests of all that makes a model file, in the form of `sha256sum`."""
+    return "".join(sorted(f"{digest}  {name}\n" for name, digest in digests.items())).encode()
+
+
+def check_sums(members: Mapping[str, bytes], digests: Mapping[str, str]) -> None:
     """Hold a model file to its digests, if it has any: files of earlier versions have none.
+
+    Args:
+        members: of its ZIP.
+        digests: of what was read; see `digests`.
 
     Raises:
         ModelError: a part is not what the file was saved with.
     """
     if SUMS not in members:
         return
-    others = {name: data for name, data in members.items() if name != SUMS}
-    stated, found = members[SUMS], sums(flatbuffer, others)
+    stated, found = members[SUMS], sums(digests)
     if stated == found:
         return
     there = set(stated.decode("utf-8", "replace").splitlines())

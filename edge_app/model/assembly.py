@@ -71,7 +71,7 @@ def whole(
         members[archive.CHECK] = check_weights
     told = [answer.as_dict() for answer in answers(cast("Manifest", manifest), golden)]
     members[archive.GOLDEN_ANSWERS] = json.dumps(told, indent=1).encode()
-    members[archive.SUMS] = archive.sums(flatbuffer, members)
+    members[archive.SUMS] = archive.sums(archive.digests(flatbuffer, members))
     return archive.append(flatbuffer, members)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.cautions import NOTHING_KNOWN, Cautions
@@ -15,6 +14,8 @@ from edge_app.model.overall import BORDERLINE, Overall, OverallScore, Percentile
 from edge_app.model.usual import normal_images
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_app.model.manifest_types import Manifest, RaisedFacts
     from edge_app.model.operating_points import OperatingPoints
 

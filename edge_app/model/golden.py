@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from numpy.typing import NDArray
-
 from edge_app.core import strict_json
 from edge_app.core.errors import ModelError
 from edge_app.model.calibration import calibrated
@@ -15,6 +13,8 @@ from edge_app.model.operating_points import chosen
 from edge_app.model.outputs import pooled, real
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_app.model.manifest_types import Manifest
 
 DIGITS: Final = 9

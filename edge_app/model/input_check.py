@@ -10,10 +10,12 @@ in numpy, and knows nothing of the network: the weights of both can change apart
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GRIDS: Final = (16, 14)
 """Block means a side: the first that divides the network's side; contrasts have half as many."""

@@ -119,16 +119,15 @@ def _check_details(stated: Manifest) -> None:
 
 def _check_texts(part: object) -> None:
     """No text of a manifest may steer a terminal that it is printed on, or begin a line there."""
-    if isinstance(part, str):
-        if not part.isprintable():
+    pending = [part]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            pending += (*part, *part.values())
+        elif isinstance(part, list):
+            pending += part
+        elif isinstance(part, str) and not part.isprintable():
             raise _bad(f"{part[:40]!r} holds characters that cannot be printed")
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            _check_texts(key)
-            _check_texts(value)
-    elif isinstance(part, list):
-        for value in part:
-            _check_texts(value)
 
 
 def _bad(what: str) -> ModelError:

@@ -113,77 +113,77 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     raise InvalidError('' + (name_prefix or 'data') + '.labels must contain less than or equal to 64 items')
                 for data__labels_x, data__labels_item in enumerate(data__labels):
                     if not isinstance(data__labels_item, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be object')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must be object')
                     data__labels_item_is_dict = isinstance(data__labels_item, dict)
                     if data__labels_item_is_dict:
                         data__labels_item__missing_keys = set(['name', 'kind']) - data__labels_item.keys()
                         if data__labels_item__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__labels_item__missing_keys)) + ' properties'))
+                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must contain ' + (str(sorted(data__labels_item__missing_keys)) + ' properties'))
                         data__labels_item_keys = set(data__labels_item.keys())
                         if 'name' in data__labels_item_keys:
                             data__labels_item_keys.remove('name')
                             data__labels_item__name = data__labels_item['name']
                             if not isinstance(data__labels_item__name, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].name' + ' must be string')
                             if isinstance(data__labels_item__name, str):
                                 data__labels_item__name_len = len(data__labels_item__name)
                                 if data__labels_item__name_len < 1:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].name' + ' must be longer than or equal to 1 characters')
                                 if data__labels_item__name_len > 64:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].name'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].name' + ' must be shorter than or equal to 64 characters')
                         if 'kind' in data__labels_item_keys:
                             data__labels_item_keys.remove('kind')
                             data__labels_item__kind = data__labels_item['kind']
                             if not (isinstance(data__labels_item__kind, str) and data__labels_item__kind == 'finding' or (isinstance(data__labels_item__kind, str) and data__labels_item__kind == 'normal')):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].kind'.format(**locals()) + " must be one of ['finding', 'normal']")
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].kind' + " must be one of ['finding', 'normal']")
                         if 'code' in data__labels_item_keys:
                             data__labels_item_keys.remove('code')
                             data__labels_item__code = data__labels_item['code']
                             if not isinstance(data__labels_item__code, dict):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must be object')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code' + ' must be object')
                             data__labels_item__code_is_dict = isinstance(data__labels_item__code, dict)
                             if data__labels_item__code_is_dict:
                                 data__labels_item__code__missing_keys = set(['scheme', 'value', 'meaning']) - data__labels_item__code.keys()
                                 if data__labels_item__code__missing_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must contain ' + (str(sorted(data__labels_item__code__missing_keys)) + ' properties'))
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code' + ' must contain ' + (str(sorted(data__labels_item__code__missing_keys)) + ' properties'))
                                 data__labels_item__code_keys = set(data__labels_item__code.keys())
                                 if 'scheme' in data__labels_item__code_keys:
                                     data__labels_item__code_keys.remove('scheme')
                                     data__labels_item__code__scheme = data__labels_item__code['scheme']
                                     if not isinstance(data__labels_item__code__scheme, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be string')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.scheme' + ' must be string')
                                     if isinstance(data__labels_item__code__scheme, str):
                                         data__labels_item__code__scheme_len = len(data__labels_item__code__scheme)
                                         if data__labels_item__code__scheme_len < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.scheme' + ' must be longer than or equal to 1 characters')
                                         if data__labels_item__code__scheme_len > 16:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.scheme'.format(**locals()) + ' must be shorter than or equal to 16 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.scheme' + ' must be shorter than or equal to 16 characters')
                                 if 'value' in data__labels_item__code_keys:
                                     data__labels_item__code_keys.remove('value')
                                     data__labels_item__code__value = data__labels_item__code['value']
                                     if not isinstance(data__labels_item__code__value, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be string')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.value' + ' must be string')
                                     if isinstance(data__labels_item__code__value, str):
                                         data__labels_item__code__value_len = len(data__labels_item__code__value)
                                         if data__labels_item__code__value_len < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.value' + ' must be longer than or equal to 1 characters')
                                         if data__labels_item__code__value_len > 64:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.value'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.value' + ' must be shorter than or equal to 64 characters')
                                 if 'meaning' in data__labels_item__code_keys:
                                     data__labels_item__code_keys.remove('meaning')
                                     data__labels_item__code__meaning = data__labels_item__code['meaning']
                                     if not isinstance(data__labels_item__code__meaning, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be string')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.meaning' + ' must be string')
                                     if isinstance(data__labels_item__code__meaning, str):
                                         data__labels_item__code__meaning_len = len(data__labels_item__code__meaning)
                                         if data__labels_item__code__meaning_len < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be longer than or equal to 1 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.meaning' + ' must be longer than or equal to 1 characters')
                                         if data__labels_item__code__meaning_len > 64:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code.meaning'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code.meaning' + ' must be shorter than or equal to 64 characters')
                                 if data__labels_item__code_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].code'.format(**locals()) + ' must not contain ' + str(data__labels_item__code_keys) + ' properties')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].code' + ' must not contain ' + str(data__labels_item__code_keys) + ' properties')
                         if data__labels_item_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must not contain ' + str(data__labels_item_keys) + ' properties')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must not contain ' + str(data__labels_item_keys) + ' properties')
         if 'head' in data_keys:
             data_keys.remove('head')
             data__head = data['head']
@@ -252,7 +252,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if data__input__mean_len > 3:
                                     raise InvalidError('' + (name_prefix or 'data') + '.input.mean must contain less than or equal to 3 items')
                                 for data__input__mean_x, data__input__mean_item in enumerate(data__input__mean):
-                                    validate___definitions_mean(data__input__mean_item, custom_formats, (name_prefix or 'data') + '.input.mean[{data__input__mean_x}]'.format(**locals()))
+                                    validate___definitions_mean(data__input__mean_item, custom_formats, (name_prefix or 'data') + f'.input.mean[{data__input__mean_x}]')
                             data__input__mean_any_of_count1 += 1
                         except (InvalidError,):
                             pass
@@ -280,7 +280,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if data__input__std_len > 3:
                                     raise InvalidError('' + (name_prefix or 'data') + '.input.std must contain less than or equal to 3 items')
                                 for data__input__std_x, data__input__std_item in enumerate(data__input__std):
-                                    validate___definitions_std(data__input__std_item, custom_formats, (name_prefix or 'data') + '.input.std[{data__input__std_x}]'.format(**locals()))
+                                    validate___definitions_std(data__input__std_item, custom_formats, (name_prefix or 'data') + f'.input.std[{data__input__std_x}]')
                             data__input__std_any_of_count2 += 1
                         except (InvalidError,):
                             pass
@@ -370,10 +370,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.spans.slope must contain less than or equal to 64 items')
                         for data__spans__slope_x, data__spans__slope_item in enumerate(data__spans__slope):
                             if not isinstance(data__spans__slope_item, (int, float)) or isinstance(data__spans__slope_item, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be number')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.spans.slope[{data__spans__slope_x}]' + ' must be number')
                             if isinstance(data__spans__slope_item, (int, float)) and (not isinstance(data__spans__slope_item, bool)):
                                 if data__spans__slope_item <= 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.spans.slope[{data__spans__slope_x}]'.format(**locals()) + ' must be bigger than 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.spans.slope[{data__spans__slope_x}]' + ' must be bigger than 0')
                 if 'intercept' in data__spans_keys:
                     data__spans_keys.remove('intercept')
                     data__spans__intercept = data__spans['intercept']
@@ -410,10 +410,10 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope must contain less than or equal to 64 items')
                         for data__calibration__slope_x, data__calibration__slope_item in enumerate(data__calibration__slope):
                             if not isinstance(data__calibration__slope_item, (int, float)) or isinstance(data__calibration__slope_item, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope[{data__calibration__slope_x}]'.format(**locals()) + ' must be number')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.calibration.slope[{data__calibration__slope_x}]' + ' must be number')
                             if isinstance(data__calibration__slope_item, (int, float)) and (not isinstance(data__calibration__slope_item, bool)):
                                 if data__calibration__slope_item <= 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.calibration.slope[{data__calibration__slope_x}]'.format(**locals()) + ' must be bigger than 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.calibration.slope[{data__calibration__slope_x}]' + ' must be bigger than 0')
                 if 'intercept' in data__calibration_keys:
                     data__calibration_keys.remove('intercept')
                     data__calibration__intercept = data__calibration['intercept']
@@ -446,45 +446,45 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     if data__operatingpoints_key not in []:
                         data__operatingpoints_value = data__operatingpoints.get(data__operatingpoints_key)
                         if not isinstance(data__operatingpoints_value, dict):
-                            raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must be object')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}' + ' must be object')
                         data__operatingpoints_value_is_dict = isinstance(data__operatingpoints_value, dict)
                         if data__operatingpoints_value_is_dict:
                             data__operatingpoints_value__missing_keys = set(['rule', 'fitted_on', 'thresholds', 'sensitivity', 'specificity']) - data__operatingpoints_value.keys()
                             if data__operatingpoints_value__missing_keys:
-                                raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__operatingpoints_value__missing_keys)) + ' properties'))
+                                raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}' + ' must contain ' + (str(sorted(data__operatingpoints_value__missing_keys)) + ' properties'))
                             data__operatingpoints_value_keys = set(data__operatingpoints_value.keys())
                             if 'rule' in data__operatingpoints_value_keys:
                                 data__operatingpoints_value_keys.remove('rule')
                                 data__operatingpoints_value__rule = data__operatingpoints_value['rule']
                                 if not isinstance(data__operatingpoints_value__rule, str):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.rule'.format(**locals()) + ' must be string')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.rule' + ' must be string')
                                 if isinstance(data__operatingpoints_value__rule, str):
                                     data__operatingpoints_value__rule_len = len(data__operatingpoints_value__rule)
                                     if data__operatingpoints_value__rule_len > 200:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.rule'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.rule' + ' must be shorter than or equal to 200 characters')
                             if 'fitted_on' in data__operatingpoints_value_keys:
                                 data__operatingpoints_value_keys.remove('fitted_on')
                                 data__operatingpoints_value__fittedon = data__operatingpoints_value['fitted_on']
                                 if not isinstance(data__operatingpoints_value__fittedon, str):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.fitted_on'.format(**locals()) + ' must be string')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.fitted_on' + ' must be string')
                                 if isinstance(data__operatingpoints_value__fittedon, str):
                                     data__operatingpoints_value__fittedon_len = len(data__operatingpoints_value__fittedon)
                                     if data__operatingpoints_value__fittedon_len > 200:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.fitted_on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.fitted_on' + ' must be shorter than or equal to 200 characters')
                             if 'thresholds' in data__operatingpoints_value_keys:
                                 data__operatingpoints_value_keys.remove('thresholds')
                                 data__operatingpoints_value__thresholds = data__operatingpoints_value['thresholds']
-                                validate___definitions_shares(data__operatingpoints_value__thresholds, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.thresholds'.format(**locals()))
+                                validate___definitions_shares(data__operatingpoints_value__thresholds, custom_formats, (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.thresholds')
                             if 'sensitivity' in data__operatingpoints_value_keys:
                                 data__operatingpoints_value_keys.remove('sensitivity')
                                 data__operatingpoints_value__sensitivity = data__operatingpoints_value['sensitivity']
-                                validate___definitions_shares(data__operatingpoints_value__sensitivity, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.sensitivity'.format(**locals()))
+                                validate___definitions_shares(data__operatingpoints_value__sensitivity, custom_formats, (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.sensitivity')
                             if 'specificity' in data__operatingpoints_value_keys:
                                 data__operatingpoints_value_keys.remove('specificity')
                                 data__operatingpoints_value__specificity = data__operatingpoints_value['specificity']
-                                validate___definitions_shares(data__operatingpoints_value__specificity, custom_formats, (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}.specificity'.format(**locals()))
+                                validate___definitions_shares(data__operatingpoints_value__specificity, custom_formats, (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}.specificity')
                             if data__operatingpoints_value_keys:
-                                raise InvalidError('' + (name_prefix or 'data') + '.operating_points.{data__operatingpoints_key}'.format(**locals()) + ' must not contain ' + str(data__operatingpoints_value_keys) + ' properties')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.operating_points.{data__operatingpoints_key}' + ' must not contain ' + str(data__operatingpoints_value_keys) + ' properties')
         if 'default_operating_point' in data_keys:
             data_keys.remove('default_operating_point')
             data__defaultoperatingpoint = data['default_operating_point']
@@ -572,153 +572,153 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     if data__compiled_key not in []:
                         data__compiled_value = data__compiled.get(data__compiled_key)
                         if not isinstance(data__compiled_value, dict):
-                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must be object')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}' + ' must be object')
                         data__compiled_value_is_dict = isinstance(data__compiled_value, dict)
                         if data__compiled_value_is_dict:
                             data__compiled_value__missing_keys = set(['bytes', 'sha256', 'compiled_from', 'compiler']) - data__compiled_value.keys()
                             if data__compiled_value__missing_keys:
-                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__missing_keys)) + ' properties'))
+                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}' + ' must contain ' + (str(sorted(data__compiled_value__missing_keys)) + ' properties'))
                             data__compiled_value_keys = set(data__compiled_value.keys())
                             if 'bytes' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('bytes')
                                 data__compiled_value__bytes = data__compiled_value['bytes']
                                 if not isinstance(data__compiled_value__bytes, int) and (not (isinstance(data__compiled_value__bytes, float) and data__compiled_value__bytes.is_integer())) or isinstance(data__compiled_value__bytes, bool):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.bytes'.format(**locals()) + ' must be integer')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.bytes' + ' must be integer')
                                 if isinstance(data__compiled_value__bytes, (int, float)) and (not isinstance(data__compiled_value__bytes, bool)):
                                     if data__compiled_value__bytes < 8:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.bytes'.format(**locals()) + ' must be bigger than or equal to 8')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.bytes' + ' must be bigger than or equal to 8')
                             if 'sha256' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('sha256')
                                 data__compiled_value__sha256 = data__compiled_value['sha256']
-                                validate___definitions_sha256(data__compiled_value__sha256, custom_formats, (name_prefix or 'data') + '.compiled.{data__compiled_key}.sha256'.format(**locals()))
+                                validate___definitions_sha256(data__compiled_value__sha256, custom_formats, (name_prefix or 'data') + f'.compiled.{data__compiled_key}.sha256')
                             if 'compiled_from' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('compiled_from')
                                 data__compiled_value__compiledfrom = data__compiled_value['compiled_from']
-                                validate___definitions_sha256(data__compiled_value__compiledfrom, custom_formats, (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiled_from'.format(**locals()))
+                                validate___definitions_sha256(data__compiled_value__compiledfrom, custom_formats, (name_prefix or 'data') + f'.compiled.{data__compiled_key}.compiled_from')
                             if 'compiler' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('compiler')
                                 data__compiled_value__compiler = data__compiled_value['compiler']
                                 if not isinstance(data__compiled_value__compiler, str):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiler'.format(**locals()) + ' must be string')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.compiler' + ' must be string')
                                 if isinstance(data__compiled_value__compiler, str):
                                     data__compiled_value__compiler_len = len(data__compiled_value__compiler)
                                     if data__compiled_value__compiler_len > 100:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.compiler'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.compiler' + ' must be shorter than or equal to 100 characters')
                             if 'operations' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('operations')
                                 data__compiled_value__operations = data__compiled_value['operations']
                                 if not isinstance(data__compiled_value__operations, dict):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must be object')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations' + ' must be object')
                                 data__compiled_value__operations_is_dict = isinstance(data__compiled_value__operations, dict)
                                 if data__compiled_value__operations_is_dict:
                                     data__compiled_value__operations__missing_keys = set(['accelerator', 'cpu']) - data__compiled_value__operations.keys()
                                     if data__compiled_value__operations__missing_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__operations__missing_keys)) + ' properties'))
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations' + ' must contain ' + (str(sorted(data__compiled_value__operations__missing_keys)) + ' properties'))
                                     data__compiled_value__operations_keys = set(data__compiled_value__operations.keys())
                                     if 'accelerator' in data__compiled_value__operations_keys:
                                         data__compiled_value__operations_keys.remove('accelerator')
                                         data__compiled_value__operations__accelerator = data__compiled_value__operations['accelerator']
                                         if not isinstance(data__compiled_value__operations__accelerator, int) and (not (isinstance(data__compiled_value__operations__accelerator, float) and data__compiled_value__operations__accelerator.is_integer())) or isinstance(data__compiled_value__operations__accelerator, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.accelerator'.format(**locals()) + ' must be integer')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.accelerator' + ' must be integer')
                                         if isinstance(data__compiled_value__operations__accelerator, (int, float)) and (not isinstance(data__compiled_value__operations__accelerator, bool)):
                                             if data__compiled_value__operations__accelerator < 1:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.accelerator'.format(**locals()) + ' must be bigger than or equal to 1')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.accelerator' + ' must be bigger than or equal to 1')
                                     if 'cpu' in data__compiled_value__operations_keys:
                                         data__compiled_value__operations_keys.remove('cpu')
                                         data__compiled_value__operations__cpu = data__compiled_value__operations['cpu']
                                         if not isinstance(data__compiled_value__operations__cpu, int) and (not (isinstance(data__compiled_value__operations__cpu, float) and data__compiled_value__operations__cpu.is_integer())) or isinstance(data__compiled_value__operations__cpu, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.cpu'.format(**locals()) + ' must be integer')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.cpu' + ' must be integer')
                                         if isinstance(data__compiled_value__operations__cpu, (int, float)) and (not isinstance(data__compiled_value__operations__cpu, bool)):
                                             if data__compiled_value__operations__cpu < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations.cpu'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.cpu' + ' must be bigger than or equal to 0')
                                     if data__compiled_value__operations_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operations'.format(**locals()) + ' must not contain ' + str(data__compiled_value__operations_keys) + ' properties')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations' + ' must not contain ' + str(data__compiled_value__operations_keys) + ' properties')
                             if 'memory' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('memory')
                                 data__compiled_value__memory = data__compiled_value['memory']
                                 if not isinstance(data__compiled_value__memory, dict):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must be object')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory' + ' must be object')
                                 data__compiled_value__memory_is_dict = isinstance(data__compiled_value__memory, dict)
                                 if data__compiled_value__memory_is_dict:
                                     data__compiled_value__memory__missing_keys = set(['on_chip', 'on_chip_free', 'off_chip']) - data__compiled_value__memory.keys()
                                     if data__compiled_value__memory__missing_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__memory__missing_keys)) + ' properties'))
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory' + ' must contain ' + (str(sorted(data__compiled_value__memory__missing_keys)) + ' properties'))
                                     data__compiled_value__memory_keys = set(data__compiled_value__memory.keys())
                                     if 'on_chip' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('on_chip')
                                         data__compiled_value__memory__onchip = data__compiled_value__memory['on_chip']
                                         if not isinstance(data__compiled_value__memory__onchip, int) and (not (isinstance(data__compiled_value__memory__onchip, float) and data__compiled_value__memory__onchip.is_integer())) or isinstance(data__compiled_value__memory__onchip, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip'.format(**locals()) + ' must be integer')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__onchip, (int, float)) and (not isinstance(data__compiled_value__memory__onchip, bool)):
                                             if data__compiled_value__memory__onchip < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip' + ' must be bigger than or equal to 0')
                                     if 'on_chip_free' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('on_chip_free')
                                         data__compiled_value__memory__onchipfree = data__compiled_value__memory['on_chip_free']
                                         if not isinstance(data__compiled_value__memory__onchipfree, int) and (not (isinstance(data__compiled_value__memory__onchipfree, float) and data__compiled_value__memory__onchipfree.is_integer())) or isinstance(data__compiled_value__memory__onchipfree, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip_free'.format(**locals()) + ' must be integer')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip_free' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__onchipfree, (int, float)) and (not isinstance(data__compiled_value__memory__onchipfree, bool)):
                                             if data__compiled_value__memory__onchipfree < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.on_chip_free'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip_free' + ' must be bigger than or equal to 0')
                                     if 'off_chip' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('off_chip')
                                         data__compiled_value__memory__offchip = data__compiled_value__memory['off_chip']
                                         if not isinstance(data__compiled_value__memory__offchip, int) and (not (isinstance(data__compiled_value__memory__offchip, float) and data__compiled_value__memory__offchip.is_integer())) or isinstance(data__compiled_value__memory__offchip, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.off_chip'.format(**locals()) + ' must be integer')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.off_chip' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__offchip, (int, float)) and (not isinstance(data__compiled_value__memory__offchip, bool)):
                                             if data__compiled_value__memory__offchip < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory.off_chip'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.off_chip' + ' must be bigger than or equal to 0')
                                     if data__compiled_value__memory_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.memory'.format(**locals()) + ' must not contain ' + str(data__compiled_value__memory_keys) + ' properties')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory' + ' must not contain ' + str(data__compiled_value__memory_keys) + ' properties')
                             if 'operators' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('operators')
                                 data__compiled_value__operators = data__compiled_value['operators']
                                 if not isinstance(data__compiled_value__operators, (list, tuple)):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators'.format(**locals()) + ' must be array')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators' + ' must be array')
                                 data__compiled_value__operators_is_list = isinstance(data__compiled_value__operators, (list, tuple))
                                 if data__compiled_value__operators_is_list:
                                     data__compiled_value__operators_len = len(data__compiled_value__operators)
                                     if data__compiled_value__operators_len > 500:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators'.format(**locals()) + ' must contain less than or equal to 500 items')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators' + ' must contain less than or equal to 500 items')
                                     for data__compiled_value__operators_x, data__compiled_value__operators_item in enumerate(data__compiled_value__operators):
                                         if not isinstance(data__compiled_value__operators_item, dict):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must be object')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]' + ' must be object')
                                         data__compiled_value__operators_item_is_dict = isinstance(data__compiled_value__operators_item, dict)
                                         if data__compiled_value__operators_item_is_dict:
                                             data__compiled_value__operators_item__missing_keys = set(['operator', 'count', 'status']) - data__compiled_value__operators_item.keys()
                                             if data__compiled_value__operators_item__missing_keys:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__compiled_value__operators_item__missing_keys)) + ' properties'))
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]' + ' must contain ' + (str(sorted(data__compiled_value__operators_item__missing_keys)) + ' properties'))
                                             data__compiled_value__operators_item_keys = set(data__compiled_value__operators_item.keys())
                                             if 'operator' in data__compiled_value__operators_item_keys:
                                                 data__compiled_value__operators_item_keys.remove('operator')
                                                 data__compiled_value__operators_item__operator = data__compiled_value__operators_item['operator']
                                                 if not isinstance(data__compiled_value__operators_item__operator, str):
-                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator'.format(**locals()) + ' must be string')
+                                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator' + ' must be string')
                                                 if isinstance(data__compiled_value__operators_item__operator, str):
                                                     data__compiled_value__operators_item__operator_len = len(data__compiled_value__operators_item__operator)
                                                     if data__compiled_value__operators_item__operator_len > 100:
-                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator'.format(**locals()) + ' must be shorter than or equal to 100 characters')
+                                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].operator' + ' must be shorter than or equal to 100 characters')
                                             if 'count' in data__compiled_value__operators_item_keys:
                                                 data__compiled_value__operators_item_keys.remove('count')
                                                 data__compiled_value__operators_item__count = data__compiled_value__operators_item['count']
                                                 if not isinstance(data__compiled_value__operators_item__count, int) and (not (isinstance(data__compiled_value__operators_item__count, float) and data__compiled_value__operators_item__count.is_integer())) or isinstance(data__compiled_value__operators_item__count, bool):
-                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count'.format(**locals()) + ' must be integer')
+                                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count' + ' must be integer')
                                                 if isinstance(data__compiled_value__operators_item__count, (int, float)) and (not isinstance(data__compiled_value__operators_item__count, bool)):
                                                     if data__compiled_value__operators_item__count < 1:
-                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count'.format(**locals()) + ' must be bigger than or equal to 1')
+                                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count' + ' must be bigger than or equal to 1')
                                             if 'status' in data__compiled_value__operators_item_keys:
                                                 data__compiled_value__operators_item_keys.remove('status')
                                                 data__compiled_value__operators_item__status = data__compiled_value__operators_item['status']
                                                 if not isinstance(data__compiled_value__operators_item__status, str):
-                                                    raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status'.format(**locals()) + ' must be string')
+                                                    raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status' + ' must be string')
                                                 if isinstance(data__compiled_value__operators_item__status, str):
                                                     data__compiled_value__operators_item__status_len = len(data__compiled_value__operators_item__status)
                                                     if data__compiled_value__operators_item__status_len > 200:
-                                                        raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                                        raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].status' + ' must be shorter than or equal to 200 characters')
                                             if data__compiled_value__operators_item_keys:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]'.format(**locals()) + ' must not contain ' + str(data__compiled_value__operators_item_keys) + ' properties')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}]' + ' must not contain ' + str(data__compiled_value__operators_item_keys) + ' properties')
                             if data__compiled_value_keys:
-                                raise InvalidError('' + (name_prefix or 'data') + '.compiled.{data__compiled_key}'.format(**locals()) + ' must not contain ' + str(data__compiled_value_keys) + ' properties')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}' + ' must not contain ' + str(data__compiled_value_keys) + ' properties')
         if 'input_check' in data_keys:
             data_keys.remove('input_check')
             data__inputcheck = data['input_check']
@@ -763,11 +763,11 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds must contain less than or equal to 32 items')
                         for data__inputcheck__kinds_x, data__inputcheck__kinds_item in enumerate(data__inputcheck__kinds):
                             if not isinstance(data__inputcheck__kinds_item, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.input_check.kinds[{data__inputcheck__kinds_x}]' + ' must be string')
                             if isinstance(data__inputcheck__kinds_item, str):
                                 data__inputcheck__kinds_item_len = len(data__inputcheck__kinds_item)
                                 if data__inputcheck__kinds_item_len > 64:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.kinds[{data__inputcheck__kinds_x}]'.format(**locals()) + ' must be shorter than or equal to 64 characters')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.input_check.kinds[{data__inputcheck__kinds_x}]' + ' must be shorter than or equal to 64 characters')
                 if 'limits' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('limits')
                     data__inputcheck__limits = data__inputcheck['limits']
@@ -782,12 +782,12 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits must contain less than or equal to 32 items')
                         for data__inputcheck__limits_x, data__inputcheck__limits_item in enumerate(data__inputcheck__limits):
                             if not isinstance(data__inputcheck__limits_item, (int, float)) or isinstance(data__inputcheck__limits_item, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be number')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.input_check.limits[{data__inputcheck__limits_x}]' + ' must be number')
                             if isinstance(data__inputcheck__limits_item, (int, float)) and (not isinstance(data__inputcheck__limits_item, bool)):
                                 if data__inputcheck__limits_item < -1000:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be bigger than or equal to -1000')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.input_check.limits[{data__inputcheck__limits_x}]' + ' must be bigger than or equal to -1000')
                                 if data__inputcheck__limits_item > 1000:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.input_check.limits[{data__inputcheck__limits_x}]'.format(**locals()) + ' must be smaller than or equal to 1000')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.input_check.limits[{data__inputcheck__limits_x}]' + ' must be smaller than or equal to 1000')
                 if 'fitted_on' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('fitted_on')
                     data__inputcheck__fittedon = data__inputcheck['fitted_on']
@@ -852,12 +852,12 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.reference.shares must contain less than or equal to 1001 items')
                         for data__reference__shares_x, data__reference__shares_item in enumerate(data__reference__shares):
                             if not isinstance(data__reference__shares_item, (int, float)) or isinstance(data__reference__shares_item, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be number')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.reference.shares[{data__reference__shares_x}]' + ' must be number')
                             if isinstance(data__reference__shares_item, (int, float)) and (not isinstance(data__reference__shares_item, bool)):
                                 if data__reference__shares_item < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.reference.shares[{data__reference__shares_x}]' + ' must be bigger than or equal to 0')
                                 if data__reference__shares_item > 1:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.reference.shares[{data__reference__shares_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.reference.shares[{data__reference__shares_x}]' + ' must be smaller than or equal to 1')
                 if 'labels' in data__reference_keys:
                     data__reference_keys.remove('labels')
                     data__reference__labels = data__reference['labels']
@@ -871,7 +871,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if data__reference__labels_len > 64:
                             raise InvalidError('' + (name_prefix or 'data') + '.reference.labels must contain less than or equal to 64 items')
                         for data__reference__labels_x, data__reference__labels_item in enumerate(data__reference__labels):
-                            validate___definitions_quantiles(data__reference__labels_item, custom_formats, (name_prefix or 'data') + '.reference.labels[{data__reference__labels_x}]'.format(**locals()))
+                            validate___definitions_quantiles(data__reference__labels_item, custom_formats, (name_prefix or 'data') + f'.reference.labels[{data__reference__labels_x}]')
                 if 'overall' in data__reference_keys:
                     data__reference_keys.remove('overall')
                     data__reference__overall = data__reference['overall']
@@ -892,12 +892,12 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     raise InvalidError('' + (name_prefix or 'data') + '.prevalence must contain less than or equal to 64 items')
                 for data__prevalence_x, data__prevalence_item in enumerate(data__prevalence):
                     if not isinstance(data__prevalence_item, (int, float)) or isinstance(data__prevalence_item, bool):
-                        raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be number')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.prevalence[{data__prevalence_x}]' + ' must be number')
                     if isinstance(data__prevalence_item, (int, float)) and (not isinstance(data__prevalence_item, bool)):
                         if data__prevalence_item < 0:
-                            raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.prevalence[{data__prevalence_x}]' + ' must be bigger than or equal to 0')
                         if data__prevalence_item > 1:
-                            raise InvalidError('' + (name_prefix or 'data') + '.prevalence[{data__prevalence_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.prevalence[{data__prevalence_x}]' + ' must be smaller than or equal to 1')
         if 'overall' in data_keys:
             data_keys.remove('overall')
             data__overall = data['overall']
@@ -956,12 +956,12 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by must contain less than or equal to 64 items')
                         for data__overall__boundedby_x, data__overall__boundedby_item in enumerate(data__overall__boundedby):
                             if not isinstance(data__overall__boundedby_item, int) and (not (isinstance(data__overall__boundedby_item, float) and data__overall__boundedby_item.is_integer())) or isinstance(data__overall__boundedby_item, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be integer')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.bounded_by[{data__overall__boundedby_x}]' + ' must be integer')
                             if isinstance(data__overall__boundedby_item, (int, float)) and (not isinstance(data__overall__boundedby_item, bool)):
                                 if data__overall__boundedby_item < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.overall.bounded_by[{data__overall__boundedby_x}]' + ' must be bigger than or equal to 0')
                                 if data__overall__boundedby_item > 63:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by[{data__overall__boundedby_x}]'.format(**locals()) + ' must be smaller than or equal to 63')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.overall.bounded_by[{data__overall__boundedby_x}]' + ' must be smaller than or equal to 63')
                 if 'fitted_on' in data__overall_keys:
                     data__overall_keys.remove('fitted_on')
                     data__overall__fittedon = data__overall['fitted_on']
@@ -988,84 +988,84 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             if data__overall__operatingpoints_key not in []:
                                 data__overall__operatingpoints_value = data__overall__operatingpoints.get(data__overall__operatingpoints_key)
                                 if not isinstance(data__overall__operatingpoints_value, dict):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must be object')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}' + ' must be object')
                                 data__overall__operatingpoints_value_is_dict = isinstance(data__overall__operatingpoints_value, dict)
                                 if data__overall__operatingpoints_value_is_dict:
                                     data__overall__operatingpoints_value__missing_keys = set(['rule', 'threshold', 'sensitivity', 'specificity']) - data__overall__operatingpoints_value.keys()
                                     if data__overall__operatingpoints_value__missing_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__missing_keys)) + ' properties'))
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}' + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__missing_keys)) + ' properties'))
                                     data__overall__operatingpoints_value_keys = set(data__overall__operatingpoints_value.keys())
                                     if 'rule' in data__overall__operatingpoints_value_keys:
                                         data__overall__operatingpoints_value_keys.remove('rule')
                                         data__overall__operatingpoints_value__rule = data__overall__operatingpoints_value['rule']
                                         if not isinstance(data__overall__operatingpoints_value__rule, str):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.rule'.format(**locals()) + ' must be string')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.rule' + ' must be string')
                                         if isinstance(data__overall__operatingpoints_value__rule, str):
                                             data__overall__operatingpoints_value__rule_len = len(data__overall__operatingpoints_value__rule)
                                             if data__overall__operatingpoints_value__rule_len > 200:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.rule'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.rule' + ' must be shorter than or equal to 200 characters')
                                     if 'threshold' in data__overall__operatingpoints_value_keys:
                                         data__overall__operatingpoints_value_keys.remove('threshold')
                                         data__overall__operatingpoints_value__threshold = data__overall__operatingpoints_value['threshold']
                                         if not isinstance(data__overall__operatingpoints_value__threshold, (int, float)) or isinstance(data__overall__operatingpoints_value__threshold, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be number')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.threshold' + ' must be number')
                                         if isinstance(data__overall__operatingpoints_value__threshold, (int, float)) and (not isinstance(data__overall__operatingpoints_value__threshold, bool)):
                                             if data__overall__operatingpoints_value__threshold < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.threshold' + ' must be bigger than or equal to 0')
                                             if data__overall__operatingpoints_value__threshold > 1:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.threshold'.format(**locals()) + ' must be smaller than or equal to 1')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.threshold' + ' must be smaller than or equal to 1')
                                     if 'sensitivity' in data__overall__operatingpoints_value_keys:
                                         data__overall__operatingpoints_value_keys.remove('sensitivity')
                                         data__overall__operatingpoints_value__sensitivity = data__overall__operatingpoints_value['sensitivity']
                                         if not isinstance(data__overall__operatingpoints_value__sensitivity, (int, float)) or isinstance(data__overall__operatingpoints_value__sensitivity, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be number')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity' + ' must be number')
                                         if isinstance(data__overall__operatingpoints_value__sensitivity, (int, float)) and (not isinstance(data__overall__operatingpoints_value__sensitivity, bool)):
                                             if data__overall__operatingpoints_value__sensitivity < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity' + ' must be bigger than or equal to 0')
                                             if data__overall__operatingpoints_value__sensitivity > 1:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity'.format(**locals()) + ' must be smaller than or equal to 1')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.sensitivity' + ' must be smaller than or equal to 1')
                                     if 'specificity' in data__overall__operatingpoints_value_keys:
                                         data__overall__operatingpoints_value_keys.remove('specificity')
                                         data__overall__operatingpoints_value__specificity = data__overall__operatingpoints_value['specificity']
                                         if not isinstance(data__overall__operatingpoints_value__specificity, (int, float)) or isinstance(data__overall__operatingpoints_value__specificity, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be number')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.specificity' + ' must be number')
                                         if isinstance(data__overall__operatingpoints_value__specificity, (int, float)) and (not isinstance(data__overall__operatingpoints_value__specificity, bool)):
                                             if data__overall__operatingpoints_value__specificity < 0:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be bigger than or equal to 0')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.specificity' + ' must be bigger than or equal to 0')
                                             if data__overall__operatingpoints_value__specificity > 1:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.specificity'.format(**locals()) + ' must be smaller than or equal to 1')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.specificity' + ' must be smaller than or equal to 1')
                                     if 'test' in data__overall__operatingpoints_value_keys:
                                         data__overall__operatingpoints_value_keys.remove('test')
                                         data__overall__operatingpoints_value__test = data__overall__operatingpoints_value['test']
                                         if not isinstance(data__overall__operatingpoints_value__test, dict):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must be object')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test' + ' must be object')
                                         data__overall__operatingpoints_value__test_is_dict = isinstance(data__overall__operatingpoints_value__test, dict)
                                         if data__overall__operatingpoints_value__test_is_dict:
                                             data__overall__operatingpoints_value__test__missing_keys = set(['sensitivity', 'specificity', 'on']) - data__overall__operatingpoints_value__test.keys()
                                             if data__overall__operatingpoints_value__test__missing_keys:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__test__missing_keys)) + ' properties'))
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test' + ' must contain ' + (str(sorted(data__overall__operatingpoints_value__test__missing_keys)) + ' properties'))
                                             data__overall__operatingpoints_value__test_keys = set(data__overall__operatingpoints_value__test.keys())
                                             if 'sensitivity' in data__overall__operatingpoints_value__test_keys:
                                                 data__overall__operatingpoints_value__test_keys.remove('sensitivity')
                                                 data__overall__operatingpoints_value__test__sensitivity = data__overall__operatingpoints_value__test['sensitivity']
-                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__sensitivity, custom_formats, (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.sensitivity'.format(**locals()))
+                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__sensitivity, custom_formats, (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test.sensitivity')
                                             if 'specificity' in data__overall__operatingpoints_value__test_keys:
                                                 data__overall__operatingpoints_value__test_keys.remove('specificity')
                                                 data__overall__operatingpoints_value__test__specificity = data__overall__operatingpoints_value__test['specificity']
-                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__specificity, custom_formats, (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.specificity'.format(**locals()))
+                                                validate___definitions_estimate(data__overall__operatingpoints_value__test__specificity, custom_formats, (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test.specificity')
                                             if 'on' in data__overall__operatingpoints_value__test_keys:
                                                 data__overall__operatingpoints_value__test_keys.remove('on')
                                                 data__overall__operatingpoints_value__test__on = data__overall__operatingpoints_value__test['on']
                                                 if not isinstance(data__overall__operatingpoints_value__test__on, str):
-                                                    raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.on'.format(**locals()) + ' must be string')
+                                                    raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test.on' + ' must be string')
                                                 if isinstance(data__overall__operatingpoints_value__test__on, str):
                                                     data__overall__operatingpoints_value__test__on_len = len(data__overall__operatingpoints_value__test__on)
                                                     if data__overall__operatingpoints_value__test__on_len > 200:
-                                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test.on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                                        raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test.on' + ' must be shorter than or equal to 200 characters')
                                             if data__overall__operatingpoints_value__test_keys:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}.test'.format(**locals()) + ' must not contain ' + str(data__overall__operatingpoints_value__test_keys) + ' properties')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}.test' + ' must not contain ' + str(data__overall__operatingpoints_value__test_keys) + ' properties')
                                     if data__overall__operatingpoints_value_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.overall.operating_points.{data__overall__operatingpoints_key}'.format(**locals()) + ' must not contain ' + str(data__overall__operatingpoints_value_keys) + ' properties')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.overall.operating_points.{data__overall__operatingpoints_key}' + ' must not contain ' + str(data__overall__operatingpoints_value_keys) + ' properties')
                 if 'default_operating_point' in data__overall_keys:
                     data__overall_keys.remove('default_operating_point')
                     data__overall__defaultoperatingpoint = data__overall['default_operating_point']
@@ -1133,55 +1133,55 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if not data__metrics_value_any_of_count3:
                             try:
                                 if not isinstance(data__metrics_value, str):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be string')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' must be string')
                                 if isinstance(data__metrics_value, str):
                                     data__metrics_value_len = len(data__metrics_value)
                                     if data__metrics_value_len > 200:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' must be shorter than or equal to 200 characters')
                                 data__metrics_value_any_of_count3 += 1
                             except (InvalidError,):
                                 pass
                         if not data__metrics_value_any_of_count3:
                             try:
                                 if not isinstance(data__metrics_value, dict):
-                                    raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must be object')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' must be object')
                                 data__metrics_value_is_dict = isinstance(data__metrics_value, dict)
                                 if data__metrics_value_is_dict:
                                     data__metrics_value__missing_keys = set(['value', 'low', 'high', 'on']) - data__metrics_value.keys()
                                     if data__metrics_value__missing_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must contain ' + (str(sorted(data__metrics_value__missing_keys)) + ' properties'))
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' must contain ' + (str(sorted(data__metrics_value__missing_keys)) + ' properties'))
                                     data__metrics_value_keys = set(data__metrics_value.keys())
                                     if 'value' in data__metrics_value_keys:
                                         data__metrics_value_keys.remove('value')
                                         data__metrics_value__value = data__metrics_value['value']
                                         if not isinstance(data__metrics_value__value, (int, float, NoneType)) or isinstance(data__metrics_value__value, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.value'.format(**locals()) + ' must be number or null')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}.value' + ' must be number or null')
                                     if 'low' in data__metrics_value_keys:
                                         data__metrics_value_keys.remove('low')
                                         data__metrics_value__low = data__metrics_value['low']
                                         if not isinstance(data__metrics_value__low, (int, float, NoneType)) or isinstance(data__metrics_value__low, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.low'.format(**locals()) + ' must be number or null')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}.low' + ' must be number or null')
                                     if 'high' in data__metrics_value_keys:
                                         data__metrics_value_keys.remove('high')
                                         data__metrics_value__high = data__metrics_value['high']
                                         if not isinstance(data__metrics_value__high, (int, float, NoneType)) or isinstance(data__metrics_value__high, bool):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.high'.format(**locals()) + ' must be number or null')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}.high' + ' must be number or null')
                                     if 'on' in data__metrics_value_keys:
                                         data__metrics_value_keys.remove('on')
                                         data__metrics_value__on = data__metrics_value['on']
                                         if not isinstance(data__metrics_value__on, str):
-                                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.on'.format(**locals()) + ' must be string')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}.on' + ' must be string')
                                         if isinstance(data__metrics_value__on, str):
                                             data__metrics_value__on_len = len(data__metrics_value__on)
                                             if data__metrics_value__on_len > 200:
-                                                raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}.on'.format(**locals()) + ' must be shorter than or equal to 200 characters')
+                                                raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}.on' + ' must be shorter than or equal to 200 characters')
                                     if data__metrics_value_keys:
-                                        raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' must not contain ' + str(data__metrics_value_keys) + ' properties')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' must not contain ' + str(data__metrics_value_keys) + ' properties')
                                 data__metrics_value_any_of_count3 += 1
                             except (InvalidError,):
                                 pass
                         if not data__metrics_value_any_of_count3:
-                            raise InvalidError('' + (name_prefix or 'data') + '.metrics.{data__metrics_key}'.format(**locals()) + ' cannot be validated by any definition')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.metrics.{data__metrics_key}' + ' cannot be validated by any definition')
         if data_keys:
             raise InvalidError('' + (name_prefix or 'data') + ' must not contain ' + str(data_keys) + ' properties')
     return data
@@ -1269,12 +1269,12 @@ def validate___definitions_quantiles(data, custom_formats={}, name_prefix=None) 
             raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 1001 items')
         for data_x, data_item in enumerate(data):
             if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
-                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+                raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be number')
             if isinstance(data_item, (int, float)) and (not isinstance(data_item, bool)):
                 if data_item < 0:
-                    raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                    raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be bigger than or equal to 0')
                 if data_item > 1:
-                    raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                    raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be smaller than or equal to 1')
     return data
 
 def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> object:
@@ -1292,24 +1292,24 @@ def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> 
             if not data_item_any_of_count4:
                 try:
                     if not isinstance(data_item, NoneType):
-                        raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be null')
+                        raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be null')
                     data_item_any_of_count4 += 1
                 except (InvalidError,):
                     pass
             if not data_item_any_of_count4:
                 try:
                     if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
-                        raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+                        raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be number')
                     if isinstance(data_item, (int, float)) and (not isinstance(data_item, bool)):
                         if data_item < 0:
-                            raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be bigger than or equal to 0')
+                            raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be bigger than or equal to 0')
                         if data_item > 1:
-                            raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be smaller than or equal to 1')
+                            raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be smaller than or equal to 1')
                     data_item_any_of_count4 += 1
                 except (InvalidError,):
                     pass
             if not data_item_any_of_count4:
-                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' cannot be validated by any definition')
+                raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' cannot be validated by any definition')
     return data
 
 def validate___definitions_numbers(data, custom_formats={}, name_prefix=None) -> object:
@@ -1324,7 +1324,7 @@ def validate___definitions_numbers(data, custom_formats={}, name_prefix=None) ->
             raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 64 items')
         for data_x, data_item in enumerate(data):
             if not isinstance(data_item, (int, float)) or isinstance(data_item, bool):
-                raise InvalidError('' + (name_prefix or 'data') + '[{data_x}]'.format(**locals()) + ' must be number')
+                raise InvalidError('' + (name_prefix or 'data') + f'[{data_x}]' + ' must be number')
     return data
 
 def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> object:
@@ -1359,12 +1359,12 @@ def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> 
                     raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
                 for data__shape_x, data__shape_item in enumerate(data__shape):
                     if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
-                        raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be integer')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be integer')
                     if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
                         if data__shape_item < 1:
-                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be bigger than or equal to 1')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be bigger than or equal to 1')
                         if data__shape_item > 1024:
-                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be smaller than or equal to 1024')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be smaller than or equal to 1024')
         if 'dtype' in data_keys:
             data_keys.remove('dtype')
             data__dtype = data['dtype']
@@ -1409,12 +1409,12 @@ def validate___definitions_logits(data, custom_formats={}, name_prefix=None) -> 
                     raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
                 for data__shape_x, data__shape_item in enumerate(data__shape):
                     if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
-                        raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be integer')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be integer')
                     if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
                         if data__shape_item < 1:
-                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be bigger than or equal to 1')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be bigger than or equal to 1')
                         if data__shape_item > 1024:
-                            raise InvalidError('' + (name_prefix or 'data') + '.shape[{data__shape_x}]'.format(**locals()) + ' must be smaller than or equal to 1024')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be smaller than or equal to 1024')
         if 'dtype' in data_keys:
             data_keys.remove('dtype')
             data__dtype = data['dtype']

@@ -19,10 +19,9 @@ from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.core.errors import ModelError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
@@ -35,10 +34,24 @@ from edge_app.model.outputs import real
 from edge_app.model.preprocess import InputSpec, ToTensor
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from numpy.typing import NDArray
     from typing_extensions import Unpack
 
     from edge_app.core.trust import Origin
     from edge_app.model.manifest_types import Head, Input, Manifest, Output
+
+    class Parts(TypedDict, total=False):
+        """What a model can be given anew; see `assemble`."""
+
+        path: Path
+        flatbuffer: bytes
+        manifest: Mapping[str, Any]
+        golden: Golden
+        compiled: Mapping[str, bytes]
+        check_weights: bytes | None
+
 
 SHIPPED: Final = Path(__file__).parent / "shipped"
 MAX_FILE_BYTES: Final = 64 << 20
@@ -46,19 +59,7 @@ TFLITE_IDENTIFIER: Final = b"TFL3"
 SCORING: Final = ("head", "input", "outputs", "spans", "pooling")
 """Parts of a manifest that, with the network, make the logits."""
 
-
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
-
-
-class Parts(TypedDict, total=False):
-    """What a model can be given anew; see `assemble`."""
-
-    path: Path
-    flatbuffer: bytes
-    manifest: Mapping[str, Any]
-    golden: Golden
-    compiled: Mapping[str, bytes]
-    check_weights: bytes | None
 
 
 class ModelFile(NamedTuple):
@@ -341,15 +342,17 @@ def parse(path: Path, data: bytes) -> ModelFile:
     members = archive.unzip(data, manifests.MEMBER_OF_VERSION_1)
     manifest = manifests.parse(members[archive.MANIFEST])
     stated = manifest["flatbuffer"]
-    flatbuffer = data[: stated["bytes"]]
-    compiled = _compiled(manifest, members)
+    size = stated["bytes"]
+    flatbuffer = data[:size]
+    digests = archive.digests(flatbuffer, members)  # once: a small board takes long for megabytes
+    compiled = _compiled(manifest, members, digests)
     weights = members.get(archive.CHECK)
-    _check_input_check(manifest, weights)
-    if data[stated["bytes"] :][:4] != b"PK\x03\x04":
+    _check_input_check(manifest, weights, digests)
+    if data[size : size + 4] != b"PK\x03\x04":
         raise ModelError("the flatbuffer's length is not the manifest's: truncated or changed")
-    if hashlib.sha256(flatbuffer).hexdigest() != stated["sha256"]:
+    if digests[archive.FLATBUFFER] != stated["sha256"]:
         raise ModelError("the flatbuffer's SHA-256 is not the manifest's: damaged, copy it again")
-    archive.check_sums(flatbuffer, members)
+    archive.check_sums(members, digests)
     names = members[archive.LABELS].decode("utf-8", "replace").splitlines()
     if names != [label["name"] for label in manifest["labels"]]:
         raise ModelError("labels.txt does not hold the manifest's labels in their order")
@@ -359,30 +362,31 @@ def parse(path: Path, data: bytes) -> ModelFile:
     return ModelFile(path, flatbuffer, manifest, golden, compiled, weights, digest)
 
 
-def _compiled(manifest: Manifest, members: dict[str, bytes]) -> dict[str, bytes]:
+def _compiled(
+    manifest: Manifest, members: Mapping[str, bytes], digests: Mapping[str, str]
+) -> dict[str, bytes]:
     """The compiled networks by backend: for each of them manifest and ZIP both tell, or neither."""
-    old = members.get(manifests.MEMBER_OF_VERSION_1)
-    found = {} if old is None else {manifests.COMPILED_OF_VERSION_1: old}
-    for name, data in members.items():
-        backend = archive.backend_of(name)
-        if backend:
-            found[backend] = data
+    old = manifests.MEMBER_OF_VERSION_1
+    found = {manifests.COMPILED_OF_VERSION_1: old} if old in members else {}
+    found |= {backend: name for name in members if (backend := archive.backend_of(name))}
     stated = manifest.get("compiled", {})
     for backend in sorted({*stated, *found}):
+        member = archive.compiled_member(backend)
         if backend not in stated:
             raise _half(f"the network for {backend}", "manifest", "it")
         if backend not in found:
-            raise _half(f"the network for {backend}", "ZIP", archive.compiled_member(backend))
-        data, member = found[backend], archive.compiled_member(backend)
-        facts = stated[backend]
-        if len(data) != facts["bytes"] or hashlib.sha256(data).hexdigest() != facts["sha256"]:
+            raise _half(f"the network for {backend}", "ZIP", member)
+        data, digest, facts = members[found[backend]], digests[found[backend]], stated[backend]
+        if len(data) != facts["bytes"] or digest != facts["sha256"]:
             raise ModelError(f"{member} is not the manifest's: damaged, copy the file again")
         if data[4:8] != TFLITE_IDENTIFIER:
             raise ModelError(f"{member} is no TensorFlow Lite model")
-    return found
+    return {backend: members[name] for backend, name in found.items()}
 
 
-def _check_input_check(manifest: Manifest, weights: bytes | None) -> None:
+def _check_input_check(
+    manifest: Manifest, weights: bytes | None, digests: Mapping[str, str]
+) -> None:
     """Hold the input check's weights to the manifest: both are there, or neither is."""
     stated = manifest.get("input_check")
     if stated is None and weights is None:
@@ -391,7 +395,7 @@ def _check_input_check(manifest: Manifest, weights: bytes | None) -> None:
         raise _half("the input check", "manifest", "it")
     if weights is None:
         raise _half("the input check", "ZIP", archive.CHECK)
-    if hashlib.sha256(weights).hexdigest() != stated["sha256"]:
+    if digests[archive.CHECK] != stated["sha256"]:
         raise ModelError(f"{archive.CHECK} is not the manifest's: damaged, copy the file again")
     try:
         Weights.from_bytes(weights, stated["grid"], stated["hidden"])

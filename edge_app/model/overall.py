@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_app.core.plain_text import percent
 from edge_app.model.cautions import NOTHING_KNOWN, Cautions
@@ -14,6 +13,8 @@ from edge_app.model.labels import Labels
 from edge_app.model.usual import NORMAL_IMAGES, of_normal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_app.model.manifest_types import (
         Head,
         Manifest,

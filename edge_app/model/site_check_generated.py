@@ -141,45 +141,45 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             raise InvalidError('' + (name_prefix or 'data') + '.data.reports must contain less than or equal to 1000 items')
                         for data__data__reports_x, data__data__reports_item in enumerate(data__data__reports):
                             if not isinstance(data__data__reports_item, dict):
-                                raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}]'.format(**locals()) + ' must be object')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}]' + ' must be object')
                             data__data__reports_item_is_dict = isinstance(data__data__reports_item, dict)
                             if data__data__reports_item_is_dict:
                                 data__data__reports_item__missing_keys = set(['name', 'split', 'digest', 'images', 'patients']) - data__data__reports_item.keys()
                                 if data__data__reports_item__missing_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__data__reports_item__missing_keys)) + ' properties'))
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}]' + ' must contain ' + (str(sorted(data__data__reports_item__missing_keys)) + ' properties'))
                                 data__data__reports_item_keys = set(data__data__reports_item.keys())
                                 if 'name' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('name')
                                     data__data__reports_item__name = data__data__reports_item['name']
                                     if not isinstance(data__data__reports_item__name, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].name'.format(**locals()) + ' must be string')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].name' + ' must be string')
                                 if 'split' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('split')
                                     data__data__reports_item__split = data__data__reports_item['split']
                                     if not isinstance(data__data__reports_item__split, str):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].split'.format(**locals()) + ' must be string')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].split' + ' must be string')
                                 if 'digest' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('digest')
                                     data__data__reports_item__digest = data__data__reports_item['digest']
-                                    validate___definitions_sha256(data__data__reports_item__digest, custom_formats, (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].digest'.format(**locals()))
+                                    validate___definitions_sha256(data__data__reports_item__digest, custom_formats, (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].digest')
                                 if 'images' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('images')
                                     data__data__reports_item__images = data__data__reports_item['images']
                                     if not isinstance(data__data__reports_item__images, int) and (not (isinstance(data__data__reports_item__images, float) and data__data__reports_item__images.is_integer())) or isinstance(data__data__reports_item__images, bool):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].images'.format(**locals()) + ' must be integer')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].images' + ' must be integer')
                                     if isinstance(data__data__reports_item__images, (int, float)) and (not isinstance(data__data__reports_item__images, bool)):
                                         if data__data__reports_item__images < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].images'.format(**locals()) + ' must be bigger than or equal to 1')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].images' + ' must be bigger than or equal to 1')
                                 if 'patients' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('patients')
                                     data__data__reports_item__patients = data__data__reports_item['patients']
                                     if not isinstance(data__data__reports_item__patients, int) and (not (isinstance(data__data__reports_item__patients, float) and data__data__reports_item__patients.is_integer())) or isinstance(data__data__reports_item__patients, bool):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].patients'.format(**locals()) + ' must be integer')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].patients' + ' must be integer')
                                     if isinstance(data__data__reports_item__patients, (int, float)) and (not isinstance(data__data__reports_item__patients, bool)):
                                         if data__data__reports_item__patients < 1:
-                                            raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}].patients'.format(**locals()) + ' must be bigger than or equal to 1')
+                                            raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].patients' + ' must be bigger than or equal to 1')
                                 if data__data__reports_item_keys:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.data.reports[{data__data__reports_x}]'.format(**locals()) + ' must not contain ' + str(data__data__reports_item_keys) + ' properties')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}]' + ' must not contain ' + str(data__data__reports_item_keys) + ' properties')
                 if 'notes' in data__data_keys:
                     data__data_keys.remove('notes')
                     data__data__notes = data__data['notes']
@@ -190,7 +190,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         data__data__notes_len = len(data__data__notes)
                         for data__data__notes_x, data__data__notes_item in enumerate(data__data__notes):
                             if not isinstance(data__data__notes_item, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.data.notes[{data__data__notes_x}]'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.data.notes[{data__data__notes_x}]' + ' must be string')
                 if data__data_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.data must not contain ' + str(data__data_keys) + ' properties')
         if 'prevalence' in data_keys:
@@ -374,39 +374,39 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     raise InvalidError('' + (name_prefix or 'data') + '.labels must contain less than or equal to 64 items')
                 for data__labels_x, data__labels_item in enumerate(data__labels):
                     if not isinstance(data__labels_item, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must be object')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must be object')
                     data__labels_item_is_dict = isinstance(data__labels_item, dict)
                     if data__labels_item_is_dict:
                         data__labels_item__missing_keys = set(['label', 'images', 'patients', 'recalibrated', 'performance', 'why_not']) - data__labels_item.keys()
                         if data__labels_item__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__labels_item__missing_keys)) + ' properties'))
+                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must contain ' + (str(sorted(data__labels_item__missing_keys)) + ' properties'))
                         data__labels_item_keys = set(data__labels_item.keys())
                         if 'label' in data__labels_item_keys:
                             data__labels_item_keys.remove('label')
                             data__labels_item__label = data__labels_item['label']
                             if not isinstance(data__labels_item__label, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].label'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].label' + ' must be string')
                         if 'images' in data__labels_item_keys:
                             data__labels_item_keys.remove('images')
                             data__labels_item__images = data__labels_item['images']
                             if not isinstance(data__labels_item__images, int) and (not (isinstance(data__labels_item__images, float) and data__labels_item__images.is_integer())) or isinstance(data__labels_item__images, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].images'.format(**locals()) + ' must be integer')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].images' + ' must be integer')
                             if isinstance(data__labels_item__images, (int, float)) and (not isinstance(data__labels_item__images, bool)):
                                 if data__labels_item__images < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].images'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].images' + ' must be bigger than or equal to 0')
                         if 'patients' in data__labels_item_keys:
                             data__labels_item_keys.remove('patients')
                             data__labels_item__patients = data__labels_item['patients']
                             if not isinstance(data__labels_item__patients, int) and (not (isinstance(data__labels_item__patients, float) and data__labels_item__patients.is_integer())) or isinstance(data__labels_item__patients, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].patients'.format(**locals()) + ' must be integer')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].patients' + ' must be integer')
                             if isinstance(data__labels_item__patients, (int, float)) and (not isinstance(data__labels_item__patients, bool)):
                                 if data__labels_item__patients < 0:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].patients'.format(**locals()) + ' must be bigger than or equal to 0')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].patients' + ' must be bigger than or equal to 0')
                         if 'recalibrated' in data__labels_item_keys:
                             data__labels_item_keys.remove('recalibrated')
                             data__labels_item__recalibrated = data__labels_item['recalibrated']
                             if not (isinstance(data__labels_item__recalibrated, str) and data__labels_item__recalibrated == 'slope and intercept' or (isinstance(data__labels_item__recalibrated, str) and data__labels_item__recalibrated == 'intercept') or (isinstance(data__labels_item__recalibrated, str) and data__labels_item__recalibrated == 'nothing')):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].recalibrated'.format(**locals()) + " must be one of ['slope and intercept', 'intercept', 'nothing']")
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].recalibrated' + " must be one of ['slope and intercept', 'intercept', 'nothing']")
                         if 'performance' in data__labels_item_keys:
                             data__labels_item_keys.remove('performance')
                             data__labels_item__performance = data__labels_item['performance']
@@ -414,25 +414,25 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             if not data__labels_item__performance_any_of_count2:
                                 try:
                                     if not isinstance(data__labels_item__performance, NoneType):
-                                        raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].performance'.format(**locals()) + ' must be null')
+                                        raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].performance' + ' must be null')
                                     data__labels_item__performance_any_of_count2 += 1
                                 except (InvalidError,):
                                     pass
                             if not data__labels_item__performance_any_of_count2:
                                 try:
-                                    validate___definitions_performance(data__labels_item__performance, custom_formats, (name_prefix or 'data') + '.labels[{data__labels_x}].performance'.format(**locals()))
+                                    validate___definitions_performance(data__labels_item__performance, custom_formats, (name_prefix or 'data') + f'.labels[{data__labels_x}].performance')
                                     data__labels_item__performance_any_of_count2 += 1
                                 except (InvalidError,):
                                     pass
                             if not data__labels_item__performance_any_of_count2:
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].performance'.format(**locals()) + ' cannot be validated by any definition')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].performance' + ' cannot be validated by any definition')
                         if 'why_not' in data__labels_item_keys:
                             data__labels_item_keys.remove('why_not')
                             data__labels_item__whynot = data__labels_item['why_not']
                             if not isinstance(data__labels_item__whynot, (str, NoneType)):
-                                raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}].why_not'.format(**locals()) + ' must be string or null')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].why_not' + ' must be string or null')
                         if data__labels_item_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.labels[{data__labels_x}]'.format(**locals()) + ' must not contain ' + str(data__labels_item_keys) + ' properties')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}]' + ' must not contain ' + str(data__labels_item_keys) + ' properties')
         if 'groups' in data_keys:
             data_keys.remove('groups')
             data__groups = data['groups']
@@ -443,49 +443,49 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 data__groups_len = len(data__groups)
                 for data__groups_x, data__groups_item in enumerate(data__groups):
                     if not isinstance(data__groups_item, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}]'.format(**locals()) + ' must be object')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}]' + ' must be object')
                     data__groups_item_is_dict = isinstance(data__groups_item, dict)
                     if data__groups_item_is_dict:
                         data__groups_item__missing_keys = set(['by', 'name', 'images', 'patients', 'sensitivity', 'specificity']) - data__groups_item.keys()
                         if data__groups_item__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__groups_item__missing_keys)) + ' properties'))
+                            raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}]' + ' must contain ' + (str(sorted(data__groups_item__missing_keys)) + ' properties'))
                         data__groups_item_keys = set(data__groups_item.keys())
                         if 'by' in data__groups_item_keys:
                             data__groups_item_keys.remove('by')
                             data__groups_item__by = data__groups_item['by']
                             if not isinstance(data__groups_item__by, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].by'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].by' + ' must be string')
                         if 'name' in data__groups_item_keys:
                             data__groups_item_keys.remove('name')
                             data__groups_item__name = data__groups_item['name']
                             if not isinstance(data__groups_item__name, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].name'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].name' + ' must be string')
                         if 'images' in data__groups_item_keys:
                             data__groups_item_keys.remove('images')
                             data__groups_item__images = data__groups_item['images']
                             if not isinstance(data__groups_item__images, int) and (not (isinstance(data__groups_item__images, float) and data__groups_item__images.is_integer())) or isinstance(data__groups_item__images, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].images'.format(**locals()) + ' must be integer')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].images' + ' must be integer')
                             if isinstance(data__groups_item__images, (int, float)) and (not isinstance(data__groups_item__images, bool)):
                                 if data__groups_item__images < 1:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].images'.format(**locals()) + ' must be bigger than or equal to 1')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].images' + ' must be bigger than or equal to 1')
                         if 'patients' in data__groups_item_keys:
                             data__groups_item_keys.remove('patients')
                             data__groups_item__patients = data__groups_item['patients']
                             if not isinstance(data__groups_item__patients, int) and (not (isinstance(data__groups_item__patients, float) and data__groups_item__patients.is_integer())) or isinstance(data__groups_item__patients, bool):
-                                raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].patients'.format(**locals()) + ' must be integer')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].patients' + ' must be integer')
                             if isinstance(data__groups_item__patients, (int, float)) and (not isinstance(data__groups_item__patients, bool)):
                                 if data__groups_item__patients < 1:
-                                    raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}].patients'.format(**locals()) + ' must be bigger than or equal to 1')
+                                    raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].patients' + ' must be bigger than or equal to 1')
                         if 'sensitivity' in data__groups_item_keys:
                             data__groups_item_keys.remove('sensitivity')
                             data__groups_item__sensitivity = data__groups_item['sensitivity']
-                            validate___definitions_estimate(data__groups_item__sensitivity, custom_formats, (name_prefix or 'data') + '.groups[{data__groups_x}].sensitivity'.format(**locals()))
+                            validate___definitions_estimate(data__groups_item__sensitivity, custom_formats, (name_prefix or 'data') + f'.groups[{data__groups_x}].sensitivity')
                         if 'specificity' in data__groups_item_keys:
                             data__groups_item_keys.remove('specificity')
                             data__groups_item__specificity = data__groups_item['specificity']
-                            validate___definitions_estimate(data__groups_item__specificity, custom_formats, (name_prefix or 'data') + '.groups[{data__groups_x}].specificity'.format(**locals()))
+                            validate___definitions_estimate(data__groups_item__specificity, custom_formats, (name_prefix or 'data') + f'.groups[{data__groups_x}].specificity')
                         if data__groups_item_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.groups[{data__groups_x}]'.format(**locals()) + ' must not contain ' + str(data__groups_item_keys) + ' properties')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}]' + ' must not contain ' + str(data__groups_item_keys) + ' properties')
         if 'curve' in data_keys:
             data_keys.remove('curve')
             data__curve = data['curve']
@@ -517,44 +517,44 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 data__choices_len = len(data__choices)
                 for data__choices_x, data__choices_item in enumerate(data__choices):
                     if not isinstance(data__choices_item, dict):
-                        raise InvalidError('' + (name_prefix or 'data') + '.choices[{data__choices_x}]'.format(**locals()) + ' must be object')
+                        raise InvalidError('' + (name_prefix or 'data') + f'.choices[{data__choices_x}]' + ' must be object')
                     data__choices_item_is_dict = isinstance(data__choices_item, dict)
                     if data__choices_item_is_dict:
                         data__choices_item__missing_keys = set(['option', 'threshold', 'sensitivity', 'specificity', 'ppv', 'npv', 'per_thousand']) - data__choices_item.keys()
                         if data__choices_item__missing_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.choices[{data__choices_x}]'.format(**locals()) + ' must contain ' + (str(sorted(data__choices_item__missing_keys)) + ' properties'))
+                            raise InvalidError('' + (name_prefix or 'data') + f'.choices[{data__choices_x}]' + ' must contain ' + (str(sorted(data__choices_item__missing_keys)) + ' properties'))
                         data__choices_item_keys = set(data__choices_item.keys())
                         if 'option' in data__choices_item_keys:
                             data__choices_item_keys.remove('option')
                             data__choices_item__option = data__choices_item['option']
                             if not isinstance(data__choices_item__option, str):
-                                raise InvalidError('' + (name_prefix or 'data') + '.choices[{data__choices_x}].option'.format(**locals()) + ' must be string')
+                                raise InvalidError('' + (name_prefix or 'data') + f'.choices[{data__choices_x}].option' + ' must be string')
                         if 'threshold' in data__choices_item_keys:
                             data__choices_item_keys.remove('threshold')
                             data__choices_item__threshold = data__choices_item['threshold']
-                            validate___definitions_share(data__choices_item__threshold, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].threshold'.format(**locals()))
+                            validate___definitions_share(data__choices_item__threshold, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].threshold')
                         if 'sensitivity' in data__choices_item_keys:
                             data__choices_item_keys.remove('sensitivity')
                             data__choices_item__sensitivity = data__choices_item['sensitivity']
-                            validate___definitions_estimate(data__choices_item__sensitivity, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].sensitivity'.format(**locals()))
+                            validate___definitions_estimate(data__choices_item__sensitivity, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].sensitivity')
                         if 'specificity' in data__choices_item_keys:
                             data__choices_item_keys.remove('specificity')
                             data__choices_item__specificity = data__choices_item['specificity']
-                            validate___definitions_estimate(data__choices_item__specificity, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].specificity'.format(**locals()))
+                            validate___definitions_estimate(data__choices_item__specificity, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].specificity')
                         if 'ppv' in data__choices_item_keys:
                             data__choices_item_keys.remove('ppv')
                             data__choices_item__ppv = data__choices_item['ppv']
-                            validate___definitions_estimate(data__choices_item__ppv, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].ppv'.format(**locals()))
+                            validate___definitions_estimate(data__choices_item__ppv, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].ppv')
                         if 'npv' in data__choices_item_keys:
                             data__choices_item_keys.remove('npv')
                             data__choices_item__npv = data__choices_item['npv']
-                            validate___definitions_estimate(data__choices_item__npv, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].npv'.format(**locals()))
+                            validate___definitions_estimate(data__choices_item__npv, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].npv')
                         if 'per_thousand' in data__choices_item_keys:
                             data__choices_item_keys.remove('per_thousand')
                             data__choices_item__perthousand = data__choices_item['per_thousand']
-                            validate___definitions_yield(data__choices_item__perthousand, custom_formats, (name_prefix or 'data') + '.choices[{data__choices_x}].per_thousand'.format(**locals()))
+                            validate___definitions_yield(data__choices_item__perthousand, custom_formats, (name_prefix or 'data') + f'.choices[{data__choices_x}].per_thousand')
                         if data__choices_item_keys:
-                            raise InvalidError('' + (name_prefix or 'data') + '.choices[{data__choices_x}]'.format(**locals()) + ' must not contain ' + str(data__choices_item_keys) + ' properties')
+                            raise InvalidError('' + (name_prefix or 'data') + f'.choices[{data__choices_x}]' + ' must not contain ' + str(data__choices_item_keys) + ' properties')
         if 'reference' in data_keys:
             data_keys.remove('reference')
             data__reference = data['reference']
@@ -595,7 +595,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if data__reference__quantiles_len > 1001:
                             raise InvalidError('' + (name_prefix or 'data') + '.reference.quantiles must contain less than or equal to 1001 items')
                         for data__reference__quantiles_x, data__reference__quantiles_item in enumerate(data__reference__quantiles):
-                            validate___definitions_share(data__reference__quantiles_item, custom_formats, (name_prefix or 'data') + '.reference.quantiles[{data__reference__quantiles_x}]'.format(**locals()))
+                            validate___definitions_share(data__reference__quantiles_item, custom_formats, (name_prefix or 'data') + f'.reference.quantiles[{data__reference__quantiles_x}]')
                 if 'overall' in data__reference_keys:
                     data__reference_keys.remove('overall')
                     data__reference__overall = data__reference['overall']
@@ -618,7 +618,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         for data__reference__findings_key in data__reference__findings_keys:
                             if data__reference__findings_key not in []:
                                 data__reference__findings_value = data__reference__findings.get(data__reference__findings_key)
-                                validate___definitions_expected(data__reference__findings_value, custom_formats, (name_prefix or 'data') + '.reference.findings.{data__reference__findings_key}'.format(**locals()))
+                                validate___definitions_expected(data__reference__findings_value, custom_formats, (name_prefix or 'data') + f'.reference.findings.{data__reference__findings_key}')
                 if data__reference_keys:
                     raise InvalidError('' + (name_prefix or 'data') + '.reference must not contain ' + str(data__reference_keys) + ' properties')
         if 'digest' in data_keys:
@@ -708,7 +708,7 @@ def validate___definitions_shares(data, custom_formats={}, name_prefix=None) -> 
         if data_len > 1001:
             raise InvalidError('' + (name_prefix or 'data') + ' must contain less than or equal to 1001 items')
         for data_x, data_item in enumerate(data):
-            validate___definitions_share(data_item, custom_formats, (name_prefix or 'data') + '[{data_x}]'.format(**locals()))
+            validate___definitions_share(data_item, custom_formats, (name_prefix or 'data') + f'[{data_x}]')
     return data
 
 def validate___definitions_performance(data, custom_formats={}, name_prefix=None) -> object:

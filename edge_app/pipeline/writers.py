@@ -6,7 +6,6 @@ printed all it has done, and memory stays flat.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
@@ -18,7 +17,6 @@ from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, mark, marked
 from edge_app.model.input_check import NO_CHECK
 from edge_app.model.usual import of_normal, referred_to
-from edge_app.pipeline.json_answer import answered, origin, refused
 from edge_app.pipeline.words import answered_by, promises, right_above, seen_at
 
 if TYPE_CHECKING:
@@ -118,6 +116,8 @@ class CsvWriter:
     needs_picture = False
 
     def __init__(self, classifier: Classifier, out: TextIO) -> None:
+        import csv
+
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.points.name
         self.site = classifier.site.digest if classifier.site else ""
@@ -193,12 +193,18 @@ class JsonWriter:
         self.top, self.out = top, out
         self.indent = None if lines else 2
         self.escaped = not is_utf8_stream(out)
+        from edge_app.pipeline.json_answer import origin
+
         self.origin = origin(classifier)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
+        from edge_app.pipeline.json_answer import answered
+
         self._write(answered(name, image, findings, self.origin, self.top))
 
     def refusal(self, name: str, error: EdgeCxrError) -> None:
+        from edge_app.pipeline.json_answer import refused
+
         self._write(refused(name, error, self.origin))
 
     def close(self) -> None:

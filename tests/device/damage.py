@@ -196,7 +196,7 @@ def _manifest() -> Kind:
         others = {name: part for name, part in members.items() if name != archive.SUMS}
         others.pop(archive.GOLDEN_ANSWERS, None)  # as in files of earlier versions
         others[archive.MANIFEST] = data
-        others[archive.SUMS] = archive.sums(flatbuffer, others)
+        others[archive.SUMS] = archive.sums(archive.digests(flatbuffer, others))
         _used(parse(folder / "model.tflite", archive.append(flatbuffer, others)))
 
     return Kind(seeds, read, JSON)

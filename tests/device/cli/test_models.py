@@ -69,7 +69,7 @@ def rewritten(
     members[archive.MANIFEST] = json.dumps(manifest).encode()
     if archive.SUMS in anew:
         del members[archive.SUMS]
-        members[archive.SUMS] = archive.sums(flatbuffer, members)
+        members[archive.SUMS] = archive.sums(archive.digests(flatbuffer, members))
     into.write_bytes(archive.append(flatbuffer, members))
     return into
 

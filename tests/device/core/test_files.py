@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.core import files
 from edge_app.core.files import write_whole
 
 
@@ -25,10 +24,10 @@ def test_what_a_writer_before_left_is_neither_followed_nor_opened(tmp_path: Path
 
 
 def test_a_foreseen_name_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files.secrets, "token_hex", lambda count: "foreseen")
+    monkeypatch.setattr(os, "urandom", lambda count: b"foreseen")
     target = tmp_path / "precious"
     target.write_text("precious")
-    (tmp_path / ".foreseen.partial").symlink_to(target)
+    (tmp_path / f".{b'foreseen'.hex()}.partial").symlink_to(target)
     with pytest.raises(FileExistsError):
         write_whole(tmp_path / "report.json", b"new")
     assert target.read_text() == "precious"
@@ -89,7 +88,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_whole(path, b"new")
     assert [each.name for each in tmp_path.iterdir()] == ["report.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import struct
 import warnings
@@ -101,7 +102,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def with_sums(parts: dict[str, bytes], flatbuffer: bytes = FLATBUFFER) -> bytes:
     """A model file of these parts with the digests of those it was saved with."""
-    stated = {archive.SUMS: archive.sums(FLATBUFFER, members())}
+    stated = {archive.SUMS: archive.sums(archive.digests(FLATBUFFER, members()))}
     return assemble(list((parts | stated).items()), flatbuffer)
 
 
@@ -112,6 +113,15 @@ def test_no_part_can_be_edited_without_being_found(tmp_path: Path, part: str) ->
     assert changed != parts[part]
     with pytest.raises(ModelError):
         read_bytes(tmp_path, with_sums(parts | {part: changed}))
+
+
+def test_no_byte_is_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, hashed = tmp_path / "model.tflite", []
+    path.write_bytes(with_sums(members()))
+    sha256 = hashlib.sha256
+    monkeypatch.setattr(hashlib, "sha256", lambda data: hashed.append(data) or sha256(data))
+    assert read(path).digest is not None
+    assert len(hashed) == len(members()) + 2  # the flatbuffer, and what holds all digests
 
 
 def test_an_edited_slope_is_found(tmp_path: Path) -> None:
