@@ -90,7 +90,7 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
 
 def digests(flatbuffer: bytes, members: Mapping[str, bytes]) -> dict[str, str]:
     """The SHA-256 of all that makes a model file, by name; `SUMS`, which holds them, has none."""
-    parts = {FLATBUFFER: flatbuffer, **members}
+    parts = {**members, FLATBUFFER: flatbuffer}
     return {name: hashlib.sha256(data).hexdigest() for name, data in parts.items() if name != SUMS}
 
 
