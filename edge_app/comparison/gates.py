@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def _points(value: float, digits: int = 4) -> str:
 
 
 def _percent(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f} %".replace("-", "−")
+    return percent(value, digits).replace("-", "−")
 
 
 def _percentage_points(value: float, digits: int = 1) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import validate
+from rich.console import Console
 
 from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import REFERENCE_GATES, GateResult, Gates, judge, record, verdict
+from edge_app.comparison.tables import print_comparison
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.model_file import read
@@ -271,6 +274,19 @@ def test_value_and_limit_never_look_equal_when_the_gate_is_broken(faithful: Comp
     content["macro"]["auroc"]["difference"]["value"] = -0.002004
     first = next(v for v in judge(replace(faithful, content=content)) if not v.passed)
     assert (first.found, first.required) == ("−0.002004", "≥ −0.002000")
+
+
+def test_agreement_that_is_less_than_whole_is_not_called_100_percent(faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    point = content["operating_points"]["balanced"]
+    point["agreement"]["value"] = 0.99996
+    comparison = replace(faithful, content=content)
+    results = judge(comparison)
+    assert "> 99.9 %, required" in next(r.message for r in results if r.gate == "agreement")
+    file = io.StringIO()
+    print_comparison(comparison, results, Console(file=file, width=200))
+    (row,) = [line for line in file.getvalue().splitlines() if line.startswith(" candidate ")]
+    assert "> 99.99 % (" in row
 
 
 def test_the_record_is_plain_json_that_a_manifest_may_hold(
