@@ -110,7 +110,7 @@ def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
     if getattr(image, "is_animated", False):
         notes.append("has more than one page or frame: only the first was read")
     shrunk = _shrink(image, min_side) if min_side else 1
-    radiograph = _loaded(image, notes)
+    radiograph = _loaded(image, notes, data)
     if shrunk > 1:
         radiograph.facts["shrunk"] = shrunk
         for side in ("width", "height"):
@@ -118,8 +118,8 @@ def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
     return radiograph
 
 
-def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
-    """The pixels decoded."""
+def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
+    """The pixels decoded, of a file of these bytes."""
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
     deep_colour = _is_deep_colour(image)
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
@@ -137,7 +137,8 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         stored = _turned_back(picture, stored_as)
         for row in _last_rows(image, stored.height):
             if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
-                notes.append(jpeg.ENDS_EARLY)
+                if not _is_whole_jpeg(image, data):
+                    notes.append(jpeg.ENDS_EARLY)
                 break
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
@@ -146,6 +147,17 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
+    """See `jpeg.is_whole`; the strips of a TIFF are not tried."""
+
+    def decoded(other: bytes) -> NDArray[Any]:
+        again = _identified(other)
+        again.draft(None, image.size)
+        return np.asarray(again)
+
+    return image.format in JPEG_FORMATS and jpeg.is_whole(data, np.asarray(image), decoded)
 
 
 def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
@@ -189,7 +201,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
             facts["height"], facts["width"] = pixels.shape
             return Radiograph(pixels, facts, tuple(notes))
         try:
-            return _loaded(_open(data, limits), notes)
+            return _loaded(_open(data, limits), notes, data)
         except OSError as error:
             if want_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
                 raise
