@@ -29,6 +29,8 @@ YARDSTICK: Final = "noise"
 REFERENCE_GATES: Final = ("reference_support", "reference_auroc", "reference_constant")
 """Whether there is anything to be held to; not to be set, as nothing makes nothing a proof."""
 
+MACRO_LOW: Final = "macro_auroc_low"
+
 Outcome = Literal["met", "not met", "not proven"]
 Verdict = Literal["passed", "not passed", "not proven"]
 
@@ -295,7 +297,7 @@ def _macro_low(gates: Gates, content: ComparisonDocument) -> GateResult:
     macro = content["macro"]
     difference, unseen = macro["auroc"]["difference"], macro["unseen"]
     result = _floor(
-        "macro_auroc_low", gates, difference["low"],
+        MACRO_LOW, gates, difference["low"],
         "lower end of macro ΔAUROC's 95 % interval", _points,
         "an interval needs several patients and both classes",
     )  # fmt: skip

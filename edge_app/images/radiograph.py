@@ -19,6 +19,10 @@ Picture: TypeAlias = "Image.Image | NDArray[np.uint8]"
 MAX_SIDE = 65_535
 """DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
 
+DISPLAY_GAMMA = 2.2
+NOTICED = 8
+"""Gray levels by which a viewer that heeds more than the pixels must move one to be told."""
+
 
 class Limits(NamedTuple):
     """What is refused unread: bytes of the file, pixels of the image."""

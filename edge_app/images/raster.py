@@ -17,8 +17,14 @@ import numpy as np
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, MachineError, not_loaded
 from edge_app.core.want import blamed, want_of
-from edge_app.images import jpeg
-from edge_app.images.radiograph import Limits, Radiograph, require_pixels
+from edge_app.images import jpeg, profile
+from edge_app.images.radiograph import (
+    DISPLAY_GAMMA,
+    NOTICED,
+    Limits,
+    Radiograph,
+    require_pixels,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,11 +58,12 @@ TURNS = {
 STRIP_PIXELS = 1 << 20
 """Pixels of colour made gray at once: each needs many bytes on its way."""
 
+GRAY_MODES = ("1", "L", "LA", "La")
+
 ON_BLACK = "is partly transparent: it was laid on black"
 
-DISPLAY_GAMMA = 2.2
-MIDDLE, NOTICED = 128, 8
-"""A gray level, and by how much a viewer that heeds a PNG's gamma must move it to be told."""
+MIDDLE = 128
+"""A gray level, which a viewer that heeds a PNG's gamma moves."""
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -131,6 +138,9 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
             f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
             "scored as it is stored"
         )
+    if image.format != "TIFF":
+        is_gray = image.mode in GRAY_MODES or image.mode.startswith("I")
+        notes += profile.notes(image.info.get("icc_profile"), is_gray=is_gray)
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
@@ -177,7 +187,7 @@ def _last_rows(image: Image.Image, height: int) -> set[int]:
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
     """Whether a PNG's gAMA chunk has another gray shown than is stored (W3C, 11.3.2.2)."""
     gamma = info.get("gamma")
-    if not gamma or "srgb" in info or "icc_profile" in info:  # each of them overrides it
+    if not gamma or "srgb" in info or info.get("icc_profile"):  # each of them overrides it
         return False
     shown = 255 * (MIDDLE / 255) ** (1 / (DISPLAY_GAMMA * gamma))
     return abs(shown - MIDDLE) > NOTICED
@@ -192,6 +202,8 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     notes = [note] if note else []
     page = found[number]
     _require_readable(page, data, limits)
+    is_gray = page.value(tiff.PHOTOMETRIC, -1) in (tiff.WHITE_IS_ZERO, tiff.BLACK_IS_ZERO)
+    notes += profile.notes(tiff.profile(page, data), is_gray=is_gray)
     if number:
         data = tiff.starting_at(page, data)
     with native_stderr.silenced():  # libtiff and Pillow print what they think of damaged tags
