@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from edge_app.core.advice import MAX_PIXELS
 from edge_app.core.errors import ImageError, ImageTooLargeError
 
 if TYPE_CHECKING:
@@ -79,5 +80,5 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise ImageTooLargeError(
             f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
-            "raise --max-pixels if it is really a radiograph"
+            f"raise {MAX_PIXELS} if it is really a radiograph"
         )

@@ -132,8 +132,10 @@ def chosen(
         tried.append(judged(one))
         _tell(console, _told(len(tried), tried[-1]))
         met = [not each.broken for each in tried]
-        missed = [each for each in tried[-1].broken if not is_unseen(each)]
-        if met[0] or tried[-1].reserve or not missed or not all(map(of_rounding, missed)):
+        broken = tried[-1].broken
+        missed = [each for each in broken if not is_unseen(each)]
+        hopeless = not all(map(of_rounding, missed)) or (broken and not missed)
+        if met[0] or tried[-1].reserve or hopeless:
             break
     best = min(reversed(tried) if any(met) else tried, key=_harm)
     unknown = [each.gate for each in best.broken if not of_rounding(each) or is_unseen(each)]
