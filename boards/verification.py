@@ -25,6 +25,7 @@ from boards.errors import BoardsError
 from boards.install import Installed
 from boards.processes import Done
 from boards.wheels import REPOSITORY, Target
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.report import read
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.model_file import SHIPPED
@@ -322,4 +323,4 @@ def _scores_text(row: Row, scores: Scores) -> str:
         return "the reference" if "litert" in row.runtime else "identical"
     if scores.equal == 1:
         return "identical"
-    return f"≤ {scores.steps:g} steps, {scores.equal:.1%} equal"
+    return f"≤ {scores.steps:g} steps, {percent(scores.equal, 1, '%')} equal"

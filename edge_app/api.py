@@ -13,6 +13,7 @@ from edge_app.backends.options import AUTO, BackendOptions
 from edge_app.classifier import Classifier
 from edge_app.classifier import Findings as Scored
 from edge_app.core.errors import ImageError, LabelError, ModelError, UsageError
+from edge_app.core.plain_text import percent
 from edge_app.core.resources import cores
 from edge_app.core.site_place import site_place
 from edge_app.images.radiograph import Limits, Radiograph
@@ -141,12 +142,13 @@ class Findings(Mapping[str, Finding]):
     def __repr__(self) -> str:
         if self.withheld:
             return f"<Findings withheld: {self.withheld}>"
-        if self.flagged is None:
+        if self.flagged is None or self.overall is None:
             above = [finding.label for finding in self.values() if finding.above]
             return f"<Findings above their thresholds: {', '.join(above) or 'none'}>"
         state = "flagged" if self.flagged else "not flagged"
-        first = ", ".join(f"{each.label} {each.score:.1%}" for each in self.ranked[:3])
-        return f"<Findings, {state}, overall {self.overall:.1%}: {first}, …>"
+        whole = percent(self.overall, 1, "%")
+        first = ", ".join(f"{each.label} {percent(each.score, 1, '%')}" for each in self.ranked[:3])
+        return f"<Findings, {state}, overall {whole}: {first}, …>"
 
 
 class Model:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import ReportError
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.metrics import calibration_error
 from edge_app.evaluation.report import Report, interval_text, read
 from edge_app.evaluation.splits import NO_PATIENTS
@@ -186,8 +187,13 @@ def _check(manifest: Manifest) -> str:
     text = manifest["input_check"]["fitted_on"]
     if tried:
         drawn, real = tried["drawn"], tried.get("radiographs")
-        text += f"; flags {drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures, "
-        text += f"{real['flagged']:.2%} of {real['on']}" if real else "tried on no radiograph"
+        flags = percent(drawn["flagged"], 0, "%")
+        text += f"; flags {flags} of {drawn['pictures']} drawn pictures, "
+        text += (
+            f"{percent(real['flagged'], 2, '%')} of {real['on']}"
+            if real
+            else "tried on no radiograph"
+        )
     return text + (f" ({tried['why']})" if tried and "why" in tried else "")
 
 
@@ -368,7 +374,7 @@ def _subgroups(content: dict[str, Any]) -> str:
 
 def kept_text(share: float | None) -> str:
     """A share of decisions; without thresholds there are none."""
-    return "no decisions" if share is None else f"{share:.1%}"
+    return "no decisions" if share is None else percent(share, 1, "%")
 
 
 def _steadiness(reports: dict[str, Report]) -> str:

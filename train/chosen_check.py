@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from rich.console import Console
 
+from edge_app.core.plain_text import percent
 from edge_app.model.input_check import InputCheck, Weights, grid_of
 from edge_app.model.model_file import read, shipped_models
 from edge_app.model.preprocess import STRETCH, InputSpec, resize
@@ -70,7 +71,8 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
         tried = _tried(side, facts, weights, validation, seed)
         if tried["drawn"]["flagged"] >= LEAST_FLAGGED:
             return Chosen(facts, weights, tried, "taught with these radiographs")
-        why = f"taught with these, it flags {tried['drawn']['flagged']:.0%} of drawn pictures"
+        flags = percent(tried["drawn"]["flagged"], 0, "%")
+        why = f"taught with these, it flags {flags} of drawn pictures"
     else:
         why = f"{patients} training patients are fewer than the {LEAST_PATIENTS} to teach one with"
     return shipped(InputSpec.square(side), validation, seed, why)
@@ -106,8 +108,9 @@ def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> 
         drawn, real = tried["drawn"]["flagged"], tried.get("radiographs", {}).get("flagged", 0.0)
         if drawn < LEAST_FLAGGED or real > MOST_REFUSED:
             raise RunError(
-                f"no input check is written: {why}, and that of {model.name} flags {drawn:.0%} of "
-                f"drawn pictures and {real:.1%} of these radiographs: with {LEAST_PATIENTS} "
+                f"no input check is written: {why}, and that of {model.name} flags "
+                f"{percent(drawn, 0, '%')} of drawn pictures and {percent(real, 1, '%')} of these "
+                f"radiographs: with {LEAST_PATIENTS} "
                 "training patients `python -m train input-check` teaches another"
             )
         return Chosen(facts, weights, tried, f"that of {model.name}, since {why}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_app.core.files import write_whole
+from edge_app.core.plain_text import percent
 from edge_app.model.preprocess import SIZES
 from train.labels import LabelSet
 from train.networks.registry import NETWORKS, require_imagenet
@@ -294,8 +295,8 @@ def input_check(
     drawn, real = check.tried["drawn"], check.tried["radiographs"]
     console.print(f"input check: {check.said}", soft_wrap=True, highlight=False)
     console.print(
-        f"written: {written.path}; flags {real['flagged']:.2%} of {real['on']}, and "
-        f"{drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures",
+        f"written: {written.path}; flags {percent(real['flagged'], 2, '%')} of {real['on']}, and "
+        f"{percent(drawn['flagged'], 0, '%')} of {drawn['pictures']} drawn pictures",
         soft_wrap=True,
         highlight=False,
     )

@@ -88,7 +88,7 @@ def raised(
     scores: Floats, usually: Floats, times: float = TIMES, least: float = LEAST
 ) -> NDArray[np.bool_]:
     """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
-    shown, usual = np.round(100 * scores, 1), np.round(100 * usually, 1)
+    shown, usual = (np.round(100 * np.round(each, 6), 1) for each in (scores, usually))
     marked: NDArray[np.bool_] = (usually > 0) & (shown >= least) & (shown >= times * usual)
     return marked
 

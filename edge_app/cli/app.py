@@ -23,7 +23,7 @@ from edge_app.core.errors import (
     OutputError,
     not_loaded,
 )
-from edge_app.core.want import want_of
+from edge_app.core.want import NO_MEMORY, want_of
 
 COMMANDS: Final = (
     *("classify", "archive", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor"),
@@ -132,7 +132,7 @@ def run(arguments: Sequence[str], program: str | None = None) -> int:
         complain("interrupted")
         return EXIT_INTERRUPTED
     except MemoryError:
-        complain("out of memory: close other programs, or lower --max-pixels")
+        complain(NO_MEMORY)
         return EXIT_MODEL
     except ImportError as error:
         complain(not_loaded(error))

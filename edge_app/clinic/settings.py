@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from edge_app.backends.options import AUTO
 from edge_app.clinic.faults import SettingsError
+from edge_app.core.advice import MAX_PIXELS, RAISE_BYTES
 from edge_app.core.files import UnreadableError, read_bounded
 from edge_app.images.radiograph import Limits
 from edge_app.model.shipped import DEFAULT_MODEL
@@ -351,8 +352,8 @@ def _settings(path: Path, table: _Table) -> Settings:
 
 
 IN_SETTINGS: Final = {
-    "--max-pixels": "max_pixels in the box's settings",
-    ": raise --max-bytes if it is really an image": ": this box takes no larger one",
+    MAX_PIXELS: "max_pixels in the box's settings",
+    f": {RAISE_BYTES}": ": this box takes no larger one",
 }
 """What advice that is written for the command line is called here."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_app.comparison.pairing import Answers, Bools, Pair, decisions, pair
-from edge_app.comparison.reference import MIN_PATIENTS, patients_of, spread, why_not_proven
+from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, patients_of, spread, why_not_proven
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.evaluation.metrics import (
     Confusion,
@@ -128,7 +128,7 @@ def compare(
             }
             for channel, label in enumerate(pairing.labels.names)
         ],
-        "macro": {"over": f"{pairing.labels.computable_findings} in both", **drawn.macro()},
+        "macro": _macro(pairing, drawn),
         "proven": drawn.proven(),
         "logits": _logit_difference(pairing),
         "operating_points": {point: _agreement(pairing, point, drawn) for point in pairing.points},
@@ -285,6 +285,20 @@ class _Drawn:
             "width, and says nothing of others."
         ]
 
+    def unseen_loss(self, pairing: Pair) -> float | None:
+        """What macro AUROC may lose unseen, as next to no patient is ranked otherwise; else None.
+
+        Then every bootstrap sample repeats that, and says nothing of others. As many answers as
+        none of those seen may differ, see `unseen`, and be no better than chance: so much of the
+        reference's AUROC above chance is lost with them, once for each of a pair.
+        """
+        auroc = self.macro()["auroc"]["reference"]
+        if auroc is None or _moved(pairing, self.findings) >= MIN_PATIENTS:
+            return None
+        exclusive = pairing.reference.head == "exclusive"
+        labels = max(1, min(len(self.findings), len(pairing.labels) - exclusive))
+        return float(_plain(2 * unseen(self.count, labels) * max(0.0, auroc - CHANCE)))
+
     def reference_auroc(self, channel: int) -> Metric:
         found = _with_interval(self.values[0][0, channel, 0], self.areas[channel])
         return of_area(found, self.targets[:, channel], self.patients)
@@ -318,6 +332,11 @@ class _Drawn:
         }
 
 
+def _macro(pairing: Pair, drawn: _Drawn) -> Facts:
+    over = f"{pairing.labels.computable_findings} in both"
+    return {"over": over, "unseen": drawn.unseen_loss(pairing), **drawn.macro()}
+
+
 def _metrics(pairing: Pair, answers: Answers, ranked: Sequence[Ranked], weights: Floats) -> Floats:
     """METRICS × L labels × B weightings; NaN where not computable."""
     point = pairing.points[0]
@@ -333,6 +352,34 @@ def _metrics(pairing: Pair, answers: Answers, ranked: Sequence[Ranked], weights:
             values[2, channel], values[3, channel] = ratios["recall"], ratios["specificity"]
         values[4, channel] = calibration_error(truth, scores, weights)
     return values
+
+
+def _moved(pairing: Pair, findings: Sequence[int]) -> float:
+    """How many patients the two models rank otherwise: as many as would be, each as much.
+
+    By how much an image is, is the share of the other class that it passes, for all findings. One
+    that passes many is passed by them, who count as little as each of them is passed.
+    """
+    passed = np.zeros(len(pairing.targets))
+    for channel in findings:
+        truth = pairing.targets[:, channel]
+        one, other = (answers.ranking[:, channel] for answers in pairing.answers)
+        if np.isfinite(one + other).all() and truth.any() and not truth.all():
+            passed += np.abs(_places(truth, other) - _places(truth, one))
+    _, patients = np.unique(pairing.reference.evaluated.patients, return_inverse=True)
+    of_each = np.bincount(patients, passed)
+    total = float(of_each.sum())
+    return total**2 / float(np.square(of_each).sum()) if total else 0.0
+
+
+def _places(truth: Bools, ranking: Floats) -> Floats:
+    """Of each of N images, the share of the other class that it is above; a tie counts half."""
+    places = np.zeros(len(truth))
+    for own in (truth, ~truth):
+        others = np.sort(ranking[~own])
+        below = sum(np.searchsorted(others, ranking[own], side) for side in ("left", "right"))
+        places[own] = below / (2 * len(others))
+    return places
 
 
 def _mean(values: Floats) -> Any:
@@ -412,8 +459,8 @@ def _fidelity(pairing: Pair, channel: int) -> Facts:
             "follows": names[closest] if misplaced else names[channel],
         },
         "resolution": {
-            "reference": _resolution(pairing.answers[0].logits[:, channel]),
-            "candidate": _resolution(pairing.answers[1].logits[:, channel]),
+            "reference": _resolution(pairing.answers[0].ranking[:, channel]),
+            "candidate": _resolution(pairing.answers[1].ranking[:, channel]),
         },
     }
 
@@ -427,18 +474,18 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float(a @ b) / size if size > 0 else math.nan
 
 
-def _resolution(logits: Floats) -> Facts:
-    """How coarse one label's output is.
+def _resolution(ranking: Floats) -> Facts:
+    """How coarse what orders the images of one label is, its logits or scores: see `Answers`.
 
-    `tied`: the share of pairs of images with equal logits, 1/k for k steps evenly filled;
+    `tied`: the share of pairs of images with equal ones, 1/k for k steps evenly filled;
     `lowest`, `highest`: the share of images at either end of what was seen.
     """
-    count = len(logits)
-    invalid = int((~np.isfinite(logits)).sum())
+    count = len(ranking)
+    invalid = int((~np.isfinite(ranking)).sum())
     if invalid:
         nothing = dict.fromkeys(("distinct", "tied", "lowest", "highest"))
         return {**nothing, "non_finite": invalid}
-    _, sizes = np.unique(logits, return_counts=True)
+    _, sizes = np.unique(ranking, return_counts=True)
     pairs = count * (count - 1)
     return {
         "distinct": len(sizes),

@@ -102,7 +102,8 @@ class ComparisonDocument(TypedDict):
             reference's logits, `reference_auroc`, why that is `not_proven`, a `Compared` for each
             metric, how its `logits` differ, and the `resolution` of both models' outputs.
         proven: what the reference knows at all.
-        macro: what it is taken `over`, and a `Compared` for each metric.
+        macro: what it is taken `over`, the loss of AUROC that may be `unseen`, and a `Compared` for
+            each metric.
         operating_points: those that both models have, the reference's default first.
         largest_changes: the scores that move most.
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ YARDSTICK: Final = "noise"
 
 REFERENCE_GATES: Final = ("reference_support", "reference_auroc", "reference_constant")
 """Whether there is anything to be held to; not to be set, as nothing makes nothing a proof."""
+
+MACRO_LOW: Final = "macro_auroc_low"
 
 Outcome = Literal["met", "not met", "not proven"]
 Verdict = Literal["passed", "not passed", "not proven"]
@@ -40,17 +43,19 @@ class Gates:
 
     Attributes:
         macro_auroc: smallest ΔAUROC, mean over the findings.
-        macro_auroc_low: smallest lower end of its 95 % interval.
+        macro_auroc_low: smallest lower end of its 95 % interval, and what may be left where next to
+            no patient is ranked otherwise.
         label_auroc: smallest ΔAUROC of a label with at least `label_support` positives.
         label_support: see above; with fewer positives chance can explain the difference.
-        agreement: smallest share of equal decisions at the default operating point.
+        agreement: smallest share of equal decisions at the default operating point; of a file of
+            scores also the smallest lower end of its 95 % interval.
         agreement_over_noise: smallest upper end of the 95 % interval of the difference between that
             share and the reference's agreement with itself when one gray level of noise is added to
             the images: below it, the candidate surely changes more than the noise does.
         agreement_over_noise_low: smallest lower end of the same interval: what the candidate may
             change beyond the noise at most.
-        tied: by how much the share of image pairs with equal logits may exceed the reference's,
-            in the coarsest label; 0.05 are twenty steps evenly filled.
+        tied: by how much the share of image pairs with equal logits (of exclusive labels, scores)
+            may exceed the reference's, in the coarsest label; 0.05 are twenty steps evenly filled.
         saturated: by how much the share of images at an end of a label's range may exceed the
             reference's.
         misplaced: how many labels may follow another label of the reference more than their own.
@@ -154,11 +159,7 @@ def judge(comparison: Comparison, gates: Gates | None = None) -> list[GateResult
     return [
         *_reference(content),
         _floor("macro_auroc", gates, macro["value"], "macro ΔAUROC", _points, NO_POSITIVES),
-        _floor(
-            "macro_auroc_low", gates, macro["low"],
-            "lower end of macro ΔAUROC's 95 % interval", _points,
-            "an interval needs several patients and both classes",
-        ),
+        _macro_low(gates, content),
         _label_auroc(gates, labels),
         *_agreement(gates, content),
         _coarsest("tied", gates, labels, ("tied",), "excess of tied pairs in the coarsest label"),
@@ -247,7 +248,7 @@ def _points(value: float, digits: int = 4) -> str:
 
 
 def _percent(value: float, digits: int = 1) -> str:
-    return f"{100 * value:.{digits}f} %".replace("-", "−")
+    return percent(value, digits).replace("-", "−")
 
 
 def _percentage_points(value: float, digits: int = 1) -> str:
@@ -291,6 +292,24 @@ def _outcome(met: bool) -> Outcome:
     return "met" if met else "not met"
 
 
+def _macro_low(gates: Gates, content: ComparisonDocument) -> GateResult:
+    """Patients who are all ranked alike prove nothing of others while they are few."""
+    macro = content["macro"]
+    difference, unseen = macro["auroc"]["difference"], macro["unseen"]
+    result = _floor(
+        MACRO_LOW, gates, difference["low"],
+        "lower end of macro ΔAUROC's 95 % interval", _points,
+        "an interval needs several patients and both classes",
+    )  # fmt: skip
+    if result.passed and unseen is not None and difference["value"] - unseen < result.limit:
+        hint = (
+            f"next to none of the {content['dataset']['patients']} patients is ranked otherwise: "
+            f"a loss of {unseen:.4f} may be unseen"
+        )
+        return replace(result, outcome="not proven", hint=hint)
+    return result
+
+
 def _label_auroc(gates: Gates, labels: list[Facts]) -> GateResult:
     judged = [
         (row["auroc"]["difference"]["value"], row["label"])
@@ -318,7 +337,12 @@ def _agreement(gates: Gates, content: ComparisonDocument) -> list[GateResult]:
         f"share of equal decisions at '{content['operating_point']}'", _percent, missing,
     )  # fmt: skip
     if content["reference"]["runtime"].get("name") == SCORES_FILE:
-        return [share]  # nobody can show its model the images again
+        # Nobody can show its model the images again: the share alone must be certain.
+        low = point["agreement"]["low"]
+        if share.passed and low is not None and low < share.limit:
+            hint = f"too few patients: it may be {_apart(_percent, low, share.limit)[0]}"
+            return [replace(share, outcome="not proven", hint=hint)]
+        return [share]
     return [share, *_beyond_noise(gates, point["retest"].get(YARDSTICK), agreement)]
 
 

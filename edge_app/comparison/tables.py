@@ -11,6 +11,7 @@ from rich.text import Text
 
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.gates import GateResult, verdict
+from edge_app.core import plain_text
 from edge_app.core.about import DISCLAIMER
 from edge_app.images.perturb import WORDS
 
@@ -106,7 +107,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    return "none" if value is None else f"{100 * value:.{digits}f} %"
+    """``98.9 %``."""
+    return "none" if value is None else plain_text.percent(value, digits)
 
 
 def spread(metric: Metric, digits: int = 4) -> str:

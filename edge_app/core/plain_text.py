@@ -56,8 +56,28 @@ def readable(label: str) -> str:
     return label.replace("_", " ")
 
 
-def percent(share: float) -> str:
-    """A share, 0 to 1, as people read it: ``8.1 %``. No rounding makes none of it, or all."""
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+DECIMALS: Final = 6
+"""Of a probability in an answer."""
+
+
+def rounded(share: float) -> float:
+    """A share, 0 to 1, with the `DECIMALS` that answers have. No rounding makes none of it, or all:
+    what lies between 0 and 1 stays there, and of two shares neither overtakes the other."""
+    least = 10.0**-DECIMALS
+    near = round(float(share), DECIMALS)
+    return min(max(near, least), 1 - least) if 0 < share < 1 else near
+
+
+def percent(share: float, digits: int = 1, sign: str = " %") -> str:
+    """A share, 0 to 1, as people read it: ``8.1 %``. No rounding makes none of it, or all.
+
+    It is that of `rounded`, so that a share and what an answer keeps of it look alike, unless more
+    digits are asked for.
+    """
+    known = rounded(share) if digits + 2 <= DECIMALS else share
+    text, least = f"{100 * known:.{digits}f}", 10.0**-digits
+    if 0 < share < 1 and float(text) == 0:
+        return f"< {least:.{digits}f}{sign}"
+    if 0 < share < 1 and float(text) == 100:
+        return f"> {100 - least:.{digits}f}{sign}"
+    return f"{text}{sign}"

@@ -10,9 +10,10 @@ import errno
 import os
 from typing import Final
 
+from edge_app.core.advice import MAX_PIXELS
 from edge_app.core.errors import ImageError, MachineError
 
-NO_MEMORY: Final = "out of memory: close other programs, or lower --max-pixels"
+NO_MEMORY: Final = f"out of memory: close other programs, or lower {MAX_PIXELS}"
 NO_FILES: Final = "too many files are open: close other programs, or raise the limit (ulimit -n)"
 NO_PROCESSES: Final = (
     "no other process or thread can be started: close other programs, or raise the limit "
@@ -21,7 +22,7 @@ NO_PROCESSES: Final = (
 
 KILLED: Final = (
     "what reads it is killed from outside (SIGKILL), as the system does when it is out of memory: "
-    "close other programs, or lower --max-pixels"
+    f"close other programs, or lower {MAX_PIXELS}"
 )
 
 FAILING: Final = "the disk or the network share fails: see what the system says of it (dmesg)"

@@ -59,9 +59,11 @@ class ImageFiles:
         the longest one that its path ends with, and nobody's if it ends with none of them.
 
         Raises:
-            DatasetError: a name is the end of several paths; names two of them.
+            DatasetError: a name is the end of several paths, or of a file's in the folder and of
+                one below its images; names two of them.
         """
         found = {name: path for name in dict.fromkeys(names) if (path := self._of(name))}
+        self._require_alone(found)
         owners = _owners(found)
         return {name: path for name, path in found.items() if owners[path] == name}
 
@@ -79,6 +81,22 @@ class ImageFiles:
             if len(alike) == 1:
                 return alike[0]
         return None
+
+    def _require_alone(self, found: dict[str, Path]) -> None:
+        """Refuse a file of the folder where one below its images, to which no name leads, may be
+        the one that is meant."""
+        used = set(found.values())
+        for name, path in found.items():
+            parts = PurePosixPath(name).parts
+            if _is_of_images(parts[0]) or path != self.folder / name:
+                continue
+            for other in self._ends.get(parts, []):
+                if other not in used:
+                    there = other.relative_to(self.folder)
+                    raise DatasetError(
+                        f"{self.folder}: {name} may be {path.relative_to(self.folder)} or {there}: "
+                        f"move one of them away, or write {there} into the table of labels"
+                    )
 
     def _below_images(self, name: str) -> Path | None:
         parts = PurePosixPath(name).parts
@@ -121,10 +139,15 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool]]:
     """Each image file, and whether it lies below a folder of images."""
     for path in sorted(folder.iterdir()):
         if path.is_dir():
-            if path.name.lower().startswith("images"):
+            if _is_of_images(path.name):
                 yield from ((each, True) for each in _below(path))
         elif _is_image(path):
             yield path, False
+
+
+def _is_of_images(name: str) -> bool:
+    """Whether a folder of this name holds images, with all below."""
+    return name.lower().startswith("images")
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_app.core.about import DISCLAIMER
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.report import Report, counted, interval_text
 from edge_app.images.perturb import WORDS
 
@@ -129,7 +130,7 @@ def retest(content: ReportDocument) -> list[str]:
     ]
     for key, measured in content["retest"].items():
         kept = (measured["decisions_kept"][point] for point in points)
-        cells = ("none" if share is None else f"{share:.1%}" for share in kept)
+        cells = ("none" if share is None else percent(share, 1, "%") for share in kept)
         row = "".join(f"  {cell:>10}" for cell in cells)
         lines.append(f"{WORDS[key]:>{MARGIN}}{row}  {measured['logit_rms']:>6.3f}")
     return [*lines, ""]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
-from edge_app.core.plain_text import plain
+from edge_app.core.plain_text import percent, plain
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.proportions import of_area
 from edge_app.evaluation.report import Report, interval_text
@@ -249,8 +249,9 @@ def sentences(content: Mapping[str, Any], judges: str, labels: str) -> list[str]
 
 
 def _percent(metric: Mapping[str, Any]) -> str:
-    value, low, high = (
-        "none" if metric[key] is None else f"{100 * metric[key]:.0f}"
-        for key in ("value", "low", "high")
+    if metric["value"] is None:
+        return "none"
+    low, high = (
+        "none" if metric[key] is None else f"{100 * metric[key]:.0f}" for key in ("low", "high")
     )
-    return f"{value} % ({low} to {high})"
+    return f"{percent(metric['value'], 0)} ({low} to {high})"

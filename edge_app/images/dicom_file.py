@@ -14,6 +14,7 @@ import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edge_app.core.advice import MAX_PIXELS
 from edge_app.core.errors import ImageError
 from edge_app.images.dicom_terms import UID_FORM
 from edge_app.images.dicom_values import Metered, Values, damaged, parsing
@@ -153,7 +154,7 @@ class _Inflated(Metered):
         end = at + (self._most if size is None or size < 0 else size)
         if end > self._most and size and size > 0:
             raise ImageError(
-                f"is a deflated DICOM file of more than {self._most} bytes: raise --max-pixels "
+                f"is a deflated DICOM file of more than {self._most} bytes: raise {MAX_PIXELS} "
                 "if it is really a radiograph"
             )
         self.seek(self._size)

@@ -156,9 +156,18 @@ def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
             f"its compressed pixels {frame.size}"
         )
     words = _decoded(frame, form)
-    if frame.marker is not None and frame.bits == 8 and jpeg.ends_early(words[-1]):
+    if _ends_early(frame, words):
         notes.append(jpeg.ENDS_EARLY)
     return Samples(words, _form_of(frame, form, words), decoded=True)
+
+
+def _ends_early(frame: Frame, words: NDArray[Any]) -> bool:
+    """Whether a JPEG's data end before its picture does; gdcm refuses those that it decodes."""
+    if frame.marker in (None, LOSSLESS, LS) or frame.bits != 8 or not jpeg.ends_early(words[-1]):
+        return False
+    return not jpeg.is_whole(
+        frame.data, _by_pillow(frame), lambda other: _by_pillow(frame._replace(data=other))
+    )
 
 
 def _native(file: DicomFile, rows: int, columns: int, allocated: int) -> NDArray[Any]:

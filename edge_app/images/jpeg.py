@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from edge_app.core.errors import ImageError
 
@@ -21,6 +23,10 @@ ENDS_EARLY: Final = (
     "ends in the one gray with which a decoder fills up a JPEG whose data end early: a part of it "
     "may be missing, or damaged"
 )
+ARITHMETIC: Final = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+"""Frames whose coder knows no end: what follows the data is data."""
+MORE: Final = bytes((37 * place + 11) % 255 for place in range(1024))
+"""Codes of any Huffman table, and no marker."""
 START_OF_SCAN = 0xDA
 END_OF_IMAGE = 0xD9
 
@@ -51,3 +57,40 @@ def ends_early(last_row: NDArray[Any]) -> bool:
     missing 0. Bytes lost before the end leave out as many blocks there.
     """
     return bool((last_row == FILLING).all())
+
+
+def is_whole(data: bytes, pixels: NDArray[Any], decoded: Callable[[bytes], NDArray[Any]]) -> bool:
+    """Whether no block of a JPEG is missing, though its last row looks so.
+
+    Bytes more at the end of each scan are passed over by a decoder that has all blocks, and taken
+    for blocks by one that lacks some.
+
+    Args:
+        data: of the JPEG.
+        pixels: what a decoder made of it.
+        decoded: the same decoder.
+    """
+    longer = _prolonged(data)
+    if longer is None:
+        return False
+    try:
+        return np.array_equal(decoded(longer), pixels)
+    except Exception:  # decoders raise almost anything on blocks that are none
+        return False
+
+
+def _prolonged(data: bytes) -> bytes | None:
+    """With `MORE` at the end of each scan; None where that says nothing."""
+    parts, done = [], 0
+    for marker, at in segments(data):
+        if marker in ARITHMETIC:
+            return None
+        if marker == START_OF_SCAN:
+            begin = at + int.from_bytes(data[at : at + 2], "big")
+            found = MARKER.search(data, begin)
+            end = found.start() if found else len(data)
+            while end > begin and data[end - 1] == 0xFF:  # a marker may begin with several
+                end -= 1
+            parts += [data[done:end], MORE]
+            done = end
+    return b"".join([*parts, data[done:]])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
+from edge_app.core.advice import MAX_PIXELS
 from edge_app.core.errors import ImageError, ImageTooLargeError
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ Picture: TypeAlias = "Image.Image | NDArray[np.uint8]"
 
 MAX_SIDE = 65_535
 """DICOM's and JPEG's own limit; the cost of resampling grows with the longer side alone."""
+
+DISPLAY_GAMMA = 2.2
+NOTICED = 8
+"""Gray levels by which a viewer that heeds more than the pixels must move one to be told."""
 
 
 class Limits(NamedTuple):
@@ -75,5 +80,5 @@ def require_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise ImageTooLargeError(
             f"declares {width}x{height} pixels, more than {limits.max_pixels}: "
-            "raise --max-pixels if it is really a radiograph"
+            f"raise {MAX_PIXELS} if it is really a radiograph"
         )

@@ -17,7 +17,13 @@ import numpy as np
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, MachineError, not_loaded
 from edge_app.core.want import blamed, want_of
-from edge_app.images.radiograph import Limits, Radiograph, require_pixels
+from edge_app.images.radiograph import (
+    DISPLAY_GAMMA,
+    NOTICED,
+    Limits,
+    Radiograph,
+    require_pixels,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +57,12 @@ TURNS = {
 STRIP_PIXELS = 1 << 20
 """Pixels of colour made gray at once: each needs many bytes on its way."""
 
+GRAY_MODES = ("1", "L", "LA", "La")
+
 ON_BLACK = "is partly transparent: it was laid on black"
 
-DISPLAY_GAMMA = 2.2
-MIDDLE, NOTICED = 128, 8
-"""A gray level, and by how much a viewer that heeds a PNG's gamma must move it to be told."""
+MIDDLE = 128
+"""A gray level, which a viewer that heeds a PNG's gamma moves."""
 
 PLUGINS = {"PNG": "PngImagePlugin", "JPEG": "JpegImagePlugin"}
 """Pillow's modules; `Image.open` would import those of Bmp, Gif, Ppm and these at once."""
@@ -109,7 +116,7 @@ def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
     if getattr(image, "is_animated", False):
         notes.append("has more than one page or frame: only the first was read")
     shrunk = _shrink(image, min_side) if min_side else 1
-    radiograph = _loaded(image, notes)
+    radiograph = _loaded(image, notes, data)
     if shrunk > 1:
         radiograph.facts["shrunk"] = shrunk
         for side in ("width", "height"):
@@ -117,8 +124,8 @@ def _decoded(data: bytes, limits: Limits, min_side: int | None) -> Radiograph:
     return radiograph
 
 
-def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
-    """The pixels decoded."""
+def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
+    """The pixels decoded, of a file of these bytes."""
     facts: dict[str, Any] = {"format": image.format, "mode": image.mode}
     deep_colour = _is_deep_colour(image)
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
@@ -130,6 +137,9 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
             f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
             "scored as it is stored"
         )
+    if image.format != "TIFF":
+        is_gray = image.mode in GRAY_MODES or image.mode.startswith("I")
+        notes += _notes_of(image.info.get("icc_profile"), is_gray)
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
@@ -138,7 +148,8 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         stored = _turned_back(picture, stored_as)
         for row in _last_rows(image, stored.height):
             if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
-                notes.append(jpeg.ENDS_EARLY)
+                if not _is_whole_jpeg(image, data):
+                    notes.append(jpeg.ENDS_EARLY)
                 break
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
@@ -147,6 +158,27 @@ def _loaded(image: Image.Image, notes: list[str]) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _notes_of(colours: Any, is_gray: bool) -> list[str]:
+    """See `profile.notes`."""
+    if not colours:
+        return []
+    from edge_app.images import profile
+
+    return profile.notes(colours, is_gray=is_gray)
+
+
+def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
+    """See `jpeg.is_whole`; the strips of a TIFF are not tried."""
+    from edge_app.images import jpeg
+
+    def decoded(other: bytes) -> NDArray[Any]:
+        again = _identified(other)
+        again.draft(None, image.size)
+        return np.asarray(again)
+
+    return image.format in JPEG_FORMATS and jpeg.is_whole(data, np.asarray(image), decoded)
 
 
 def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
@@ -166,7 +198,7 @@ def _last_rows(image: Image.Image, height: int) -> set[int]:
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
     """Whether a PNG's gAMA chunk has another gray shown than is stored (W3C, 11.3.2.2)."""
     gamma = info.get("gamma")
-    if not gamma or "srgb" in info or "icc_profile" in info:  # each of them overrides it
+    if not gamma or "srgb" in info or info.get("icc_profile"):  # each of them overrides it
         return False
     shown = 255 * (MIDDLE / 255) ** (1 / (DISPLAY_GAMMA * gamma))
     return abs(shown - MIDDLE) > NOTICED
@@ -181,6 +213,8 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     notes = [note] if note else []
     page = found[number]
     _require_readable(page, data, limits)
+    is_gray = page.value(tiff.PHOTOMETRIC, -1) in (tiff.WHITE_IS_ZERO, tiff.BLACK_IS_ZERO)
+    notes += _notes_of(tiff.profile(page, data), is_gray)
     if number:
         data = tiff.starting_at(page, data)
     with native_stderr.silenced():  # libtiff and Pillow print what they think of damaged tags
@@ -190,7 +224,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
             facts["height"], facts["width"] = pixels.shape
             return Radiograph(pixels, facts, tuple(notes))
         try:
-            return _loaded(_open(data, limits), notes)
+            return _loaded(_open(data, limits), notes, data)
         except OSError as error:
             if want_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
                 raise

@@ -10,6 +10,7 @@ import hashlib
 import os
 from typing import IO, Final, Protocol
 
+from edge_app.core.advice import RAISE_BYTES
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
 from edge_app.core.pieces import Pieces, whole
@@ -114,7 +115,7 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
     try:
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
-        raise ImageTooLargeError(f"{error}: raise --max-bytes if it is really an image") from None
+        raise ImageTooLargeError(f"{error}: {RAISE_BYTES}") from None
     except WantError as error:
         raise MachineError(str(error)) from None
     except UnreadableError as error:

@@ -14,6 +14,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 
 STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES = 273, 274, 277, 278, 279
 PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 284, 317, 322, 323, 324, 325
 SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
+ICC_PROFILE: Final = 34675
 TAGS: Final = frozenset(
     (
         *(NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC),
@@ -220,6 +221,18 @@ def full_size(found: Sequence[Page]) -> tuple[int, str | None]:
         f"has smaller copies or masks on other pages: page {number + 1} of {len(found)}, the full "
         "size, was read"
     )
+
+
+def profile(page: Page, data: bytes) -> bytes:
+    """A page's ICC profile; empty without one, or where it does not lie in the file."""
+    head, size, word, length = (8, 20, "Q", 8) if page.is_big else (2, 12, "I", 4)
+    count = struct.unpack_from(page.order + ("Q" if page.is_big else "H"), data, page.place)[0]
+    start = page.place + head
+    for at in range(start, start + count * size, size):
+        if struct.unpack_from(page.order + "H", data, at)[0] == ICC_PROFILE:
+            held, place = struct.unpack_from(f"{page.order}2{word}", data, at + size - 2 * length)
+            return data[place : place + held]
+    return b""
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from edge_app.core.plain_text import percent, readable
+from edge_app.core.plain_text import percent, readable, rounded
 from edge_app.model.cautions import NOTHING_KNOWN, Cautions
 from edge_app.model.labels import FINDING, Kind, Labels
 from edge_app.model.overall import BORDERLINE, Overall, OverallScore, Percentiles
@@ -124,7 +124,7 @@ def marked(
 
 def _shown(share: float) -> float:
     """Per cent, with the digits that are shown."""
-    return float(f"{100 * share:.1f}")
+    return float(f"{100 * rounded(share):.1f}")
 
 
 class Decisions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from edge_app.core.about import DISCLAIMER
+from edge_app.core.plain_text import rounded
 from edge_app.model.decisions import RAISED, mark
 from edge_app.model.labels import FINDING
 
@@ -64,7 +65,7 @@ def refused(name: str, error: EdgeCxrError, by: Origin) -> Refusal:
 
 def _overall(overall: Overall) -> OverallAnswer:
     return {
-        "probability": round(overall.probability, 6),
+        "probability": rounded(overall.probability),
         "usually": overall.usually,
         "percentile": overall.percentile,
         "threshold": _rounded(overall.threshold),
@@ -79,10 +80,10 @@ def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswe
         "label": finding.label,
         "kind": finding.kind,
         "rank": rank,
-        "probability": round(finding.score, 6),
+        "probability": rounded(finding.score),
         "prevalence": finding.usually,
         "percentile": finding.percentile,
-        "score": round(finding.score, 6),
+        "score": rounded(finding.score),
         "logit": round(finding.logit, 6),
         "threshold": _rounded(finding.threshold),
         "above": finding.above,
@@ -95,4 +96,4 @@ def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswe
 
 def _rounded(threshold: float | None) -> float | None:
     """As the probability beside it is, which may lie exactly on it: neither is then below."""
-    return None if threshold is None else round(threshold, 6)
+    return None if threshold is None else rounded(threshold)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 from edge_app.core.about import DISCLAIMER
 from edge_app.core.errors import EdgeCxrError
-from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent
+from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent, rounded
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, mark, marked
 from edge_app.model.input_check import NO_CHECK
@@ -141,7 +141,7 @@ class CsvWriter:
         )
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
-        scores = [f"{finding.score:.6f}" for finding in findings.findings]
+        scores = [f"{rounded(finding.score):.6f}" for finding in findings.findings]
         whole = [*_overall_cells(findings.overall), *scores] if scores else self.blank
         found = [finding for finding in findings.findings if finding.above]
         above = "|".join(finding.label for finding in found)
@@ -178,7 +178,7 @@ def _overall_cells(overall: Overall | None) -> list[str]:
         return [""] * len(OVERALL_COLUMNS)
     percentile = "" if overall.percentile is None else f"{overall.percentile:.3f}"
     flagged = "" if overall.flagged is None else str(overall.flagged).lower()
-    return [f"{overall.probability:.6f}", percentile, flagged]
+    return [f"{rounded(overall.probability):.6f}", percentile, flagged]
 
 
 class JsonWriter:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.about import DISCLAIMER
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
 from quantize.card import markdown_table
@@ -67,10 +68,15 @@ def _check(model: ModelFile) -> str:
     if model.input_check is None or tried is None:
         return NO_CHECK
     drawn, real = tried["drawn"], tried.get("radiographs")
-    told = f"{real['flagged']:.1%} of {real['on']}" if real else "no radiograph was there to try"
+    told = (
+        f"{percent(real['flagged'], 1, '%')} of {real['on']}"
+        if real
+        else "no radiograph was there to try"
+    )
     return (
         f"Its input check is that of {tried['as_in']}, which never saw these radiographs: it flags "
-        f"{drawn['flagged']:.0%} of {drawn['pictures']} drawn pictures that are none, and {told}."
+        f"{percent(drawn['flagged'], 0, '%')} of {drawn['pictures']} drawn pictures that are none, "
+        f"and {told}."
     )
 
 

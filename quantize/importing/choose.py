@@ -16,6 +16,7 @@ import pandas as pd
 from rich.console import Console
 
 from edge_app.comparison.gates import (
+    MACRO_LOW,
     REFERENCE_GATES,
     YARDSTICK,
     GateResult,
@@ -131,10 +132,13 @@ def chosen(
         tried.append(judged(one))
         _tell(console, _told(len(tried), tried[-1]))
         met = [not each.broken for each in tried]
-        if met[0] or tried[-1].reserve or not all(map(of_rounding, tried[-1].broken)):
+        broken = tried[-1].broken
+        missed = [each for each in broken if not is_unseen(each)]
+        hopeless = not all(map(of_rounding, missed)) or (broken and not missed)
+        if met[0] or tried[-1].reserve or hopeless:
             break
     best = min(reversed(tried) if any(met) else tried, key=_harm)
-    unknown = [each.gate for each in best.broken if not of_rounding(each)]
+    unknown = [each.gate for each in best.broken if not of_rounding(each) or is_unseen(each)]
     if unknown:
         at = tried.index(best)
         stays = f"attempt {at + 1} is written" if at else "it stays int8 as a whole"
@@ -196,6 +200,11 @@ def _harm(tried: Tried) -> tuple[int, int]:
 def of_rounding(result: GateResult) -> bool:
     """Whether a network that is rounded less may meet a gate, whatever images there are."""
     return result.gate not in REFERENCE_GATES and result.value is not None
+
+
+def is_unseen(result: GateResult) -> bool:
+    """Whether so little is ranked otherwise that it proves nothing: more exact is even less."""
+    return result.gate == MACRO_LOW and result.outcome == "not proven"
 
 
 def _told(nth: int, tried: Tried) -> str:

@@ -20,6 +20,7 @@ from edge_app.comparison.tables import print_comparison
 from edge_app.core import machine
 from edge_app.core.errors import UsageError
 from edge_app.core.files import write_whole
+from edge_app.core.plain_text import percent
 from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated, Report
 from edge_app.images.perturb import perturbed
@@ -256,10 +257,12 @@ def _shipped_check(
         console.print(f"{error}; {UNCHECKED}", highlight=False, soft_wrap=True)
         return None
     drawn, real = check.tried["drawn"], check.tried.get("radiographs")
-    told = f"{real['flagged']:.2%} of {real['on']}" if real else "not tried on any radiograph"
+    flags = percent(drawn["flagged"], 0, "%")
+    told = "not tried on any radiograph"
+    if real:
+        told = f"{percent(real['flagged'], 2, '%')} of {real['on']}"
     console.print(
-        f"input check: {check.said}; flags {drawn['flagged']:.0%} of {drawn['pictures']} drawn "
-        f"pictures; {told}",
+        f"input check: {check.said}; flags {flags} of {drawn['pictures']} drawn pictures; {told}",
         highlight=False,
         soft_wrap=True,
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_app.classifier import Classifier
+from edge_app.core.plain_text import percent
 from edge_app.images.array import from_array
 from edge_app.model.preprocess import STRETCH
 from edge_app.pipeline.reader import ready
@@ -161,5 +162,5 @@ def _text(row: dict[str, Any]) -> tuple[str, ...]:
         str(row["p99"]),
         str(row["max"]),
         f"{row['logit_rms']:.3f}",
-        "no decisions" if kept is None else f"{kept:.2%} of {row['decisions']}",
+        "no decisions" if kept is None else f"{percent(kept, 2, '%')} of {row['decisions']}",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -12,10 +13,15 @@ import pytest
 from edge_app.clinic.box import open_classifier
 from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
-from edge_app.clinic.settings import Settings, read_settings
+from edge_app.clinic.settings import Settings, in_settings, read_settings
 from edge_app.clinic.store import Store, in_use
+from edge_app.core.errors import ImageError
+from edge_app.core.want import KILLED, NO_MEMORY
+from edge_app.images.radiograph import Limits
+from edge_app.images.read import read_image
 
 from ..conftest import Run
+from ..pictures import png, radiograph
 from ..site.made import site_file
 from .peers import free_port
 
@@ -370,3 +376,19 @@ def test_an_open_spool_is_said(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir(mode=0o755)
     found = list(faults(settings(tmp_path, f'spool = "s"\n[node]\nport = {free_port()}\n')))
     assert any("chmod 700" in each for each in found)
+
+
+@pytest.mark.parametrize("limits", [Limits(max_pixels=9), Limits(max_bytes=9)])
+def test_what_is_too_large_is_told_by_what_a_box_has(limits: Limits) -> None:
+    """There is no command line, whose options the same refusal names elsewhere."""
+    with pytest.raises(ImageError) as refused:
+        read_image(io.BytesIO(png(radiograph())), limits)
+    assert ": raise --max-" in str(refused.value)
+    told = in_settings(str(refused.value))
+    assert "--" not in told
+    assert "raise max_pixels in the box's settings" in told or "takes no larger one" in told
+
+
+@pytest.mark.parametrize("lack", [NO_MEMORY, KILLED])
+def test_what_the_machine_lacks_is_told_by_what_a_box_has(lack: str) -> None:
+    assert in_settings(lack).endswith("or lower max_pixels in the box's settings")

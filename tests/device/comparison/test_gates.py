@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import validate
+from rich.console import Console
 
 from edge_app.comparison.compare import Comparison
 from edge_app.comparison.gates import REFERENCE_GATES, GateResult, Gates, judge, record, verdict
+from edge_app.comparison.tables import print_comparison
 from edge_app.core.errors import UsageError
 from edge_app.evaluation.report import Evaluated
 from edge_app.model.model_file import read
@@ -109,7 +112,8 @@ def test_equal_decisions_of_few_patients_prove_nothing() -> None:
     few = replace(few, retest={"noise": few.logits})
     verdicts = judge(compared(few, few))
     assert verdict(verdicts) == "not proven"
-    assert broken(verdicts) == ["agreement_over_noise_low"]
+    assert broken(verdicts) == ["macro_auroc_low", "agreement_over_noise_low"]
+    assert "none of the 12 patients is ranked otherwise: a loss of 0.0" in verdicts[4].message
     many = answers(1200, 300)
     many = replace(many, retest={"noise": many.logits})
     assert verdict(judge(compared(many, many))) == "passed"
@@ -122,8 +126,9 @@ def test_a_patient_whom_noise_changes_proves_no_more_than_none() -> None:
         noisy = few.logits.copy()
         noisy[np.isin(few.patients, np.unique(few.patients)[:changed]), 0] *= -1
         again = replace(few, retest={"noise": noisy})
-        outcomes.append(verdict(judge(compared(again, again))))
-    assert outcomes == ["not proven"] * 4 + ["passed"] * 2
+        found = {each.gate: each.outcome for each in judge(compared(again, again))}
+        outcomes.append(found["agreement_over_noise_low"])
+    assert outcomes == ["not proven"] * 4 + ["met"] * 2
 
 
 def test_the_interval_beyond_noise_is_of_pairs(reference: Evaluated) -> None:
@@ -271,6 +276,19 @@ def test_value_and_limit_never_look_equal_when_the_gate_is_broken(faithful: Comp
     content["macro"]["auroc"]["difference"]["value"] = -0.002004
     first = next(v for v in judge(replace(faithful, content=content)) if not v.passed)
     assert (first.found, first.required) == ("−0.002004", "≥ −0.002000")
+
+
+def test_agreement_that_is_less_than_whole_is_not_called_100_percent(faithful: Comparison) -> None:
+    content = copy.deepcopy(faithful.content)
+    point = content["operating_points"]["balanced"]
+    point["agreement"]["value"] = 0.99996
+    comparison = replace(faithful, content=content)
+    results = judge(comparison)
+    assert "> 99.9 %, required" in next(r.message for r in results if r.gate == "agreement")
+    file = io.StringIO()
+    print_comparison(comparison, results, Console(file=file, width=200))
+    (row,) = [line for line in file.getvalue().splitlines() if line.startswith(" candidate ")]
+    assert "> 99.99 % (" in row
 
 
 def test_the_record_is_plain_json_that_a_manifest_may_hold(

@@ -70,6 +70,18 @@ def test_a_name_that_several_files_have_is_refused_with_both(tmp_path: Path) -> 
         files.of([NAME])
 
 
+@pytest.mark.parametrize("other", [f"images/{NAME}", f"images_001/images/{NAME}"])
+def test_a_name_in_the_folder_and_below_its_images_is_refused_with_both(
+    tmp_path: Path, other: str
+) -> None:
+    files = files_of(tmp_path, NAME, other, "images/2.png")
+    with pytest.raises(DatasetError, match=rf"{NAME} may be {NAME} or {other}: move one of them"):
+        files.of(["2.png", NAME])
+    assert files.of([other]) == {other: tmp_path / other}
+    both = [NAME, other]
+    assert files.of(both) == {name: tmp_path / name for name in both}
+
+
 def test_strangers_are_looked_for_among_images_only(tmp_path: Path) -> None:
     files = files_of(tmp_path, f"images/{NAME}", "images/b.png", "curve.png", "images/readme.txt")
     assert files.strange(files.of([NAME])) == ["b.png"]

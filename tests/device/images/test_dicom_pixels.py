@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,55 @@ def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
     cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
     image = read(compressed(PICTURE, 8, JPEG_BASELINE, cut, BitsAllocated=allocated))
     assert image.warnings == (jpeg.ENDS_EARLY,)
+
+
+def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_not_told() -> None:
+    picture = PICTURE.copy()
+    picture[-9:] = jpeg.FILLING
+    frame = encoded(picture, "JPEG", quality=95)
+    assert read(compressed(picture, 8, JPEG_BASELINE, frame)).warnings == ()
+    cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
+    assert read(compressed(picture, 8, JPEG_BASELINE, cut)).warnings == (jpeg.ENDS_EARLY,)
+
+
+@pytest.mark.parametrize("coder", ["JPEGLosslessProcess14_1", "JPEGLSLossless"])
+def test_a_lossless_jpeg_that_ends_in_that_gray_is_not_told_and_a_cut_one_refused(
+    coder: str, tmp_path: Path
+) -> None:
+    gdcm = pytest.importorskip("gdcm", reason="python-gdcm is not installed")
+    picture = PICTURE.copy()
+    picture[-9:] = jpeg.FILLING
+    data = recompressed(gdcm, picture, getattr(gdcm.TransferSyntax, coder), tmp_path)
+    image = read(data)
+    np.testing.assert_array_equal(image.pixels, picture)
+    assert image.warnings == ()
+    start = data.rindex(b"\xff\xd8\xff")
+    (length,) = struct.unpack("<I", data[start - 4 : start])
+    kept = length * 3 // 4 // 2 * 2
+    frame = data[start : start + kept] + b"\xff\xd9"
+    cut = data[: start - 4] + struct.pack("<I", len(frame)) + frame + data[start + length :]
+    assert "damaged or truncated" in refusal(cut)
+
+
+def recompressed(gdcm: Any, picture: Any, syntax: int, folder: Path) -> bytes:
+    """A DICOM file of a picture whose pixels gdcm has compressed."""
+    plain, packed = folder / "plain.dcm", folder / "packed.dcm"
+    plain.write_bytes(written(picture, 8))
+    reader, change, writer = (
+        gdcm.ImageReader(),
+        gdcm.ImageChangeTransferSyntax(),
+        gdcm.ImageWriter(),
+    )
+    reader.SetFileName(str(plain))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(packed))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return packed.read_bytes()
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])

@@ -358,6 +358,37 @@ def test_a_jpeg_whose_end_is_missing_is_told(
         assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
 
 
+def gray_below() -> np.ndarray[Any, Any]:
+    """The gray of a decoder's filling below it, as a scanner's lid or a page is."""
+    picture = smooth(512, 256)
+    picture[-40:] = jpeg.FILLING
+    return picture
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "optimised": {"optimize": True},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 5},
+}
+
+
+@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_told_from_one_cut_there(
+    kind: str, mode: str, least: int | None
+) -> None:
+    picture = Image.fromarray(gray_below()).convert(mode)
+    data = encoded(picture, "JPEG", **KINDS[kind])
+    assert read(data, least=least).warnings == ()
+    assert read(data[:-2] + b"\xff\xff\xff\xd9", least=least).warnings == ()
+    scan = data.index(b"\xff\xda") + 14
+    for share in (0.5, 0.9):
+        cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
+        assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
+
+
 def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int, lying: int) -> bytes:
     """A TIFF of two strips of so many rows each, both of them a JPEG, in that orientation."""
     start = 8 + 2 + 10 * 12 + 4

@@ -132,6 +132,17 @@ def test_where_none_does_it_is_the_first_of_those_that_break_the_fewest() -> Non
     assert "none of 4 attempts meets all gates where it is chosen; attempt 3" in said
 
 
+def test_nothing_more_exact_is_tried_where_nothing_is_ranked_otherwise() -> None:
+    unseen = result("macro_auroc_low", "not proven", 0.0)
+    nth, count, said, facts = choice([unseen], [MET])
+    assert (nth, count, facts["passed"]) == (0, 1, False)
+    assert "too few images to choose by" in said
+    assert "(macro_auroc_low): it stays int8 as a whole" in said
+    nth, count, said, _ = choice([LOST], [LOST, unseen], [unseen], [unseen])
+    assert (nth, count) == (2, 3)
+    assert "(macro_auroc_low): attempt 3 is written" in said
+
+
 def test_nothing_is_tried_that_cannot_help() -> None:
     unknown = result("label_auroc", "not proven", None)  # of too few images
     blind = result("reference_auroc", "not proven")

