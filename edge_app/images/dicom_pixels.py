@@ -165,8 +165,9 @@ def _ends_early(frame: Frame, words: NDArray[Any]) -> bool:
     """Whether a JPEG's data end before its picture does; gdcm refuses those that it decodes."""
     if frame.marker in (None, LOSSLESS, LS) or frame.bits != 8 or not jpeg.ends_early(words[-1]):
         return False
+    samples = _by_pillow(frame)
     return not jpeg.is_whole(
-        frame.data, _by_pillow(frame), lambda other: _by_pillow(frame._replace(data=other))
+        frame.data, lambda other: np.array_equal(_by_pillow(frame._replace(data=other)), samples)
     )
 
 

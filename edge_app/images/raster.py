@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Iterator
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ TURNS = {
 """What turns a picture of each orientation upright (Exif 2.32, 4.6.4 A)."""
 
 STRIP_PIXELS = 1 << 20
-"""Pixels of colour made gray at once: each needs many bytes on its way."""
+"""Pixels of colour made gray, or compared, at once: each needs many bytes on its way."""
 
 GRAY_MODES = ("1", "L", "LA", "La")
 
@@ -173,12 +174,14 @@ def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
     """See `jpeg.is_whole`; the strips of a TIFF are not tried."""
     from edge_app.images import jpeg
 
-    def decoded(other: bytes) -> NDArray[Any]:
+    def is_same(other: bytes) -> bool:
         again = _identified(other)
         again.draft(None, image.size)
-        return np.asarray(again)
+        return image.size == again.size and all(
+            image.crop(box).tobytes() == again.crop(box).tobytes() for box in _strips(image)
+        )
 
-    return image.format in JPEG_FORMATS and jpeg.is_whole(data, np.asarray(image), decoded)
+    return image.format in JPEG_FORMATS and jpeg.is_whole(data, is_same)
 
 
 def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
@@ -377,13 +380,12 @@ def _grayscale(image: Image.Image, facts: dict[str, Any], notes: list[str]) -> I
     if image.mode == "L" and "transparency" not in image.info:
         return image
     seen = _Seen()
-    rows = max(1, STRIP_PIXELS // image.width)
-    if image.height <= rows:
+    boxes = list(_strips(image))
+    if len(boxes) == 1:
         gray = _gray_strip(image, seen)
     else:
         gray = Image.new("L", image.size)
-        for top in range(0, image.height, rows):
-            box = (0, top, image.width, min(top + rows, image.height))
+        for box in boxes:
             gray.paste(_gray_strip(image.crop(box), seen), box)
     if seen.transparent:
         notes.append(ON_BLACK)
@@ -399,6 +401,13 @@ class _Seen:
 
     transparent = False
     colour: bool | None = None
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of `STRIP_PIXELS`, or of one row, that make up a picture."""
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield 0, top, image.width, min(top + rows, image.height)
 
 
 def _gray_strip(image: Image.Image, seen: _Seen) -> Image.Image:

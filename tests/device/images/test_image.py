@@ -6,10 +6,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import stat
 import struct
 import tempfile
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -387,6 +389,28 @@ def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_told_from_one_cut_there(
     for share in (0.5, 0.9):
         cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
         assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
+
+
+def test_a_jpeg_of_restarts_that_is_cut_between_two_of_them_is_told() -> None:
+    picture = Image.fromarray(smooth(256, 256))
+    data = encoded(picture, "JPEG", restart_marker_rows=1)
+    ends = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", data)]
+    assert len(ends) == 31
+    for kept in range(1, 30):
+        assert jpeg.ENDS_EARLY in read(data[: ends[kept]] + b"\xff\xd9").warnings
+    for lost in (4, 5, 6, 7, 12, 13, 14, 15):  # others are taken for one or two, filled in place
+        gap = data[: ends[10]] + data[ends[10 + lost] :]
+        assert jpeg.ENDS_EARLY in read(gap).warnings
+
+
+def test_two_pictures_of_a_jpeg_are_compared_in_little_memory() -> None:
+    pixels = np.full((2000, 2000), jpeg.FILLING, np.uint8)
+    data = encoded(Image.fromarray(pixels).convert("RGB"), "JPEG")
+    tracemalloc.start()
+    assert read(data).warnings == ()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < pixels.size * 3
 
 
 def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int, lying: int) -> bytes:
