@@ -9,8 +9,6 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
-import numpy as np
-
 from edge_app.images.radiograph import DISPLAY_GAMMA, NOTICED
 
 OTHER_TONES: Final = (
@@ -88,8 +86,9 @@ def _light(curve: bytes, x: float) -> float:
             return float(x ** (gamma / 256))
         if 12 + 2 * count > len(curve):
             raise ValueError
-        table = np.frombuffer(curve, ">u2", count, 12)
-        return float(np.interp(x * (count - 1), np.arange(count), table)) / 0xFFFF
+        first = min(int(x * (count - 1)), count - 2)  # a table may be as long as a file
+        one, next_one = struct.unpack_from(">2H", curve, 12 + 2 * first)
+        return float(one + (x * (count - 1) - first) * (next_one - one)) / 0xFFFF
     if not curve.startswith(b"para"):
         raise ValueError
     (function,) = struct.unpack_from(">H", curve, 8)

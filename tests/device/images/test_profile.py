@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_a_gray_profile_that_moves_the_grays_is_told(name: str) -> None:
         image = read(data)
         assert image.warnings == (OTHER_TONES,) * told
         assert np.abs(image.pixels.astype(int) - PICTURE).max() < 40  # the pixels stay
+
+
+def test_a_table_as_long_as_a_file_is_not_copied() -> None:
+    table = np.linspace(0, 65535, 1_000_000).astype(">u2").tobytes()
+    curve = b"curv" + struct.pack(">4xI", len(table) // 2) + table
+    icc = profile(curve)
+    tracemalloc.start()
+    assert notes(icc, is_gray=True) == [OTHER_TONES]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2 * len(icc)
 
 
 def test_a_tiff_that_is_read_sample_by_sample_is_told_too() -> None:
