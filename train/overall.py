@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.reference import reference
-from edge_app.model.decisions import LEAST, TIMES
+from edge_app.model.decisions import LEAST, TIMES, shown
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 from train.calibrate import logistic
@@ -88,8 +88,8 @@ def raised(
     scores: Floats, usually: Floats, times: float = TIMES, least: float = LEAST
 ) -> NDArray[np.bool_]:
     """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
-    shown, usual = (np.round(100 * np.round(each, 6), 1) for each in (scores, usually))
-    marked: NDArray[np.bool_] = (usually > 0) & (shown >= least) & (shown >= times * usual)
+    probable, usual = map(np.vectorize(shown, otypes=[float]), (scores, usually))
+    marked: NDArray[np.bool_] = (usually > 0) & (probable >= least) & (probable >= times * usual)
     return marked
 
 

@@ -98,8 +98,8 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     """
     if by_label:
         return ABOVE if above else ""
-    shown, usual = _shown(score), _shown(usually or 0.0)
-    return RAISED if usually and shown >= LEAST and shown >= TIMES * usual else ""
+    probable, usual = shown(score), shown(usually or 0.0)
+    return RAISED if usually and probable >= LEAST and probable >= TIMES * usual else ""
 
 
 def marked(
@@ -122,7 +122,7 @@ def marked(
     return word
 
 
-def _shown(share: float) -> float:
+def shown(share: float) -> float:
     """Per cent, with the digits that are shown."""
     return float(f"{100 * rounded(share):.1f}")
 

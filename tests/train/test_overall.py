@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from edge_app.model.decisions import mark
 from edge_app.model.labels import NORMAL, Label, Labels
-from train.overall import image_level, marks, prevalence, ranking, reached
+from train.overall import image_level, marks, prevalence, raised, ranking, reached
 
 LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B")))
 
@@ -47,6 +48,17 @@ def test_marks_are_counted_an_image_by_whether_it_is_normal() -> None:
     scores = np.array([[0.6, 0.1, 0.5], [0.5, 0.1, 0.1], [0.5, 0.9, 0.01], [0.09, 0.9, 0.01]])
     counted = marks(targets, scores, LABELS, np.array([0.04, 0.5, 0.2]))
     assert counted == {"right": 0.5, "wrong": 1.0, "of_normal": 0.5}
+
+
+def test_marks_are_those_of_answers_where_digits_lie_in_the_middle() -> None:
+    """25.5 thousandths are 2.5 or 2.6 per cent by how they are rounded."""
+    usually = np.round(np.arange(0.05, 0.4, 0.0005), 4)
+    scores = np.round([2 * usually, 2 * usually - 0.0005, 2 * usually + 0.0005], 4)
+    as_answered = [
+        [bool(mark(*pair, None, False)) for pair in zip(row, usually, strict=True)]
+        for row in scores.tolist()
+    ]
+    np.testing.assert_array_equal(raised(scores, usually), as_answered)
 
 
 def test_the_probability_is_calibrated() -> None:

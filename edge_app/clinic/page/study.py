@@ -49,6 +49,7 @@ class Study(NamedTuple):
         verdict: in a few words; empty where nothing was scored.
         overall: of the image as a whole, in a line; empty where nothing is said.
         caution: what is said right under it; None where nothing is decided.
+        knows_worth: whether that says how often such a verdict is wrong.
         share, mark: its probability and threshold, 0 to 1.
         rows: the findings, the most probable first.
         by_label: whether each finding is decided by its own threshold.
@@ -66,6 +67,7 @@ class Study(NamedTuple):
     verdict: str
     overall: str
     caution: str | None
+    knows_worth: bool
     share: float | None
     mark: float | None
     rows: list[Row]
@@ -80,11 +82,6 @@ class Study(NamedTuple):
     runtime: str
     model_digest: str | None
     site: str | None
-
-    @property
-    def knows_worth(self) -> bool:
-        """Whether its caution says how often such a verdict is wrong."""
-        return self.caution not in NOTHING_KNOWN
 
 
 def told(
@@ -114,6 +111,7 @@ def told(
         verdict=_verdict(whole, rows, by_label) if rows else "",
         overall=whole.in_words() if whole else "",
         caution=whole.caution(any(row.mark for row in rows)) if whole else None,
+        knows_worth=whole is not None and whole.caution(raised=False) not in NOTHING_KNOWN,
         share=whole.probability if whole else None,
         mark=whole.threshold if whole else None,
         rows=rows,
