@@ -45,7 +45,7 @@ from edge_app.model.model_file import SHIPPED
 
 from ..site.made import site_file
 from .conftest import offered
-from .images import dicom
+from .images import CR, SC, dicom
 from .peers import free_port, wait_for
 
 
@@ -306,6 +306,32 @@ def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
     spool.accept(Offered("node", "1.2.4", content_digest(back), (back,)))
     answered_by(worker)
     assert [each.id for each in Deliveries(spool.store).due("a")] == [report.id, heatmap.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "reports"),
+    [
+        ({"ManufacturerModelName": "earlier", "SoftwareVersions": "0.1.0"}, 0),
+        ({"Manufacturer": "A scanner of films"}, 1),
+        ({"Manufacturer": None}, 1),
+        ({"SOPClassUID": CR}, 1),
+    ],
+    ids=["ours", "another's", "whose is not said", "a radiograph"],
+)
+def test_a_heatmap_of_an_earlier_model_gets_no_report_and_what_others_capture_does(
+    spool: Spool, tmp_path: Path, cnn28: Path, change: dict[str, str | None], reports: int
+) -> None:
+    """Nor does it get a heatmap, which the archive would send back in turn."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    heat = RECEIVER.replace("port = 1", "port = 1\nheatmap = true")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{heat}')
+    elements = {"SOPClassUID": SC, "Manufacturer": "edge-cxr", **change}
+    data = dicom(**elements)  # whose picture is judged
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    names = [row["name"] for row in spool.store.rows("SELECT name FROM document ORDER BY name")]
+    assert names == ["1-heatmap.dcm", "1-sr.dcm"][: 2 * reports]
 
 
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
