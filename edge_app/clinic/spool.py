@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -311,7 +311,13 @@ class Spool:
             return None
         return self.store.images / outdated["file"]
 
-    def take(self, wait: float = 0, *, again: bool = True) -> Image | None:
+    def take(
+        self,
+        wait: float = 0,
+        *,
+        again: bool = True,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Image | None:
         """The next image to be answered: one that was put off, once its time has come; or the most
         urgent, then the oldest one.
 
@@ -320,17 +326,19 @@ class Spool:
         Args:
             wait: seconds to wait for one at most.
             again: whether one that was put off may be it.
+            stopped: whether to take nothing any more, nor wait; asked with the lock of
+                `Store.changed`, so that who makes it so and notifies then is not missed.
 
         Raises:
             SpoolError: the database fails.
         """
         with self.store.changed:
             row = self._next(again)
-            if row is None and wait > 0:
+            if row is None and wait > 0 and not stopped():
                 soonest = self._wants.soonest(self._in_hand) if again else None
                 self.store.changed.wait(wait if soonest is None else min(wait, max(0, soonest)))
                 row = self._next(again)
-            if row is None:
+            if row is None or stopped():
                 return None
             with self.store.transaction(synced=False) as database:
                 database.execute("UPDATE image SET begun = begun + 1 WHERE id = ?", (row["id"],))

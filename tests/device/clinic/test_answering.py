@@ -807,6 +807,27 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     assert spool.counts()["answered"] == 0
 
 
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_worker_that_is_stopped_after_it_has_looked_neither_waits_nor_begins(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    """Nobody would wake it: that it is to stop was said before it waits."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    take = spool.take
+
+    def taken(*given: Any, **named: Any) -> Image | None:
+        worker.stop()
+        return take(*given, **named)
+
+    monkeypatch.setattr(spool, "take", taken)
+    monkeypatch.setattr(spool.store.changed, "wait", lambda seconds: pytest.fail("it waits"))
+    for number in range(waiting):
+        spool.accept(offered(f"{number}.png", entrance="watch"))
+    worker.run()
+    assert spool.counts()["answered"] == 0
+    assert not spool.store.rows("SELECT id FROM image WHERE begun > 0")
+
+
 def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: Path) -> None:
     file = tmp_path / "box.toml"
     file.write_text(
