@@ -64,6 +64,9 @@ class Apart:
         self.spool, self.events = keeper.spool, keeper.events
         self._stopping = stopping
         self._thread = ThreadPoolExecutor(1, "apart")
+        self._thread.submit(
+            int
+        )  # an image whose thread cannot be started would be in nobody's hand
         self._failures = 0
         # Of this process: it begins those that only wait behind another one, too, at each start.
         self._tries: Counter[int] = Counter()

@@ -371,6 +371,71 @@ def test_a_name_that_another_disk_cannot_have_blocks_nobody(
     assert "a:b" not in watched.log.getvalue()
 
 
+@pytest.mark.parametrize(
+    "number", [errno.EBUSY, errno.ETXTBSY, errno.EPERM], ids=errno.errorcode.get
+)
+def test_an_image_that_somebody_has_open_on_a_share_keeps_no_other_answer_back(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    watched.watcher.look()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == watched.folder / "a.png":
+            raise OSError(number, os.strerror(number))
+        right(source, target)
+
+    monkeypatch.setattr(watches.os, "replace", replaced)
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    first, second = watched.deliveries.due(WATCH)
+    for delivery in (first, second):
+        if not courier._bring(delivery):
+            break
+    (waiting,) = watched.deliveries.due(WATCH)
+    assert waiting.id == first.id
+    assert "answered/b.png" in watched.tree()
+
+
+def test_a_folder_in_an_answer_s_place_keeps_no_other_answer_back(watched: Watched) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    (watched.folder / "answered" / "a.png.json").mkdir(parents=True)
+    watched.watcher.look()
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    assert [courier._bring(each) for each in watched.deliveries.due(WATCH)] == [True, True]
+    assert "answered/b.png" in watched.tree()
+
+
+def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs make a name first, and put the image in its place when it is complete."""
+    path = watched.folder / "a.png"
+    path.touch()
+    right = watches.write_reason
+
+    def written(*given: Any) -> Path:
+        whole = path.with_name("whole.part")
+        whole.write_bytes(b"picture")
+        os.replace(whole, path)
+        return right(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "write_reason", written)
+        watched.watcher.look()
+    assert watched.tree() == ["a.png"]
+    assert "refused" not in watched.log.getvalue()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
 def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:
     (watched.folder / "MUELLER.png").write_bytes(b"one")
     watched.watcher.look()
