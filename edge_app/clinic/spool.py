@@ -196,6 +196,11 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
+        if held["answer"] is None and not (self.store.images / held["file"]).exists():
+            raise SpoolError(
+                f"{self.store.images}: an image that waits to be answered is gone from there, and "
+                "has come again: once that is told (image-lost), it is taken"
+            )
         self.store.sync()  # somebody else may be waiting for just that
         return Receipt(held["id"], KNOWN)
 

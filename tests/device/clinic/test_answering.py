@@ -157,6 +157,23 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
 
 
+def test_who_sends_an_image_again_whose_file_is_gone_hears_no_success_until_it_is_taken(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    """What waits is gone; what came again would have been thrown away."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    image = offered("1.2.3")
+    spool.accept(image)
+    for path in spool.store.images.iterdir():
+        path.unlink()
+    with pytest.raises(SpoolError, match="is gone from there"):
+        spool.accept(image)
+    answered_by(worker)
+    assert " image-lost " in told(worker)
+    assert spool.accept(image).verdict == NEW
+    assert len(list(spool.store.images.iterdir())) == 1
+
+
 def damaged(data: bytes, part: str) -> bytes:
     """With another picture, another patient of the same length, or only its beginning."""
     if part == "patient":
