@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, retention, wants
+from edge_app.clinic import answering, apart, kept, retention, wants
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
@@ -39,6 +39,7 @@ from edge_app.core.errors import (
     MachineError,
     ModelError,
 )
+from edge_app.core.files import UnreadableError
 from edge_app.core.want import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
@@ -178,15 +179,17 @@ def damaged(data: bytes, part: str) -> bytes:
     """With another picture, another patient of the same length, or only its beginning."""
     if part == "patient":
         return data.replace(b"P-4711", b"P-4712")
+    if part == "all":
+        return b""
     return data[:-1000] + bytes(1000) if part == "picture" else data[: len(data) // 2]
 
 
 @pytest.mark.parametrize(
     ("entrance", "begun", "part"),
     [
-        *(("node", False, part) for part in ("picture", "patient", "end")),
+        *(("node", False, part) for part in ("picture", "patient", "end", "all")),
         *(("page", False, "picture"), ("watch", False, "picture")),
-        *(("node", True, "picture"), ("watch", True, "picture")),
+        *(("node", True, "picture"), ("watch", True, "picture"), ("node", True, "all")),
     ],
 )
 def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_when_it_comes_again(
@@ -216,6 +219,34 @@ def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_whe
     worker.results.reports = {"node": (), "page": ()}
     answered_by(worker)
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_an_image_that_the_disk_does_not_give_at_first_is_not_called_unreadable(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """It would be known when it comes again, and never be judged."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    worker.results.reports["node"] = ()
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    (path,) = spool.store.images.iterdir()
+    spool.fresh.take(path)
+    if begun:
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    tries, right = [], kept.read_bounded
+
+    def read(*given: Any) -> bytes:
+        tries.append(given)
+        if len(tries) == 1:
+            raise UnreadableError("cannot be read: Input/output error")
+        return right(*given)
+
+    monkeypatch.setattr(kept, "read_bounded", read)
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    assert "cannot be read: Input/output error" in told(worker)
 
 
 def answered_by(worker: Worker) -> None:
