@@ -64,15 +64,17 @@ class Apart:
         self.spool, self.events = keeper.spool, keeper.events
         self._stopping = stopping
         self._thread = ThreadPoolExecutor(1, "apart")
-        self._thread.submit(
-            int
-        )  # an image whose thread cannot be started would be in nobody's hand
         self._failures = 0
         # Of this process: it begins those that only wait behind another one, too, at each start.
         self._tries: Counter[int] = Counter()
 
     def submit(self, image: Image) -> None:
         """Have an image answered, after those before it."""
+        try:
+            self._thread.submit(int)  # has the thread begin, if it has not
+        except RuntimeError as error:  # it cannot: else the image would be in nobody's hand
+            self._suspect(image, type(error).__name__)
+            return
         self._thread.submit(self._answer, image)
 
     def close(self) -> None:

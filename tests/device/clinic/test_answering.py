@@ -856,26 +856,31 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     assert spool.counts()["answered"] == 0
 
 
-def test_an_image_begun_before_is_answered_where_no_more_threads_can_be_started(
+def test_an_image_begun_before_is_answered_where_a_thread_can_be_started_only_later(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
     """It would be in hand, and nobody would have it, until the box starts again."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     begun_before(spool, "a.png", picture.read_bytes())
 
+    starts, right = [], threading.Thread.start
+
     def start(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        starts.append(thread)
+        if len(starts) == 2:  # behind the worker's own
+            raise RuntimeError("can't start new thread")
+        right(thread)
 
     def answer(image: Image, data: bytes) -> Mapping[str, Any]:
-        worker.stop()
         return worker._keeper.refused(image, ImageError("is no image"))
 
     monkeypatch.setattr(worker._apart, "answer", answer)
-    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: worker.stop())
     monkeypatch.setattr(threading.Thread, "start", start)
-    worker.run()
-    assert spool.counts()["answered"] == 1
-    assert " answering-failed " not in told(worker)
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    assert told(worker).count(" answering-failed why=RuntimeError ") == 1
 
 
 @pytest.mark.parametrize("waiting", [0, 1])
