@@ -263,6 +263,9 @@ def _watch(watch: Watch) -> Iterator[str]:
     if not watch.folder.is_dir():
         yield f"[watch] folder: {watch.folder} is no folder"
         return
+    if watch.outbox and not watch.outbox.is_dir():
+        yield f"[watch] outbox: {watch.outbox} is no folder: make it, or mount its disk"
+        return
     for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
         if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
             yield f"[watch]: this user may not move files in {path}"

@@ -240,6 +240,7 @@ class Outbox:
 
     def __init__(self, watch: Watch, max_bytes: int) -> None:
         self.folder, self.max_bytes = watch.folder, max_bytes
+        self.outbox = watch.outbox
         self.done = watch.outbox or watch.folder / DONE
         self._hides = True
 
@@ -250,7 +251,8 @@ class Outbox:
         error = json.loads(content).get("error")
         aside = self.folder / ASIDE if error else self.done
         try:
-            aside.mkdir(parents=True, exist_ok=True)
+            if aside != self.outbox:  # which may lie on a share that is not there yet
+                aside.mkdir(exist_ok=True)
             target = free_place(aside / delivery.identity, delivery.sha256, self.max_bytes)
             durable.replace(target.with_name(target.name + ANSWER), content)
             if error:

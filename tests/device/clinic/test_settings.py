@@ -230,6 +230,16 @@ def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:
         assert words in found
 
 
+def test_check_finds_that_there_is_no_place_for_answers(tmp_path: Path) -> None:
+    """Which nobody makes, since it may lie on a share."""
+    (tmp_path / "in").mkdir()
+    text = 'spool = "s"\nmodel = "cxr-cnn28"\n[watch]\nfolder = "in"\noutbox = "out"\n'
+    known = settings(tmp_path, text)
+    assert "[watch] outbox" in "\n".join(faults(known))
+    (tmp_path / "out").mkdir()
+    assert "[watch]" not in "\n".join(faults(known))
+
+
 def test_a_site_file_stands_in_the_settings_and_nowhere_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

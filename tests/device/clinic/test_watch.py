@@ -371,6 +371,23 @@ def test_a_name_that_another_disk_cannot_have_blocks_nobody(
     assert "a:b" not in watched.log.getvalue()
 
 
+def test_answers_wait_for_a_share_that_is_not_mounted_yet(tmp_path: Path, spool: Spool) -> None:
+    """They would lie below it, where nobody sees them, and be called delivered."""
+    watched, share = Watched(tmp_path / "in", spool), tmp_path / "share"
+    outbox = share / "answers"
+    watched.outbox = Outbox(Watch(watched.folder, outbox, 0.0), 1 << 20)
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    with pytest.raises(UndeliveredError, match="No such file"):
+        watched.answer()
+    assert not share.exists()
+    assert watched.tree() == ["a.png"]
+    outbox.mkdir(parents=True)
+    watched.answer()
+    assert sorted(path.name for path in outbox.iterdir()) == ["a.png", "a.png.json"]
+    assert watched.deliveries.due(WATCH) == []
+
+
 @pytest.mark.parametrize(
     "number", [errno.EBUSY, errno.ETXTBSY, errno.EPERM], ids=errno.errorcode.get
 )
