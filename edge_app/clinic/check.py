@@ -59,9 +59,13 @@ def examined(file: Path, *, beside: bool = False) -> Finding:
     if beside and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     found = tuple(f"{file}: {fault}" for fault in faults(settings))
-    return Finding(
-        found, f"{file}: {running(settings) or 'nothing is wrong here; receivers are not asked'}"
-    )
+    return Finding(found, f"{file}: {running(settings) or _nothing_wrong(settings)}")
+
+
+def _nothing_wrong(settings: Settings) -> str:
+    unheard = settings.node is not None and not settings.node.receivers
+    more = "the node's results go to no receiver" if unheard else "receivers are not asked"
+    return f"nothing is wrong here; {more}"
 
 
 def _is_hidden(spool: Path) -> bool:
