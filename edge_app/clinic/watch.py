@@ -253,8 +253,9 @@ class Outbox:
         try:
             if aside != self.outbox:  # which may lie on a share that is not there yet
                 aside.mkdir(exist_ok=True)
-            target = free_place(aside / delivery.identity, delivery.sha256, self.max_bytes)
-            durable.replace(target.with_name(target.name + ANSWER), content)
+            wanted = aside / delivery.identity
+            target = free_place(wanted, delivery.sha256, self.max_bytes, content)
+            durable.replace(answer_of(target), content)
             if error:
                 write_reason(target, error["message"])
             move_if(image, target, delivery.sha256, self.max_bytes)
@@ -303,11 +304,20 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
         return None
 
 
-def free_place(wanted: Path, sha256: str, max_bytes: int) -> Path:
-    """A path where nothing lies, or this very file: no other one is overwritten."""
-    if not os.path.lexists(wanted) or digest_of(wanted, max_bytes) == sha256:
-        return wanted
-    return beside(wanted, sha256[:12])
+def answer_of(path: Path) -> Path:
+    """Where an image's answer lies."""
+    return path.with_name(path.name + ANSWER)
+
+
+def free_place(wanted: Path, sha256: str, max_bytes: int, answer: bytes) -> Path:
+    """A path for an image and its answer: no other image is overwritten, nor the answer of one that
+    somebody has taken away already."""
+    if os.path.lexists(wanted):
+        is_free = digest_of(wanted, max_bytes) == sha256
+    else:
+        there = answer_of(wanted)
+        is_free = not there.is_file() or there.read_bytes() == answer
+    return wanted if is_free else beside(wanted, sha256[:12])
 
 
 def look_at(path: Path) -> _Look | None:

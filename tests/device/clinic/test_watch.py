@@ -130,6 +130,24 @@ def test_the_same_name_with_other_bytes_overwrites_nothing(watched: Watched) -> 
     assert len(list(answered.glob("*.json"))) == 2
 
 
+def test_an_answer_whose_image_was_taken_away_is_not_overwritten_by_the_next_one(
+    watched: Watched,
+) -> None:
+    """Scanners call each picture the same; who takes the image first would take another's answer
+    for it."""
+    answered = watched.folder / "answered"
+    for content in (b"one", b"two", b"three"):
+        (watched.folder / "scan.png").write_bytes(content)
+        watched.watcher.look()
+        watched.answer(of=content.decode())
+        for image in answered.glob("*.png"):
+            image.unlink()
+    told = {json.loads(path.read_text())["of"] for path in answered.glob("*.json")}
+    assert told == {"one", "two", "three"}
+    assert (answered / "scan.png.json").exists()
+    assert json.loads((answered / "scan.png.json").read_text())["of"] == "one"
+
+
 def test_the_same_file_again_is_answered_again_and_scored_once(watched: Watched) -> None:
     for _ in range(2):
         (watched.folder / "a.png").write_bytes(b"one")
