@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
-"""Seconds between two looks whether to stop."""
+"""Seconds between two looks at what there is, where nobody says that there is something."""
 
 LONGEST_REST: Final = 10.0
 """Seconds at most between two images that are tried again, where one after the other wants
@@ -166,7 +166,8 @@ class Worker(threading.Thread):
     def _taken(self) -> Iterator[Image]:
         while not self._stopping.is_set():
             rest = self._rests_until - time.monotonic()
-            image = self.spool.take(min(IDLE, rest) if rest > 0 else IDLE, again=rest <= 0)
+            wait = min(IDLE, rest) if rest > 0 else IDLE
+            image = self.spool.take(wait, again=rest <= 0, stopped=self._stopping.is_set)
             if image is None:
                 continue
             if image.begun:

@@ -70,6 +70,11 @@ class Apart:
 
     def submit(self, image: Image) -> None:
         """Have an image answered, after those before it."""
+        try:
+            self._thread.submit(int)  # has the thread begin, if it has not
+        except RuntimeError as error:  # it cannot: else the image would be in nobody's hand
+            self._suspect(image, type(error).__name__)
+            return
         self._thread.submit(self._answer, image)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.header import read_meta
+from edge_app.clinic.identifiers import SECONDARY_CAPTURE
 from edge_app.clinic.settings import Receiver, Tls
 from edge_app.images.dicom_values import line
 
@@ -28,7 +29,6 @@ DUPLICATE: Final = 0x0111
 salt that no other spool has: it is this one."""
 
 COMPREHENSIVE_3D_SR: Final = "1.2.840.10008.5.1.4.1.1.88.34"
-SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 IMPLICIT: Final = "1.2.840.10008.1.2"
 NATIVE: Final = ("1.2.840.10008.1.2.1", IMPLICIT)
 
@@ -153,14 +153,17 @@ class Archive:
 
 
 def _in_implicit_vr(content: bytes) -> bytes:
-    """A file's data set, in implicit VR little endian."""
+    """A file's data set, in implicit VR little endian; values stay what they are, to the byte."""
     from pydicom import dcmread
-    from pynetdicom.dsutils import encode
 
-    encoded = encode(dcmread(BytesIO(content)), True, True)
-    if encoded is None:
-        raise ValueError
-    return encoded
+    from edge_app.clinic.forms import encoded_element
+
+    document = dcmread(BytesIO(content))
+    elements = (
+        document[each.tag] if each.VR == "SQ" else each  # which are parsed, and encoded anew
+        for each in document.elements()
+    )
+    return b"".join(encoded_element(each, implicit=True) for each in elements)
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:

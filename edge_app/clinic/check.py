@@ -59,9 +59,13 @@ def examined(file: Path, *, beside: bool = False) -> Finding:
     if beside and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     found = tuple(f"{file}: {fault}" for fault in faults(settings))
-    return Finding(
-        found, f"{file}: {running(settings) or 'nothing is wrong here; receivers are not asked'}"
-    )
+    return Finding(found, f"{file}: {running(settings) or _nothing_wrong(settings)}")
+
+
+def _nothing_wrong(settings: Settings) -> str:
+    unheard = settings.node is not None and not settings.node.receivers
+    more = "the node's results go to no receiver" if unheard else "receivers are not asked"
+    return f"nothing is wrong here; {more}"
 
 
 def _is_hidden(spool: Path) -> bool:
@@ -262,6 +266,9 @@ def _tls(place: str, tls: Tls | Certificate, make: object) -> Iterator[str]:
 def _watch(watch: Watch) -> Iterator[str]:
     if not watch.folder.is_dir():
         yield f"[watch] folder: {watch.folder} is no folder"
+        return
+    if watch.outbox and not watch.outbox.is_dir():
+        yield f"[watch] outbox: {watch.outbox} is no folder: make it, or mount its disk"
         return
     for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
         if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):

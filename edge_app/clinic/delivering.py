@@ -107,7 +107,8 @@ class Courier(threading.Thread):
             now = time.monotonic()
             self._resting = {key: end for key, end in self._resting.items() if end > now}
             due = self.deliveries.due(self.carrier.name, self._resting.keys())
-            if not due:
+            came = bool(due) or self._stopping.is_set()  # with the lock: `stop` notifies after it
+            if not came:
                 soonest = min(self._resting.values(), default=now + IDLE)
                 came = store.changed.wait(max(0.0, min(IDLE, soonest - now)))
         if due:

@@ -30,7 +30,9 @@ from edge_app.core.about import __version__
 from edge_app.core.errors import EdgeCxrError
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom import DataElement, Dataset
+    from pydicom.dataelem import RawDataElement
+    from pydicom.filebase import DicomBytesIO
 
 TRACKING: Final = "2.25.9701"
 INSTANCE: Final = Instance("1.2.840.10008.5.1.4.1.1.1", "2.25.9702", "2.25.9703", "2.25.9704")
@@ -148,16 +150,35 @@ def _made(kinds: Sequence[Kind]) -> list[bytes]:
 
 
 def encoded(item: Dataset) -> bytes:
-    """An item of a sequence, in explicit VR little endian, with delimiters."""
-    from pydicom.filebase import DicomBytesIO
+    """An item of a sequence of ASCII texts, in explicit VR little endian, with delimiters."""
     from pydicom.filewriter import write_sequence_item
 
     open_ended(item)
     item.is_undefined_length_sequence_item = True
-    file = DicomBytesIO()
-    file.is_little_endian, file.is_implicit_VR = True, False
+    file = _little_endian()
     write_sequence_item(file, item, ["iso8859"])
     return file.getvalue()
+
+
+def encoded_element(element: DataElement | RawDataElement, *, implicit: bool = False) -> bytes:
+    """An element of ASCII texts, or of bytes that stay as they are, in little endian.
+
+    Args:
+        implicit: whether its VR is unsaid.
+    """
+    from pydicom.filewriter import write_data_element
+
+    file = _little_endian(implicit=implicit)
+    write_data_element(file, element, ["iso8859"])
+    return file.getvalue()
+
+
+def _little_endian(*, implicit: bool = False) -> DicomBytesIO:
+    from pydicom.filebase import DicomBytesIO
+
+    file = DicomBytesIO()
+    file.is_little_endian, file.is_implicit_VR = True, implicit
+    return file
 
 
 def open_ended(dataset: Dataset) -> Dataset:

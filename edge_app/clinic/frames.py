@@ -19,12 +19,13 @@ from edge_app.clinic.forms import (
     TRACKING,
     damaged,
     encoded,
+    encoded_element,
     open_ended,
     uid_value,
 )
 
 if TYPE_CHECKING:
-    from pydicom import DataElement, Dataset
+    from pydicom import Dataset
 
     from edge_app.clinic.header import Instance
 
@@ -41,7 +42,7 @@ UNDEFINED: Final = b"\xff\xff\xff\xff"
 """PS3.5 7.5."""
 
 FRAMES: Final = 16
-"""Kept: of each verdict, in the character sets that are usual in one place."""
+"""Kept: of each verdict, and of models before and after a change."""
 
 
 class Frame(NamedTuple):
@@ -53,7 +54,6 @@ class Frame(NamedTuple):
         before, between, after: its content; lines of text belong behind the first, groups behind
             the second.
         line: an item of text, whose text is `GAP`.
-        character_sets: of its texts.
     """
 
     meta: bytes
@@ -62,7 +62,6 @@ class Frame(NamedTuple):
     between: bytes
     after: bytes
     line: bytes
-    character_sets: tuple[str, ...]
 
     def filled(
         self,
@@ -75,15 +74,16 @@ class Frame(NamedTuple):
         """A report as a file.
 
         Args:
-            own: elements of this report alone, which stand at the top.
+            own: elements of this report alone, which stand at the top; those that pydicom has not
+                decoded stay as they are.
             image: that it is about.
             check: UID of the group of the input check.
             lines: of ASCII text, in that group.
             groups: of the findings, as items.
         """
         elements = {tag: _of(image, check, each) for tag, each in self.elements.items()}
-        for element in own:
-            elements[int(element.tag)] = _encoded(element, self.character_sets)
+        for element in own.elements():
+            elements[int(element.tag)] = encoded_element(element)
         texts = (self.line.replace(_text(GAP), _text(line), 1) for line in lines)
         before, after = (_of(image, check, each) for each in (self.before, self.after))
         content = b"".join((before, *texts, self.between, *groups, after))
@@ -98,12 +98,11 @@ class Frame(NamedTuple):
 
 
 @lru_cache(FRAMES)
-def frame_of(form: bytes, character_sets: tuple[str, ...]) -> Frame:
+def frame_of(form: bytes) -> Frame:
     """A form of a whole report taken apart.
 
     Args:
         form: a file, see `make_forms`.
-        character_sets: in which its texts, and those of its images, are encoded.
 
     Raises:
         EdgeCxrError: it is no such form.
@@ -111,7 +110,7 @@ def frame_of(form: bytes, character_sets: tuple[str, ...]) -> Frame:
     from pydicom import dcmread
 
     document = dcmread(BytesIO(form))
-    elements = {int(each.tag): _encoded(each, character_sets) for each in open_ended(document)}
+    elements = {int(each.tag): encoded_element(each) for each in open_ended(document)}
     content = elements.pop(CONTENT, b"")
     line = encoded(_text_item(document))
     before, gap, rest = content.partition(line)
@@ -128,7 +127,7 @@ def frame_of(form: bytes, character_sets: tuple[str, ...]) -> Frame:
         raise damaged()
     return Frame(
         *(meta, elements, before[len(CONTENT_HEAD + UNDEFINED) :], ENDS),
-        *(rest[len(ENDS) : -len(END_OF_SEQUENCE)], line, character_sets),
+        *(rest[len(ENDS) : -len(END_OF_SEQUENCE)], line),
     )
 
 
@@ -143,18 +142,6 @@ def _text_item(document: Dataset) -> Dataset:
     if found is None:
         raise damaged()
     return found
-
-
-def _encoded(element: DataElement, character_sets: tuple[str, ...]) -> bytes:
-    """An element in explicit VR little endian."""
-    from pydicom.charset import convert_encodings
-    from pydicom.filebase import DicomBytesIO
-    from pydicom.filewriter import write_data_element
-
-    file = DicomBytesIO()
-    file.is_little_endian, file.is_implicit_VR = True, False
-    write_data_element(file, element, convert_encodings(list(character_sets)))
-    return file.getvalue()
 
 
 def _of(image: Instance, check: str, form: bytes) -> bytes:

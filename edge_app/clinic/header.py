@@ -2,7 +2,8 @@
 
 The elements are those of the Patient, General Study and SOP Common modules (DICOM PS3.3 C.7.1.1,
 C.7.2.1, C.12.1). The peer that sent them may be an enemy: what is not wanted is passed over, how
-much is looked at is bounded, and a value that its element cannot hold is left out.
+much is looked at is bounded, and a value that its element cannot hold is left out. Texts are kept
+as they came, too: nobody but the archive knows what it has made of wrongly declared ones.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 from edge_app.core.pieces import Pieces
+from edge_app.images.dicom_values import BINARY, Values
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -31,10 +33,16 @@ EMPTY_WHERE_ABSENT: Final = (
 """Of type 2 in the Patient and General Study modules: always there, perhaps empty."""
 
 OPTIONAL: Final = (
-    *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
-    *("StudyDescription", "Modality", "AcquisitionDate", "ContentDate", "SeriesDate"),
-    *("AcquisitionTime", "ContentTime", "SeriesTime"),
+    *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyDescription"),
+    *("AcquisitionDate", "ContentDate", "SeriesDate"),
+    *("AcquisitionTime", "ContentTime", "SeriesTime", "Manufacturer"),
 )
+
+TEXTS: Final = (
+    *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "StudyID"),
+    *("AccessionNumber", "ReferringPhysicianName", "StudyDescription"),
+)
+"""Whose bytes are kept: the character sets that are declared, and what is in them."""
 
 SEXES: Final = ("M", "F", "O")
 PADDED: Final = ("LO", "PN", "SH")
@@ -51,6 +59,19 @@ MAX_READS: Final = 50_000
 MAX_VALUE_BYTES: Final = 1 << 12
 PIECE: Final = 1 << 20
 """Bytes of a file that are digested at once."""
+
+
+class Header(NamedTuple):
+    """What is read of an object.
+
+    Attributes:
+        values: as people and programs read them, in a pydicom data set with all of `IDENTIFIERS`
+            and `EMPTY_WHERE_ABSENT`.
+        came: those of `TEXTS` that are there, by their keywords, as bytes of an even number.
+    """
+
+    values: Dataset
+    came: Mapping[str, bytes]
 
 
 class HeaderError(Exception):
@@ -117,22 +138,21 @@ def is_dicom(path: Path) -> bool:
         return file.read(PREAMBLE)[PREAMBLE - 4 :] == b"DICM"
 
 
-def read_header(data: bytes | Pieces, syntax: str | None = None) -> Dataset:
+def read_header(data: bytes | Pieces, syntax: str | None = None) -> Header:
     """The elements named above, as far as they are there and hold what they can.
 
     Args:
         data: a DICOM file; or with `syntax` a data set alone, in this transfer syntax. Of pieces
             no more are put together than need be.
 
-    Returns:
-        A pydicom data set with all of `IDENTIFIERS` and `EMPTY_WHERE_ABSENT`.
-
     Raises:
         HeaderError: it cannot be parsed, or has no identifiers.
     """
     file = _MeteredBytes(data) if isinstance(data, bytes) else _MeteredPieces(data)
     try:
-        return _sound(_parse(file, syntax, _wanted(), PIXEL_DATA))
+        dataset = _parse(file, syntax, _wanted(), PIXEL_DATA)
+        came = _as_came(dataset)  # before pydicom decodes any of it
+        return Header(_sound(dataset), came)
     except HeaderError:
         raise
     # pydicom raises almost anything on a broken file.
@@ -190,17 +210,18 @@ def _pass_meta(file: BinaryIO) -> None:
         raise HeaderError("is damaged: its elements cannot be told apart") from None
 
 
-def instance_of(header: Dataset) -> Instance:
+def instance_of(header: Header) -> Instance:
     """The identifiers of a header."""
-    return Instance(*(str(header[keyword].value) for keyword in IDENTIFIERS))
+    return Instance(*(str(header.values[keyword].value) for keyword in IDENTIFIERS))
 
 
-def about(header: Dataset) -> str:
+def about(header: Header) -> str:
     """Whose an image is and from when, in one line as people read it; empty where nothing says."""
-    name = _joined(header.get("PatientName") or "").partition("=")[0]
+    values = header.values
+    name = _joined(values.get("PatientName") or "").partition("=")[0]
     name = ", ".join(part for part in name.split("^") if part.strip())
-    said = [name, _joined(header.get("PatientID") or "")]
-    said += [_day(str(header.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
+    said = [name, _joined(values.get("PatientID") or "")]
+    said += [_day(str(values.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]
     return " · ".join(" ".join(each.split()) for each in said if each)
 
 
@@ -209,7 +230,7 @@ def _day(text: str) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:]}" if len(text) == 8 else text
 
 
-def bare(header: Dataset) -> Dataset:
+def bare(header: Header) -> Header:
     """The same with its identifiers alone."""
     from pydicom import Dataset
 
@@ -217,8 +238,8 @@ def bare(header: Dataset) -> Dataset:
     for keyword in EMPTY_WHERE_ABSENT:
         setattr(made, keyword, "")
     for keyword in IDENTIFIERS:
-        setattr(made, keyword, str(header[keyword].value))
-    return made
+        setattr(made, keyword, str(header.values[keyword].value))
+    return Header(made, {})
 
 
 def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int) -> Dataset:
@@ -256,7 +277,7 @@ def _wanted() -> frozenset[int]:
     """Tags of all that is named above."""
     from pydicom.datadict import tag_for_keyword
 
-    tags = map(tag_for_keyword, (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL))
+    tags = map(tag_for_keyword, (*IDENTIFIERS, *EMPTY_WHERE_ABSENT, *OPTIONAL, *TEXTS))
     return frozenset(tag for tag in tags if tag is not None)
 
 
@@ -272,6 +293,16 @@ def read_meta(file: BinaryIO) -> Dataset:
     if file.read(PREAMBLE)[PREAMBLE - 4 :] != b"DICM":
         raise HeaderError("is no DICOM file")
     return read_dataset(file, False, True, stop_when=lambda tag, _vr, _n: tag >> 16 != 2)
+
+
+def _as_came(dataset: Dataset) -> dict[str, bytes]:
+    """The bytes of `TEXTS`, but of what claims to be numbers."""
+    values, came = Values(dataset), {}
+    for keyword in TEXTS:
+        value, representation, _ = values.data(keyword)
+        if values.has(keyword) and representation not in BINARY:
+            came[keyword] = value + b" " * (len(value) % 2)
+    return came
 
 
 def _sound(dataset: Dataset) -> Dataset:
@@ -294,8 +325,6 @@ def _value(dataset: Dataset, keyword: str) -> object:
     element = dataset.get(keyword)
     if element is None or str(element) == "":
         return None
-    if keyword == "SpecificCharacterSet":
-        return element
     text = _joined(element) if _is_multiple(element) else str(element).replace("\\", " ")
     text = "".join(map(_shown, text)).rstrip(" ")
     kind = dictionary_VR(keyword)

@@ -8,6 +8,12 @@ keeps the first that it has of an instance, and tells nobody.
 from __future__ import annotations
 
 import hashlib
+from typing import Final
+
+MANUFACTURER: Final = "edge-cxr"
+"""Of all that is made here, by whichever version and model."""
+
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def heatmaps_uid(salt: bytes, study: str, model_sha256: str) -> str:

@@ -7,14 +7,15 @@ that are answered, drawn or reported are those whose digest is the one that was 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Final
 
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.settings import NODE
 from edge_app.core.errors import ImageError, MachineError
+from edge_app.core.files import TooLargeError, UnreadableError, read_bounded
 from edge_app.images.radiograph import Limits
-from edge_app.images.read import read_bytes
 
 GONE: Final = "its file is gone from the spool: send it again"
 CHANGED: Final = "has changed on the disk since it arrived: look at the disk, and send it again"
@@ -67,15 +68,17 @@ def read_unchecked(path: Path, limits: Limits) -> bytes:
         limits: of what came; its file is read where it is a little larger.
 
     Raises:
-        LostError: it is gone.
+        LostError: it is gone, or larger than what came can have been.
         SpoolError: its folder is gone, too: that is no fault of this image.
-        ImageError: see `read_bytes`.
+        MachineError: it cannot be read now, and was written when it came.
     """
     try:
-        return read_bytes(path, limits._replace(max_bytes=limits.max_bytes + BESIDE))
-    except ImageError:
-        if path.exists():
-            raise
+        return read_bounded(path, limits.max_bytes + BESIDE)
+    except TooLargeError:
+        raise LostError(CHANGED) from None
+    except UnreadableError as error:
+        if os.path.lexists(path):
+            raise MachineError(str(error)) from None
     if not path.parent.is_dir():
         raise SpoolError(f"{path.parent}: is gone: put it back, or look at its disk")
     raise LostError(GONE)

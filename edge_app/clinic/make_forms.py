@@ -35,10 +35,10 @@ from edge_app.clinic.forms import (
     open_ended,
 )
 from edge_app.clinic.header import EMPTY_WHERE_ABSENT, IDENTIFIERS
+from edge_app.clinic.identifiers import MANUFACTURER
 from edge_app.core.about import __version__
 from edge_app.model.labels import Code
 
-MANUFACTURER = "edge-cxr"
 SERIES_NUMBER = 9701
 SERIES_DESCRIPTION = "edge-cxr findings (research, no diagnosis)"
 
@@ -128,12 +128,12 @@ def _group(
     kind: Kind, name: str, finding: Code, **content: object
 ) -> sr.MeasurementsAndQualitativeEvaluations:
     return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=TRACKING, identifier=name[:64]),
+        tracking_identifier=sr.TrackingIdentifier(uid=TRACKING, identifier=_ascii(name)[:64]),
         finding_type=_concept(finding),
         algorithm_id=sr.AlgorithmIdentification(
             name=kind.model[:64],
             version=f"{__version__}, {kind.model_sha256[:16]}",
-            parameters=kind.parameters,
+            parameters=[*map(_ascii, kind.parameters)],
             manufacturer=MANUFACTURER,
         ),
         source_images=[
@@ -164,15 +164,20 @@ def _evaluation(name: Code, value: Code) -> sr.QualitativeEvaluation:
 def _comment(text: str) -> sr.TextContentItem:
     return sr.TextContentItem(
         name=_concept(codes.COMMENT),
-        value=text,
+        value=_ascii(text),
         relationship_type=sr.RelationshipTypeValues.CONTAINS,
     )
 
 
 def _concept(code: Code) -> sr.CodedConcept:
     return sr.CodedConcept(
-        value=code.value, scheme_designator=code.scheme, meaning=code.meaning[:64]
+        value=code.value, scheme_designator=code.scheme, meaning=_ascii(code.meaning)[:64]
     )
+
+
+def _ascii(text: str) -> str:
+    """A text that is what it is in whichever character sets an image declares, and no other's."""
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _serial(kind: Kind) -> str:

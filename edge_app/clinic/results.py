@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.forms import FormBook
-from edge_app.clinic.header import bare, content_digest, instance_of, read_header
-from edge_app.clinic.identifiers import heatmaps_uid
+from edge_app.clinic.header import Header, bare, content_digest, instance_of, read_header
+from edge_app.clinic.identifiers import MANUFACTURER, SECONDARY_CAPTURE
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
@@ -18,8 +18,6 @@ from edge_app.core.errors import EdgeCxrError
 from edge_app.core.pieces import Pieces, whole
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
-
     from edge_app.classifier import Classifier, Findings
     from edge_app.images.radiograph import Radiograph
     from edge_app.model.labels import Labels
@@ -58,6 +56,16 @@ def as_json(answer: Mapping[str, Any], differs: bool) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
+def is_heatmap(header: Header) -> bool:
+    """Whether an image is a heatmap of this box or one like it, of whichever model.
+
+    An archive may send it with all of a study. A report of it would lie beside that of the
+    radiograph, in the radiograph's own study, and its own heatmap would come back in turn.
+    """
+    is_capture = instance_of(header).sop_class == SECONDARY_CAPTURE
+    return is_capture and header.values.get("Manufacturer") == MANUFACTURER
+
+
 class Provenance(NamedTuple):
     """What ties a result to the image that it is of, from the bytes that were answered.
 
@@ -66,7 +74,7 @@ class Provenance(NamedTuple):
         content: see `content_digest`.
     """
 
-    header: Dataset
+    header: Header
     content: str
 
 
@@ -108,14 +116,15 @@ class Results:
         }
 
     def provenance(self, image: Image, data: bytes | Pieces) -> Provenance | None:
-        """See `provenance`; None where nothing is made that needs it.
+        """See `provenance`; None where nothing is made that needs it, nor of what is made here.
 
         Raises:
             HeaderError: see there.
         """
         if not self.reports.get(image.entrance):
             return None
-        return provenance(data, image.entrance, image.sha256)
+        made = provenance(data, image.entrance, image.sha256)
+        return None if is_heatmap(made.header) else made
 
     def documents(
         self, image: Image, answer: Mapping[str, Any], whose: Provenance | None
@@ -125,23 +134,16 @@ class Results:
         Args:
             image: that was answered.
             answer: as the pipeline gives it.
-            whose: without it there is no study for a report, and none is made.
+            whose: without it no report is made.
         """
         if image.entrance == WATCH:
             text = as_json(answer, image.differs)
             return [Document(f"{image.id}.json", text.encode("utf-8"), (WATCH,))]
         receivers = self.reports[image.entrance]
-        if not receivers or whose is None or self._is_own(whose.header, answer):
+        if not receivers or whose is None:
             return []
         made = self.report(whose, answer, image.differs)
         return [Document(report_name(image.id), made, receivers)]
-
-    def _is_own(self, header: Dataset, answer: Mapping[str, Any]) -> bool:
-        """Whether an image is a heatmap of this box, which an archive may send to it with all of a
-        study: a report of it would lie beside that of the radiograph."""
-        image = instance_of(header)
-        own = heatmaps_uid(self.author.salt, image.study, answer["model"]["sha256"])
-        return image.series == own
 
     def report(self, whose: Provenance, answer: Mapping[str, Any], differs: bool) -> bytes:
         """An answer as a DICOM structured report.

@@ -6,13 +6,20 @@ Modules of the Secondary Capture Image IOD (DICOM PS3.3 A.8.1), with pixels in R
 from __future__ import annotations
 
 import hashlib
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from edge_app.clinic.forms import encoded_element
+from edge_app.clinic.frames import PREAMBLE
 from edge_app.clinic.header import instance_of
-from edge_app.clinic.identifiers import derived_uid, heatmaps_uid
+from edge_app.clinic.identifiers import (
+    MANUFACTURER,
+    SECONDARY_CAPTURE,
+    derived_uid,
+    heatmaps_uid,
+)
 from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
@@ -24,16 +31,16 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from edge_app.classifier import Classifier, Findings
+    from edge_app.clinic.header import Header
     from edge_app.images.radiograph import Radiograph
 
-SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 SERIES_NUMBER: Final = 9702
 SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
 
 def capture(
-    header: Dataset,
+    header: Header,
     content: str,
     seen: Radiograph,
     findings: Findings,
@@ -50,7 +57,6 @@ def capture(
         author: who reports.
     """
     from pydicom import Dataset
-    from pydicom.dataset import FileMetaDataset
 
     model, image = classifier.model, instance_of(header)
     document = Dataset()
@@ -67,7 +73,7 @@ def capture(
     document.BodyPartExamined = "CHEST"
     document.SeriesNumber, document.InstanceNumber = SERIES_NUMBER, 1
     document.SeriesDescription = SERIES_DESCRIPTION
-    document.Manufacturer, document.ManufacturerModelName = "edge-cxr", model.name[:64]
+    document.Manufacturer, document.ManufacturerModelName = MANUFACTURER, model.name[:64]
     document.SoftwareVersions = __version__
     document.ImageType = ["DERIVED", "SECONDARY"]
     document.DerivationDescription = "What a network looked at; no diagnosis"
@@ -76,10 +82,22 @@ def capture(
     document.SourceImageSequence = [Dataset()]
     document.SourceImageSequence[0].ReferencedSOPClassUID = image.sop_class
     document.SourceImageSequence[0].ReferencedSOPInstanceUID = image.sop_instance
-    document.file_meta = FileMetaDataset()
-    document.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
-    file = BytesIO()
-    document.save_as(file, enforce_file_format=True)
+    return _as_file(document)
+
+
+def _as_file(document: Dataset) -> bytes:
+    """A file of ASCII texts and undecoded elements, which pydicom itself would encode anew."""
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filewriter import write_file_meta_info
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = document.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = document.SOPInstanceUID
+    meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
+    file = BytesIO(PREAMBLE)
+    file.seek(0, SEEK_END)
+    write_file_meta_info(file, meta)
+    file.writelines(map(encoded_element, document.elements()))
     return file.getvalue()
 
 

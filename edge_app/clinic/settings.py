@@ -104,7 +104,8 @@ class Watch(NamedTuple):
     """The watch folder.
 
     Attributes:
-        outbox: where answers, and answered images, go; ``answered`` in the folder if None.
+        outbox: where answers, and answered images, go, which is not made; ``answered`` in the
+            folder if None.
         settle: seconds for which a file must not change before it is taken.
     """
 

@@ -11,7 +11,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -196,6 +196,11 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
+        if held["answer"] is None and not (self.store.images / held["file"]).exists():
+            raise SpoolError(
+                f"{self.store.images}: an image that waits to be answered is gone from there, and "
+                "has come again: once that is told (image-lost), it is taken"
+            )
         self.store.sync()  # somebody else may be waiting for just that
         return Receipt(held["id"], KNOWN)
 
@@ -311,7 +316,13 @@ class Spool:
             return None
         return self.store.images / outdated["file"]
 
-    def take(self, wait: float = 0, *, again: bool = True) -> Image | None:
+    def take(
+        self,
+        wait: float = 0,
+        *,
+        again: bool = True,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Image | None:
         """The next image to be answered: one that was put off, once its time has come; or the most
         urgent, then the oldest one.
 
@@ -320,17 +331,19 @@ class Spool:
         Args:
             wait: seconds to wait for one at most.
             again: whether one that was put off may be it.
+            stopped: whether to take nothing any more, nor wait; asked with the lock of
+                `Store.changed`, so that who makes it so and notifies then is not missed.
 
         Raises:
             SpoolError: the database fails.
         """
         with self.store.changed:
             row = self._next(again)
-            if row is None and wait > 0:
+            if row is None and wait > 0 and not stopped():
                 soonest = self._wants.soonest(self._in_hand) if again else None
                 self.store.changed.wait(wait if soonest is None else min(wait, max(0, soonest)))
                 row = self._next(again)
-            if row is None:
+            if row is None or stopped():
                 return None
             with self.store.transaction(synced=False) as database:
                 database.execute("UPDATE image SET begun = begun + 1 WHERE id = ?", (row["id"],))

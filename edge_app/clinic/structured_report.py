@@ -21,14 +21,15 @@ from edge_app.model.labels import Code
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pydicom.dataelem import RawDataElement
 
-    from edge_app.clinic.header import Instance
+    from edge_app.clinic.header import Header, Instance
 
 OF_THE_STUDY: Final = (
-    *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge"),
-    *("StudyInstanceUID", "StudyDescription"),
+    *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyInstanceUID"),
+    "StudyDescription",
 )
-"""What the report shares with its image, with `EMPTY_WHERE_ABSENT`."""
+"""What the report shares with its image, with `EMPTY_WHERE_ABSENT` and `TEXTS`."""
 
 EARLIEST: Final = datetime.datetime(2025, 1, 1)
 """A clock that says less has not been set: boards without a battery begin anywhere."""
@@ -49,7 +50,7 @@ class Author(NamedTuple):
 
 
 def report(
-    header: Dataset,
+    header: Header,
     content: str,
     stated: Stated,
     author: Author,
@@ -96,8 +97,8 @@ def report(
         )
         for group, each in zip(groups, stated.statements, strict=True)
     )
-    opened = frame_of(form, _character_sets(own))
-    return opened.filled(own, image, derived_uid(author.salt, "check", *image), lines, items)
+    check = derived_uid(author.salt, "check", *image)
+    return frame_of(form).filled(own, image, check, lines, items)
 
 
 def _made_of(
@@ -125,12 +126,6 @@ def _others(frame: Kind, algorithm: Kind, statements: Iterable[Statement]) -> It
         yield frame._replace(verdict=verdict)
 
 
-def _character_sets(dataset: Dataset) -> tuple[str, ...]:
-    """Specific Character Set as several values, of which there may be one or none."""
-    declared = dataset.SpecificCharacterSet or ""
-    return (declared,) if isinstance(declared, str) else tuple(map(str, declared))
-
-
 def _algorithm(stated: Stated) -> Kind:
     return Kind(stated.model, stated.model_sha256, stated.parameters)
 
@@ -155,34 +150,40 @@ def _lines(stated: Stated, remark: str | None) -> list[str]:
     return [line.encode("ascii", "replace").decode()[:LONGEST_TEXT] for line in lines]
 
 
-def date_and_describe(document: Dataset, header: Dataset) -> None:
-    """Give a new object the patient and study of its image, and its dates."""
+def date_and_describe(document: Dataset, header: Header) -> None:
+    """Give a new object the patient and study of its image, and its dates.
+
+    Texts are those of the image to the byte, under the character sets that it declares: whatever
+    an archive has made of them, it makes the same of these. All other texts have to be ASCII.
+    """
     for keyword in (*EMPTY_WHERE_ABSENT, *OF_THE_STUDY):
-        if keyword in header:
-            setattr(document, keyword, header[keyword].value)
-    document.SpecificCharacterSet = character_set(header)
+        if keyword in header.values:
+            setattr(document, keyword, header.values[keyword].value)
+    for keyword, value in header.came.items():
+        element = _undecoded(keyword, value)
+        document[element.tag] = element
     made = moment(header)
     for name in ("InstanceCreation", "Series", "Content"):
         setattr(document, f"{name}Date", made.strftime("%Y%m%d"))
         setattr(document, f"{name}Time", made.strftime("%H%M%S"))
 
 
-def character_set(header: Dataset) -> object:
-    """The image's own, in which its archive took the patient's name; UTF-8 where it is none."""
-    from pydicom.charset import python_encoding
+def _undecoded(keyword: str, value: bytes) -> RawDataElement:
+    """An element that is written as it is, as long as nobody asks pydicom for it."""
+    from pydicom.datadict import dictionary_VR
+    from pydicom.dataelem import RawDataElement
+    from pydicom.tag import Tag
 
-    declared = header.get("SpecificCharacterSet") or ""
-    names = [declared] if isinstance(declared, str) else list(declared)
-    return declared if all(name in python_encoding for name in names) else "ISO_IR 192"
+    return RawDataElement(Tag(keyword), dictionary_VR(keyword), len(value), value, 0, False, True)
 
 
-def moment(header: Dataset) -> datetime.datetime:
+def moment(header: Header) -> datetime.datetime:
     """Now, in the image's time zone where it names one; the image's own time where the clock has
     not been set or is behind it."""
     now = datetime.datetime.now(_zone(header)).replace(tzinfo=None)
     for keyword in ("ContentDate", "AcquisitionDate", "SeriesDate", "StudyDate"):
-        if date := str(header.get(keyword) or ""):
-            taken = _at(date, str(header.get(keyword.replace("Date", "Time")) or ""))
+        if date := str(header.values.get(keyword) or ""):
+            taken = _at(date, str(header.values.get(keyword.replace("Date", "Time")) or ""))
             behind = taken > now + datetime.timedelta(days=1)
             return taken if now < EARLIEST or behind else now
     return now
@@ -195,9 +196,9 @@ def _at(date: str, time: str) -> datetime.datetime:
     return datetime.datetime.strptime(f"{date}{digits[:4]}{seconds:02}", "%Y%m%d%H%M%S")
 
 
-def _zone(header: Dataset) -> datetime.timezone | None:
+def _zone(header: Header) -> datetime.timezone | None:
     """That of Timezone Offset From UTC, which stands in the report too; None for this machine's."""
-    offset = str(header.get("TimezoneOffsetFromUTC") or "")
+    offset = str(header.values.get("TimezoneOffsetFromUTC") or "")
     if not re.fullmatch(r"[+-](0\d|1[0-4])[0-5]\d", offset):
         return None
     ahead = datetime.timedelta(hours=int(offset[1:3]), minutes=int(offset[3:]))

@@ -53,8 +53,12 @@ MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(?!\.{1,2}\Z)(.+)", re.DOTALL)
 """How a file is named that lies on another disk by now, until it is removed; its name is in it,
 which ``.`` and ``..`` are not."""
 
-NOT_A_NAME: Final = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
-"""What a file system says to a name that it cannot have, where others can be written."""
+OF_ONE: Final = (
+    *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ),
+    *(errno.EBUSY, errno.ETXTBSY, errno.EPERM, errno.EISDIR, errno.ENOTEMPTY),
+)
+"""What a file system says where others can be written and moved: to a name that it cannot have; of
+a file that somebody has open on a share, or that nobody may move; of a folder in a file's place."""
 
 IN_PROGRESS: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 """Endings of names under which programs write what is not complete yet."""
@@ -78,6 +82,10 @@ class _Look(NamedTuple):
     def is_moved(self, other: _Look) -> bool:
         """Whether it is the same one, wherever it is: a move is a change of another kind."""
         return self._replace(changed=0) == other._replace(changed=0)
+
+    def is_like(self, other: _Look) -> bool:
+        """The same where some file system gives a file that is moved another number."""
+        return self.is_moved(other._replace(inode=self.inode))
 
 
 class _Seen(NamedTuple):
@@ -181,8 +189,8 @@ class WatchFolder(threading.Thread):
         if look_at(path) != look:  # it may be half of one and half of another
             return
         if reason is not None:
-            put_aside(path, self.watch.folder / ASIDE, reason)
-            self.events.audit("refused", image=self.events.digest(name), why=reason)
+            if put_aside(path, self.watch.folder / ASIDE, reason, look):
+                self.events.audit("refused", image=self.events.digest(name), why=reason)
             return
         digest = hashlib.sha256(data).hexdigest()
         offered = Offered(WATCH, name, digest, (data,), WATCH, name, sop_instance(data))
@@ -232,6 +240,7 @@ class Outbox:
 
     def __init__(self, watch: Watch, max_bytes: int) -> None:
         self.folder, self.max_bytes = watch.folder, max_bytes
+        self.outbox = watch.outbox
         self.done = watch.outbox or watch.folder / DONE
         self._hides = True
 
@@ -242,14 +251,16 @@ class Outbox:
         error = json.loads(content).get("error")
         aside = self.folder / ASIDE if error else self.done
         try:
-            aside.mkdir(parents=True, exist_ok=True)
-            target = free_place(aside / delivery.identity, delivery.sha256, self.max_bytes)
-            durable.replace(target.with_name(target.name + ANSWER), content)
+            if aside != self.outbox:  # which may lie on a share that is not there yet
+                aside.mkdir(exist_ok=True)
+            wanted = aside / delivery.identity
+            target = free_place(wanted, delivery.sha256, self.max_bytes, content)
+            durable.replace(answer_of(target), content)
             if error:
                 write_reason(target, error["message"])
             move_if(image, target, delivery.sha256, self.max_bytes)
         except OSError as fault:  # of which the name of the file is not told: it may be a patient's
-            refused = fault.errno in NOT_A_NAME
+            refused = fault.errno in OF_ONE
             raise UndeliveredError(f"{aside}: {fault.strerror}", refused=refused) from None
         return None
 
@@ -293,11 +304,20 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
         return None
 
 
-def free_place(wanted: Path, sha256: str, max_bytes: int) -> Path:
-    """A path where nothing lies, or this very file: no other one is overwritten."""
-    if not os.path.lexists(wanted) or digest_of(wanted, max_bytes) == sha256:
-        return wanted
-    return beside(wanted, sha256[:12])
+def answer_of(path: Path) -> Path:
+    """Where an image's answer lies."""
+    return path.with_name(path.name + ANSWER)
+
+
+def free_place(wanted: Path, sha256: str, max_bytes: int, answer: bytes) -> Path:
+    """A path for an image and its answer: no other image is overwritten, nor the answer of one that
+    somebody has taken away already."""
+    if os.path.lexists(wanted):
+        is_free = digest_of(wanted, max_bytes) == sha256
+    else:
+        there = answer_of(wanted)
+        is_free = not there.is_file() or there.read_bytes() == answer
+    return wanted if is_free else beside(wanted, sha256[:12])
 
 
 def look_at(path: Path) -> _Look | None:
@@ -369,8 +389,14 @@ def shortened(name: str, most: int) -> str:
     return name if len(data) <= most else data[:most].decode(errors="ignore")
 
 
-def put_aside(path: Path, folder: Path, reason: str) -> None:
+def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     """Move what is no image to a folder, with a file that says why.
+
+    Args:
+        look: of what is no image; another one stays.
+
+    Returns:
+        Whether it is there.
 
     Raises:
         OSError: it is where it was.
@@ -379,11 +405,17 @@ def put_aside(path: Path, folder: Path, reason: str) -> None:
     target = folder / path.name
     if os.path.lexists(target):
         target = beside(target, secrets.token_hex(4))
-    write_reason(target, reason)
+    said = write_reason(target, reason)
     os.replace(path, target)
+    if look.is_like(_Look.of(target.lstat())):
+        return True
+    put_back(target, path)  # which has come while the reason was written
+    said.unlink()
+    return False
 
 
-def write_reason(path: Path, reason: str) -> None:
-    """Say beside a file why it was refused."""
+def write_reason(path: Path, reason: str) -> Path:
+    """Say beside a file why it was refused; where."""
     name = shortened(path.name, LONGEST_OF_ALL - len(REASON)) + REASON
     durable.replace(path.with_name(name), f"{reason}\n".encode())
+    return path.with_name(name)

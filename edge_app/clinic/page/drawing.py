@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Final
 
@@ -64,11 +65,15 @@ class Drawing:
                 self._decoders = Decoders(1, self._limits, self._say)
             seen = self._decoders.decode(read(), self._limits, digest=False)
         finally:
-            self._ending = threading.Timer(IDLE_SECONDS, self.close)
-            self._ending.daemon = True
-            self._ending.start()
+            self._end_later()
             self._lock.release()
         return _as_png(seen.pixels, min(side, LARGEST))
+
+    def _end_later(self) -> None:
+        self._ending = threading.Timer(IDLE_SECONDS, self.close)
+        self._ending.daemon = True
+        with suppress(RuntimeError):  # no thread can be started now: behind the next picture, then
+            self._ending.start()
 
     def close(self) -> None:
         """End the process."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
-from edge_app.clinic.header import HeaderError, about, read_header
+from edge_app.clinic.header import HeaderError, about, instance_of, read_header
 from edge_app.clinic.kept import read_kept
 from edge_app.clinic.page import study
 from edge_app.clinic.page.accounts import Accounts
@@ -159,7 +159,7 @@ class ReadingRoom:
             header = read_header(begin)
         except (HeaderError, ImportError):
             return file.sha256, name
-        return str(header.SOPInstanceUID), about(header) or name
+        return instance_of(header).sop_instance, about(header) or name
 
     def kept(self, image: Any) -> bytes:
         """An image's file, by its row.
@@ -176,10 +176,10 @@ class ReadingRoom:
         Of a DICOM image it is that of the patient's ID and birth date, else of its bytes.
         """
         try:
-            header = read_header(self.kept(image))
-            number = str(header.get("PatientID") or "").strip()
+            values = read_header(self.kept(image)).values
+            number = str(values.get("PatientID") or "").strip()
             if number:
-                return self.events.digest(f"{number}\0{header.get('PatientBirthDate') or ''}")
+                return self.events.digest(f"{number}\0{values.get('PatientBirthDate') or ''}")
         except (HeaderError, ImageError):
             pass
         return self.events.digest(image["sha256"])

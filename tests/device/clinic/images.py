@@ -67,3 +67,14 @@ def dicom(number: int = 1, pixels: Any = None, sop_class: str = CR, **elements: 
     file = io.BytesIO()
     made.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def miscoded(declared: str | None, number: int = 1, **elements: Any) -> bytes:
+    """A file whose texts are of ISO_IR 100, and which declares another character set, or none."""
+    file = dicom(number, PatientID="P-\xc44711", **elements)
+    element = b"\x08\0\x05\0CS\x0a\0ISO_IR 100"
+    assert file.count(element) == 1
+    if declared is None:
+        return file.replace(element, b"")
+    other = declared.encode() + b" " * (len(declared) % 2)
+    return file.replace(element, element[:6] + len(other).to_bytes(2, "little") + other)

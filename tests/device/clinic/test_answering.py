@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, retention, wants
+from edge_app.clinic import answering, apart, kept, retention, wants
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
@@ -38,6 +39,7 @@ from edge_app.core.errors import (
     MachineError,
     ModelError,
 )
+from edge_app.core.files import UnreadableError
 from edge_app.core.want import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
@@ -45,7 +47,7 @@ from edge_app.model.model_file import SHIPPED
 
 from ..site.made import site_file
 from .conftest import offered
-from .images import dicom
+from .images import CR, SC, dicom
 from .peers import free_port, wait_for
 
 
@@ -156,19 +158,38 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
 
 
+def test_who_sends_an_image_again_whose_file_is_gone_hears_no_success_until_it_is_taken(
+    spool: Spool, tmp_path: Path, cnn28: Path
+) -> None:
+    """What waits is gone; what came again would have been thrown away."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    image = offered("1.2.3")
+    spool.accept(image)
+    for path in spool.store.images.iterdir():
+        path.unlink()
+    with pytest.raises(SpoolError, match="is gone from there"):
+        spool.accept(image)
+    answered_by(worker)
+    assert " image-lost " in told(worker)
+    assert spool.accept(image).verdict == NEW
+    assert len(list(spool.store.images.iterdir())) == 1
+
+
 def damaged(data: bytes, part: str) -> bytes:
     """With another picture, another patient of the same length, or only its beginning."""
     if part == "patient":
         return data.replace(b"P-4711", b"P-4712")
+    if part == "all":
+        return b""
     return data[:-1000] + bytes(1000) if part == "picture" else data[: len(data) // 2]
 
 
 @pytest.mark.parametrize(
     ("entrance", "begun", "part"),
     [
-        *(("node", False, part) for part in ("picture", "patient", "end")),
+        *(("node", False, part) for part in ("picture", "patient", "end", "all")),
         *(("page", False, "picture"), ("watch", False, "picture")),
-        *(("node", True, "picture"), ("watch", True, "picture")),
+        *(("node", True, "picture"), ("watch", True, "picture"), ("node", True, "all")),
     ],
 )
 def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_when_it_comes_again(
@@ -198,6 +219,34 @@ def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_whe
     worker.results.reports = {"node": (), "page": ()}
     answered_by(worker)
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["with the rest", "in a process of its own"])
+def test_an_image_that_the_disk_does_not_give_at_first_is_not_called_unreadable(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """It would be known when it comes again, and never be judged."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
+    worker.results.reports["node"] = ()
+    data = dicom()
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    (path,) = spool.store.images.iterdir()
+    spool.fresh.take(path)
+    if begun:
+        assert spool.take() is not None
+        spool._in_hand.clear()
+    tries, right = [], kept.read_bounded
+
+    def read(*given: Any) -> bytes:
+        tries.append(given)
+        if len(tries) == 1:
+            raise UnreadableError("cannot be read: Input/output error")
+        return right(*given)
+
+    monkeypatch.setattr(kept, "read_bounded", read)
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    assert "cannot be read: Input/output error" in told(worker)
 
 
 def answered_by(worker: Worker) -> None:
@@ -306,6 +355,32 @@ def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
     spool.accept(Offered("node", "1.2.4", content_digest(back), (back,)))
     answered_by(worker)
     assert [each.id for each in Deliveries(spool.store).due("a")] == [report.id, heatmap.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "reports"),
+    [
+        ({"ManufacturerModelName": "earlier", "SoftwareVersions": "0.1.0"}, 0),
+        ({"Manufacturer": "A scanner of films"}, 1),
+        ({"Manufacturer": None}, 1),
+        ({"SOPClassUID": CR}, 1),
+    ],
+    ids=["ours", "another's", "whose is not said", "a radiograph"],
+)
+def test_a_heatmap_of_an_earlier_model_gets_no_report_and_what_others_capture_does(
+    spool: Spool, tmp_path: Path, cnn28: Path, change: dict[str, str | None], reports: int
+) -> None:
+    """Nor does it get a heatmap, which the archive would send back in turn."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    heat = RECEIVER.replace("port = 1", "port = 1\nheatmap = true")
+    worker = working(spool, tmp_path, f'model = "{cnn28}"\n{heat}')
+    elements = {"SOPClassUID": SC, "Manufacturer": "edge-cxr", **change}
+    data = dicom(**elements)  # whose picture is judged
+    spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
+    answered_by(worker)
+    assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
+    names = [row["name"] for row in spool.store.rows("SELECT name FROM document ORDER BY name")]
+    assert names == ["1-heatmap.dcm", "1-sr.dcm"][: 2 * reports]
 
 
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
@@ -779,6 +854,54 @@ def test_no_image_is_blamed_where_the_whole_folder_is_gone(
     with pytest.raises(SpoolError, match="put it back"):
         worker._answer_all()
     assert spool.counts()["answered"] == 0
+
+
+def test_an_image_begun_before_is_answered_where_a_thread_can_be_started_only_later(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    """It would be in hand, and nobody would have it, until the box starts again."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    begun_before(spool, "a.png", picture.read_bytes())
+
+    starts, right = [], threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        starts.append(thread)
+        if len(starts) == 2:  # behind the worker's own
+            raise RuntimeError("can't start new thread")
+        right(thread)
+
+    def answer(image: Image, data: bytes) -> Mapping[str, Any]:
+        return worker._keeper.refused(image, ImageError("is no image"))
+
+    monkeypatch.setattr(worker._apart, "answer", answer)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    worker.start()
+    wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
+    worker.stop()
+    worker.join()
+    assert told(worker).count(" answering-failed why=RuntimeError ") == 1
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_a_worker_that_is_stopped_after_it_has_looked_neither_waits_nor_begins(
+    spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, waiting: int
+) -> None:
+    """Nobody would wake it: that it is to stop was said before it waits."""
+    worker = working(spool, tmp_path, f'model = "{cnn28}"')
+    take = spool.take
+
+    def taken(*given: Any, **named: Any) -> Image | None:
+        worker.stop()
+        return take(*given, **named)
+
+    monkeypatch.setattr(spool, "take", taken)
+    monkeypatch.setattr(spool.store.changed, "wait", lambda seconds: pytest.fail("it waits"))
+    for number in range(waiting):
+        spool.accept(offered(f"{number}.png", entrance="watch"))
+    worker.run()
+    assert spool.counts()["answered"] == 0
+    assert not spool.store.rows("SELECT id FROM image WHERE begun > 0")
 
 
 def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: Path) -> None:

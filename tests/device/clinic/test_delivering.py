@@ -85,6 +85,24 @@ def test_one_that_is_refused_keeps_no_other_back_and_is_tried_again(spool: Spool
     assert sorted(receiver.got) == [1, 2, 3]
 
 
+def test_a_courier_that_is_stopped_after_it_has_looked_does_not_wait(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would wake it: that it is to stop was said before it waits."""
+    deliveries, receiver = Deliveries(spool.store), Receiver(lambda image, tries: None)
+    courier = Courier(deliveries, receiver, Events(b"salt", None, io.StringIO()), 0.05)
+    look = courier._next
+
+    def looked() -> list[Delivery]:
+        courier.stop()
+        return look()
+
+    monkeypatch.setattr(courier, "_next", looked)
+    monkeypatch.setattr(spool.store.changed, "wait", lambda seconds: pytest.fail("it waits"))
+    courier.run()
+    assert receiver.rests == 1
+
+
 def test_pauses_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivering, "FIRST_PAUSE", 1.0)
     assert [pause_after(failures, 60) for failures in (1, 2, 3, 4, 10, 10_000)] == [

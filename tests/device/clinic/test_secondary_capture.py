@@ -21,7 +21,7 @@ from edge_app.model.model_file import read
 from edge_app.model.site import read as read_site
 
 from ..site.made import site_file
-from .images import dicom, phantom
+from .images import dicom, miscoded, phantom
 
 
 def uid(classifier: Classifier, shown: bytes = b"") -> str:
@@ -58,3 +58,23 @@ def test_it_is_another_instance_where_the_model_file_or_the_site_file_is_another
     assert elsewhere.site is not None
     elsewhere.site.content["digest"] = "1" * 64
     assert uid(elsewhere) != uid(here)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize("declared", ["ISO_IR 192", "NO SUCH SET", None])
+def test_the_patient_is_whom_the_archive_takes_the_image_for(
+    cnn28: Path, declared: str | None
+) -> None:
+    """Whatever character set the texts are in, and whichever is declared."""
+    data = miscoded(declared)
+    seen, classifier = decode(data, Limits()), Classifier(read(cnn28))
+    made = capture(
+        *(read_header(data), content_digest(data), seen, classifier.classify(seen)),
+        *(classifier, Author(b"salt", "EDGECXR")),
+    )
+    heatmap, image = dcmread(io.BytesIO(made)), dcmread(io.BytesIO(data))
+    assert heatmap.get("SpecificCharacterSet") == declared
+    for keyword in ("PatientName", "PatientID", "StudyID", "AccessionNumber"):
+        assert heatmap.get_item(keyword).value == image.get_item(keyword).value
+    assert (heatmap.PatientName, heatmap.PatientID) == (image.PatientName, image.PatientID)
+    assert heatmap.pixel_array.shape == (heatmap.Rows, heatmap.Columns, 3)

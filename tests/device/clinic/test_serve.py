@@ -26,10 +26,11 @@ pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 
 from edge_app.images.phantom import synthetic_radiograph
 
-from .images import SECRETS, dicom
+from .images import SECRETS, dicom, miscoded
 from .peers import (
     Box,
     Orthanc,
+    dcmtk,
     dump,
     free_port,
     program,
@@ -133,6 +134,23 @@ def test_a_radiograph_comes_back_to_the_archive_as_a_report_in_its_study(clinic:
     audit = (clinic.folder / "spool/audit.log").read_text()
     assert [json.loads(line)["event"] for line in audit.splitlines()] == ["received", "delivered"]
     assert not [secret for secret in SECRETS if secret in audit]
+
+
+@pytest.mark.parametrize("declared", ["ISO_IR 192", "NO SUCH SET", None])
+def test_a_report_is_of_the_patient_that_the_archive_has_whatever_his_image_declares(
+    tmp_path: Path, declared: str | None
+) -> None:
+    clinic = Clinic(tmp_path, "# heatmap")
+    with clinic.orthanc() as archive, running(clinic.box):
+        (path,) = clinic.write(1)
+        path.write_bytes(miscoded(declared))
+        for port, title in ((clinic.archive, "ORTHANC"), (clinic.port, "EDGECXR")):
+            assert dcmtk("storescu", "-aec", title, "127.0.0.1", port, path).returncode == 0
+        clinic.box.wait_for("delivered", 2)
+        made = [archive.tags(each) for each in archive.instances()]
+        assert sorted(each["Modality"] for each in made) == ["CR", "OT", "SR"]
+        assert len({(each["PatientID"], each["PatientName"]) for each in made}) == 1
+        assert len(archive.get("/patients")) == len(archive.get("/studies")) == 1
 
 
 def test_the_same_uid_by_the_folder_and_by_the_network_is_said_in_answer_and_report(

@@ -236,6 +236,16 @@ def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:
         assert words in found
 
 
+def test_check_finds_that_there_is_no_place_for_answers(tmp_path: Path) -> None:
+    """Which nobody makes, since it may lie on a share."""
+    (tmp_path / "in").mkdir()
+    text = 'spool = "s"\nmodel = "cxr-cnn28"\n[watch]\nfolder = "in"\noutbox = "out"\n'
+    known = settings(tmp_path, text)
+    assert "[watch] outbox" in "\n".join(faults(known))
+    (tmp_path / "out").mkdir()
+    assert "[watch]" not in "\n".join(faults(known))
+
+
 def test_a_site_file_stands_in_the_settings_and_nowhere_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,12 +292,14 @@ def test_a_site_file_that_cannot_decide_is_refused_by_check_and_at_start(
 def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("highdicom", reason="the clinic extra is not installed")
     file = tmp_path / "box.toml"
-    file.write_text(f'spool = "s"\nmodel = "cxr-cnn28"\n[node]\nport = {free_port()}\n')
-    done = run("serve --check", file)
-    assert (done.returncode, done.stdout) == (
-        0,
-        f"{file}: nothing is wrong here; receivers are not asked\n",
-    )
+    text = f'spool = "s"\nmodel = "cxr-cnn28"\n[node]\nport = {free_port()}\n'
+    for more, said in (
+        ("", "the node's results go to no receiver"),
+        (RECEIVER.replace('"h"', '"127.0.0.1"'), "receivers are not asked"),
+    ):
+        file.write_text(text + more)
+        done = run("serve --check", file)
+        assert (done.returncode, done.stdout) == (0, f"{file}: nothing is wrong here; {said}\n")
     assert not (tmp_path / "s").exists()
     file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')
     done = run("serve --check", file)
@@ -321,7 +333,7 @@ def test_a_running_box_is_the_finding_and_not_that_its_port_is_taken(
         assert run("serve --check", file).returncode == 2
     assert (
         run("serve --check", file).stdout
-        == f"{file}: nothing is wrong here; receivers are not asked\n"
+        == f"{file}: nothing is wrong here; the node's results go to no receiver\n"
     )
 
 
@@ -339,7 +351,7 @@ def test_doctor_says_what_check_does(run: Run, tmp_path: Path) -> None:
     file = listening(tmp_path, free_port())
     done = run("doctor --settings box.toml", cwd=tmp_path)
     assert done.returncode == 0
-    assert "box.toml: nothing is wrong here; receivers are not asked" in " ".join(
+    assert "box.toml: nothing is wrong here; the node's results go to no receiver" in " ".join(
         done.stdout.split()
     )
     file.write_text(file.read_text() + '[watch]\nfolder = "absent"\n')

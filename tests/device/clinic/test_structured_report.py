@@ -20,12 +20,20 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
-from pydicom.filereader import read_sequence_item
+from pydicom.filereader import read_dataset, read_sequence_item
 
 from edge_app.classifier import Classifier
 from edge_app.clinic import codes, forms, make_forms, structured_report
+from edge_app.clinic.archive import _in_implicit_vr
 from edge_app.clinic.forms import FormBook, Kind
-from edge_app.clinic.header import HeaderError, bare, content_digest, instance_of, read_header
+from edge_app.clinic.header import (
+    TEXTS,
+    HeaderError,
+    bare,
+    content_digest,
+    instance_of,
+    read_header,
+)
 from edge_app.clinic.identifiers import derived_uid
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
@@ -35,7 +43,7 @@ from edge_app.images.read import decode
 from edge_app.model.model_file import read
 from edge_app.pipeline.json_answer import answered, origin, refused
 
-from .images import dicom
+from .images import dicom, miscoded
 from .peers import dump, verify
 
 AUTHOR = Author(b"salt", "EDGECXR")
@@ -261,6 +269,50 @@ def test_a_date_at_the_end_of_time_loses_no_patient(
     report = dcmread(made(answer, data))
     assert report.PatientID == "P-4711"
     assert report.StudyDate == elements.get("StudyDate", "20240102")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize("declared", ["ISO_IR 192", "ISO 2022 IR 87", "NO SUCH SET", "", None])
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+def test_what_is_wrongly_declared_is_given_back_as_it_came(
+    made: Any, answer: dict[str, Any], declared: str | None, implicit: bool
+) -> None:
+    """An archive that cannot decode a patient's number takes another one for another patient."""
+    data = miscoded(declared, StudyDescription="Thorax \xfc", IssuerOfPatientID="\xd6")
+    path = made(answer, data)
+    if implicit:
+        report = read_dataset(io.BytesIO(_in_implicit_vr(path.read_bytes())), True, True)
+    else:
+        report = dcmread(path)
+    image = dcmread(io.BytesIO(data))
+    declaration, *texts = TEXTS
+    for keyword in texts:
+        if keyword in image:
+            assert report.get_item(keyword).value == image.get_item(keyword).value, keyword
+        else:
+            assert not report.get(keyword), keyword
+    assert (declaration in report) == (declared is not None)
+    assert report.get(declaration) == image.get(declaration)
+    assert (report.PatientName, report.PatientID) == (image.PatientName, image.PatientID)
+    assert b"P-\xc44711" in path.read_bytes()
+
+
+@pytest.mark.parametrize("declared", ["ISO_IR 100", "ISO_IR 192"])
+def test_texts_of_its_own_are_ascii_whatever_the_image_declares(
+    made: Any, answer: dict[str, Any], declared: str
+) -> None:
+    """Labels that a site has named in its own language: those of two findings stay two."""
+    first, second, *others = answer["findings"]
+    findings = [{**first, "label": "Pneumonie \xe9"}, {**second, "label": "\u80ba\u708e"}, *others]
+    path = made(
+        {**answer, "findings": findings}, dicom(PatientName="Doe", SpecificCharacterSet=declared)
+    )
+    assert path.read_bytes()[132:].find(b"Pneumonie &#233;") > 0
+    assert b"&#32954;&#28814;" in path.read_bytes()
+    report = dcmread(path)
+    for item in report.ContentSequence:
+        assert "?" not in str(item)
+    assert verify(path) == []
 
 
 @pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
@@ -523,7 +575,7 @@ def test_a_report_is_made_of_whatever_header_was_accepted(
         made = report(header, "content", said, AUTHOR, book)
     except Exception:
         made = report(bare(header), "content", said, AUTHOR, book)
-    assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.StudyInstanceUID
+    assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.values.StudyInstanceUID
 
 
 def test_forms_are_kept_for_the_next_start(

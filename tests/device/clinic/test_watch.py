@@ -130,6 +130,24 @@ def test_the_same_name_with_other_bytes_overwrites_nothing(watched: Watched) -> 
     assert len(list(answered.glob("*.json"))) == 2
 
 
+def test_an_answer_whose_image_was_taken_away_is_not_overwritten_by_the_next_one(
+    watched: Watched,
+) -> None:
+    """Scanners call each picture the same; who takes the image first would take another's answer
+    for it."""
+    answered = watched.folder / "answered"
+    for content in (b"one", b"two", b"three"):
+        (watched.folder / "scan.png").write_bytes(content)
+        watched.watcher.look()
+        watched.answer(of=content.decode())
+        for image in answered.glob("*.png"):
+            image.unlink()
+    told = {json.loads(path.read_text())["of"] for path in answered.glob("*.json")}
+    assert told == {"one", "two", "three"}
+    assert (answered / "scan.png.json").exists()
+    assert json.loads((answered / "scan.png.json").read_text())["of"] == "one"
+
+
 def test_the_same_file_again_is_answered_again_and_scored_once(watched: Watched) -> None:
     for _ in range(2):
         (watched.folder / "a.png").write_bytes(b"one")
@@ -369,6 +387,88 @@ def test_a_name_that_another_disk_cannot_have_blocks_nobody(
     courier.join()
     assert (watched.folder / "answered" / "c.png.json").exists()
     assert "a:b" not in watched.log.getvalue()
+
+
+def test_answers_wait_for_a_share_that_is_not_mounted_yet(tmp_path: Path, spool: Spool) -> None:
+    """They would lie below it, where nobody sees them, and be called delivered."""
+    watched, share = Watched(tmp_path / "in", spool), tmp_path / "share"
+    outbox = share / "answers"
+    watched.outbox = Outbox(Watch(watched.folder, outbox, 0.0), 1 << 20)
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    with pytest.raises(UndeliveredError, match="No such file"):
+        watched.answer()
+    assert not share.exists()
+    assert watched.tree() == ["a.png"]
+    outbox.mkdir(parents=True)
+    watched.answer()
+    assert sorted(path.name for path in outbox.iterdir()) == ["a.png", "a.png.json"]
+    assert watched.deliveries.due(WATCH) == []
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EBUSY, errno.ETXTBSY, errno.EPERM], ids=errno.errorcode.get
+)
+def test_an_image_that_somebody_has_open_on_a_share_keeps_no_other_answer_back(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    watched.watcher.look()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == watched.folder / "a.png":
+            raise OSError(number, os.strerror(number))
+        right(source, target)
+
+    monkeypatch.setattr(watches.os, "replace", replaced)
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    first, second = watched.deliveries.due(WATCH)
+    for delivery in (first, second):
+        if not courier._bring(delivery):
+            break
+    (waiting,) = watched.deliveries.due(WATCH)
+    assert waiting.id == first.id
+    assert "answered/b.png" in watched.tree()
+
+
+def test_a_folder_in_an_answer_s_place_keeps_no_other_answer_back(watched: Watched) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    (watched.folder / "answered" / "a.png.json").mkdir(parents=True)
+    watched.watcher.look()
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    assert [courier._bring(each) for each in watched.deliveries.due(WATCH)] == [True, True]
+    assert "answered/b.png" in watched.tree()
+
+
+def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs make a name first, and put the image in its place when it is complete."""
+    path = watched.folder / "a.png"
+    path.touch()
+    right = watches.write_reason
+
+    def written(*given: Any) -> Path:
+        whole = path.with_name("whole.part")
+        whole.write_bytes(b"picture")
+        os.replace(whole, path)
+        return right(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "write_reason", written)
+        watched.watcher.look()
+    assert watched.tree() == ["a.png"]
+    assert "refused" not in watched.log.getvalue()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
 def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:

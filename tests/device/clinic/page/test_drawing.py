@@ -60,6 +60,21 @@ def test_what_ends_the_process_is_said_and_the_next_picture_drawn(
         draws.png((files / "endless").read_bytes, 1000)
 
 
+def test_pictures_are_drawn_after_one_beside_which_no_thread_could_be_started(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    draws = Drawing(LIMITS, lambda line: None)
+
+    monkeypatch.setattr(drawing, "WAITING_SECONDS", 0.05)
+    monkeypatch.setattr(threading.Timer, "start", start)
+    for _ in range(2):
+        assert draws.png((files / "whole.png").read_bytes, 100).startswith(b"\x89PNG")
+    draws.close()
+
+
 def test_who_waits_too_long_for_others_is_told(
     files: Path, draws: Drawing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
