@@ -27,7 +27,8 @@ class Cautions(NamedTuple):
 
     Attributes:
         flagged, clear: of the decision.
-        raised: of findings that are marked as raised, where some are; empty if nobody knows.
+        raised: how many findings that are marked as raised are borne, where `PREVALENCE` of all
+            images are not normal; empty if nobody knows.
     """
 
     flagged: str = NOT_ILL
@@ -71,6 +72,20 @@ class Cautions(NamedTuple):
             _of_marks(raised),
         )
 
+    def under(self, flagged: bool, raised: bool) -> str:
+        """What is said under a verdict.
+
+        Args:
+            flagged: what the verdict is.
+            raised: whether a finding is.
+        """
+        said = self.flagged if flagged else self.clear
+        if not raised or not self.raised:
+            return said
+        if flagged and said != NOT_ILL:
+            return f"{said}, and {self.raised}"
+        return f"{said}; where {FEW} is not normal, {self.raised} are right"
+
 
 def predictive_value(sensitivity: float, specificity: float) -> float:
     """Of flagged images, the share that is not normal, where `PREVALENCE` of all are not."""
@@ -85,10 +100,7 @@ def _of_marks(raised: RaisedFacts | None) -> str:
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
     if min(shares) <= 0 or max(shares) >= 1:
         return ""
-    return (
-        f"where {FEW} is not normal, {_of_100(min(shares), max(shares))} of 100 raised findings "
-        "are right"
-    )
+    return f"{_of_100(min(shares), max(shares))} of 100 raised findings"
 
 
 def right_marks(marks: Marks) -> float:

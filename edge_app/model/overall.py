@@ -69,10 +69,7 @@ class Overall(NamedTuple):
         Args:
             raised: whether a finding is raised.
         """
-        if self.flagged is None:
-            return None
-        said = self.cautions.flagged if self.flagged else self.cautions.clear
-        return f"{said}; {self.cautions.raised}" if raised and self.cautions.raised else said
+        return None if self.flagged is None else self.cautions.under(self.flagged, raised)
 
     @property
     def borderline(self) -> bool:

@@ -39,7 +39,8 @@ def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() 
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
     assert (
-        told.raised == "where 1 image in 10 is not normal, 4 to 9 of 100 raised findings are right"
+        told.under(flagged=True, raised=True)
+        == f"{told.flagged}, and 4 to 9 of 100 raised findings"
     )
 
 

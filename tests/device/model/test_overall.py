@@ -122,11 +122,13 @@ def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
     assert Overall(0.4, None, None, 0.5, False).caution(False) == NOT_NORMAL
     assert Overall(0.6, None, None, 0.5, True).caution(True) == NOT_ILL
     assert Overall(0.6, None, None, None, None).caution(True) is None
-    worth = Cautions(NOT_ILL, NOT_NORMAL, "2 of 100 raised findings are right")
+    worth = Cautions(NOT_ILL, NOT_NORMAL, "2 of 100 raised findings")
     for flagged, said in ((True, NOT_ILL), (False, NOT_NORMAL)):
         whole = Overall(0.4, None, None, 0.5, flagged, worth)
         assert whole.caution(False) == said
-        assert whole.caution(True) == f"{said}; 2 of 100 raised findings are right"
+        assert whole.caution(True) == (
+            f"{said}; where 1 image in 10 is not normal, 2 of 100 raised findings are right"
+        )
 
 
 def test_a_verdict_names_what_is_raised_once_and_does_not_take_itself_back() -> None:

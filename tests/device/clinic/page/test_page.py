@@ -297,10 +297,10 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         answer["overall"]["flagged"] = flagged
         for finding in answer["findings"]:
             finding.update(probability=0.9, prevalence=0.1)
-        worth = "2 of 100 raised findings are right"
+        worth = "2 of 100 raised findings"
         said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth))
         assert said.caution
-        assert said.caution.endswith(worth)
+        assert worth in said.caution
         assert said.knows_worth == known
 
 
