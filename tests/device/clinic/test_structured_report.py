@@ -315,6 +315,18 @@ def test_texts_of_its_own_are_ascii_whatever_the_image_declares(
     assert verify(path) == []
 
 
+def test_findings_whose_long_names_begin_alike_stay_two(made: Any, answer: dict[str, Any]) -> None:
+    """By their numbers, nine letters of another script fill what a name may be long."""
+    first, second, *others = answer["findings"]
+    names = "\u0443" * 10, "\u0443" * 11
+    findings = [{**first, "label": names[0]}, {**second, "label": names[1]}, *others]
+    report = made({**answer, "findings": findings}, dicom(PatientName="Doe")).read_bytes()
+    found = re.findall(rb"(?:&#1091;)+[ -~]*", report)
+    assert len(set(found)) == 2
+    for each in found:
+        assert re.fullmatch(rb"(&#1091;){8}-[0-9a-f]{6} ?", each)
+
+
 @pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
 def test_a_space_of_another_kind_stays_what_it_is_in_the_image(
     made: Any, answer: dict[str, Any], space: str
