@@ -330,6 +330,8 @@ def _value(dataset: Dataset, keyword: str) -> object:
     kind = dictionary_VR(keyword)
     if kind not in PADDED:
         text = text.lstrip(" ")
+    if keyword not in TEXTS and not text.isascii():
+        return None
     if keyword == "PatientSex":
         return text if text in SEXES else None
     if kind in ("DA", "TM"):
