@@ -315,8 +315,9 @@ def free_place(wanted: Path, sha256: str, max_bytes: int, answer: bytes) -> Path
     if os.path.lexists(wanted):
         is_free = digest_of(wanted, max_bytes) == sha256
     else:
-        there = answer_of(wanted)
-        is_free = not there.is_file() or there.read_bytes() == answer
+        there, own = answer_of(wanted), hashlib.sha256(answer).hexdigest()
+        # One that cannot be read is another's, too, and keeps nobody waiting.
+        is_free = not os.path.lexists(there) or digest_of(there, len(answer)) == own
     return wanted if is_free else beside(wanted, sha256[:12])
 
 
@@ -406,7 +407,11 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     if os.path.lexists(target):
         target = beside(target, secrets.token_hex(4))
     said = write_reason(target, reason)
-    os.replace(path, target)
+    try:
+        os.replace(path, target)
+    except OSError:  # as often as it is tried
+        said.unlink()
+        raise
     if look.is_like(_Look.of(target.lstat())):
         return True
     put_back(target, path)  # which has come while the reason was written
