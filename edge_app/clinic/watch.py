@@ -34,6 +34,7 @@ from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
 from edge_app.core.plain_text import is_utf8
+from edge_app.core.want import FAILING
 
 TICK: Final = 0.5
 """Seconds between two looks at the folder."""
@@ -298,8 +299,9 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
     """
     try:
         return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
-    except WantError as error:
-        raise OSError(errno.ENOMEM, str(error)) from None
+    except WantError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
+        number = errno.EBUSY if FAILING in str(error) else errno.ENOMEM
+        raise OSError(number, str(error)) from None
     except UnreadableError:
         return None
 
@@ -336,7 +338,10 @@ def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
         OSError: it is where it was.
     """
     look = look_at(path)
-    if look is None or digest_of(path, max_bytes) != sha256:
+    found = digest_of(path, max_bytes) if look else None
+    if look and found is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
+        raise OSError(errno.EBUSY, "an image cannot be read, to be moved")
+    if look is None or found != sha256:
         return
     try:
         os.replace(path, target)

@@ -448,6 +448,34 @@ def test_a_folder_in_an_answer_s_place_keeps_no_other_answer_back(watched: Watch
     assert "answered/b.png" in watched.tree()
 
 
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.ESTALE, errno.EBUSY, errno.EACCES], ids=errno.errorcode.get
+)
+def test_an_image_that_cannot_be_read_any_more_is_moved_later_and_keeps_no_other_answer_back(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    watched.watcher.look()
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    right = os.open
+
+    def opened(path: Any, *given: Any, **named: Any) -> int:
+        if path == watched.folder / "a.png":
+            raise OSError(number, os.strerror(number))
+        return right(path, *given, **named)
+
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "open", opened)
+        assert all(courier._bring(each) for each in watched.deliveries.due(WATCH))
+    (waiting,) = watched.deliveries.due(WATCH)
+    assert courier._bring(waiting)
+    moved = (f"answered/{name}{end}" for name in ("a.png", "b.png") for end in ("", ".json"))
+    assert watched.tree() == [*moved]
+
+
 def test_an_answer_that_the_box_may_not_read_keeps_no_other_answer_back(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
