@@ -85,8 +85,9 @@ class _Look(NamedTuple):
         return self._replace(changed=0) == other._replace(changed=0)
 
     def is_like(self, other: _Look) -> bool:
-        """The same where some file system gives a file that is moved another number."""
-        return self.is_moved(other._replace(inode=self.inode))
+        """Whether what is no image by this look is none by the other one: some file systems give a
+        file that is moved another number or date."""
+        return (self.size, self.mode) == (other.size, other.mode)
 
 
 class _Seen(NamedTuple):

@@ -557,6 +557,23 @@ def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
     assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
+def test_what_gets_another_date_when_it_is_moved_is_put_aside_all_the_same(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on some shares: it would be moved to and fro for ever."""
+    (watched.folder / "a.png").touch()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        right(source, target)
+        os.utime(target, (1, 1))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches.os, "replace", replaced)
+        watched.watcher.look()
+    assert watched.tree() == ["refused/a.png", "refused/a.png.reason.txt"]
+
+
 def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:
     (watched.folder / "MUELLER.png").write_bytes(b"one")
     watched.watcher.look()
