@@ -590,6 +590,20 @@ def test_a_report_is_made_of_whatever_header_was_accepted(
     assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.values.StudyInstanceUID
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_report_without_what_cannot_be_written_is_of_the_same_patient(
+    answer: dict[str, Any], book: FormBook, classifier: Classifier
+) -> None:
+    """An archive would have it under nobody."""
+    header = read_header(miscoded(None))
+    said = stated(answer, classifier.labels)
+    made = dcmread(io.BytesIO(report(bare(header), "content", said, AUTHOR, book)))
+    assert made.get_item("PatientID").value == header.came["PatientID"]
+    assert made.get_item("PatientName").value == header.came["PatientName"]
+    assert "SpecificCharacterSet" not in made
+    assert made.PatientSex == ""
+
+
 def test_forms_are_kept_for_the_next_start(
     book: FormBook, classifier: Classifier, answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
