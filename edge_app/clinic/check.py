@@ -264,12 +264,11 @@ def _tls(place: str, tls: Tls | Certificate, make: object) -> Iterator[str]:
 
 
 def _watch(watch: Watch) -> Iterator[str]:
-    if not watch.folder.is_dir():
-        yield f"[watch] folder: {watch.folder} is no folder"
-        return
-    if watch.outbox and not watch.outbox.is_dir():
-        yield f"[watch] outbox: {watch.outbox} is no folder: make it, or mount its disk"
-        return
+    for name, path in (("folder", watch.folder), ("outbox", watch.outbox)):
+        if path and not os.path.isdir(path):  # pathlib's raises where it may not look
+            seen = f"{path} is no folder that this user can see"
+            yield f"[watch] {name}: {seen}; make it, or mount its disk"
+            return
     for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
         if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
             yield f"[watch]: this user may not move files in {path}"

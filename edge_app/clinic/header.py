@@ -231,7 +231,7 @@ def _day(text: str) -> str:
 
 
 def bare(header: Header) -> Header:
-    """The same with its identifiers alone."""
+    """The same with its identifiers, and the texts that are given back as they came, alone."""
     from pydicom import Dataset
 
     made = Dataset()
@@ -239,7 +239,7 @@ def bare(header: Header) -> Header:
         setattr(made, keyword, "")
     for keyword in IDENTIFIERS:
         setattr(made, keyword, str(header.values[keyword].value))
-    return Header(made, {})
+    return Header(made, header.came)
 
 
 def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int) -> Dataset:
@@ -330,6 +330,8 @@ def _value(dataset: Dataset, keyword: str) -> object:
     kind = dictionary_VR(keyword)
     if kind not in PADDED:
         text = text.lstrip(" ")
+    if keyword not in TEXTS and not text.isascii():
+        return None
     if keyword == "PatientSex":
         return text if text in SEXES else None
     if kind in ("DA", "TM"):

@@ -11,7 +11,9 @@ check; and the image that all of it is about.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from pydicom import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 
 from edge_app.clinic import codes
+from edge_app.clinic.codes import LONGEST_MEANING
 from edge_app.clinic.forms import (
     GAP,
     INSTANCE,
@@ -128,7 +131,7 @@ def _group(
     kind: Kind, name: str, finding: Code, **content: object
 ) -> sr.MeasurementsAndQualitativeEvaluations:
     return sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=TRACKING, identifier=_ascii(name)[:64]),
+        tracking_identifier=sr.TrackingIdentifier(uid=TRACKING, identifier=_named(name)),
         finding_type=_concept(finding),
         algorithm_id=sr.AlgorithmIdentification(
             name=kind.model[:64],
@@ -171,13 +174,23 @@ def _comment(text: str) -> sr.TextContentItem:
 
 def _concept(code: Code) -> sr.CodedConcept:
     return sr.CodedConcept(
-        value=code.value, scheme_designator=code.scheme, meaning=_ascii(code.meaning)[:64]
+        value=code.value, scheme_designator=code.scheme, meaning=_named(code.meaning)
     )
 
 
 def _ascii(text: str) -> str:
     """A text that is what it is in whichever character sets an image declares, and no other's."""
     return text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _named(text: str) -> str:
+    """An ASCII name of `LONGEST_MEANING` at most; two names that begin alike stay two."""
+    name = _ascii(text)
+    if len(name) <= LONGEST_MEANING:
+        return name
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+    whole = re.sub(r"&#\d*\Z|&\Z", "", name[: LONGEST_MEANING - len(digest) - 1])
+    return f"{whole}-{digest}"
 
 
 def _serial(kind: Kind) -> str:

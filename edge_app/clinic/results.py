@@ -37,7 +37,7 @@ DIFFERS_HERE: Final = (
 )
 """The same in an answer as JSON."""
 
-BARE: Final = "The patient's data could not be copied from the image: its header is damaged"
+BARE: Final = "Some of the patient's data could not be copied from the image: its header is damaged"
 
 
 def report_name(number: int) -> str:

@@ -196,18 +196,25 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
-        if held["answer"] is None and not (self.store.images / held["file"]).exists():
+        if held["answer"] is None and not self._is_whole(held):
             raise SpoolError(
-                f"{self.store.images}: an image that waits to be answered is gone from there, and "
-                "has come again: once that is told (image-lost), it is taken"
+                f"{self.store.images}: an image that waits to be answered, or a part of it, is "
+                "gone from there, and has come again: once that is told (image-lost), it is taken"
             )
         self.store.sync()  # somebody else may be waiting for just that
         return Receipt(held["id"], KNOWN)
 
+    def _is_whole(self, held: sqlite3.Row) -> bool:
+        """Whether a file has as many bytes as came."""
+        try:
+            return (self.store.images / held["file"]).stat().st_size == held["bytes"]
+        except OSError:
+            return False
+
     def _held(self, offered: Offered) -> sqlite3.Row | None:
         """The row of these very bytes, if they are here."""
         rows = self.store.rows(
-            "SELECT id, sha256, file, finished, answer FROM image "
+            "SELECT id, sha256, file, bytes, finished, answer FROM image "
             "WHERE entrance = ? AND identity = ?",
             *(offered.entrance, offered.identity),
         )

@@ -34,6 +34,7 @@ from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
 from edge_app.core.plain_text import is_utf8
+from edge_app.core.want import FAILING
 
 TICK: Final = 0.5
 """Seconds between two looks at the folder."""
@@ -84,8 +85,9 @@ class _Look(NamedTuple):
         return self._replace(changed=0) == other._replace(changed=0)
 
     def is_like(self, other: _Look) -> bool:
-        """The same where some file system gives a file that is moved another number."""
-        return self.is_moved(other._replace(inode=self.inode))
+        """Whether what is no image by this look is none by the other one: some file systems give a
+        file that is moved another number or date."""
+        return (self.size, self.mode) == (other.size, other.mode)
 
 
 class _Seen(NamedTuple):
@@ -298,8 +300,9 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
     """
     try:
         return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
-    except WantError as error:
-        raise OSError(errno.ENOMEM, str(error)) from None
+    except WantError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
+        number = errno.EBUSY if FAILING in str(error) else errno.ENOMEM
+        raise OSError(number, str(error)) from None
     except UnreadableError:
         return None
 
@@ -315,8 +318,9 @@ def free_place(wanted: Path, sha256: str, max_bytes: int, answer: bytes) -> Path
     if os.path.lexists(wanted):
         is_free = digest_of(wanted, max_bytes) == sha256
     else:
-        there = answer_of(wanted)
-        is_free = not there.is_file() or there.read_bytes() == answer
+        there, own = answer_of(wanted), hashlib.sha256(answer).hexdigest()
+        # One that cannot be read is another's, too, and keeps nobody waiting.
+        is_free = not os.path.lexists(there) or digest_of(there, len(answer)) == own
     return wanted if is_free else beside(wanted, sha256[:12])
 
 
@@ -335,7 +339,10 @@ def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
         OSError: it is where it was.
     """
     look = look_at(path)
-    if look is None or digest_of(path, max_bytes) != sha256:
+    found = digest_of(path, max_bytes) if look else None
+    if look and found is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
+        raise OSError(errno.EBUSY, "an image cannot be read, to be moved")
+    if look is None or found != sha256:
         return
     try:
         os.replace(path, target)
@@ -406,7 +413,11 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     if os.path.lexists(target):
         target = beside(target, secrets.token_hex(4))
     said = write_reason(target, reason)
-    os.replace(path, target)
+    try:
+        os.replace(path, target)
+    except OSError:  # as often as it is tried
+        said.unlink()
+        raise
     if look.is_like(_Look.of(target.lstat())):
         return True
     put_back(target, path)  # which has come while the reason was written

@@ -158,8 +158,9 @@ def test_an_image_whose_file_is_gone_is_answered_so_once_and_taken_anew_when_it_
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
 
 
+@pytest.mark.parametrize("is_there", [False, True], ids=["gone", "empty"])
 def test_who_sends_an_image_again_whose_file_is_gone_hears_no_success_until_it_is_taken(
-    spool: Spool, tmp_path: Path, cnn28: Path
+    spool: Spool, tmp_path: Path, cnn28: Path, is_there: bool
 ) -> None:
     """What waits is gone; what came again would have been thrown away."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
@@ -167,12 +168,15 @@ def test_who_sends_an_image_again_whose_file_is_gone_hears_no_success_until_it_i
     spool.accept(image)
     for path in spool.store.images.iterdir():
         path.unlink()
+        if is_there:
+            path.touch()
     with pytest.raises(SpoolError, match="is gone from there"):
         spool.accept(image)
     answered_by(worker)
     assert " image-lost " in told(worker)
     assert spool.accept(image).verdict == NEW
-    assert len(list(spool.store.images.iterdir())) == 1
+    (path,) = spool.store.images.iterdir()
+    assert path.read_bytes() == b"pixels"
 
 
 def damaged(data: bytes, part: str) -> bytes:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
 from pydicom import dcmread
+from pydicom.datadict import tag_for_keyword
 
 from edge_app.clinic import header as headers
 from edge_app.clinic.header import (
@@ -102,6 +103,27 @@ def test_what_claims_to_be_a_number_is_given_back_as_text() -> None:
     header = read_header(FILE.replace(element, b"\x10\0\x20\0US\x02\0\x67\x12"))
     assert "PatientID" not in header.came
     assert header.values.PatientID == "4711"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+@pytest.mark.parametrize(
+    ("keyword", "kind", "text"),
+    [("PatientAge", b"AS", "4\u5e74"), ("StudyDate", b"DA", "\uff12\uff10240102")],
+)
+def test_letters_in_an_element_that_has_none_are_left_out(
+    keyword: str, kind: bytes, text: str
+) -> None:
+    """No report could be made with them, but one of nobody."""
+    data = dicom(SpecificCharacterSet="ISO_IR 192", PatientAge="045Y", PatientName="Doe")
+    tag = int(tag_for_keyword(keyword) or 0)
+    head = (tag >> 16).to_bytes(2, "little") + (tag & 0xFFFF).to_bytes(2, "little")
+    before, after = data.split(head + kind)
+    value = text.encode() + b" " * (len(text.encode()) % 2)
+    rest = after[2 + int.from_bytes(after[:2], "little") :]
+    length = len(value).to_bytes(2, "little")
+    header = read_header(before + head + b"LO" + length + value + rest)
+    assert not header.values.get(keyword)
+    assert header.values.PatientID == "P-4711"
 
 
 def test_a_data_set_alone_is_read_in_its_transfer_syntax() -> None:

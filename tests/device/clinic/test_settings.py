@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.clinic import check
 from edge_app.clinic.box import open_classifier
 from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
-from edge_app.clinic.settings import Settings, in_settings, read_settings
+from edge_app.clinic.settings import Settings, Watch, in_settings, read_settings
 from edge_app.clinic.store import Store, in_use
 from edge_app.core.errors import ImageError
 from edge_app.core.want import KILLED, NO_MEMORY
@@ -244,6 +245,22 @@ def test_check_finds_that_there_is_no_place_for_answers(tmp_path: Path) -> None:
     assert "[watch] outbox" in "\n".join(faults(known))
     (tmp_path / "out").mkdir()
     assert "[watch]" not in "\n".join(faults(known))
+
+
+@pytest.mark.parametrize("hidden", ["folder", "outbox"])
+def test_check_finds_a_folder_that_this_user_cannot_see(tmp_path: Path, hidden: str) -> None:
+    shut = tmp_path / "shut" / "out"
+    shut.mkdir(parents=True)
+    watch = Watch(shut, None, 0) if hidden == "folder" else Watch(Path("/"), shut, 0)
+    user = os.geteuid()  # whom nothing is hidden from, perhaps
+    (tmp_path / "shut").chmod(0)
+    os.seteuid(user or 65534)
+    try:
+        (found,) = check._watch(watch)
+    finally:
+        os.seteuid(user)
+        (tmp_path / "shut").chmod(0o700)
+    assert found.startswith(f"[watch] {hidden}: {shut} is no folder that this user can see")
 
 
 def test_a_site_file_stands_in_the_settings_and_nowhere_else(

@@ -315,6 +315,18 @@ def test_texts_of_its_own_are_ascii_whatever_the_image_declares(
     assert verify(path) == []
 
 
+def test_findings_whose_long_names_begin_alike_stay_two(made: Any, answer: dict[str, Any]) -> None:
+    """By their numbers, nine letters of another script fill what a name may be long."""
+    first, second, *others = answer["findings"]
+    names = "\u0443" * 10, "\u0443" * 11
+    findings = [{**first, "label": names[0]}, {**second, "label": names[1]}, *others]
+    report = made({**answer, "findings": findings}, dicom(PatientName="Doe")).read_bytes()
+    found = re.findall(rb"(?:&#1091;)+[ -~]*", report)
+    assert len(set(found)) == 2
+    for each in found:
+        assert re.fullmatch(rb"(&#1091;){8}-[0-9a-f]{6} ?", each)
+
+
 @pytest.mark.parametrize("space", ["\u3000", "\xa0"], ids=["ideographic", "no-break"])
 def test_a_space_of_another_kind_stays_what_it_is_in_the_image(
     made: Any, answer: dict[str, Any], space: str
@@ -576,6 +588,20 @@ def test_a_report_is_made_of_whatever_header_was_accepted(
     except Exception:
         made = report(bare(header), "content", said, AUTHOR, book)
     assert dcmread(io.BytesIO(made)).StudyInstanceUID == header.values.StudyInstanceUID
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+def test_a_report_without_what_cannot_be_written_is_of_the_same_patient(
+    answer: dict[str, Any], book: FormBook, classifier: Classifier
+) -> None:
+    """An archive would have it under nobody."""
+    header = read_header(miscoded(None))
+    said = stated(answer, classifier.labels)
+    made = dcmread(io.BytesIO(report(bare(header), "content", said, AUTHOR, book)))
+    assert made.get_item("PatientID").value == header.came["PatientID"]
+    assert made.get_item("PatientName").value == header.came["PatientName"]
+    assert "SpecificCharacterSet" not in made
+    assert made.PatientSex == ""
 
 
 def test_forms_are_kept_for_the_next_start(

@@ -439,12 +439,98 @@ def test_a_folder_in_an_answer_s_place_keeps_no_other_answer_back(watched: Watch
     for name in ("a.png", "b.png"):
         (watched.folder / name).write_bytes(name.encode())
     (watched.folder / "answered" / "a.png.json").mkdir(parents=True)
+    (watched.folder / "answered" / "a.png").write_bytes(b"a.png")  # the very image
     watched.watcher.look()
     while image := watched.spool.take():
         watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
     courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
     assert [courier._bring(each) for each in watched.deliveries.due(WATCH)] == [True, True]
     assert "answered/b.png" in watched.tree()
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.ESTALE, errno.EBUSY, errno.EACCES], ids=errno.errorcode.get
+)
+def test_an_image_that_cannot_be_read_any_more_is_moved_later_and_keeps_no_other_answer_back(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    for name in ("a.png", "b.png"):
+        (watched.folder / name).write_bytes(name.encode())
+    watched.watcher.look()
+    while image := watched.spool.take():
+        watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
+    right = os.open
+
+    def opened(path: Any, *given: Any, **named: Any) -> int:
+        if path == watched.folder / "a.png":
+            raise OSError(number, os.strerror(number))
+        return right(path, *given, **named)
+
+    courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "open", opened)
+        assert all(courier._bring(each) for each in watched.deliveries.due(WATCH))
+    (waiting,) = watched.deliveries.due(WATCH)
+    assert courier._bring(waiting)
+    moved = (f"answered/{name}{end}" for name in ("a.png", "b.png") for end in ("", ".json"))
+    assert watched.tree() == [*moved]
+
+
+def test_an_answer_that_the_box_may_not_read_keeps_no_other_answer_back(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has taken the image away, and made its answer a file of their own."""
+    there = watched.folder / "answered" / "a.png.json"
+    there.parent.mkdir()
+    there.write_bytes(b"theirs")
+    right_read, right_open = Path.read_bytes, os.open
+
+    def read(path: Path) -> bytes:
+        if path == there:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return right_read(path)
+
+    def opened(path: Any, *given: Any, **named: Any) -> int:
+        if path == there:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return right_open(path, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read)
+        patch.setattr(files.os, "open", opened)
+        for name in ("a.png", "b.png"):
+            (watched.folder / name).write_bytes(name.encode())
+        watched.watcher.look()
+        watched.answer()
+    assert there.read_bytes() == b"theirs"
+    answered = {path.name for path in there.parent.iterdir()} - {"a.png.json"}
+    assert len(answered) == 4
+    assert {"b.png", "b.png.json"} < answered
+
+
+def test_what_cannot_be_put_aside_leaves_no_reason_behind_at_each_look(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has it open on a share, and one of its name lies there already."""
+    for _ in range(2):
+        (watched.folder / "a.png").touch()
+        watched.watcher.look()
+        before = watched.tree()
+    (watched.folder / "a.png").touch()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == watched.folder / "a.png":
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        right(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches.os, "replace", replaced)
+        for _ in range(3):
+            watched.watcher.look()
+    assert watched.tree() == ["a.png", *before]
+    watched.watcher.look()
+    assert len(watched.tree()) == 6
 
 
 def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
@@ -471,10 +557,28 @@ def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
     assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
+def test_what_gets_another_date_when_it_is_moved_is_put_aside_all_the_same(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on some shares: it would be moved to and fro for ever."""
+    (watched.folder / "a.png").touch()
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        right(source, target)
+        os.utime(target, (1, 1))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches.os, "replace", replaced)
+        watched.watcher.look()
+    assert watched.tree() == ["refused/a.png", "refused/a.png.reason.txt"]
+
+
 def test_why_an_answer_is_not_delivered_names_no_file(watched: Watched) -> None:
     (watched.folder / "MUELLER.png").write_bytes(b"one")
     watched.watcher.look()
     (watched.folder / "answered" / "MUELLER.png.json").mkdir(parents=True)
+    (watched.folder / "answered" / "MUELLER.png").write_bytes(b"one")
     with pytest.raises(UndeliveredError, match=r"answered: Is a directory$"):
         watched.answer()
 
