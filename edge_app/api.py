@@ -117,7 +117,7 @@ class Findings(Mapping[str, Finding]):
 
         Returns:
             h×w float32, in logits; its mean is the label's logit. The cells are the network's own
-            (4×4 or 7×7 in the shipped models) and cover what the network sees, which is the whole
+            (4×4 to 16×16 in the shipped models) and cover what the network sees, which is the whole
             picture where the picture is stretched.
 
         Raises:

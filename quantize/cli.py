@@ -28,7 +28,7 @@ from train.options import (
     console,
     read_data,
 )
-from train.recipes import RECIPES, TEACHERS
+from train.recipes import RECIPES, SHIPPED, runs_of
 from train.start import run_reporting_errors
 
 KeptOption = Annotated[
@@ -251,7 +251,7 @@ def table(
 
 @app.command()
 def reproduce(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEACHERS)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SHIPPED)}.")],
     data: DataArgument,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = CACHE,
@@ -259,9 +259,9 @@ def reproduce(
     """Make a shipped model from the data: hours; after a stop the same command resumes."""
     from quantize.reproduce import reproduce as make
 
-    if name not in TEACHERS:
-        raise typer.BadParameter(f"{name!r}; there are {', '.join(TEACHERS)}")
-    for needed in (*TEACHERS[name], name):
+    if name not in SHIPPED:
+        raise typer.BadParameter(f"{name!r}; there are {', '.join(SHIPPED)}")
+    for needed in runs_of(name):
         if RECIPES[needed].imagenet:
             require_imagenet(RECIPES[needed].network)
     model = make(name, data, runs, cache, console)

@@ -17,7 +17,7 @@ from quantize.pipeline import quantize_run
 from train.cache import Cached
 from train.float_report import evaluate, write_all
 from train.options import read_data
-from train.recipes import RECIPES, TEACHERS
+from train.recipes import RECIPES, REFITTED, TEACHERS, runs_of
 from train.run import open_run, refit, train
 from train.subgroups import subgroups
 from train.teacher_files import read_teachers
@@ -27,6 +27,7 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
     """The teachers, a run and its report on validation, the refit, quantization, reports, card.
 
     Everything goes into folders of `runs`; finished steps are skipped, an interrupted one resumes.
+    Only recipes of `REFITTED` are trained once more on the validation patients.
 
     Args:
         name: of a shipped model.
@@ -35,21 +36,19 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
         runs: folder of run folders.
         console: for progress.
     """
-    recipe = RECIPES[name]
-    cached = read_data(data, recipe.side, cache)
-    for teacher in TEACHERS[name]:
-        console.rule(f"{teacher}, a teacher")
-        train(
-            RECIPES[teacher], read_data(data, RECIPES[teacher].side, cache), runs / teacher, console
-        )
-    folders = [runs / teacher for teacher in TEACHERS[name]]
-    teachers = read_teachers(folders, data, cache, None, cached)
-    validated, final = runs / f"{name}-validated", runs / name
-    console.rule(f"{name}, judged on validation")
-    train(recipe, cached, validated, console, teachers)
-    report = evaluate(open_run(validated), cached.split("validation"), "validation", name)
-    console.rule(f"{name}, on all train_val patients")
-    refit(validated, cached, final, console, teachers)
+    final, refitted = runs / name, name in REFITTED
+    judged = runs / f"{name}-validated" if refitted else final
+    for needed in runs_of(name):
+        console.rule(f"{name}, judged on validation" if needed == name else f"{needed}, a teacher")
+        recipe = RECIPES[needed]
+        cached = read_data(data, recipe.side, cache)
+        folders = [runs / teacher for teacher in TEACHERS.get(needed, ())]
+        teachers = read_teachers(folders, data, cache, None, cached)
+        train(recipe, cached, judged if needed == name else runs / needed, console, teachers)
+    report = evaluate(open_run(judged), cached.split("validation"), "validation", name)
+    if refitted:
+        console.rule(f"{name}, on all train_val patients")
+        refit(judged, cached, final, console, teachers)
     write_all(report, final / "reports", "float-validation")
     console.rule(f"{name}, int8")
     model = quantize_run(

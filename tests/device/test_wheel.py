@@ -116,7 +116,7 @@ def radiograph(request: pytest.FixtureRequest) -> Path:
     return sorted(images.iterdir())[5000]
 
 
-@pytest.mark.parametrize("model", ["cxr-lite0-128", "cxr-cnn28"])
+@pytest.mark.parametrize("model", ["cxr-lite0-128", "cxr-lite0-fine", "cxr-cnn28"])
 def test_a_radiograph_scores_the_same_in_every_lossless_format(
     command: Path, radiograph: Path, tmp_path: Path, model: str
 ) -> None:

@@ -15,10 +15,53 @@ from edge_app.evaluation import report
 from edge_app.model.model_file import read
 from quantize.reproduce import reproduce
 from train.augment import NONE
-from train.recipes import RECIPES, TEACHERS, Recipe
+from train.recipes import RECIPES, SHIPPED, TEACHERS, Recipe, runs_of
 
 TEACHER = Recipe(network="cnn28", epochs=1, batch=16, augmentation=NONE)
 TINY = replace(TEACHER, distil=0.5, continued=True, seed=1)
+
+
+def test_a_models_runs_begin_with_the_teachers_of_its_teachers() -> None:
+    assert runs_of("cxr-lite0-fine") == [
+        "lite0-5-stages",
+        "lite0-5-stages-enlarged",
+        "cxr-lite0-fine",
+    ]
+    for name in SHIPPED:
+        made = runs_of(name)
+        assert len(made) == len(set(made))
+        for run in made:
+            assert {*TEACHERS.get(run, ())} <= {*made[: made.index(run)]}
+            assert RECIPES[run].continued <= bool(TEACHERS.get(run))
+
+
+@pytest.mark.parametrize("name", ["lite0-5-stages", "cxr-lite0-fine"])
+def test_a_kept_network_was_made_by_the_recipe_of_its_name(name: str) -> None:
+    kept = json.loads((Path("networks") / name / "config.json").read_text())
+    assert Recipe.from_dict(kept["recipe"]) == RECIPES[name]
+
+
+def test_a_model_that_is_not_trained_once_more_is_the_network_that_was_judged(
+    small_nih: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "tiny", TEACHER)
+    monkeypatch.setitem(RECIPES, "taught", TINY)
+    monkeypatch.setitem(RECIPES, "cxr-tiny", replace(TINY, seed=2))
+    monkeypatch.setitem(TEACHERS, "taught", ("tiny",))
+    monkeypatch.setitem(TEACHERS, "cxr-tiny", ("tiny", "taught"))
+    printed = io.StringIO()
+    console = Console(file=printed, width=200)
+    model = reproduce("cxr-tiny", small_nih, tmp_path, finished_run.parent / "cache", console)
+    assert printed.getvalue().count("epoch 1/1") == 3
+    facts = model.manifest["training"]["dataset"]
+    assert facts["train"]["split"] == "train"
+    assert len(facts["teachers"]) == 2
+    reports = tmp_path / "cxr-tiny" / "reports"
+    judged, tested = (
+        json.loads((reports / f"{name}.json").read_text()) for name in ("float-validation", "float")
+    )
+    assert judged["model"]["sha256"] == tested["model"]["sha256"]
+    assert "trained once more" not in (reports / "MODEL_CARD.md").read_text()
 
 
 def test_every_step_is_made_once_and_the_model_is_the_refit(
@@ -27,6 +70,7 @@ def test_every_step_is_made_once_and_the_model_is_the_refit(
     monkeypatch.setitem(RECIPES, "tiny", TEACHER)
     monkeypatch.setitem(RECIPES, "cxr-tiny", TINY)
     monkeypatch.setitem(TEACHERS, "cxr-tiny", ("tiny",))
+    monkeypatch.setattr("quantize.reproduce.REFITTED", ("cxr-tiny",))
     cache = finished_run.parent / "cache"
 
     def make() -> str:

@@ -42,7 +42,7 @@ def others(make_nih: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
 
 
 def test_kept_networks_are_there_by_name() -> None:
-    assert kept_names() == ["cxr-cnn28", "cxr-lite0-128", "lite0-5-stages"]
+    assert kept_names() == [*("cxr-cnn28", "cxr-lite0-128", "cxr-lite0-fine", "lite0-5-stages")]
     shipped = open_source("cxr-cnn28")
     assert (shipped.recipe.network, shipped.recipe.side) == ("cnn28", 28)
     assert shipped.facts["name"] == "cxr-cnn28"
@@ -58,7 +58,8 @@ def test_a_run_and_the_network_in_it_are_the_same_source(
 @pytest.mark.parametrize("name", ["cxr-lite9", "model.tflite", "nowhere/model.keras"])
 def test_what_is_no_source_is_refused_with_what_there_is(name: str) -> None:
     with pytest.raises(
-        RunError, match="give cxr-cnn28, cxr-lite0-128, lite0-5-stages, a finished run's folder"
+        RunError,
+        match="give cxr-cnn28, cxr-lite0-128, cxr-lite0-fine, lite0-5-stages, a finished run",
     ):
         open_source(name)
 

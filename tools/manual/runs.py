@@ -22,6 +22,7 @@ RUNS: Final = (
     "lite2-enlarged-4",
     "lite0-5-stages",
     "lite0-5-stages-enlarged",
+    "cxr-lite0-fine",
     "lite0-scratch",
 )  # fmt: skip
 LEFT_OUT: Final = ("No Finding", "Hernia")
