@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edge_app.core.errors import EXIT_INTERRUPTED, ReportError
 from edge_app.core.files import UnreadableError, read_bounded
-from edge_app.model.model_file import locate, read
+from edge_app.model.model_file import locate, read, shipped_models
 from edge_app.model.shipped import DEFAULT_MODEL
 from train.start import run_reporting_errors
 
@@ -83,6 +83,22 @@ def wheel(
     from benchmarks.versions import wheel_table, wheels_of
 
     print(wheel_table(wheels_of(revision)), end="")
+
+
+@app.command()
+def sizes(
+    rounds: Annotated[int, typer.Option(min=1, help="In which all models are timed.")] = 20,
+    out: Annotated[Path, typer.Option(help="Folder of the result.")] = RESULTS,
+) -> None:
+    """Compare the models that ship: bytes, work, time here, and time predicted for boards."""
+    from benchmarks.sizes import markdown
+    from benchmarks.sizes import sizes as measured
+
+    _require(out)
+    result = measured(shipped_models(), rounds)
+    (out / "sizes.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / "sizes.md").write_text(markdown(result))
+    print(markdown(result), end="")
 
 
 @app.command()

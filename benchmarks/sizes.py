@@ -1,0 +1,84 @@
+"""The models that ship, side by side: what they weigh, what they compute, and how long that takes.
+
+Times here are measured in turn, so that changes of the machine's pace affect all of them alike;
+those of boards that are not at hand are predicted from the multiply-accumulates (`predictions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import predictions
+from benchmarks.operators import invoke_seconds, layers
+from edge_app.core import machine
+from edge_app.model.model_file import read
+from edge_app.model.shipped import DEFAULT_MODEL
+
+TURN = 0.3
+"""Seconds a model a round."""
+
+
+def sizes(paths: Sequence[Path], rounds: int) -> dict[str, Any]:
+    """What `markdown` shows.
+
+    Args:
+        paths: of the model files.
+        rounds: in each of which every model's network is timed, on one thread.
+    """
+    models = [read(path) for path in paths]
+    timers = [invoke_seconds(model.flatbuffer, TURN) for model in models]
+    taken = [[timer() for timer in timers] for _ in range(rounds)]
+    place = [model.name for model in models].index(DEFAULT_MODEL)
+    rows = []
+    for number, model in enumerate(models):
+        macs = sum(layer.macs for layer in layers(model.flatbuffer))
+        rows.append(
+            {
+                "name": model.name,
+                "sha256": model.sha256,
+                "input": [model.input_spec.height, model.input_spec.width],
+                "map": model.manifest["outputs"]["map"]["shape"][1:3] if model.has_map else None,
+                "bytes": model.path.stat().st_size,
+                "macs": macs,
+                "seconds": median(each[number] for each in taken),
+                "of_default": median(each[number] / each[place] for each in taken),
+                "boards": predictions.predict(macs, model.precision),
+            }
+        )
+    return {
+        "machine": machine.identity(),
+        "rounds": rounds,
+        "factor": predictions.factor(),
+        "models": rows,
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table, and what its columns are, as Markdown."""
+    boards = [each["board"] for each in result["models"][0]["boards"]]
+    head = ("model", "file", "map", "multiply-accumulates", "here, one thread", "of the default's")
+    lines = [_row((*head, *boards)), "|---" * (len(head) + len(boards)) + "|"]
+    for each in result["models"]:
+        cells = (
+            f"`{each['name']}`",
+            f"{each['bytes'] / 1e6:.2f} MB",
+            "none" if each["map"] is None else "×".join(map(str, each["map"])),
+            f"{each['macs'] / 1e6:.0f} M",
+            f"{1000 * each['seconds']:.2f} ms",
+            f"{each['of_default']:.2f}",
+        )
+        predicted = (f"{1000 * board['predicted']:.1f} ms" for board in each["boards"])
+        lines.append(_row((*cells, *predicted)))
+    return "\n".join(lines) + (
+        f"\n\nThe network alone, without decoding. Here: {result['machine']['cpu']}, the median of "
+        f"{result['rounds']} rounds in turn. On the boards, with all their cores: predicted from "
+        f"published times of other networks, within a factor of {result['factor']:.1f} up and "
+        "down, not measured.\n"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
