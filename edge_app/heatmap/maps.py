@@ -50,7 +50,8 @@ OF_SEVERAL: Final = "which finding a square is for is not shown"
 """Of a picture with several findings, whose squares have the colour of the strongest one there."""
 
 NO_PLACE: Final = (
-    "this map shows no place, do not aim by it: the picture's middle hits about as often"
+    "this map shows no place, do not aim by it: the picture's middle lies in radiologists' boxes "
+    "about as often"
 )
 
 SAYS: Final = "that may be anywhere, also where no colour is"

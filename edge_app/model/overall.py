@@ -34,7 +34,7 @@ SMALLEST: Final = 1e-12
 BORDERLINE: Final = "borderline"
 """What is said of a score whose digits, as they are shown, are those of its threshold."""
 
-EITHER_WAY: Final = f"{BORDERLINE}: could go either way"
+READS_ALIKE: Final = f"{BORDERLINE}: reads like its threshold"
 NONE_RAISED: Final = "nothing is raised"
 NONE_ABOVE: Final = "nothing is above its threshold"
 NONE_DECIDES: Final = "no finding has a threshold: nothing is decided"
@@ -109,7 +109,7 @@ def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:
     raised = [] if marked is None else [f"{but}raised: {names}" if names else NONE_RAISED]
     return [
         "flagged" if whole.flagged else "not flagged",
-        *([EITHER_WAY] if whole.borderline else []),
+        *([READS_ALIKE] if whole.borderline else []),
         *raised,
     ]
 

@@ -44,12 +44,15 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         elif site:
             told.append(f"usually: at this site ({images.removesuffix(AT_SITE)})")
         else:
-            told.append(f"usually: of all images it was checked on, normal or not ({images})")
+            told.append(
+                "usually: how many have it, of all images it was checked on, normal or not "
+                f"({images})"
+            )
     if reference := manifest.get("reference"):
         normal = reference["images"].removesuffix(AT_SITE)
         if told and normal.endswith(f" of {images}"):
             normal = f"{normal.removesuffix(f' normal images of {images}')} of these"
-        told.append(f"normal: {normal}")
+        told.append(f"normal (no finding): {normal}")
     if told:
         yield "; ".join(told)
 

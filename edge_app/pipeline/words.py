@@ -29,10 +29,11 @@ def seen_at(spec: InputSpec) -> str:
 
 def answered_by(classifier: Classifier) -> str:
     """Who answers, and what that is no answer to, in a line."""
-    model = classifier.model
+    model, point = classifier.model, classifier.image_point
+    rule = f" ({point['rule']})" if point and not classifier.site else ""
     return (
         f"{model.name}, {model.precision}: {known_of(classifier.labels)}; {NO_QUALITY}; "
-        f"operating point '{classifier.points.name}'"
+        f"operating point '{classifier.points.name}'{rule}"
     )
 
 

@@ -53,14 +53,16 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert lines[-6].endswith(
         ": knows the 14 findings and nothing else; picture quality is not checked: "
         "blurred or tilted films are scored too; "
-        "operating point 'one-in-ten'"
+        "operating point 'one-in-ten' (1 in 10 normal validation images is flagged)"
     )
     flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
     assert re.fullmatch(flags + r"\(patients new to it\)", lines[-5])
     assert re.fullmatch(r"misses: [\d.]+ % and [\d.]+ % of those that are not normal", lines[-4])
     images = "validation, 2238 images of 633 patients"
-    usually = f"usually: of all images it was checked on, normal or not ({images})"
-    assert lines[-3] == f"{usually}; normal: 1393 of these"
+    usually = (
+        f"usually: how many have it, of all images it was checked on, normal or not ({images})"
+    )
+    assert lines[-3] == f"{usually}; normal (no finding): 1393 of these"
     assert lines[-2] == RAISED_MEANS
     assert len(lines) == 26
     assert done.stdout.endswith(DISCLAIMER + "\n")

@@ -299,7 +299,8 @@ def test_what_a_map_is_worth_is_the_first_line_under_the_picture(written: list[s
     as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert said not in written
     assert written[0] == (
-        "this map shows no place, do not aim by it: the picture's middle hits about as often"
+        "this map shows no place, do not aim by it: the picture's middle lies in radiologists' "
+        "boxes about as often"
     )
     assert OUTLINED not in written
     assert "1" not in written

@@ -144,8 +144,8 @@ def test_a_verdict_names_what_is_raised_once_and_does_not_take_itself_back() -> 
 @pytest.mark.parametrize(
     ("probability", "begin"),
     [
-        (0.5584, ["flagged", "borderline: could go either way"]),
-        (0.5576, ["not flagged", "borderline: could go either way"]),
+        (0.5584, ["flagged", "borderline: reads like its threshold"]),
+        (0.5576, ["not flagged", "borderline: reads like its threshold"]),
         (0.5591, ["flagged"]),
         (0.5571, ["not flagged"]),
     ],

@@ -39,11 +39,11 @@ def test_what_is_usual_is_explained_where_it_is_shown(usual: bool) -> None:
 def test_what_is_usual_and_what_is_normal_are_one_line() -> None:
     manifest = read(locate("cxr-lite0-128")).manifest
     assert list(referred_to(manifest)) == [
-        "usually: of all images it was checked on, normal or not "
-        "(validation, 2238 images of 633 patients); normal: 1393 of these"
+        "usually: how many have it, of all images it was checked on, normal or not "
+        "(validation, 2238 images of 633 patients); normal (no finding): 1393 of these"
     ]
     assert list(referred_to(manifest, usual=False)) == [
-        "normal: 1393 normal images of validation, 2238 images of 633 patients"
+        "normal (no finding): 1393 normal images of validation, 2238 images of 633 patients"
     ]
 
 

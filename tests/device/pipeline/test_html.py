@@ -199,7 +199,9 @@ def test_it_says_whose_answers_they_are_beside_the_disclaimer(
     page = Page(tmp_path / "b.html")
     assert json.loads(site.read_text())["digest"] in page.texts
     (usually,) = (text for text in page.texts if text.startswith("usually: "))
-    assert usually.startswith("usually: at this site (1200 images of 400 patients); normal: ")
+    assert usually.startswith(
+        "usually: at this site (1200 images of 400 patients); normal (no finding): "
+    )
 
 
 def test_thresholds_stand_there_where_labels_are_decided_one_by_one(
