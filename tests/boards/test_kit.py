@@ -17,7 +17,7 @@ from boards.processes import Done
 from boards.verification import EXAMPLE
 from boards.wheels import REPOSITORY
 from edge_app.core.errors import UsageError
-from edge_app.model.model_file import SHIPPED, read
+from edge_app.model.model_file import SHIPPED, read, shipped_models
 from edge_app.model.shipped import DEFAULT_MODEL
 
 HERE = "{}.{}".format(*sys.version_info[:2])
@@ -25,6 +25,7 @@ NO_NETWORK = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https"
 MODELS = sorted((REPOSITORY / "tests" / "models").glob("*.tflite"))
 """Of other labels, heads and inputs, and one of version 1 with the name of a shipped model."""
 
+NAMES = {read(path).name for path in (*shipped_models(), *MODELS)}
 REPLACED = "cxr-cnn28"
 
 
@@ -79,7 +80,7 @@ def installed(
 def test_its_self_test_takes_in_every_model(installed: Installed) -> None:
     assert "ready" in installed.said
     tested = {line.split()[1] for line in installed.said.splitlines() if "self-test passed" in line}
-    assert tested == {f"{name}:" for name in (DEFAULT_MODEL, *(read(m).name for m in MODELS))}
+    assert tested == {f"{name}:" for name in NAMES}
 
 
 def test_the_first_answer_is_the_default_models(installed: Installed) -> None:
@@ -103,7 +104,7 @@ def test_a_model_of_other_labels_answers_to_its_name(installed: Installed, path:
 def test_a_model_with_the_name_of_a_shipped_one_takes_its_place(installed: Installed) -> None:
     (brought,) = (path for path in MODELS if read(path).name == REPLACED)
     listed = {each["name"]: each for each in json.loads(installed("models", "list", "--json").out)}
-    assert listed.keys() == {DEFAULT_MODEL, *(read(path).name for path in MODELS)}
+    assert listed.keys() == NAMES
     there = Path(listed[REPLACED]["path"]).read_bytes()
     assert there == brought.read_bytes()
     assert there != (SHIPPED / f"{REPLACED}.tflite").read_bytes()
