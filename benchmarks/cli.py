@@ -95,7 +95,8 @@ def sizes(
     from benchmarks.sizes import sizes as measured
 
     _require(out)
-    result = measured(shipped_models(), rounds)
+    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
+    result = measured(shipped_models(), rounds, command)
     (out / "sizes.json").write_text(json.dumps(result, indent=1) + "\n")
     (out / "sizes.md").write_text(markdown(result))
     print(markdown(result), end="")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from benchmarks import predictions
 from benchmarks.operators import invoke_seconds, layers
@@ -17,16 +17,18 @@ from edge_app.core import machine
 from edge_app.model.model_file import read
 from edge_app.model.shipped import DEFAULT_MODEL
 
-TURN = 0.3
+KIND: Final = "edge-cxr sizes"
+TURN: Final = 0.3
 """Seconds a model a round."""
 
 
-def sizes(paths: Sequence[Path], rounds: int) -> dict[str, Any]:
+def sizes(paths: Sequence[Path], rounds: int, command: str) -> dict[str, Any]:
     """What `markdown` shows.
 
     Args:
         paths: of the model files.
         rounds: in each of which every model's network is timed, on one thread.
+        command: that was typed, for the result.
     """
     models = [read(path) for path in paths]
     timers = [invoke_seconds(model.flatbuffer, TURN) for model in models]
@@ -49,6 +51,8 @@ def sizes(paths: Sequence[Path], rounds: int) -> dict[str, Any]:
             }
         )
     return {
+        "kind": KIND,
+        "command": command,
         "machine": machine.identity(),
         "rounds": rounds,
         "factor": predictions.factor(),

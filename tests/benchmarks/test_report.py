@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import predictions as boards
-from benchmarks import report, suite, versions
+from benchmarks import report, sizes, suite, versions
 from benchmarks.contest import OURS_LABEL, Contest
 from benchmarks.goals import GOALS, reached
 from benchmarks.suite import _checks
@@ -94,7 +94,11 @@ def test_the_readme_s_table_is_the_user_s_scenarios() -> None:
 
 
 def test_results_under_version_control_have_their_report() -> None:
-    writers = {suite.KIND: report.markdown, versions.KIND: versions.markdown}
+    writers = {
+        suite.KIND: report.markdown,
+        versions.KIND: versions.markdown,
+        sizes.KIND: sizes.markdown,
+    }
     for path in (Path(report.__file__).parent / "results").glob("*.json"):
         result = json.loads(path.read_text())
         assert result["command"].startswith("python -m benchmarks")

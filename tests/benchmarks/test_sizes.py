@@ -11,7 +11,7 @@ from train.source_files import open_source
 
 @pytest.fixture(scope="module")
 def result() -> dict:
-    return sizes(shipped_models(), rounds=1)
+    return sizes(shipped_models(), 1, "python -m benchmarks sizes")
 
 
 def test_the_work_is_that_of_the_float_network(result: dict) -> None:
