@@ -198,7 +198,7 @@ def reached(
             }
         }
     told = {"operating_points": points}
-    if "raised" in facts:
+    if "raised" in facts and truth.any() and not truth.all():
         told["raised"] = facts["raised"] | {"test": marks(targets, scores, labels, usually)}
     return facts | told
 

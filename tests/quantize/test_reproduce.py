@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from edge_app.evaluation import report
-from edge_app.model.model_file import read
+from edge_app.model.model_file import read, shipped_models
 from quantize.reproduce import reproduce
 from train.augment import NONE
 from train.recipes import RECIPES, SHIPPED, TEACHERS, Recipe, runs_of
@@ -27,6 +27,7 @@ def test_a_models_runs_begin_with_the_teachers_of_its_teachers() -> None:
         "lite0-5-stages-enlarged",
         "cxr-lite0-fine",
     ]
+    assert {*SHIPPED} == {path.stem for path in shipped_models()}
     for name in SHIPPED:
         made = runs_of(name)
         assert len(made) == len(set(made))

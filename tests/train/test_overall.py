@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -59,6 +61,20 @@ def test_marks_are_those_of_answers_where_digits_lie_in_the_middle() -> None:
         for row in scores.tolist()
     ]
     np.testing.assert_array_equal(raised(scores, usually), as_answered)
+
+
+@pytest.mark.parametrize("normal", [True, False])
+def test_of_test_images_of_one_kind_marks_say_nothing(normal: bool) -> None:
+    """A manifest holds no number that is none: with it, the model file could not be read."""
+    targets, scores = drawn(400, 0)
+    facts = image_level(targets, scores, LABELS, "independent", "here")["overall"]
+    kept = LABELS.not_normal(targets) != normal
+    patients = np.arange(kept.sum()).astype(str)
+    images = targets[kept], scores[kept]
+    told = reached(facts, *images, LABELS, patients, "there", prevalence(targets))
+    assert told["raised"] == facts["raised"]
+    assert "test" in told["operating_points"]["one-in-ten"]
+    json.dumps(told, allow_nan=False)
 
 
 def test_the_probability_is_calibrated() -> None:
