@@ -4,12 +4,13 @@
     python -m tests.device.fuzz [KIND...] [--seconds 240] [--keep .fuzz]
 
 KIND is one of `tests/device/damage.py`, or ``picture``; each is searched for so many seconds of the
-processor, in a process of its own. Atheris (libFuzzer for Python) begins with that module's drawn
-files and with what earlier runs kept, and keeps each that reaches a new branch. A kind ends at its
-first fault, with the file in `--keep` and, at the end, exit code 1; a fault is what that module
-calls one. What is found becomes a test. Each run, one that Ctrl-C or SIGTERM ends as well, adds
-what it did to `reports/fuzz.json`, and the table of all is printed last (`tests/device/fuzzed.py`):
-an hour may be made of many runs.
+processor, in processes of its own, one after the other: Atheris keeps a little memory of every
+file. It (libFuzzer for Python) begins with that module's drawn files and with what earlier runs
+kept, and keeps each that reaches a new branch. A kind ends at its first fault, with the file in
+`--keep` and, at the end, exit code 1; a fault is what that module calls one. What is found becomes
+a test. Each process, one that Ctrl-C or SIGTERM ends as well, adds what it did to
+`reports/fuzz.json`, and the table of all is printed last (`tests/device/fuzzed.py`): an hour may be
+made of many runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import mmap
 import os
+import resource
 import signal
 import struct
 import sys
@@ -63,11 +65,14 @@ HANGS: Final = 120
 INTERRUPTED: Final = (130, 72, -signal.SIGINT, -signal.SIGTERM)
 """Exit codes of Atheris, of libFuzzer, and of neither, after Ctrl-C and SIGTERM."""
 
+FULL: Final = 1 << 20
+"""KiB of a searching process, from which on another one goes on."""
+
 TRIED: Final = struct.Struct("Q")
 """How many files were tried: in memory that the searching process shares."""
 
 
-def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
+def search(name: str, seconds: float, place: Path, tried: mmap.mmap) -> None:
     """Search one kind; ends this process.
 
     Args:
@@ -92,7 +97,8 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
             print(f"{name}: {fault}", file=sys.__stderr__)
             (place / f"fault-{hash(data) & 0xFFFFFF:06x}").write_bytes(data)
             os._exit(1)
-        if time.process_time() > seconds:  # of this process alone, from its fork on
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if time.process_time() > seconds or memory > FULL:  # of this process, from its fork on
             os._exit(0)
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
@@ -109,13 +115,26 @@ def search(name: str, seconds: int, place: Path, tried: mmap.mmap) -> None:
     atheris.Fuzz()
 
 
-def searched(name: str, seconds: int, place: Path) -> int:
-    """Search one kind in a process of its own, and add what it did to what is kept.
+def searched(name: str, seconds: float, place: Path) -> int:
+    """Search one kind in processes of its own, and add what each did to what is kept.
 
     Returns:
-        Its exit code: 0, one of `INTERRUPTED`, or another where it found a fault.
+        The last one's exit code: 0, one of `INTERRUPTED`, or another where it found a fault.
     """
     place.mkdir(parents=True, exist_ok=True)
+    code = 0
+    while seconds > 0 and code == 0:
+        code, used = searched_once(name, seconds, place)
+        seconds -= used
+    return code
+
+
+def searched_once(name: str, seconds: float, place: Path) -> tuple[int, float]:
+    """One process of a search.
+
+    Returns:
+        Its exit code, and its seconds of the processor, 1 at least.
+    """
     tried = mmap.mmap(-1, TRIED.size)
     of = fuzzed.commit()
     child = os.fork()
@@ -136,10 +155,11 @@ def searched(name: str, seconds: int, place: Path) -> int:
     for each, then in before.items():
         signal.signal(each, then)
     code = os.waitstatus_to_exitcode(status)
+    processor = used.ru_utime + used.ru_stime
     if number := TRIED.unpack_from(tried)[0]:
-        done = {"tried": number, "processor": used.ru_utime + used.ru_stime}
+        done = {"tried": number, "processor": processor}
         fuzzed.add(name, of, {**done, "faults": int(code not in (0, *INTERRUPTED))})
-    return code
+    return code, max(processor, 1)
 
 
 def main() -> int:
