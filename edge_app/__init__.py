@@ -2,7 +2,7 @@
 
     import edge_app
 
-    model = edge_app.open_model("cxr-lite0-128")
+    model = edge_app.open_model("cxr-lite0-fine")
     findings = model.classify("image.dcm")
     findings["Effusion"].score, findings.overall, findings.heatmap("Effusion")
 

@@ -33,7 +33,7 @@ def test_every_model_that_ships_has_its_row(result: dict) -> None:
         line = next(each for each in told.splitlines() if each.startswith(f"| `{model.name}` |"))
         height, width = model.manifest["outputs"]["map"]["shape"][1:3]
         assert f"| {path.stat().st_size / 1e6:.2f} MB | {height}×{width} |" in line
-    default = next(each for each in result["models"] if each["name"] == "cxr-lite0-128")
+    default = next(each for each in result["models"] if each["name"] == "cxr-lite0-fine")
     assert default["of_default"] == 1
 
 

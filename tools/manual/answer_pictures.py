@@ -16,6 +16,7 @@ from typing import Final
 
 from PIL import Image
 
+from edge_app.model.shipped import DEFAULT_MODEL
 from tools.manual.hazy import drawn
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def main() -> None:
             subprocess.run([*classify, *more], cwd=place, check=True, env=_here())
         (heatmap,) = (place / "maps").iterdir()
         _keep(heatmap, DOCS / "heatmap.png")
-        report = str(REPOSITORY / "reports" / "cxr-lite0-128" / "int8.json")
+        report = str(REPOSITORY / "reports" / DEFAULT_MODEL / "int8.json")
         calibrate = [sys.executable, "-m", "edge_app", "calibrate", report, "--html", "site.html"]
         subprocess.run(calibrate, cwd=place, check=True, env=_here())
         _photograph(place / "answers.html", place / "page.png", (1100, 1990))

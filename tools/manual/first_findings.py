@@ -1,6 +1,6 @@
 """How often the first findings of a flagged validation image are right, as the manual says.
 
-    python -m tools.manual.first_findings         # writes reports/cxr-lite0-128/first-findings.json
+    python -m tools.manual.first_findings         # writes first-findings.json beside its reports
 
 Of the scores that the float network's validation report keeps, at the default point of the model
 that ships.
@@ -17,8 +17,9 @@ import numpy as np
 from edge_app.evaluation.report import read
 from edge_app.model import model_file
 from edge_app.model.overall import OverallScore
+from edge_app.model.shipped import DEFAULT_MODEL
 
-REPORTS: Final = Path(__file__).resolve().parents[2] / "reports" / "cxr-lite0-128"
+REPORTS: Final = Path(__file__).resolve().parents[2] / "reports" / DEFAULT_MODEL
 FOUND: Final = REPORTS / "first-findings.json"
 
 
@@ -26,7 +27,7 @@ def found() -> dict[str, float]:
     """Of flagged images that are not normal: how many, and the share that bears the most probable
     finding, and one of the three most probable ones."""
     report = read(REPORTS / "float-validation.json")
-    model = model_file.read(model_file.locate("cxr-lite0-128"))
+    model = model_file.read(model_file.locate(DEFAULT_MODEL))
     whole = OverallScore.of(model.manifest, model.labels)
     assert whole is not None
     assert whole.facts is not None

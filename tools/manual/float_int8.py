@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_app.core.svg import Axis, element, line, text, ticks
+from edge_app.model.shipped import DEFAULT_MODEL
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PICTURE: Final = REPOSITORY / "docs" / "float-int8.svg"
-MODEL: Final = "cxr-lite0-128"
 
 ROW: Final = 20
 WIDTH: Final = 640
@@ -45,7 +45,7 @@ def rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     return [("macro average", first), *others]
 
 
-def picture(model: str = MODEL) -> str:
+def picture(model: str = DEFAULT_MODEL) -> str:
     """An SVG with its own style, on white, so that it stands on any page."""
     found = reports(model)
     table = rows(found)
@@ -90,6 +90,6 @@ def _row(name: str, row: dict[str, Any], y: int, axis: Axis) -> list[str]:
 
 
 if __name__ == "__main__":
-    model = sys.argv[1] if len(sys.argv) > 1 else MODEL
+    model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else PICTURE
     target.write_text(picture(model), "utf-8")

@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFilter
 from edge_app.images.phantom import synthetic_radiograph
 
 SIZE: Final = 512
-SEED: Final = 126
-PATCH: Final = (60, 210, 240, 450)
-"""Left, top, right and bottom of an ellipse over one lung."""
+SEED: Final = 123
+PATCH: Final = (120, 222, 368, 462)
+"""Left, top, right and bottom of an ellipse over the heart and beside it."""
 
-WHITE: Final = 220
-BLUR: Final = 10
+WHITE: Final = 236
+BLUR: Final = 18
 
 
 def drawn() -> Image.Image:

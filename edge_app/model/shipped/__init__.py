@@ -2,4 +2,4 @@
 
 from typing import Final
 
-DEFAULT_MODEL: Final = "cxr-lite0-128"
+DEFAULT_MODEL: Final = "cxr-lite0-fine"

@@ -20,7 +20,7 @@ from ..conftest import Run
 
 def test_models_list_and_inspect_show_what_is_in_the_file(run: Run) -> None:
     listed = json.loads(run("models list", "--json").stdout)
-    assert [model["name"] for model in listed if model["default"]] == ["cxr-lite0-128"]
+    assert [model["name"] for model in listed if model["default"]] == ["cxr-lite0-fine"]
     for model in listed:
         manifest = json.loads(run("models inspect", "--json", model["name"]).stdout)
         assert manifest["flatbuffer"]["sha256"] == model["sha256"]
