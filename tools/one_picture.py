@@ -1,9 +1,10 @@
 """What `edge-cxr classify` takes for one picture, beside an earlier version of it.
 
-    python -m tools.one_picture REVISION [--rounds 40] [--image FILE]
+    python -m tools.one_picture REVISION [--rounds 40] [--image FILE] [--model NAME]
 
-REVISION is any that git knows. Both versions score the same picture as whole processes, in turns,
-by the same Python and packages, after each tried its backend. Printed are the medians of seconds
+REVISION is any that git knows. Both versions score the same picture with the model of that name,
+which both ship, as whole processes, in turns, by the same Python and packages, after each tried
+its backend. Printed are the medians of seconds
 by the clock and of the processor, and of how both compare in each round. On a machine that others
 use the ratio of the processor is what holds. Exit code 1 where that median is over `MOST`.
 """
@@ -45,13 +46,13 @@ def unpacked(revision: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def scored(version: Path, cache: Path, image: Path) -> Run:
+def scored(version: Path, cache: Path, image: Path, model: str) -> Run:
     """Score a picture in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(version), "XDG_CACHE_HOME": str(cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(
-        [sys.executable, "-m", "edge_app", "classify", str(image)],
+        [sys.executable, "-m", "edge_app", "classify", "--model", model, str(image)],
         cwd=version,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--image", type=Path, default=HERE / "examples" / "synthetic-radiograph.png"
     )
+    parser.add_argument("--model", default="cxr-lite0-128")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         versions = {"now": HERE, asked.revision: Path(name, "then")}
@@ -89,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         image = asked.image.resolve()
         for index in range(asked.rounds + 1):
             for each in sorted(versions, reverse=bool(index % 2)):
-                run = scored(versions[each], Path(name, f"cache-{each == 'now'}"), image)
+                cache = Path(name, f"cache-{each == 'now'}")
+                run = scored(versions[each], cache, image, asked.model)
                 if index:  # the first tries its backend, and compiles
                     runs[each].append(run)
         ratio = printed(runs, asked.revision)
