@@ -144,14 +144,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
-        from edge_app.images import jpeg
-
-        stored = _turned_back(picture, stored_as)
-        for row in _last_rows(image, stored.height):
-            if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
-                if not _is_whole_jpeg(image, data):
-                    notes.append(jpeg.ENDS_EARLY)
-                break
+        notes += _missing_of_jpeg(image, _turned_back(picture, stored_as), data)
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:
@@ -168,6 +161,26 @@ def _notes_of(colours: Any, is_gray: bool) -> list[str]:
     from edge_app.images import profile
 
     return profile.notes(colours, is_gray=is_gray)
+
+
+def _missing_of_jpeg(image: Image.Image, stored: Image.Image, data: bytes) -> list[str]:
+    """A line on each sign that a JPEG lacks something; of a TIFF, its last rows alone show one.
+
+    Args:
+        image: of the file.
+        stored: its gray picture, before it is turned.
+        data: of the file.
+    """
+    from edge_app.images import jpeg, jpeg_scans
+
+    missing = jpeg_scans.missing(data) if image.format in JPEG_FORMATS else None
+    notes = [missing] if missing else []
+    for row in _last_rows(image, stored.height):
+        if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
+            if missing or not _is_whole_jpeg(image, data):
+                notes.append(jpeg.ENDS_EARLY)
+            break
+    return notes
 
 
 def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
