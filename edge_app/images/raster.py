@@ -62,6 +62,8 @@ GRAY_MODES = ("1", "L", "LA", "La")
 
 ON_BLACK = "is partly transparent: it was laid on black"
 
+BY_VIEWERS = "by which viewers may brighten or darken it: scored as it is stored"
+
 MIDDLE = 128
 """A gray level, which a viewer that heeds a PNG's gamma moves."""
 
@@ -133,11 +135,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
     image.load()
-    if _is_of_another_gamma(image.info):
-        notes.append(
-            f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
-            "scored as it is stored"
-        )
+    notes += _notes_of_tones(image, data)
     if image.format != "TIFF":
         is_gray = image.mode in GRAY_MODES or image.mode.startswith("I")
         notes += _notes_of(image.info.get("icc_profile"), is_gray)
@@ -152,6 +150,19 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
         _require_full_range(picture, notes)
     facts["width"], facts["height"] = picture.size
     return Radiograph(picture, facts, tuple(notes))
+
+
+def _notes_of_tones(image: Image.Image, data: bytes) -> list[str]:
+    """A line on each chunk of a PNG by which viewers show its grays otherwise than it is stored."""
+    said = []
+    if _is_of_another_gamma(image.info):
+        said.append(f"a gamma of {image.info['gamma']:g}")
+    if image.format == "PNG":
+        from edge_app.images import png
+
+        if tones := png.other_tones(data):
+            said.append(f"that its grays are {tones} (cICP)")
+    return [f"says {each}, {BY_VIEWERS}" for each in said]
 
 
 def _notes_of(colours: Any, is_gray: bool) -> list[str]:
