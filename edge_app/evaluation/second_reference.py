@@ -252,6 +252,6 @@ def _percent(metric: Mapping[str, Any]) -> str:
     if metric["value"] is None:
         return "none"
     low, high = (
-        "none" if metric[key] is None else f"{100 * metric[key]:.0f}" for key in ("low", "high")
+        "none" if metric[key] is None else percent(metric[key], 0, "") for key in ("low", "high")
     )
     return f"{percent(metric['value'], 0)} ({low} to {high})"

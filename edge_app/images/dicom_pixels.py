@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
 from edge_app.core.want import blamed
-from edge_app.images import dicom_frames, gdcm_process, jpeg
+from edge_app.images import dicom_frames, gdcm_process, jpeg, jpeg_scans
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
 from edge_app.images.dicom_values import damaged
@@ -156,19 +156,24 @@ def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
             f"its compressed pixels {frame.size}"
         )
     words = _decoded(frame, form)
-    if _ends_early(frame, words):
-        notes.append(jpeg.ENDS_EARLY)
+    notes += _missing(frame, words)
     return Samples(words, _form_of(frame, form, words), decoded=True)
 
 
-def _ends_early(frame: Frame, words: NDArray[Any]) -> bool:
-    """Whether a JPEG's data end before its picture does; gdcm refuses those that it decodes."""
-    if frame.marker in (None, LOSSLESS, LS) or frame.bits != 8 or not jpeg.ends_early(words[-1]):
-        return False
-    samples = _by_pillow(frame)
-    return not jpeg.is_whole(
-        frame.data, lambda other: np.array_equal(_by_pillow(frame._replace(data=other)), samples)
-    )
+def _missing(frame: Frame, words: NDArray[Any]) -> list[str]:
+    """A line on each sign that a JPEG lacks something; gdcm refuses data that end early."""
+    if frame.marker in (None, LOSSLESS, LS):
+        return []
+    missing = jpeg_scans.missing(frame.data)
+    notes = [missing] if missing else []
+    if frame.bits == 8 and jpeg.ends_early(words[-1]):
+        samples = _by_pillow(frame)
+        if missing or not jpeg.is_whole(
+            frame.data,
+            lambda other: np.array_equal(_by_pillow(frame._replace(data=other)), samples),
+        ):
+            notes.append(jpeg.ENDS_EARLY)
+    return notes
 
 
 def _native(file: DicomFile, rows: int, columns: int, allocated: int) -> NDArray[Any]:

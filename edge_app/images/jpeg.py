@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_SCANS = 100
 """Each scan of a progressive JPEG visits every pixel again; usual files have 10."""
 
+USUAL_SCANS: Final = 25
+"""A JPEG of more, which no usual encoder makes, is not decoded again to be told whole."""
+
 MAX_SEGMENTS = 10_000
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 FILLING: Final = 128
@@ -79,15 +82,17 @@ def is_whole(data: bytes, is_same: Callable[[bytes], bool]) -> bool:
 
 
 def _prolonged(data: bytes) -> bytes | None:
-    """With `MORE` at the end of each scan; None where that says nothing."""
+    """With `MORE` at the end of each scan; None where that says nothing, or costs too much."""
+    found = list(segments(data))
+    markers = [marker for marker, _ in found]
+    if markers.count(START_OF_SCAN) > USUAL_SCANS or not set(markers).isdisjoint(ARITHMETIC):
+        return None
     parts, done = [], 0
-    for marker, at in segments(data):
-        if marker in ARITHMETIC:
-            return None
+    for marker, at in found:
         if marker == START_OF_SCAN:
             begin = at + int.from_bytes(data[at : at + 2], "big")
-            found = MARKER.search(data, begin)
-            end = found.start() if found else len(data)
+            after = MARKER.search(data, begin)
+            end = after.start() if after else len(data)
             while end > begin and data[end - 1] == 0xFF:  # a marker may begin with several
                 end -= 1
             parts += [data[done:end], MORE, *_restarts(data, begin, end)]

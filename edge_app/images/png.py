@@ -44,6 +44,20 @@ MARGIN: Final = 1 << 20
 
 ZLIB_HEADER: Final = b"\x78\x01"
 
+OTHER_TONES: Final = {
+    5: "of gamma 2.8",
+    8: "linear",
+    9: "logarithmic",
+    10: "logarithmic",
+    16: "of PQ",
+    17: "of gamma 2.6",
+    18: "of HLG",
+}
+"""Transfer functions (ITU-T H.273, table 3) by which viewers show other grays than are stored.
+
+Those of television (1, 6, 7, 11, 12, 14, 15) they take for sRGB's, or for a gamma of 2.4, by which
+no gray moves so far that it is told."""
+
 
 DAMAGED: Final = cast("type[Exception]", deflate.error)
 """What the inflater raises."""
@@ -113,6 +127,22 @@ def clear_gray(data: bytes) -> int:
         found.setdefault(chunk.kind, chunk)
     most = (1 << data[found[b"IHDR"].start + 8]) - 1
     return (data[found[b"tRNS"].start + 1] & most) * (255 // most)
+
+
+def other_tones(data: bytes) -> str | None:
+    """What the grays of a PNG are where a cICP chunk has viewers show others than are stored.
+
+    It is heeded where it stands before the pixel data (11.3.2.6).
+    """
+    if data.find(b"cICP", 0, data.find(b"IDAT")) < 0:  # as in almost every file
+        return None
+    for kind, start, end in chunks(data):
+        if kind == b"IDAT":
+            break
+        if kind == b"cICP" and end - start == 4:
+            _, transfer, _, is_full_range = data[start:end]
+            return OTHER_TONES.get(transfer) or (None if is_full_range else "of a narrow range")
+    return None
 
 
 def _enough(data: bytes, header: Chunk) -> int:

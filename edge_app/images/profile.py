@@ -23,6 +23,8 @@ HEADER: Final = struct.Struct(">16x4s4s104xI")
 """Colour space, that of the connection, and the number of tags."""
 TAG: Final = struct.Struct(">4sII")
 GRAY, COLOUR, LAB = b"GRAY", b"RGB ", b"Lab "
+TABLES: Final = b"A2B0"
+"""Goes before a curve (8.10)."""
 MAX_TAGS: Final = 200
 LEVELS: Final = (64, 128, 192)
 """Of gray, at which a curve is looked at."""
@@ -45,7 +47,10 @@ def notes(profile: Any, *, is_gray: bool) -> list[str]:
     space, connection, count = HEADER.unpack_from(profile)
     if space != (GRAY if is_gray else COLOUR):
         return []
-    curve = _tag(profile, b"kTRC" if is_gray else b"gTRC", min(count, MAX_TAGS))
+    count = min(count, MAX_TAGS)
+    if is_gray and _tag(profile, TABLES, count):
+        return [UNREAD]
+    curve = _tag(profile, b"kTRC" if is_gray else b"gTRC", count)
     try:
         moves = [_shown(curve, level, connection if is_gray else b"") - level for level in LEVELS]
     except (ArithmeticError, ValueError, struct.error):

@@ -62,6 +62,8 @@ GRAY_MODES = ("1", "L", "LA", "La")
 
 ON_BLACK = "is partly transparent: it was laid on black"
 
+BY_VIEWERS = "by which viewers may brighten or darken it: scored as it is stored"
+
 MIDDLE = 128
 """A gray level, which a viewer that heeds a PNG's gamma moves."""
 
@@ -133,25 +135,14 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
     image.load()
-    if _is_of_another_gamma(image.info):
-        notes.append(
-            f"says a gamma of {image.info['gamma']:g}, by which viewers may brighten or darken it: "
-            "scored as it is stored"
-        )
+    notes += _notes_of_tones(image, data)
     if image.format != "TIFF":
         is_gray = image.mode in GRAY_MODES or image.mode.startswith("I")
         notes += _notes_of(image.info.get("icc_profile"), is_gray)
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
-        from edge_app.images import jpeg
-
-        stored = _turned_back(picture, stored_as)
-        for row in _last_rows(image, stored.height):
-            if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
-                if not _is_whole_jpeg(image, data):
-                    notes.append(jpeg.ENDS_EARLY)
-                break
+        notes += _missing_of_jpeg(image, _turned_back(picture, stored_as), data)
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:
@@ -161,6 +152,19 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
     return Radiograph(picture, facts, tuple(notes))
 
 
+def _notes_of_tones(image: Image.Image, data: bytes) -> list[str]:
+    """A line on each chunk of a PNG by which viewers show its grays otherwise than it is stored."""
+    said = []
+    if _is_of_another_gamma(image.info):
+        said.append(f"a gamma of {image.info['gamma']:g}")
+    if image.format == "PNG":
+        from edge_app.images import png
+
+        if tones := png.other_tones(data):
+            said.append(f"that its grays are {tones} (cICP)")
+    return [f"says {each}, {BY_VIEWERS}" for each in said]
+
+
 def _notes_of(colours: Any, is_gray: bool) -> list[str]:
     """See `profile.notes`."""
     if not colours:
@@ -168,6 +172,26 @@ def _notes_of(colours: Any, is_gray: bool) -> list[str]:
     from edge_app.images import profile
 
     return profile.notes(colours, is_gray=is_gray)
+
+
+def _missing_of_jpeg(image: Image.Image, stored: Image.Image, data: bytes) -> list[str]:
+    """A line on each sign that a JPEG lacks something; of a TIFF, its last rows alone show one.
+
+    Args:
+        image: of the file.
+        stored: its gray picture, before it is turned.
+        data: of the file.
+    """
+    from edge_app.images import jpeg, jpeg_scans
+
+    missing = jpeg_scans.missing(data) if image.format in JPEG_FORMATS else None
+    notes = [missing] if missing else []
+    for row in _last_rows(image, stored.height):
+        if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
+            if missing or not _is_whole_jpeg(image, data):
+                notes.append(jpeg.ENDS_EARLY)
+            break
+    return notes
 
 
 def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:

@@ -77,7 +77,7 @@ def _header(site: SiteDocument, title: str) -> str:
         ("Of the others are normal", overall["npv"]),
     ]
     cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{percent(value['value'])}</dd>"  # type: ignore[arg-type,index]
+        f"<div><dt>{escape(name)}</dt><dd>{escape(percent(value['value']))}</dd>"  # type: ignore[arg-type,index]
         f'<dd class="under">{escape(ends(value))}</dd></div>'
         for name, value in figures
     )
@@ -171,10 +171,10 @@ def _choices(site: SiteDocument) -> str:
             called += f" <code>--{escape(target['kind'])} {target['value']:g}</code>"
         cells = [
             called,
-            percent(point["threshold"]),
-            with_ends(point["sensitivity"]),
-            with_ends(false_alarms(point)),
-            with_ends(point["ppv"]),
+            escape(percent(point["threshold"])),
+            escape(with_ends(point["sensitivity"])),
+            escape(with_ends(false_alarms(point))),
+            escape(with_ends(point["ppv"])),
             *(of[key] for key in ("flagged", "found", "false_alarms", "missed")),
         ]
         rows.append([f"<b>{cell}</b>" for cell in cells] if name == CHOSEN else cells)
@@ -192,10 +192,10 @@ def _labels(site: SiteDocument) -> str:
                 escape(row["label"]),
                 f"{row['patients']}",
                 escape(row["recalibrated"]),
-                percent(found["threshold"]) if found else "none",
-                with_ends(found["sensitivity"]) if found else "",
-                with_ends(false_alarms(found)) if found else "",
-                with_ends(found["ppv"]) if found else escape(row["why_not"]),
+                escape(percent(found["threshold"])) if found else "none",
+                escape(with_ends(found["sensitivity"])) if found else "",
+                escape(with_ends(false_alarms(found))) if found else "",
+                escape(with_ends(found["ppv"])) if found else escape(row["why_not"]),
             ]
         )
     columns = ("Label", "Patients", "Recalibrated", "Threshold", "Found", "False alarms")
@@ -210,8 +210,8 @@ def _groups(site: SiteDocument) -> Iterator[str]:
             f"{escape(group['by'])}: {escape(group['name'])}",
             f"{group['images']}",
             f"{group['patients']}",
-            with_ends(group["sensitivity"]),
-            with_ends(false_alarms(group)),
+            escape(with_ends(group["sensitivity"])),
+            escape(with_ends(false_alarms(group))),
         ]
         for group in site["groups"]
     ]

@@ -29,7 +29,8 @@ def ends(estimate: Mapping[str, Any]) -> str:
     """``(6.0 to 10.4)``."""
     if estimate["low"] is None:
         return "(no interval)"
-    return f"({100 * estimate['low']:.1f} to {100 * estimate['high']:.1f})"
+    low, high = (plain_text.percent(estimate[end], sign="") for end in ("low", "high"))
+    return f"({low} to {high})"
 
 
 def false_alarms(performance: Mapping[str, Any]) -> dict[str, float | None]:

@@ -23,6 +23,7 @@ OF_OTHER_WAYS = (
     "edge_app.backends.openvino", "edge_app.backends.self_test", "edge_app.backends.trial",
     "edge_app.core.minisign", "edge_app.core.sandbox", "edge_app.core.trust",
     "edge_app.images.dicom", "edge_app.images.isolated", "edge_app.images.jpeg",
+    "edge_app.images.jpeg_scans",
     "edge_app.images.profile", "edge_app.images.sample_range", "edge_app.images.tiff",
     "edge_app.model.assembly", "edge_app.model.manifest_types", "edge_app.model.site",
     "edge_app.pipeline.answer", "edge_app.pipeline.heatmaps", "edge_app.pipeline.html",

@@ -101,6 +101,9 @@ def test_in_words(tmp_path: Path) -> None:
     assert "radiologists saw Opacity, Air or Fracture on" in whole
     assert opacity.startswith("**Opacity**: radiologists saw it on ")
     assert "of 100 images, NIH's labels name it on" in opacity
+    for row in found["groups"]:
+        row["agreement"] = {"value": 0.5, "low": 0.004, "high": 0.996}
+    assert "agree on 50 % (< 1 to > 99) of them" in sentences(found, "radiologists", "NIH's")[0]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_app.images import jpeg
+from edge_app.images import jpeg, jpeg_scans
 
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
@@ -244,6 +244,25 @@ def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_not_told() -> None:
     assert read(compressed(picture, 8, JPEG_BASELINE, frame)).warnings == ()
     cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
     assert read(compressed(picture, 8, JPEG_BASELINE, cut)).warnings == (jpeg.ENDS_EARLY,)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"progressive": True}, jpeg_scans.LACKS_SCANS),
+        ({"restart_marker_blocks": 3}, jpeg_scans.LACKS_INTERVALS),
+    ],
+)
+def test_a_jpeg_that_lacks_scans_or_restart_intervals_is_told(
+    options: dict[str, Any], message: str
+) -> None:
+    frame = encoded(PICTURE, "JPEG", quality=95, **options)
+    assert read(compressed(PICTURE, 8, JPEG_BASELINE, frame)).warnings == ()
+    if "progressive" in options:
+        lacking = frame[: frame.rindex(b"\xff\xda")] + b"\xff\xd9"
+    else:
+        lacking = frame[: frame.index(b"\xff\xd2")] + frame[frame.index(b"\xff\xd4") :]
+    assert read(compressed(PICTURE, 8, JPEG_BASELINE, lacking)).warnings == (message,)
 
 
 @pytest.mark.parametrize("coder", ["JPEGLosslessProcess14_1", "JPEGLSLossless"])

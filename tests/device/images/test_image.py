@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import socket
@@ -158,6 +159,65 @@ def test_a_png_that_viewers_show_brighter_or_darker_is_told(
     image = read(png(samples, extra=more + png_chunk(b"gAMA", struct.pack(">I", gamma))))
     assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * told
     np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
+def by_hlg(x: float) -> float:
+    """Of a display whose white is 0.75 of the range (ITU-R BT.2408), with its gamma of 1.2."""
+    linear = x**2 / 3 if x <= 0.5 else (math.exp((x - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    return min(1, (linear / 0.26496256) ** 1.2)
+
+
+def by_pq(x: float) -> float:
+    """Of a display whose white has 203 cd/m² (ITU-R BT.2408)."""
+    root = x ** (1 / 78.84375)
+    linear = (max(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+    return min(1, 10_000 / 203 * linear)
+
+
+TRANSFERS: dict[int, Callable[[float], float]] = {
+    **dict.fromkeys((1, 6, 14, 15), lambda x: x**2.4),  # ITU-R BT.1886
+    4: lambda x: x**2.2,
+    5: lambda x: x**2.8,
+    8: lambda x: x,
+    9: lambda x: 10 ** (2 * (x - 1)),
+    10: lambda x: 10 ** (2.5 * (x - 1)),
+    13: lambda x: ((x + 0.055) / 1.055) ** 2.4,
+    16: by_pq,
+    17: lambda x: x**2.6,
+    18: by_hlg,
+}
+"""Light of a gray, 0 to 1 both, by the transfer functions of ITU-T H.273, table 3."""
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("full", [0, 1])
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_a_png_whose_transfer_function_shows_other_grays_is_told(
+    transfer: int, full: int, depth: int
+) -> None:
+    """PNG, third edition, 11.3.2.6."""
+    stored = np.array([64, 128, 192])
+    values = stored if full else (stored - 16) * 255 / 219
+    shown = [255 * TRANSFERS[transfer](value / 255) ** (1 / 2.2) for value in values]
+    told = bool(np.abs(shown - stored).max() > 8)
+    samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
+    said = png_chunk(b"cICP", bytes((1, transfer, 0, full)))
+    image = read(png(samples, extra=said))
+    assert ["its grays are" in each for each in image.warnings] == [True] * told
+    np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
+def test_a_transfer_function_that_no_viewer_heeds_is_not_told() -> None:
+    """Behind the pixel data, of another length, in a text or of a number that stands for none."""
+    linear = png_chunk(b"cICP", bytes((1, 8, 0, 1)))
+    plain = png(PICTURE)
+    for data in (
+        plain[:-12] + linear + plain[-12:],
+        png(PICTURE, extra=png_chunk(b"cICP", bytes((1, 8, 0)))),
+        png(PICTURE, extra=png_chunk(b"tEXt", b"Comment\0" + linear)),
+        *(png(PICTURE, extra=png_chunk(b"cICP", bytes((1, none, 0, 1)))) for none in (0, 2, 255)),
+    ):
+        assert read(data).warnings == ()
 
 
 @pytest.mark.parametrize("colour", [pictures.PNG_RGB, pictures.PNG_GRAY_ALPHA])

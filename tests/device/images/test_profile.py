@@ -32,14 +32,17 @@ def para(function: int, *numbers: float) -> bytes:
     return b"para" + struct.pack(f">4xHxx{len(fixed)}i", function, *fixed)
 
 
-def profile(curve: bytes, connection: bytes = b"XYZ ", space: bytes = b"GRAY") -> bytes:
-    """A profile of a display that has nothing but what it must have."""
+def profile(
+    curve: bytes, connection: bytes = b"XYZ ", space: bytes = b"GRAY", tables: bytes = b""
+) -> bytes:
+    """A profile of a display that has nothing but what it must have, and perhaps tables."""
     white = b"XYZ " + struct.pack(">4x3i", 0xF6D6, 0x10000, 0xD32D)
     text = b"text" + bytes(4) + b"none\0\0\0\0"
     contents: dict[bytes, bytes] = {b"desc": text, b"wtpt": white, b"cprt": text}
     contents |= {b"kTRC" if space == b"GRAY" else name: curve for name in (b"gTRC", b"rTRC")}
     if space == b"RGB ":
         contents |= {b"bTRC": curve} | dict.fromkeys((b"rXYZ", b"gXYZ", b"bXYZ"), white)
+    contents |= {b"A2B0": tables} if tables else {}
     table, body = b"", b""
     for name, content in contents.items():
         content += bytes(-len(content) % 4)
@@ -88,6 +91,20 @@ def shown(icc: bytes) -> np.ndarray[Any, Any]:
     )  # fmt: skip
     assert made is not None
     return np.asarray(made)[0, :, 1].astype(int)
+
+
+def test_tables_of_gray_go_before_its_curve_and_are_told() -> None:
+    """ICC.1:2022, 10.10: of 8 bits, here from gray by its square to lightness."""
+    squares = bytes(level**2 // 255 for level in range(256))
+    ends = bytes((0, 128, 128, 255, 128, 128))
+    identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+    tables = b"mft1" + bytes(4) + bytes((1, 3, 2, 0)) + identity + squares
+    tables += ends + bytes(range(256)) * 3
+    for said, told in ((tables, True), (b"", False)):
+        icc = profile(by_gamma(0.9), b"Lab ", tables=said)
+        assert (np.abs(shown(icc) - [64, 128, 192]).max() > 8) == told
+        image = read(encoded(PICTURE, "PNG", icc_profile=icc))
+        assert image.warnings == (UNREAD,) * told
 
 
 @pytest.mark.parametrize("name", CURVES)

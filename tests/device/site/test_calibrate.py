@@ -19,7 +19,7 @@ from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
 from edge_app.site.page import page
 from edge_app.site.target import Target, TooFewError, target, threshold
-from edge_app.site.words import percent, summary, thousand
+from edge_app.site.words import percent, summary, thousand, with_ends
 
 from .made import evaluated, model, report
 
@@ -392,3 +392,12 @@ def test_no_rounding_says_that_nothing_is_missed() -> None:
     assert percent(found["npv"]["value"]) == "> 99.9 %"
     all_found = {**found, "sensitivity": {"value": 1.0, "low": 0.9, "high": 1.0}}
     assert thousand(all_found).endswith(". 0 with a finding are not flagged.")
+
+
+def test_no_end_of_an_interval_is_rounded_to_none_or_all() -> None:
+    for low, high, said in [
+        (0.0, 1.0, "97.0 % (0.0 to 100.0)"),
+        (0.0004, 0.9996, "97.0 % (< 0.1 to > 99.9)"),
+        (0.92, 0.99, "97.0 % (92.0 to 99.0)"),
+    ]:
+        assert with_ends({"value": 0.97, "low": low, "high": high}) == said
