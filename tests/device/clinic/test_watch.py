@@ -214,6 +214,128 @@ def test_a_file_that_another_took_the_place_of_is_not_moved(watched: Watched) ->
     assert (watched.folder / "answered/a.png").read_bytes() == b"another"
 
 
+@pytest.mark.parametrize("locked", [False, True], ids=["", "after its answer was written"])
+def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_that_one_s(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, locked: bool
+) -> None:
+    """Scanners call each picture the same: who reads `scan.png.json` takes it for the last one."""
+    path, answered = watched.folder / "scan.png", watched.folder / "answered"
+    path.write_bytes(b"first patient")
+    watched.watcher.look()
+    if locked:
+        with monkeypatch.context() as patch:
+            patch.setattr(watches.os, "replace", refusing(path, errno.EBUSY))
+            with pytest.raises(UndeliveredError):
+                watched.answer(of="first patient")
+    path.write_bytes(b"second patient")
+    watched.answer(of="first patient")
+    watched.watcher.look()
+    watched.answer(of="second patient")
+    assert (answered / "scan.png").read_bytes() == b"second patient"
+    assert json.loads((answered / "scan.png.json").read_text())["of"] == "second patient"
+    (other,) = (each for each in answered.glob("*.json") if each.name != "scan.png.json")
+    assert json.loads(other.read_text())["of"] == "first patient"
+
+
+def refusing(path: Path, number: int) -> Any:
+    """`os.replace` where a share refuses to move this file."""
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == path:
+            raise OSError(number, os.strerror(number))
+        right(source, target)
+
+    return replaced
+
+
+@pytest.mark.parametrize("fault", ["locked", "unreadable"])
+def test_the_answer_of_an_image_that_cannot_be_moved_is_written_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """However often that is tried: a share sends each of them to all who look at its folder."""
+    path = watched.folder / "a.png"
+    error = {"kind": "image", "message": "is no image"}
+    path.write_bytes(b"junk")
+    watched.watcher.look()
+    right = os.open
+
+    def opened(place: Any, *given: Any, **named: Any) -> int:
+        if place == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return right(place, *given, **named)
+
+    def looks() -> dict[str, tuple[int, int]]:
+        files = (each for each in (watched.folder / "refused").iterdir())
+        return {each.name: (each.stat().st_ino, each.stat().st_mtime_ns) for each in files}
+
+    with monkeypatch.context() as patch:
+        if fault == "locked":
+            patch.setattr(watches.os, "replace", refusing(path, errno.EBUSY))
+        else:
+            patch.setattr(files.os, "open", opened)
+        with pytest.raises(UndeliveredError):
+            watched.answer(error=error)
+        before = looks()
+        assert before.keys() == {"a.png.json", "a.png.reason.txt"}
+        with pytest.raises(UndeliveredError):
+            watched.answer(error=error)
+        assert looks() == before
+    watched.answer(error=error)
+    assert {**looks(), **before} == looks()
+    assert (watched.folder / "refused/a.png").read_bytes() == b"junk"
+
+
+def test_answers_wait_for_the_share_that_their_images_lie_on(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """Its mount point is there without it: below it nobody would ever see them."""
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    away = watched.folder.rename(tmp_path / "away")
+    watched.folder.mkdir()
+    with pytest.raises(UndeliveredError, match="mount their disk") as told:
+        watched.answer()
+    assert told.value.refused  # others may lie elsewhere
+    assert watched.tree() == []
+    watched.folder.rmdir()
+    away.rename(watched.folder)
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["", "whose first one was taken away"])
+@pytest.mark.parametrize("name", ["a.png", "b" * 240 + ".png", "c" * 247 + ".png"], ids=len)
+@pytest.mark.parametrize("first", ["by the watcher", "by an answer"])
+def test_a_second_refused_file_of_a_name_leaves_the_first_one_s_reason(
+    watched: Watched, taken: bool, name: str, first: str
+) -> None:
+    path, aside = watched.folder / name, watched.folder / "refused"
+    if first == "by the watcher" or len(name) > watches.LONGEST_NAME:
+        path.write_bytes(bytes(2 << 20))
+        watched.watcher.look()
+    else:
+        path.write_bytes(b"junk")
+        watched.watcher.look()
+        watched.answer(error={"kind": "image", "message": "is no image"})
+    before = {each.name: each.read_bytes() for each in aside.iterdir()}
+    if taken:
+        (image,) = (each for each in aside.iterdir() if each.suffix == ".png")
+        image.unlink()
+        del before[image.name]
+    path.touch()
+    watched.watcher.look()
+    path.write_bytes(b"other junk")
+    watched.watcher.look()
+    watched.answer(error={"kind": "image", "message": "is damaged"})
+    there = {each.name: each.read_bytes() for each in aside.iterdir()}
+    assert {**there, **before} == there
+    images = [each for each in there if each.endswith(".png")]
+    assert len(images) == 3 - taken
+    reasons = {each: there[f"{each}.reason.txt"] for each in images}
+    assert len({*reasons.values()}) == len(images) or len(name) > watches.LONGEST_NAME
+
+
 def test_a_full_spool_leaves_files_where_they_are(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +411,91 @@ def test_another_file_of_the_same_name_size_and_date_is_taken(watched: Watched) 
     watched.watcher.look()
     contents = [image.path.read_bytes() for _ in range(2) if (image := watched.spool.take())]
     assert contents == [b"one", b"two"]
+
+
+def test_what_is_read_of_another_folder_that_was_there_for_a_moment_is_not_taken(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a share that is mounted anew meanwhile: before and after, all looks the same."""
+    path, other, away = watched.folder / "a.png", tmp_path / "other", tmp_path / "away"
+    path.write_bytes(b"this patient's")
+    other.mkdir()
+    (other / "a.png").write_bytes(b"that patient's")
+    right = watches.read_bounded
+
+    def read(*given: Any) -> bytes:
+        watched.folder.rename(away)
+        other.rename(watched.folder)
+        data = right(*given)
+        watched.folder.rename(other)
+        away.rename(watched.folder)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "read_bounded", read)
+        watched.watcher.look()
+    assert watched.spool.take() is None
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    assert image.path.read_bytes() == b"this patient's"
+
+
+def test_an_image_in_the_place_of_a_waiting_one_is_answered_where_no_time_tells_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On file systems without a time of the last change of any kind, say."""
+    right = watches._Look.of
+    monkeypatch.setattr(watches._Look, "of", lambda status: right(status)._replace(changed=0))
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    date = path.stat().st_mtime_ns
+    watched.watcher.look()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(date, date))
+    watched.watcher.look()
+    watched.answer()
+    watched.watcher.look()
+    watched.answer()
+    assert (watched.folder / "answered/a.png").read_bytes() == b"two"
+    assert [path.name for path in watched.folder.glob("*.png")] == []
+
+
+def test_an_image_that_comes_again_while_its_answer_is_brought_away_is_moved_too(
+    watched: Watched,
+) -> None:
+    """The watcher asks for its answer again before the courier says that it was delivered."""
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    watched.spool.answer(image, "{}", [Document("1.json", b"{}", (WATCH,))])
+    (delivery,) = watched.deliveries.due(WATCH)
+    watched.outbox.deliver(delivery)
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.deliveries.delivered(delivery)
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+def test_an_image_that_is_a_second_name_of_its_answered_one_goes_and_is_answered_once(
+    watched: Watched,
+) -> None:
+    """A move of one name of a file to another one of it takes away neither."""
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.answer()
+    os.link(watched.folder / "answered/a.png", path)
+    for _ in range(3):
+        watched.watcher.look()
+        watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+    assert (watched.folder / "answered/a.png").read_bytes() == b"one"
+    assert watched.log.getvalue().count("received") == 2
 
 
 def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
