@@ -459,13 +459,15 @@ def move(path: Path, target: Path, found: _Found, sha256: str, max_bytes: int) -
         found: what lay at the path before.
 
     Raises:
-        OSError: it is where it was.
+        OSError: it is where it was, or is another one by now.
     """
     look = found.look
     if found.fault:
         raise found.fault
     if look is None or found.sha256 != sha256:
         return
+    if look_at(path) != look:
+        raise replaced()
     try:
         if os.path.lexists(target) and os.path.samestat(path.lstat(), target.lstat()):
             path.unlink()  # two names of one file, neither of which a move takes away
@@ -476,15 +478,23 @@ def move(path: Path, target: Path, found: _Found, sha256: str, max_bytes: int) -
             raise
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
-            return
+            raise replaced() from None
         durable.replace(target, data)
         target = path.with_name(f".{secrets.token_hex(8)}.moved-{path.name}")
         os.replace(path, target)
         if _is_same(target, look, sha256, max_bytes):
             target.unlink()
-            return
+        else:
+            put_back(target, path)
+        return
     if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
         put_back(target, path)
+        raise replaced()
+
+
+def replaced() -> OSError:
+    """What is raised where an image is another one by now: the next try has that seen."""
+    return OSError(errno.EBUSY, "an image is replaced while it is moved")
 
 
 def _is_same(path: Path, look: _Look, sha256: str, max_bytes: int) -> bool:
@@ -503,6 +513,9 @@ def put_back(path: Path, place: Path) -> None:
         os.link(path, place)
     except OSError:  # there is one, or the file system has no links
         if os.path.lexists(place):
+            if os.path.samestat(path.lstat(), place.lstat()):  # a kill has come after the link
+                path.unlink()
+                return
             place = beside(place, secrets.token_hex(4))
         os.rename(path, place)
         return

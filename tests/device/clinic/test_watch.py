@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,19 +214,30 @@ def test_a_file_that_another_took_the_place_of_is_not_moved(watched: Watched) ->
     assert (watched.folder / "answered/a.png").read_bytes() == b"another"
 
 
-@pytest.mark.parametrize("locked", [False, True], ids=["", "after its answer was written"])
+@pytest.mark.parametrize("comes", ["before", "while it is written", "after a try to move it"])
 def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_that_one_s(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, locked: bool
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, comes: str
 ) -> None:
     """Scanners call each picture the same: who reads `scan.png.json` takes it for the last one."""
     path, answered = watched.folder / "scan.png", watched.folder / "answered"
     path.write_bytes(b"first patient")
     watched.watcher.look()
-    if locked:
-        with monkeypatch.context() as patch:
+    right = watches.durable.replace
+
+    def written(*given: Any) -> None:
+        path.write_bytes(b"second patient")
+        right(*given)
+
+    with monkeypatch.context() as patch:
+        if comes == "after a try to move it":
             patch.setattr(watches.os, "replace", refusing(path, errno.EBUSY))
-            with pytest.raises(UndeliveredError):
+        elif comes == "while it is written":
+            patch.setattr(watches.durable, "replace", written)
+        if comes != "before":
+            with pytest.raises(UndeliveredError) as told:
                 watched.answer(of="first patient")
+            assert told.value.refused
+    assert not (answered / "scan.png").exists()
     path.write_bytes(b"second patient")
     watched.answer(of="first patient")
     watched.watcher.look()
@@ -544,7 +555,8 @@ def test_a_file_that_comes_while_the_one_before_is_moved_stays_and_is_answered(
 
     with monkeypatch.context() as patch:
         patch.setattr(watches.os, "replace", replaced)
-        watched.answer()
+        with suppress(UndeliveredError):  # its answer has another name at the next try
+            watched.answer()
     there = {each.read_bytes() for each in watched.folder.glob("*.png")}
     assert there == {b"another"} | ({b"one more"} if now == "another and one more" else set())
     assert b"another" not in {each.read_bytes() for each in answered.glob("*.png")}
@@ -853,6 +865,26 @@ def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_star
     there = {path.read_bytes() for path in watched.folder.glob("a*.png")}
     assert there == {b"picture", b"another"}
     assert not [name for name in watched.tree() if name.startswith(".")]
+
+
+def test_a_file_that_a_kill_leaves_with_its_hidden_name_and_its_own_is_one_image(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given its name back, and not yet taken the other one."""
+    hidden = watched.folder / ".0123456789abcdef.moved-a.png"
+    hidden.write_bytes(b"picture")
+
+    def killed(path: Path) -> None:
+        raise _KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(_KilledError):
+            watched.outbox.tidy()
+    watched.outbox.tidy()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
 def test_a_hidden_file_has_its_name_again_where_the_answers_cannot_be_reached(
