@@ -317,19 +317,12 @@ class Outbox:
         if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
             target = beside(wanted, sha256[:12])
-            self._rename_own(wanted, target, delivery.content)
+            rename_own(wanted, target, texts)
         else:
             target = free_place(wanted, sha256, self.max_bytes, texts)
         for ending, text in texts.items():
             keep(named(target, ending), text)
         move(image, target, there, sha256, self.max_bytes)
-
-    def _rename_own(self, wanted: Path, target: Path, content: bytes) -> None:
-        """Rename the answer that was written before the image could be moved, and was replaced."""
-        written = named(wanted, ANSWER)
-        tells_image = "error" not in json.loads(content)  # which says the digest of its image
-        if tells_image and not os.path.lexists(wanted) and holds(written, content):
-            os.replace(written, named(target, ANSWER))
 
     def rest(self) -> None:
         """See `Carrier`; names that could not be given back when the box started are now."""
@@ -352,9 +345,24 @@ class Outbox:
 
     def _reveal(self) -> None:
         for path in sorted(self.folder.iterdir()):
-            if found := MOVED.fullmatch(path.name):  # perhaps not the one that was answered
+            if not (found := MOVED.fullmatch(path.name)):
+                continue
+            if self._is_brought(path, found[1]):
+                path.unlink()
+            else:  # perhaps not the one that was answered
                 put_back(path, path.with_name(found[1]))
         self._hides = False
+
+    def _is_brought(self, hidden: Path, name: str) -> bool:
+        """Whether a hidden file lies beside its answer by now; with its name it would be answered
+        again, where there is another one of this name."""
+        with suppress(OSError):
+            digest = digest_of(hidden, self.max_bytes)
+            if digest:
+                wanted = self.done / name, self.folder / ASIDE / name
+                places = *wanted, *(beside(each, digest[:12]) for each in wanted)
+                return any(digest_of(each, self.max_bytes) == digest for each in places)
+        return False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:
@@ -387,6 +395,16 @@ def free_place(wanted: Path, sha256: str, max_bytes: int, texts: Mapping[str, by
         # One that cannot be read is another's, too, and keeps nobody waiting.
         is_free = all(not os.path.lexists(place) or holds(place, text) for place, text in places)
     return wanted if is_free else beside(wanted, sha256[:12])
+
+
+def rename_own(wanted: Path, target: Path, texts: Mapping[str, bytes]) -> None:
+    """Rename what was written before the image was replaced by another one: by an earlier try to
+    move it, or before a kill."""
+    if os.path.lexists(wanted):
+        return
+    for ending, text in texts.items():
+        if holds(named(wanted, ending), text):
+            os.replace(named(wanted, ending), named(target, ending))
 
 
 def holds(path: Path, content: bytes) -> bool:

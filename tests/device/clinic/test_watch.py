@@ -806,6 +806,92 @@ class _KilledError(BaseException):
     """What a kill does to what is under way."""
 
 
+class Killer:
+    """Ends the process, as it were, at one of the steps that change a folder: before or after it.
+
+    Args:
+        at: which step, from 0 on; after it where there is a half.
+        apart: whether answers lie on another disk.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, at: float, apart: bool) -> None:
+        self.at, self.apart, self.step, self.killed = at, apart, 0, False
+        for name in ("replace", "rename", "link", "fsync"):
+            patch.setattr(os, name, self.counted(getattr(os, name), name == "replace"))
+        patch.setattr(Path, "unlink", self.counted(Path.unlink))
+        patch.setattr(Path, "mkdir", self.counted(Path.mkdir))
+
+    def counted(self, right: Any, moves: bool = False) -> Any:
+        def done(*given: Any, **named: Any) -> Any:
+            if self.killed:
+                raise _KilledError
+            if moves and self.apart and Path(given[0]).parent != Path(given[1]).parent:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            step, self.step = self.step, self.step + 1
+            self.killed = step == int(self.at)
+            if step == self.at:
+                raise _KilledError
+            result = right(*given, **named)
+            if self.killed:
+                raise _KilledError
+            return result
+
+        return done
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one disk", "two disks"])
+@pytest.mark.parametrize("comes", [None, b"another"], ids=["", "and another one comes"])
+@pytest.mark.parametrize("refused", [False, True], ids=["answered", "refused"])
+def test_each_image_lies_beside_its_own_answer_at_whatever_step_a_kill_comes(
+    tmp_path: Path, spool: Spool, comes: bytes | None, apart: bool, refused: bool
+) -> None:
+    at, killed = 0.0, True
+    while killed:
+        folder = tmp_path / f"{at}"
+        folder.mkdir()
+        watched, path = Watched(folder, spool), folder / "a.png"
+        images = [b"one %f" % at] + ([comes + b" %f" % at] if comes else [])
+        path.write_bytes(images[0])
+        watched.watcher.look()
+        answer_by_bytes(spool, refused)
+        with pytest.MonkeyPatch.context() as patch:
+            killer = Killer(patch, at, apart)
+            with suppress(_KilledError):
+                watched.answer()
+        killed, at = killer.killed, at + 0.5
+        if comes:
+            path.write_bytes(images[1])
+        with pytest.MonkeyPatch.context() as patch:
+            Killer(patch, -1, apart)
+            again = Watched(folder, spool)  # the next start
+            again.outbox.tidy()
+            for _ in range(3):
+                again.watcher.look()
+                answer_by_bytes(spool, refused)
+                again.answer()
+        aside = folder / ("refused" if refused else "answered")
+        there = {each: each.read_bytes() for each in aside.glob("*.png")}
+        assert set(images[-1:]) <= {*there.values()} <= {*images}, at
+        assert len(there) == len({*there.values()}), at
+        for image, content in there.items():
+            told = json.loads(image.with_name(f"{image.name}.json").read_text())
+            assert told["of"] == content.decode(), at
+            assert image.with_name(f"{image.name}.reason.txt").exists() == refused
+        assert not [each for each in folder.iterdir() if each.is_file()], at
+        answers = [json.loads(each.read_text())["of"] for each in aside.glob("*.json")]
+        assert sorted(answers) == sorted({each.decode() for each in images}), at
+    assert at > 5
+
+
+def answer_by_bytes(spool: Spool, refused: bool) -> None:
+    """As the workers do, all that waits."""
+    while image := spool.take():
+        content = image.path.read_bytes().decode()
+        error = {"error": {"kind": "image", "message": f"is {content}"}} if refused else {}
+        text = json.dumps({"of": content, **error}).encode()
+        spool.answer(image, "{}", [Document(f"{image.id}.json", text, (WATCH,))])
+
+
 @pytest.mark.parametrize("at", ["the answer", "the image", "the reason"])
 def test_what_a_kill_leaves_half_written_is_gone_after_the_next_start(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, at: str
@@ -838,8 +924,9 @@ def test_what_a_kill_leaves_half_written_is_gone_after_the_next_start(
     assert {f"{folder}/a.png", f"{folder}/a.png.json"} <= {*watched.tree()}
 
 
-def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_start(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_unless_it_has_arrived(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, arrived: bool
 ) -> None:
     """On its way to another disk; by then there may be another one of its name."""
     (watched.folder / "a.png").write_bytes(b"picture")
@@ -860,10 +947,13 @@ def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_star
         with pytest.raises(_KilledError):
             watched.answer()
     assert "a.png" not in watched.tree()
+    assert (watched.folder / "answered/a.png").read_bytes() == b"picture"
+    if not arrived:  # somebody has taken it away again
+        (watched.folder / "answered/a.png").unlink()
     (watched.folder / "a.png").write_bytes(b"another")
     watched.outbox.tidy()
     there = {path.read_bytes() for path in watched.folder.glob("a*.png")}
-    assert there == {b"picture", b"another"}
+    assert there == {b"another"} | (set() if arrived else {b"picture"})
     assert not [name for name in watched.tree() if name.startswith(".")]
 
 
