@@ -295,6 +295,7 @@ class Outbox:
         try:
             self._bring(delivery, aside, texts)
         except OSError as fault:  # of which the name of the file is not told: it may be a patient's
+            self._hides = True  # perhaps the image, or another one
             refused = fault.errno in OF_ONE
             raise UndeliveredError(f"{aside}: {fault.strerror}", refused=refused) from None
         return None
@@ -325,9 +326,9 @@ class Outbox:
         move(image, target, there, sha256, self.max_bytes)
 
     def rest(self) -> None:
-        """See `Carrier`; names that could not be given back when the box started are now."""
+        """See `Carrier`; names that could not be given back are now."""
         if self._hides:
-            with suppress(OSError):  # told at the start
+            with suppress(OSError):  # told before
                 self._reveal()
 
     def tidy(self) -> None:

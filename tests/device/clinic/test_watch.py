@@ -807,15 +807,27 @@ class _KilledError(BaseException):
 
 
 class Killer:
-    """Ends the process, as it were, at one of the steps that change a folder: before or after it.
+    """Ends the process, as it were, at one of the steps that change a folder: before or after it;
+    or has that step fail alone.
 
     Args:
         at: which step, from 0 on; after it where there is a half.
         apart: whether answers lie on another disk.
+        fault: how it ends.
+
+    Attributes:
+        killed: whether the step has come.
     """
 
-    def __init__(self, patch: pytest.MonkeyPatch, at: float, apart: bool) -> None:
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        at: float,
+        apart: bool,
+        fault: type[BaseException] = _KilledError,
+    ) -> None:
         self.at, self.apart, self.step, self.killed = at, apart, 0, False
+        self.fault = fault
         for name in ("replace", "rename", "link", "fsync"):
             patch.setattr(os, name, self.counted(getattr(os, name), name == "replace"))
         patch.setattr(Path, "unlink", self.counted(Path.unlink))
@@ -823,18 +835,17 @@ class Killer:
 
     def counted(self, right: Any, moves: bool = False) -> Any:
         def done(*given: Any, **named: Any) -> Any:
-            if self.killed:
+            if self.killed and self.fault is _KilledError:
                 raise _KilledError
             if moves and self.apart and Path(given[0]).parent != Path(given[1]).parent:
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
             step, self.step = self.step, self.step + 1
-            self.killed = step == int(self.at)
-            if step == self.at:
-                raise _KilledError
-            result = right(*given, **named)
-            if self.killed:
-                raise _KilledError
-            return result
+            if step == int(self.at):
+                self.killed = True
+                if step != self.at:
+                    right(*given, **named)
+                raise self.fault(errno.EIO, os.strerror(errno.EIO))
+            return right(*given, **named)
 
         return done
 
@@ -842,8 +853,14 @@ class Killer:
 @pytest.mark.parametrize("apart", [False, True], ids=["one disk", "two disks"])
 @pytest.mark.parametrize("comes", [None, b"another"], ids=["", "and another one comes"])
 @pytest.mark.parametrize("refused", [False, True], ids=["answered", "refused"])
-def test_each_image_lies_beside_its_own_answer_at_whatever_step_a_kill_comes(
-    tmp_path: Path, spool: Spool, comes: bytes | None, apart: bool, refused: bool
+@pytest.mark.parametrize("fault", [_KilledError, OSError], ids=["a kill", "a fault of the disk"])
+def test_each_image_lies_beside_its_own_answer_at_whatever_step_something_comes(
+    tmp_path: Path,
+    spool: Spool,
+    comes: bytes | None,
+    apart: bool,
+    refused: bool,
+    fault: type[BaseException],
 ) -> None:
     at, killed = 0.0, True
     while killed:
@@ -852,23 +869,27 @@ def test_each_image_lies_beside_its_own_answer_at_whatever_step_a_kill_comes(
         watched, path = Watched(folder, spool), folder / "a.png"
         images = [b"one %f" % at] + ([comes + b" %f" % at] if comes else [])
         path.write_bytes(images[0])
+        watched.outbox.tidy()
         watched.watcher.look()
         answer_by_bytes(spool, refused)
         with pytest.MonkeyPatch.context() as patch:
-            killer = Killer(patch, at, apart)
-            with suppress(_KilledError):
+            killer = Killer(patch, at, apart, fault)
+            with suppress(_KilledError, UndeliveredError):
                 watched.answer()
         killed, at = killer.killed, at + 0.5
         if comes:
             path.write_bytes(images[1])
         with pytest.MonkeyPatch.context() as patch:
             Killer(patch, -1, apart)
-            again = Watched(folder, spool)  # the next start
-            again.outbox.tidy()
+            again = Watched(folder, spool) if fault is _KilledError else watched  # the next start
+            if fault is _KilledError:
+                again.outbox.tidy()
             for _ in range(3):
                 again.watcher.look()
                 answer_by_bytes(spool, refused)
-                again.answer()
+                with suppress(UndeliveredError):  # another one has come: once more
+                    again.answer()
+                again.outbox.rest()
         aside = folder / ("refused" if refused else "answered")
         there = {each: each.read_bytes() for each in aside.glob("*.png")}
         assert set(images[-1:]) <= {*there.values()} <= {*images}, at
