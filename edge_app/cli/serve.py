@@ -149,9 +149,9 @@ def _beside(known: Settings, urgent: int | None) -> None:
 
 
 def _opened(folder: Path, *, alone: bool) -> Store:
-    from edge_app.clinic.store import Store
+    from edge_app.clinic.store import Store, is_there
 
-    if not folder.is_dir():
+    if not is_there(folder):  # it would be made where its disk is not mounted
         raise UsageError(f"{folder}: there is no spool")
     return Store(folder, alone=alone)
 

@@ -21,12 +21,12 @@ from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.instances import look_up
+from edge_app.clinic.remembered import opened, remember
 from edge_app.clinic.results import Results
 from edge_app.clinic.retention import Clock, give_back, remove_finished, sweep
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.statements import CHANGED, decided_by
-from edge_app.clinic.store import Store
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
@@ -102,7 +102,7 @@ class Box:
         self._workers: list[Worker] = []
         self._couriers: list[Courier] = []
         self._rooms: list[ReadingRoom | Metrics] = []
-        self.store = Store(settings.spool)
+        self.store = opened(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
         self.events = Events(self.store.salt, audit)
         self.spool = Spool(self.store, settings.least_free)
@@ -239,6 +239,7 @@ class Box:
 
     def start(self) -> None:
         """Have all parts begin their work."""
+        self._remember()
         swept = sweep(self.store)
         # Before others come that may be of the same UID.
         self._all_looked_up = look_up(self.store, LOOK_SECONDS)
@@ -256,6 +257,13 @@ class Box:
             self.events.tell("listening", ae_title=title, host=settings.node.host, port=port)
         for name, listener in self._listeners():
             self.events.tell("serving", part=name, url=listener.url)
+
+    def _remember(self) -> None:
+        try:
+            remember(self.store)
+        except OSError as error:  # it would be made anew where its disk is not mounted
+            why = f"that this spool was here cannot be kept: {error.strerror}"
+            self.events.tell("housekeeping-failed", why=why)
 
     def _tidy_outbox(self) -> None:
         for courier in self._couriers:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge_app.clinic.remembered import gone
 from edge_app.clinic.settings import (
     LOOPBACK,
     Certificate,
@@ -117,6 +118,9 @@ def missing(settings: Settings) -> Iterator[str]:
 
 
 def _spool(settings: Settings) -> Iterator[str]:
+    if why := gone(settings.spool):
+        yield f"spool: {why}"
+        return
     place = _existing(settings.spool)
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
         yield f"spool: this user may not write in {place}"

@@ -85,7 +85,7 @@ class FormBook:
     """Forms of all kinds that were asked for.
 
     Args:
-        folder: where they are kept; made if need be.
+        folder: where they are kept; made if need be, but not the one above it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ class FormBook:
         for kind, form in zip(kinds, _made(kinds), strict=True):
             self._forms[kind] = form
             with suppress(OSError):  # then it is made again after the next start
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.folder.mkdir(mode=0o700, exist_ok=True)
                 durable.replace(self._path(kind), hashlib.sha256(form).digest() + form)
 
     def _kept(self, kind: Kind) -> bool:

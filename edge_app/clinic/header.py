@@ -35,7 +35,7 @@ EMPTY_WHERE_ABSENT: Final = (
 OPTIONAL: Final = (
     *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyDescription"),
     *("AcquisitionDate", "ContentDate", "SeriesDate"),
-    *("AcquisitionTime", "ContentTime", "SeriesTime", "Manufacturer"),
+    *("AcquisitionTime", "ContentTime", "SeriesTime", "Manufacturer", "SeriesDescription"),
 )
 
 TEXTS: Final = (

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import Header, bare, content_digest, instance_of, read_header
-from edge_app.clinic.identifiers import MANUFACTURER, SECONDARY_CAPTURE
+from edge_app.clinic.identifiers import (
+    HEATMAPS,
+    MANUFACTURER,
+    SECONDARY_CAPTURE,
+    is_derived,
+    is_of_heatmap,
+)
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
@@ -61,9 +67,22 @@ def is_heatmap(header: Header) -> bool:
 
     An archive may send it with all of a study. A report of it would lie beside that of the
     radiograph, in the radiograph's own study, and its own heatmap would come back in turn.
+
+    Its UIDs say so. Where they do not, since an older box made it, or something on its way gave it
+    others, two of three do: the manufacturer, what its series is called, and the form of its UIDs.
+    One alone is not enough: archives replace any, and people relabel.
     """
-    is_capture = instance_of(header).sop_class == SECONDARY_CAPTURE
-    return is_capture and header.values.get("Manufacturer") == MANUFACTURER
+    sop_class, sop_instance, _, series = instance_of(header)
+    if sop_class != SECONDARY_CAPTURE:
+        return False
+    if is_of_heatmap(sop_instance) or is_of_heatmap(series):
+        return True
+    signs = (
+        header.values.get("Manufacturer") == MANUFACTURER,
+        header.values.get("SeriesDescription") == HEATMAPS,
+        is_derived(sop_instance) and is_derived(series),
+    )
+    return sum(signs) > 1
 
 
 class Provenance(NamedTuple):

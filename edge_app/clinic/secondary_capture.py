@@ -15,9 +15,10 @@ from edge_app.clinic.forms import encoded_element
 from edge_app.clinic.frames import PREAMBLE
 from edge_app.clinic.header import instance_of
 from edge_app.clinic.identifiers import (
+    HEATMAPS,
     MANUFACTURER,
     SECONDARY_CAPTURE,
-    derived_uid,
+    heatmap_uid,
     heatmaps_uid,
 )
 from edge_app.clinic.structured_report import Author, date_and_describe
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 EXPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2.1"
 SERIES_NUMBER: Final = 9702
-SERIES_DESCRIPTION: Final = "edge-cxr heatmaps (research, no diagnosis)"
 
 
 def capture(
@@ -63,7 +63,7 @@ def capture(
     date_and_describe(document, header)
     _put_pixels(document, seen, findings, classifier)
     document.SOPClassUID = SECONDARY_CAPTURE
-    document.SOPInstanceUID = derived_uid(
+    document.SOPInstanceUID = heatmap_uid(
         *(author.salt, "heatmap", *image, content, model.sha256, model.digest or ""),
         *(classifier.site.digest if classifier.site else "", classifier.points.name),
         hashlib.sha256(document.PixelData).hexdigest(),
@@ -72,7 +72,7 @@ def capture(
     document.Modality, document.ConversionType = "OT", "WSD"
     document.BodyPartExamined = "CHEST"
     document.SeriesNumber, document.InstanceNumber = SERIES_NUMBER, 1
-    document.SeriesDescription = SERIES_DESCRIPTION
+    document.SeriesDescription = HEATMAPS
     document.Manufacturer, document.ManufacturerModelName = MANUFACTURER, model.name[:64]
     document.SoftwareVersions = __version__
     document.ImageType = ["DERIVED", "SECONDARY"]

@@ -49,6 +49,17 @@ def in_use(folder: Path) -> bool:
     return False
 
 
+def is_there(folder: Path) -> bool:
+    """Whether there is a spool in a folder, or this user cannot see that there is none."""
+    try:
+        (folder / DATABASE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # which opening it tells
+        pass
+    return True
+
+
 class Store:
     """A spool's folder, open. Threads share it; other processes are kept out.
 

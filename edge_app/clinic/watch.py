@@ -3,9 +3,11 @@
 A file is complete when it was renamed into the folder, or has not changed for a while; both look
 the same from here: its size and times stay as they are. The time of its last change of any kind
 (ctime) is among them, which nobody can set: another file of the same name, size and date is told
-from the one before by it. It goes into the spool, and stays where it
-is until its answer comes; then it is moved beside its answer, or aside, with the reason, where it
-could not be read. No file that somebody put here is ever removed or overwritten.
+from the one before by it, and where a file system has none, by its bytes, when the one before was
+to be moved. What is read is what looked so: its folder may be another one by then. It goes into
+the spool, and stays where it is until its answer comes; then it is moved beside its answer, or
+aside, with the reason, where it could not be read. No file that somebody put here is ever removed
+or overwritten, and no answer lies under the name of another image than its own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import secrets
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -48,7 +50,11 @@ REASON: Final = ".reason.txt"
 LONGEST_NAME: Final = 230
 """Bytes of a file's name: with what is put to it, it has to stay below the 255 of file systems."""
 
-LONGEST_OF_ALL: Final = 255
+LONGEST_ASIDE: Final = 255 - len(REASON)
+"""Bytes of a name to which that of the reason is put."""
+
+AT_ONCE: Final = 500
+"""Images that are asked for in one step."""
 
 MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(?!\.{1,2}\Z)(.+)", re.DOTALL)
 """How a file is named that lies on another disk by now, until it is removed; its name is in it,
@@ -97,6 +103,13 @@ class _Seen(NamedTuple):
     since: float
 
 
+class _Taken(NamedTuple):
+    """How a file looked that is in the spool, and the number of its image there."""
+
+    look: _Look
+    image: int
+
+
 class WatchFolder(threading.Thread):
     """Takes files until it is stopped.
 
@@ -112,7 +125,7 @@ class WatchFolder(threading.Thread):
         self._stopping = threading.Event()
         self._seen: dict[str, _Seen] = {}
         self._deliveries = Deliveries(spool.store)
-        self._taken: dict[str, _Look] = {}
+        self._taken: dict[str, _Taken] = {}
         self._stalled: str | None = None
 
     def stop(self) -> None:
@@ -159,13 +172,35 @@ class WatchFolder(threading.Thread):
                 self.events.tell("watch-stalled", why=f"{self.watch.folder}: {error.strerror}")
             return
         self._seen = there
-        self._taken = {n: look for n, look in self._taken.items() if n in there}
+        self._taken = {n: taken for n, taken in self._taken.items() if n in there}
+        with suppress(SpoolError):  # told where the next one is taken
+            self._forget_finished()
         done = [
             name
             for name, seen in there.items()
-            if now - seen.since >= self.watch.settle and self._taken.get(name) != seen.look
+            if now - seen.since >= self.watch.settle and not self._is_taken(name, seen.look)
         ]
         yield from sorted(done, key=lambda name: there[name].look.written)
+
+    def _forget_finished(self) -> None:
+        """Take anew what is still here when its image is finished: that one was moved away.
+
+        It is another one by now, where times tell too little of a change, or has come again.
+        """
+        numbers = [taken.image for taken in self._taken.values()]
+        unfinished: set[int] = set()
+        for i in range(0, len(numbers), AT_ONCE):
+            some = numbers[i : i + AT_ONCE]
+            rows = self.spool.store.rows(
+                f"SELECT id FROM image WHERE id IN ({', '.join('?' * len(some))}) "
+                "AND finished IS NULL",
+                *some,
+            )
+            unfinished.update(row["id"] for row in rows)
+        self._taken = {n: taken for n, taken in self._taken.items() if taken.image in unfinished}
+
+    def _is_taken(self, name: str, look: _Look) -> bool:
+        return name in self._taken and self._taken[name].look == look
 
     def _is_candidate(self, entry: os.DirEntry[str]) -> bool:
         name = entry.name
@@ -182,13 +217,14 @@ class WatchFolder(threading.Thread):
         """Have a file in the spool, or put it aside; or leave it, where it changes meanwhile."""
         path, look = self.watch.folder / name, self._seen[name].look
         data, reason = b"", None
+        looks: list[_Look] = []  # of what was read, which its path may not lead to any more
         try:
-            data = self._content(path)
+            data = self._content(path, looks)
         except WantError as error:  # no fault of the file's
             raise SpoolError(f"{self.watch.folder}: an image {error}") from None
         except UnreadableError as error:
             reason = str(error)
-        if look_at(path) != look:  # it may be half of one and half of another
+        if {look_at(path), *looks} != {look}:  # it may be half of one and half of another
             return
         if reason is not None:
             if put_aside(path, self.watch.folder / ASIDE, reason, look):
@@ -200,7 +236,7 @@ class WatchFolder(threading.Thread):
         # Somebody wants its answer again; one that has just been removed is taken anew, next time.
         if receipt.verdict == KNOWN and not self._deliveries.again(receipt.id, WATCH):
             return
-        self._taken[name] = look
+        self._taken[name] = _Taken(look, receipt.id)
         self.events.audit(
             "received",
             image=self.events.digest(name),
@@ -210,8 +246,11 @@ class WatchFolder(threading.Thread):
             bytes=len(data),
         )
 
-    def _content(self, path: Path) -> bytes:
+    def _content(self, path: Path, looks: list[_Look]) -> bytes:
         """A file's bytes.
+
+        Args:
+            looks: gets how it looks, before it is read and after.
 
         Raises:
             UnreadableError: why it is put aside.
@@ -224,7 +263,7 @@ class WatchFolder(threading.Thread):
         look = look_at(path)
         if look and not stat.S_ISREG(look.mode):
             raise UnreadableError("is a link or no file: put the file itself here")
-        data = read_bounded(path, self.max_bytes)
+        data = read_bounded(path, self.max_bytes, lambda status: looks.append(_Look.of(status)))
         if not data:
             raise UnreadableError("is empty")
         return data
@@ -248,28 +287,48 @@ class Outbox:
 
     def deliver(self, delivery: Delivery) -> str | None:
         """See `Carrier`: write the answer, and move its image beside it, or aside."""
-        image = self.folder / delivery.identity
-        content = delivery.content
-        error = json.loads(content).get("error")
+        error = json.loads(delivery.content).get("error")
         aside = self.folder / ASIDE if error else self.done
+        texts = {ANSWER: delivery.content}
+        if error:
+            texts[REASON] = as_reason(error["message"])
         try:
-            if aside != self.outbox:  # which may lie on a share that is not there yet
-                aside.mkdir(exist_ok=True)
-            wanted = aside / delivery.identity
-            target = free_place(wanted, delivery.sha256, self.max_bytes, content)
-            durable.replace(answer_of(target), content)
-            if error:
-                write_reason(target, error["message"])
-            move_if(image, target, delivery.sha256, self.max_bytes)
+            self._bring(delivery, aside, texts)
         except OSError as fault:  # of which the name of the file is not told: it may be a patient's
+            self._hides = True  # perhaps the image, or another one
             refused = fault.errno in OF_ONE
             raise UndeliveredError(f"{aside}: {fault.strerror}", refused=refused) from None
         return None
 
+    def _bring(self, delivery: Delivery, aside: Path, texts: Mapping[str, bytes]) -> None:
+        """Write texts of an image, by the endings of their names, and move it beside them.
+
+        Raises:
+            OSError: it is where it was.
+            UndeliveredError: neither the image nor the folder is there.
+        """
+        image, sha256 = self.folder / delivery.identity, delivery.sha256
+        there = found_at(image, self.max_bytes)
+        if aside != self.outbox and not aside.is_dir():
+            if not there.look:  # both lie on a share, say, that is not mounted now
+                why = "is not there, nor is the image: mount their disk, or make the folder"
+                raise UndeliveredError(f"{aside}: {why}", refused=True)
+            aside.mkdir(exist_ok=True)
+        wanted = aside / delivery.identity
+        if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
+            # Under the same name they would be taken for those of the one that is there now.
+            target = beside(wanted, sha256[:12])
+            rename_own(wanted, target, texts)
+        else:
+            target = free_place(wanted, sha256, self.max_bytes, texts)
+        for ending, text in texts.items():
+            keep(named(target, ending), text)
+        move(image, target, there, sha256, self.max_bytes)
+
     def rest(self) -> None:
-        """See `Carrier`; names that could not be given back when the box started are now."""
+        """See `Carrier`; names that could not be given back are now."""
         if self._hides:
-            with suppress(OSError):  # told at the start
+            with suppress(OSError):  # told before
                 self._reveal()
 
     def tidy(self) -> None:
@@ -287,9 +346,24 @@ class Outbox:
 
     def _reveal(self) -> None:
         for path in sorted(self.folder.iterdir()):
-            if found := MOVED.fullmatch(path.name):  # perhaps not the one that was answered
+            if not (found := MOVED.fullmatch(path.name)):
+                continue
+            if self._is_brought(path, found[1]):
+                path.unlink()
+            else:  # perhaps not the one that was answered
                 put_back(path, path.with_name(found[1]))
         self._hides = False
+
+    def _is_brought(self, hidden: Path, name: str) -> bool:
+        """Whether a hidden file lies beside its answer by now; with its name it would be answered
+        again, where there is another one of this name."""
+        with suppress(OSError):
+            digest = digest_of(hidden, self.max_bytes)
+            if digest:
+                wanted = self.done / name, self.folder / ASIDE / name
+                places = *wanted, *(beside(each, digest[:12]) for each in wanted)
+                return any(digest_of(each, self.max_bytes) == digest for each in places)
+        return False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:
@@ -307,21 +381,50 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
         return None
 
 
-def answer_of(path: Path) -> Path:
-    """Where an image's answer lies."""
-    return path.with_name(path.name + ANSWER)
+def named(path: Path, ending: str) -> Path:
+    """Where an image's text lies whose name has this ending."""
+    return path.with_name(path.name + ending)
 
 
-def free_place(wanted: Path, sha256: str, max_bytes: int, answer: bytes) -> Path:
-    """A path for an image and its answer: no other image is overwritten, nor the answer of one that
-    somebody has taken away already."""
+def free_place(wanted: Path, sha256: str, max_bytes: int, texts: Mapping[str, bytes]) -> Path:
+    """A path for an image and its texts, by the endings of their names: no other image is
+    overwritten, nor a text of one that somebody has taken away already."""
     if os.path.lexists(wanted):
         is_free = digest_of(wanted, max_bytes) == sha256
     else:
-        there, own = answer_of(wanted), hashlib.sha256(answer).hexdigest()
+        places = ((named(wanted, ending), text) for ending, text in texts.items())
         # One that cannot be read is another's, too, and keeps nobody waiting.
-        is_free = not os.path.lexists(there) or digest_of(there, len(answer)) == own
+        is_free = all(not os.path.lexists(place) or holds(place, text) for place, text in places)
     return wanted if is_free else beside(wanted, sha256[:12])
+
+
+def rename_own(wanted: Path, target: Path, texts: Mapping[str, bytes]) -> None:
+    """Rename what was written before the image was replaced by another one: by an earlier try to
+    move it, or before a kill."""
+    if os.path.lexists(wanted):
+        return
+    for ending, text in texts.items():
+        if holds(named(wanted, ending), text):
+            os.replace(named(wanted, ending), named(target, ending))
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether a file has these bytes.
+
+    Raises:
+        OSError: the machine cannot read any now.
+    """
+    return digest_of(path, len(content)) == hashlib.sha256(content).hexdigest()
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Have a file hold these bytes; see `durable.replace`. One that does is not written again,
+    however often its image is tried to be moved."""
+    with suppress(OSError):
+        if holds(path, content):
+            durable.sync_folder(path.parent)  # a kill may have come before that
+            return
+    durable.replace(path, content)
 
 
 def look_at(path: Path) -> _Look | None:
@@ -332,34 +435,85 @@ def look_at(path: Path) -> _Look | None:
         return None
 
 
-def move_if(path: Path, target: Path, sha256: str, max_bytes: int) -> None:
-    """Move a file, to another disk, too, if it is the one of this digest; another one stays.
+class _Found(NamedTuple):
+    """What lies where an image was.
+
+    Attributes:
+        look: None where there is nothing.
+        sha256: None of what is no file that is taken, or cannot be read.
+        fault: why it cannot.
+    """
+
+    look: _Look | None
+    sha256: str | None = None
+    fault: OSError | None = None
+
+    def is_another(self, sha256: str) -> bool:
+        """Whether it is something else than the file of this digest."""
+        return self.look is not None and self.fault is None and self.sha256 != sha256
+
+
+def found_at(path: Path, max_bytes: int) -> _Found:
+    """What lies at a path now.
 
     Raises:
-        OSError: it is where it was.
+        OSError: whether there is anything cannot be told.
     """
     look = look_at(path)
-    found = digest_of(path, max_bytes) if look else None
-    if look and found is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
-        raise OSError(errno.EBUSY, "an image cannot be read, to be moved")
-    if look is None or found != sha256:
-        return
+    if look is None:
+        return _Found(None)
     try:
+        digest = digest_of(path, max_bytes)
+    except OSError as fault:
+        return _Found(look, None, fault)
+    if digest is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
+        return _Found(look, None, OSError(errno.EBUSY, "an image cannot be read, to be moved"))
+    return _Found(look, digest)
+
+
+def move(path: Path, target: Path, found: _Found, sha256: str, max_bytes: int) -> None:
+    """Move a file, to another disk, too, if it is the one of this digest; another one stays.
+
+    Args:
+        found: what lay at the path before.
+
+    Raises:
+        OSError: it is where it was, or is another one by now.
+    """
+    look = found.look
+    if found.fault:
+        raise found.fault
+    if look is None or found.sha256 != sha256:
+        return
+    if look_at(path) != look:
+        raise replaced()
+    try:
+        if os.path.lexists(target) and os.path.samestat(path.lstat(), target.lstat()):
+            path.unlink()  # two names of one file, neither of which a move takes away
+            return
         os.replace(path, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
-            return
+            raise replaced() from None
         durable.replace(target, data)
         target = path.with_name(f".{secrets.token_hex(8)}.moved-{path.name}")
         os.replace(path, target)
         if _is_same(target, look, sha256, max_bytes):
             target.unlink()
-            return
+        else:
+            put_back(target, path)
+        return
     if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
         put_back(target, path)
+        raise replaced()
+
+
+def replaced() -> OSError:
+    """What is raised where an image is another one by now: the next try has that seen."""
+    return OSError(errno.EBUSY, "an image is replaced while it is moved")
 
 
 def _is_same(path: Path, look: _Look, sha256: str, max_bytes: int) -> bool:
@@ -378,6 +532,9 @@ def put_back(path: Path, place: Path) -> None:
         os.link(path, place)
     except OSError:  # there is one, or the file system has no links
         if os.path.lexists(place):
+            if os.path.samestat(path.lstat(), place.lstat()):  # a kill has come after the link
+                path.unlink()
+                return
             place = beside(place, secrets.token_hex(4))
         os.rename(path, place)
         return
@@ -385,9 +542,9 @@ def put_back(path: Path, place: Path) -> None:
 
 
 def beside(path: Path, part: str) -> Path:
-    """A path whose name differs by a part put to it."""
+    """A path whose name differs by a part put to it, and leaves room for that of a reason."""
     ending = f"-{part}{path.suffix}"
-    return path.with_name(shortened(path.stem, LONGEST_OF_ALL - len(os.fsencode(ending))) + ending)
+    return path.with_name(shortened(path.stem, LONGEST_ASIDE - len(os.fsencode(ending))) + ending)
 
 
 def shortened(name: str, most: int) -> str:
@@ -410,7 +567,8 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     """
     folder.mkdir(exist_ok=True)
     target = folder / path.name
-    if os.path.lexists(target):
+    others = (target, named(target, ANSWER), named(target, REASON))
+    if len(os.fsencode(path.name)) > LONGEST_ASIDE or any(map(os.path.lexists, others)):
         target = beside(target, secrets.token_hex(4))
     said = write_reason(target, reason)
     try:
@@ -427,6 +585,10 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
 
 def write_reason(path: Path, reason: str) -> Path:
     """Say beside a file why it was refused; where."""
-    name = shortened(path.name, LONGEST_OF_ALL - len(REASON)) + REASON
-    durable.replace(path.with_name(name), f"{reason}\n".encode())
-    return path.with_name(name)
+    durable.replace(said := named(path, REASON), as_reason(reason))
+    return said
+
+
+def as_reason(reason: str) -> bytes:
+    """What is in a file that says why another one was refused."""
+    return f"{reason}\n".encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -37,8 +37,17 @@ class TooLargeError(UnreadableError):
     """There are more bytes than allowed."""
 
 
-def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> bytes:
+def read_bounded(
+    source: str | os.PathLike[str] | IO[bytes],
+    max_bytes: int,
+    looked: Callable[[os.stat_result], object] = lambda status: None,
+) -> bytes:
     """All bytes of a regular file or an open stream; never blocks on a pipe or a device.
+
+    Args:
+        source: a path, or a stream.
+        max_bytes: of it.
+        looked: is given the status of the file that is open, before its bytes are read and after.
 
     Raises:
         UnreadableError: it cannot be opened, is no regular file, or is larger than `max_bytes`.
@@ -52,6 +61,7 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
             descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 status = os.fstat(descriptor)
+                looked(status)
                 kind = SPECIAL.get(stat.S_IFMT(status.st_mode))
                 if kind:
                     raise UnreadableError(f"is {kind}, not a file")
@@ -61,6 +71,7 @@ def read_bounded(source: str | os.PathLike[str] | IO[bytes], max_bytes: int) -> 
                 data = os.read(descriptor, status.st_size + 1)
                 if len(data) != status.st_size:  # more than a call gives, or it grows or shrinks
                     data = b"".join((data, *_rest(descriptor, max_bytes + 1 - len(data))))
+                looked(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
     except FileNotFoundError:

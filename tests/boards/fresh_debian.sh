@@ -119,7 +119,7 @@ fi
 
 say "purged: nothing is left"
 inside apt-get purge -qq edge-cxr >"$log" 2>&1
-for each in usr/lib/edge-cxr var/lib/edge-cxr var/cache/edge-cxr etc/edge-cxr usr/bin/edge-cxr; do
+for each in usr/lib/edge-cxr var/lib/edge-cxr var/lib/edge-cxr-state var/cache/edge-cxr etc/edge-cxr usr/bin/edge-cxr; do
     [ ! -e "$root/$each" ] || { echo "left: /$each" >&2; exit 1; }
 done
 say "done"

@@ -27,6 +27,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv("EDGE_CXR_SITE", "none")
         patch.setenv("EDGE_CXR_KEYS", "none")
         patch.setenv("EDGE_CXR_MODELS", str(tmp_path_factory.mktemp("models")))

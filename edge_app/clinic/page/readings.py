@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
+from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import is_dicom
 from edge_app.clinic.store import Store
 from edge_app.core.plain_text import cell, plain
@@ -29,6 +30,9 @@ OPEN: Final = "open"
 OPINIONS: Final = (AGREES, DISAGREES, OPEN)
 LONGEST_NOTE: Final = 2000
 NAME_DIGITS: Final = 24
+
+MARK: Final = ".edge-cxr"
+"""A file in a folder for copies that says that it is one: its mount point has none."""
 
 COLUMNS: Final = (
     *("image", "labels", "patient", "reader", "time", "opinion", "note"),
@@ -87,7 +91,7 @@ class Readings:
     Args:
         store: whose.
         labels: of the model; an image that bears no finding is exported with its normal label.
-        collect: a folder that gets a copy of what is labelled; None for none.
+        collect: a folder that gets a copy of what is labelled, made once; None for none.
         kept: gives an image's file, by its row; see `read_kept`.
     """
 
@@ -116,7 +120,7 @@ class Readings:
             answer: the model's digest and the operating point, by `model` and `operating_point`.
 
         Raises:
-            SpoolError: the database fails.
+            SpoolError: the database fails; or the folder for copies was here, and is gone.
             OSError: the copy cannot be made.
             ImageError: the image is not as it came, or cannot be read.
         """
@@ -145,10 +149,24 @@ class Readings:
         path = self.store.images / image["file"]
         name = file_name(image["sha256"], is_dicom(path))
         if self.collect and (reading.labels or reading.nothing):
-            self.collect.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._require_folder(self.collect)
             if not os.path.lexists(self.collect / name):
                 durable.replace(self.collect / name, self._kept(image))
         return name
+
+    def _require_folder(self, folder: Path) -> None:
+        """Have a folder for copies; one that was made before lies on a disk that is not mounted."""
+        mark, made = folder / MARK, f"collect {os.path.abspath(folder)}"
+        if not mark.is_file():
+            if self.store.rows("SELECT 1 FROM fact WHERE name = ?", made):
+                raise SpoolError(
+                    f"{folder}: the folder for labelled images that was here is gone: mount its "
+                    f"disk; to begin a new one, make it, with an empty file {MARK} in it"
+                )
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            durable.replace(mark, b"")
+        with self.store.transaction(synced=False) as database:
+            database.execute("INSERT OR IGNORE INTO fact VALUES (?, ?)", (made, b""))
 
     def of(self, sha256: str) -> list[sqlite3.Row]:
         """All readings of an image."""

@@ -26,6 +26,7 @@ from edge_app.clinic.delivering import LONGEST_PAUSE
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
+from edge_app.clinic.identifiers import HEATMAPS, derived_uid
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.settings import read_settings
@@ -344,8 +345,22 @@ def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
     require_told_of_both(spool)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({}, id="as it was"),
+        pytest.param(
+            {"Manufacturer": "Archive", "SeriesDescription": "Secondary"}, id="under other words"
+        ),
+        pytest.param({"Manufacturer": None, "SeriesDescription": None}, id="without any"),
+        pytest.param(
+            {"Manufacturer": "Archive", "SeriesDescription": None, "SOPInstanceUID": "1.2.4"},
+            id="as another instance of its series",
+        ),
+    ],
+)
 def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
-    spool: Spool, tmp_path: Path, cnn28: Path
+    spool: Spool, tmp_path: Path, cnn28: Path, change: dict[str, str | None]
 ) -> None:
     """It would say in the radiograph's own study, and series, that an image could not be read."""
     pytest.importorskip("highdicom", reason="the clinic extra is not installed")
@@ -355,30 +370,61 @@ def test_a_heatmap_that_the_archive_sends_back_gets_no_report(
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     answered_by(worker)
     report, heatmap = Deliveries(spool.store).due("a")
-    back = heatmap.content
+    back = changed(heatmap.content, **change)
     spool.accept(Offered("node", "1.2.4", content_digest(back), (back,)))
     answered_by(worker)
     assert [each.id for each in Deliveries(spool.store).due("a")] == [report.id, heatmap.id]
 
 
+def changed(file: bytes, **elements: str | None) -> bytes:
+    """A DICOM file with other values of some elements, or without them."""
+    from pydicom import dcmread
+
+    dataset, made = dcmread(io.BytesIO(file)), io.BytesIO()
+    for keyword, value in elements.items():
+        if value is None:
+            delattr(dataset, keyword)
+        else:
+            setattr(dataset, keyword, value)
+    dataset.save_as(made)
+    return made.getvalue()
+
+
+OLDER = {
+    "SOPClassUID": SC,
+    "SOPInstanceUID": derived_uid(b"salt", "heatmap"),
+    "SeriesInstanceUID": derived_uid(b"salt", "heatmaps"),
+    "Manufacturer": "edge-cxr",
+    "SeriesDescription": HEATMAPS,
+}
+"""Of a heatmap of version 0.2.0, whose UIDs bear no mark."""
+
+RELABELLED = {**OLDER, "SOPInstanceUID": "1.2.3.4", "SeriesInstanceUID": "1.2.3"}
+
+
 @pytest.mark.parametrize(
-    ("change", "reports"),
+    ("elements", "reports"),
     [
-        ({"ManufacturerModelName": "earlier", "SoftwareVersions": "0.1.0"}, 0),
-        ({"Manufacturer": "A scanner of films"}, 1),
-        ({"Manufacturer": None}, 1),
-        ({"SOPClassUID": CR}, 1),
+        pytest.param({**OLDER, "ManufacturerModelName": "earlier"}, 0, id="of an earlier model"),
+        pytest.param({**OLDER, "Manufacturer": "Archive"}, 0, id="under an archive's name"),
+        pytest.param({**OLDER, "SeriesDescription": None}, 0, id="without a description"),
+        pytest.param(RELABELLED, 0, id="with other UIDs"),
+        pytest.param({**RELABELLED, "SeriesDescription": "Chest"}, 1, id="relabelled as ours"),
+        pytest.param({**RELABELLED, "Manufacturer": "A scanner"}, 1, id="described as ours"),
+        pytest.param(
+            {**OLDER, "Manufacturer": "A scanner", "SeriesDescription": None}, 1, id="UIDs alike"
+        ),
+        pytest.param({"SOPClassUID": SC, "Manufacturer": None}, 1, id="whose is not said"),
+        pytest.param({**OLDER, "SOPClassUID": CR}, 1, id="a radiograph"),
     ],
-    ids=["ours", "another's", "whose is not said", "a radiograph"],
 )
-def test_a_heatmap_of_an_earlier_model_gets_no_report_and_what_others_capture_does(
-    spool: Spool, tmp_path: Path, cnn28: Path, change: dict[str, str | None], reports: int
+def test_a_heatmap_of_an_older_box_gets_no_report_and_what_others_capture_does(
+    spool: Spool, tmp_path: Path, cnn28: Path, elements: dict[str, str | None], reports: int
 ) -> None:
     """Nor does it get a heatmap, which the archive would send back in turn."""
     pytest.importorskip("highdicom", reason="the clinic extra is not installed")
     heat = RECEIVER.replace("port = 1", "port = 1\nheatmap = true")
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{heat}')
-    elements = {"SOPClassUID": SC, "Manufacturer": "edge-cxr", **change}
     data = dicom(**elements)  # whose picture is judged
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     answered_by(worker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,8 @@ pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 from pydicom import dcmread
 
 from edge_app.classifier import Classifier
-from edge_app.clinic.header import content_digest, read_header
+from edge_app.clinic.header import UID_FORM, content_digest, read_header
+from edge_app.clinic.identifiers import derived_uid, heatmap_uid, is_derived, is_of_heatmap
 from edge_app.clinic.secondary_capture import capture
 from edge_app.clinic.structured_report import Author
 from edge_app.images.radiograph import Limits
@@ -78,3 +80,20 @@ def test_the_patient_is_whom_the_archive_takes_the_image_for(
         assert heatmap.get_item(keyword).value == image.get_item(keyword).value
     assert (heatmap.PatientName, heatmap.PatientID) == (image.PatientName, image.PatientID)
     assert heatmap.pixel_array.shape == (heatmap.Rows, heatmap.Columns, 3)
+
+
+def test_a_heatmap_is_told_by_its_uid_and_nothing_else_is() -> None:
+    """Whichever box made it: the archive sends its heatmaps to another one as well."""
+    for number in range(100):
+        own = heatmap_uid(bytes([number]), "heatmap", "1.2.3")
+        assert is_of_heatmap(own)
+        assert is_derived(own)
+        assert UID_FORM.fullmatch(own)
+        last = own[:-1] + f"{(int(own[-1]) + 1) % 10}"
+        of_report, random = derived_uid(bytes([number]), "report"), f"2.25.{uuid4().int}"
+        for other in (last, of_report, random, f"2.25.0{own[5:]}", own.replace("2.25", "1.2")):
+            assert not is_of_heatmap(other)
+        assert is_derived(of_report)
+        assert not is_derived(random)
+    for other in ("2.25.", "2.25.1", "2.25.1.2", "2.25", "", f"2.25.{1 << 140}"):
+        assert not is_of_heatmap(other)

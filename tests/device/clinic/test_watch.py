@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,139 @@ def test_a_file_that_another_took_the_place_of_is_not_moved(watched: Watched) ->
     assert (watched.folder / "answered/a.png").read_bytes() == b"another"
 
 
+@pytest.mark.parametrize("comes", ["before", "while it is written", "after a try to move it"])
+def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_that_one_s(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, comes: str
+) -> None:
+    """Scanners call each picture the same: who reads `scan.png.json` takes it for the last one."""
+    path, answered = watched.folder / "scan.png", watched.folder / "answered"
+    path.write_bytes(b"first patient")
+    watched.watcher.look()
+    right = watches.durable.replace
+
+    def written(*given: Any) -> None:
+        path.write_bytes(b"second patient")
+        right(*given)
+
+    with monkeypatch.context() as patch:
+        if comes == "after a try to move it":
+            patch.setattr(watches.os, "replace", refusing(path, errno.EBUSY))
+        elif comes == "while it is written":
+            patch.setattr(watches.durable, "replace", written)
+        if comes != "before":
+            with pytest.raises(UndeliveredError) as told:
+                watched.answer(of="first patient")
+            assert told.value.refused
+    assert not (answered / "scan.png").exists()
+    path.write_bytes(b"second patient")
+    watched.answer(of="first patient")
+    watched.watcher.look()
+    watched.answer(of="second patient")
+    assert (answered / "scan.png").read_bytes() == b"second patient"
+    assert json.loads((answered / "scan.png.json").read_text())["of"] == "second patient"
+    (other,) = (each for each in answered.glob("*.json") if each.name != "scan.png.json")
+    assert json.loads(other.read_text())["of"] == "first patient"
+
+
+def refusing(path: Path, number: int) -> Any:
+    """`os.replace` where a share refuses to move this file."""
+    right = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(source) == path:
+            raise OSError(number, os.strerror(number))
+        right(source, target)
+
+    return replaced
+
+
+@pytest.mark.parametrize("fault", ["locked", "unreadable"])
+def test_the_answer_of_an_image_that_cannot_be_moved_is_written_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """However often that is tried: a share sends each of them to all who look at its folder."""
+    path = watched.folder / "a.png"
+    error = {"kind": "image", "message": "is no image"}
+    path.write_bytes(b"junk")
+    watched.watcher.look()
+    right = os.open
+
+    def opened(place: Any, *given: Any, **named: Any) -> int:
+        if place == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return right(place, *given, **named)
+
+    def looks() -> dict[str, tuple[int, int]]:
+        files = (each for each in (watched.folder / "refused").iterdir())
+        return {each.name: (each.stat().st_ino, each.stat().st_mtime_ns) for each in files}
+
+    with monkeypatch.context() as patch:
+        if fault == "locked":
+            patch.setattr(watches.os, "replace", refusing(path, errno.EBUSY))
+        else:
+            patch.setattr(files.os, "open", opened)
+        with pytest.raises(UndeliveredError):
+            watched.answer(error=error)
+        before = looks()
+        assert before.keys() == {"a.png.json", "a.png.reason.txt"}
+        with pytest.raises(UndeliveredError):
+            watched.answer(error=error)
+        assert looks() == before
+    watched.answer(error=error)
+    assert {**looks(), **before} == looks()
+    assert (watched.folder / "refused/a.png").read_bytes() == b"junk"
+
+
+def test_answers_wait_for_the_share_that_their_images_lie_on(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """Its mount point is there without it: below it nobody would ever see them."""
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    away = watched.folder.rename(tmp_path / "away")
+    watched.folder.mkdir()
+    with pytest.raises(UndeliveredError, match="mount their disk") as told:
+        watched.answer()
+    assert told.value.refused  # others may lie elsewhere
+    assert watched.tree() == []
+    watched.folder.rmdir()
+    away.rename(watched.folder)
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["", "whose first one was taken away"])
+@pytest.mark.parametrize("name", ["a.png", "b" * 240 + ".png", "c" * 247 + ".png"], ids=len)
+@pytest.mark.parametrize("first", ["by the watcher", "by an answer"])
+def test_a_second_refused_file_of_a_name_leaves_the_first_one_s_reason(
+    watched: Watched, taken: bool, name: str, first: str
+) -> None:
+    path, aside = watched.folder / name, watched.folder / "refused"
+    if first == "by the watcher" or len(name) > watches.LONGEST_NAME:
+        path.write_bytes(bytes(2 << 20))
+        watched.watcher.look()
+    else:
+        path.write_bytes(b"junk")
+        watched.watcher.look()
+        watched.answer(error={"kind": "image", "message": "is no image"})
+    before = {each.name: each.read_bytes() for each in aside.iterdir()}
+    if taken:
+        (image,) = (each for each in aside.iterdir() if each.suffix == ".png")
+        image.unlink()
+        del before[image.name]
+    path.touch()
+    watched.watcher.look()
+    path.write_bytes(b"other junk")
+    watched.watcher.look()
+    watched.answer(error={"kind": "image", "message": "is damaged"})
+    there = {each.name: each.read_bytes() for each in aside.iterdir()}
+    assert {**there, **before} == there
+    images = [each for each in there if each.endswith(".png")]
+    assert len(images) == 3 - taken
+    reasons = {each: there[f"{each}.reason.txt"] for each in images}
+    assert len({*reasons.values()}) == len(images) or len(name) > watches.LONGEST_NAME
+
+
 def test_a_full_spool_leaves_files_where_they_are(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +424,91 @@ def test_another_file_of_the_same_name_size_and_date_is_taken(watched: Watched) 
     assert contents == [b"one", b"two"]
 
 
+def test_what_is_read_of_another_folder_that_was_there_for_a_moment_is_not_taken(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a share that is mounted anew meanwhile: before and after, all looks the same."""
+    path, other, away = watched.folder / "a.png", tmp_path / "other", tmp_path / "away"
+    path.write_bytes(b"this patient's")
+    other.mkdir()
+    (other / "a.png").write_bytes(b"that patient's")
+    right = watches.read_bounded
+
+    def read(*given: Any) -> bytes:
+        watched.folder.rename(away)
+        other.rename(watched.folder)
+        data = right(*given)
+        watched.folder.rename(other)
+        away.rename(watched.folder)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "read_bounded", read)
+        watched.watcher.look()
+    assert watched.spool.take() is None
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    assert image.path.read_bytes() == b"this patient's"
+
+
+def test_an_image_in_the_place_of_a_waiting_one_is_answered_where_no_time_tells_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On file systems without a time of the last change of any kind, say."""
+    right = watches._Look.of
+    monkeypatch.setattr(watches._Look, "of", lambda status: right(status)._replace(changed=0))
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    date = path.stat().st_mtime_ns
+    watched.watcher.look()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(date, date))
+    watched.watcher.look()
+    watched.answer()
+    watched.watcher.look()
+    watched.answer()
+    assert (watched.folder / "answered/a.png").read_bytes() == b"two"
+    assert [path.name for path in watched.folder.glob("*.png")] == []
+
+
+def test_an_image_that_comes_again_while_its_answer_is_brought_away_is_moved_too(
+    watched: Watched,
+) -> None:
+    """The watcher asks for its answer again before the courier says that it was delivered."""
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    watched.spool.answer(image, "{}", [Document("1.json", b"{}", (WATCH,))])
+    (delivery,) = watched.deliveries.due(WATCH)
+    watched.outbox.deliver(delivery)
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.deliveries.delivered(delivery)
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+
+
+def test_an_image_that_is_a_second_name_of_its_answered_one_goes_and_is_answered_once(
+    watched: Watched,
+) -> None:
+    """A move of one name of a file to another one of it takes away neither."""
+    path = watched.folder / "a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    watched.answer()
+    os.link(watched.folder / "answered/a.png", path)
+    for _ in range(3):
+        watched.watcher.look()
+        watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
+    assert (watched.folder / "answered/a.png").read_bytes() == b"one"
+    assert watched.log.getvalue().count("received") == 2
+
+
 def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,7 +555,8 @@ def test_a_file_that_comes_while_the_one_before_is_moved_stays_and_is_answered(
 
     with monkeypatch.context() as patch:
         patch.setattr(watches.os, "replace", replaced)
-        watched.answer()
+        with suppress(UndeliveredError):  # its answer has another name at the next try
+            watched.answer()
     there = {each.read_bytes() for each in watched.folder.glob("*.png")}
     assert there == {b"another"} | ({b"one more"} if now == "another and one more" else set())
     assert b"another" not in {each.read_bytes() for each in answered.glob("*.png")}
@@ -587,6 +806,113 @@ class _KilledError(BaseException):
     """What a kill does to what is under way."""
 
 
+class Killer:
+    """Ends the process, as it were, at one of the steps that change a folder: before or after it;
+    or has that step fail alone.
+
+    Args:
+        at: which step, from 0 on; after it where there is a half.
+        apart: whether answers lie on another disk.
+        fault: how it ends.
+
+    Attributes:
+        killed: whether the step has come.
+    """
+
+    def __init__(
+        self,
+        patch: pytest.MonkeyPatch,
+        at: float,
+        apart: bool,
+        fault: type[BaseException] = _KilledError,
+    ) -> None:
+        self.at, self.apart, self.step, self.killed = at, apart, 0, False
+        self.fault = fault
+        for name in ("replace", "rename", "link", "fsync"):
+            patch.setattr(os, name, self.counted(getattr(os, name), name == "replace"))
+        patch.setattr(Path, "unlink", self.counted(Path.unlink))
+        patch.setattr(Path, "mkdir", self.counted(Path.mkdir))
+
+    def counted(self, right: Any, moves: bool = False) -> Any:
+        def done(*given: Any, **named: Any) -> Any:
+            if self.killed and self.fault is _KilledError:
+                raise _KilledError
+            if moves and self.apart and Path(given[0]).parent != Path(given[1]).parent:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            step, self.step = self.step, self.step + 1
+            if step == int(self.at):
+                self.killed = True
+                if step != self.at:
+                    right(*given, **named)
+                raise self.fault(errno.EIO, os.strerror(errno.EIO))
+            return right(*given, **named)
+
+        return done
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one disk", "two disks"])
+@pytest.mark.parametrize("comes", [None, b"another"], ids=["", "and another one comes"])
+@pytest.mark.parametrize("refused", [False, True], ids=["answered", "refused"])
+@pytest.mark.parametrize("fault", [_KilledError, OSError], ids=["a kill", "a fault of the disk"])
+def test_each_image_lies_beside_its_own_answer_at_whatever_step_something_comes(
+    tmp_path: Path,
+    spool: Spool,
+    comes: bytes | None,
+    apart: bool,
+    refused: bool,
+    fault: type[BaseException],
+) -> None:
+    at, killed = 0.0, True
+    while killed:
+        folder = tmp_path / f"{at}"
+        folder.mkdir()
+        watched, path = Watched(folder, spool), folder / "a.png"
+        images = [b"one %f" % at] + ([comes + b" %f" % at] if comes else [])
+        path.write_bytes(images[0])
+        watched.outbox.tidy()
+        watched.watcher.look()
+        answer_by_bytes(spool, refused)
+        with pytest.MonkeyPatch.context() as patch:
+            killer = Killer(patch, at, apart, fault)
+            with suppress(_KilledError, UndeliveredError):
+                watched.answer()
+        killed, at = killer.killed, at + 0.5
+        if comes:
+            path.write_bytes(images[1])
+        with pytest.MonkeyPatch.context() as patch:
+            Killer(patch, -1, apart)
+            again = Watched(folder, spool) if fault is _KilledError else watched  # the next start
+            if fault is _KilledError:
+                again.outbox.tidy()
+            for _ in range(3):
+                again.watcher.look()
+                answer_by_bytes(spool, refused)
+                with suppress(UndeliveredError):  # another one has come: once more
+                    again.answer()
+                again.outbox.rest()
+        aside = folder / ("refused" if refused else "answered")
+        there = {each: each.read_bytes() for each in aside.glob("*.png")}
+        assert set(images[-1:]) <= {*there.values()} <= {*images}, at
+        assert len(there) == len({*there.values()}), at
+        for image, content in there.items():
+            told = json.loads(image.with_name(f"{image.name}.json").read_text())
+            assert told["of"] == content.decode(), at
+            assert image.with_name(f"{image.name}.reason.txt").exists() == refused
+        assert not [each for each in folder.iterdir() if each.is_file()], at
+        answers = [json.loads(each.read_text())["of"] for each in aside.glob("*.json")]
+        assert sorted(answers) == sorted({each.decode() for each in images}), at
+    assert at > 5
+
+
+def answer_by_bytes(spool: Spool, refused: bool) -> None:
+    """As the workers do, all that waits."""
+    while image := spool.take():
+        content = image.path.read_bytes().decode()
+        error = {"error": {"kind": "image", "message": f"is {content}"}} if refused else {}
+        text = json.dumps({"of": content, **error}).encode()
+        spool.answer(image, "{}", [Document(f"{image.id}.json", text, (WATCH,))])
+
+
 @pytest.mark.parametrize("at", ["the answer", "the image", "the reason"])
 def test_what_a_kill_leaves_half_written_is_gone_after_the_next_start(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, at: str
@@ -619,8 +945,9 @@ def test_what_a_kill_leaves_half_written_is_gone_after_the_next_start(
     assert {f"{folder}/a.png", f"{folder}/a.png.json"} <= {*watched.tree()}
 
 
-def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_start(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_unless_it_has_arrived(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, arrived: bool
 ) -> None:
     """On its way to another disk; by then there may be another one of its name."""
     (watched.folder / "a.png").write_bytes(b"picture")
@@ -641,11 +968,34 @@ def test_a_file_that_a_kill_leaves_hidden_has_its_name_again_after_the_next_star
         with pytest.raises(_KilledError):
             watched.answer()
     assert "a.png" not in watched.tree()
+    assert (watched.folder / "answered/a.png").read_bytes() == b"picture"
+    if not arrived:  # somebody has taken it away again
+        (watched.folder / "answered/a.png").unlink()
     (watched.folder / "a.png").write_bytes(b"another")
     watched.outbox.tidy()
     there = {path.read_bytes() for path in watched.folder.glob("a*.png")}
-    assert there == {b"picture", b"another"}
+    assert there == {b"another"} | (set() if arrived else {b"picture"})
     assert not [name for name in watched.tree() if name.startswith(".")]
+
+
+def test_a_file_that_a_kill_leaves_with_its_hidden_name_and_its_own_is_one_image(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was given its name back, and not yet taken the other one."""
+    hidden = watched.folder / ".0123456789abcdef.moved-a.png"
+    hidden.write_bytes(b"picture")
+
+    def killed(path: Path) -> None:
+        raise _KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(_KilledError):
+            watched.outbox.tidy()
+    watched.outbox.tidy()
+    watched.watcher.look()
+    watched.answer()
+    assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
 
 
 def test_a_hidden_file_has_its_name_again_where_the_answers_cannot_be_reached(

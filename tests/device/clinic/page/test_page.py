@@ -619,6 +619,32 @@ def test_a_reading_is_kept_and_exported_as_labels_that_evaluate_reads(
     assert json.loads((tmp_path / "report.json").read_text())["dataset"]["images"] == 2
 
 
+@pytest.mark.parametrize("collect", ["disk", "disk/read"])
+def test_labelled_images_wait_for_the_disk_that_their_folder_is_on(
+    tmp_path: Path, png: bytes, collect: str
+) -> None:
+    """Below its mount point nobody would look for them."""
+    disk, away = tmp_path / "disk", tmp_path / "away"
+    disk.mkdir()
+    fields = [("opinion", "agrees"), ("nothing", "yes")]
+    with serving(tmp_path, page=f'collect = "{collect}"') as served:
+        client = served.client()
+        for number, data in enumerate((png, dicom(5)), 1):
+            client.upload((f"{number}.png", data))
+            served.wait(number)
+        assert client.post("/images/1/reading", fields).status == 303
+        disk.rename(away)
+        disk.mkdir()
+        refused = client.post("/images/2/reading", fields)
+        assert (refused.status, "mount its disk" in refused.text) == (503, True)
+        assert list(disk.iterdir()) == []
+        disk.rmdir()
+        away.rename(disk)
+        assert client.post("/images/2/reading", fields).status == 303
+    images = [each for each in (tmp_path / collect).iterdir() if not each.name.startswith(".")]
+    assert len(images) == 2
+
+
 def test_a_reader_who_changes_their_mind_has_one_reading(served: Served, answered: int) -> None:
     client = served.client()
     for opinion in ("agrees", "open"):

@@ -1,0 +1,80 @@
+"""Which spools were here, kept apart from them: one that is gone is not made anew.
+
+The spool of a disk that is not mounted looks like that of a new installation. A new one at its
+mount point would take images onto the system's own disk; what waits in the other would be answered
+by nobody, and what it knows would be answered twice, under other identifiers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from edge_app.clinic import durable
+from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.store import Store, is_there
+
+SYSTEM: Final = Path("/var/lib/edge-cxr-state/edge-cxr/spools")
+"""Where the service has it, for whoever asks beside it."""
+
+
+def gone(spool: Path) -> str | None:
+    """Why a spool is not to be made anew; None where it is there, or never was."""
+    if is_there(spool):
+        return None
+    for note in _notes(spool):
+        if os.path.lexists(note):
+            why = "the spool that was here is gone: mount its disk"
+            return f"{spool}: {why}; to begin anew, remove {note}"
+    return None
+
+
+def opened(spool: Path) -> Store:
+    """A box's spool, made if it never was.
+
+    Raises:
+        SpoolError: it was, and is gone, or another one is there; or see `Store`.
+    """
+    if why := gone(spool):
+        raise SpoolError(why)
+    store = Store(spool)
+    note = next(_notes(spool))
+    with suppress(OSError):  # nothing is known of it
+        if note.read_bytes() != _told(store):
+            store.close()
+            raise SpoolError(
+                f"{spool}: is another spool than the one that was here: mount its disk; to go on "
+                f"with this one, remove {note}"
+            )
+    return store
+
+
+def remember(store: Store) -> None:
+    """Know from now on that this spool was here.
+
+    Raises:
+        OSError: that cannot be kept.
+    """
+    note = next(_notes(store.folder))
+    if not os.path.lexists(note):
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.replace(note, _told(store))
+
+
+def _told(store: Store) -> bytes:
+    """What a note says: which spool, by its salt, and where."""
+    which = hashlib.sha256(b"spool" + store.salt).hexdigest()
+    return f"{which}\n{os.path.abspath(store.folder)}\n".encode(errors="surrogateescape")
+
+
+def _notes(spool: Path) -> Iterator[Path]:
+    """Where it is noted that a spool was here: this user's own place first."""
+    path = os.path.abspath(spool).encode(errors="surrogateescape")
+    name = hashlib.sha256(path).hexdigest()[:32]
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    for folder in (Path(home, "edge-cxr", "spools"), SYSTEM):
+        yield folder / name
