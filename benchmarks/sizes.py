@@ -63,7 +63,10 @@ def sizes(paths: Sequence[Path], rounds: int, command: str) -> dict[str, Any]:
 def markdown(result: dict[str, Any]) -> str:
     """The table, and what its columns are, as Markdown."""
     boards = [each["board"] for each in result["models"][0]["boards"]]
-    head = ("model", "file", "map", "multiply-accumulates", "here, one thread", "of the default's")
+    whole = next(each["name"] for each in result["models"] if each["of_default"] == 1)
+    # By name: which is the default may change after it was measured.
+    ratio = f"of `{whole}`'s"
+    head = ("model", "file", "map", "multiply-accumulates", "here, one thread", ratio)
     lines = [_row((*head, *boards)), "|---" * (len(head) + len(boards)) + "|"]
     for each in result["models"]:
         cells = (

@@ -57,8 +57,8 @@ METRICS: Final = {
 LIMITS: Final = (
     "The network answers any picture; what its input check does not flag gets scores that look "
     "like any others.",
-    "A heatmap shows where the network finds evidence, in few and wide cells: it does not outline "
-    "a lesion.",
+    "A heatmap shows on what a score rests, in squares: it does not outline a lesion, nor show "
+    "where one is.",
     "Validation patients chose the recipe and the epoch, so the figures on them are optimistic.",
     "A threshold's sensitivity and specificity were fitted on validation patients and are not "
     "reached on test patients: compare the two columns before relying on either.",

@@ -112,6 +112,7 @@ class Box:
         try:
             classifier = open_classifier(settings)
             self.spool.decides = decided_by(origin(classifier))
+            self._answers = classifier.model.name
             results = Results(settings, self.store, classifier.labels)
             self._entrances = self._open_entrances()
             self._entrances += self._open_listeners(classifier, results)
@@ -245,7 +246,8 @@ class Box:
         self._all_looked_up = look_up(self.store, LOOK_SECONDS)
         self._tidy_outbox()
         settings = self.settings
-        self.events.tell("started", version=__version__, **self.spool.counts(), swept=swept)
+        ours = {"version": __version__, "model": self._answers}  # another one after an upgrade?
+        self.events.tell("started", **ours, **self.spool.counts(), swept=swept)
         for name in sorted(self.deliveries.receivers() - self._known_receivers()):
             waiting = self.deliveries.standing(name).waiting
             self.events.tell("receiver-unknown", receiver=name, waiting=waiting)

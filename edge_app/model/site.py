@@ -68,7 +68,8 @@ class Site(NamedTuple):
         if stated["sha256"] != model.sha256:
             raise ModelError(
                 f"{self.path}: is for {stated['name']} {stated['sha256'][:8]}, not for "
-                f"{model.name} {model.sha256[:8]}: calibrate this model, or go without a site file"
+                f"{model.name} {model.sha256[:8]}: answer with that model, calibrate this one, or "
+                "go without a site file"
             )
         scoring = stated.get("scoring")
         if scoring != model.scoring and (scoring is not None or model.imported):

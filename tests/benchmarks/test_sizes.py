@@ -37,6 +37,16 @@ def test_every_model_that_ships_has_its_row(result: dict) -> None:
     assert default["of_default"] == 1
 
 
+def test_the_times_are_told_of_the_model_that_was_the_default_when_they_were_taken(
+    result: dict,
+) -> None:
+    """Also of a result of before, read where another model is the default."""
+    assert "| of `cxr-lite0-fine`'s |" in markdown(result)
+    for each in result["models"]:
+        each["of_default"] = 1 if each["name"] == "cxr-cnn28" else 10
+    assert "| of `cxr-cnn28`'s |" in markdown(result)
+
+
 def test_a_board_is_predicted_by_the_work_alone(result: dict) -> None:
     one, other, *_ = result["models"]
     for here, there in zip(one["boards"], other["boards"], strict=True):

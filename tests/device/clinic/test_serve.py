@@ -25,6 +25,7 @@ pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
 pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.shipped import DEFAULT_MODEL
 
 from .images import SECRETS, dicom, miscoded
 from .peers import (
@@ -106,6 +107,13 @@ def clinic(tmp_path: Path) -> Clinic:
 def box(clinic: Clinic) -> Iterator[Box]:
     with running(clinic.box) as box:
         yield box
+
+
+def test_a_start_names_the_model_that_answers(tmp_path: Path) -> None:
+    """Where the settings name none, an upgrade may have changed it."""
+    known = f'spool = "spool"\nleast_free_mb = 10\n[node]\nport = {free_port()}\n'
+    with running(Box(tmp_path, known)) as box:
+        assert f" model={DEFAULT_MODEL} " in box.log().splitlines()[0]
 
 
 def referenced(archive: Orthanc) -> list[str]:
