@@ -226,7 +226,6 @@ def _run_all(
         return done
 
     examined = json.loads(run("doctor", "--json").out)
-    verified = json.loads(run("models", "verify", "--json").out)
     classified = run("classify", "--json", EXAMPLE)
     labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
     if len(json.loads(classified.out)["findings"]) != len(labels):
@@ -237,7 +236,7 @@ def _run_all(
         out = ready.work / f"{model}.json"
         run("evaluate", data, "--model", model, "--limit", count, "--out", out)
         logits[model] = read(out).evaluated.logits
-    golden = {each["name"]: float(each["off"]) for each in verified}
+    golden = {each["name"]: float(each["off"]) for each in examined["models"]}
     return Seen(place, installed, examined, golden, logits, classified.peak)
 
 

@@ -97,6 +97,23 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
     assert len(waited) == 1
 
 
+def test_each_backend_is_tried_once_with_each_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried = []
+
+    def counted(model: ModelFile, backend: Backend) -> TrialResult:
+        tried.append((model.name, backend.option))
+        return trial_run(model, backend)
+
+    trial_run = trial.run
+    monkeypatch.setattr(trial, "run", counted)
+    assert doctor.examine(BackendOptions(), as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {name for name, _ in tried} == {model["name"] for model in found["models"]}
+    assert len(tried) == len(set(tried))
+
+
 def test_missing_permission_is_told_with_the_rule_to_add(
     delegate: Build, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
