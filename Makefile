@@ -86,9 +86,10 @@ lint: $(WORKSTATION)/installed
 peers:
 	@tests/install_peers.sh
 
+# Three processes on two cores: these tests often wait, for the disk, for peers and for processes of their own.
 test-device: peers $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
-	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
+	@$(DEVICE)/bin/python $(PYTEST) --numprocesses $$(($$(nproc) * 3 / 2)) tests/device tests/tools
 
 # The first of them take a network that is imported here to an emulated board.
 test-workstation: $(WORKSTATION)/installed
