@@ -12,9 +12,12 @@ INSTALL := tools/pip_install.sh
 
 # Tests start many processes: without bytecode each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Two files of tests at a time on two cores; at the end, what takes longest.
-PYTEST := -m pytest --numprocesses auto --dist loadfile --durations 15
+# Two files of tests at a time on two cores, in the order of tests/conftest.py: left to itself pytest-xdist begins with
+# files of many tests, and one core would wait for a slow file of few at the end. There, what takes longest is told.
+PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 15
 FAST := not slow and not process and not data
+EMULATED := tests/boards/test_emulated.py
+OWN_MODEL := tests/boards/test_own_model.py
 
 .PHONY: demo check test quick-lint format lint peers test-device test-workstation test-pi coverage wheel kit docs clean
 
@@ -23,12 +26,13 @@ demo: $(DEMO)/installed
 	@$(DEMO)/bin/edge-cxr classify examples/synthetic-radiograph.png
 	@echo "== your own picture: $(DEMO)/bin/edge-cxr classify IMAGE"
 
-# What waits for the network, unpacks or has one process runs in pairs. The two environments are made one after the
-# other: both write the checkout's egg-info.
+# What waits for the network, unpacks or has one process runs beside something else. The two environments are made one
+# after the other: both write the checkout's egg-info.
 test:
-	@$(MAKE) --no-print-directory -j2 peers $(WORKSTATION)/installed
-	@$(MAKE) --no-print-directory -j2 lint $(DEVICE)/installed
-	@$(MAKE) --no-print-directory test-device test-workstation test-pi
+	@$(MAKE) --no-print-directory -j2 peers $(DEVICE)/installed
+	@$(MAKE) --no-print-directory -j2 test-pi $(WORKSTATION)/installed
+	@$(MAKE) --no-print-directory -j2 lint test-device
+	@$(MAKE) --no-print-directory test-workstation
 	@echo "== all checks passed"
 
 # Every step runs, whatever became of those before it; the last line names those that failed.
@@ -82,13 +86,16 @@ lint: $(WORKSTATION)/installed
 peers:
 	@tests/install_peers.sh
 
+# Three processes on two cores: these tests often wait, for the disk, for peers and for processes of their own.
 test-device: peers $(DEVICE)/installed
 	@echo "== device tests, in an environment without TensorFlow"
-	@$(DEVICE)/bin/python $(PYTEST) tests/device tests/tools
+	@$(DEVICE)/bin/python $(PYTEST) --numprocesses $$(($$(nproc) * 3 / 2)) tests/device tests/tools
 
+# The first of them take a network that is imported here to an emulated board.
 test-workstation: $(WORKSTATION)/installed
 	@echo "== workstation tests"
-	@$(WORKSTATION)/bin/python $(PYTEST) tests --ignore tests/device --ignore tests/boards --ignore tests/tools
+	@$(WORKSTATION)/bin/python $(PYTEST) $(OWN_MODEL) \
+		$(filter-out %/__pycache__/ tests/device/ tests/boards/ tests/tools/,$(wildcard tests/*/))
 
 # Lines and branches of edge_app that the device tests run, and those that they do not: no part of
 # `make test`, because counting them makes the tests take longer.
@@ -96,14 +103,10 @@ coverage: peers $(DEVICE)/installed
 	@$(INSTALL) $(DEVICE) 'pytest-cov>=6' 'coverage>=7.10'
 	@$(DEVICE)/bin/python $(PYTEST) --cov --cov-report term-missing:skip-covered tests/device
 
-# Systems and wheels of the boards are kept in .boards. What takes longest begins first: left to itself pytest-xdist
-# begins with files of many tests, and one core would wait for an emulated board at the end.
-LONGEST := tests/boards/test_emulated.py tests/boards/test_own_model.py
-
+# Systems and wheels of the boards are kept in .boards. What takes longest begins first.
 test-pi: $(DEVICE)/installed
 	@echo "== boards: the kit, small boards, and Raspberry Pis under emulation"
-	@$(DEVICE)/bin/python $(PYTEST) --no-loadscope-reorder $(LONGEST) \
-		$(filter-out $(LONGEST),$(wildcard tests/boards/test_*.py))
+	@$(DEVICE)/bin/python $(PYTEST) $(EMULATED) $(filter-out $(EMULATED) $(OWN_MODEL),$(wildcard tests/boards/test_*.py))
 
 kit: $(DEVICE)/installed
 	@for target in pi64 pi32 x86-64; do $(DEVICE)/bin/python -m boards kit --target $$target || exit; done

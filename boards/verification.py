@@ -9,7 +9,7 @@ import csv
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from boards.install import Installed
 from boards.processes import Done
 from boards.wheels import REPOSITORY, Target
 from edge_app.core.plain_text import percent
+from edge_app.evaluation.evaluate import part
+from edge_app.evaluation.labelled import load
 from edge_app.evaluation.report import read
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.model_file import SHIPPED
@@ -116,20 +118,41 @@ def places() -> list[Place]:
 
 
 def images(data: Path | None, work: Path, count: int = max(COUNTS.values())) -> tuple[Path, str]:
-    """The labelled folder to score, and what to call it: the NIH subset, or synthetic pictures."""
+    """A labelled folder of so many images, and what to call it.
+
+    It is the NIH subset's first test images, or synthetic pictures. The subset's own list has
+    thousands of lines, which an emulated board would read for seconds with each model.
+    """
+    folder = work / "images"
+    folder.mkdir()
     if data is not None and (data / "images").is_dir():
-        return data, f"the first test images of {data.name}"
+        _write_table(folder, _first_of(data, folder, count))
+        return folder, f"the first test images of {data.name}"
     from PIL import Image
 
-    folder = work / "synthetic"
-    folder.mkdir()
+    for seed in range(count):
+        Image.fromarray(synthetic_radiograph(128, seed)).save(folder / f"{seed:03d}.png")
+    _write_table(
+        folder,
+        ((f"{seed:03d}.png", ("Mass", "No Finding")[seed % 2], seed) for seed in range(count)),
+    )
+    return folder, "synthetic radiographs (the NIH subset is not here)"
+
+
+def _first_of(data: Path, folder: Path, count: int) -> Iterator[tuple[str, str, str]]:
+    """Link the first test images into a folder; a line of its table for each."""
+    labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
+    for image in part(load(data, labels), None, count).images:
+        (folder / image.path.name).symlink_to(image.path.resolve())
+        borne = (name for name, borne in zip(labels.names, image.targets, strict=True) if borne)
+        yield image.path.name, "|".join(borne) or "none", image.patient
+
+
+def _write_table(folder: Path, lines: Iterable[tuple[object, ...]]) -> None:
     with (folder / "labels.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["image", "labels", "patient"])
-        for seed in range(count):
-            Image.fromarray(synthetic_radiograph(128, seed)).save(folder / f"{seed:03d}.png")
-            rows.writerow([f"{seed:03d}.png", ("Mass", "No Finding")[seed % 2], seed])
-    return folder, "synthetic radiographs (the NIH subset is not here)"
+        rows.writerows(lines)
 
 
 def examine(
@@ -226,7 +249,6 @@ def _run_all(
         return done
 
     examined = json.loads(run("doctor", "--json").out)
-    verified = json.loads(run("models", "verify", "--json").out)
     classified = run("classify", "--json", EXAMPLE)
     labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
     if len(json.loads(classified.out)["findings"]) != len(labels):
@@ -237,7 +259,7 @@ def _run_all(
         out = ready.work / f"{model}.json"
         run("evaluate", data, "--model", model, "--limit", count, "--out", out)
         logits[model] = read(out).evaluated.logits
-    golden = {each["name"]: float(each["off"]) for each in verified}
+    golden = {each["name"]: float(each["off"]) for each in examined["models"]}
     return Seen(place, installed, examined, golden, logits, classified.peak)
 
 

@@ -73,7 +73,6 @@ SLOW: Final = (
     "tests/device/archive/test_archive.py::test_real_kills_leave_what_one_run_leaves",
     "tests/device/archive/test_cluster.py",
     "tests/device/archive/test_remote.py::test_a_bucket_of_a_real_server",
-    "tests/device/cli/test_doctor.py",
     "tests/device/clinic/page",
     "tests/device/clinic/test_kills.py",
     "tests/device/clinic/test_metrics.py",

@@ -75,8 +75,8 @@ def _tried(options: BackendOptions) -> dict[str, Any]:
     """The backend that is used, the result of each other one, and the models' self-tests."""
     try:
         model = read(locate(DEFAULT_MODEL))
-        processors = [_processor(model, each) for each in _on_processor(options.backend)]
         choice = choose(model, options, again=True)
+        processors = [_processor(model, each, choice) for each in _on_processor(options.backend)]
     except UsageError:
         raise
     except EdgeCxrError as error:
@@ -96,7 +96,8 @@ def _tried(options: BackendOptions) -> dict[str, Any]:
         },
         "runtimes": processors,
         "delegate": _device(choice),
-        "models": [verified(path, options, again=True) for path in known_models()],
+        # With the default model everything has just been tried.
+        "models": [verified(path, options, path != model.path) for path in known_models()],
     }
 
 
@@ -107,8 +108,9 @@ def _on_processor(option: str) -> list[Backend]:
     return [each for each in known if each.installed and each.packages[0] in packages]
 
 
-def _processor(model: ModelFile, backend: Backend) -> dict[str, Any]:
-    outcome = result_of(model, backend, again=True)
+def _processor(model: ModelFile, backend: Backend, choice: Choice) -> dict[str, Any]:
+    used = backend.option == choice.backend.option
+    outcome = choice.trial if used else result_of(model, backend, again=True)
     return {
         "package": backend.packages[0],
         "version": backend.identity()["version"],

@@ -40,9 +40,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`edge-cxr` of an environment that holds the wheel and what it asks for."""
     place = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    pip = [place / "bin" / "python", "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-q", f"{wheel}[dicom]"], check=True, env=CLEAN)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", place]
+    line = [*pip, "install", "-q", "--no-compile", f"{wheel}[dicom]"]
+    subprocess.run(line, check=True, env=CLEAN)
     return place / "bin" / "edge-cxr"
 
 

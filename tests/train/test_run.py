@@ -20,6 +20,7 @@ from edge_app.model.calibration import calibrated
 from edge_app.model.labels import Label, Labels
 from train.augment import Augmentation
 from train.calibrate import MIN_IMAGES, operating_points, platt
+from train.cli import main
 from train.errors import RunError
 from train.float_report import evaluate, write_all
 from train.labels import LABELS, LabelSet
@@ -68,11 +69,23 @@ def test_evaluate_prints_and_writes_the_report(finished_run: Path, small_nih: Pa
     ],
 )
 def test_a_fault_is_told_before_any_training(
-    arguments: tuple[str, ...], code: int, words: str
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = command(*arguments)
-    assert done.returncode == code
-    assert words in done.stderr
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert words in capsys.readouterr().err
+
+
+def test_a_process_that_meets_a_fault_ends_with_its_code_and_no_traceback() -> None:
+    done = command("fit", "nowhere", "--run", "r", "--no-imagenet")
+    assert done.returncode == 3
+    assert "nowhere" in done.stderr
     assert "Traceback" not in done.stderr
 
 

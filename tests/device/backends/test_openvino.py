@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_app.backends import openvino, registry
-from edge_app.backends.choice import choose
+from edge_app.backends.choice import choose, result_of
 from edge_app.backends.openvino import OpenVino
 from edge_app.backends.options import BackendOptions
 from edge_app.backends.protocol import SessionOptions
@@ -72,6 +72,7 @@ HANGING = [
 def test_asked_for_it_is_named_and_nothing_is_answered(
     run: Run,
     picture: Path,
+    cnn28: Path,
     replace_runtimes: Replace,
     monkeypatch: pytest.MonkeyPatch,
     code: str,
@@ -86,9 +87,13 @@ def test_asked_for_it_is_named_and_nothing_is_answered(
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert re.search(words, done.stderr)
+    if kind != "hang":
+        fault = result_of(read(cnn28), OpenVino()).fault
+        assert fault is not None
+        assert fault.kind == kind
 
 
-@pytest.mark.parametrize(("code", "kind", "words"), FAULTS)
+@pytest.mark.parametrize(("code", "kind", "words"), {fault[1]: fault for fault in FAULTS}.values())
 def test_doctor_names_it_and_is_ready_without_it(
     run: Run, replace_runtimes: Replace, code: str, kind: str, words: str
 ) -> None:

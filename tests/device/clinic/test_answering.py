@@ -798,7 +798,7 @@ def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_
         clock.now += seconds
         if kind == "big":
             raise MachineError("could not be read: no memory")
-        if spent["good"] >= 1000:
+        if spent["good"] >= 400:
             worker.stop()
         spool.accept(offered(f"good.{spent['good']}", entrance="watch"))  # there is always one
         raise ImageError("is no image")
@@ -810,7 +810,7 @@ def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_
     spool.accept(offered("good", entrance="watch"))
     worker.run()
     first_tries = 20 * 8.0
-    assert first_tries < spent["big"] < first_tries + 1000 / 8
+    assert first_tries < spent["big"] < first_tries + 400 / 8
 
 
 def test_a_machine_that_lacks_everything_rests_until_something_new_comes(

@@ -144,21 +144,26 @@ def test_a_radiograph_comes_back_to_the_archive_as_a_report_in_its_study(clinic:
     assert not [secret for secret in SECRETS if secret in audit]
 
 
-@pytest.mark.parametrize("declared", ["ISO_IR 192", "NO SUCH SET", None])
 def test_a_report_is_of_the_patient_that_the_archive_has_whatever_his_image_declares(
-    tmp_path: Path, declared: str | None
+    tmp_path: Path,
 ) -> None:
     clinic = Clinic(tmp_path, "# heatmap")
+    sets = {"1.2.276.1": "ISO_IR 192", "1.2.276.2": "NO SUCH SET", "1.2.276.3": None}
     with clinic.orthanc() as archive, running(clinic.box):
-        (path,) = clinic.write(1)
-        path.write_bytes(miscoded(declared))
-        for port, title in ((clinic.archive, "ORTHANC"), (clinic.port, "EDGECXR")):
-            assert dcmtk("storescu", "-aec", title, "127.0.0.1", port, path).returncode == 0
-        clinic.box.wait_for("delivered", 2)
+        paths = clinic.write(len(sets))
+        for number, (path, study) in enumerate(zip(paths, sets, strict=True), 1):
+            uids = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.1"}
+            path.write_bytes(miscoded(sets[study], number, **uids))
+            for port, title in ((clinic.archive, "ORTHANC"), (clinic.port, "EDGECXR")):
+                assert dcmtk("storescu", "-aec", title, "127.0.0.1", port, path).returncode == 0
+        clinic.box.wait_for("delivered", 2 * len(sets))
         made = [archive.tags(each) for each in archive.instances()]
-        assert sorted(each["Modality"] for each in made) == ["CR", "OT", "SR"]
-        assert len({(each["PatientID"], each["PatientName"]) for each in made}) == 1
-        assert len(archive.get("/patients")) == len(archive.get("/studies")) == 1
+        for study, declared in sets.items():
+            of_it = [each for each in made if each["StudyInstanceUID"] == study]
+            assert sorted(each["Modality"] for each in of_it) == ["CR", "OT", "SR"], declared
+            assert len({(each["PatientID"], each["PatientName"]) for each in of_it}) == 1, declared
+        # Of another patient, the same study would be another one to the archive.
+        assert len(archive.get("/studies")) == len(sets)
 
 
 def test_the_same_uid_by_the_folder_and_by_the_network_is_said_in_answer_and_report(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_app.backends import edgetpu, trial
@@ -32,24 +33,24 @@ def text_of(output: str) -> str:
     return " ".join(output.split())
 
 
-def test_without_an_edge_tpu_it_says_so_and_is_ready(run: Run) -> None:
+def test_without_an_edge_tpu_it_says_what_runs_where_and_is_ready(run: Run) -> None:
     done = run("doctor")
     assert done.returncode == 0
     said = text_of(done.stdout)
     assert "Edge TPU not used: libedgetpu.so.1 is not installed: install libedgetpu1-std" in said
     assert "verdict ready: ai-edge-litert on the CPU" in said
+    assert re.search(r"threads [1-9] for one picture \(", said)
+    assert (f"one each for {cores()} pictures at once" in said) == (cores() > 1)
+    assert len(done.stdout.splitlines()) <= 24
     found = json.loads(run("doctor", "--json").stdout)
+    assert found["ok"] is True
+    assert found["runtime"]["package"] in ("ai-edge-litert", "tflite-runtime")
+    assert found["packages"]["numpy"] == np.__version__
     assert found["box"] is None
     assert found["delegate"]["fault"]["kind"] == "absent"
     assert [runtime["fault"] for runtime in found["runtimes"]] == [None] * len(found["runtimes"])
     assert found["runtimes"][0]["milliseconds"]["1"] > 0
     assert found["runtime"]["why"]["delegate"] == "no Edge TPU's library"
-
-
-def test_it_says_how_many_threads_compute_one_picture_and_several(run: Run) -> None:
-    said = text_of(run("doctor").stdout)
-    assert re.search(r"threads [1-9] for one picture \(", said)
-    assert (f"one each for {cores()} pictures at once" in said) == (cores() > 1)
 
 
 def test_on_one_core_one_thread_does_all(run: Run) -> None:
@@ -95,6 +96,23 @@ def test_an_edge_tpu_that_hangs_is_waited_for_once(
     assert found["delegate"]["fault"]["kind"] == "hang"
     assert found["ok"] is True
     assert len(waited) == 1
+
+
+def test_each_backend_is_tried_once_with_each_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried = []
+
+    def counted(model: ModelFile, backend: Backend) -> TrialResult:
+        tried.append((model.name, backend.option))
+        return trial_run(model, backend)
+
+    trial_run = trial.run
+    monkeypatch.setattr(trial, "run", counted)
+    assert doctor.examine(BackendOptions(), as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {name for name, _ in tried} == {model["name"] for model in found["models"]}
+    assert len(tried) == len(set(tried))
 
 
 def test_missing_permission_is_told_with_the_rule_to_add(
