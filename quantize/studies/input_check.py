@@ -1,12 +1,17 @@
-"""What a model file's input check flags: radiographs, changed radiographs and other pictures."""
+"""What a model file's input check flags: radiographs, changed radiographs and other pictures.
+
+Of changed radiographs also what that costs: images that the answer flags as they are, and that the
+check accepts and the answer no longer flags once they are changed.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
@@ -15,7 +20,9 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 from edge_app.backends.interpreters import find_interpreter
+from edge_app.classifier import Classifier
 from edge_app.evaluation.metrics import interval, patient_weights
+from edge_app.images.array import from_array
 from edge_app.model.input_check import InputCheck, InputCheckResult
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import resize
@@ -26,11 +33,14 @@ from train.input_check import require_check, varied
 from train.non_radiographs import (
     DRAWERS,
     NEAR_MISSES,
+    OF_SIDE,
     Picture,
+    blurred,
     crops,
     folder_pictures,
     is_photograph,
     package_pictures,
+    tilted,
 )
 from train.run import dataset_facts
 
@@ -44,7 +54,13 @@ RESAMPLES: Final = 2000
 ROUNDS: Final = 200
 """Behind each time."""
 
-HEADER: Final = ("pictures", "number", "AUROC", "flagged", "mostly as")
+SIGMAS: Final = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Of the blurred radiographs, see `blurred`."""
+
+DEGREES: Final = (5, 10, 15, 20, 30, 45)
+"""Of the tilted radiographs, of which every other one is turned clockwise."""
+
+HEADER: Final = ("pictures", "number", "AUROC", "flagged", "lost", "mostly as")
 
 
 FoldersOption = Annotated[
@@ -74,23 +90,29 @@ def judge_pictures(
     """
     check, spec = require_check(model), model.input_spec
     generator = np.random.default_rng(seed)
+    judged = _judge_of(Classifier(model, force=True))
     real = [np.asarray(radiographs.images[row]) for row in radiographs.rows]
-    proper = [check.judge(picture) for picture in real]
-    groups: dict[str, list[InputCheckResult]] = {
-        "radiographs": proper,
-        "radiographs, changed a little": [check.judge(varied(p, generator)) for p in real],
-    }
-    few = real[:: -(-len(real) // NEAR)]
+    proper = [judged(picture) for picture in real]
+    few = slice(None, None, -(-len(real) // NEAR))
+    changed = "radiographs, changed a little"
+    groups = {"radiographs": proper, changed: [judged(varied(p, generator)) for p in real]}
+    lost_of = {changed: lost(proper, groups[changed])}
     for name, pictures in _other_pictures(folders, generator):
         console.print(f"{name} …", highlight=False)
-        verdicts = [check.judge(resize(p, spec), p.shape) for p in pictures]
+        verdicts = [Judged(check.judge(resize(p, spec), p.shape)) for p in pictures]
         if verdicts:
             groups[name] = verdicts
-    for name, near_miss in NEAR_MISSES.items():
-        groups[f"radiographs, {name}"] = [check.judge(near_miss(p)) for p in few]
-    measured = {name: _measured(verdicts, proper) for name, verdicts in groups.items()}
+    for way, spoil in _spoilers().items():
+        name = f"radiographs, {way}"
+        console.print(f"{name} …", highlight=False)
+        groups[name] = [judged(picture) for picture in spoil(real[few])]
+        lost_of[name] = lost(proper[few], groups[name])
+    measured = {
+        name: _measured(verdicts, proper) | {"lost": lost_of.get(name)}
+        for name, verdicts in groups.items()
+    }
     patients = radiographs.table["patient"].to_numpy(str)
-    low, high = _flagged_interval(proper, patients, seed)
+    low, high = _flagged_interval([each.check for each in proper], patients, seed)
     costs = _costs(model, check, real[0])
     return Result(
         "input-check",
@@ -107,6 +129,61 @@ def judge_pictures(
             "cost": costs,
         },
     )
+
+
+class Judged(NamedTuple):
+    """What was made of one picture: by the input check, and by the answer, forced.
+
+    Attributes:
+        check: the check's result.
+        answer: whether the image as a whole is flagged; None where that was not asked, or the
+            model does not say so.
+    """
+
+    check: InputCheckResult
+    answer: bool | None = None
+
+
+def _judge_of(classifier: Classifier) -> Callable[[Picture], Judged]:
+    def judged(picture: Picture) -> Judged:
+        found = classifier.classify(from_array(picture))
+        assert found.check is not None  # the caller required one
+        return Judged(found.check, found.overall.flagged if found.overall else None)
+
+    return judged
+
+
+def _spoilers() -> dict[str, Callable[[Sequence[Picture]], Iterator[Picture]]]:
+    """What is done to radiographs, by name; a tilt takes turns between the two directions."""
+
+    def each(spoil: Callable[[Picture], Picture]) -> Callable[..., Iterator[Picture]]:
+        return lambda pictures: map(spoil, pictures)
+
+    def both_ways(degrees: int, *, black: bool) -> Callable[..., Iterator[Picture]]:
+        return lambda pictures: (
+            tilted(p, degrees * (-1) ** place, black=black) for place, p in enumerate(pictures)
+        )
+
+    found = {name: each(near_miss) for name, near_miss in NEAR_MISSES.items()}
+    for sigma in SIGMAS:
+        found[f"blurred, σ {sigma} of {OF_SIDE} pixels"] = each(partial(blurred, sigma=sigma))
+    for degrees in DEGREES:
+        found[f"tilted by {degrees}°"] = both_ways(degrees, black=False)
+    for degrees in DEGREES:
+        found[f"tilted by {degrees}°, corners black"] = both_ways(degrees, black=True)
+    return found
+
+
+def lost(before: Iterable[Judged], after: Iterable[Judged]) -> dict[str, Any] | None:
+    """Of the images that the answer flagged before, the share that is scored and not flagged now.
+
+    None where the model flags no image as a whole, or none of these.
+    """
+    flagged = [now for was, now in zip(before, after, strict=True) if was.answer]
+    if not flagged:
+        return None
+    share = np.mean([not now.check.flagged and not now.answer for now in flagged])
+    return {"of": len(flagged), "share": float(share)}
 
 
 def _other_pictures(
@@ -130,13 +207,12 @@ def _other_pictures(
         yield f"drawn: {name}", drawn(draw)
 
 
-def _measured(
-    verdicts: Sequence[InputCheckResult], proper: Sequence[InputCheckResult]
-) -> dict[str, Any]:
+def _measured(judged: Sequence[Judged], proper: Sequence[Judged]) -> dict[str, Any]:
     area = None
-    if verdicts is not proper:
-        truth = np.r_[np.zeros(len(proper)), np.ones(len(verdicts))]
-        area = float(roc_auc_score(truth, [v.score for v in (*proper, *verdicts)]))
+    verdicts = [each.check for each in judged]
+    if judged is not proper:
+        truth = np.r_[np.zeros(len(proper)), np.ones(len(judged))]
+        area = float(roc_auc_score(truth, [each.check.score for each in (*proper, *judged)]))
     kinds = Counter(v.kind for v in verdicts if v.kind)
     return {
         "number": len(verdicts),
@@ -180,20 +256,24 @@ def _caption(
         f"{test.table['patient'].nunique()} patients, whose flagged share has the 95 % interval "
         f"{low:.2%} to {high:.2%} (patients resampled). Taught with {stated['fitted_on']}; limits "
         f"from {stated['limits_from']}, of which {stated['flagged']:.2%} are flagged. AUROC: of "
-        "the check's score, against the test radiographs. It learned from no photograph, document "
-        "or screenshot. What was changed a little was turned, moved, enlarged, blurred and made "
-        f"brighter or darker, as in training. The check takes {costs['bytes'] / 1000:.0f} kB and "
+        "the check's score, against the test radiographs. Lost: of the radiographs that the answer "
+        "flags as they are, the share that the check lets pass, so changed, and the answer no "
+        "longer flags. It learned from no photograph, document or screenshot. What was changed a "
+        "little was turned, moved, enlarged, blurred and made brighter or darker, as in training. "
+        "What was tilted was turned to the left and to the right by turns; where its corners are "
+        f"not black, they carry its edges on. The check takes {costs['bytes'] / 1000:.0f} kB and "
         f"{costs['check_ms']:.3f} ms here, the network {costs['network_ms']:.2f} ms."
     )
 
 
 def _row(name: str, measured: dict[str, Any]) -> tuple[str, ...]:
-    area = measured["auroc"]
+    area, lacks = measured["auroc"], measured["lost"]
     kinds = list(measured["kinds"].items())[:2]
     return (
         name,
         str(measured["number"]),
         "" if area is None else f"{area:.4f}",
         f"{measured['flagged']:.1%}",
+        f"{lacks['share']:.1%} of {lacks['of']}" if lacks else "",
         ", ".join(f"{kind} {count}" for kind, count in kinds),
     )
