@@ -262,7 +262,7 @@ def _caption(
         f"Input check of {model.name} on {len(test)} test radiographs of "
         f"{test.table['patient'].nunique()} patients, whose flagged share has the 95 % interval "
         f"{low:.2%} to {high:.2%} (patients resampled). Taught with {stated['fitted_on']}; limits "
-        f"from {stated['limits_from']}, of which {stated['flagged']:.2%} are flagged. AUROC: of "
+        f"from {stated['limits_from']}; as they are {stated['flagged']:.2%} are flagged. AUROC: of "
         "the check's score, against the test radiographs. Lost: of the radiographs that the answer "
         "flags as they are, the share that the check lets pass, so changed, and the answer no "
         "longer flags. It learned from no photograph, document or screenshot. What was changed a "

@@ -22,13 +22,24 @@ from train import chosen_check, input_check
 from train.cache import Cached
 from train.cli import app
 from train.errors import RunError
-from train.input_check import FLAGGED, attach, clutter, fit, lessons, limits_of, varied
+from train.input_check import (
+    FLAGGED,
+    askew,
+    attach,
+    clutter,
+    fit,
+    lessons,
+    limits_of,
+    soft,
+    varied,
+)
 from train.non_radiographs import (
     DRAWERS,
     NEAR_MISSES,
     crops,
     is_photograph,
     package_pictures,
+    tilted,
 )
 
 QUIET = Console(file=io.StringIO())
@@ -67,6 +78,8 @@ def test_a_check_taught_with_few_pictures_tells_them_from_others(taught: ModelFi
     assert check is not None
     proper = radiographs(300, 40).images
     assert np.mean([check.judge(picture).flagged for picture in proper]) <= 0.1
+    tilts = [check.judge(tilted(picture, 30, black=True)) for picture in proper]
+    assert np.mean([verdict.kind == "askew" for verdict in tilts]) >= 0.9
     for near_miss in ("inverted", "turned by 180°", "in a black frame", "its left half"):
         spoilt = [check.judge(NEAR_MISSES[near_miss](picture)) for picture in proper]
         assert np.mean([verdict.flagged for verdict in spoilt]) >= 0.9
@@ -119,7 +132,8 @@ def test_limits_flag_no_more_than_promised(seed: int, count: int) -> None:
 def test_every_lesson_is_a_picture_of_the_networks_size(seed: int) -> None:
     picture = synthetic_radiograph(SIDE, 1)
     generator = np.random.default_rng(seed)
-    for made in (varied(picture, generator), clutter(picture, generator)):
+    for make in (varied, clutter, soft, askew):
+        made = make(picture, generator)
         assert made.shape == picture.shape
         assert made.dtype == np.uint8
     for near_miss in NEAR_MISSES.values():
