@@ -5,7 +5,7 @@ what the network would see, and 8×8 block contrasts, of all detail and of detai
 hidden layer, and one output for a radiograph as it should be and for each kind of what it should
 not be. It was taught with radiographs, with radiographs spoilt on purpose, and with drawn clutter,
 and its limits are those that few held-out radiographs exceed (`python -m train input-check`). It
-takes about a tenth of a millisecond in numpy, and knows nothing of the network: the weights of both
+takes some tenths of a millisecond in numpy, and knows nothing of the network: the weights of both
 can change apart.
 """
 

@@ -23,6 +23,7 @@ from train.cache import Cached
 from train.cli import app
 from train.errors import RunError
 from train.input_check import (
+    CHANGED,
     FLAGGED,
     askew,
     attach,
@@ -122,9 +123,13 @@ def test_too_few_or_odd_pictures_teach_nothing() -> None:
 def test_limits_flag_no_more_than_promised(seed: int, count: int) -> None:
     generator = np.random.default_rng(seed)
     scales = generator.uniform(0.1, 30, len(KINDS))
-    margins = (generator.standard_t(3, (count, len(KINDS))) * scales).astype(np.float32)
-    flagged = (margins > limits_of(margins)).any(axis=1).mean()
-    assert flagged <= FLAGGED + 1 / count
+    margins, changed = (
+        (generator.standard_t(3, (count, len(KINDS))) * scales * spread).astype(np.float32)
+        for spread in (1, generator.uniform(0.5, 2))
+    )
+    limits = limits_of(margins, changed)
+    assert (margins > limits).any(axis=1).mean() <= FLAGGED + 1 / count
+    assert (changed > limits).any(axis=1).mean() <= CHANGED + 1 / count
 
 
 @given(st.integers(0, 2**32 - 1))
