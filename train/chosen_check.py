@@ -7,13 +7,14 @@ check is tried on drawn pictures that are no radiographs before it is written.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from rich.console import Console
 
 from edge_app.core.plain_text import percent
-from edge_app.model.input_check import InputCheck, Weights, grid_of
+from edge_app.model.input_check import InputCheck, Weights, details_of, grid_of
+from edge_app.model.manifest_types import InputCheckFacts
 from edge_app.model.model_file import read, shipped_models
 from edge_app.model.preprocess import STRETCH, InputSpec, resize
 from train.cache import Cached
@@ -101,9 +102,11 @@ def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> 
         stated = model.manifest.get("input_check")
         if stated is None or model.check_weights is None or stated["grid"] != grid_of(side):
             continue
+        if stated.get("details", 0) > details_of(side, stated["grid"]):
+            continue
         facts: dict[str, Any] = {key: value for key, value in stated.items() if key != "sha256"}
         facts["fitted_on"] = f"as in {model.name}: {stated['fitted_on']}"[:200]
-        weights = Weights.from_bytes(model.check_weights, stated["grid"], stated["hidden"])
+        weights = Weights.from_bytes(model.check_weights, stated)
         tried = _tried(side, facts, weights, validation, seed) | {"as_in": model.name, "why": why}
         drawn, real = tried["drawn"]["flagged"], tried.get("radiographs", {}).get("flagged", 0.0)
         if drawn < LEAST_FLAGGED or real > MOST_REFUSED:
@@ -121,8 +124,7 @@ def _tried(
     side: int, facts: dict[str, Any], weights: Weights, validation: Cached | None, seed: int
 ) -> dict[str, Any]:
     """What a check flags of drawn pictures and, where there are any, of held-out radiographs."""
-    limits = np.array(facts["limits"], np.float32)
-    check = InputCheck(side, facts["grid"], weights, limits)
+    check = InputCheck(side, cast(InputCheckFacts, facts), weights)
     generator, spec = np.random.default_rng(seed), InputSpec.square(side)
     drawn = [
         check.judge(resize(picture, spec), picture.shape).flagged

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from edge_app.core.errors import ImageError
 from edge_app.images.read import read_image
@@ -230,6 +230,28 @@ def _bordered(picture: Picture, share: float, level: int, *, sides_only: bool = 
 def _toned(picture: Picture, gain: float) -> Picture:
     """Gray levels times `gain`, cut off at white."""
     return np.clip(np.rint(picture * gain), 0, 255).astype(np.uint8)
+
+
+OF_SIDE: Final = 128
+"""Pixels a side that a blur's width is told in, whatever the picture's own side."""
+
+
+def blurred(picture: Picture, sigma: float) -> Picture:
+    """Softened by a Gaussian of `sigma` pixels of a picture of `OF_SIDE`; edges are carried on."""
+    own = sigma * picture.shape[0] / OF_SIDE
+    margin = int(np.ceil(3 * own))
+    wide = Image.fromarray(np.pad(picture, margin, mode="edge"))
+    soft = np.asarray(wide.filter(ImageFilter.GaussianBlur(own)))
+    return np.ascontiguousarray(soft[margin:-margin, margin:-margin])
+
+
+def tilted(picture: Picture, degrees: float, *, black: bool) -> Picture:
+    """Turned counter-clockwise about its middle; the corners are black, or carry the edges on."""
+    height, width = picture.shape
+    half = (height // 2, width // 2)
+    wide = np.pad(picture, [(n, n) for n in half], mode="constant" if black else "edge")
+    turned = np.asarray(Image.fromarray(wide).rotate(degrees, Image.Resampling.BILINEAR))
+    return np.ascontiguousarray(turned[half[0] :, half[1] :][:height, :width])
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Is a picture a frontal chest radiograph that the network can judge? A guess before the answer.
 
-A network scores anything. So a much smaller one looks at the picture first: 16×16 block means and
-8×8 block contrasts of what the network would see, one hidden layer, and one output for a radiograph
-as it should be and for each kind of what it should not be. It was taught with radiographs, with
-radiographs spoilt on purpose, and with drawn clutter, and its limits are those that few held-out
-radiographs exceed (`python -m train input-check`). It takes some hundredths of a millisecond
-in numpy, and knows nothing of the network: the weights of both can change apart.
+A network scores anything. So a much smaller one looks at the picture first: 16×16 block means of
+what the network would see, and 8×8 block contrasts, of all detail and of detail of three sizes, one
+hidden layer, and one output for a radiograph as it should be and for each kind of what it should
+not be. It was taught with radiographs, with radiographs spoilt on purpose, and with drawn clutter,
+and its limits are those that few held-out radiographs exceed (`python -m train input-check`). It
+takes some tenths of a millisecond in numpy, and knows nothing of the network: the weights of both
+can change apart.
 """
 
 from __future__ import annotations
@@ -17,10 +18,18 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge_app.model.manifest_types import InputCheckFacts
+
 GRIDS: Final = (16, 14)
 """Block means a side: the first that divides the network's side; contrasts have half as many."""
 
+DETAILS: Final = 3
+"""Sizes of detail whose contrasts a new check sees, at most; see `details_of`."""
+
 MAX_HIDDEN: Final = 128
+
+LEAST_SPREAD: Final = 0.05
+"""Variance of gray levels below which detail of a size counts as none."""
 
 BLANK_RANGE: Final = 8
 """Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
@@ -28,7 +37,7 @@ BLANK_RANGE: Final = 8
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
 """What is said of a model without one."""
 
-NO_QUALITY: Final = "picture quality is not checked: blurred or tilted films are scored too"
+NO_QUALITY: Final = "picture quality is hardly checked: a blurred or tilted film may be scored too"
 
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
@@ -44,12 +53,14 @@ KINDS: Final = {
     "framed": "surrounded by wide empty borders: crop them off",
     "over-exposed": "too bright",
     "under-exposed": "too dark or too flat",
+    "blurred": "blurred: give a sharper one",
+    "askew": "tilted: turn it upright",
 }
-"""What the small network tells apart from a radiograph as it should be, and what such a one is.
+"""What small networks tell apart from a radiograph as it should be, and what such a one is.
 
-The names of the last two are those of model files, and say nothing of the exposure: a film that was
-exposed too much is black. They were taught with gray levels times 3 and 0.15, of which the latter
-are also close together.
+A model file names those of its own: older ones do not know the last two. The names over-exposed and
+under-exposed say nothing of the exposure: a film that was exposed too much is black. They were
+taught with gray levels times 3 and 0.15, of which the latter are also close together.
 """
 
 BLANK: Final = "blank"
@@ -60,7 +71,7 @@ class InputCheckResult(NamedTuple):
     """What the check makes of one picture.
 
     Attributes:
-        score: log-odds of the likeliest of `KINDS` over a radiograph, less that kind's limit;
+        score: log-odds of the check's likeliest kind over a radiograph, less that kind's limit;
             above 0 the picture is flagged.
         kind: why it is flagged: one of `KINDS`, `BLANK` or `ASPECT`; None where it is not.
         reason: the same in words, as the end of a sentence that begins with the picture's name.
@@ -89,8 +100,13 @@ def grid_of(side: int) -> int | None:
     return next((grid for grid in GRIDS if side % grid == 0), None)
 
 
-def feature_count(grid: int) -> int:
-    return grid * grid + (grid // 2) ** 2
+def details_of(side: int, grid: int) -> int:
+    """Sizes of detail that a network of this side shows: down to a pixel, and `DETAILS` at most."""
+    return min(DETAILS, (2 * side // grid).bit_length() - 1)
+
+
+def feature_count(grid: int, details: int = 0) -> int:
+    return grid * grid + (1 + details) * (grid // 2) ** 2
 
 
 class Features:
@@ -99,32 +115,51 @@ class Features:
     Args:
         side: of the pictures, a multiple of `grid`.
         grid: one of `GRIDS`.
+        details: sizes of detail whose contrasts are seen apart, from the largest: between the
+            means of two blocks a side in each block of the contrasts, of four, and of eight. These
+            are the same for pictures of any side, and of what lies in still smaller blocks, as
+            fine noise does, nothing is seen apart.
     """
 
-    def __init__(self, side: int, grid: int) -> None:
-        self._fine, self._coarse = _averages(side, grid), _averages(side, grid // 2)
-        self._pairs = _averages(grid, grid // 2)  # what is averaged already need not be again
+    def __init__(self, side: int, grid: int, details: int = 0) -> None:
+        half = grid // 2
+        sides = [half * 2**place for place in range(max(details, 1) + 1)]
+        self._coarse, self._finest = _averages(side, half), _averages(side, sides[-1])
+        self._pairs = [_averages(2 * n, n) for n in reversed(sides[:-1])]
+        self._pools = [_averages(n, half) for n in sides[1 : 1 + details]]
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """side×side uint8 → (`feature_count`,) float32: block means, then log block contrasts."""
-        # Products with matrices: several times faster than numpy's mean over reshaped axes.
+        # Products with matrices: several times faster than numpy's mean over reshaped axes. What
+        # is averaged already need not be again.
         gray = pixels.astype(np.float32)
-        means = self._fine @ gray @ self._fine.T
-        middle = self._pairs @ means @ self._pairs.T
+        blocks = [self._finest @ gray @ self._finest.T]
+        for pairs in self._pairs:
+            blocks.append(pairs @ blocks[-1] @ pairs.T)
+        middle, means, *_ = reversed(blocks)
+        coarser = middle * middle
         squares = self._coarse @ (gray * gray) @ self._coarse.T
-        contrast = np.sqrt(np.maximum(squares - middle * middle, 0))
-        parts = (means.ravel() / 64 - 2, np.log(contrast.ravel() + 1) - 2.5)
+        contrast = np.sqrt(np.maximum(squares - coarser, 0))
+        parts = [means.ravel() / 64 - 2, np.log(contrast.ravel() + 1) - 2.5]
+        for pool, fine in zip(self._pools, reversed(blocks[:-1]), strict=False):
+            finer = pool @ (fine * fine) @ pool.T
+            spread = np.maximum(finer - coarser, 0)
+            parts.append(np.log(spread.ravel() + LEAST_SPREAD) / 2 - 0.5)
+            coarser = finer
         return np.concatenate(parts, dtype=np.float32)
 
 
 def _averages(side: int, blocks: int) -> NDArray[np.float32]:
     """The blocks×side matrix whose product with a picture averages its rows by blocks."""
-    width = side // blocks
-    return np.kron(np.eye(blocks), np.full((1, width), 1 / width)).astype(np.float32)
+    ends, places = np.arange(blocks + 1) * side / blocks, np.arange(side)
+    shared = np.minimum(ends[1:, np.newaxis], places + 1) - np.maximum(
+        ends[:-1, np.newaxis], places
+    )
+    return (np.maximum(shared, 0) * blocks / side).astype(np.float32)
 
 
 class Weights(NamedTuple):
-    """Of the small network; C is the number of `KINDS`.
+    """Of the small network; C is the number of kinds that it tells apart.
 
     Attributes:
         hidden: `feature_count`×H, and hidden_bias: H.
@@ -148,13 +183,14 @@ class Weights(NamedTuple):
         return b"".join(part.astype("<f4").tobytes() for part in parts)
 
     @classmethod
-    def from_bytes(cls, data: bytes, grid: int, hidden: int) -> Weights:
-        """What `to_bytes` made.
+    def from_bytes(cls, data: bytes, stated: InputCheckFacts) -> Weights:
+        """What `to_bytes` made, for what the manifest states of the check.
 
         Raises:
             ValueError: another number of bytes, or a number that is none.
         """
-        inputs, outputs = feature_count(grid), 1 + len(KINDS)
+        hidden, outputs = stated["hidden"], 1 + len(stated["kinds"])
+        inputs = feature_count(stated["grid"], stated.get("details", 0))
         shapes = ((inputs, hidden), (hidden,), (hidden, outputs), (outputs,))
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
         if len(data) != 4 * ends[-1]:
@@ -171,14 +207,14 @@ class InputCheck:
 
     Args:
         side: of the pictures, as the network gets them.
-        grid: see `GRIDS`.
+        stated: the manifest's: the grid, the kinds and their limits on the margins.
         weights: of the small network.
-        limits: C, on the margins.
     """
 
-    def __init__(self, side: int, grid: int, weights: Weights, limits: NDArray[np.float32]) -> None:
-        self._features = Features(side, grid)
-        self._weights, self._limits = weights, limits
+    def __init__(self, side: int, stated: InputCheckFacts, weights: Weights) -> None:
+        self._features = Features(side, stated["grid"], stated.get("details", 0))
+        self._weights, self._kinds = weights, stated["kinds"]
+        self._limits = np.array(stated["limits"], np.float32)
 
     def judge(
         self, pixels: NDArray[np.uint8], shape: tuple[int, ...] | None = None
@@ -194,7 +230,8 @@ class InputCheck:
             return InputCheckResult(score, ASPECT, f"is {width}x{height}: no radiograph is so long")
         if score <= 0:
             return InputCheckResult(score, None, None)
-        kind, what = list(KINDS.items())[worst]
+        kind = self._kinds[worst]
+        what = KINDS[kind]
         likeness = f"; if it is one, it may be {what}" if what else ""
         return InputCheckResult(
             score, kind, f"does not look like an upright frontal chest radiograph{likeness}"

@@ -13,7 +13,7 @@ import numpy as np
 from edge_app.core import strict_json
 from edge_app.core.errors import InvalidError, ModelError
 from edge_app.model import archive
-from edge_app.model.input_check import KINDS
+from edge_app.model.input_check import KINDS, details_of
 from edge_app.model.labels import FINDING, NORMAL, NORMAL_OF_VERSION_1, Labels
 from edge_app.model.overall import method_of
 from edge_app.model.preprocess import STRETCH
@@ -216,12 +216,17 @@ def _check_compiled(stated: Manifest) -> None:
 
 def _check_input_check(stated: Manifest) -> None:
     check, given = stated["input_check"], stated["input"]
-    if check["kinds"] != list(KINDS) or len(check["limits"]) != len(KINDS):
-        raise _bad("its input check does not tell this version's kinds apart")
+    kinds = check["kinds"]
+    if unknown := set(kinds) - set(KINDS):
+        raise _bad(f"its input check knows a kind that this version does not: {min(unknown)!r}")
+    if len(set(kinds)) != len(kinds) or len(check["limits"]) != len(kinds):
+        raise _bad("its input check has not one limit for each of its kinds")
     if given["height"] != given["width"] or given["resize"] != STRETCH:
         raise _bad("an input check needs a square input that pictures are stretched to")
     if given["height"] % check["grid"]:
         raise _bad("its input check's grid does not divide the input's side")
+    if check.get("details", 0) > details_of(given["height"], check["grid"]):
+        raise _bad("its input check looks at detail that is smaller than a pixel")
 
 
 def _check_overall(overall: OverallFacts, labels: Labels, head: Head) -> None:

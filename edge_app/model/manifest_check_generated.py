@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "fc9e5e36ee43c3cd86b9ad60a2a203d0a43679fb00423d54ed9b2d5a69810441"
+SCHEMA_SHA256 = "dc03617f9e963740a09083042a1b73bfe0fcad51ccb54dca3c316f5325d1d325"
 
 VERSION = '2.22.3'
 import re
@@ -739,6 +739,16 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                     data__inputcheck__grid = data__inputcheck['grid']
                     if not (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 14) or (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 16))):
                         raise InvalidError('' + (name_prefix or 'data') + '.input_check.grid must be one of [14, 16]')
+                if 'details' in data__inputcheck_keys:
+                    data__inputcheck_keys.remove('details')
+                    data__inputcheck__details = data__inputcheck['details']
+                    if not isinstance(data__inputcheck__details, int) and (not (isinstance(data__inputcheck__details, float) and data__inputcheck__details.is_integer())) or isinstance(data__inputcheck__details, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.details must be integer')
+                    if isinstance(data__inputcheck__details, (int, float)) and (not isinstance(data__inputcheck__details, bool)):
+                        if data__inputcheck__details < 0:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.details must be bigger than or equal to 0')
+                        if data__inputcheck__details > 3:
+                            raise InvalidError('' + (name_prefix or 'data') + '.input_check.details must be smaller than or equal to 3')
                 if 'hidden' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('hidden')
                     data__inputcheck__hidden = data__inputcheck['hidden']

@@ -142,7 +142,7 @@ class CompiledFacts(_Compiled, total=False):
     operators: list[CompiledOperator]
 
 
-class InputCheckFacts(TypedDict):
+class _InputCheck(TypedDict):
     sha256: str
     grid: int
     hidden: int
@@ -151,6 +151,12 @@ class InputCheckFacts(TypedDict):
     fitted_on: str
     limits_from: str
     flagged: float
+
+
+class InputCheckFacts(_InputCheck, total=False):
+    """Of `input_check.Weights`; no `details` are none, as in files of before."""
+
+    details: int
 
 
 class Reference(TypedDict):

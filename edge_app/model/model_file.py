@@ -181,9 +181,8 @@ class ModelFile(NamedTuple):
         stated = self.manifest.get("input_check")
         if stated is None or self.check_weights is None:
             return None
-        weights = Weights.from_bytes(self.check_weights, stated["grid"], stated["hidden"])
-        limits = np.array(stated["limits"], np.float32)
-        return InputCheck(self.input_spec.height, stated["grid"], weights, limits)
+        weights = Weights.from_bytes(self.check_weights, stated)
+        return InputCheck(self.input_spec.height, stated, weights)
 
     def real(
         self, output: Literal["logits", "map"]
@@ -398,7 +397,7 @@ def _check_input_check(
     if digests[archive.CHECK] != stated["sha256"]:
         raise ModelError(f"{archive.CHECK} is not the manifest's: damaged, copy the file again")
     try:
-        Weights.from_bytes(weights, stated["grid"], stated["hidden"])
+        Weights.from_bytes(weights, stated)
     except ValueError as error:
         raise ModelError(f"{archive.CHECK} {error}") from None
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.input_check import feature_count
 from edge_app.model.model_file import SHIPPED, read
+from edge_app.model.preprocess import InputSpec
 from train import chosen_check
 from train.cache import Cached
 from train.chosen_check import LEAST_PATIENTS, chosen
@@ -21,7 +22,6 @@ from train.input_check import attach
 
 QUIET = Console(file=io.StringIO())
 SIDE = 28
-KIND_COUNT = 10
 
 
 @pytest.fixture(autouse=True)
@@ -58,11 +58,11 @@ def test_a_check_that_flags_too_little_is_not_written(monkeypatch: pytest.Monkey
     """Taught with enough patients, but blind: the shipped one takes its place, or none does."""
     shipped = read(SHIPPED / "cxr-cnn28.tflite")
     facts = {k: v for k, v in shipped.manifest["input_check"].items() if k != "sha256"}
-    blind = facts | {"limits": [999.0] * KIND_COUNT}
+    blind = facts | {"limits": [999.0] * len(facts["limits"])}
     weights = chosen_check.Weights.from_bytes(
-        shipped.check_weights or b"", facts["grid"], facts["hidden"]
+        shipped.check_weights or b"", shipped.manifest["input_check"]
     )
-    assert len(weights.hidden) == feature_count(facts["grid"])
+    assert len(weights.hidden) == feature_count(facts["grid"], facts.get("details", 0))
     monkeypatch.setattr(chosen_check, "LEAST_PATIENTS", 5)
     monkeypatch.setattr(chosen_check, "MOST_REFUSED", 1.0)
     monkeypatch.setattr(chosen_check, "fit", lambda *arguments: (blind, weights))
@@ -86,3 +86,10 @@ def test_a_shipped_check_that_refuses_the_data_is_not_written() -> None:
     )
     with pytest.raises(RunError, match=r"that of cxr-cnn28 flags .* of these radiographs"):
         chosen(upside_down, upside_down, 0, QUIET)
+
+
+def test_a_shipped_check_serves_other_sides_that_show_its_detail() -> None:
+    found = chosen_check.shipped(InputSpec.square(224), None, 0, "nothing to teach with")
+    assert found.tried["drawn"]["flagged"] >= 0.9
+    with pytest.raises(RunError, match="no shipped one fits 32 pixels"):
+        chosen_check.shipped(InputSpec.square(32), None, 0, "nothing to teach with")

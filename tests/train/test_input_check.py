@@ -22,13 +22,25 @@ from train import chosen_check, input_check
 from train.cache import Cached
 from train.cli import app
 from train.errors import RunError
-from train.input_check import FLAGGED, attach, clutter, fit, lessons, limits_of, varied
+from train.input_check import (
+    CHANGED,
+    FLAGGED,
+    askew,
+    attach,
+    clutter,
+    fit,
+    lessons,
+    limits_of,
+    soft,
+    varied,
+)
 from train.non_radiographs import (
     DRAWERS,
     NEAR_MISSES,
     crops,
     is_photograph,
     package_pictures,
+    tilted,
 )
 
 QUIET = Console(file=io.StringIO())
@@ -67,6 +79,8 @@ def test_a_check_taught_with_few_pictures_tells_them_from_others(taught: ModelFi
     assert check is not None
     proper = radiographs(300, 40).images
     assert np.mean([check.judge(picture).flagged for picture in proper]) <= 0.1
+    tilts = [check.judge(tilted(picture, 30, black=True)) for picture in proper]
+    assert np.mean([verdict.kind == "askew" for verdict in tilts]) >= 0.9
     for near_miss in ("inverted", "turned by 180°", "in a black frame", "its left half"):
         spoilt = [check.judge(NEAR_MISSES[near_miss](picture)) for picture in proper]
         assert np.mean([verdict.flagged for verdict in spoilt]) >= 0.9
@@ -109,9 +123,13 @@ def test_too_few_or_odd_pictures_teach_nothing() -> None:
 def test_limits_flag_no_more_than_promised(seed: int, count: int) -> None:
     generator = np.random.default_rng(seed)
     scales = generator.uniform(0.1, 30, len(KINDS))
-    margins = (generator.standard_t(3, (count, len(KINDS))) * scales).astype(np.float32)
-    flagged = (margins > limits_of(margins)).any(axis=1).mean()
-    assert flagged <= FLAGGED + 1 / count
+    margins, changed = (
+        (generator.standard_t(3, (count, len(KINDS))) * scales * spread).astype(np.float32)
+        for spread in (1, generator.uniform(0.5, 2))
+    )
+    limits = limits_of(margins, changed)
+    assert (margins > limits).any(axis=1).mean() <= FLAGGED + 1 / count
+    assert (changed > limits).any(axis=1).mean() <= CHANGED + 1 / count
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -119,7 +137,8 @@ def test_limits_flag_no_more_than_promised(seed: int, count: int) -> None:
 def test_every_lesson_is_a_picture_of_the_networks_size(seed: int) -> None:
     picture = synthetic_radiograph(SIDE, 1)
     generator = np.random.default_rng(seed)
-    for made in (varied(picture, generator), clutter(picture, generator)):
+    for make in (varied, clutter, soft, askew):
+        made = make(picture, generator)
         assert made.shape == picture.shape
         assert made.dtype == np.uint8
     for near_miss in NEAR_MISSES.values():

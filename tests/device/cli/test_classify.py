@@ -51,8 +51,8 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     probabilities = [float(row.split(" %")[0].replace("<", "")) for _, row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
     assert lines[-6].endswith(
-        ": knows the 14 findings and nothing else; picture quality is not checked: "
-        "blurred or tilted films are scored too; "
+        ": knows the 14 findings and nothing else; picture quality is hardly checked: "
+        "a blurred or tilted film may be scored too; "
         "operating point 'one-in-ten' (1 in 10 normal validation images is flagged)"
     )
     flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
@@ -323,7 +323,7 @@ def test_two_hundred_mixed_files_each_get_their_answer(
     assert [Path(a["file"]).name for a in answers if "findings" in a] == good
     for name in broken:
         assert f"{tmp_path}/{name}: " in done.stderr
-    assert "120 answered (35 scored, 85 not), 80 refused" in done.stderr
+    assert "120 answered (29 scored, 91 not), 80 refused" in done.stderr
 
 
 def test_an_overlong_name_costs_only_itself(run: Run, picture: Path) -> None:

@@ -6,16 +6,16 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from edge_app import DISCLAIMER
 from edge_app.core.errors import ModelError
@@ -28,6 +28,7 @@ from edge_app.model.input_check import (
     Features,
     InputCheck,
     Weights,
+    details_of,
     feature_count,
     grid_of,
 )
@@ -50,6 +51,19 @@ def stretched(left: float, right: float) -> Picture:
 
 def framed(level: int) -> Picture:
     return np.pad(RADIOGRAPH, 128, constant_values=level)
+
+
+def soft(sigma: float) -> Picture:
+    """Blurred by a Gaussian of so many of 128 pixels a side."""
+    radius = sigma * RADIOGRAPH.shape[0] / 128
+    margin = int(3 * radius)
+    image = Image.fromarray(np.pad(RADIOGRAPH, margin, mode="edge"))
+    blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(radius)))
+    return np.ascontiguousarray(blurred[margin:-margin, margin:-margin])
+
+
+def tilted(degrees: float) -> Picture:
+    return np.asarray(Image.fromarray(RADIOGRAPH).rotate(degrees, Image.Resampling.BILINEAR))
 
 
 def page() -> Picture:
@@ -102,6 +116,8 @@ REFUSED: dict[str, tuple[Callable[[], Picture], set[str]]] = {
     "too bright": (lambda: np.clip(RADIOGRAPH * 4.0, 0, 255).astype(np.uint8), {"over-exposed"}),
     "too dark": (lambda: (RADIOGRAPH * 0.15).astype(np.uint8), {"under-exposed"}),
     "too flat": (lambda: (94 + RADIOGRAPH / 9).astype(np.uint8), {"under-exposed"}),
+    "tilted to the left": (lambda: tilted(30), {"askew"}),
+    "tilted to the right": (lambda: tilted(-30), {"askew"}),
 }
 
 
@@ -136,6 +152,23 @@ def test_what_is_none_is_flagged_with_the_reason(shipped: ModelFile, name: str) 
     if verdict.kind in KINDS:
         assert verdict.score > 0
         assert KINDS[verdict.kind] in verdict.reason
+
+
+FINE = [path for path in shipped_models() if read(path).input_spec.height >= 128]
+"""Models that see enough pixels to tell a soft film from another."""
+
+
+@pytest.mark.parametrize("path", FINE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("sigma", [6, 8, 12, 16])
+def test_a_film_so_soft_that_no_rib_is_left_is_flagged(path: Path, sigma: float) -> None:
+    verdict = judge(read(path), soft(sigma))
+    assert verdict.kind == "blurred"
+    assert verdict.reason.endswith("if it is one, it may be blurred: give a sharper one")
+
+
+def test_a_little_softness_and_tilt_pass(shipped: ModelFile) -> None:
+    for picture in (soft(1), tilted(2), tilted(-2)):
+        assert not judge(shipped, picture).flagged
 
 
 def test_gray_levels_are_no_word_of_the_exposure(shipped: ModelFile) -> None:
@@ -209,8 +242,8 @@ def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(
     run: Run, letter: Path, tmp_path: Path, cnn28: Path
 ) -> None:
     model = read(cnn28)
-    stated = {key: value for key, value in model.manifest.items() if key != "input_check"}
-    bare = model.replace(manifest=stated, check_weights=None).save(tmp_path / "bare.tflite")
+    rest = {key: value for key, value in model.manifest.items() if key != "input_check"}
+    bare = model.replace(manifest=rest, check_weights=None).save(tmp_path / "bare.tflite")
     done = run("classify", "--json", "--model", bare.path, letter)
     answer = json.loads(done.stdout)
     assert done.returncode == 0
@@ -223,6 +256,7 @@ def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 14), (128, 16), (224, 16)]))
 def test_features_are_block_means_and_contrasts(seed: int, size: tuple[int, int]) -> None:
+    """Those of model files that know no details."""
     side, grid = size
     picture = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
     block, half = side // grid, grid // 2
@@ -235,10 +269,65 @@ def test_features_are_block_means_and_contrasts(seed: int, size: tuple[int, int]
     np.testing.assert_allclose(got, expected, atol=2e-3)
 
 
-def weights(grid: int = 14, hidden: int = 3, seed: int = 0) -> Weights:
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(28, 14, 2), (64, 16, 3), (128, 16, 3)]))
+def test_details_are_contrasts_between_blocks_of_two_sizes(
+    seed: int, size: tuple[int, int, int]
+) -> None:
+    side, grid, details = size
+    assert details_of(side, grid) == details
+    picture = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
+    half = grid // 2
+
+    def means(blocks: int) -> NDArray[np.float64]:
+        width = side // blocks
+        return picture.reshape(blocks, width, blocks, width).mean((1, 3))
+
+    got = Features(side, grid, details)(picture)
+    assert got.shape == (feature_count(grid, details),)
+    np.testing.assert_array_equal(got[: feature_count(grid)], Features(side, grid)(picture))
+    for place in range(details):
+        blocks, width = half * 2 ** (1 + place), 2 ** (1 + place)
+        finer, coarser = means(blocks), np.kron(means(blocks // 2), np.ones((2, 2)))
+        spread = ((finer - coarser) ** 2).reshape(half, width, half, width).mean((1, 3))
+        seen = got[feature_count(grid) + place * half**2 :][: half**2]
+        np.testing.assert_allclose(
+            np.exp(2 * seen + 1), spread.ravel() + 0.05, rtol=0.05, atol=0.02
+        )
+
+
+def test_details_are_the_same_at_any_side() -> None:
+    """So a shipped check serves networks of other sides, also where blocks are no whole pixels."""
+    large = resize(synthetic_radiograph(1024, 2), replace_side(448))
+    area = large.reshape(224, 2, 224, 2).mean((1, 3))
+    half = large.reshape(64, 7, 64, 7).mean((1, 3))
+    first = feature_count(16)
+    seen = Features(224, 16, 3)(np.rint(area).astype(np.uint8))[first:]
+    other = Features(64, 16, 3)(np.rint(half).astype(np.uint8))[first:]
+    np.testing.assert_allclose(seen, other, atol=0.35)
+    assert np.abs(seen - other).mean() < 0.05
+
+
+OLDER: Final = list(KINDS)[:10]
+"""What the checks of the first model files tell apart."""
+
+
+def weights(grid: int = 14, hidden: int = 3, seed: int = 0, kinds: int = len(KINDS)) -> Weights:
     generator = np.random.default_rng(seed)
-    shapes = ((feature_count(grid), hidden), (hidden,), (hidden, 1 + len(KINDS)), (1 + len(KINDS),))
+    shapes = ((feature_count(grid), hidden), (hidden,), (hidden, 1 + kinds), (1 + kinds,))
     return Weights(*(generator.normal(size=shape).astype(np.float32) for shape in shapes))
+
+
+def stated(limits: Sequence[float] | NDArray[np.float32], kinds: Sequence[str] = ()) -> Any:
+    """What a manifest says of `weights`."""
+    return {
+        "grid": 14,
+        "hidden": 3,
+        "kinds": list(kinds or KINDS),
+        "limits": [float(limit) for limit in limits],
+        "fitted_on": "nothing",
+        "limits_from": "nothing",
+        "flagged": 0.0,
+    }
 
 
 def test_a_picture_is_flagged_where_a_kind_exceeds_its_limit() -> None:
@@ -247,10 +336,10 @@ def test_a_picture_is_flagged_where_a_kind_exceeds_its_limit() -> None:
     for place, kind in enumerate(KINDS):
         limits = margins + 1
         limits[place] = margins[place] - 0.5
-        verdict = InputCheck(28, 14, weights(), limits).judge(picture)
+        verdict = InputCheck(28, stated(limits), weights()).judge(picture)
         assert verdict.kind == kind
         assert verdict.score == pytest.approx(0.5, abs=1e-5)
-    assert not InputCheck(28, 14, weights(), margins).judge(picture).flagged
+    assert not InputCheck(28, stated(margins), weights()).judge(picture).flagged
 
 
 def replace_side(side: int) -> Any:
@@ -266,15 +355,7 @@ def test_there_is_a_grid_for_every_size_of_network() -> None:
 
 @pytest.fixture
 def with_check(cnn28: Path, tmp_path: Path) -> ModelFile:
-    model, facts = read(cnn28), {
-        "grid": 14,
-        "hidden": 3,
-        "kinds": list(KINDS),
-        "limits": [1.0] * len(KINDS),
-        "fitted_on": "nothing",
-        "limits_from": "nothing",
-        "flagged": 0.0,
-    }  # fmt: skip
+    model, facts = read(cnn28), stated([1.0] * len(KINDS))
     manifest = {**model.manifest, "input_check": facts}
     made = model.replace(manifest=manifest, check_weights=weights().to_bytes())
     return made.save(tmp_path / "with.tflite")
@@ -315,17 +396,36 @@ def test_a_damaged_or_missing_part_is_refused_by_name(with_check: ModelFile) -> 
     ):
         with pytest.raises(ModelError, match=words):
             read(rewritten(with_check, weights=changed))
-    stated = {**with_check.manifest}
-    del stated["input_check"]
+    without = {**with_check.manifest}
+    del without["input_check"]
     with pytest.raises(ModelError, match="manifest is without it"):
-        read(rewritten(with_check, manifest=json.dumps(stated).encode()))
+        read(rewritten(with_check, manifest=json.dumps(without).encode()))
+
+
+def test_a_check_of_before_that_knows_fewer_kinds_is_read(cnn28: Path, tmp_path: Path) -> None:
+    model, few = read(cnn28), weights(kinds=len(OLDER))
+    picture = resize(RADIOGRAPH, model.input_spec)
+    margins = few.margins(Features(28, 14)(picture))
+    limits = margins + 1
+    limits[-1] = margins[-1] - 0.5
+    manifest = {**model.manifest, "input_check": stated(limits, OLDER)}
+    made = model.replace(manifest=manifest, check_weights=few.to_bytes())
+    check = read(made.save(tmp_path / "older.tflite").path).input_check
+    assert check is not None
+    verdict = check.judge(picture)
+    assert verdict.kind == "under-exposed"
+    assert verdict.score == pytest.approx(0.5, abs=1e-4)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kinds": ["cat"]}, "this version's kinds"),
-        ({"limits": [0.0]}, "this version's kinds"),
+        ({"kinds": ["cat"]}, "a kind that this version does not: 'cat'"),
+        ({"kinds": ["askew"] * len(KINDS)}, "one limit for each of its kinds"),
+        ({"limits": [0.0]}, "one limit for each of its kinds"),
+        ({"details": 1}, "bytes, not"),
+        ({"details": 3}, "smaller than a pixel"),
+        ({"details": 4}, "bad manifest"),
         ({"limits": [1e9] * len(KINDS)}, "bad manifest"),
         ({"grid": 16}, "does not divide"),
         ({"hidden": 4}, "bytes, not"),
@@ -335,10 +435,10 @@ def test_a_damaged_or_missing_part_is_refused_by_name(with_check: ModelFile) -> 
 def test_a_check_that_does_not_fit_is_refused(
     with_check: ModelFile, change: dict[str, Any], words: str
 ) -> None:
-    stated = {**with_check.manifest}
-    stated["input_check"] = {**stated["input_check"], **change}
+    manifest = {**with_check.manifest}
+    manifest["input_check"] = {**manifest["input_check"], **change}
     with pytest.raises(ModelError, match=words):
-        read(rewritten(with_check, manifest=json.dumps(stated).encode()))
+        read(rewritten(with_check, manifest=json.dumps(manifest).encode()))
 
 
 def test_weights_that_are_no_numbers_are_refused(with_check: ModelFile) -> None:

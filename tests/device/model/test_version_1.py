@@ -13,7 +13,9 @@ import pytest
 
 from edge_app.backends.edgetpu import EdgeTpu
 from edge_app.core.errors import ModelError
+from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.model_file import ModelFile, read
+from edge_app.model.preprocess import resize
 
 OLD = Path(__file__).parents[2] / "models" / "version-1.tflite"
 COMPILED = b"\x1c\0\0\0TFL3 a stand-in, made by a test"
@@ -40,8 +42,10 @@ def rewritten(tmp_path: Path, more: dict[str, bytes], **changes: Any) -> Path:
 
 
 def without_labels(model: ModelFile) -> dict[str, Any]:
-    later = {"labels", "overall", "reference", "prevalence", "metrics"}
-    return {key: value for key, value in model.manifest.items() if key not in later}
+    later = {"labels", "overall", "reference", "prevalence", "metrics", "input_check"}
+    rest = {key: value for key, value in model.manifest.items() if key not in later}
+    training = {key: value for key, value in rest["training"].items() if key != "input_check"}
+    return rest | {"training": training}
 
 
 def test_the_manifest_is_todays(cnn28: Path) -> None:
@@ -58,10 +62,19 @@ def test_the_manifest_is_todays(cnn28: Path) -> None:
 def test_the_shipped_file_holds_the_same_network_to_the_byte(cnn28: Path) -> None:
     old, new = read(OLD), read(cnn28)
     assert old.flatbuffer == new.flatbuffer
-    assert old.check_weights == new.check_weights
     assert old.golden.maps is not None
     for before, after in zip(old.golden[:3], new.golden[:3], strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_its_input_check_still_judges_by_the_kinds_that_it_knows() -> None:
+    old = read(OLD)
+    assert old.input_check is not None
+    assert not {"blurred", "askew"} & {*old.manifest["input_check"]["kinds"]}
+    picture = resize(synthetic_radiograph(256, 0), old.input_spec)
+    assert not old.input_check.judge(picture).flagged
+    assert old.input_check.judge(255 - picture).kind == "inverted"
+    assert old.input_check.judge(np.ascontiguousarray(picture[::-1])).kind == "upside-down"
 
 
 def test_it_is_saved_as_version_2(tmp_path: Path) -> None:

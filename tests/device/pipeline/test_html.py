@@ -113,7 +113,7 @@ def test_what_is_not_judged_and_what_is_not_read_stand_there_with_their_reasons(
     assert (
         page.text.count("right or left by the film's own marker: a mirrored picture may pass") == 1
     )
-    assert page.text.count("picture quality is not checked") == 1
+    assert page.text.count("picture quality is hardly checked") == 1
     # The radiograph, which has nothing to be drawn, and the picture of noise, in their shapes.
     assert [picture.size for picture in page.pictures] == [(512, 512), (512, 384)]
 

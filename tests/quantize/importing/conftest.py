@@ -20,18 +20,20 @@ NOISE = 0.5
 LABELS = ("Tuberculosis", "Effusion")
 
 
-def pictures(count: int = IMAGES, seed: int = 3) -> NDArray[np.uint8]:
+def pictures(count: int = IMAGES, seed: int = 3, side: int = SIDE) -> NDArray[np.uint8]:
     """Smooth random pictures, N×side×side."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 5, 5), np.uint8)
-    shape = (SIDE, SIDE)
+    shape = (side, side)
     return np.stack([np.asarray(Image.fromarray(x).resize(shape, 2)) for x in coarse])
 
 
-def own_network(outputs: int = 2, activation: str = "sigmoid", channels: int = 1) -> keras.Model:
+def own_network(
+    outputs: int = 2, activation: str = "sigmoid", channels: int = 1, side: int = SIDE
+) -> keras.Model:
     """Rescaling, two convolutions, normalisation, pooling, a dense layer and its activation."""
     keras.utils.set_random_seed(4)
-    image = keras.Input((SIDE, SIDE, channels))
+    image = keras.Input((side, side, channels))
     x = layers.Rescaling(1 / 127.5, offset=-1)(image)
     x = layers.Conv2D(16, 3, 2, padding="same", activation="relu", name="stem")(x)
     x = layers.Conv2D(48, 3, padding="same", use_bias=False, name="deep")(x)
@@ -64,7 +66,8 @@ def far_reaching() -> keras.Model:
 
 def spread(model: keras.Model) -> keras.Model:
     """The same network with features and scores as varied as a trained one's."""
-    grays = np.repeat(pictures(64)[..., np.newaxis], model.input_shape[-1], -1).astype(np.float32)
+    _, _, side, channels = model.input_shape
+    grays = np.repeat(pictures(64, side=side)[..., np.newaxis], channels, -1).astype(np.float32)
     norm = model.get_layer("norm")
     seen = np.asarray(keras.Model(model.input, norm.input)(grays))
     gain, shift, *_ = norm.get_weights()

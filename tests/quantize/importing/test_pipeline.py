@@ -165,14 +165,19 @@ def test_without_data_it_is_float_and_proves_nothing(own: Path, tmp_path: Path) 
     assert all(each.above is None for each in findings.values())
 
 
-def test_a_shipped_input_check_comes_along_where_it_knows_a_radiograph(
+def test_a_shipped_input_check_comes_along_where_the_network_sees_its_detail(
     own: Path, tmp_path: Path, done: Done
 ) -> None:
-    """Of the folder's blobs it takes none for a radiograph, so there it is left out, and said."""
-    assert "no input check is written: an import teaches none, and that of" in done.said
+    """In 32×32 pixels it would miss the finest: there it is left out, and said."""
+    from .conftest import own_network
+
+    assert "an import teaches none, and no shipped one fits 32 pixels" in done.said
     assert "it scores any picture" in done.said
     assert done.model.input_check is None
-    plain = imported(tmp_path / "plain.tflite", own / "own.keras", "--labels", own / "labels.txt")
+    own_network(side=64).save(tmp_path / "wide.keras")
+    plain = imported(
+        tmp_path / "plain.tflite", tmp_path / "wide.keras", "--labels", own / "labels.txt"
+    )
     assert "input check: that of cxr-lite0-128, since an import teaches none; flags" in plain.said
     assert plain.model.manifest["input_check"]["fitted_on"].startswith("as in cxr-lite0-128: ")
     assert plain.model.manifest["training"]["input_check"]["drawn"]["flagged"] >= 0.9

@@ -11,15 +11,18 @@ import pytest
 from rich.console import Console
 
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.input_check import InputCheckResult
 from edge_app.model.model_file import SHIPPED, read
 from quantize.studies import input_check as study
 from train.cache import Cached
 from train.non_radiographs import (
     DRAWERS,
     NEAR_MISSES,
+    blurred,
     folder_pictures,
     is_photograph,
     package_pictures,
+    tilted,
 )
 
 QUIET = Console(file=io.StringIO())
@@ -57,4 +60,46 @@ def test_the_table_has_a_row_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result.content["cost"]["bytes"] <= 200_000
     low, high = result.content["flagged"]["low"], result.content["flagged"]["high"]
     assert low <= result.content["flagged"]["value"] <= high
+    for sigma in study.SIGMAS:
+        assert f"radiographs, blurred, σ {sigma} of 128 pixels" in names
+    for degrees in study.DEGREES:
+        assert {f"radiographs, tilted by {degrees}°{how}" for how in ("", ", corners black")} <= {
+            *names
+        }
+    assert pictures["radiographs"]["lost"] is pictures["drawn: noise"]["lost"] is None
     result.write(tmp_path)
+
+
+def test_what_is_refused_is_not_lost_and_what_passes_may_be() -> None:
+    """Lost are the images that were flagged, and that are scored and no longer flagged."""
+
+    def judged(*, refused: bool, flagged: bool) -> study.Judged:
+        reason = "cropped" if refused else None
+        return study.Judged(InputCheckResult(0.0, reason, reason), flagged)
+
+    before = [judged(refused=False, flagged=each) for each in (True, True, True, True, False)]
+    after = [
+        judged(refused=False, flagged=False),
+        judged(refused=True, flagged=False),
+        judged(refused=False, flagged=True),
+        judged(refused=True, flagged=True),
+        judged(refused=False, flagged=False),
+    ]
+    assert study.lost(before, after) == {"of": 4, "share": 0.25}
+    assert study.lost(before[4:], after[4:]) is None
+
+
+def test_a_blur_and_a_tilt_are_what_they_are_called() -> None:
+    point = np.zeros((64, 64), np.uint8)
+    point[32, 32] = 255
+    wide = blurred(np.asarray(255 * (np.indices((64, 64))[1] >= 32), np.uint8), 8)
+    # An edge blurred by σ rises from 16 % to 84 % within 2 σ: 4 of these 64 pixels a side.
+    risen = np.interp([0.159, 0.841], wide[32] / 255, np.arange(64))
+    assert np.diff(risen) == pytest.approx(8, abs=0.5)
+    point[32, 48] = 255
+    turned = tilted(point, 30, black=True)
+    y, x = np.unravel_index(np.argmax(turned[:, 40:]), turned[:, 40:].shape)
+    assert (y - 31.5, x + 40 - 31.5) == pytest.approx((-8, 14), abs=1.5)
+    white = np.full((28, 28), 200, np.uint8)
+    assert tilted(white, 45, black=True)[0, 0] == 0
+    assert tilted(white, 45, black=False).min() == 200
