@@ -460,13 +460,13 @@ def found_at(path: Path, max_bytes: int) -> _Found:
         OSError: whether there is anything cannot be told.
     """
     look = look_at(path)
-    if look is None:
-        return _Found(None)
+    if look is None or not stat.S_ISREG(look.mode):  # a link may lead to the image itself
+        return _Found(look)
     try:
         digest = digest_of(path, max_bytes)
     except OSError as fault:
         return _Found(look, None, fault)
-    if digest is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
+    if digest is None and look.size <= max_bytes:
         return _Found(look, None, OSError(errno.EBUSY, "an image cannot be read, to be moved"))
     return _Found(look, digest)
 

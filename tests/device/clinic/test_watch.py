@@ -509,6 +509,23 @@ def test_an_image_that_is_a_second_name_of_its_answered_one_goes_and_is_answered
     assert watched.log.getvalue().count("received") == 2
 
 
+def test_a_link_to_an_image_that_was_taken_to_its_place_by_hand_does_not_overwrite_it(
+    watched: Watched,
+) -> None:
+    path, target = watched.folder / "a.png", watched.folder / "answered/a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    target.parent.mkdir()
+    path.rename(target)
+    path.symlink_to(target)
+    watched.answer()
+    watched.watcher.look()
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"one"
+    assert (target.parent / "a.png.json").exists()
+    assert (watched.folder / "refused/a.png").is_symlink()
+
+
 def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
