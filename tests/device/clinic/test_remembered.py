@@ -179,18 +179,30 @@ def test_whoever_asks_beside_the_service_hears_of_its_spool(
     assert "mount its disk" in about_spool(known)
 
 
-def test_the_service_keeps_it_apart_from_its_spool_and_purging_removes_it(repository: Path) -> None:
-    folder = repository / "boards" / "service"
-    unit = (folder / "edge-cxr.service").read_text()
+@pytest.mark.parametrize("of", ["the package", "the manual"])
+def test_a_service_keeps_it_apart_from_its_spool_and_waits(repository: Path, of: str) -> None:
+    if of == "the package":
+        unit = (repository / "boards" / "service" / "edge-cxr.service").read_text()
+    else:
+        page = (repository / "docs" / "serve.md").read_text()
+        unit = page.partition("## Under systemd\n\n```ini")[2].partition("```")[0]
+    values = [line.partition("=")[::2] for line in unit.splitlines()]
     (state,) = (
-        line.rpartition("=")[2]
-        for line in unit.splitlines()
-        if line.startswith("Environment=XDG_STATE_HOME=")
+        value.partition("=")[2].replace("%S", "/var/lib")
+        for name, value in values
+        if name == "Environment" and value.startswith("XDG_STATE_HOME=")
     )
+    known = dict(values)
     assert Path(state, "edge-cxr", "spools") == remembered.SYSTEM
-    assert f" {Path(state).name}\n" in unit[unit.index("StateDirectory=") :]
-    assert state in (folder / "postrm").read_text()
-    assert not Path(state).is_relative_to(read_settings(folder / "box.toml").spool)
+    assert Path(state).name in known["StateDirectory"].split()
+    assert known["Restart"] in ("always", "on-failure")
+    assert int(known["RestartSec"]) >= 3  # systemd gives up after five starts in ten seconds
+
+
+def test_purging_the_package_removes_it(repository: Path) -> None:
+    folder, state = repository / "boards" / "service", remembered.SYSTEM.parents[1]
+    assert f" {state} " in (folder / "postrm").read_text()
+    assert not state.is_relative_to(read_settings(folder / "box.toml").spool)
 
 
 def test_a_running_box_whose_disk_goes_makes_no_folder_in_its_place(
