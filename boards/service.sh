@@ -34,7 +34,7 @@ if [ "$remove" ]; then
     [ "${DESTDIR-}" ] || systemctl disable --quiet --now edge-cxr
     rm -f "$unit"
     [ "${DESTDIR-}" ] || systemctl daemon-reload
-    echo "the service is removed; settings: $settings; spool: /var/lib/edge-cxr"
+    echo "the service is removed; settings: $settings; spool: /var/lib/edge-cxr, noted in /var/lib/edge-cxr-state"
     exit 0
 fi
 

@@ -177,7 +177,7 @@ def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
                 ) from None
             raise SpoolError(
                 f"{path}: cannot be used ({error}): it is damaged, or its disk is full or fails; "
-                "put back a copy, or move the folder away to begin anew"
+                "move the folder away, then put back a copy of all of it, or begin anew"
             ) from None
         raise
     return connection

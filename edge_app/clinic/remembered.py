@@ -2,7 +2,8 @@
 
 The spool of a disk that is not mounted looks like that of a new installation. A new one at its
 mount point would take images onto the system's own disk; what waits in the other would be answered
-by nobody, and what it knows would be answered twice, under other identifiers.
+by nobody, and what it knows would be answered twice, under other identifiers. A spool in memory is
+meant to be gone at the machine's next start, and is made anew.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Final
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.store import Store, is_there
+from edge_app.clinic.store import IMAGES, Store, is_there
+
+IN_MEMORY: Final = (b"tmpfs", b"ramfs")
+"""File systems of which nothing is left at the machine's next start."""
 
 SYSTEM: Final = Path("/var/lib/edge-cxr-state/edge-cxr/spools")
 """Where the service has it, for whoever asks beside it."""
@@ -26,6 +30,11 @@ def gone(spool: Path) -> str | None:
     """Why a spool is not to be made anew; None where it is there, or never was."""
     if is_there(spool):
         return None
+    if _has_images(spool):  # which a new database would not know: they would be swept away
+        return (
+            f"{spool}: has images, and its database is gone: move the folder away, then put back "
+            "a copy of all of it, or begin anew"
+        )
     for note in _notes(spool):
         if os.path.lexists(note):
             why = "the spool that was here is gone: mount its disk"
@@ -54,13 +63,13 @@ def opened(spool: Path) -> Store:
 
 
 def remember(store: Store) -> None:
-    """Know from now on that this spool was here.
+    """Know from now on that this spool was here, unless it lies in memory.
 
     Raises:
         OSError: that cannot be kept.
     """
     note = next(_notes(store.folder))
-    if not os.path.lexists(note):
+    if not os.path.lexists(note) and not _is_in_memory(store.folder):
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         durable.replace(note, _told(store))
 
@@ -72,9 +81,27 @@ def _told(store: Store) -> bytes:
 
 
 def _notes(spool: Path) -> Iterator[Path]:
-    """Where it is noted that a spool was here: this user's own place first."""
+    """Where it is noted that a spool was here: this user's own place first, as far as there is."""
     path = os.path.abspath(spool).encode(errors="surrogateescape")
     name = hashlib.sha256(path).hexdigest()[:32]
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    for folder in (Path(home, "edge-cxr", "spools"), SYSTEM):
+    homes = os.environ.get("XDG_STATE_HOME", ""), os.path.expanduser("~/.local/state")
+    own = [Path(home, "edge-cxr", "spools") for home in homes if os.path.isabs(home)]
+    for folder in (*own[:1], SYSTEM):
         yield folder / name
+
+
+def _has_images(spool: Path) -> bool:
+    with suppress(OSError):
+        return any((spool / IMAGES).iterdir())
+    return False
+
+
+def _is_in_memory(folder: Path) -> bool:
+    """Whether a folder is of a file system in memory, by what is mounted (proc(5))."""
+    with suppress(OSError):
+        device = folder.stat().st_dev
+        number = f"{os.major(device)}:{os.minor(device)}".encode()
+        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+            if line.split()[2] == number:
+                return line.partition(b" - ")[2].split()[0] in IN_MEMORY
+    return False

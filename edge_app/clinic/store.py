@@ -31,6 +31,7 @@ EMPTY_LOG: Final = (0, 0, 0)
 """What ``wal_checkpoint(TRUNCATE)`` answers when it has copied everything and emptied the log."""
 
 LOCK: Final = "lock"
+IMAGES: Final = "images"
 SALT_BYTES: Final = 32
 
 
@@ -78,7 +79,7 @@ class Store:
 
     def __init__(self, folder: Path, *, alone: bool = True) -> None:
         self.folder, self.alone = folder, alone
-        self.images = folder / "images"
+        self.images = folder / IMAGES
         try:
             for each in (folder, self.images):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)

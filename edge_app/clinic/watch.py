@@ -57,7 +57,7 @@ AT_ONCE: Final = 500
 """Images that are asked for in one step."""
 
 MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(?!\.{1,2}\Z)(.+)", re.DOTALL)
-"""How a file is named that lies on another disk by now, until it is removed; its name is in it,
+"""How a file is named that lies beside its answer by now, until it is removed; its name is in it,
 which ``.`` and ``..`` are not."""
 
 OF_ONE: Final = (
@@ -460,13 +460,13 @@ def found_at(path: Path, max_bytes: int) -> _Found:
         OSError: whether there is anything cannot be told.
     """
     look = look_at(path)
-    if look is None:
-        return _Found(None)
+    if look is None or not stat.S_ISREG(look.mode):  # a link may lead to the image itself
+        return _Found(look)
     try:
         digest = digest_of(path, max_bytes)
     except OSError as fault:
         return _Found(look, None, fault)
-    if digest is None and stat.S_ISREG(look.mode) and look.size <= max_bytes:
+    if digest is None and look.size <= max_bytes:
         return _Found(look, None, OSError(errno.EBUSY, "an image cannot be read, to be moved"))
     return _Found(look, digest)
 
@@ -487,28 +487,27 @@ def move(path: Path, target: Path, found: _Found, sha256: str, max_bytes: int) -
         return
     if look_at(path) != look:
         raise replaced()
-    try:
-        if os.path.lexists(target) and os.path.samestat(path.lstat(), target.lstat()):
-            path.unlink()  # two names of one file, neither of which a move takes away
-            return
-        os.replace(path, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise replaced() from None
-        durable.replace(target, data)
-        target = path.with_name(f".{secrets.token_hex(8)}.moved-{path.name}")
-        os.replace(path, target)
-        if _is_same(target, look, sha256, max_bytes):
-            target.unlink()
+    if digest_of(target, max_bytes) != sha256:  # what is there already is not written over
+        try:
+            os.replace(path, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise replaced() from None
+            durable.replace(target, data)
         else:
-            put_back(target, path)
-        return
-    if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
-        put_back(target, path)
-        raise replaced()
+            if not _is_same(target, look, sha256, max_bytes):  # another one has come in between
+                put_back(target, path)
+                raise replaced()
+            return
+    hidden = path.with_name(f".{secrets.token_hex(8)}.moved-{path.name}")
+    os.replace(path, hidden)
+    if _is_same(hidden, look, sha256, max_bytes):
+        hidden.unlink()
+    else:
+        put_back(hidden, path)
 
 
 def replaced() -> OSError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,12 @@ def started(known: Settings) -> None:
 
 def about_spool(known: Settings) -> str:
     return "\n".join(each for each in faults(known) if each.startswith("spool"))
+
+
+@pytest.fixture(autouse=True)
+def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the files of tests lie on."""
+    monkeypatch.setattr(remembered, "IN_MEMORY", ())
 
 
 @pytest.fixture(params=["disk", "disk/spool"], ids=["the disk itself", "a folder on it"])
@@ -93,6 +101,37 @@ def test_it_is_begun_anew_where_somebody_says_so(tmp_path: Path, disk: Path) -> 
     assert (disk / DATABASE).exists()
 
 
+def test_where_the_database_alone_is_gone_no_image_is_swept_away(
+    tmp_path: Path, disk: Path
+) -> None:
+    """Somebody has removed a damaged one, say: a new one would know none of what waits."""
+    known = settings(tmp_path, disk)
+    started(known)
+    for path in disk.glob(f"{DATABASE}*"):
+        path.unlink()
+    for note in Path(os.environ["XDG_STATE_HOME"]).rglob("spools/*"):
+        note.unlink()
+    assert "its database is gone: move the folder away" in about_spool(known)
+    with pytest.raises(SpoolError, match="has images, and its database is gone"):
+        Box(known)
+    (image,) = (disk / "images").iterdir()
+    assert image.read_bytes() == b"junk"
+    disk.rename(tmp_path / "aside")
+    started(known)
+
+
+def test_a_spool_in_memory_is_made_anew_at_each_start_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "IN_MEMORY", (b"tmpfs",))
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        known = settings(tmp_path, Path(memory, "spool"))
+        started(known)
+        shutil.rmtree(known.spool)
+        assert about_spool(known) == ""
+        started(known)
+
+
 def test_what_looks_beside_a_box_makes_no_spool(run: Run, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     known = settings(tmp_path, tmp_path / "disk")
@@ -112,6 +151,20 @@ def test_where_nothing_can_be_remembered_the_box_works_and_says_so(
     started(settings(tmp_path, disk))
 
 
+def test_without_a_home_no_folder_is_made_of_its_sign(
+    tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container whose user is in no list: ``~`` would be made where the box is started."""
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.setattr(remembered, "SYSTEM", Path("/dev/null/spools"))
+    monkeypatch.chdir(tmp_path)
+    for place in ("", "state"):
+        monkeypatch.setenv("XDG_STATE_HOME", place)
+        started(settings(tmp_path, disk))
+        assert "housekeeping-failed" in capsys.readouterr().err
+    assert {each.name for each in tmp_path.iterdir()} == {"in", "disk", "box.toml"}
+
+
 def test_whoever_asks_beside_the_service_hears_of_its_spool(
     tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,18 +179,30 @@ def test_whoever_asks_beside_the_service_hears_of_its_spool(
     assert "mount its disk" in about_spool(known)
 
 
-def test_the_service_keeps_it_apart_from_its_spool_and_purging_removes_it(repository: Path) -> None:
-    folder = repository / "boards" / "service"
-    unit = (folder / "edge-cxr.service").read_text()
+@pytest.mark.parametrize("of", ["the package", "the manual"])
+def test_a_service_keeps_it_apart_from_its_spool_and_waits(repository: Path, of: str) -> None:
+    if of == "the package":
+        unit = (repository / "boards" / "service" / "edge-cxr.service").read_text()
+    else:
+        page = (repository / "docs" / "serve.md").read_text()
+        unit = page.partition("## Under systemd\n\n```ini")[2].partition("```")[0]
+    values = [line.partition("=")[::2] for line in unit.splitlines()]
     (state,) = (
-        line.rpartition("=")[2]
-        for line in unit.splitlines()
-        if line.startswith("Environment=XDG_STATE_HOME=")
+        value.partition("=")[2].replace("%S", "/var/lib")
+        for name, value in values
+        if name == "Environment" and value.startswith("XDG_STATE_HOME=")
     )
+    known = dict(values)
     assert Path(state, "edge-cxr", "spools") == remembered.SYSTEM
-    assert f" {Path(state).name}\n" in unit[unit.index("StateDirectory=") :]
-    assert state in (folder / "postrm").read_text()
-    assert not Path(state).is_relative_to(read_settings(folder / "box.toml").spool)
+    assert Path(state).name in known["StateDirectory"].split()
+    assert known["Restart"] in ("always", "on-failure")
+    assert int(known["RestartSec"]) >= 3  # systemd gives up after five starts in ten seconds
+
+
+def test_purging_the_package_removes_it(repository: Path) -> None:
+    folder, state = repository / "boards" / "service", remembered.SYSTEM.parents[1]
+    assert f" {state} " in (folder / "postrm").read_text()
+    assert not state.is_relative_to(read_settings(folder / "box.toml").spool)
 
 
 def test_a_running_box_whose_disk_goes_makes_no_folder_in_its_place(

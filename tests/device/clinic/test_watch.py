@@ -248,6 +248,60 @@ def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_tha
     assert json.loads(other.read_text())["of"] == "first patient"
 
 
+@pytest.mark.parametrize("comes", ["before it is moved", "while it is moved"])
+def test_an_image_that_lies_beside_its_answer_stays_where_another_takes_its_place_as_it_comes_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, comes: str
+) -> None:
+    path, answered = watched.folder / "scan.png", watched.folder / "answered"
+    for number in range(2):
+        path.write_bytes(b"first patient")
+        watched.watcher.look()
+        if not number:
+            watched.answer()
+    replace, look = os.replace, watches.look_at
+
+    def moved(source: Path, target: Path) -> None:
+        if source == path:
+            path.write_bytes(b"second patient")
+        replace(source, target)
+
+    def looked(place: Path) -> Any:
+        if place == path:
+            path.write_bytes(b"second patient")
+        return look(place)
+
+    found = watches.found_at(path, 1 << 20)
+    with monkeypatch.context() as patch:
+        if comes == "while it is moved":
+            patch.setattr(watches.os, "replace", moved)
+        else:
+            patch.setattr(watches, "look_at", looked)
+            patch.setattr(watches, "found_at", lambda *given: found)
+        with suppress(UndeliveredError):
+            watched.answer()
+    assert (answered / "scan.png").read_bytes() == b"first patient"
+    assert path.read_bytes() == b"second patient"
+
+
+def test_a_refused_image_keeps_its_reason_where_the_next_one_of_its_name_is_replaced(
+    watched: Watched,
+) -> None:
+    """The reason of that one, of the same words, is its own."""
+    path, aside = watched.folder / "a.png", watched.folder / "refused"
+    error = {"kind": "image", "message": "is no image"}
+    path.write_bytes(b"junk")
+    watched.watcher.look()
+    watched.answer(error=error)
+    before = {each.name for each in aside.iterdir()}
+    path.write_bytes(b"other junk")
+    watched.watcher.look()
+    path.write_bytes(b"another")
+    watched.answer(error=error)
+    after = {each.name for each in aside.iterdir()}
+    assert before < after
+    assert len(after) == len(before) + 2
+
+
 def refusing(path: Path, number: int) -> Any:
     """`os.replace` where a share refuses to move this file."""
     right = os.replace
@@ -507,6 +561,23 @@ def test_an_image_that_is_a_second_name_of_its_answered_one_goes_and_is_answered
     assert watched.tree() == ["answered/a.png", "answered/a.png.json"]
     assert (watched.folder / "answered/a.png").read_bytes() == b"one"
     assert watched.log.getvalue().count("received") == 2
+
+
+def test_a_link_to_an_image_that_was_taken_to_its_place_by_hand_does_not_overwrite_it(
+    watched: Watched,
+) -> None:
+    path, target = watched.folder / "a.png", watched.folder / "answered/a.png"
+    path.write_bytes(b"one")
+    watched.watcher.look()
+    target.parent.mkdir()
+    path.rename(target)
+    path.symlink_to(target)
+    watched.answer()
+    watched.watcher.look()
+    assert not target.is_symlink()
+    assert target.read_bytes() == b"one"
+    assert (target.parent / "a.png.json").exists()
+    assert (watched.folder / "refused/a.png").is_symlink()
 
 
 def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
