@@ -23,9 +23,12 @@ from edge_app.backends.interpreters import find_interpreter
 from edge_app.classifier import Classifier
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.images.array import from_array
+from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.input_check import InputCheck, InputCheckResult
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import resize
+from edge_app.pipeline.route import score_all, unbroken
+from edge_app.pipeline.scorers import classified_only
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
@@ -92,14 +95,13 @@ def judge_pictures(
     generator = np.random.default_rng(seed)
     classifier = Classifier(model)
     real = [np.asarray(radiographs.images[row]) for row in radiographs.rows]
-    proper = [_judged(classifier, picture) for picture in real]
+    proper = _judged(classifier, ((picture, None) for picture in real))
     groups, losses = {"radiographs": proper}, {}
 
     def change(way: str, changed: Iterable[Picture], originals: Sequence[Judged]) -> None:
         name = f"radiographs, {way}"
         console.print(f"{name} …", highlight=False)
-        pairs = zip(originals, changed, strict=True)
-        groups[name] = [_judged(classifier, picture, was) for was, picture in pairs]
+        groups[name] = _judged(classifier, zip(changed, originals, strict=True))
         losses[name] = lost(originals, groups[name])
 
     change("changed a little", (varied(p, generator) for p in real), proper)
@@ -148,14 +150,27 @@ class Judged(NamedTuple):
     answer: bool | None = None
 
 
-def _judged(classifier: Classifier, picture: Picture, was: Judged | None = None) -> Judged:
-    """Judge a picture; the answer is asked only if that of the picture that it `was` flags it."""
-    radiograph = from_array(picture)
+Changed = tuple[Picture, Judged | None]
+"""A picture, and what was made of it before it was changed, if it was."""
+
+
+def _judged(classifier: Classifier, pictures: Iterable[Changed]) -> list[Judged]:
+    """Judge pictures; the answer is asked only where it flagged what the picture was before."""
+    scored = score_all(pictures, classifier, _read, _judge)
+    return [judged for _, judged in unbroken(scored)]
+
+
+def _read(changed: Changed, limits: Limits) -> Radiograph:
+    return from_array(changed[0])
+
+
+def _judge(classifier: Classifier, changed: Changed, image: Radiograph) -> Judged:
+    picture, was = changed
     if was and not was.answer:
-        found = classifier.judged(radiograph, picture)
+        found = classifier.judged(image, picture)
         assert found is not None  # the model has a check
         return Judged(found)
-    findings = classifier.classify(radiograph)
+    _, findings = classified_only(classifier, changed, image)
     assert findings.check is not None
     return Judged(findings.check, findings.overall.flagged if findings.overall else None)
 

@@ -186,9 +186,11 @@ def _manifest() -> Kind:
     for path in places:
         data = path.read_bytes()
         members = archive.unzip(data, "edgetpu.tflite")
-        stated = json.loads(members[archive.MANIFEST])["flatbuffer"]
+        stated = json.loads(members[archive.MANIFEST])
         seeds[path.stem] = members[archive.MANIFEST]
-        wholes[stated["sha256"].encode()] = data[: stated["bytes"]], members
+        # Both versions have one network, and each the input check of its time.
+        known = stated.get("input_check", stated["flatbuffer"])["sha256"].encode()
+        wholes[known] = data[: stated["flatbuffer"]["bytes"]], members
 
     def read(folder: Path, data: bytes) -> None:
         known = next((key for key in wholes if key in data), next(iter(wholes)))

@@ -273,6 +273,11 @@ def _again(differs: object) -> str | None:
 # the spool
 
 
+def answered_folder(folder: Path) -> None:
+    """A folder that is watched, as the images leave it that were moved."""
+    (folder / "in/answered").mkdir(parents=True)
+
+
 def spool(folder: Path, workers: int = 1) -> int:
     """Accept two images, answer and deliver them; what is acknowledged is printed."""
     from edge_app.clinic.deliveries import Deliveries
@@ -284,7 +289,6 @@ def spool(folder: Path, workers: int = 1) -> int:
     from edge_app.core.console import complain
 
     inbox = folder / "in"
-    inbox.mkdir(exist_ok=True)
     try:
         store = Store(folder / "spool")
         try:
@@ -358,7 +362,7 @@ SCENARIOS: Final = {
     "evaluate": Scenario(label, evaluate, reports, wrong_evaluate),
     "calibrate": Scenario(report_of_a_site, calibrate, sites, wrong_calibrate, 1),
     "drift": Scenario(results_of_a_site, drift, verdicts, wrong_drift, 1),
-    "spool": Scenario(lambda folder: None, spool, kept, wrong_spool),
+    "spool": Scenario(answered_folder, spool, kept, wrong_spool),
 }
 
 
