@@ -420,7 +420,7 @@ def test_a_check_of_before_that_knows_fewer_kinds_is_read(cnn28: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kinds": ["cat"]}, "a kind that this version does not: 'cat'"),
+        ({"kinds": ["cat"]}, "knows 'cat', which this version does not: update edge-cxr to use it"),
         ({"kinds": ["askew"] * len(KINDS)}, "one limit for each of its kinds"),
         ({"limits": [0.0]}, "one limit for each of its kinds"),
         ({"details": 1}, "bytes, not"),
@@ -428,6 +428,9 @@ def test_a_check_of_before_that_knows_fewer_kinds_is_read(cnn28: Path, tmp_path:
         ({"details": 4}, "bad manifest"),
         ({"limits": [1e9] * len(KINDS)}, "bad manifest"),
         ({"grid": 16}, "does not divide"),
+        ({"grid": 14.0}, "grid must be integer"),
+        ({"hidden": 3.0}, "hidden must be integer"),
+        ({"details": 0.0}, "details must be integer"),
         ({"hidden": 4}, "bytes, not"),
         ({"hidden": 4000}, "bad manifest"),
     ],
