@@ -26,8 +26,6 @@ GRIDS: Final = (16, 14)
 DETAILS: Final = 3
 """Sizes of detail whose contrasts a new check sees, at most; see `details_of`."""
 
-MAX_HIDDEN: Final = 128
-
 LEAST_SPREAD: Final = 0.05
 """Variance of gray levels below which detail of a size counts as none."""
 
