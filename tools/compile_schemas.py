@@ -43,7 +43,8 @@ class _Lean(ast.NodeTransformer):
     """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal.
 
     And with f-strings where it formats the place of each value with all of hundreds of variables,
-    in case that there is something to say of it.
+    in case that there is something to say of it; and 14.0 is no integer, since nothing is counted
+    or sliced by it.
     """
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
@@ -60,6 +61,13 @@ class _Lean(ast.NodeTransformer):
             return _f_string(ast.literal_eval(node.func.value))
         return self.generic_visit(node)
 
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        values = [each for each in node.values if not _takes_whole_floats(each)]
+        if len(values) == 1:
+            return self.visit(values[0])  # type: ignore[no-any-return]
+        node.values = values
+        return self.generic_visit(node)
+
     def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
         absent = ("Decimal", "JsonSchemaValuesException")
         node.elts = [e for e in node.elts if not (isinstance(e, ast.Name) and e.id in absent)]
@@ -68,6 +76,11 @@ class _Lean(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         renamed = "InvalidError" if node.id == "JsonSchemaValueException" else node.id
         return ast.Name(renamed, node.ctx)
+
+
+def _takes_whole_floats(condition: ast.expr) -> bool:
+    """``not (isinstance(x, float) and x.is_integer())``."""
+    return isinstance(condition, ast.UnaryOp) and ".is_integer()" in ast.unparse(condition)
 
 
 def _f_string(template: str) -> ast.JoinedStr:

@@ -249,7 +249,7 @@ def fit(
     weights = _taught(training, features, seed, console)
     held_out = [np.asarray(validation.images[row]) for row in validation.rows]
     generator = np.random.default_rng([seed, 1])
-    changed = [varied(picture, generator) for picture in held_out]
+    changed = (varied(picture, generator) for picture in held_out)
     margins, of_changed = (
         weights.margins(np.stack([features(picture) for picture in pictures]))
         for pictures in (held_out, changed)

@@ -37,7 +37,7 @@ DECISIONS: Final = (ABOVE, BELOW, OUTWEIGHED, UNDECIDED)
 
 VERDICTS: Final = {
     JUDGED: Code(SCHEME, "JUDGED", "Judged"),
-    WITHHELD: Code(SCHEME, "WITHHELD", "Not judged: no frontal chest radiograph"),
+    WITHHELD: Code(SCHEME, "WITHHELD", "Not judged: unlike an upright frontal chest radiograph"),
     BLANK: Code(SCHEME, "BLANK", "Not judged: blank"),
     UNREADABLE: Code(SCHEME, "UNREADABLE", "Not judged: could not be read"),
 }

@@ -26,7 +26,9 @@ GRIDS: Final = (16, 14)
 DETAILS: Final = 3
 """Sizes of detail whose contrasts a new check sees, at most; see `details_of`."""
 
-MAX_HIDDEN: Final = 128
+ALONE: Final = 1 << 18
+"""Multiplications of a product that OpenBLAS makes in the thread that asks for it. For larger ones
+it wakes others, which then go on turning for a while, on the processors that the network needs."""
 
 LEAST_SPREAD: Final = 0.05
 """Variance of gray levels below which detail of a size counts as none."""
@@ -133,16 +135,16 @@ class Features:
         # Products with matrices: several times faster than numpy's mean over reshaped axes. What
         # is averaged already need not be again.
         gray = pixels.astype(np.float32)
-        blocks = [self._finest @ gray @ self._finest.T]
+        blocks = [_averaged(self._finest, gray)]
         for pairs in self._pairs:
-            blocks.append(pairs @ blocks[-1] @ pairs.T)
+            blocks.append(_averaged(pairs, blocks[-1]))
         middle, means, *_ = reversed(blocks)
         coarser = middle * middle
-        squares = self._coarse @ (gray * gray) @ self._coarse.T
+        squares = _averaged(self._coarse, gray * gray)
         contrast = np.sqrt(np.maximum(squares - coarser, 0))
         parts = [means.ravel() / 64 - 2, np.log(contrast.ravel() + 1) - 2.5]
         for pool, fine in zip(self._pools, reversed(blocks[:-1]), strict=False):
-            finer = pool @ (fine * fine) @ pool.T
+            finer = _averaged(pool, fine * fine)
             spread = np.maximum(finer - coarser, 0)
             parts.append(np.log(spread.ravel() + LEAST_SPREAD) / 2 - 0.5)
             coarser = finer
@@ -156,6 +158,17 @@ def _averages(side: int, blocks: int) -> NDArray[np.float32]:
         ends[:-1, np.newaxis], places
     )
     return (np.maximum(shared, 0) * blocks / side).astype(np.float32)
+
+
+def _averaged(averages: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A side×side picture by the blocks×side matrix of `_averages` → blocks×blocks."""
+    return _product(_product(averages, picture), averages.T)
+
+
+def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """left @ right, as many rows at once as this thread is left alone with; see `ALONE`."""
+    rows = max(1, ALONE // right.size)
+    return np.concatenate([left[at : at + rows] @ right for at in range(0, len(left), rows)])
 
 
 class Weights(NamedTuple):

@@ -218,7 +218,10 @@ def _check_input_check(stated: Manifest) -> None:
     check, given = stated["input_check"], stated["input"]
     kinds = check["kinds"]
     if unknown := set(kinds) - set(KINDS):
-        raise _bad(f"its input check knows a kind that this version does not: {min(unknown)!r}")
+        raise ModelError(
+            f"its input check knows {min(unknown)!r}, which this version does not: update edge-cxr "
+            "to use it"
+        )
     if len(set(kinds)) != len(kinds) or len(check["limits"]) != len(kinds):
         raise _bad("its input check has not one limit for each of its kinds")
     if given["height"] != given["width"] or given["resize"] != STRETCH:

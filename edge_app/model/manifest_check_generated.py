@@ -9,7 +9,7 @@ Made from it by `python -m tools.compile_schemas`; not to be edited.
 
 from edge_app.core.errors import InvalidError
 
-SCHEMA_SHA256 = "dc03617f9e963740a09083042a1b73bfe0fcad51ccb54dca3c316f5325d1d325"
+SCHEMA_SHA256 = "5a31745a5c355d393398940e65749e9aeddc81be39a5d5c6969d45dfaa0b65d6"
 
 VERSION = '2.22.3'
 import re
@@ -88,7 +88,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'bytes' in data__flatbuffer_keys:
                     data__flatbuffer_keys.remove('bytes')
                     data__flatbuffer__bytes = data__flatbuffer['bytes']
-                    if not isinstance(data__flatbuffer__bytes, int) and (not (isinstance(data__flatbuffer__bytes, float) and data__flatbuffer__bytes.is_integer())) or isinstance(data__flatbuffer__bytes, bool):
+                    if not isinstance(data__flatbuffer__bytes, int) or isinstance(data__flatbuffer__bytes, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.flatbuffer.bytes must be integer')
                     if isinstance(data__flatbuffer__bytes, (int, float)) and (not isinstance(data__flatbuffer__bytes, bool)):
                         if data__flatbuffer__bytes < 8:
@@ -203,7 +203,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'height' in data__input_keys:
                     data__input_keys.remove('height')
                     data__input__height = data__input['height']
-                    if not isinstance(data__input__height, int) and (not (isinstance(data__input__height, float) and data__input__height.is_integer())) or isinstance(data__input__height, bool):
+                    if not isinstance(data__input__height, int) or isinstance(data__input__height, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input.height must be integer')
                     if isinstance(data__input__height, (int, float)) and (not isinstance(data__input__height, bool)):
                         if data__input__height < 28:
@@ -213,7 +213,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'width' in data__input_keys:
                     data__input_keys.remove('width')
                     data__input__width = data__input['width']
-                    if not isinstance(data__input__width, int) and (not (isinstance(data__input__width, float) and data__input__width.is_integer())) or isinstance(data__input__width, bool):
+                    if not isinstance(data__input__width, int) or isinstance(data__input__width, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input.width must be integer')
                     if isinstance(data__input__width, (int, float)) and (not isinstance(data__input__width, bool)):
                         if data__input__width < 28:
@@ -223,6 +223,8 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'channels' in data__input_keys:
                     data__input_keys.remove('channels')
                     data__input__channels = data__input['channels']
+                    if not isinstance(data__input__channels, int) or isinstance(data__input__channels, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input.channels must be integer')
                     if not (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 1) or (isinstance(data__input__channels, (int, float)) and (not isinstance(data__input__channels, bool)) and (data__input__channels == 3))):
                         raise InvalidError('' + (name_prefix or 'data') + '.input.channels must be one of [1, 3]')
                 if 'resize' in data__input_keys:
@@ -508,7 +510,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'count' in data__golden_keys:
                     data__golden_keys.remove('count')
                     data__golden__count = data__golden['count']
-                    if not isinstance(data__golden__count, int) and (not (isinstance(data__golden__count, float) and data__golden__count.is_integer())) or isinstance(data__golden__count, bool):
+                    if not isinstance(data__golden__count, int) or isinstance(data__golden__count, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.golden.count must be integer')
                     if isinstance(data__golden__count, (int, float)) and (not isinstance(data__golden__count, bool)):
                         if data__golden__count < 1:
@@ -582,7 +584,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                             if 'bytes' in data__compiled_value_keys:
                                 data__compiled_value_keys.remove('bytes')
                                 data__compiled_value__bytes = data__compiled_value['bytes']
-                                if not isinstance(data__compiled_value__bytes, int) and (not (isinstance(data__compiled_value__bytes, float) and data__compiled_value__bytes.is_integer())) or isinstance(data__compiled_value__bytes, bool):
+                                if not isinstance(data__compiled_value__bytes, int) or isinstance(data__compiled_value__bytes, bool):
                                     raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.bytes' + ' must be integer')
                                 if isinstance(data__compiled_value__bytes, (int, float)) and (not isinstance(data__compiled_value__bytes, bool)):
                                     if data__compiled_value__bytes < 8:
@@ -618,7 +620,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if 'accelerator' in data__compiled_value__operations_keys:
                                         data__compiled_value__operations_keys.remove('accelerator')
                                         data__compiled_value__operations__accelerator = data__compiled_value__operations['accelerator']
-                                        if not isinstance(data__compiled_value__operations__accelerator, int) and (not (isinstance(data__compiled_value__operations__accelerator, float) and data__compiled_value__operations__accelerator.is_integer())) or isinstance(data__compiled_value__operations__accelerator, bool):
+                                        if not isinstance(data__compiled_value__operations__accelerator, int) or isinstance(data__compiled_value__operations__accelerator, bool):
                                             raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.accelerator' + ' must be integer')
                                         if isinstance(data__compiled_value__operations__accelerator, (int, float)) and (not isinstance(data__compiled_value__operations__accelerator, bool)):
                                             if data__compiled_value__operations__accelerator < 1:
@@ -626,7 +628,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if 'cpu' in data__compiled_value__operations_keys:
                                         data__compiled_value__operations_keys.remove('cpu')
                                         data__compiled_value__operations__cpu = data__compiled_value__operations['cpu']
-                                        if not isinstance(data__compiled_value__operations__cpu, int) and (not (isinstance(data__compiled_value__operations__cpu, float) and data__compiled_value__operations__cpu.is_integer())) or isinstance(data__compiled_value__operations__cpu, bool):
+                                        if not isinstance(data__compiled_value__operations__cpu, int) or isinstance(data__compiled_value__operations__cpu, bool):
                                             raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operations.cpu' + ' must be integer')
                                         if isinstance(data__compiled_value__operations__cpu, (int, float)) and (not isinstance(data__compiled_value__operations__cpu, bool)):
                                             if data__compiled_value__operations__cpu < 0:
@@ -647,7 +649,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if 'on_chip' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('on_chip')
                                         data__compiled_value__memory__onchip = data__compiled_value__memory['on_chip']
-                                        if not isinstance(data__compiled_value__memory__onchip, int) and (not (isinstance(data__compiled_value__memory__onchip, float) and data__compiled_value__memory__onchip.is_integer())) or isinstance(data__compiled_value__memory__onchip, bool):
+                                        if not isinstance(data__compiled_value__memory__onchip, int) or isinstance(data__compiled_value__memory__onchip, bool):
                                             raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__onchip, (int, float)) and (not isinstance(data__compiled_value__memory__onchip, bool)):
                                             if data__compiled_value__memory__onchip < 0:
@@ -655,7 +657,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if 'on_chip_free' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('on_chip_free')
                                         data__compiled_value__memory__onchipfree = data__compiled_value__memory['on_chip_free']
-                                        if not isinstance(data__compiled_value__memory__onchipfree, int) and (not (isinstance(data__compiled_value__memory__onchipfree, float) and data__compiled_value__memory__onchipfree.is_integer())) or isinstance(data__compiled_value__memory__onchipfree, bool):
+                                        if not isinstance(data__compiled_value__memory__onchipfree, int) or isinstance(data__compiled_value__memory__onchipfree, bool):
                                             raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.on_chip_free' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__onchipfree, (int, float)) and (not isinstance(data__compiled_value__memory__onchipfree, bool)):
                                             if data__compiled_value__memory__onchipfree < 0:
@@ -663,7 +665,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                     if 'off_chip' in data__compiled_value__memory_keys:
                                         data__compiled_value__memory_keys.remove('off_chip')
                                         data__compiled_value__memory__offchip = data__compiled_value__memory['off_chip']
-                                        if not isinstance(data__compiled_value__memory__offchip, int) and (not (isinstance(data__compiled_value__memory__offchip, float) and data__compiled_value__memory__offchip.is_integer())) or isinstance(data__compiled_value__memory__offchip, bool):
+                                        if not isinstance(data__compiled_value__memory__offchip, int) or isinstance(data__compiled_value__memory__offchip, bool):
                                             raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.memory.off_chip' + ' must be integer')
                                         if isinstance(data__compiled_value__memory__offchip, (int, float)) and (not isinstance(data__compiled_value__memory__offchip, bool)):
                                             if data__compiled_value__memory__offchip < 0:
@@ -701,7 +703,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                             if 'count' in data__compiled_value__operators_item_keys:
                                                 data__compiled_value__operators_item_keys.remove('count')
                                                 data__compiled_value__operators_item__count = data__compiled_value__operators_item['count']
-                                                if not isinstance(data__compiled_value__operators_item__count, int) and (not (isinstance(data__compiled_value__operators_item__count, float) and data__compiled_value__operators_item__count.is_integer())) or isinstance(data__compiled_value__operators_item__count, bool):
+                                                if not isinstance(data__compiled_value__operators_item__count, int) or isinstance(data__compiled_value__operators_item__count, bool):
                                                     raise InvalidError('' + (name_prefix or 'data') + f'.compiled.{data__compiled_key}.operators[{data__compiled_value__operators_x}].count' + ' must be integer')
                                                 if isinstance(data__compiled_value__operators_item__count, (int, float)) and (not isinstance(data__compiled_value__operators_item__count, bool)):
                                                     if data__compiled_value__operators_item__count < 1:
@@ -737,12 +739,14 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'grid' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('grid')
                     data__inputcheck__grid = data__inputcheck['grid']
+                    if not isinstance(data__inputcheck__grid, int) or isinstance(data__inputcheck__grid, bool):
+                        raise InvalidError('' + (name_prefix or 'data') + '.input_check.grid must be integer')
                     if not (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 14) or (isinstance(data__inputcheck__grid, (int, float)) and (not isinstance(data__inputcheck__grid, bool)) and (data__inputcheck__grid == 16))):
                         raise InvalidError('' + (name_prefix or 'data') + '.input_check.grid must be one of [14, 16]')
                 if 'details' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('details')
                     data__inputcheck__details = data__inputcheck['details']
-                    if not isinstance(data__inputcheck__details, int) and (not (isinstance(data__inputcheck__details, float) and data__inputcheck__details.is_integer())) or isinstance(data__inputcheck__details, bool):
+                    if not isinstance(data__inputcheck__details, int) or isinstance(data__inputcheck__details, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input_check.details must be integer')
                     if isinstance(data__inputcheck__details, (int, float)) and (not isinstance(data__inputcheck__details, bool)):
                         if data__inputcheck__details < 0:
@@ -752,7 +756,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'hidden' in data__inputcheck_keys:
                     data__inputcheck_keys.remove('hidden')
                     data__inputcheck__hidden = data__inputcheck['hidden']
-                    if not isinstance(data__inputcheck__hidden, int) and (not (isinstance(data__inputcheck__hidden, float) and data__inputcheck__hidden.is_integer())) or isinstance(data__inputcheck__hidden, bool):
+                    if not isinstance(data__inputcheck__hidden, int) or isinstance(data__inputcheck__hidden, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.input_check.hidden must be integer')
                     if isinstance(data__inputcheck__hidden, (int, float)) and (not isinstance(data__inputcheck__hidden, bool)):
                         if data__inputcheck__hidden < 1:
@@ -965,7 +969,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if data__overall__boundedby_len > 64:
                             raise InvalidError('' + (name_prefix or 'data') + '.overall.bounded_by must contain less than or equal to 64 items')
                         for data__overall__boundedby_x, data__overall__boundedby_item in enumerate(data__overall__boundedby):
-                            if not isinstance(data__overall__boundedby_item, int) and (not (isinstance(data__overall__boundedby_item, float) and data__overall__boundedby_item.is_integer())) or isinstance(data__overall__boundedby_item, bool):
+                            if not isinstance(data__overall__boundedby_item, int) or isinstance(data__overall__boundedby_item, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.overall.bounded_by[{data__overall__boundedby_x}]' + ' must be integer')
                             if isinstance(data__overall__boundedby_item, (int, float)) and (not isinstance(data__overall__boundedby_item, bool)):
                                 if data__overall__boundedby_item < 0:
@@ -1368,7 +1372,7 @@ def validate___definitions_output(data, custom_formats={}, name_prefix=None) -> 
                 if data__shape_len > 4:
                     raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
                 for data__shape_x, data__shape_item in enumerate(data__shape):
-                    if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
+                    if not isinstance(data__shape_item, int) or isinstance(data__shape_item, bool):
                         raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be integer')
                     if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
                         if data__shape_item < 1:
@@ -1418,7 +1422,7 @@ def validate___definitions_logits(data, custom_formats={}, name_prefix=None) -> 
                 if data__shape_len > 4:
                     raise InvalidError('' + (name_prefix or 'data') + '.shape must contain less than or equal to 4 items')
                 for data__shape_x, data__shape_item in enumerate(data__shape):
-                    if not isinstance(data__shape_item, int) and (not (isinstance(data__shape_item, float) and data__shape_item.is_integer())) or isinstance(data__shape_item, bool):
+                    if not isinstance(data__shape_item, int) or isinstance(data__shape_item, bool):
                         raise InvalidError('' + (name_prefix or 'data') + f'.shape[{data__shape_x}]' + ' must be integer')
                     if isinstance(data__shape_item, (int, float)) and (not isinstance(data__shape_item, bool)):
                         if data__shape_item < 1:
@@ -1474,7 +1478,7 @@ def validate___definitions_quantization(data, custom_formats={}, name_prefix=Non
                 if 'zero_point' in data_keys:
                     data_keys.remove('zero_point')
                     data__zeropoint = data['zero_point']
-                    if not isinstance(data__zeropoint, int) and (not (isinstance(data__zeropoint, float) and data__zeropoint.is_integer())) or isinstance(data__zeropoint, bool):
+                    if not isinstance(data__zeropoint, int) or isinstance(data__zeropoint, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.zero_point must be integer')
                     if isinstance(data__zeropoint, (int, float)) and (not isinstance(data__zeropoint, bool)):
                         if data__zeropoint < -128:

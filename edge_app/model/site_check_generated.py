@@ -106,7 +106,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'images' in data__data_keys:
                     data__data_keys.remove('images')
                     data__data__images = data__data['images']
-                    if not isinstance(data__data__images, int) and (not (isinstance(data__data__images, float) and data__data__images.is_integer())) or isinstance(data__data__images, bool):
+                    if not isinstance(data__data__images, int) or isinstance(data__data__images, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.data.images must be integer')
                     if isinstance(data__data__images, (int, float)) and (not isinstance(data__data__images, bool)):
                         if data__data__images < 1:
@@ -114,7 +114,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'patients' in data__data_keys:
                     data__data_keys.remove('patients')
                     data__data__patients = data__data['patients']
-                    if not isinstance(data__data__patients, int) and (not (isinstance(data__data__patients, float) and data__data__patients.is_integer())) or isinstance(data__data__patients, bool):
+                    if not isinstance(data__data__patients, int) or isinstance(data__data__patients, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.data.patients must be integer')
                     if isinstance(data__data__patients, (int, float)) and (not isinstance(data__data__patients, bool)):
                         if data__data__patients < 1:
@@ -165,7 +165,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if 'images' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('images')
                                     data__data__reports_item__images = data__data__reports_item['images']
-                                    if not isinstance(data__data__reports_item__images, int) and (not (isinstance(data__data__reports_item__images, float) and data__data__reports_item__images.is_integer())) or isinstance(data__data__reports_item__images, bool):
+                                    if not isinstance(data__data__reports_item__images, int) or isinstance(data__data__reports_item__images, bool):
                                         raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].images' + ' must be integer')
                                     if isinstance(data__data__reports_item__images, (int, float)) and (not isinstance(data__data__reports_item__images, bool)):
                                         if data__data__reports_item__images < 1:
@@ -173,7 +173,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if 'patients' in data__data__reports_item_keys:
                                     data__data__reports_item_keys.remove('patients')
                                     data__data__reports_item__patients = data__data__reports_item['patients']
-                                    if not isinstance(data__data__reports_item__patients, int) and (not (isinstance(data__data__reports_item__patients, float) and data__data__reports_item__patients.is_integer())) or isinstance(data__data__reports_item__patients, bool):
+                                    if not isinstance(data__data__reports_item__patients, int) or isinstance(data__data__reports_item__patients, bool):
                                         raise InvalidError('' + (name_prefix or 'data') + f'.data.reports[{data__data__reports_x}].patients' + ' must be integer')
                                     if isinstance(data__data__reports_item__patients, (int, float)) and (not isinstance(data__data__reports_item__patients, bool)):
                                         if data__data__reports_item__patients < 1:
@@ -389,7 +389,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if 'images' in data__labels_item_keys:
                             data__labels_item_keys.remove('images')
                             data__labels_item__images = data__labels_item['images']
-                            if not isinstance(data__labels_item__images, int) and (not (isinstance(data__labels_item__images, float) and data__labels_item__images.is_integer())) or isinstance(data__labels_item__images, bool):
+                            if not isinstance(data__labels_item__images, int) or isinstance(data__labels_item__images, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].images' + ' must be integer')
                             if isinstance(data__labels_item__images, (int, float)) and (not isinstance(data__labels_item__images, bool)):
                                 if data__labels_item__images < 0:
@@ -397,7 +397,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if 'patients' in data__labels_item_keys:
                             data__labels_item_keys.remove('patients')
                             data__labels_item__patients = data__labels_item['patients']
-                            if not isinstance(data__labels_item__patients, int) and (not (isinstance(data__labels_item__patients, float) and data__labels_item__patients.is_integer())) or isinstance(data__labels_item__patients, bool):
+                            if not isinstance(data__labels_item__patients, int) or isinstance(data__labels_item__patients, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.labels[{data__labels_x}].patients' + ' must be integer')
                             if isinstance(data__labels_item__patients, (int, float)) and (not isinstance(data__labels_item__patients, bool)):
                                 if data__labels_item__patients < 0:
@@ -463,7 +463,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if 'images' in data__groups_item_keys:
                             data__groups_item_keys.remove('images')
                             data__groups_item__images = data__groups_item['images']
-                            if not isinstance(data__groups_item__images, int) and (not (isinstance(data__groups_item__images, float) and data__groups_item__images.is_integer())) or isinstance(data__groups_item__images, bool):
+                            if not isinstance(data__groups_item__images, int) or isinstance(data__groups_item__images, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].images' + ' must be integer')
                             if isinstance(data__groups_item__images, (int, float)) and (not isinstance(data__groups_item__images, bool)):
                                 if data__groups_item__images < 1:
@@ -471,7 +471,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if 'patients' in data__groups_item_keys:
                             data__groups_item_keys.remove('patients')
                             data__groups_item__patients = data__groups_item['patients']
-                            if not isinstance(data__groups_item__patients, int) and (not (isinstance(data__groups_item__patients, float) and data__groups_item__patients.is_integer())) or isinstance(data__groups_item__patients, bool):
+                            if not isinstance(data__groups_item__patients, int) or isinstance(data__groups_item__patients, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.groups[{data__groups_x}].patients' + ' must be integer')
                             if isinstance(data__groups_item__patients, (int, float)) and (not isinstance(data__groups_item__patients, bool)):
                                 if data__groups_item__patients < 1:
@@ -569,7 +569,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'images' in data__reference_keys:
                     data__reference_keys.remove('images')
                     data__reference__images = data__reference['images']
-                    if not isinstance(data__reference__images, int) and (not (isinstance(data__reference__images, float) and data__reference__images.is_integer())) or isinstance(data__reference__images, bool):
+                    if not isinstance(data__reference__images, int) or isinstance(data__reference__images, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.reference.images must be integer')
                     if isinstance(data__reference__images, (int, float)) and (not isinstance(data__reference__images, bool)):
                         if data__reference__images < 1:
@@ -788,7 +788,7 @@ def validate___definitions_counts(data, custom_formats={}, name_prefix=None) -> 
         if 'images' in data_keys:
             data_keys.remove('images')
             data__images = data['images']
-            if not isinstance(data__images, int) and (not (isinstance(data__images, float) and data__images.is_integer())) or isinstance(data__images, bool):
+            if not isinstance(data__images, int) or isinstance(data__images, bool):
                 raise InvalidError('' + (name_prefix or 'data') + '.images must be integer')
             if isinstance(data__images, (int, float)) and (not isinstance(data__images, bool)):
                 if data__images < 0:
@@ -796,7 +796,7 @@ def validate___definitions_counts(data, custom_formats={}, name_prefix=None) -> 
         if 'patients' in data_keys:
             data_keys.remove('patients')
             data__patients = data['patients']
-            if not isinstance(data__patients, int) and (not (isinstance(data__patients, float) and data__patients.is_integer())) or isinstance(data__patients, bool):
+            if not isinstance(data__patients, int) or isinstance(data__patients, bool):
                 raise InvalidError('' + (name_prefix or 'data') + '.patients must be integer')
             if isinstance(data__patients, (int, float)) and (not isinstance(data__patients, bool)):
                 if data__patients < 0:

@@ -135,7 +135,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         if data__settings__workers_len > 64:
                             raise InvalidError('' + (name_prefix or 'data') + '.settings.workers must contain less than or equal to 64 items')
                         for data__settings__workers_x, data__settings__workers_item in enumerate(data__settings__workers):
-                            if not isinstance(data__settings__workers_item, int) and (not (isinstance(data__settings__workers_item, float) and data__settings__workers_item.is_integer())) or isinstance(data__settings__workers_item, bool):
+                            if not isinstance(data__settings__workers_item, int) or isinstance(data__settings__workers_item, bool):
                                 raise InvalidError('' + (name_prefix or 'data') + f'.settings.workers[{data__settings__workers_x}]' + ' must be integer')
                             if isinstance(data__settings__workers_item, (int, float)) and (not isinstance(data__settings__workers_item, bool)):
                                 if data__settings__workers_item < 1:
@@ -222,7 +222,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'count' in data__images_keys:
                     data__images_keys.remove('count')
                     data__images__count = data__images['count']
-                    if not isinstance(data__images__count, int) and (not (isinstance(data__images__count, float) and data__images__count.is_integer())) or isinstance(data__images__count, bool):
+                    if not isinstance(data__images__count, int) or isinstance(data__images__count, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.images.count must be integer')
                     if isinstance(data__images__count, (int, float)) and (not isinstance(data__images__count, bool)):
                         if data__images__count < 1:
@@ -230,7 +230,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                 if 'bytes' in data__images_keys:
                     data__images_keys.remove('bytes')
                     data__images__bytes = data__images['bytes']
-                    if not isinstance(data__images__bytes, int) and (not (isinstance(data__images__bytes, float) and data__images__bytes.is_integer())) or isinstance(data__images__bytes, bool):
+                    if not isinstance(data__images__bytes, int) or isinstance(data__images__bytes, bool):
                         raise InvalidError('' + (name_prefix or 'data') + '.images.bytes must be integer')
                     if isinstance(data__images__bytes, (int, float)) and (not isinstance(data__images__bytes, bool)):
                         if data__images__bytes < 1:
@@ -246,7 +246,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                         for data__images__kinds_key in data__images__kinds_keys:
                             if data__images__kinds_key not in []:
                                 data__images__kinds_value = data__images__kinds.get(data__images__kinds_key)
-                                if not isinstance(data__images__kinds_value, int) and (not (isinstance(data__images__kinds_value, float) and data__images__kinds_value.is_integer())) or isinstance(data__images__kinds_value, bool):
+                                if not isinstance(data__images__kinds_value, int) or isinstance(data__images__kinds_value, bool):
                                     raise InvalidError('' + (name_prefix or 'data') + f'.images.kinds.{data__images__kinds_key}' + ' must be integer')
                 if 'pixels_sha256' in data__images_keys:
                     data__images_keys.remove('pixels_sha256')
@@ -375,7 +375,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if 'bytes' in data__cells_item__model_keys:
                                     data__cells_item__model_keys.remove('bytes')
                                     data__cells_item__model__bytes = data__cells_item__model['bytes']
-                                    if not isinstance(data__cells_item__model__bytes, int) and (not (isinstance(data__cells_item__model__bytes, float) and data__cells_item__model__bytes.is_integer())) or isinstance(data__cells_item__model__bytes, bool):
+                                    if not isinstance(data__cells_item__model__bytes, int) or isinstance(data__cells_item__model__bytes, bool):
                                         raise InvalidError('' + (name_prefix or 'data') + f'.cells[{data__cells_x}].model.bytes' + ' must be integer')
                                     if isinstance(data__cells_item__model__bytes, (int, float)) and (not isinstance(data__cells_item__model__bytes, bool)):
                                         if data__cells_item__model__bytes < 1:
@@ -432,7 +432,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if 'threads' in data__cells_item__runtime_keys:
                                     data__cells_item__runtime_keys.remove('threads')
                                     data__cells_item__runtime__threads = data__cells_item__runtime['threads']
-                                    if not isinstance(data__cells_item__runtime__threads, int) and (not (isinstance(data__cells_item__runtime__threads, float) and data__cells_item__runtime__threads.is_integer())) or isinstance(data__cells_item__runtime__threads, bool):
+                                    if not isinstance(data__cells_item__runtime__threads, int) or isinstance(data__cells_item__runtime__threads, bool):
                                         raise InvalidError('' + (name_prefix or 'data') + f'.cells[{data__cells_x}].runtime.threads' + ' must be integer')
                                     if isinstance(data__cells_item__runtime__threads, (int, float)) and (not isinstance(data__cells_item__runtime__threads, bool)):
                                         if data__cells_item__runtime__threads < 1:
@@ -448,7 +448,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                 if data__cells_item__warmup_len > 1000:
                                     raise InvalidError('' + (name_prefix or 'data') + f'.cells[{data__cells_x}].warm_up' + ' must contain less than or equal to 1000 items')
                                 for data__cells_item__warmup_x, data__cells_item__warmup_item in enumerate(data__cells_item__warmup):
-                                    if not isinstance(data__cells_item__warmup_item, int) and (not (isinstance(data__cells_item__warmup_item, float) and data__cells_item__warmup_item.is_integer())) or isinstance(data__cells_item__warmup_item, bool):
+                                    if not isinstance(data__cells_item__warmup_item, int) or isinstance(data__cells_item__warmup_item, bool):
                                         raise InvalidError('' + (name_prefix or 'data') + f'.cells[{data__cells_x}].warm_up[{data__cells_item__warmup_x}]' + ' must be integer')
                         if 'quantities' in data__cells_item_keys:
                             data__cells_item_keys.remove('quantities')
@@ -542,7 +542,7 @@ def validate(data, custom_formats={}, name_prefix=None) -> object:
                                             if 'count' in data__cells_item__quantities_value_keys:
                                                 data__cells_item__quantities_value_keys.remove('count')
                                                 data__cells_item__quantities_value__count = data__cells_item__quantities_value['count']
-                                                if not isinstance(data__cells_item__quantities_value__count, int) and (not (isinstance(data__cells_item__quantities_value__count, float) and data__cells_item__quantities_value__count.is_integer())) or isinstance(data__cells_item__quantities_value__count, bool):
+                                                if not isinstance(data__cells_item__quantities_value__count, int) or isinstance(data__cells_item__quantities_value__count, bool):
                                                     raise InvalidError('' + (name_prefix or 'data') + f'.cells[{data__cells_x}].quantities.{data__cells_item__quantities_key}.count' + ' must be integer')
                                                 if isinstance(data__cells_item__quantities_value__count, (int, float)) and (not isinstance(data__cells_item__quantities_value__count, bool)):
                                                     if data__cells_item__quantities_value__count < 1:

@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from edge_app.backends.interpreters import find_interpreter
 from edge_app.classifier import Classifier
+from edge_app.core.plain_text import percent
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.images.array import from_array
 from edge_app.images.radiograph import Limits, Radiograph
@@ -273,11 +274,12 @@ def _caption(
     model: ModelFile, test: Cached, low: float, high: float, costs: dict[str, float | int]
 ) -> str:
     stated = model.manifest["input_check"]
+    low_end, high_end, own = (percent(each, 2, "%") for each in (low, high, stated["flagged"]))
     return (
         f"Input check of {model.name} on {len(test)} test radiographs of "
         f"{test.table['patient'].nunique()} patients, whose flagged share has the 95 % interval "
-        f"{low:.2%} to {high:.2%} (patients resampled). Taught with {stated['fitted_on']}; limits "
-        f"from {stated['limits_from']}; as they are {stated['flagged']:.2%} are flagged. AUROC: of "
+        f"{low_end} to {high_end} (patients resampled). Taught with {stated['fitted_on']}; limits "
+        f"from {stated['limits_from']}; as they are {own} are flagged. AUROC: of "
         "the check's score, against the test radiographs. Lost: of the radiographs that the answer "
         "flags as they are, the share that the check lets pass, so changed, and the answer no "
         "longer flags. It learned from no photograph, document or screenshot. What was changed a "
@@ -295,7 +297,7 @@ def _row(name: str, measured: dict[str, Any]) -> tuple[str, ...]:
         name,
         str(measured["number"]),
         "" if area is None else f"{area:.4f}",
-        f"{measured['flagged']:.1%}",
-        f"{lacks['share']:.1%} of {lacks['of']}" if lacks else "",
+        percent(measured["flagged"], 1, "%"),
+        f"{percent(lacks['share'], 1, '%')} of {lacks['of']}" if lacks else "",
         ", ".join(f"{kind} {count}" for kind, count in kinds),
     )

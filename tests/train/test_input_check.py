@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from typer.testing import CliRunner
 
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.read import read_image
-from edge_app.model.input_check import KINDS
+from edge_app.model.input_check import KINDS, Weights, feature_count
 from edge_app.model.model_file import SHIPPED, ModelFile, read, shipped_models
 from edge_app.model.preprocess import resize
 from train import chosen_check, input_check
@@ -130,6 +132,25 @@ def test_limits_flag_no_more_than_promised(seed: int, count: int) -> None:
     limits = limits_of(margins, changed)
     assert (margins > limits).any(axis=1).mean() <= FLAGGED + 1 / count
     assert (changed > limits).any(axis=1).mean() <= CHANGED + 1 / count
+
+
+def test_the_changed_copies_are_not_all_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hundred thousand radiographs they would take gigabytes."""
+    count, side = 200, 224
+    inputs, outputs = feature_count(16, 3), 1 + len(KINDS)
+    shapes = ((inputs, 2), (2,), (2, outputs), (outputs,))
+    drawn = Weights(*(np.ones(shape, np.float32) for shape in shapes))
+    monkeypatch.setattr(input_check, "_taught", lambda *arguments: drawn)
+    one = synthetic_radiograph(side, 0)
+    images = np.repeat(one[np.newaxis], count, axis=0)
+    held_out = replace(radiographs(0, 1), images=images, rows=np.arange(count))
+    tracemalloc.start()
+    try:
+        fit(held_out, held_out, 0, QUIET)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < images.nbytes
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -155,6 +155,9 @@ def test_it_lies_in_the_patient_s_study_as_the_archive_knows_it(
     [
         ({"input_check": {"score": 3.0, "flagged": True, "kind": "other", "reason": "is a cat"},
           "findings": [], "overall": None}, "WITHHELD", "was not judged: it is a cat"),
+        ({"input_check": {"score": 3.0, "flagged": True, "kind": "blurred", "reason": "is soft"},
+          "findings": [], "overall": None},
+         "WITHHELD", "Not judged: unlike an upright frontal chest radiograph"),
         ({"blank": True, "findings": [], "overall": None,
           "input_check": {"score": 9.0, "flagged": True, "kind": "blank", "reason": "is blank"}},
          "BLANK", "was not judged: it is blank"),

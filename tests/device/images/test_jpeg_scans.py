@@ -18,7 +18,7 @@ from edge_app.core.errors import ImageError
 from edge_app.images import jpeg
 from edge_app.images.jpeg_scans import LACKS_INTERVALS, LACKS_SCANS, missing
 
-from ..pictures import encoded, radiograph, read
+from ..pictures import encoded, radiograph, read, refusal
 
 PICTURE = radiograph(144, 200)
 END = b"\xff\xd9"
@@ -54,6 +54,7 @@ def test_a_progressive_jpeg_without_one_of_its_scans_is_told(
     starts = scans(data)
     assert len(starts) >= 6
     for start, end in pairwise(starts):
+        assert "damaged or truncated" in refusal(data[:start])
         for lacking in (data[:start] + END, data[:start] + data[end:]):
             image = read(lacking, least=least)
             assert LACKS_SCANS in image.warnings

@@ -307,6 +307,31 @@ def test_details_are_the_same_at_any_side() -> None:
     assert np.abs(seen - other).mean() < 0.05
 
 
+@pytest.mark.parametrize("side", [28, 128, 224, 512])
+def test_no_product_is_so_large_that_blas_takes_the_networks_processors(side: int) -> None:
+    """OpenBLAS wakes threads for more than 2^18 multiplications; these go on beside the network."""
+    sizes: list[int] = []
+
+    class Told(np.ndarray[Any, Any]):
+        def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+            plain = [np.asarray(each) for each in inputs]
+            if ufunc is np.matmul:
+                sizes.append(plain[0].size * plain[1].shape[1])
+            return getattr(ufunc, method)(*plain, **options)
+
+    grid = grid_of(side)
+    assert grid is not None
+    picture = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
+    features = Features(side, grid, details_of(side, grid))
+    expected = features(picture)
+    for name, value in vars(features).items():
+        told = [each.view(Told) for each in value] if isinstance(value, list) else value.view(Told)
+        setattr(features, name, told)
+    np.testing.assert_array_equal(features(picture), expected)
+    assert len(sizes) > 8
+    assert max(sizes) <= 1 << 18
+
+
 OLDER: Final = list(KINDS)[:10]
 """What the checks of the first model files tell apart."""
 
@@ -420,7 +445,7 @@ def test_a_check_of_before_that_knows_fewer_kinds_is_read(cnn28: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kinds": ["cat"]}, "a kind that this version does not: 'cat'"),
+        ({"kinds": ["cat"]}, "knows 'cat', which this version does not: update edge-cxr to use it"),
         ({"kinds": ["askew"] * len(KINDS)}, "one limit for each of its kinds"),
         ({"limits": [0.0]}, "one limit for each of its kinds"),
         ({"details": 1}, "bytes, not"),
@@ -428,6 +453,9 @@ def test_a_check_of_before_that_knows_fewer_kinds_is_read(cnn28: Path, tmp_path:
         ({"details": 4}, "bad manifest"),
         ({"limits": [1e9] * len(KINDS)}, "bad manifest"),
         ({"grid": 16}, "does not divide"),
+        ({"grid": 14.0}, "grid must be integer"),
+        ({"hidden": 3.0}, "hidden must be integer"),
+        ({"details": 0.0}, "details must be integer"),
         ({"hidden": 4}, "bytes, not"),
         ({"hidden": 4000}, "bad manifest"),
     ],

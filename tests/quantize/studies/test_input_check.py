@@ -89,6 +89,12 @@ def test_what_is_refused_is_not_lost_and_what_passes_may_be() -> None:
     assert study.lost(before[4:], after[4:]) is None
 
 
+def test_no_share_of_the_table_is_rounded_to_none_or_all() -> None:
+    measured = {"number": 5000, "auroc": None, "flagged": 0.9998, "kinds": {}}
+    row = study._row("all", measured | {"lost": {"of": 5000, "share": 0.0002}})
+    assert row[3:5] == ("> 99.9%", "< 0.1% of 5000")
+
+
 def test_a_blur_and_a_tilt_are_what_they_are_called() -> None:
     point = np.zeros((64, 64), np.uint8)
     point[32, 32] = 255
