@@ -131,7 +131,7 @@ def _check(report: Report) -> None:
     ) != count:
         raise _WrongError("its scores are not of its images and labels")
     if not count or content["dataset"]["images"] != count:
-        raise _WrongError(f"it states {content['dataset']['images']} images and holds {count}")
+        raise _WrongError(f"it holds {count} images and states another number")
     if len(np.unique(evaluated.images)) != count:
         raise _WrongError("it has an image twice")
     if not isinstance(content["dataset"]["digest"], str):

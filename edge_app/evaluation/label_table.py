@@ -331,7 +331,8 @@ def _label_columns(
         others = values - YES - NO - UNKNOWN
         if others:
             mixed[name] = next(
-                f"{path}, line {line}: {name} of {cells[columns['image']]} is "
+                f"{path}, line {line}: {plain(name[:40])} of "
+                f"{plain(cells[columns['image']][:80])} is "
                 f"{plain(cells[place][:40])!r}: write 0 or 1"
                 for line, cells in lines
                 if cells[place].lower() in others

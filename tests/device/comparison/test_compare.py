@@ -423,6 +423,7 @@ def changed(*path: Any, to: Any) -> Any:
         changed("labels", 0, "label", to="Cough"),
         changed("labels", to=7),
         changed("dataset", "images", to=199),  # a truncated report
+        changed("dataset", "images", to=None),
         changed("dataset", to={"images": 200}),  # of data without a digest
         changed("dataset", "digest", to=7),
         changed("calibration", "slope", to=[1.0] * 14),
@@ -445,6 +446,7 @@ def test_a_damaged_report_is_refused_in_one_line(change: Any) -> None:
     with pytest.raises(ReportError, match="the reference is damaged") as caught:
         compare(bad, good)
     assert "\n" not in str(caught.value)
+    assert "None" not in str(caught.value)  # Python's word, and no reader's
     with pytest.raises(ReportError, match="the candidate is damaged"):
         compare(good, bad)
 

@@ -174,6 +174,13 @@ def test_a_labels_column_with_a_cell_that_says_neither_is_told_with_its_line(
         load(folder_of(tmp_path, text), cavity)
 
 
+def test_what_a_labels_file_calls_its_columns_and_images_stays_in_the_line(tmp_path: Path) -> None:
+    text = 'image,"Sc\x1bar"\na.png,1\n"b\n.png",maybe\n'
+    with pytest.raises(DatasetError, match=r"Sc\ufffdar of b\ufffd\.png is") as caught:
+        load(folder_of(tmp_path, text), Labels([Label("Scar"), Label("Mass")]))
+    assert str(caught.value).isprintable()
+
+
 def test_what_a_column_of_no_asked_label_leaves_open_leaves_no_image_out(tmp_path: Path) -> None:
     text = "image,Cavity,Scar,Other\na.png,1,0,\nb.png,0,-1,1\nc.png,0,1,nan\n"
     folder = folder_of(tmp_path, text)
