@@ -584,7 +584,8 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
 
 def write_reason(path: Path, reason: str) -> Path:
     """Say beside a file why it was refused; where."""
-    durable.replace(said := named(path, REASON), as_reason(reason))
+    said = named(path, REASON)
+    durable.replace(said, as_reason(reason))
     return said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,14 +70,14 @@ def page(site: SiteDocument) -> str:
 
 def _header(site: SiteDocument, title: str) -> str:
     overall, data = site["overall"], site["data"]
-    figures = [
+    figures: list[tuple[str, Mapping[str, Any]]] = [
         ("Of images with a finding are flagged", overall["sensitivity"]),
         ("Of normal images are flagged", false_alarms(overall)),
         ("Of flagged images have a finding", overall["ppv"]),
         ("Of the others are normal", overall["npv"]),
     ]
     cells = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(percent(value['value']))}</dd>"  # type: ignore[arg-type,index]
+        f"<div><dt>{escape(name)}</dt><dd>{escape(percent(value['value']))}</dd>"
         f'<dd class="under">{escape(ends(value))}</dd></div>'
         for name, value in figures
     )

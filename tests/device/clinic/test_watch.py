@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -478,6 +479,20 @@ def test_another_file_of_the_same_name_size_and_date_is_taken(watched: Watched) 
     assert contents == [b"one", b"two"]
 
 
+def taken_after(
+    read: Callable[..., bytes], watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> bytes:
+    """What is taken next time, where nothing is while a file is read like this."""
+    with monkeypatch.context() as patch:
+        patch.setattr(watches, "read_bounded", read)
+        watched.watcher.look()
+    assert watched.spool.take() is None
+    watched.watcher.look()
+    image = watched.spool.take()
+    assert image is not None
+    return image.path.read_bytes()
+
+
 def test_what_is_read_of_another_folder_that_was_there_for_a_moment_is_not_taken(
     watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -496,14 +511,7 @@ def test_what_is_read_of_another_folder_that_was_there_for_a_moment_is_not_taken
         away.rename(watched.folder)
         return data
 
-    with monkeypatch.context() as patch:
-        patch.setattr(watches, "read_bounded", read)
-        watched.watcher.look()
-    assert watched.spool.take() is None
-    watched.watcher.look()
-    image = watched.spool.take()
-    assert image is not None
-    assert image.path.read_bytes() == b"this patient's"
+    assert taken_after(read, watched, monkeypatch) == b"this patient's"
 
 
 def test_an_image_in_the_place_of_a_waiting_one_is_answered_where_no_time_tells_it(
@@ -592,14 +600,7 @@ def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
         path.write_bytes(b"the whole of it")
         return data
 
-    with monkeypatch.context() as patch:
-        patch.setattr(watches, "read_bounded", read)
-        watched.watcher.look()
-    assert watched.spool.take() is None
-    watched.watcher.look()
-    image = watched.spool.take()
-    assert image is not None
-    assert image.path.read_bytes() == b"the whole of it"
+    assert taken_after(read, watched, monkeypatch) == b"the whole of it"
 
 
 @pytest.mark.parametrize("disk", ["the same disk", "another disk"])
