@@ -26,7 +26,7 @@ from edge_app.model.model_file import ModelFile
 from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
 from train.datasets import joined
-from train.run import NOT_SHOWN, TRAINED_ON
+from train.finished_run import NOT_SHOWN, TRAINED_ON
 from train.source import told
 from train.subgroups import NOTABLE_GAP
 

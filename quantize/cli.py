@@ -15,6 +15,7 @@ from quantize.about import NOT_STATED, UNSTATED, read_about
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.studies.command import command
 from quantize.studies.registry import STUDIES
+from train.console import console, say
 from train.labels import LabelSet
 from train.networks.registry import require_imagenet
 from train.options import (
@@ -25,7 +26,6 @@ from train.options import (
     ModelOutOption,
     RunArgument,
     SeedOption,
-    console,
     read_data,
 )
 from train.recipes import RECIPES, SHIPPED, runs_of
@@ -70,7 +70,7 @@ def int8(
 ) -> None:
     """Quantize to int8, write the model file, compare it with the float network."""
     from quantize.pipeline import quantize_run
-    from train.run import open_run
+    from train.finished_run import open_run
 
     if not NAME.fullmatch(name):
         raise typer.BadParameter(f"{name!r}: lower-case letters, digits, '.', '_' and '-' only")
@@ -85,16 +85,8 @@ def int8(
         key for key in ("licence", "intended_use", "data") if getattr(stated, key) == NOT_STATED
     ]
     if unsaid:
-        console.print(
-            f"{NOT_STATED} in the model file: {', '.join(unsaid)}; --about FILE says it",
-            soft_wrap=True,
-            highlight=False,
-        )
-    console.print(
-        f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE",
-        soft_wrap=True,
-        highlight=False,
-    )
+        say(console, f"{NOT_STATED} in the model file: {', '.join(unsaid)}; --about FILE says it")
+    say(console, f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
     _require_gates(model)
 
 
@@ -103,11 +95,10 @@ def _require_gates(model: ModelFile) -> None:
     gates = model.manifest["quantization"]["gates"]["gates"]
     broken = [f"{name} {gate['outcome']}" for name, gate in gates.items() if not gate["passed"]]
     if broken:
-        console.print(
+        say(
+            console,
             f"{model.path}: can be tried, not to be shipped: {', '.join(broken)}; "
             f"exit code {EXIT_GATE}",
-            highlight=False,
-            soft_wrap=True,
         )
         raise typer.Exit(EXIT_GATE)
 
@@ -163,11 +154,10 @@ def import_(
         int8_only,
     )
     made, passed = import_model(request, console)
-    console.print(
+    say(
+        console,
         f"written: {made.path}, {made.precision}; "
         f"next: edge-cxr classify --model {made.path} IMAGE",
-        soft_wrap=True,
-        highlight=False,
     )
     if data is not None:
         _require_gates(made)
@@ -212,7 +202,7 @@ def image_level(
     for path in (validation, test, *(others or ())):
         write_report(with_overall(read_report(path), written), path)
     for name, point in written.manifest["overall"]["operating_points"].items():
-        console.print(f"{name}: {point}", highlight=False)
+        say(console, f"{name}: {point}")
 
 
 @app.command()
@@ -265,7 +255,7 @@ def reproduce(
         if RECIPES[needed].imagenet:
             require_imagenet(RECIPES[needed].network)
     model = make(name, data, runs, cache, console)
-    console.print(f"written: {model.path} and its card", soft_wrap=True, highlight=False)
+    say(console, f"written: {model.path} and its card")
     _require_gates(model)
 
 

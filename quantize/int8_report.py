@@ -15,7 +15,7 @@ from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.model_file import ModelFile
 from edge_app.pipeline.route import score_all, unbroken
 from train.cache import Cached
-from train.run import dataset_facts
+from train.data_facts import dataset_facts
 
 Logits = tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]
 """The logits of a picture, and of its perturbations by key."""

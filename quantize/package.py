@@ -20,10 +20,10 @@ from edge_app.model.preprocess import INT8, InputSpec, ToTensor
 from quantize.about import UNSTATED, About
 from quantize.errors import ConversionError
 from train.calibrate import DEFAULT_POINT
+from train.finished_run import FinishedRun
 from train.labels import LABELS
 from train.overall import reached
 from train.recipes import LSE
-from train.run import FinishedRun
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest

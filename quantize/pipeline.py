@@ -24,10 +24,12 @@ from quantize.repairs.registry import as_input, repaired
 from quantize.repairs.rounding import IMAGES
 from train.backend import versions
 from train.cache import Cached
+from train.console import say
+from train.data_facts import dataset_facts
 from train.errors import DatasetError
+from train.finished_run import FinishedRun, images_to_judge
 from train.float_report import evaluate as evaluate_float
 from train.float_report import write_all
-from train.run import FinishedRun, dataset_facts, judges
 
 
 def quantize_run(
@@ -61,12 +63,12 @@ def quantize_run(
     """
     training, test = _parts(run, cached)
     rows = calibration_rows(training, images, seed)
-    console.print(f"Converting to int8 with {len(rows)} training images")
+    say(console, f"Converting to int8 with {len(rows)} training images")
     pictures = training.images[training.rows[rows]]
     folded = fold(mean_pooled(run.model))
-    console.print("Repairing weights, layer by layer: minutes for a large network")
+    say(console, "Repairing weights, layer by layer: minutes for a large network")
     network = repaired(folded, as_input(pictures))
-    console.print("Calibrating")
+    say(console, "Calibrating")
     flatbuffer, spans = in_int8(network, folded, pictures, span_pictures(training, seed))
     facts = {
         "scheme": "int8: weights per channel, activations, integer input and output",
@@ -98,7 +100,7 @@ def _parts(run: FinishedRun, cached: Cached) -> tuple[Cached, Cached]:
             f"{cached.name}: no {lacks} images in it: int8 is calibrated on training images and "
             "judged on test images"
         )
-    return training, judges(run, cached, "test")
+    return training, images_to_judge(run, cached, "test")
 
 
 def _judged(

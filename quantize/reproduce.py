@@ -15,10 +15,11 @@ from quantize.card import CARD, model_card
 from quantize.convert import CALIBRATION_IMAGES
 from quantize.pipeline import quantize_run
 from train.cache import Cached
+from train.finished_run import open_run
 from train.float_report import evaluate, write_all
 from train.options import read_data
 from train.recipes import RECIPES, REFITTED, TEACHERS, runs_of
-from train.run import open_run, refit, train
+from train.run import refit, train
 from train.subgroups import subgroups
 from train.teacher_files import read_teachers
 

@@ -72,9 +72,9 @@ class Cached:
         chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
         return self._where(~self.table["patient"].isin(chosen).to_numpy())
 
-    def of_source(self, source: int) -> Cached:
+    def of_data_set(self, number: int) -> Cached:
         """The images of one data set of a list, see `datasets.joined`."""
-        return self._where((self.table["source"] == source).to_numpy())
+        return self._where((self.table["source"] == number).to_numpy())
 
     def _where(self, keep: NDArray[np.bool_]) -> Cached:
         return replace(

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_curve
 
 from edge_app.model.calibration import calibrated
+from train.ranking import enough
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
@@ -123,7 +124,7 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
     slopes, intercepts = [], []
     for truth, logit in zip(targets.T, logits.T.astype(np.float64), strict=True):
         slope, intercept = 0.0, 0.0
-        if _enough(truth):
+        if enough(truth, MIN_IMAGES):
             slope, intercept = logistic(truth.astype(bool), logit)
         if slope <= 0:
             slope, intercept = 1.0, _matching_intercept(truth, logit)
@@ -150,10 +151,6 @@ def logistic(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[flo
             sample_weight=np.concatenate([certain, 1 - certain]),
         )
     return float(classifier.coef_[0, 0]), float(classifier.intercept_[0])
-
-
-def _enough(truth: NDArray[np.uint8]) -> bool:
-    return bool(MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES)
 
 
 def _matching_intercept(truth: NDArray[np.uint8], logit: NDArray[np.float64]) -> float:
@@ -185,7 +182,7 @@ def operating_points(
         for name, rule in RULES.items()
     }
     for truth, score in zip(targets.T, scores.T, strict=True):
-        chosen = _thresholds(truth, score) if _enough(truth) else dict.fromkeys(RULES)
+        chosen = _thresholds(truth, score) if enough(truth, MIN_IMAGES) else dict.fromkeys(RULES)
         for name, triple in chosen.items():
             values = triple or (None, None, None)
             for key, value in zip(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from train.cache import Cached
+from train.console import say
 from train.criterion import measured
 from train.errors import RunError
 from train.predict import predict
@@ -89,9 +90,7 @@ class Report(keras.callbacks.Callback):
         done, logs = epoch + 1 - self.first_epoch, logs or {}
         left = (time.monotonic() - self.started) / done * (self.epochs - epoch - 1)
         values = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-        self.console.print(
-            f"epoch {epoch + 1}/{self.epochs}  {values}  {left / 60:.0f} min left", highlight=False
-        )
+        say(self.console, f"epoch {epoch + 1}/{self.epochs}  {values}  {left / 60:.0f} min left")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.progress.stop()

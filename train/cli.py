@@ -12,6 +12,7 @@ import typer
 from edge_app.core.files import write_whole
 from edge_app.core.plain_text import percent
 from edge_app.model.preprocess import SIZES
+from train.console import console, say
 from train.labels import LabelSet
 from train.networks.registry import NETWORKS, require_imagenet
 from train.options import (
@@ -24,7 +25,6 @@ from train.options import (
     RunArgument,
     SeedOption,
     SplitOption,
-    console,
     read_data,
     read_training_and_split,
     require_split,
@@ -225,7 +225,7 @@ def refit(
     cache: CacheOption = CACHE,
 ) -> None:
     """Train a run's recipe once more, on its validation patients as well."""
-    from train.run import read_config
+    from train.finished_run import read_config
     from train.run import refit as train_again
     from train.source_files import open_source
     from train.teacher_files import read_teachers
@@ -255,20 +255,20 @@ def evaluate(
     cache: CacheOption = CACHE,
 ) -> None:
     """Write the float evaluation report: JSON, scores, text and pictures."""
+    from train.finished_run import images_to_judge, open_run
     from train.float_report import as_text, write_all
     from train.float_report import evaluate as evaluate_run
-    from train.run import judges, open_run
 
     finished = open_run(run)
     chosen = require_split(split)
     whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
-    cached = judges(finished, whole, chosen)
+    cached = images_to_judge(finished, whole, chosen)
     report = evaluate_run(finished, cached, split, name or finished.recipe.network)
     folder = out or run / "reports"
     stem = "float" if split == "test" else f"float-{split}"
     write_all(report, folder, stem)
     print(as_text(report), end="")
-    console.print(f"written: {folder}/{stem}.json, .npz, .txt and pictures", highlight=False)
+    say(console, f"written: {folder}/{stem}.json, .npz, .txt and pictures")
 
 
 @app.command()
@@ -293,12 +293,11 @@ def input_check(
     check = chosen(training, validation, seed, console)
     written = attach(before, check.facts, check.weights, out or before.path, check.tried)
     drawn, real = check.tried["drawn"], check.tried["radiographs"]
-    console.print(f"input check: {check.said}", soft_wrap=True, highlight=False)
-    console.print(
+    say(console, f"input check: {check.said}")
+    say(
+        console,
         f"written: {written.path}; flags {percent(real['flagged'], 2, '%')} of {real['on']}, and "
         f"{percent(drawn['flagged'], 0, '%')} of {drawn['pictures']} drawn pictures",
-        soft_wrap=True,
-        highlight=False,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from train.labels import OF_NIH, LabelSet
-from train.predict import macro_auroc, rankable
+from train.ranking import macro_auroc, rankable
 
 MIN_POSITIVES: Final = 5
 """Findings with fewer among the validation images, or fewer without, choose no epoch: the AUROC of

@@ -17,18 +17,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from scipy.special import softmax
 
 from edge_app.core.files import write_whole
-from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.metrics import whole_and_resampled
 from edge_app.evaluation.report import Report
 from edge_app.evaluation.splits import VALIDATION_SHARE, split_by_patient
 from train.cache import Cached
+from train.data_facts import dataset_facts
 from train.errors import DatasetError
+from train.finished_run import open_run
 from train.labels import LabelSet
-from train.predict import logits_only, predict, rankable
+from train.predict import logits_only, predict
+from train.ranking import macro_aurocs, rankable, ranking_scores, with_interval
 from train.recipes import Recipe
-from train.run import dataset_facts, open_run, train
+from train.run import train
 from train.source import Source, fine_tuning
 
 MIN_POSITIVES: Final = 10
@@ -214,22 +216,10 @@ def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
 
 
 def _macro(judges: Cached, logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean AUROC over the findings that can be ranked: of all images, then of each resample.
-
-    Exclusive labels are ranked by their share of the softmax, as in a report.
-    """
-    if judges.labels.head == "exclusive":
-        logits = softmax(logits.astype(np.float64), axis=1)
-    patients = judges.table["patient"].to_numpy(str)
-    weights = np.concatenate(
-        [np.ones((1, len(judges))), patient_weights(patients, RESAMPLES, seed=0)]
-    )
-    each = [
-        auroc(judges.targets[:, i] > 0, logits[:, i].astype(np.float64), weights)
-        for i in _ranked(judges)
-    ]
-    mean: NDArray[np.float64] = np.mean(each, axis=0)
-    return mean
+    """Mean AUROC over the findings that can be ranked: of all images, then of each resample."""
+    resampled = whole_and_resampled(judges.table["patient"].to_numpy(str), RESAMPLES, seed=0)
+    scores = ranking_scores(logits, judges.labels)
+    return macro_aurocs(judges.targets, scores, _ranked(judges), *resampled)
 
 
 def _ranked(judges: Cached) -> list[int]:
@@ -252,9 +242,8 @@ def _measured(areas: Areas, rival: NDArray[np.float64] | None = None) -> list[di
 
 def _interval(areas: NDArray[np.float64]) -> dict[str, float]:
     """The value on all images, and its 95 % interval over patients."""
-    low, high = interval(areas[1:])
-    ends = {"value": float(areas[0]), "low": low, "high": high}
-    return {name: round(end, 4) for name, end in ends.items()}
+    names = ("value", "low", "high")
+    return {n: round(end, 4) for n, end in zip(names, with_interval(areas), strict=True)}
 
 
 def lines(content: dict[str, Any]) -> Iterable[str]:

@@ -15,13 +15,15 @@ from train.backend import computing_in, make_repeatable, stream
 from train.batches import batches
 from train.cache import Cached
 from train.callbacks import Interruption, Logs, Report, Scalars, Validation
+from train.console import say
 from train.criterion import AUROC, Criterion, criterion
 from train.errors import DatasetError, RunError
 from train.labels import OF_NIH, LabelSet
 from train.machines import require_divisible
 from train.networks.parts import with_auxiliary
 from train.networks.registry import NETWORKS, pretrained
-from train.predict import logits_only, rankable
+from train.predict import logits_only
+from train.ranking import rankable
 from train.recipes import LSE, Recipe
 from train.resume import (
     Backup,
@@ -195,9 +197,9 @@ def fit(
     chosen = None if validation is None else criterion(validation.targets, validation.labels)
     first = _next_epoch(recipe, run, chosen)
     if first is None:
-        console.print(f"Training is finished: {finished_epochs(run / 'backup')} epochs")
+        say(console, f"Training is finished: {finished_epochs(run / 'backup')} epochs")
     elif first:
-        console.print(f"Going on after epoch {first} of {recipe.epochs}")
+        say(console, f"Going on after epoch {first} of {recipe.epochs}")
     make_repeatable()
     # Images of another size want another graph: a run stops there, and goes on.
     for until in (recipe.early_epochs, recipe.epochs):

@@ -19,8 +19,8 @@ from edge_app.images.perturb import PERTURBATIONS
 from train import pictures
 from train.backend import versions
 from train.cache import Cached
+from train.finished_run import FinishedRun, build_report
 from train.predict import logits_only, predict
-from train.run import FinishedRun, build_report
 
 if TYPE_CHECKING:
     from edge_app.evaluation.document import ReportDocument

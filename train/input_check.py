@@ -32,6 +32,7 @@ from edge_app.model.input_check import (
 from edge_app.model.model_file import ModelFile
 from edge_app.model.preprocess import InputSpec, resize
 from train.cache import Cached
+from train.console import say
 from train.errors import RunError
 from train.non_radiographs import NEAR_MISSES, OF_SIDE, Picture, blurred, tilted
 
@@ -202,7 +203,7 @@ def _taught(radiographs: Cached, features: Features, seed: int, console: Console
         classes.append(code)
     if len(set(classes)) < 1 + len(KINDS):
         raise RunError("too few training radiographs to teach an input check with")
-    console.print(f"Fitting the input check to {len(rows)} pictures")
+    say(console, f"Fitting the input check to {len(rows)} pictures")
     network = MLPClassifier((HIDDEN,), batch_size=256, max_iter=EPOCHS, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it has its epochs, and no more

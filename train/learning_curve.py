@@ -14,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.metrics import whole_and_resampled
 from edge_app.evaluation.report import Report, read
 from train.errors import RunError
+from train.finished_run import TRAINED_ON, read_config
 from train.labels import LabelSet
-from train.predict import rankable
-from train.run import TRAINED_ON, read_config
+from train.ranking import macro_aurocs, rankable, reported_scores, with_interval
 
 MIN_POSITIVES: Final = 10
 """Findings that fewer validation images bear, or do not, are left out: one image more would look
@@ -59,10 +59,13 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
             f"no finding is borne by {MIN_POSITIVES} validation images, and not by as many: no "
             "learning curve"
         )
-    weights = np.concatenate(
-        [np.ones((1, len(answers.images))), patient_weights(answers.patients, resamples, seed=0)]
+    resampled = whole_and_resampled(answers.patients, resamples, seed=0)
+    areas = np.stack(
+        [
+            macro_aurocs(each.evaluated.targets, reported_scores(each), findings, *resampled)
+            for each in reports
+        ]
     )
-    areas = np.stack([_macro(report, findings, weights) for report in reports])
     patients = np.array([config["dataset"]["train"]["patients"] for config in configs])
     order = np.argsort(patients)
     of_release = reports[0].content["dataset"]["name"].startswith(RELEASE)
@@ -121,22 +124,6 @@ def _require_comparable(configs: Sequence[dict[str, Any]], reports: Sequence[Rep
         raise RunError("two of these runs have the same number of patients: no learning curve")
 
 
-def _macro(
-    report: Report, findings: Sequence[int], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    answers = report.evaluated
-    exclusive = report.content.get("head") == "exclusive"
-    scores = report.calibrated(answers.logits) if exclusive else answers.logits
-    area: NDArray[np.float64] = np.mean(
-        [
-            auroc(answers.targets[:, i] > 0, scores[:, i].astype(np.float64), weights)
-            for i in findings
-        ],
-        axis=0,
-    )
-    return area
-
-
 def _value(areas: NDArray[np.float64]) -> dict[str, float]:
-    low, high = interval(areas[1:])
-    return {"auroc": round(float(areas[0]), 4), "low": round(low, 4), "high": round(high, 4)}
+    names = ("auroc", "low", "high")
+    return {n: round(end, 4) for n, end in zip(names, with_interval(areas), strict=True)}

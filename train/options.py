@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Final, cast
 
 import typer
-from rich.console import Console
 
 from edge_app.evaluation.splits import NO_PATIENTS, Split
 from edge_app.model.preprocess import InputSpec
 from train.cache import Cached, open_cache
+from train.console import console, say
 from train.datasets.registry import NAMES, load
 from train.errors import DatasetError
 from train.labels import LabelSet
@@ -34,9 +34,6 @@ ModelOutOption = Annotated[
 
 CACHE: Final = Path("cache")
 """Default of `CacheOption`."""
-
-console = Console(stderr=True, markup=False)
-"""Progress and remarks; what a command answers goes to standard output."""
 
 
 def read_data(
@@ -61,12 +58,12 @@ def read_data(
     dataset = load(data, limit=limit, labels=labels)
     cached, problems = open_cache(dataset, InputSpec.square(side), cache, console)
     for note in dataset.notes:
-        console.print(f"{data}: {note}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"{data}: {note}")
     if not dataset.tells_patients:
-        console.print(f"{data}: {NO_PATIENTS}", highlight=False, soft_wrap=True)
+        say(console, f"{data}: {NO_PATIENTS}")
     for image, reason in problems[:10]:
-        console.print(f"left out: {image}: {reason}", highlight=False)
-    console.print(f"{dataset.name}: {len(cached)} images, {len(problems)} left out")
+        say(console, f"left out: {image}: {reason}")
+    say(console, f"{dataset.name}: {len(cached)} images, {len(problems)} left out")
     return cached
 
 

@@ -7,12 +7,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.metrics import Ranked, interval, patient_weights, whole_and_resampled
 from edge_app.evaluation.reference import reference
 from edge_app.model.decisions import LEAST, TIMES, shown
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 from train.calibrate import logistic
+from train.ranking import enough, with_interval
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def overall(
         where: names those images.
     """
     truth = labels.not_normal(targets)
-    if not MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES:
+    if not enough(truth, MIN_IMAGES):
         return None
     odds = log_odds(scores, labels, method)
     slope, intercept = logistic(truth, odds)
@@ -213,6 +214,5 @@ def _share(hits: NDArray[np.bool_], weights: Floats) -> dict[str, float | None]:
 
 def ranking(truth: NDArray[np.bool_], odds: Floats, patients: NDArray[np.str_]) -> Floats:
     """AUROC of normal against not normal, and the ends of its 95 % interval over patients."""
-    weights = patient_weights(patients, RESAMPLES, seed=0)
-    value = auroc(truth, odds, np.ones((1, len(truth))))[0]
-    return np.array([value, *interval(auroc(truth, odds, weights))])
+    resampled = whole_and_resampled(patients, RESAMPLES, seed=0)
+    return np.array(with_interval(Ranked.of(truth, odds).areas(*resampled).auroc))

@@ -111,7 +111,7 @@ def _knows_with_further(
     """The same of a network that learned from a list of data sets: by the images of its own one."""
     if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
         return {"validation": "not known", "test": "not known"}
-    own = cached.of_source(0) if SOURCE in cached.table else cached
+    own = cached.of_data_set(0) if SOURCE in cached.table else cached
     found = known_patients({"train": {"digest": dataset.get("own")}}, own, share)
     if "refit_of" in dataset:
         found["validation"] = "seen"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from train.errors import RunError
+from train.finished_run import open_run
 from train.labels import LabelSet
-from train.run import open_run
 from train.source import Source
 
 KEPT: Final = Path(__file__).resolve().parent.parent / "networks"

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edge_app.evaluation.metrics import auroc, interval, patient_weights
+from edge_app.evaluation.metrics import Resampled, whole_and_resampled
 from edge_app.evaluation.report import Report
 from train.errors import DatasetError
+from train.ranking import enough, macro_aurocs, reported_scores, with_interval
 
 KIND: Final = "edge-cxr subgroup report"
 MIN_IMAGES: Final = 10
@@ -64,9 +65,7 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
     if absent:
         raise DatasetError(f"the data set has no {min(absent)}, which the report is over")
     rows = known.loc[answers.images]
-    weights = np.concatenate(
-        [np.ones((1, len(rows))), patient_weights(answers.patients, resamples, seed=0)]
-    )
+    weights, whose = whole_and_resampled(answers.patients, resamples, seed=0)
     content: dict[str, Any] = {
         "kind": KIND,
         "model": report.content["model"],
@@ -74,19 +73,19 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
         "bootstrap": {"unit": "patient", "resamples": resamples, "level": 0.95},
         "by": {},
     }
-    labels = report.labels
-    exclusive = report.content.get("head") == "exclusive"
-    ranked = report.calibrated(answers.logits) if exclusive else answers.logits
+    labels, scores = report.labels, reported_scores(report)
     formed = groups(rows)
     content["not_told"] = [kind for kind in KINDS if kind not in formed]
     for kind, members in formed.items():
         findings = [
             i
             for i in labels.findings
-            if all(_enough(answers.targets[m, i]) for m in members.values())
+            if all(enough(answers.targets[m, i], MIN_IMAGES) for m in members.values())
         ]
         values = {
-            name: _macro_auroc(answers.targets[m], ranked[m], weights[:, m], findings)
+            name: _macro_auroc(
+                answers.targets[m], scores[m], findings, Resampled(weights, whose[m])
+            )
             for name, m in members.items()
         }
         macros = [group["macro_auroc"]["value"] for group in values.values()]
@@ -105,26 +104,19 @@ def subgroups(report: Report, table: pd.DataFrame, resamples: int = 1000) -> dic
     return content
 
 
-def _enough(truth: NDArray[np.uint8]) -> bool:
-    return bool(MIN_IMAGES <= truth.sum() <= len(truth) - MIN_IMAGES)
-
-
 def _macro_auroc(
     targets: NDArray[np.uint8],
-    scores: NDArray[np.floating[Any]],
-    weights: NDArray[np.float64],
+    scores: NDArray[np.float64],
     findings: list[int],
+    resampled: Resampled,
 ) -> dict[str, Any]:
-    if not findings:
-        return {"macro_auroc": {"value": None, "low": None, "high": None}}
-    areas = np.stack(
-        [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in findings]
-    ).mean(axis=0)
-    low, high = interval(areas[1:])
-    numbers = {"value": areas[0], "low": low, "high": high}
+    value = low = high = float("nan")
+    if findings:
+        value, low, high = with_interval(macro_aurocs(targets, scores, findings, *resampled))
+    numbers = {"value": value, "low": low, "high": high}
     return {
         "macro_auroc": {
-            key: round(float(number), 6) if np.isfinite(number) else None
+            key: round(number, 6) if np.isfinite(number) else None
             for key, number in numbers.items()
         }
     }

@@ -27,13 +27,14 @@ from edge_app.pipeline.reader import ready
 from edge_app.pipeline.route import score_all, unbroken
 from train import published
 from train.cache import Cached
+from train.console import console, say
 from train.datasets.dataset import UNLABELLED
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
+from train.finished_run import open_run
 from train.labels import LabelSet
-from train.options import console, read_data
+from train.options import read_data
 from train.predict import logits_only, predict
-from train.run import open_run
 from train.source import learned_alone
 from train.teachers import NOT_STATED, Teacher, Teachers, Validated, ensemble
 
@@ -80,10 +81,10 @@ def read_teachers(
         member = read_teacher(source, data, cache, limit, student, words)
         member.require_unseen(cached.split("validation"))
         if not member.knows_no_more(cached):
-            console.print(
+            say(
+                console,
                 f"teacher {member.name}, trained on: {member.trained_on}: nothing shows that it "
                 "does not know the test patients, and the model card will say so",
-                highlight=False,
             )
         members.append(member)
     left = list(words)

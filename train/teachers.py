@@ -71,7 +71,7 @@ class Teacher:
         told = self.validated
         if told is None or not told.alone or told.digest != cached.split("validation").digest:
             return False
-        own = cached.of_source(0) if SOURCE in cached.table else cached
+        own = cached.of_data_set(0) if SOURCE in cached.table else cached
         return set(known_patients(told.facts, own, told.share).values()) == {"not seen"}
 
     def require_unseen(self, validation: Cached) -> None:

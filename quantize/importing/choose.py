@@ -28,7 +28,7 @@ from edge_app.comparison.tables import verdict_line
 from quantize.convert import calibration_rows
 from quantize.importing.convert import Converted
 from train.cache import Cached
-from train.run import dataset_facts
+from train.data_facts import dataset_facts
 
 if TYPE_CHECKING:
     from edge_app.comparison.document import ComparisonDocument

@@ -15,11 +15,11 @@ from edge_app.model.labels import Labels
 from edge_app.model.preprocess import InputSpec
 from train.cache import Cached, open_cache
 from train.calibrate import MIN_IMAGES
+from train.data_facts import shared_files
 from train.datasets.folder import read_folder
 from train.errors import DatasetError
 from train.labels import LabelSet
 from train.own_labels import require_exclusive
-from train.run import told_twice
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
@@ -98,7 +98,7 @@ def shortages(cached: Cached, labels: Labels) -> list[str]:
             "and a patient may be in two splits: add a column 'patient'"
         )
     test, validation = cached.split("test"), cached.split("validation")
-    said += [f"test: {line}" for line in told_twice(test, validation, "validate")]
+    said += [f"test: {line}" for line in shared_files(test, validation, "validate")]
     for split in ("validation", "test"):
         part = cached.split(split)  # type: ignore[arg-type]
         for channel, name in enumerate(labels.names):

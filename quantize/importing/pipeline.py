@@ -60,11 +60,11 @@ from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
 from train.chosen_check import Chosen, shipped
+from train.data_facts import dataset_facts
 from train.errors import RunError
 from train.input_check import with_check
 from train.labels import LabelSet
 from train.own_labels import read_labels
-from train.run import dataset_facts
 
 Opened: TypeAlias = Foreign | ForeignTflite
 

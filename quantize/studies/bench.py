@@ -22,8 +22,8 @@ from quantize.int8 import span_pictures
 from quantize.int8_report import evaluate
 from quantize.package import package
 from train.cache import Cached
+from train.finished_run import FinishedRun
 from train.float_report import evaluate as evaluate_float
-from train.run import FinishedRun
 
 
 @dataclass(frozen=True)

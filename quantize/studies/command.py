@@ -14,7 +14,7 @@ from rich.console import Console
 from edge_app.core.errors import EXIT_GATE
 from quantize.studies.registry import Judging, Study
 from quantize.studies.result import Result
-from train.options import console
+from train.console import console, say
 
 WIDTH: Final = 200
 """Width of a table in a file or a pipe, which has none of its own."""
@@ -74,7 +74,7 @@ def publish(result: Result, folder: Path, document: Path | None) -> None:
     result.write(folder)
     if document is not None:
         result.insert(document)
-    console.print(f"written: {folder / result.name}.json and .md", soft_wrap=True, highlight=False)
+    say(console, f"written: {folder / result.name}.json and .md")
     if result.failure is not None:
-        console.print(result.failure)
+        say(console, result.failure)
         raise typer.Exit(EXIT_GATE)

@@ -29,8 +29,9 @@ from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.outputs import sigmoid_report, with_sigmoid
 from quantize.studies.result import Result
+from train.console import say
+from train.finished_run import build_report
 from train.predict import logits_only, predict
-from train.run import build_report
 
 Weights = list[NDArray[np.float32]]
 
@@ -335,7 +336,7 @@ def sabotage(bench: Bench) -> Result:
     correct = conversion.compared(conversion.correct)
     outcomes = []
     for fault in FAULTS:
-        bench.console.print(f"{fault.name} …", highlight=False)
+        say(bench.console, f"{fault.name} …")
         outcomes.append(attempt(fault, conversion))
     tripped = {gate for outcome in outcomes for gate in outcome.not_met}
     gates = [result.gate for result in judge(correct, Gates())]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
-from scipy.special import softmax
 
 from edge_app.classifier import Classifier
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
@@ -28,9 +27,9 @@ from edge_app.pipeline.scorers import classified_only
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
+from train.data_facts import dataset_facts
 from train.labels import LabelSet
-from train.predict import macro_auroc
-from train.run import dataset_facts
+from train.ranking import macro_auroc, rankable, ranking_scores
 
 FILM_SIDE: Final = 512
 """Pixels a side of the radiograph that is photographed."""
@@ -149,8 +148,7 @@ def _macro(
     labels: LabelSet,
 ) -> dict[str, Any]:
     weights = patient_weights(patients, RESAMPLES, seed)
-    scores = softmax(logits, axis=1) if labels.head == "exclusive" else logits
-    computable = [i for i in labels.findings if 0 < targets[:, i].sum() < len(targets)]
-    each = [auroc(targets[:, i] > 0, scores[:, i].astype(np.float64), weights) for i in computable]
+    scores = ranking_scores(logits, labels)
+    each = [auroc(targets[:, i] > 0, scores[:, i], weights) for i in rankable(targets, labels)]
     low, high = interval(np.nanmean(each, axis=0))
     return {"value": macro_auroc(targets, logits, labels), "low": low, "high": high}

@@ -24,7 +24,7 @@ from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from quantize.studies.storage import FORMS, Form, Picture, plain
 from train.cache import Cached
-from train.run import dataset_facts
+from train.data_facts import dataset_facts
 
 ImagesOption = Annotated[int, typer.Option(min=1, help="Test images to store anew.")]
 HEADER: Final = (

@@ -33,6 +33,8 @@ from edge_app.pipeline.scorers import classified_only
 from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 from train.cache import Cached
+from train.console import say
+from train.data_facts import dataset_facts
 from train.input_check import require_check, varied
 from train.non_radiographs import (
     DRAWERS,
@@ -46,7 +48,6 @@ from train.non_radiographs import (
     package_pictures,
     tilted,
 )
-from train.run import dataset_facts
 
 DRAWN: Final = 300
 """Drawn pictures of each kind."""
@@ -101,13 +102,13 @@ def judge_pictures(
 
     def change(way: str, changed: Iterable[Picture], originals: Sequence[Judged]) -> None:
         name = f"radiographs, {way}"
-        console.print(f"{name} …", highlight=False)
+        say(console, f"{name} …")
         groups[name] = _judged(classifier, zip(changed, originals, strict=True))
         losses[name] = lost(originals, groups[name])
 
     change("changed a little", (varied(p, generator) for p in real), proper)
     for name, pictures in _other_pictures(folders, generator):
-        console.print(f"{name} …", highlight=False)
+        say(console, f"{name} …")
         verdicts = [Judged(check.judge(resize(p, spec), p.shape)) for p in pictures]
         if verdicts:
             groups[name] = verdicts

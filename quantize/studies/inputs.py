@@ -23,6 +23,8 @@ from edge_app.evaluation.second_reference import read as read_second
 from edge_app.model.model_file import ModelFile, locate, read
 from quantize.studies.bench import Bench
 from train.cache import Cached
+from train.console import console
+from train.finished_run import FinishedRun, images_to_judge, open_run
 from train.labels import LabelSet
 from train.options import (
     CACHE,
@@ -33,12 +35,10 @@ from train.options import (
     RunArgument,
     SeedOption,
     SplitOption,
-    console,
     read_data,
     read_split,
     require_split,
 )
-from train.run import FinishedRun, judges, open_run
 
 FOLDER: Final = "quantization"
 """The folder of a run for the results of studies of its network."""
@@ -67,7 +67,7 @@ def open_bench(
     finished = open_run(run)
     chosen = require_split(split)
     whole = read_data(data, finished.recipe.side, cache, limit, finished.labels)
-    training, measured = whole.split("train"), judges(finished, whole, chosen)
+    training, measured = whole.split("train"), images_to_judge(finished, whole, chosen)
     if not len(training):
         raise DatasetError(f"{data}: needs training images to calibrate with")
     return Bench(finished, training, measured, split, seed, out or run / FOLDER, console)
@@ -134,7 +134,7 @@ class ModelAndRunInputs(ModelInputs):
         side = self.model.input_spec.height
         labels = LabelSet.of_manifest(self.model.manifest)
         whole = read_data(self.data, side, self.cache, self.limit, labels)
-        return judges(self.run, whole, "test")
+        return images_to_judge(self.run, whole, "test")
 
     @property
     def notes(self) -> Sequence[str]:

@@ -15,7 +15,7 @@ from quantize.repairs.registry import REPAIRS, as_input
 from quantize.simulate import Simulation
 from quantize.studies.bench import Bench
 from quantize.studies.result import Result
-from train.run import dataset_facts
+from train.data_facts import dataset_facts
 
 IMAGES: Final = 256
 SHOWN: Final = 16

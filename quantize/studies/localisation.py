@@ -42,9 +42,10 @@ from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndRunInputs
 from quantize.studies.result import Result
 from train.cache import Cached
+from train.data_facts import dataset_facts
 from train.errors import DatasetError
+from train.finished_run import FinishedRun
 from train.labels import LABELS
-from train.run import FinishedRun, dataset_facts
 
 BOXES: Final = "BBox_List_2017.csv"
 BOX_PIXELS: Final = 1024

@@ -23,7 +23,7 @@ from quantize.repairs.fold import fold
 from quantize.repairs.registry import as_input, repaired
 from quantize.studies.bench import Bench
 from quantize.studies.result import Result
-from train.run import build_report
+from train.finished_run import build_report
 
 HEADER: Final = (
     "label", "support", "AUROC, float", "Δ, logits", "Δ, sigmoid", "values, logits",

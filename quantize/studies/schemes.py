@@ -22,6 +22,7 @@ from quantize.studies.bench import Bench, latencies
 from quantize.studies.result import Result
 from train.backend import versions
 from train.cache import Cached
+from train.console import say
 
 Choice = Callable[[Cached, int, int], NDArray[np.int64]]
 
@@ -72,7 +73,7 @@ def matrix(bench: Bench) -> Result:
     models, comparisons = [], []
     folded = fold(bench.run.model)
     for variant in VARIANTS:
-        bench.console.print(f"{variant.name} …", highlight=False)
+        say(bench.console, f"{variant.name} …")
         model = _convert(variant, folded, bench)
         models.append(model)
         comparisons.append(bench.compare(bench.report(model)))

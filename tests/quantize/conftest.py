@@ -21,11 +21,11 @@ from quantize.studies.bench import Bench
 from quantize.studies.faults import Conversion
 from train.cache import Cached
 from train.calibrate import operating_points, platt
+from train.finished_run import FinishedRun
 from train.labels import LABELS, OF_NIH
 from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
-from train.run import FinishedRun
 
 SIDE = 28
 IMAGES = 260

@@ -23,10 +23,10 @@ from quantize.model_table import side_by_side
 from quantize.pipeline import quantize_run
 from quantize.reproduce import write_card
 from train.cache import Cached
+from train.finished_run import NOT_SHOWN, TRAINED_ON, images_to_judge, open_run
 from train.float_report import evaluate, write_all
 from train.labels import LABELS
 from train.options import read_data
-from train.run import NOT_SHOWN, TRAINED_ON, judges, open_run
 
 QUIET = Console(file=io.StringIO())
 
@@ -225,7 +225,7 @@ def test_a_refit_is_not_judged_by_the_validation_patients_that_trained_it(
     trained = {"train": {"digest": cached.split("train", "validation").digest}}
     refitted = replace(run, config={**run.config, "dataset": trained})
     judged = evaluate(
-        refitted, judges(refitted, cached, "validation"), "validation", "x", ["noise"]
+        refitted, images_to_judge(refitted, cached, "validation"), "validation", "x", ["noise"]
     )
     write_all(judged, folder, "float-validation")
     assert f"note: {TRAINED_ON}" in (folder / "float-validation.txt").read_text()
@@ -244,8 +244,8 @@ def test_where_the_data_have_changed_nothing_is_said_to_be_apart(
     moved = cached.table["split"].mask(
         cached.table["patient"] == cached.split("train").table["patient"][0], "test"
     )
-    later = judges(open_run(finished_run), replace(cached, table=cached.table.assign(split=moved)),
-                   "test")  # fmt: skip
+    changed = replace(cached, table=cached.table.assign(split=moved))
+    later = images_to_judge(open_run(finished_run), changed, "test")
     assert len(later) == len(cached.split("test")) + 3
     facts = evaluate(open_run(finished_run), later, "test", "x", ()).content["dataset"]
     assert facts["notes"] == [NOT_SHOWN]

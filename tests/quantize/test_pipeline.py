@@ -25,10 +25,10 @@ from quantize.cli import _require_gates
 from quantize.errors import ConversionError
 from quantize.pipeline import quantize_run
 from quantize.repairs.fold import fold
+from train.finished_run import open_run
 from train.fit import build
 from train.options import read_data
 from train.predict import logits_only, predict
-from train.run import open_run
 
 QUIET = Console(file=io.StringIO())
 

@@ -16,13 +16,13 @@ import pytest
 from train.backend import computing_in, precision
 from train.cli import main
 from train.criterion import measured
+from train.finished_run import open_run, read_config
 from train.fit import build
 from train.networks.parts import with_auxiliary
 from train.options import read_data
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import Backup
-from train.run import open_run, read_config
 from train.start import load_backend, load_tensorflow
 
 EPOCHS = 4

@@ -34,14 +34,15 @@ from train.cli import main
 from train.criterion import criterion, measured
 from train.datasets.registry import load
 from train.errors import DatasetError
+from train.finished_run import read_config
 from train.fit import build, fit
 from train.labels import LABELS, NO_FINDING
 from train.networks.parts import BATCH_NORM, activation_head
 from train.networks.registry import NETWORKS, Network
-from train.predict import logits_only, macro_auroc, predict
+from train.predict import logits_only, predict
+from train.ranking import macro_auroc
 from train.recipes import RECIPES, TEACHERS, Recipe
 from train.resume import Backup, ResumedEarlyStopping, finished_epochs
-from train.run import read_config
 
 EPOCHS = 6
 TINY = Recipe(

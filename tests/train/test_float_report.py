@@ -11,9 +11,9 @@ from edge_app.evaluation.report import Report, read
 from edge_app.images.perturb import PERTURBATIONS, WORDS
 from train import predict as prediction
 from train.cache import Cached
+from train.finished_run import FinishedRun, open_run
 from train.float_report import as_text, evaluate, write_all
 from train.options import read_data
-from train.run import FinishedRun, open_run
 
 
 @pytest.fixture(scope="module")

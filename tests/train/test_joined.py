@@ -23,11 +23,12 @@ from train.cache import Cached, open_cache
 from train.datasets.joined import told
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
+from train.finished_run import open_run
 from train.parcel.make import PICTURES, make
 from train.parcel.recipes import SHIPPED
 from train.recipes import Recipe
-from train.run import open_run, part_to_train_on
 from train.run import train as train_run
+from train.run import training_images
 from train.source import Source, fine_tuning
 from train.source import told as told_start
 from train.targets import crossentropy, training_targets
@@ -186,7 +187,7 @@ def test_what_a_start_knows_is_told_by_what_it_learned_from(
     cached: Cached, further: bool, refit: bool, known: tuple[str, str]
 ) -> None:
     """The digest of all says nothing once more images are among those that trained it."""
-    own = cached.of_source(0)
+    own = cached.of_data_set(0)
     facts: dict[str, Any] = {
         "train": {"images": 9, "patients": 9, "name": "d", "split": "train", "digest": "other"},
         "validation": {"digest": cached.split("validation").digest},
@@ -268,7 +269,7 @@ def test_a_run_names_all_that_it_learned_from(
     train_run(STUDENT, cached, tmp_path / "run", console, teachers)
     facts = open_run(tmp_path / "run").config["dataset"]
     assert [each["images"] for each in facts["further"]] == [5, 20, 30]
-    assert facts["own"] == cached.of_source(0).split("train").digest
+    assert facts["own"] == cached.of_data_set(0).split("train").digest
     lines = told(facts["further"])
     assert all(line in said.getvalue() for line in lines)
     assert "CC BY-SA 4.0" in lines[2]
@@ -288,7 +289,7 @@ def test_without_distillation_images_without_labels_stay_out(
     cached: Cached, small_nih: Path, finished_run: Path, tmp_path: Path
 ) -> None:
     plain = replace(STUDENT, distil=0.0, unlabelled=0.0)
-    training = part_to_train_on(plain, cached, "train")
+    training = training_images(plain, cached, "train")
     assert training.table["source"].value_counts().loc[[1, 2]].tolist() == [5, 20]
     assert not (training.table["split"] == "unlabelled").any()
     with pytest.raises(ValueError, match="set distil"):
@@ -297,7 +298,7 @@ def test_without_distillation_images_without_labels_stay_out(
     cache = finished_run.parent / "cache"
     alone = open_cache(load(small_nih), InputSpec.square(28), cache, QUIET)[0]
     with pytest.raises(DatasetError, match="no unlabelled images"):
-        part_to_train_on(STUDENT, alone, "train")
+        training_images(STUDENT, alone, "train")
 
 
 def test_a_parcel_is_not_made_for_runs_that_would_lack_pictures(

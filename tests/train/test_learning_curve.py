@@ -14,9 +14,9 @@ from edge_app.evaluation import report
 from edge_app.evaluation.report import Evaluated
 from train import pictures
 from train.errors import RunError
+from train.finished_run import TRAINED_ON
 from train.labels import LABELS, NIH
 from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
-from train.run import TRAINED_ON
 
 COUNT = 400
 PATIENTS = [str(i // 4) for i in range(COUNT)]

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from train.cache import Cached
 from train.errors import RunError
+from train.finished_run import open_run
 from train.options import read_data
-from train.run import open_run, refit
+from train.run import refit
 from train.teacher_files import read_teachers
 
 QUIET = Console(file=io.StringIO())

@@ -22,11 +22,12 @@ from train.augment import Augmentation
 from train.calibrate import MIN_IMAGES, operating_points, platt
 from train.cli import main
 from train.errors import RunError
+from train.finished_run import TAUGHT_ON, images_to_judge, open_run
 from train.float_report import evaluate, write_all
 from train.labels import LABELS, LabelSet
 from train.options import read_data
 from train.recipes import Recipe
-from train.run import TAUGHT_ON, _say_doubts, judges, open_run, train
+from train.run import _warn_of_data, train
 
 QUIET = Console(file=io.StringIO())
 
@@ -203,7 +204,7 @@ def test_a_label_that_tells_a_side_is_named_where_images_are_mirrored(
     heard = io.StringIO()
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     cached = replace(cached, labels=LabelSet(Labels([Label(name), Label("Mass")])))
-    _say_doubts(recipe, cached.split("train"), cached.split("validation"), Console(file=heard))
+    _warn_of_data(recipe, cached.split("train"), cached.split("validation"), Console(file=heard))
     assert (f"{name}: training mirrors images" in heard.getvalue()) is said
 
 
@@ -226,7 +227,7 @@ def test_a_report_says_what_a_start_or_a_teacher_may_know_of_its_patients(
     run = open_run(finished_run)
     dataset = {**run.config["dataset"], **{**UNTAUGHT, **TAUGHT}[by]}
     run = replace(run, config={**run.config, "dataset": dataset})
-    judged = evaluate(run, judges(run, cached, "test"), "test", "x", [])
+    judged = evaluate(run, images_to_judge(run, cached, "test"), "test", "x", [])
     expected = [TAUGHT_ON] if by in TAUGHT else []
     assert judged.content["dataset"].get("notes", []) == expected
     write_all(judged, tmp_path, "float")
@@ -238,17 +239,17 @@ def test_a_file_that_trains_and_tests_under_two_names_is_told(
 ) -> None:
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     run = open_run(finished_run)
-    assert judges(run, cached, "test").notes == ()
+    assert images_to_judge(run, cached, "test").notes == ()
     digests = cached.table["sha256"].copy()
     trained, tested = (np.flatnonzero(cached.table["split"] == s)[0] for s in ("train", "test"))
     digests[tested] = digests[trained]
-    found = judges(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
+    found = images_to_judge(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
     (said,) = (note for note in found.notes if "also train" in note)
     heard = io.StringIO()
-    _say_doubts(run.recipe, cached.split("train"), found, Console(file=heard, width=500))
+    _warn_of_data(run.recipe, cached.split("train"), found, Console(file=heard, width=500))
     assert f"validation: {said}" in heard.getvalue()
     assert f"1 of these images are files that also train, such as {found.table['image'][0]}" in said
     validated = np.flatnonzero(cached.table["split"] == "validation")[0]
     digests[tested] = digests[validated]
-    found = judges(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
+    found = images_to_judge(run, replace(cached, table=cached.table.assign(sha256=digests)), "test")
     assert any("1 of these images are files that also validate" in note for note in found.notes)

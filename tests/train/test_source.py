@@ -16,11 +16,12 @@ from rich.console import Console
 from train.augment import Augmentation
 from train.cache import Cached
 from train.errors import RunError
+from train.finished_run import open_run
 from train.fit import build
 from train.labels import OF_NIH
 from train.options import read_data
 from train.predict import logits_only, predict
-from train.run import open_run, refit, train
+from train.run import refit, train
 from train.source import Source, fine_tuning, write_weights
 from train.source_files import kept_names, open_source
 

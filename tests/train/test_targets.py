@@ -17,11 +17,11 @@ from train.batches import batches, mixing_shares
 from train.cache import Cached, open_cache
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
+from train.finished_run import open_run
 from train.fit import build, trained_part
 from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
-from train.run import open_run
 from train.run import train as train_run
 from train.targets import sampling_weights, training_targets
 from train.teacher_files import read_teacher, read_teachers

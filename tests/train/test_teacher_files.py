@@ -24,10 +24,10 @@ from train.augment import NONE
 from train.cache import Cached, open_cache
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
+from train.finished_run import open_run
 from train.fit import build, continue_from
 from train.labels import LABELS, LabelSet
 from train.recipes import Recipe
-from train.run import open_run
 from train.run import train as train_run
 from train.targets import training_targets
 from train.teacher_files import read_teacher, read_teachers

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from train.options import CACHE, CacheOption, DataArgument, LimitOption, console
+from train.console import console, say
+from train.options import CACHE, CacheOption, DataArgument, LimitOption
 from train.parcel.recipes import SHIPPED
 
 app = typer.Typer(no_args_is_help=True, help="Train on a machine with a GPU and no network.")
@@ -53,11 +54,10 @@ def make(
     )
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     error = about["error"]
-    console.print(
+    say(
+        console,
         f"written: {folder}, {total / MEBIBYTE:.1f} MiB; {about['images']} pictures, off by "
         f"{error['mean']} gray levels on average ({error['rms']} root mean square)",
-        highlight=False,
-        soft_wrap=True,
     )
 
 

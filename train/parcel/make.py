@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
+from train.console import say
 from train.datasets.dataset import UNLABELLED, Dataset, Pixels
 from train.datasets.packed import pack
 from train.datasets.registry import load
@@ -94,9 +95,7 @@ def make(
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             size = path.stat().st_size / 2**20
-            console.print(
-                f"{size:8.2f} MiB  {path.relative_to(folder)}", highlight=False, soft_wrap=True
-            )
+            say(console, f"{size:8.2f} MiB  {path.relative_to(folder)}")
     return about
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from train.console import say
 from train.errors import RunError
 from train.options import read_data
 from train.parcel.make import PICTURES, RECIPES
@@ -107,12 +108,12 @@ def run_parcel(
 
         try:
             if not _train(entry, parcel / PICTURES, runs, cache, console, precision, go_on):
-                console.print(f"{entry.name}: no time left for another epoch")
+                say(console, f"{entry.name}: no time left for another epoch")
                 break
             results.write(runs / entry.name, "")
         except Exception as error:  # time on such a machine is short: the next run may do
             failed += 1
-            console.print(f"{entry.name}: {_in_a_line(error)}", soft_wrap=True)
+            say(console, f"{entry.name}: {_in_a_line(error)}")
     return failed
 
 
@@ -120,9 +121,9 @@ def _to_train(parcel: Path, runs: Path, clock: Clock, console: Console) -> Itera
     """What is not finished, while there is time."""
     for entry in read_list(parcel / RECIPES):
         if (runs / entry.name / "calibration.json").exists():
-            console.print(f"{entry.name}: finished before")
+            say(console, f"{entry.name}: finished before")
         elif clock.left <= 0:
-            console.print(f"{entry.name}: no time left")
+            say(console, f"{entry.name}: no time left")
             return
         else:
             yield entry

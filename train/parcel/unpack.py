@@ -10,15 +10,17 @@ import pandas as pd
 from rich.console import Console
 
 from train.cache import Cached
+from train.console import say
 from train.criterion import criterion, measured
 from train.errors import RunError
+from train.finished_run import read_config
 from train.fit import begin_again, build, trained_part
 from train.labels import LabelSet
 from train.options import read_data
 from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
 from train.predict import predict
 from train.recipes import Recipe
-from train.run import keep_best, part_to_train_on, read_config
+from train.run import keep_best, training_images
 from train.targets import AUXILIARY
 from train.volumes import FIRST, read_volumes
 
@@ -49,7 +51,7 @@ def unpack(
     for path in paths:
         name = path.name.removesuffix(FIRST).removesuffix(".zip").removesuffix(UNFINISHED)
         if (runs / name).exists():
-            console.print(f"{runs / name}: is there already")
+            say(console, f"{runs / name}: is there already")
             continue
         partial = runs / f"{name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
@@ -59,13 +61,13 @@ def unpack(
         recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
         compared = _open(recipe, partial, read_data(data, recipe.side, cache, limit, labels))
         partial.rename(runs / name)
-        console.print(f"{runs / name}: {compared}", highlight=False, soft_wrap=True)
+        say(console, f"{runs / name}: {compared}")
 
 
 def _open(recipe: Recipe, run: Path, cached: Cached) -> str:
     """Make the run folder whole; say how good its best epoch was there, and is here."""
     facts = read_config(run / "config.json")["dataset"]
-    training, validation = part_to_train_on(recipe, cached, "train"), cached.split("validation")
+    training, validation = training_images(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
     for part, name in ((training, "train"), (validation, "validation")):

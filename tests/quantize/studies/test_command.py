@@ -17,7 +17,7 @@ from quantize.studies.command import command
 from quantize.studies.registry import Study
 from quantize.studies.result import Result
 from train.cache import Cached
-from train.run import NOT_SHOWN, FinishedRun
+from train.finished_run import NOT_SHOWN, FinishedRun
 
 
 def small(bench: Bench) -> Result:

@@ -28,7 +28,7 @@ from quantize.studies.localisation import (
 )
 from train.cache import Cached
 from train.errors import DatasetError
-from train.run import FinishedRun
+from train.finished_run import FinishedRun
 
 HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
 

@@ -19,8 +19,8 @@ from quantize.studies.outputs import outputs
 from quantize.studies.result import Result
 from quantize.studies.schemes import VARIANTS, Variant, matrix
 from train.cache import Cached
+from train.finished_run import FinishedRun
 from train.labels import LABELS
-from train.run import FinishedRun
 
 
 @pytest.fixture(scope="module")

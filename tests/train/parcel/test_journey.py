@@ -19,6 +19,7 @@ from rich.console import Console
 from train.criterion import measured
 from train.datasets.registry import load
 from train.errors import RunError
+from train.finished_run import open_run
 from train.options import read_data
 from train.parcel.make import PICTURES, make
 from train.parcel.results import WEIGHTS, packed_result, unpacked_result
@@ -26,7 +27,6 @@ from train.parcel.run import Clock, run_parcel
 from train.parcel.unpack import unpack
 from train.predict import logits_only, predict
 from train.resume import finished_epochs
-from train.run import open_run
 from train.run import train as train_run
 from train.volumes import read_volumes
 
