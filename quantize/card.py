@@ -27,7 +27,7 @@ from quantize.about import NOT_STATED, About, about_model
 from quantize.errors import ConversionError
 from train.datasets import joined
 from train.finished_run import NOT_SHOWN, TRAINED_ON
-from train.source import told
+from train.source import describe
 from train.subgroups import NOTABLE_GAP
 
 if TYPE_CHECKING:
@@ -222,9 +222,9 @@ def _data(model: ModelFile, about: About, test: Report, validation: Report) -> s
             "the network before that"
         )
     start = training.get("started_from")
-    told_start = f" **{told(start)}**" if start else ""
-    more = "".join(f"\n\n{each}" for each in joined.told(training.get("further", ())))
-    return f"{_sentence(about.data)}\n\n{text}.{told_start}{more}\n\n{table}"
+    started_from = f" **{describe(start)}**" if start else ""
+    more = "".join(f"\n\n{each}" for each in joined.describe(training.get("further", ())))
+    return f"{_sentence(about.data)}\n\n{text}.{started_from}{more}\n\n{table}"
 
 
 def _sentence(data: str) -> str:

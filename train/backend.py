@@ -1,4 +1,4 @@
-"""What little of training differs between the backends of Keras: TensorFlow and JAX."""
+"""The parts of training that differ between Keras' backends, TensorFlow and JAX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import keras
 
 PRECISIONS: Final = ("auto", "float32", "mixed_bfloat16")
-"""Of the arithmetic; weights are float32 always, so a run can go on in another one."""
+"""Precisions of the arithmetic. Weights are always float32, so a run can resume in another one."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,13 +23,13 @@ def name() -> str:
 
 
 def versions(*more: str) -> dict[str, str]:
-    """The packages that decided the numbers."""
+    """The versions of Python and of the packages that decide the numbers."""
     packages = (name(), "keras", "numpy", "Pillow", "scikit-learn", *more)
     return {"python": platform.python_version(), **{each: version(each) for each in packages}}
 
 
 def compiled(function: Function) -> Function:
-    """A function of `keras.ops`, traced once for each set of shapes that it meets."""
+    """A function of `keras.ops`, compiled once for each set of input shapes."""
     if name() == "jax":
         import jax
 
@@ -40,9 +40,9 @@ def compiled(function: Function) -> Function:
 
 
 def stream(batches: Iterator[tuple[Any, ...]]) -> Any:
-    """Batches of one shape as Keras takes them: ahead of the step that needs them, shape and all.
+    """Batches of one shape as Keras takes them, prepared ahead of the step that needs them.
 
-    Of a plain generator Keras would tell TensorFlow no batch size.
+    From a plain generator TensorFlow would not learn the batch size.
     """
     if name() == "jax":
         return batches
@@ -57,7 +57,7 @@ def stream(batches: Iterator[tuple[Any, ...]]) -> Any:
 
 
 def make_repeatable() -> None:
-    """Let the same seed give the same weights; JAX does so on a processor without being told."""
+    """Make the same seed give the same weights, as JAX does on a CPU by default."""
     if name() == "tensorflow":
         import tensorflow
 
@@ -65,7 +65,7 @@ def make_repeatable() -> None:
 
 
 def has_gpu() -> bool:
-    """Whether Keras computes on something faster than the processor."""
+    """Whether Keras computes on something other than the CPU."""
     return not all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
@@ -78,7 +78,7 @@ def precision(wanted: str) -> str:
 
 @contextmanager
 def computing_in(policy: str) -> Iterator[None]:
-    """Networks that are made inside compute in this precision."""
+    """A context in which new networks compute in this precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
 
 MIN_IMAGES: Final = 10
-"""Fewer with the label, or without it, and neither slope nor threshold is fitted honestly."""
+"""With fewer positive or negative images, neither slope nor threshold can be fitted honestly."""
 
 STRENGTH: Final = 1e4
-"""How little the slope is held back, as scikit-learn's `C`: it keeps logits that hardly differ from
-being blown up."""
+"""scikit-learn's `C`: so weak a penalty of the slope that it only keeps logits that hardly differ
+from being blown up."""
 
 RULES: Final = {
     "balanced": "largest sensitivity + specificity (Youden)",
@@ -36,20 +36,20 @@ DEFAULT_POINT: Final = "balanced"
 def fitted(
     targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str, head: Head = "independent"
 ) -> dict[str, Any]:
-    """What makes scores of logits, as the manifest's `calibration`; see `platt` and `softmax`."""
+    """The manifest's `calibration`: what turns logits into scores; see `platt` and `softmax`."""
     return (softmax if head == "exclusive" else platt)(targets, logits, where)
 
 
 def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
-    """One slope for all of exclusive labels, and an intercept each.
-
-    Labels that separate perfectly are softened as `platt` does it: a label borne by n of N images
-    is certain of them to (n + 1) / (n + L), and the others share the rest.
+    """One slope for all exclusive labels, and an intercept for each.
 
     The slope is temperature scaling (Guo et al., On Calibration of Modern Neural Networks, ICML
-    2017); the intercepts make each label's mean score its prevalence, where a label that no image
-    bears counts as half an image. With fewer than two labels of enough images, or where the fit
-    would turn the ranking round, the slope is 1.
+    2017); the intercepts make each label's mean score its prevalence, where a label without images
+    counts as half an image. With fewer than two labels of enough images, or where the fit would
+    reverse the ranking, the slope is 1.
+
+    Labels that separate perfectly are softened as in `platt`: an image with a label of n images
+    has it with certainty (n + 1) / (n + L), and the other labels share the rest.
 
     Args:
         targets, logits: M×L, of images that trained nothing; one label an image.
@@ -72,7 +72,7 @@ def softmax(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str)
 def _softmax_fit(
     truth: NDArray[np.float64], values: NDArray[np.float64], targets: NDArray[np.uint8]
 ) -> tuple[float, NDArray[np.float64]]:
-    """Slope and intercepts (L) for how certain each image's labels are, M×L."""
+    """Slope and intercepts (L) for M×L certainties of each image's labels."""
     count, labels = values.shape
     share = (truth.sum(axis=0) + 0.5) / (count + 0.5 * labels)
     ridge = 1 / (STRENGTH * count)
@@ -102,7 +102,7 @@ def _softmax_fit(
 
 
 def _softened(targets: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """How certain each image's labels are (M×L), by how many images bear them."""
+    """How certain each image's labels are (M×L), by how many images have each label."""
     labels = targets.shape[1]
     borne = targets.sum(axis=0) + labels
     certain = (borne - labels + 1) / borne
@@ -114,8 +114,8 @@ def _softened(targets: NDArray[np.uint8]) -> NDArray[np.float64]:
 def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -> dict[str, Any]:
     """Slope and intercept per label, as the manifest's `calibration`.
 
-    A label with too few positives, or whose fit would turn its ranking round, keeps slope 1 and
-    gets the intercept that makes its mean score its prevalence. Others: see `logistic`.
+    A label with too few positives, or whose fit would reverse its ranking, keeps slope 1 and gets
+    the intercept that makes its mean score its prevalence. For all others see `logistic`.
 
     Args:
         targets, logits: M×L, of images that trained nothing.
@@ -134,11 +134,11 @@ def platt(targets: NDArray[np.uint8], logits: NDArray[np.float32], where: str) -
 
 
 def logistic(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and intercept of log-odds over `values` (M), for what is true of M images.
+    """Slope and intercept of the log-odds of `truth` (M) over `values` (M).
 
-    Where the values separate them perfectly, no slope is steep enough, and every image would be
-    certain. There n images of which it is true are certain to (n + 1) / (n + 2) (Platt, Advances in
-    Large Margin Classifiers, 1999, section 2.2), and so are the others.
+    Where the values separate the images perfectly, no slope would be steep enough. Then each of n
+    positives, and each of n negatives, counts as (n + 1) / (n + 2) certain (Platt, Advances in
+    Large Margin Classifiers, 1999, section 2.2).
     """
     column, classifier = values[:, np.newaxis], LogisticRegression(C=STRENGTH)
     if values[truth].min() < values[~truth].max() or np.ptp(values) == 0:
@@ -168,7 +168,7 @@ def operating_points(
 ) -> dict[str, Any]:
     """The manifest's `operating_points`: thresholds on the score by each of `RULES`.
 
-    Exclusive labels have one each, too: against the rest.
+    Each exclusive label is judged against the rest.
     """
     scores = calibrated(logits, calibration, head)
     points: dict[str, Any] = {
@@ -195,7 +195,7 @@ def operating_points(
 def _thresholds(
     truth: NDArray[np.uint8], score: NDArray[np.float64]
 ) -> dict[str, tuple[float, float, float]]:
-    """(threshold, sensitivity, specificity) by rule; score ≥ threshold is what counts."""
+    """(threshold, sensitivity, specificity) by rule; a score at the threshold is positive."""
     false_positive_rate, sensitivity, thresholds = roc_curve(truth, score, drop_intermediate=False)
     specificity = 1 - false_positive_rate
     thresholds = np.minimum(thresholds, 1.0)  # the first one, above all scores, is infinite
@@ -206,7 +206,7 @@ def _thresholds(
     }
     borne = truth > 0
     return {
-        # Counted and not looked up: a score of 1 reaches a threshold that was above all scores.
+        # Counted rather than read off the curve: a threshold above all scores became 1.
         name: (at, float((score[borne] >= at).mean()), float((score[~borne] < at).mean()))
         for name, at in ((name, float(thresholds[i])) for name, i in indices.items())
     }

@@ -1,8 +1,8 @@
-"""Which input check a model file gets: one taught with its own radiographs, or a shipped one.
+"""Which input check a model file gets: one trained on its own radiographs, or a shipped one.
 
-A check that is taught with few patients' radiographs may flag nothing at all and look as good as
-any, since its limits are those that its own radiographs keep. So it needs enough of them, and any
-check is tried on drawn pictures that are no radiographs before it is written.
+A check trained on few patients may flag nothing at all and still look good, since its limits come
+from its own radiographs. So training takes enough patients, and every check is tried on drawn
+pictures that are no radiographs before it is written.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Chosen(NamedTuple):
         facts: the manifest's `input_check` without its digest.
         weights: of the check.
         tried: what the manifest's `training` holds of the trial.
-        said: which one it is and why, in a line.
+        said: which check it is and why, in one line.
     """
 
     facts: dict[str, Any]
@@ -55,13 +55,13 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
     """The check for a network that sees pictures of the size of these radiographs.
 
     Args:
-        training: to teach with, if they are of `LEAST_PATIENTS` or more.
+        training: to train a check on, if they are of `LEAST_PATIENTS` or more.
         validation: radiographs of other patients.
         seed: of all that is random.
         console: for progress.
 
     Raises:
-        RunError: none can be had that flags what it should and no more.
+        RunError: no check flags enough drawn pictures, and few enough radiographs.
     """
     side = training.images.shape[1]
     if grid_of(side) is None or training.images.shape[1] != training.images.shape[2]:
@@ -80,16 +80,16 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
 
 
 def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> Chosen:
-    """A shipped model's check, which knows nothing of the network that it stands before.
+    """A shipped model's check; it works in front of any network of its input size.
 
     Args:
-        spec: what the network's pictures are made to fit.
-        validation: radiographs of that size to try it on; None where there are none.
+        spec: the network's input.
+        validation: radiographs of that size to try the check on; None without any.
         seed: of the drawn pictures.
-        why: it is not one taught with their own.
+        why: the reason for not training one, for the message.
 
     Raises:
-        RunError: none fits, flags the drawn pictures and accepts these radiographs.
+        RunError: no check fits the input, flags the drawn pictures and accepts the radiographs.
     """
     side = spec.height
     if spec.width != side or spec.resize != STRETCH:
@@ -123,7 +123,7 @@ def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> 
 def _tried(
     side: int, facts: dict[str, Any], weights: Weights, validation: Cached | None, seed: int
 ) -> dict[str, Any]:
-    """What a check flags of drawn pictures and, where there are any, of held-out radiographs."""
+    """The shares of drawn pictures and, if there are any, of held-out radiographs it flags."""
     check = InputCheck(side, cast(InputCheckFacts, facts), weights)
     generator, spec = np.random.default_rng(seed), InputSpec.square(side)
     drawn = [

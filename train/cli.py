@@ -69,13 +69,13 @@ FromOption = Annotated[
     ),
 ]
 CHANGED = ("network", "size", "imagenet", "epochs", "seed")
-"""What of a recipe has an option of its own."""
+"""The settings of a recipe that have options of their own."""
 OF_THE_SOURCE = ("network", "size", "imagenet", "lowpass", "enlarge", "pooling", "pooling_r")
 FROM_FIXES = (
     "--from takes the network and its input from what it starts from: leave out --recipe and "
     f"whatever sets {', '.join(OF_THE_SOURCE)}"
 )
-"""Why a recipe cannot be changed in `OF_THE_SOURCE`."""
+"""Said when a recipe would change one of `OF_THE_SOURCE`."""
 
 TeacherOption = Annotated[
     list[str] | None,
@@ -163,7 +163,7 @@ def fit(
 def _chosen(
     recipe: str, start: Source | None, options: dict[str, Any], settings: list[str]
 ) -> Recipe:
-    """The recipe that the options of `fit` name and change.
+    """The recipe of `fit`, as its options change it.
 
     Raises:
         typer.BadParameter: there is no such recipe, network or setting, or it contradicts `start`.
@@ -199,7 +199,7 @@ def _arithmetic(precision: str) -> str:
 
 
 def _changed(recipe: Recipe, options: dict[str, Any], settings: list[str]) -> Recipe:
-    """A recipe with those options that are not None, and each NAME=VALUE, in it.
+    """A recipe changed by the options that are not None, and by each NAME=VALUE.
 
     Raises:
         ValueError: there is no such setting, it is an option, or its value is out of range.

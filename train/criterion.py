@@ -1,4 +1,4 @@
-"""What a run's best epoch is chosen by: how well it ranks, or its loss where few can be ranked."""
+"""What a run's best epoch is chosen by: validation AUROC, or the loss where no finding ranks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from train.labels import OF_NIH, LabelSet
 from train.ranking import macro_auroc, rankable
 
 MIN_POSITIVES: Final = 5
-"""Findings with fewer among the validation images, or fewer without, choose no epoch: the AUROC of
-a single positive is the rank of one image."""
+"""Findings with fewer positive or negative validation images do not count: the AUROC of a single
+positive is the rank of one image."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ LOSS: Final = Criterion("val_loss", "validation loss", "min")
 
 
 def criterion(targets: NDArray[np.uint8], labels: LabelSet = OF_NIH) -> Criterion:
-    """What validation images with these targets (M×K) can choose an epoch by."""
+    """The criterion for validation images with these targets (M×K)."""
     return AUROC if rankable(targets, labels, MIN_POSITIVES) else LOSS
 
 
 def measured(
     targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: LabelSet = OF_NIH
 ) -> dict[str, float]:
-    """Both quantities of an epoch; the AUROC only where a finding has positives enough.
+    """Both quantities of an epoch; the AUROC only where a finding has enough positives.
 
     Args:
         targets, logits: M×L, of the validation images.

@@ -1,4 +1,4 @@
-"""What stops work at the workstation, told in one line and before it costs hours."""
+"""The errors of training; each message is one line, raised before hours are spent."""
 
 from edge_app.core.errors import DatasetError, EdgeCxrError
 
@@ -6,6 +6,6 @@ __all__ = ["DatasetError", "RunError"]
 
 
 class RunError(EdgeCxrError):
-    """A run folder cannot be gone on with or used, or its training came to nothing."""
+    """A run folder cannot be resumed or used, or its training failed."""
 
     kind = "run"

@@ -1,4 +1,4 @@
-"""Training: one recipe, one data set, one run folder that can be stopped and taken up again."""
+"""Training: one recipe, one data set, one run folder; it can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from train.targets import AUXILIARY, crossentropy, training_targets
 from train.teachers import Teachers
 
 HORIZONS: Final = 4
-"""How many horizons of the weight average a run is long, at least: of the initial weights the last
-average then holds e⁻⁴, 2 %. From 2,000 steps on a recipe's own average holds less."""
+"""A run lasts at least so many horizons of the weight average, so that its last average holds at
+most e⁻⁴, 2 %, of the initial weights. A recipe's own average holds less from 2,000 steps on."""
 
 NORM_HORIZONS: Final = 20
-"""The same for batch normalisation's averages, which must fit the weights of the moment."""
+"""The same for batch normalisation's averages, which have to follow the weights more closely."""
 
 
 def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) -> keras.Model:
@@ -49,7 +49,7 @@ def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) 
 
     Args:
         recipe: decides the network and the seed.
-        labels: what its outputs stand for.
+        labels: of its outputs.
         any_size: take images of any size rather than the recipe's.
     """
     keras.utils.set_random_seed(recipe.seed)
@@ -68,11 +68,11 @@ def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) 
 def trained_part(
     model: keras.Model, recipe: Recipe, auxiliary: int = len(AUXILIARY)
 ) -> keras.Model:
-    """What of a network is trained: image → logits, and auxiliary ones if the recipe has them.
+    """The trained part of a network: image → logits, with auxiliary ones if the recipe has them.
 
     Args:
         model: image → (logits, map).
-        recipe: whether it has auxiliary targets.
+        recipe: says whether there are auxiliary targets.
         auxiliary: how many of them the data have.
     """
     if recipe.auxiliary and auxiliary:
@@ -83,13 +83,14 @@ def trained_part(
 def start_at_prevalence(
     model: keras.Model, goals: NDArray[np.float32], labels: LabelSet = OF_NIH
 ) -> None:
-    """Set the head's bias to each label's log-odds, or to the log of its share of exclusive ones,
-    so that no epoch goes to learning how rare the findings are (Lin et al., Focal Loss, ICCV 2017,
+    """Set the head's bias to each label's log-odds, or to the log of an exclusive label's share.
+
+    So no epoch is spent on learning how rare the findings are (Lin et al., Focal Loss, ICCV 2017,
     section 3.3).
 
     Args:
         model: with the layer `map`.
-        goals: M×K, the labels' columns first, in 0..1; NaN of what is not known.
+        goals: M×K in 0..1, the labels' columns first; NaN where unknown.
         labels: the model's.
     """
     own = goals[:, : len(labels.labels)]
@@ -102,7 +103,7 @@ def continue_from(network: keras.Model, teacher: keras.Model | None) -> None:
     """Start from a teacher's weights.
 
     Raises:
-        RunError: it is another network, or no run.
+        RunError: the teacher is another network, or no run.
     """
     if teacher is None:
         raise RunError("the last teacher is no run: only a run can be gone on from")
@@ -116,10 +117,10 @@ def continue_from(network: keras.Model, teacher: keras.Model | None) -> None:
 
 
 def exchange_average(model: keras.Model) -> None:
-    """Exchange the trained weights and their moving average; twice is nothing, to the bit.
+    """Exchange the trained weights and their moving average; doing it twice changes no bit.
 
-    Keras' `SwapEMAWeights` takes the average out again when the next epoch begins: too late for
-    a backup of the trained weights. It also adds and subtracts, and so rounds them each epoch.
+    Keras' `SwapEMAWeights` restores the trained weights only when the next epoch begins, too late
+    for their backup. It also adds and subtracts, which rounds them in each epoch.
     """
     optimizer = model.optimizer
     averages = optimizer._model_variables_moving_average
@@ -130,7 +131,7 @@ def exchange_average(model: keras.Model) -> None:
 
 
 def place_dropout(model: keras.Model, step: int) -> None:
-    """Let every dropout layer go on with the mask of this step; Keras' backup leaves it out."""
+    """Set every dropout layer to its mask of this step, which Keras' backup does not hold."""
     for layer in model.layers:
         if hasattr(layer, "seed_generator"):
             state = layer.seed_generator.state
@@ -138,10 +139,10 @@ def place_dropout(model: keras.Model, step: int) -> None:
 
 
 def require_trainable(recipe: Recipe, train: Cached, validation: Cached | None) -> None:
-    """Refuse data that a run would only fail on after its first epoch.
+    """Refuse data on which a run would fail after its first epoch.
 
     Raises:
-        DatasetError: no whole batch to train on, or no finding to validate.
+        DatasetError: there is no whole batch to train on, or no finding to validate with.
     """
     if len(train) < recipe.batch:
         raise DatasetError(
@@ -168,19 +169,19 @@ def fit(
     go_on: Callable[[], bool] = lambda: True,
     source: Source | None = None,
 ) -> bool:
-    """Train into the folder `run`, or go on from its last finished epoch.
+    """Train into the folder `run`, or resume it after its last finished epoch.
 
-    Leaves `kept.weights.h5` (of the best epoch by `criterion`, or of the last one where there is
-    no validation), `history.csv` and TensorBoard's logs. Killed at any moment, it
-    loses at most the epoch it was in, and ends with the very weights it would have had. A run
-    that has finished or stopped early is left alone.
+    Writes `kept.weights.h5` (of the best epoch by `criterion`, or of the last one without
+    validation), `history.csv` and TensorBoard's logs. A run that is killed loses at most the
+    current epoch, and resumed it ends with the same weights as without the kill. A run that has
+    finished or stopped early is left alone.
 
     Args:
         recipe, train, validation, teachers: what decides the run.
         run: its folder.
         console: for progress.
         precision: of the arithmetic, "float32" or "mixed_bfloat16"; the weights are float32.
-        go_on: asked when an epoch is safely written, whether there is time for another.
+        go_on: called when an epoch is safely written; False ends training there.
         source: a finished network to start from rather than from initial weights.
 
     Returns:
@@ -201,7 +202,7 @@ def fit(
     elif first:
         say(console, f"Going on after epoch {first} of {recipe.epochs}")
     make_repeatable()
-    # Images of another size want another graph: a run stops there, and goes on.
+    # Images of another size need another graph: training stops there, and is resumed.
     for until in (recipe.early_epochs, recipe.epochs):
         first = _next_epoch(recipe, run, chosen)
         if first is not None and first < until:
@@ -215,7 +216,7 @@ def fit(
 
 
 def _next_epoch(recipe: Recipe, run: Path, chosen: Criterion | None) -> int | None:
-    """The first epoch, from 0, that `run` lacks; None if it has finished or stopped early."""
+    """The epoch that `run` has to train next, from 0; None if it has finished or stopped early."""
     first = finished_epochs(run / "backup")
     history = history_before(run / "history.csv", first, chosen or AUROC)
     over = first >= recipe.epochs or epochs_since_best(history) >= recipe.patience
@@ -236,7 +237,7 @@ def _fit(
     """Train these epochs, all with images of one size, from the last backup on.
 
     Returns:
-        Whether `go_on` let them come to their end.
+        Whether all were trained, and `go_on` did not end them.
     """
     steps = len(train) // recipe.batch
     _shorten_norm_averages(model, recipe.epochs * steps)
@@ -258,7 +259,7 @@ def _fit(
         Scalars(run / "tensorboard"),
         Report(console, recipe.epochs, steps, epochs.start),
         keras.callbacks.LambdaCallback(on_epoch_end=exchange),
-        Backup(run / "backup"),  # an epoch counts when all that it leaves is written
+        Backup(run / "backup"),  # last: an epoch counts once everything else of it is written
         interruption,
     ]
     model.fit(
@@ -266,7 +267,7 @@ def _fit(
         steps_per_epoch=steps,
         epochs=epochs.stop,
         callbacks=callbacks,
-        shuffle=False,  # `batches` has done it
+        shuffle=False,  # `batches` shuffles
         verbose=0,
     )
     return not interruption.happened
@@ -300,16 +301,17 @@ def begin_again(
     backup: Path,
     labels: LabelSet = OF_NIH,
 ) -> None:
-    """Make a backup after so many epochs of weights alone, for a run whose own backup is lost.
+    """Make a backup from weights alone, so that a run without its own backup can be resumed.
 
-    It goes on where the schedule was; the average begins at the weights, the moments at zero.
+    The schedule continues after `epochs`; the average begins at the weights, the moments at zero.
 
     Args:
         model: `trained_part` with its weights.
-        recipe, images: of the run; how many it is trained on.
-        epochs: how many count as done.
-        backup: its folder.
-        labels: what it is trained for.
+        recipe: of the run.
+        images: how many it is trained on.
+        epochs: how many count as finished.
+        backup: the folder to make.
+        labels: the model's.
     """
     steps = images // recipe.batch
     model.compile(_optimizer(recipe, steps), crossentropy(recipe.auxiliary, labels))
@@ -325,10 +327,15 @@ def begin_again(
 
 
 def shortened(momentum: float, horizons: int, steps: int) -> float:
-    """Momentum of a moving average over a run of so many steps: as it is, or less in a short run.
+    """A moving average's momentum, lowered for a short run.
 
-    An average with momentum m forgets over a horizon of 1 / (1 − m) steps. In a run that is not
-    many horizons long it would still hold what it began with.
+    An average with momentum m forgets over a horizon of 1 / (1 − m) steps. In a run of few
+    horizons it would still hold what it began with.
+
+    Args:
+        momentum: for a long run.
+        horizons: how many of them the run shall last, at least.
+        steps: of the run.
     """
     return min(momentum, max(0.0, 1 - horizons / steps))
 
@@ -340,7 +347,7 @@ def _shorten_norm_averages(model: keras.Model, steps: int) -> None:
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """AdamW with the recipe's schedule over epochs of so many steps."""
+    """AdamW with the recipe's schedule, for epochs of `steps` steps."""
     decay_steps = max(1, round((recipe.epochs - recipe.warmup) * steps))
     optimizer = keras.optimizers.AdamW(
         keras.optimizers.schedules.CosineDecay(
@@ -360,11 +367,11 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 def _keeping(
     run: Path, recipe: Recipe, validation: Cached | None, done: int
 ) -> list[keras.callbacks.Callback]:
-    """What decides which epoch's weights are kept in `run`, and when to stop.
+    """The callbacks that keep an epoch's weights in `run`, and stop early.
 
     Args:
         run, recipe, validation: of the run.
-        done: how many epochs it has.
+        done: how many epochs are finished.
     """
     path = str(run / "kept.weights.h5")
     if validation is None:

@@ -65,7 +65,7 @@ def write_all(evaluation: Report, folder: Path, stem: str) -> None:
 
 
 def as_text(evaluation: Report) -> str:
-    """scikit-learn's classification report, AUROC and the like with intervals, the retest."""
+    """scikit-learn's classification report, ranking metrics with intervals, and the retest."""
     content, answers = evaluation.content, evaluation.evaluated
     scores = evaluation.calibrated(answers.logits)
     thresholds = [
@@ -91,14 +91,14 @@ def as_text(evaluation: Report) -> str:
 
 
 def _as_classes(targets: NDArray[np.uint8], decided: NDArray[np.bool_]) -> tuple[Any, Any]:
-    """Truth and decisions as scikit-learn takes them; it would make two classes of one label."""
+    """Truth and decisions for scikit-learn, which would take a single label for two classes."""
     if targets.shape[1] > 1:
         return targets, decided
     return np.pad(targets, ((0, 0), (0, 1))), np.pad(decided, ((0, 0), (0, 1)))
 
 
 def _without_threshold(content: ReportDocument) -> list[str]:
-    """scikit-learn's table shows zeros for these; they are no measurement."""
+    """A line about the labels for which scikit-learn's table shows zeros that nobody measured."""
     names = [row["label"] for row in content["labels"] if row["threshold"] is None]
     if not names:
         return []

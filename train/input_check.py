@@ -39,14 +39,14 @@ from train.non_radiographs import NEAR_MISSES, OF_SIDE, Picture, blurred, tilted
 HIDDEN: Final = 64
 EPOCHS: Final = 16
 FLAGGED: Final = 0.006
-"""Share of the held-out radiographs that may be flagged: not much more than half of the 1 % that is
-promised, since other patients differ."""
+"""Share of the held-out radiographs that may be flagged: little more than half of the promised 1 %,
+since other patients differ."""
 
 CHANGED: Final = 0.01
-"""Share of them that may be once they are changed a little."""
+"""Share of the held-out radiographs that may be flagged after small changes."""
 
 USUAL: Final = 0.005
-"""Share of them that exceeds the margin which each kind's limit starts from."""
+"""Share of the held-out radiographs above the margin that each kind's limit starts from."""
 
 SPOILT: Final = 0.5
 """Share of the training radiographs that is spoilt in each of `NEAR_MISSES`."""
@@ -55,14 +55,14 @@ CLUTTER: Final = 2
 """Pieces of clutter for each training radiograph."""
 
 SIGMAS: Final = (4.0, 16.0)
-"""Of a blurred copy of each training radiograph, see `blurred`. Many of NIH's that are learned from
-had been reduced to half their side: as soft as that is as it should be."""
+"""Range of the blur of a copy of each training radiograph, see `blurred`. Many of NIH's had been
+reduced to half their side, so pictures as soft as those are not blurred."""
 
 OWN_SIGMA: Final = 2.0
-"""Of such a copy in pixels of the network, at least: what is less cannot be told at 28×28."""
+"""The least blur of such a copy, in pixels of the network: less cannot be seen at 28×28."""
 
 DEGREES: Final = (15.0, 45.0)
-"""Of a tilted copy of each, to either side."""
+"""Range of the tilt of a copy of each training radiograph, to either side."""
 
 RADIOGRAPH: Final = 0
 KIND_CODES: Final = {kind: 1 + place for place, kind in enumerate(KINDS)}
@@ -72,7 +72,7 @@ KIND_CODES: Final = {kind: 1 + place for place, kind in enumerate(KINDS)}
 
 
 def varied(picture: Picture, generator: np.random.Generator) -> Picture:
-    """A radiograph as another room would have made it: its place, gray levels and sharpness."""
+    """A radiograph as another X-ray room would have made it: moved, brighter or darker, softer."""
     height, width = picture.shape
     angle, zoom = np.deg2rad(generator.normal(0, 2.5)), 1 + generator.uniform(-0.10, 0.06)
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
@@ -206,7 +206,7 @@ def _taught(radiographs: Cached, features: Features, seed: int, console: Console
     say(console, f"Fitting the input check to {len(rows)} pictures")
     network = MLPClassifier((HIDDEN,), batch_size=256, max_iter=EPOCHS, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it has its epochs, and no more
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
         network.fit(np.stack(rows), np.array(classes))
     hidden, output = (np.asarray(part, np.float32) for part in network.coefs_)
     hidden_bias, output_bias = (np.asarray(part, np.float32) for part in network.intercepts_)
@@ -214,10 +214,10 @@ def _taught(radiographs: Cached, features: Features, seed: int, console: Console
 
 
 def limits_of(margins: NDArray[np.float32], changed: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What in any kind at most `FLAGGED` of these radiographs exceed, and `CHANGED` of the changed.
+    """Each kind's limit, so that few radiographs exceed any: `FLAGGED` of them, `CHANGED` changed.
 
-    Each kind starts from the margin that few of them reach, and all are moved together from there:
-    an extreme quantile of one kind alone would rest on a picture or two.
+    Each limit starts from a margin that few radiographs reach, and all are raised together from
+    there: an extreme quantile of one kind alone would rest on a picture or two.
     """
     start = np.quantile(np.concatenate([margins, changed]), 1 - USUAL, axis=0)
     further = max(

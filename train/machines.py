@@ -2,8 +2,8 @@
 
 Every machine runs the same program. Each prepares its share of every batch, gradients and batch
 normalisation's means are those of the whole batch, and the weights are the same everywhere. The
-first machine's run folder is the one that counts; each other one works in a copy that it drops.
-Without other machines or GPUs nothing here does anything.
+first machine's run folder is the one that is kept; every other machine works in a temporary copy.
+Without other machines or GPUs nothing here has an effect.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def together(machines: str | None, number: int | None) -> Iterator[None]:
 
     Args:
         machines: HOST:PORT,HOST:PORT, of which the first one listens; None: this machine alone.
-        number: which of them this is, from 1; None: told by its addresses.
+        number: which of them this is, from 1; None: found by its addresses.
 
     Raises:
         RunError: the backend is not JAX, the others do not come, or one of them is gone.
@@ -105,14 +105,14 @@ def together(machines: str | None, number: int | None) -> Iterator[None]:
 
 
 def _leave(code: int) -> None:
-    """End, and do not wait for the other machines as JAX does: they wait for this one."""
+    """End the process without JAX's shutdown, which waits for machines that wait for this one."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
 def _is_of_the_others(error: BaseException) -> bool:
-    """Whether an error is of what the machines compute together, in whatever class it comes."""
+    """Whether an error comes from what the machines compute together; its class varies."""
     import jax
 
     if isinstance(error, (jax.errors.JaxRuntimeError, ConnectionError)):
@@ -151,7 +151,7 @@ def is_spread() -> bool:
 
 
 def is_first() -> bool:
-    """Whether this is the machine whose run folder counts, and which speaks."""
+    """Whether this is the machine whose run folder is kept, and which prints."""
     return _processes()[0] == 0
 
 
@@ -165,7 +165,7 @@ def _processes() -> tuple[int, int]:
 
 
 def require_divisible(batch: int) -> None:
-    """Raise a RunError where a batch cannot be shared out evenly."""
+    """Raise a RunError if the devices cannot share a batch evenly."""
     devices = len(keras.distribution.list_devices()) if is_spread() else 1
     if batch % devices:
         raise RunError(f"a batch of {batch} cannot be shared by {devices} devices: --set batch=...")
@@ -242,7 +242,7 @@ def run_folder(run: Path) -> Iterator[Path]:
 
 
 RESUMED: Final = ("config.json", "history.csv", "kept.weights.h5", "backup", "backup.previous")
-"""Of a run folder: what a run goes on from."""
+"""The parts of a run folder that a run is resumed from."""
 
 
 def _packed(run: Path) -> bytes:
@@ -264,10 +264,10 @@ def _from_the_first(content: bytes) -> bytes:
 
 
 def require_same(stated: str) -> None:
-    """Raise a RunError where the machines were told to do different things.
+    """Raise a RunError if the machines were started with different data, options or packages.
 
     Args:
-        stated: all that decides the run.
+        stated: everything that decides the run.
     """
     if _processes()[1] == 1:
         return

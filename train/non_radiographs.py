@@ -1,7 +1,7 @@
 """Pictures that an input check should refuse, by kind.
 
-What is no radiograph is taken from installed packages, which carry photographs and pages, from a
-folder, or drawn; near misses are made of real radiographs. Everything random comes from a seed.
+Other pictures come from installed packages, which carry photographs and pages, from a folder, or
+are drawn; near misses are made from real radiographs. Everything random comes from a seed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PACKAGES: Final = {
     "sklearn": ("datasets/images/*.jpg",),
     "matplotlib": ("mpl-data/sample_data/*.jpg", "mpl-data/sample_data/*.png"),
 }
-"""Which pictures of which packages; what is not installed is left out."""
+"""The pictures of each package; packages that are not installed are left out."""
 
 PAGES: Final = ("page.png", "text.png")
 DRAWN: Final = ("phantom.png", "chessboard_GRAY.png", "chessboard_RGB.png", "logo.png", "logo2.png")
-"""Of these packages' pictures those that are no photographs."""
+"""The packages' pictures that are no photographs, besides `PAGES`."""
 
 CROPS: Final = 8
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -233,11 +233,11 @@ def _toned(picture: Picture, gain: float) -> Picture:
 
 
 OF_SIDE: Final = 128
-"""Pixels a side that a blur's width is told in, whatever the picture's own side."""
+"""The side, in pixels, of the picture in whose pixels a blur is measured."""
 
 
 def blurred(picture: Picture, sigma: float) -> Picture:
-    """Softened by a Gaussian of `sigma` pixels of a picture of `OF_SIDE`; edges are carried on."""
+    """Blurred by a Gaussian of `sigma` pixels at a side of `OF_SIDE`; edge pixels are repeated."""
     own = sigma * picture.shape[0] / OF_SIDE
     margin = int(np.ceil(3 * own))
     wide = Image.fromarray(np.pad(picture, margin, mode="edge"))
@@ -246,7 +246,7 @@ def blurred(picture: Picture, sigma: float) -> Picture:
 
 
 def tilted(picture: Picture, degrees: float, *, black: bool) -> Picture:
-    """Turned counter-clockwise about its middle; the corners are black, or carry the edges on."""
+    """Turned counter-clockwise about its middle; corners are black, or repeat the edge pixels."""
     height, width = picture.shape
     half = (height // 2, width // 2)
     wide = np.pad(picture, [(n, n) for n in half], mode="constant" if black else "edge")
@@ -290,4 +290,4 @@ NEAR_MISSES: Final = {
     "over-exposed": NearMiss("over-exposed", lambda p: _toned(p, 3.0)),
     "under-exposed": NearMiss("under-exposed", lambda p: _toned(p, 0.15)),
 }
-"""By what was done to the radiograph."""
+"""By the words for what was done to the radiograph."""

@@ -1,6 +1,6 @@
-"""The labels of own data: from a list that a person writes, or from the names that the data bear.
+"""The labels of own data: from a list that a person writes, or from the names in the data.
 
-A list is a text file of a name a line, ``NAME, normal`` for that of images without findings, or a
+A list is a text file with a name a line, ``NAME, normal`` for that of images without findings, or a
 TOML or JSON file:
 
     labels = ["Tuberculosis", "Normal"]    # or tables with name, kind and code, as a manifest's
@@ -84,7 +84,7 @@ def _label(path: Path, entry: Any) -> Label:
 
 
 def _checked(path: Path, labels: list[Label], normal: str | None, *, exclusive: bool) -> LabelSet:
-    """The labels as a set, one of them normal by what is stated or by its name."""
+    """The labels as a set, one of them normal as stated or by its name."""
     require_names(f"{path}", [label.name for label in labels], exclusive=exclusive)
     kinds = [label.kind for label in labels]
     if not set(kinds) <= {FINDING, NORMAL} or kinds.count(NORMAL) > 1:
@@ -102,7 +102,7 @@ def _checked(path: Path, labels: list[Label], normal: str | None, *, exclusive: 
 
 
 def require_names(where: str, names: Sequence[str], *, exclusive: bool = False) -> None:
-    """Refuse names that a model file cannot hold, or that nobody could tell apart.
+    """Refuse names that a model file cannot hold, and names that look alike.
 
     Raises:
         DatasetError: the message begins with `where`.
@@ -132,25 +132,25 @@ def _require_finding(where: str, labels: Sequence[Label]) -> None:
         )
 
 
-def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, list[str]]:
-    """The labels of a data set that brings no list: the names that its images bear.
+def labels_from_names(names: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, list[str]]:
+    """The labels of a data set without a list: the names of its images' labels.
 
-    Those of the shipped networks come first, in their order, then all others by letter; spellings
-    that differ in case, spaces, underscores or hyphens alone are one label.
+    Labels of the shipped networks come first, in their order, then all others by letter; spellings
+    that differ only in case, spaces, underscores or hyphens are one label.
 
     Args:
-        borne: the names of each labelled image, as they are written.
+        names: of each labelled image's labels, as they are written.
         where: begins the message of an error.
 
     Returns:
-        The labels, and a line that says which they are.
+        The labels, and a line that lists them.
 
     Raises:
-        DatasetError: the names are none, such as numbers; says what to give instead.
+        DatasetError: they are no names but numbers, say; the message says what to give instead.
     """
     counted: dict[str, Counter[str]] = {}
-    for names in borne:
-        for name in names:
+    for of_image in names:
+        for name in of_image:
             if plain_name(name) != NONE:
                 counted.setdefault(plain_name(name), Counter())[name] += 1
     written = [spellings.most_common(1)[0][0] for spellings in counted.values()]
@@ -161,8 +161,8 @@ def settled(borne: Iterable[tuple[str, ...]], where: str) -> tuple[LabelSet, lis
     return _named([*(label.name for label in ordered), *others], where)
 
 
-def of_columns(columns: Sequence[str], where: str) -> tuple[LabelSet, list[str]]:
-    """The labels of a table with a column of 0 and 1 each, in its order; as `settled`."""
+def labels_from_columns(columns: Sequence[str], where: str) -> tuple[LabelSet, list[str]]:
+    """The labels of a table with a column of 0 and 1 each; see `labels_from_names`."""
     label_names.require_words(columns, where, HOW)
     return _named(list(columns), where)
 
@@ -186,19 +186,19 @@ MARK: Final = "mark the label of images without findings as normal"
 
 
 def require_exclusive(
-    borne: Sequence[int], images: Sequence[str], labels: LabelSet, otherwise: str = IN_THE_LIST
+    counts: Sequence[int], images: Sequence[str], labels: LabelSet, otherwise: str = IN_THE_LIST
 ) -> None:
-    """Refuse images that bear none, or several, of labels of which just one applies.
+    """Refuse images with none, or several, of exclusive labels.
 
     Args:
-        borne: of each image, how many labels.
+        counts: how many labels each image has.
         images: their names.
         labels: exclusive or not.
-        otherwise: what to do where their lines are right.
+        otherwise: what to do if the images' labels are right, for the message.
 
     Raises:
         DatasetError: counts such images and names the first.
     """
     if labels.head == "exclusive":
         marked = labels.labels.normal is not None
-        label_names.require_just_one(borne, images, otherwise, "" if marked else MARK)
+        label_names.require_just_one(counts, images, otherwise, "" if marked else MARK)

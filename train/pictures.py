@@ -1,4 +1,4 @@
-"""What people would rather look at than read."""
+"""Plots: ROC curves, confusion matrices, training and learning curves, a montage."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from train.cache import Cached
 
 COLUMNS = 5
 
-plt.switch_backend("Agg")  # no screen is needed, none is asked for
+plt.switch_backend("Agg")  # needs no screen
 
 
 def _grid(count: int) -> tuple[plt.Figure, np.ndarray]:
-    """Axes for so many labels; those beyond are off."""
+    """Axes for `count` labels, `COLUMNS` a row; those left over are hidden."""
     rows = -(-count // COLUMNS)
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(3 * COLUMNS, 3 * rows + 0.6), squeeze=False)
     for axis in axes.ravel()[count:]:
@@ -118,8 +118,8 @@ def learning_curve(curve: dict[str, Any], path: Path) -> None:
 def montage(cached: Cached, path: Path, count: int = 30) -> None:
     """The first `count` training images with their labels, as the network gets them."""
     rows = -(-count // 6)
-    untold: dict[str, Any] = {"xticks": [], "yticks": []}  # half the time would go into them
-    figure, axes = plt.subplots(rows, 6, figsize=(13, 2.5 * rows), subplot_kw=untold)
+    no_ticks: dict[str, Any] = {"xticks": [], "yticks": []}  # they would take half of the time
+    figure, axes = plt.subplots(rows, 6, figsize=(13, 2.5 * rows), subplot_kw=no_ticks)
     for axis in axes.ravel():
         axis.set_axis_off()
     chosen = np.linspace(0, len(cached) - 1, min(count, len(cached))).astype(int)

@@ -1,6 +1,6 @@
-"""Networks that others have published, by name: TorchXRayVision's (Cohen et al., MIDL 2022).
+"""Published networks as teachers: TorchXRayVision's (Cohen et al., MIDL 2022).
 
-Their package is an extra, `xrv`; their weights lie where it keeps them, and nothing is downloaded.
+Their package is the extra `xrv`; their weights are where it keeps them, and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TRAINED_ON: Final = {
     "densenet121-res224-mimic_ch": "MIMIC-CXR",
     "resnet50-res512-all": "PadChest, NIH ChestX-ray14, RSNA, SIIM, VinBigData",
 }
-"""By the network's name, as the package's own page tells it
+"""What each network was trained on, by the package's own page
 (https://github.com/mlmed/torchxrayvision)."""
 
 LARGEST: Final = 1024.0
@@ -41,8 +41,9 @@ class Published(NamedTuple):
     """A published network.
 
     Attributes:
-        name, sha256: of it, and of its weights.
-        labels: K names, empty of an output that stands for nothing.
+        name: of the network.
+        sha256: of its weights.
+        labels: K names; empty for an output without a meaning.
         trained_on: in words.
         scores: H×W uint8 → its K probabilities, float32, by a sigmoid of its logits: without the
             package's own scaling, which puts each operating point at 0.5.
@@ -80,7 +81,7 @@ def load(name: str) -> Published:
 
 
 def of_network(name: str, digest: str, network: Any, side: int) -> Published:
-    """A network of the package, whatever its weights.
+    """A `Published` made from a network of the package, whatever its weights.
 
     Args:
         network: a `torchxrayvision` model of logits.

@@ -1,4 +1,4 @@
-"""Going on with a run that was stopped: the backup, and what the epochs before it tell."""
+"""Resuming a run that was stopped: its backup, and the history of its epochs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from train.criterion import Criterion
 
 
 class Backup(keras.callbacks.BackupAndRestore):
-    """Keras' backup, whole or not there: made beside the last one, which is kept, and renamed.
+    """Keras' backup, written to a new folder that then takes the old one's place.
 
-    Written in place, a kill can leave half a file, or one epoch's weights under another's number.
+    Written in place, a kill could leave half a file, or one epoch's weights under another's number.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,7 +57,7 @@ class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
 
 
 def finished_epochs(backup: Path) -> int:
-    """How many epochs the backup holds; one that cannot be read makes way for the one before."""
+    """How many epochs the backup holds; an unreadable one is replaced by the previous one."""
     for folder in (backup, _previous(backup)):
         try:
             h5py.File(folder / "latest.weights.h5", "r").close()
@@ -73,7 +73,13 @@ def finished_epochs(backup: Path) -> int:
 
 
 def history_before(path: Path, epoch: int, criterion: Criterion) -> list[float]:
-    """How good each epoch that counts was, if any, more being better; torn epochs are dropped."""
+    """The goodness of each epoch before `epoch`, more being better; drops all others from the file.
+
+    Args:
+        path: of `history.csv`.
+        epoch: the first one, from 0, that does not count.
+        criterion: what is read from it.
+    """
     if not path.exists():
         return []
     with path.open(newline="") as file:

@@ -44,7 +44,7 @@ from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
-from train.source import Source, told
+from train.source import Source, describe
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
 
@@ -116,8 +116,8 @@ def train(
         facts["teachers_know_no_more"] = teachers.knows_no_more
     if started_from:
         facts["started_from"] = started_from
-        say(console, told(started_from))
-    for line in joined.told(facts.get("further", ())):
+        say(console, describe(started_from))
+    for line in joined.describe(facts.get("further", ())):
         say(console, line)
     _say_missing_auxiliary(recipe, training, console)
     _warn_of_data(recipe, training, validation, console)

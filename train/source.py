@@ -22,10 +22,10 @@ Known = Literal["seen", "not seen", "not known"]
 
 @dataclass(frozen=True)
 class Source:
-    """What a run starts from.
+    """The network that a run starts from.
 
     Attributes:
-        network: with the weights.
+        network: with its weights.
         recipe: that it was trained by.
         labels: of its output channels.
         facts: what a run's configuration, a manifest and a card say of it: `name`, `network`,
@@ -39,15 +39,15 @@ class Source:
 
     @property
     def keeps_head(self) -> bool:
-        """Whether a run goes on from the labels' channels, too."""
+        """Whether a run keeps the labels' channels, too."""
         return bool(self.facts["head"] == "kept")
 
     def matched(self, labels: LabelSet, *, new_head: bool = False) -> Source:
-        """The same for a run with these labels; its head is kept where they are the source's.
+        """This source for a run with these labels: the head is kept where the labels agree.
 
         Args:
             labels: of the run.
-            new_head: begin the labels' channels anew even where the labels are the same.
+            new_head: begin the labels' channels anew even if the labels agree.
         """
         same = (self.labels.names, self.labels.head) == (labels.names, labels.head)
         return replace(
@@ -57,9 +57,9 @@ class Source:
     def knows(self, cached: Cached) -> dict[str, Known]:
         """Whether it was trained on a data set's validation and test patients, by split.
 
-        It is known only where its training images are a part of this data set, by their digest, or
-        where the same images validated it and what else it learned from is said to be apart. What
-        its own start or its teachers may know, it may know as well.
+        This is known only if its training images are a part of this data set, by their digest, or
+        if the same images validated it and all else it learned from is stated to be apart. What
+        its teachers and its own source may know, it may know as well.
         """
         dataset = self.facts["dataset"]
         found = known_patients(dataset, cached, self.recipe.patients)
@@ -67,10 +67,10 @@ class Source:
 
 
 def learned_alone(dataset: Mapping[str, Any]) -> bool:
-    """Whether neither a network's teachers nor what it was started from may know other patients.
+    """Whether neither a network's teachers nor its source may know other patients.
 
     Args:
-        dataset: what its run's configuration says that it was trained on.
+        dataset: of its run's configuration: what it was trained on.
     """
     start = dataset.get("started_from")
     taught = all(dataset.get("teachers_know_no_more", ()))
@@ -78,7 +78,7 @@ def learned_alone(dataset: Mapping[str, Any]) -> bool:
 
 
 def _doubted(known: Mapping[str, Known]) -> dict[str, Known]:
-    """The same where something else that taught a network may know other patients."""
+    """The splits of `known` if something else that taught the network may know other patients."""
     return {each: "seen" if said == "seen" else "not known" for each, said in known.items()}
 
 
@@ -88,7 +88,7 @@ def known_patients(
     """Whether a network was trained on a data set's validation and test patients; see `knows`.
 
     Args:
-        dataset: what its run's configuration says that it was trained on.
+        dataset: of its run's configuration: what it was trained on.
         cached: the whole data set.
         share: of the training patients that its recipe takes.
     """
@@ -108,7 +108,7 @@ def known_patients(
 def _knows_with_further(
     dataset: Mapping[str, Any], cached: Cached, share: float
 ) -> dict[str, Known]:
-    """The same of a network that learned from a list of data sets: by the images of its own one."""
+    """`known_patients` of a network trained on a list of data sets, by the images of the first."""
     if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
         return {"validation": "not known", "test": "not known"}
     own = cached.of_data_set(0) if SOURCE in cached.table else cached
@@ -118,8 +118,8 @@ def _knows_with_further(
     return found if all(each["apart"] for each in dataset["further"]) else _doubted(found)
 
 
-def told(started_from: Mapping[str, Any]) -> str:
-    """What a run's `started_from` says, in a sentence or two, for a terminal and a card."""
+def describe(started_from: Mapping[str, Any]) -> str:
+    """A run's `started_from` in a sentence or two, for a terminal and a card."""
     dataset = started_from["dataset"]
     trained = dataset.get("train", {})
     on = "on what is not stated"
@@ -146,10 +146,10 @@ def told(started_from: Mapping[str, Any]) -> str:
 
 
 def fine_tuning(recipe: Recipe) -> Recipe:
-    """How a network that was trained by `recipe` is gone on with, on few images.
+    """The recipe that fine-tunes a network that was trained by `recipe`, on few images.
 
-    Network, input and augmentation stay. The peak of the learning rate is lower, so that what the
-    network knows is bent rather than lost, and nothing is asked of the data but images and labels.
+    Network, input and augmentation stay. The peak of the learning rate is lower, so that the
+    network adapts rather than forgets, and the data need nothing but images and labels.
     """
     return replace(
         recipe,
@@ -171,7 +171,7 @@ def write_weights(network: keras.Model, source: Source) -> None:
     """Write a source's weights into a network that was just built; its head only if it is kept.
 
     Raises:
-        RunError: they are of another architecture.
+        RunError: they are for another architecture.
     """
     for layer in network.layers:
         if not layer.get_weights() or (layer.name == HEAD and not source.keeps_head):

@@ -1,4 +1,4 @@
-"""How a command of the workstation starts and ends: its backend loads quietly, errors are lines."""
+"""Starting and ending a workstation command: the backend loads quietly, errors become lines."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from edge_app.core import native_stderr
 from edge_app.core.errors import EXIT_MODEL, EdgeCxrError
 
 EXTRAS: Final = {"tensorflow": "workstation", "jax": "jax"}
-"""The backends, and the extra of the installation that has each."""
+"""Backend → the extra that installs it."""
 
 
 def load_backend() -> None:
-    """Import what Keras computes with before anything else does: TensorFlow, or JAX.
+    """Import Keras' backend, TensorFlow or JAX, before anything else does.
 
-    The environment's `KERAS_BACKEND` decides; without it TensorFlow, or JAX where there is no
-    TensorFlow.
+    The environment's `KERAS_BACKEND` decides; without it TensorFlow, or JAX where TensorFlow is
+    not installed.
 
     Raises:
-        SystemExit: it is neither, or not installed.
+        SystemExit: `KERAS_BACKEND` is neither, or the backend is not installed.
     """
     default = "tensorflow" if find_spec("tensorflow") or not find_spec("jax") else "jax"
     backend = os.environ.setdefault("KERAS_BACKEND", default)
     if backend not in EXTRAS:
         raise SystemExit(f"KERAS_BACKEND={backend}: there are {' and '.join(EXTRAS)}")
-    # Both talk while they load, whatever their level.
+    # Both print while they load, whatever their log level.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
@@ -45,10 +45,10 @@ def load_backend() -> None:
 
 
 def load_tensorflow() -> None:
-    """The same for what can be done with TensorFlow alone.
+    """Import TensorFlow, for commands that work with no other backend.
 
     Raises:
-        SystemExit: another backend is asked for, or it is not installed.
+        SystemExit: `KERAS_BACKEND` is another, or TensorFlow is not installed.
     """
     if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
         raise SystemExit("this needs TensorFlow: unset KERAS_BACKEND")
@@ -71,7 +71,7 @@ def run_reporting_errors(command: Callable[[], object]) -> None:
 
 
 def _of_disk(error: OSError) -> str:
-    """Which file, and what the system says of it; HDF5 has both somewhere among its own words."""
+    """The file and the system's message; HDF5 hides both in a message of its own."""
     words = error.strerror or str(error)
     hdf5 = re.search(r"filename = '([^']+)'", words)
     if hdf5 and error.errno:

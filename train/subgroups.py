@@ -1,7 +1,7 @@
-"""How well a report's scores rank within sex, age band and view: where a model serves some less.
+"""How well a report's scores rank by sex, age band and view: whether a model serves some less.
 
 Groups of one kind are compared over the same findings, those with enough positives and negatives
-in each of them: a macro over other findings would be another quantity.
+in each group: a mean over other findings would be another quantity.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from train.ranking import enough, macro_aurocs, reported_scores, with_interval
 
 KIND: Final = "edge-cxr subgroup report"
 MIN_IMAGES: Final = 10
-"""Fewer with a finding, or without it, in any group, and the finding does not compare them."""
+"""A finding with fewer positive or negative images in any group is left out."""
 
 NOTABLE_GAP: Final = 0.05
 AGE_BANDS: Final = {"under 40": (0, 40), "40 to 59": (40, 60), "60 and over": (60, 200)}
@@ -31,8 +31,8 @@ def groups(table: pd.DataFrame) -> dict[str, dict[str, NDArray[np.bool_]]]:
     """Kind of group → name → which of the M images belong to it.
 
     Args:
-        table: M rows with `sex`, `age` and `view`, as in `Dataset.table`, as far as these are
-            known; what is not forms no groups.
+        table: M rows with `sex`, `age` and `view`, as in `Dataset.table`; unknown ones form no
+            group.
     """
     found: dict[str, dict[str, NDArray[np.bool_]]] = {}
     for kind in ("sex", "view"):

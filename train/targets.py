@@ -1,4 +1,4 @@
-"""What a run trains towards: labels, softened by teachers, and what else is known of an image."""
+"""Training targets: labels, teachers' scores, and view, sex and age; and their loss."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 def training_targets(
     recipe: Recipe, cached: Cached, teachers: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """M×L targets in 0..1, and a column more for each of `auxiliary_names`; NaN of what is not
-    known: labels of unlabelled images that the teachers do not know, and what is not told.
+    """M×L targets in 0..1, and one more column for each of `auxiliary_names`.
+
+    NaN is what is not known: labels of unlabelled images that the teachers do not know either, and
+    missing views, sexes and ages.
 
     Args:
         recipe: decides the shares.
         cached: M images with labels.
-        teachers: M×L scores, if the recipe distils; NaN of labels that they do not know.
+        teachers: M×L scores, if the recipe distils; NaN for labels that they do not know.
 
     Raises:
         DatasetError: the recipe distils, and there are no teachers.
@@ -42,10 +44,10 @@ def training_targets(
     if recipe.distil:
         if teachers is None:
             raise DatasetError("the recipe distils, but there are no teachers: give --teacher")
-        known = np.isfinite(teachers)  # of other labels the targets stay what they are
+        known = np.isfinite(teachers)  # targets of other labels stay as they are
         targets += recipe.distil * np.where(known, teachers - targets, 0)
-        alone = is_unlabelled(cached)
-        targets[alone] = teachers[alone]
+        unlabelled = is_unlabelled(cached)
+        targets[unlabelled] = teachers[unlabelled]
     names = auxiliary_names(recipe, cached.table)
     if names:
         targets = np.concatenate([targets, auxiliary_targets(cached.table, names)], axis=1)
@@ -53,12 +55,12 @@ def training_targets(
 
 
 def is_unlabelled(cached: Cached) -> NDArray[np.bool_]:
-    """Of each of M images, whether nothing is known of its labels."""
+    """Which of M images have no labels."""
     return (cached.table["split"] == UNLABELLED).to_numpy(bool)
 
 
 def image_weights(recipe: Recipe, cached: Cached) -> NDArray[np.float32] | None:
-    """What each of M images weighs in the loss; None where they weigh the same."""
+    """Weights (M) of the images in the loss; None where all are equal."""
     unlabelled = is_unlabelled(cached)
     if not unlabelled.any():
         return None
@@ -66,7 +68,7 @@ def image_weights(recipe: Recipe, cached: Cached) -> NDArray[np.float32] | None:
 
 
 def auxiliary_names(recipe: Recipe, table: pd.DataFrame) -> tuple[str, ...]:
-    """Which of `AUXILIARY` a recipe that asks for them can have of these images; none if not."""
+    """The `AUXILIARY` targets that the images have; none if the recipe does not use any."""
     return tuple(name for name in AUXILIARY if recipe.auxiliary and _is_told(table, name))
 
 
@@ -79,8 +81,7 @@ def _is_told(table: pd.DataFrame, name: str) -> bool:
 
 
 def auxiliary_targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float32]:
-    """M×A in 0..1: of view whether it is anterior-posterior, of sex male, age in centuries; NaN
-    of what is not told."""
+    """M×A in 0..1, NaN where unknown: anterior-posterior view, male sex, age in centuries."""
     columns = []
     for name in names:
         if name == "age":
@@ -106,7 +107,7 @@ def crossentropy(auxiliary: float, labels: LabelSet = OF_NIH) -> Loss:
 
     Independent labels: binary cross-entropy, mean over them; exclusive ones: categorical
     cross-entropy of their softmax. Further columns: binary cross-entropy, mean. Goals that are NaN
-    count for nothing; an image without any has a loss of 0.
+    do not count; an image whose goals are all NaN has a loss of 0.
     """
     count = len(labels.labels)
 
@@ -126,7 +127,7 @@ def crossentropy(auxiliary: float, labels: LabelSet = OF_NIH) -> Loss:
 
 
 def _known(goals: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """1 where a goal is known and 0 where it is NaN; and the goals with 0 in these places."""
+    """1 where a goal is known and 0 where it is NaN; and the goals with 0 in place of NaN."""
     missing = keras.ops.isnan(goals)
     return keras.ops.cast(~missing, "float32"), keras.ops.where(missing, 0.0, goals)
 

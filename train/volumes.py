@@ -1,6 +1,6 @@
-"""A file in pieces, where what carries it takes only so many bytes at once.
+"""A large file in pieces, for transports that limit the size of a file.
 
-A file that fits is one file; `NAME` that does not is `NAME.001`, `NAME.002` and so on.
+A file within the limit stays one file; a larger `NAME` becomes `NAME.001`, `NAME.002` and so on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FIRST = ".001"
 
 
 def write_volumes(path: Path, data: bytes, most: int) -> list[Path]:
-    """Write `data` as `path`, or as pieces of at most so many bytes; what stood there goes."""
+    """Write `data` as `path`, or as pieces of at most `most` bytes; replaces what was there."""
     remove_volumes(path)
     paths = [path] if len(data) <= most else _named(path, -(-len(data) // most))
     for index, piece in enumerate(paths):

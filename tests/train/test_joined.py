@@ -20,7 +20,7 @@ from edge_app.model.preprocess import InputSpec
 from train.augment import NONE
 from train.batches import batches
 from train.cache import Cached, open_cache
-from train.datasets.joined import told
+from train.datasets.joined import describe
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
 from train.finished_run import open_run
@@ -30,7 +30,7 @@ from train.recipes import Recipe
 from train.run import train as train_run
 from train.run import training_images
 from train.source import Source, fine_tuning
-from train.source import told as told_start
+from train.source import describe as describe_start
 from train.targets import crossentropy, training_targets
 from train.teacher_files import read_teachers
 
@@ -203,7 +203,7 @@ def test_what_a_start_knows_is_told_by_what_it_learned_from(
     moved = own.table.assign(split=own.table["split"].where(own.table.index != first, "test"))
     assert source.knows(replace(own, table=moved))["test"] == "not known"  # it trained on that one
     started = {"name": "s", "network": "n", "dataset": facts, "test_patients": "not known"}
-    assert "and on more (origin: CC BY)" in told_start(started)
+    assert "and on more (origin: CC BY)" in describe_start(started)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_run_names_all_that_it_learned_from(
     facts = open_run(tmp_path / "run").config["dataset"]
     assert [each["images"] for each in facts["further"]] == [5, 20, 30]
     assert facts["own"] == cached.of_data_set(0).split("train").digest
-    lines = told(facts["further"])
+    lines = describe(facts["further"])
     assert all(line in said.getvalue() for line in lines)
     assert "CC BY-SA 4.0" in lines[2]
     assert "only its teachers' scores" in lines[2]

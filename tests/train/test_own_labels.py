@@ -22,7 +22,7 @@ from train.datasets.registry import load
 from train.errors import DatasetError
 from train.fit import build, start_at_prevalence
 from train.labels import OF_NIH, LabelSet
-from train.own_labels import read_labels, settled
+from train.own_labels import labels_from_names, read_labels
 from train.predict import logits_only
 from train.recipes import Recipe
 from train.targets import crossentropy
@@ -84,7 +84,7 @@ def test_names_that_images_bear_are_one_label_in_any_spelling() -> None:
         ("None",),
         ("NO FINDING",),
     ]
-    found, notes = settled(borne, "x")
+    found, notes = labels_from_names(borne, "x")
     assert found.names == ("Pleural_Thickening", "No Finding", "scar")
     assert found.labels.normal == 1
     assert not found.numbered

@@ -23,7 +23,7 @@ from edge_app.model.labels import Labels
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
 from train.labels import LabelSet
-from train.own_labels import HOW, of_columns, require_names
+from train.own_labels import HOW, labels_from_columns, require_names
 
 TAKES: Final = "it takes arrays images (N×H×W uint8), labels (N×K of 0 and 1) and names (K)"
 
@@ -135,7 +135,7 @@ def _labels(
         if written is None:
             raise DatasetError(f"{path}: no names of its {count} labels: add them, or {HOW}")
         require_names(str(path), written)
-        labels, notes = of_columns(written, str(path))
+        labels, notes = labels_from_columns(written, str(path))
         return labels, list(range(count)), notes
     if written is None:
         if not wanted.numbered or len(wanted.labels) != count:

@@ -20,7 +20,7 @@ from edge_app.images.read import read_image
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.datasets.demographics import with_plain_demographics
 from train.labels import OF_NIH, LabelSet
-from train.own_labels import of_columns, settled
+from train.own_labels import labels_from_columns, labels_from_names
 
 WORKERS: Final = 4
 
@@ -84,8 +84,8 @@ def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
     if table.nih:
         return OF_NIH, []
     if table.columns:
-        return of_columns(table.columns, str(table.path))
-    return settled((row.borne for row in table.rows if row.borne), str(table.path))
+        return labels_from_columns(table.columns, str(table.path))
+    return labels_from_names((row.borne for row in table.rows if row.borne), str(table.path))
 
 
 def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:

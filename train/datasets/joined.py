@@ -92,12 +92,12 @@ def read_joined(load: Load, path: Path, limit: int | None, wanted: LabelSet | No
     )
 
 
-def told(further: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a run's `further` says of each data set, in sentences, for a terminal and a card."""
-    return [_told(facts) for facts in further]
+def describe(further: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A run's `further` data sets in sentences, for a terminal and a card."""
+    return [_described(facts) for facts in further]
 
 
-def _told(facts: Mapping[str, Any]) -> str:
+def _described(facts: Mapping[str, Any]) -> str:
     count = f"{facts['images']} images"
     if facts["tells_patients"]:
         count += f" of {facts['patients']} patients"

@@ -25,7 +25,7 @@ from train.datasets.dataset import (
 )
 from train.errors import DatasetError
 from train.labels import LabelSet
-from train.own_labels import settled
+from train.own_labels import labels_from_names
 
 PIXEL_COLUMNS: Final = 28 * 28
 LABEL_HEADINGS: Final = frozenset(
@@ -74,7 +74,7 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
     table = table[~unlabelled.to_numpy()]
     table = table.assign(split=assign(table["patient"].tolist(), None))
     borne = {row: tuple(each.strip() for each in labels[row].split("|")) for row in table["row"]}
-    known, said = (wanted, []) if wanted else settled(borne.values(), str(path))
+    known, said = (wanted, []) if wanted else labels_from_names(borne.values(), str(path))
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
     how = {"numbered": known.numbered, "exclusive": known.head == "exclusive"}
