@@ -1,9 +1,9 @@
-"""What happens to a radiograph between two machines, done to the training images at random.
+"""Random changes of training images: geometry, contrast, resampling, JPEG and noise.
 
-Geometry and contrast make few images more; resampling, JPEG and noise are what an operator's file
-has been through, and make a network steady against them. What is drawn for an image is drawn by
-numpy from (seed, step), so a run can be repeated and resumed; what is computed for each pixel is
-`keras.ops`, so it runs where the network does, and on a GPU it is a fraction of a training step.
+Geometry and contrast make more of few images; resampling, JPEG and noise happen to files on their
+way to a clinic's device, and the network learns to ignore them. Random numbers come from numpy by
+(seed, step), so a run can be repeated and resumed; pixels are computed by `keras.ops`, so on a GPU
+they take a fraction of a training step.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Augmentation:
     noise: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no strength.
+        """Refuse impossible strengths.
 
         Raises:
             ValueError: a value is negative, not finite, or a probability above 1.
@@ -59,7 +59,7 @@ class Augmentation:
 NONE = Augmentation(*([0.0] * 8))
 
 Draws = dict[str, NDArray[Any]]
-"""What was drawn for N images: a step that is off has no entry.
+"""The random numbers for N images; a step that is off has no entry.
 
 `transform` N×8, see `keras.ops.image.affine_transform`; `exponent`, `sigma` N×1×1×1 float32;
 `resampled`, `saved` N×1×1×1 bool; `steps` N×1×1×8×8 float32, JPEG's quantization table of each
@@ -68,7 +68,7 @@ image; `noise` 2 uint32, the seed of what is drawn for each pixel.
 
 
 OF_THE_BATCH: Final = ("noise",)
-"""What is drawn once for all images."""
+"""The draws that all images of a batch share."""
 
 
 def draw(strength: Augmentation, count: int, side: int, rng: np.random.Generator) -> Draws:
@@ -143,7 +143,7 @@ def _normal(
 def _transforms(
     strength: Augmentation, count: int, side: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """One transform an image, so that it is interpolated only once."""
+    """All geometry of an image as one transform, so that it is interpolated only once."""
     mirror = np.where(rng.random(count) < strength.flip, -1.0, 1.0)
     angle = _normal(rng, count, strength.rotate * np.pi / 180)
     zoom = _normal(rng, count, strength.zoom)
@@ -198,7 +198,7 @@ DCT: Final = _dct()
 
 
 def saved_as_jpeg(x: keras.KerasTensor, steps: keras.KerasTensor) -> keras.KerasTensor:
-    """What a JPEG leaves of images: all of its loss is the rounding of 8×8 blocks' cosines.
+    """Images as JPEG returns them: its only loss is the rounding of 8×8 blocks' cosines.
 
     Args:
         x: (N, side, side, 1), gray levels.

@@ -1,4 +1,4 @@
-"""Cached images → augmented batches, the same ones whenever they are asked for."""
+"""Cached images → augmented batches, the same for the same recipe and epoch."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def batches(
 ) -> Iterator[Batch]:
     """(images, goals) of these epochs, counted from 0; and weights where these differ.
 
-    Order and augmentation depend on seed and epoch alone, so a resumed run sees what the
-    uninterrupted one would have seen. An incomplete last batch is dropped. Of several machines each
-    reads and yields its rows of a batch, which are augmented as on one.
+    Order and augmentation depend on seed and epoch alone, so a resumed run sees the images that an
+    uninterrupted one would have seen. An incomplete last batch is dropped. Each of several machines
+    yields its own rows of a batch, augmented as on a single machine.
 
     Args:
         cached: M images.
@@ -68,7 +68,7 @@ def _order(cached: Cached, recipe: Recipe, epoch: int) -> NDArray[np.int64]:
 
 
 def prepare(side: int, images: keras.KerasTensor, drawn: Draws) -> keras.KerasTensor:
-    """(N, H, W) uint8 → (N, side, side, 1) float32, what a network is trained on."""
+    """(N, H, W) uint8 → (N, side, side, 1) float32, augmented and normalised."""
     x = images[..., None]
     if side != images.shape[1]:
         x = ops.cast(x, "float32")
@@ -78,7 +78,7 @@ def prepare(side: int, images: keras.KerasTensor, drawn: Draws) -> keras.KerasTe
 
 
 def mixing_shares(rng: np.random.Generator, alpha: float, count: int) -> NDArray[np.float32]:
-    """How much of itself each image keeps, from Beta(α, α): N of at least a half."""
+    """The share, at least a half, that each of N images keeps of itself, from Beta(α, α)."""
     share = rng.beta(alpha, alpha, count).astype(np.float32)
     return np.maximum(share, 1 - share)
 

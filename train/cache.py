@@ -30,7 +30,7 @@ from train.errors import DatasetError
 from train.labels import OF_NIH, LabelSet
 
 MAX_UNREADABLE = 0.01
-"""More unreadable images than this share is a fault of the whole set, not of single files."""
+"""A larger share of unreadable images means that the whole set is at fault, not single files."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Cached:
         rows: M places in `images`.
         targets: M×L, uint8.
         table: M rows, see `Dataset.table`, and `sha256` of each source.
-        labels, tells_patients, further: the data set's.
-        named: all images that the data set names, of every split, and those left out.
-        notes: what a report on them says of them.
+        name, labels, tells_patients, further: the data set's.
+        named: all image names in the data set: of every split, and those left out.
+        notes: for a report on these images.
     """
 
     images: NDArray[np.uint8]
@@ -63,7 +63,7 @@ class Cached:
         return self._where(self.table["split"].isin(names).to_numpy())
 
     def of_patients(self, share: float) -> Cached:
-        """All images of a fixed `share` of the patients; a smaller share is part of a larger."""
+        """All images of a fixed `share` of the patients; a larger share includes a smaller one."""
         chosen = split_by_patient(self.table["patient"].tolist(), share, "learning curve")
         return self._where(self.table["patient"].isin(chosen).to_numpy())
 
@@ -109,8 +109,8 @@ def open_cache(
         The readable images, and ``(image, reason)`` for all others.
 
     Raises:
-        DatasetError: more than 1 % of the images cannot be read; they are tried anew next time.
-            Or a file of a further data set validates or tests.
+        DatasetError: more than 1 % of the images cannot be read, or a file of a further data set
+            validates or tests. Unreadable images are tried again next time.
     """
     key = hashlib.sha256(
         json.dumps([DECODING, dataset.identity, spec.as_dict()], sort_keys=True).encode()
@@ -144,11 +144,7 @@ def open_cache(
 
 
 def _require_no_judge_trains(table: pd.DataFrame) -> None:
-    """Refuse a file that validates or tests, and trains as well in another data set of a list.
-
-    Raises:
-        DatasetError: there is one.
-    """
+    """Raise a DatasetError if a file that validates or tests also trains in a further data set."""
     more = table["source"] > 0
     judges = ~more & (table["split"] != "train")
     shared = more & table["sha256"].isin(table.loc[judges, "sha256"])

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: validation, and a line about it."""
+"""Keras callbacks: validation, logs, progress and interruption between epochs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         assert logs is not None
-        logits = predict(self.model, self.cached)[
-            :, : self.cached.targets.shape[1]
-        ]  # without auxiliary ones
+        labels = self.cached.targets.shape[1]  # auxiliary outputs follow
+        logits = predict(self.model, self.cached)[:, :labels]
         if not np.isfinite(logits).all():
             raise RunError(
                 "training has diverged: try a lower --set learning_rate=..., in a new --run"
@@ -47,7 +46,7 @@ class Scalars(keras.callbacks.Callback):
         self.folder = folder
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        from tensorboard.summary import Writer  # a second, and never needed by `evaluate`
+        from tensorboard.summary import Writer  # takes a second, and `evaluate` never needs it
 
         self.writer = Writer(str(self.folder))
 

@@ -1,7 +1,7 @@
-"""What a start is worth with few images: the same network from a finished one, ImageNet, nothing.
+"""Training on few images: what starting from a finished network, or from ImageNet, is worth.
 
 A number of images is drawn by patient and split into training and validation. Each start trains on
-them, and all are judged on the same test patients, in pairs.
+them, and all are compared in pairs on the same test patients.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from train.run import train
 from train.source import Source, fine_tuning
 
 MIN_POSITIVES: Final = 10
-"""Findings with fewer among the images that judge are left out."""
+"""Findings with fewer positive or negative test images are left out."""
 
 STARTS: Final = ("source", "nothing", "imagenet")
 VIEWS: Final = 8000
-"""From nothing a network sees at least so many training images, each `PASSES` times or more; from a
-source, which needs fewer, a quarter as many."""
+"""A network that starts from nothing sees at least so many training images, each at least `PASSES`
+times; one that starts from a source needs fewer and sees a quarter as many."""
 
 PASSES: Final = 5
 RESAMPLES: Final = 1000
@@ -47,17 +47,17 @@ NOTHING_RATE: Final = 1e-3
 """Peak of the learning rate from ImageNet weights and from nothing."""
 
 Areas = dict[tuple[int, str], NDArray[np.float64]]
-"""By number of images and start, macro AUROCs as `_macro` gives them; (0, "source") is the source
-itself, where its labels are theirs."""
+"""The macro AUROCs of `_macro` by number of images and start; (0, "source") is the source itself,
+if it has the same labels."""
 
 
 def drawn(cached: Cached, images: int, seed: int) -> Cached:
-    """So many images of patients in a random order, split anew into train and validation.
+    """`images` images of random patients, split anew into train and validation.
 
-    Of the last patient as many images are taken as are still needed.
+    The last patient gives only as many images as are still needed.
 
     Raises:
-        DatasetError: there are not so many.
+        DatasetError: there are fewer images.
     """
     if len(cached) < images:
         raise DatasetError(f"{cached.name}: {len(cached)} images to draw from, not {images}")
@@ -79,7 +79,7 @@ def drawn(cached: Cached, images: int, seed: int) -> Cached:
 
 
 def recipe_of(start: str, source: Source, images: int) -> Recipe:
-    """What one start trains by: the source's network and input; see `VIEWS` for the passes.
+    """The recipe of one start, with the source's network and input; see `VIEWS` for its epochs.
 
     Args:
         start: one of `STARTS`.
@@ -89,7 +89,7 @@ def recipe_of(start: str, source: Source, images: int) -> Recipe:
     base, passes = fine_tuning(source.recipe), max(PASSES, math.ceil(VIEWS / images))
     if start == "source":
         return replace(base, epochs=math.ceil(passes / 4))
-    # With few images the AUROC of an epoch is mostly chance: nothing is stopped early by it.
+    # With few images an epoch's AUROC is mostly chance, so it stops nothing early.
     patience, rate = max(base.patience, passes), NOTHING_RATE
     base = replace(base, epochs=passes, patience=patience, learning_rate=rate)
     return replace(base, imagenet=start == "imagenet")
@@ -112,22 +112,22 @@ def few(
 
     Args:
         own: images to draw from.
-        judges: images of other patients.
+        judges: test images, of other patients.
         source: the finished network.
         counts: how many images to draw.
-        starts: which of `STARTS`; they train in this order.
+        starts: some of `STARTS`; they train in this order.
         runs: folder of run folders.
         seed: of the draw.
         console: for progress.
-        rival: of a network that was trained from nothing on more images, over the same judges.
-            What ranks better than it ranks better than with fewer images, too.
+        rival: report, over the same test images, of a network that was trained from nothing on
+            more images than any drawn number.
 
     Returns:
         Plain JSON: see `_measured`.
 
     Raises:
-        DatasetError: too few images, other labels judge, a patient is on both sides, or the rival's
-            judges are others.
+        DatasetError: there are too few images, the test images have other labels, a patient is on
+            both sides, or the rival's test images are others.
     """
     _require_judges(own, judges)
     pool, relation = _pool(source, own)
@@ -158,7 +158,7 @@ def few(
 
 
 def _require_judges(own: Cached, judges: Cached) -> None:
-    """Refuse judges of other labels, or whose patients may be drawn."""
+    """Refuse test images with other labels, or of patients who may be drawn."""
     if _ranked_labels(own.labels) != _ranked_labels(judges.labels):
         raise DatasetError(
             f"{judges.name}: has other labels than {own.name}, {', '.join(judges.labels.names[:5])}"
@@ -170,14 +170,14 @@ def _require_judges(own: Cached, judges: Cached) -> None:
 
 
 def _ranked_labels(labels: LabelSet) -> tuple[tuple[str, ...], str]:
-    """What the columns of logits stand for."""
+    """The labels of the columns of logits, and their head."""
     return labels.names, labels.head
 
 
 def _pool(source: Source, own: Cached) -> tuple[Cached, str]:
-    """What is drawn from, and what the source knows of it, as far as digests tell.
+    """The images to draw from, and whether the source has seen their patients, by digest.
 
-    A source that was trained on a share of the training patients leaves the others to draw from.
+    If the source was trained on a share of the training patients, the others are drawn from.
     """
     trained = source.facts["dataset"].get("train", {}).get("digest")
     training, share = own.split("train"), source.recipe.patients
@@ -189,7 +189,7 @@ def _pool(source: Source, own: Cached) -> tuple[Cached, str]:
 
 
 def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
-    """The judges' logits (M×15) by a finished run; kept in its folder, as they take minutes."""
+    """A finished run's logits (M×L) of the test images, kept in its folder: they take minutes."""
     kept = run / f"judged-{judges.digest[:16]}.npy"
     if not kept.exists():
         logits = predict(logits_only(open_run(run).model), judges)
@@ -201,10 +201,10 @@ def _answers(run: Path, judges: Cached) -> NDArray[np.float32]:
 
 
 def _answers_of(rival: Report, judges: Cached) -> NDArray[np.float32]:
-    """A report's logits (M×15) in the judges' order.
+    """A report's logits (M×L) in the order of the test images.
 
     Raises:
-        DatasetError: it is of other images.
+        DatasetError: it is of other images or labels.
     """
     answers = rival.evaluated
     same = (rival.labels.names, rival.head) == _ranked_labels(judges.labels)
@@ -227,7 +227,7 @@ def _ranked(judges: Cached) -> list[int]:
 
 
 def _measured(areas: Areas, rival: NDArray[np.float64] | None = None) -> list[dict[str, Any]]:
-    """For each network its macro AUROC, and how far it is above the same from nothing."""
+    """Each network's macro AUROC, and how far it is above one that started from nothing."""
     rows = []
     for (count, start), area in areas.items():
         row: dict[str, Any] = {"images": count, "start": start, "macro_auroc": _interval(area)}

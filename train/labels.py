@@ -1,8 +1,8 @@
-"""What a network is trained to answer: the 15 labels of the shipped ones, or any others.
+"""The labels that a network is trained for: the 15 of the shipped models, or any others.
 
 A label's index is its output channel. `LABELS` are the 14 findings of NIH ChestX-ray14 (Wang et
-al., ChestX-ray8, CVPR 2017, extended release) in the order of the data card this project grew from,
-with "No Finding" as index 14. There an image can bear several findings, so each label is a yes/no
+al., ChestX-ray8, CVPR 2017, extended release) in the order of the project's first data card, with
+"No Finding" as index 14. There an image can have several findings, so each label is a yes/no
 question of its own.
 """
 
@@ -44,7 +44,7 @@ RADLEX: Final = {
     "Effusion": ("RID34539", "pleural effusion"),
     "Pneumonia": ("RID5350", "pneumonia"),
 }
-"""Code and meaning of the labels that RadLex has a term for which is surely the same."""
+"""Code and meaning of the labels for which RadLex certainly has the same term."""
 
 NIH: Final = Labels(
     Label(
@@ -54,7 +54,7 @@ NIH: Final = Labels(
     )
     for name in LABELS
 )
-"""The same as a model file states them."""
+"""`LABELS` as a model file states them."""
 
 
 class LabelSet(NamedTuple):
@@ -64,7 +64,7 @@ class LabelSet(NamedTuple):
         labels: in the order of the output channels.
         head: ``independent``, each label a yes/no question of its own; or ``exclusive``, just one
             of them applies.
-        numbered: numbers in a data set are places in this list, because a person wrote it for it.
+        numbered: whether numbers in a data set are places in this list, as in one written for it.
     """
 
     labels: Labels
@@ -103,8 +103,8 @@ ADJUDICATED: Final = {
     "Nodule or mass": ("Nodule", "Mass"),
     "Pneumothorax": ("Pneumothorax",),
 }
-"""What radiologists agreed on for some of the release's images (Majkowska et al., Radiology 294,
-2020), and the labels here that it comprises. Their fourth finding, fracture, is none of these."""
+"""Findings that radiologists agreed on for some of the release's images (Majkowska et al.,
+Radiology 294, 2020) → the labels that each comprises. Their fourth one, fracture, has none."""
 
 FINDINGS: Final = NIH.findings
 """Channels of the 14 findings: what the field's "mean AUROC" is taken over."""

@@ -1,8 +1,8 @@
-"""How validation AUROC grows with the number of training patients, and where it would go.
+"""How validation AUROC grows with the number of training patients, extrapolated to more.
 
-The shares must be trained with as many steps as the whole, or the curve shows the shorter
-training. The extrapolation is a power law of the distance to 1, as learning curves of deep
-networks follow one over orders of magnitude (Hestness et al., arXiv:1712.00409, 2017).
+Shares of the patients must be trained for as many steps as all of them, or the curve would show
+the shorter training. The extrapolation is a power law of the distance to 1, which learning curves
+of deep networks follow over orders of magnitude (Hestness et al., arXiv:1712.00409, 2017).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from train.labels import LabelSet
 from train.ranking import macro_aurocs, rankable, reported_scores, with_interval
 
 MIN_POSITIVES: Final = 10
-"""Findings that fewer validation images bear, or do not, are left out: one image more would look
-like learning."""
+"""Findings with fewer positive or negative validation images are left out: a single image more
+would look like learning."""
 
 RELEASE_PATIENTS: Final = 28_008
-"""Of train_val in the whole NIH release (train_val_list.txt: Wang et al., CVPR 2017); what is of
-this release is extrapolated to it."""
+"""Patients of train_val in the whole NIH release (train_val_list.txt: Wang et al., CVPR 2017);
+curves on images of this release are extrapolated to them."""
 
 RELEASE: Final = "NIH ChestX-ray14"
 SMALLEST: Final = 1e-6
-"""Distance from a perfect ranking that is told from none: a power law knows no zero."""
+"""The least distance from a perfect ranking: a power law has no zero."""
 
 
 def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any]:
@@ -43,8 +43,8 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
         resamples: of the bootstrap over validation patients.
 
     Raises:
-        RunError: fewer than three runs, of different recipes, on different images, or on ones that
-            trained or that rank no finding.
+        RunError: there are fewer than three runs, their recipes or validation images differ, these
+            images also trained, or no finding can be ranked.
         ReportError: a run was not evaluated on validation yet.
     """
     if len(runs) < 3:

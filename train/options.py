@@ -1,6 +1,6 @@
-"""Arguments and options that several commands of `train` and `quantize` share, and their reading.
+"""Arguments and options that commands of `train` and `quantize` share, and reading their data.
 
-The command lines import this module, never each other.
+Command lines import this module, never each other.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def read_data(
     limit: int | None = None,
     labels: LabelSet | None = None,
 ) -> Cached:
-    """Index and decode a data set, and say on standard error what is left out.
+    """Index and decode a data set; prints what is left out.
 
     Args:
         data: see `DataArgument`.
         side: of the decoded images, in pixels.
         cache: folder of decoded images.
         limit: images of each split; None for all.
-        labels: what the images can bear; None: what the data set itself says.
+        labels: that an image can have; None for the data set's own.
 
     Raises:
         DatasetError: nothing usable is there, or more than 1 % of it cannot be read.
@@ -111,7 +111,7 @@ def read_training_and_split(
 
 
 def require_split(split: str) -> Split:
-    """A split that something may be measured on.
+    """The name of a split as a type, if results may be measured on it.
 
     Raises:
         typer.BadParameter: it is neither test nor validation.

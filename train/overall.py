@@ -1,4 +1,4 @@
-"""Validation scores → how a model scores, and flags, images as a whole, for the manifest."""
+"""Fitting the score of an image as a whole, and its thresholds, on validation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from train.ranking import enough, with_interval
 Floats = NDArray[np.float64]
 
 MIN_IMAGES: Final = 10
-"""Fewer normal images, or fewer that are not, and nothing is fitted honestly."""
+"""With fewer normal images, or fewer others, nothing can be fitted honestly."""
 
 FALSE_ALARMS: Final = {
     "one-in-ten": ("1 in 10 normal validation images is flagged", 0.10),
     "one-in-four": ("1 in 4 normal validation images is flagged", 0.25),
 }
 MET: Final = 0.8
-"""Images that score alike can leave fewer flagged than a rule says; below this part it says so."""
+"""Tied scores can leave fewer images flagged than a rule says; below this share the rule says so.
+"""
 
 SCREENING: Final = "screening"
 SENSITIVITY: Final = 0.90
@@ -36,21 +37,21 @@ RESAMPLES: Final = 2000
 def overall(
     targets: NDArray[np.uint8], scores: Floats, labels: Labels, method: Method, where: str
 ) -> dict[str, Any] | None:
-    """The manifest's `overall`; None where there are too few images of either kind.
+    """The manifest's `overall`; None if there are too few images, normal or not.
 
     Args:
         targets: N×L, of images that trained nothing.
         scores: N×L, calibrated.
         labels: the model's.
         method: how the labels' scores become one.
-        where: names those images.
+        where: names these images.
     """
     truth = labels.not_normal(targets)
     if not enough(truth, MIN_IMAGES):
         return None
     odds = log_odds(scores, labels, method)
     slope, intercept = logistic(truth, odds)
-    if slope <= 0:  # it ranks the wrong way round: nothing is to be flagged by it
+    if slope <= 0:  # it ranks the wrong way round, so it must not flag anything
         return None
     probability = probability_of(slope * odds + intercept, scores, labels.findings)
     normal, abnormal = probability[~truth], probability[truth]
@@ -88,7 +89,7 @@ def prevalence(targets: NDArray[np.uint8]) -> Floats:
 def raised(
     scores: Floats, usually: Floats, times: float = TIMES, least: float = LEAST
 ) -> NDArray[np.bool_]:
-    """Scores (N, F) and what is usual (F,) → which are raised (N, F); see `decisions.mark`."""
+    """Scores (N, F) and usual frequencies (F,) → which are raised (N, F); see `decisions.mark`."""
     probable, usual = map(np.vectorize(shown, otypes=[float]), (scores, usually))
     marked: NDArray[np.bool_] = (usually > 0) & (probable >= least) & (probable >= times * usual)
     return marked
@@ -97,10 +98,10 @@ def raised(
 def marks(
     targets: NDArray[np.uint8], scores: Floats, labels: Labels, usually: Floats
 ) -> dict[str, float]:
-    """How many findings are raised an image: `manifest_types.Marks`.
+    """The mean number of raised findings in an image: `manifest_types.Marks`.
 
     Args:
-        targets, scores, labels: as of `overall`; there are images of either kind.
+        targets, scores, labels: see `overall`; some images are normal, and some are not.
         usually: L, the labels' prevalence on validation.
     """
     findings = list(labels.findings)
@@ -121,7 +122,7 @@ def _flagging(normal: Floats, share: float) -> float:
 
 
 def _false_alarms(rule: str, share: float, normal: Floats, abnormal: Floats) -> dict[str, Any]:
-    """A point that flags about this share of normal images; its rule says where it is less."""
+    """A point that flags about this share of normal images; the rule says if it is less."""
     threshold = _flagging(normal, share)
     flagged = int((normal >= threshold).sum())
     allowed = int(share * len(normal))
@@ -144,12 +145,10 @@ def _point(rule: str, threshold: float, normal: Floats, abnormal: Floats) -> dic
 def image_level(
     targets: NDArray[np.uint8], scores: Floats, labels: Labels, head: Any, where: str
 ) -> dict[str, Any]:
-    """What a manifest says of images as a whole: `prevalence`, and `overall` and `reference`.
-
-    The latter two where the labels, and enough images, allow them.
+    """A manifest's `prevalence`, and its `overall` and `reference` if these can be fitted.
 
     Args:
-        targets, scores, labels, where: as of `overall`.
+        targets, scores, labels, where: see `overall`.
         head: the model's.
     """
     facts: dict[str, Any] = {"prevalence": prevalence(targets).tolist()}
@@ -173,13 +172,11 @@ def reached(
     where: str,
     usually: Floats,
 ) -> dict[str, Any]:
-    """`overall` with what its points reach on images that chose nothing.
-
-    Intervals are over patients (see `metrics.weight_chunks`).
+    """`overall` with what its points reach on further images, with intervals over patients.
 
     Args:
         facts: see `overall`.
-        targets, scores, labels: as there, of these images.
+        targets, scores, labels: as for `overall`, of images that nothing was fitted on.
         patients: N.
         where: names these images.
         usually: L, the manifest's prevalence.
@@ -213,6 +210,6 @@ def _share(hits: NDArray[np.bool_], weights: Floats) -> dict[str, float | None]:
 
 
 def ranking(truth: NDArray[np.bool_], odds: Floats, patients: NDArray[np.str_]) -> Floats:
-    """AUROC of normal against not normal, and the ends of its 95 % interval over patients."""
+    """AUROC of `odds` for what is not normal, and its 95 % interval over patients (3 values)."""
     resampled = whole_and_resampled(patients, RESAMPLES, seed=0)
     return np.array(with_interval(Ranked.of(truth, odds).areas(*resampled).auroc))

@@ -17,7 +17,7 @@ PREDICT_BATCH: Final = 256
 
 
 def logits_only(model: keras.Model) -> keras.Model:
-    """The same layers without the map output: what is trained."""
+    """A network of the same layers without the map output."""
     return keras.Model(model.input, model.get_layer("logits").output, name=model.name)
 
 

@@ -1,4 +1,4 @@
-"""What decides a training run besides the data, and the recipes of the shipped models."""
+"""Recipes: all settings of a training run; and the recipes of the shipped models."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Recipe:
         network: a name in `networks.NETWORKS`.
         size: side of the square input, pixels; 0 for the network's own.
         imagenet: start from ImageNet weights, where there are any.
-        early_epochs: how many of the first epochs see images of `early_size` instead, as the
-            cheap part of the training (progressive resizing: Tan & Le, EfficientNetV2, ICML 2021).
-        early_size: side of those, pixels.
+        early_epochs: how many of the first epochs train on cheaper images of `early_size`
+            (progressive resizing: Tan & Le, EfficientNetV2, ICML 2021).
+        early_size: side of those images, pixels.
         epochs: passes over the training images, at most.
         batch: images a step.
         learning_rate: peak; reached after `warmup` epochs, then a cosine to zero
@@ -32,8 +32,8 @@ class Recipe:
         smoothing: label smoothing towards 0.5.
         lowpass: the network begins with a fixed 3×3 binomial filter.
         enlarge: the network sees the picture twice as large (efficientnet-lite0 to 2).
-        pooling: how logits come of the map: its "mean", or "lse", see `parts.LogSumExpPooling`;
-            lse is pooled in float by the device, from the int8 map.
+        pooling: how the map becomes logits: "mean", or "lse", see `parts.LogSumExpPooling`; the
+            device pools lse in float, from the int8 map.
         pooling_r: of lse, up to 1000: near 0 it is the mean, far above 1 the maximum.
         mixup: both parameters of the Beta distribution that pairs of images are mixed by
             (Zhang et al., ICLR 2018); 0 for none.
@@ -41,8 +41,8 @@ class Recipe:
             of −balance; 0 shows each once an epoch.
         auxiliary: weight of view, sex and age as further targets, whose head is dropped later.
         distil: share of the teachers' scores in the targets (Hinton et al., 2015).
-        unlabelled: weight of an image without labels beside one that has some, where the data hold
-            such; only teachers' scores are learned of it. 0 leaves them out.
+        unlabelled: weight of an image without labels, relative to one with labels; only teachers'
+            scores are learned from it. 0 leaves such images out.
         continued: start from the last teacher's weights rather than from initial ones.
         patients: share of the training patients that is used, for a learning curve.
         ema: momentum of the weight average that is validated and kept; 0 for none.
@@ -79,7 +79,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        """Refuse what no training could run with.
+        """Refuse values that no training can run with.
 
         Raises:
             ValueError: a value is out of its range.
@@ -118,14 +118,14 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """What `dataclasses.asdict` made of one."""
+        """The recipe in a dict that `dataclasses.asdict` made."""
         return cls(**values | {"augmentation": Augmentation(**values["augmentation"])})
 
     def with_setting(self, setting: str) -> Recipe:
         """A copy with one value changed: `name=value` or `augmentation.name=value`.
 
         Raises:
-            ValueError: there is no such setting, or not of that kind.
+            ValueError: there is no such setting, or the value is of another type.
         """
         name, _, text = setting.partition("=")
         if name.startswith("augmentation."):
@@ -197,13 +197,13 @@ RECIPES: Final[dict[str, Recipe]] = {
     "cxr-lite0-fine": replace(ENLARGED, epochs=8, seed=5),
     "cxr-cnn28": replace(CNN28, distil=0.7, seed=3),
 }
-"""By name; what else was tried is in docs/lab-book.md."""
+"""Recipes by name; docs/lab-book.md tells what else was tried."""
 
 SHIPPED: Final = ("cxr-lite0-128", "cxr-lite0-fine", "cxr-cnn28")
 """The recipes of the models that come with this project."""
 
 REFITTED: Final = ("cxr-lite0-128", "cxr-cnn28")
-"""Those of them that were trained once more, on the validation patients as well."""
+"""The shipped recipes that were trained once more, on the validation patients as well."""
 
 TEACHERS: Final[dict[str, tuple[str, ...]]] = {
     "cxr-lite0-128": ("cnn28", "lite0-fast", "lite0"),
@@ -211,11 +211,11 @@ TEACHERS: Final[dict[str, tuple[str, ...]]] = {
     "lite0-5-stages-enlarged": ("lite0-5-stages",),
     "cxr-lite0-fine": ("lite0-5-stages", "lite0-5-stages-enlarged"),
 }
-"""Recipes, and those of the runs that each learns from, in this order."""
+"""Recipe → the recipes of its teachers, in this order."""
 
 
 def runs_of(name: str) -> list[str]:
-    """The recipes that a model is made by, each after its teachers; the model's own is the last."""
+    """The recipes needed for a model, each after its teachers; the model's own is the last."""
     before = [needed for teacher in TEACHERS.get(name, ()) for needed in runs_of(teacher)]
     return [*dict.fromkeys(before), name]
 

@@ -1,4 +1,4 @@
-"""Kept networks and finished runs, opened as what another run starts from."""
+"""Opening the network that a run starts from: one of `networks/`, or a finished run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from train.labels import LabelSet
 from train.source import Source
 
 KEPT: Final = Path(__file__).resolve().parent.parent / "networks"
-"""Run folders that a checkout has: the shipped models' float networks, and others to go on from."""
+"""Run folders in the repository: the shipped models' float networks, and others to start from."""
 
 NETWORK_FILE: Final = "model.keras"
 
 
 def open_source(name: str) -> Source:
-    """Open what a run is to start from.
+    """Open the network that a run starts from.
 
     Args:
         name: a kept network's name, a finished run's folder, or the `model.keras` in it.
@@ -39,7 +39,7 @@ def open_source(name: str) -> Source:
 
 
 def kept_names() -> list[str]:
-    """The names of the networks that are here."""
+    """The names of the networks in the repository."""
     return sorted(path.parent.name for path in KEPT.glob(f"*/{NETWORK_FILE}"))
 
 

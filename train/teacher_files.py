@@ -1,5 +1,4 @@
-"""What is named as a teacher → a `Teacher`: a finished run, a model file, a file of scores, or a
-published network."""
+"""Opening teachers: finished runs, model files, files of scores and published networks."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ Floats = NDArray[np.float32]
 MODEL: Final = ".tflite"
 SCORES: Final = (".csv", ".npz", ".parquet")
 MOST_OFF: Final = 0.02
-"""How far from 1 the probabilities of exclusive labels may add up, as they are written rounded."""
+"""How far from 1 the sum of exclusive labels' probabilities may be, since files round them."""
 
 
 def read_teachers(
@@ -59,17 +58,17 @@ def read_teachers(
     *,
     unlabelled: bool = False,
 ) -> Teachers | None:
-    """The ensemble of several teachers, none of which is known to know the validation patients.
+    """An ensemble of teachers; refuses those that are known to know the validation patients.
 
     Args:
         sources: see `read_teacher`; with none there is no ensemble.
         data, cache, limit: see `options.read_data`; each teacher sees the images at its own size.
         cached: the student's images.
-        trained_on: what those teachers learned from that do not say it themselves, in order.
+        trained_on: for each teacher that does not state it, in order, what it learned from.
         unlabelled: whether they teach the images without labels, too.
 
     Raises:
-        RunError: one cannot be a teacher, or there are more words than teachers that need them.
+        RunError: one cannot be a teacher, or `trained_on` has more entries than are needed.
         DatasetError: one is known to know the student's validation patients.
     """
     words = iter(trained_on)
@@ -108,7 +107,7 @@ def read_teacher(
             see `score_files`; or a published network, see `published`.
         data, cache, limit: see `options.read_data`.
         student: the images that the student may train on.
-        words: what teachers learned from that do not say it themselves; None: nobody knows.
+        words: the next one is taken if the teacher does not state what it learned from.
 
     Raises:
         RunError: it is none of these, or knows none of the student's labels.
@@ -167,7 +166,7 @@ def _model(
         cached = read_data(data, spec.height, cache, limit, student.labels)
         cached = _same_splits(cached, student)
         logits = partial(model_file_logits, classifier)
-    else:  # it sees what no cache of squares holds
+    else:  # the cache holds squares, and this network sees something else
         cached = student
         logits = partial(_of_sources, data, limit, lambda pixels: classifier.logits(pixels)[0])
 
@@ -210,7 +209,7 @@ def _probabilities(found: Scores, head: Head) -> NDArray[np.float64]:
     """N×L scores in 0..1; those of exclusive labels add up to 1.
 
     Raises:
-        DatasetError: those of exclusive labels do not, of an image that is named.
+        DatasetError: they do not; names the image.
     """
     if found.scale == "logits":
         neutral = {"slope": [1.0] * len(found.labels), "intercept": [0.0] * len(found.labels)}
@@ -242,17 +241,16 @@ def _published(name: str, data: Path, limit: int | None, student: Cached) -> Tea
 def _known(
     source: str, names: Sequence[str], wanted: LabelSet, head: Head | None = None
 ) -> list[int | None]:
-    """Where each of the student's labels stands among a teacher's; None where it does not.
+    """The place of each of the student's labels among a teacher's; None where it is missing.
 
     Args:
         source: begins the message of an error.
         names: the teacher's labels.
-        wanted: the student's.
-        head: the teacher's; None where its scores say nothing of that.
+        wanted: the student's labels.
+        head: the teacher's; None where it is not known.
 
     Raises:
-        RunError: it knows none of them, or one of the two has exclusive labels and not the other
-            just the same.
+        RunError: the teacher knows none of them, or exclusive labels meet other labels.
     """
     places = {plain_name(name): place for place, name in enumerate(names) if name}
     known = [places.get(plain_name(name)) for name in wanted.names]
@@ -281,7 +279,7 @@ def _in_our_order(scores: NDArray[Any], known: list[int | None]) -> Floats:
 
 
 def _stated(facts: Mapping[str, Any]) -> str:
-    """What a run or a model file says it was trained on, in words; empty where it does not."""
+    """What a run or a model file was trained on, in words; empty if it does not say."""
     trained = facts.get("train")
     if not trained:
         return ""
@@ -315,7 +313,7 @@ def model_file_logits(classifier: Classifier, cached: Cached) -> Floats:
 def _of_sources(
     data: Path, limit: int | None, score: Callable[[Picture], NDArray[Any]], cached: Cached
 ) -> NDArray[Any]:
-    """M×K of the pictures themselves, one after the other, in the order of `cached`."""
+    """M×K scores of the original pictures rather than the cached ones, in the order of `cached`."""
     dataset = load(data, limit=limit, labels=cached.labels)
     places = {name: place for place, name in enumerate(cached.table["image"])}
     found: dict[int, NDArray[Any]] = {}

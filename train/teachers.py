@@ -1,5 +1,4 @@
-"""Whatever scores images, and whose scores another run learns from (distillation: Hinton et al.,
-2015)."""
+"""Teachers, whose scores another run learns (distillation: Hinton et al., 2015)."""
 
 from __future__ import annotations
 
@@ -21,14 +20,14 @@ NOT_STATED: Final = "not stated"
 
 @dataclass(frozen=True)
 class Validated:
-    """The images that a teacher was validated on, so not trained on.
+    """The images that a teacher was validated on, and so not trained on.
 
     Attributes:
         data: name of the data set.
-        digest: of these images; None where it was trained on them afterwards.
-        alone: whether nothing taught it that may know other patients: no teacher, nothing that it
-            was started from, and no further data set that is not said to be apart.
-        facts: what its run's configuration says that it was trained on.
+        digest: of these images; None if it was trained on them afterwards.
+        alone: whether no other patients can have taught it: through a teacher, through the network
+            it was started from, or through a further data set that is not stated to be apart.
+        facts: of its run's configuration: what it was trained on.
         share: of the training patients that its recipe takes.
     """
 
@@ -45,9 +44,9 @@ class Teacher:
 
     Attributes:
         name: of its network, with the digest of its weights.
-        trained_on: what it learned from, in words; `NOT_STATED` where nobody says.
-        scores: its M×L scores of M images in 0..1; NaN of a label that it does not know.
-        network: what a student can go on from; None of anything but a run.
+        trained_on: what it learned from, in words, or `NOT_STATED`.
+        scores: its M×L scores of M images in 0..1; NaN for a label that it does not know.
+        network: that a student can start from; None unless the teacher is a run.
         validated: what it was validated on; None where that is not known.
         cached: the images that a student may train on.
     """
@@ -60,10 +59,10 @@ class Teacher:
     cached: Cached
 
     def knows_no_more(self, cached: Cached) -> bool:
-        """Whether it is shown to know none of the validation patients, and no test patient.
+        """Whether it provably knows no validation patient and no test patient.
 
-        The same images validate it, and it was trained on the same ones: a list of test patients
-        that changed since leaves the validation images as they are.
+        The validation images must be the same, and so must the training images: a list of test
+        patients that has changed since leaves the validation images as they are.
 
         Args:
             cached: the student's images of all splits.
@@ -75,10 +74,10 @@ class Teacher:
         return set(known_patients(told.facts, own, told.share).values()) == {"not seen"}
 
     def require_unseen(self, validation: Cached) -> None:
-        """Refuse a teacher of whom its own words say that it may know the validation patients.
+        """Refuse a teacher that by its own facts may know the validation patients.
 
-        One that was trained on other data, or of whom nothing is said, may teach: whether it knows
-        these patients cannot be told, and the model card says so.
+        One that was trained on other data, or of which nothing is known, may teach: whether it
+        knows these patients is open, and the model card says so.
 
         Raises:
             RunError: it learned from the same data set, all but its test patients.
@@ -104,10 +103,10 @@ class Teachers:
 
     Attributes:
         names: of the networks, with the digest of each one's weights.
-        trained_on: of each, what it learned from.
+        trained_on: what each learned from.
         knows_no_more: of each, see `Teacher.knows_no_more`.
         images: K image names.
-        scores: K×L float32 in 0..1, of the same images; NaN of a label that nobody knows.
+        scores: K×L float32 in 0..1, of the same images; NaN for a label that no teacher knows.
         last: the last member's network, if it has one.
     """
 
@@ -133,7 +132,7 @@ class Teachers:
 
 
 def ensemble(members: Sequence[Teacher], cached: Cached) -> Teachers:
-    """The mean of the members' scores; of each label, of those members that know it.
+    """The mean of the members' scores, for each label over the members that know it.
 
     Args:
         members: one at least.

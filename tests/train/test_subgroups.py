@@ -44,6 +44,7 @@ def report(table: pd.DataFrame) -> Report:
     patients = np.array([str(i // 3) for i in range(COUNT)])
     facts = {
         "model": {"name": "m", "format": "int8"},
+        "head": "independent",
         "dataset": {"split": "test"},
         "labels": [{"label": label.name, "kind": label.kind} for label in NIH],
     }

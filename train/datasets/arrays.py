@@ -43,7 +43,7 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     """Index an `.npz` of images and labels.
 
     Raises:
-        DatasetError: an array is missing or has another shape, or the labels are not those wanted.
+        DatasetError: an array is missing or has another shape, or a wanted label is missing.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -113,7 +113,7 @@ def _checked(path: Path, arrays: dict[str, Any]) -> tuple[NDArray[np.uint8], NDA
 def _require_no_contradiction(
     path: Path, borne: NDArray[np.uint8], names: list[str], labels: Labels
 ) -> None:
-    """Refuse images that bear the normal label and a finding, as tables of labels do."""
+    """Refuse images with both the normal label and a finding."""
     if labels.normal is None:
         return
     both = np.flatnonzero((borne[:, labels.normal] == 1) & (borne.sum(axis=1) > 1))
@@ -127,7 +127,7 @@ def _require_no_contradiction(
 def _labels(
     path: Path, arrays: dict[str, Any], count: int, wanted: LabelSet | None
 ) -> tuple[LabelSet, list[int], list[str]]:
-    """The labels, the column of each, and what to say of them."""
+    """The labels, the column of each, and notes for the user."""
     written = [str(name) for name in arrays["names"].ravel()] if "names" in arrays else None
     if written is not None and len(written) != count:
         raise DatasetError(f"{path}: {len(written)} names for {count} columns of labels")

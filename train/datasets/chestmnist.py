@@ -45,7 +45,7 @@ PARTS: Final[tuple[tuple[Split, str], ...]] = (
     ("validation", "val"),
     ("test", "test"),
 )
-"""Our names of the splits, and the file's."""
+"""The splits by our names and the file's."""
 
 
 OTHERWISE: Final = "other arrays are images, labels and names, see docs/train.md"
@@ -56,7 +56,7 @@ def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = Non
     """Index a ChestMNIST file of any size of image.
 
     Raises:
-        DatasetError: it is damaged, or holds something else than the labels wanted.
+        DatasetError: it is damaged, or a wanted label is missing.
     """
     known = wanted or OF_NIH
     places = _places(path, known)
@@ -90,7 +90,7 @@ def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = Non
             raise DatasetError(f"{path}: {key}_labels holds other values than 0 and 1")
         count = len(answers) if limit is None else min(limit, len(answers))
         every = np.column_stack([answers[:count], ~answers[:count].any(axis=1)])
-        # The file tells no patients: each image stands for one, so intervals come out too narrow.
+        # The file names no patients: each image counts as one, so intervals are too narrow.
         rows += [(f"{key}_{i:06d}", f"{key}_{i:06d}", split) for i in range(count)]
         targets.append(every[:, places].astype(np.uint8))
         takes.append((f"{key}_images", count))
@@ -112,7 +112,7 @@ def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = Non
 
 
 def _places(path: Path, wanted: LabelSet) -> list[int]:
-    """The column of each label wanted; that of images without findings follows the file's."""
+    """The column of each wanted label; the normal one comes after the file's own columns."""
     written = Labels([*(Label(name) for name in CHESTMNIST_LABELS), Label("No Finding", NORMAL)])
     found = [channel_of(name, written) for name in wanted.names]
     strange = [name for name, place in zip(wanted.names, found, strict=True) if place is None]

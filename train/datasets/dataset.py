@@ -1,4 +1,4 @@
-"""What every form of data set becomes, and what their readers share."""
+"""A labelled data set in memory, and what the readers of all forms share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pixels = tuple[int, NDArray[np.uint8] | ImageError, str]
 
 
 UNLABELLED: Final[Literal["unlabelled"]] = "unlabelled"
-"""The split of images without labels: they train where teachers' scores are learned."""
+"""The split of images without labels, which train on teachers' scores alone."""
 
 
 class Decode(Protocol):
@@ -30,7 +30,7 @@ class Decode(Protocol):
 
 
 class Further(NamedTuple):
-    """A data set beside the one that validates and tests; its images only train.
+    """A further data set of a list, see `joined`; its images only train.
 
     Attributes:
         name: the layout and folder, for people.
@@ -54,17 +54,17 @@ class Dataset:
     Attributes:
         name: the layout and folder, for people.
         table: N rows with columns `image`, `patient`, `split`, and what else is known (`age`,
-            `sex`, `view`); unlabelled and missing images are not among them.
+            `sex`, `view`); without unlabelled and missing images.
         targets: N×L, uint8, 0 or 1, in the order of `labels`.
-        pixels: yields each image once, in the order of the table; `min_side` is what each side
-            keeps at least where a decoder can shrink the picture on its way.
+        pixels: yields each image once, in the order of the table; where a decoder can shrink a
+            picture, each side keeps at least `min_side` pixels.
         problems: what was left out, as ``(image, reason)``.
-        notes: one line each, of what a person should know before they trust the data.
-        identity: what the cache is keyed by; changes when the source does.
-        labels: what the images can bear.
-        tells_patients: whether it is known whose the images are; else each stands for one.
-        names_test: whether the data say which images test; else these were drawn.
-        further: what else trains, see `joined`; in the table `source` counts them from 1.
+        notes: one line each: what a person should know before they trust the data.
+        identity: the cache's key; changes when the source does.
+        labels: that an image can have.
+        tells_patients: whether it is known whose the images are; else each counts as a patient.
+        names_test: whether the data name the test images; else these were drawn.
+        further: data sets that only train, see `joined`; column `source` counts them from 1.
     """
 
     name: str
@@ -86,7 +86,7 @@ def first_of_each_split(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
 
 
 def stamp_of(path: Path) -> str:
-    """What differs where a file has changed, or is another one of the same name, size and date."""
+    """Changes when the file does, or when another of the same name, size and date replaces it."""
     status = path.stat()
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
@@ -107,7 +107,7 @@ def read_csv(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def csv_fault(error: Exception) -> str:
-    """What pandas found wrong with a CSV, in words that its user knows."""
+    """What pandas found wrong with a CSV, in words for its user."""
     if isinstance(error, OSError):
         return (error.strerror or "cannot be read").lower()
     if isinstance(error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Age, sex and view as data sets write them → as the subgroup report and the networks take them."""
+"""Age, sex and view in one notation, whatever a data set's own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def with_plain_demographics(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     """A data set's table with `age` in years, `sex` M or F, `view` in capitals, where it has them.
 
     Returns:
-        The table, and a line where ages are written but none can be made of them.
+        The table, and a line about ages that cannot be understood.
     """
     notes = []
     if "age" in table:

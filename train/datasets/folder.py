@@ -31,7 +31,7 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
     Args:
         root: the folder.
         limit: images of each split; None for all.
-        wanted: the labels that an image can bear; None for those that the data have.
+        wanted: the labels that an image can have; None for those of the data.
 
     Raises:
         DatasetError: it has no layout that is known, or its table cannot be read.
@@ -70,7 +70,7 @@ def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -
 
 
 def stamps_of(names: Sequence[str], paths: Sequence[Path]) -> str:
-    """A line a file that changes when the file does, or when another one takes its place.
+    """A line for each file, which changes when the file does or another takes its place.
 
     Args:
         names: of the images, each once; files in several folders may be called alike.
@@ -80,7 +80,7 @@ def stamps_of(names: Sequence[str], paths: Sequence[Path]) -> str:
 
 
 def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
-    """NIH's labels of its own release; of any other data those that it has."""
+    """NIH's labels for its own release; for any other data the labels in it."""
     if table.nih:
         return OF_NIH, []
     if table.columns:
@@ -94,7 +94,7 @@ def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[P
     def read(index: int) -> Pixels:
         try:
             image = read_image(paths[index], least=min_side)
-        except MachineError:  # no fault of the file's: nothing is trained without it
+        except MachineError:  # not the file's fault, so it is not left out of training
             raise
         except ImageError as error:
             return index, error, ""

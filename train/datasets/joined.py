@@ -12,8 +12,8 @@
     origin = "…"
     unlabelled = true                      # a folder of images; only teachers' scores are learned
 
-Paths are relative to the file. Images of `also` are named after its folder. What one of its data
-sets holds for testing is left out, where it says so itself; else all its images train.
+Paths are relative to the file. Images of `also` are named after its folder. Where a data set of
+`also` names test images, these are left out; else all its images train.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KEYS: Final = {"path": str, "origin": str, "apart": bool, "unlabelled": bool}
 NEEDED: Final = ("path", "origin")
 LONGEST_ORIGIN: Final = 1000
 SOURCE: Final = "source"
-"""The table's column of where an image is from: 0 for `data`, then the `also` in their order."""
+"""The table's column for an image's data set: 0 for `data`, then 1, 2 … for those of `also`."""
 
 
 def is_joined(path: Path) -> bool:
@@ -57,7 +57,7 @@ def read_joined(load: Load, path: Path, limit: int | None, wanted: LabelSet | No
         load: reads one data set.
         path: the list.
         limit: images of each split of each data set; None for all.
-        wanted: the labels that an image can bear; None for those of `data`.
+        wanted: the labels that an image can have; None for those of `data`.
 
     Raises:
         DatasetError: the list is not as above, one of its data sets cannot be read, or a patient
@@ -148,7 +148,7 @@ def _of(dataset: Dataset, source: int) -> Dataset:
 
 
 def _require_other_names(part: Dataset, first: Dataset, folder: Path) -> None:
-    """Refuse images that would be called as ones of the first data set: scores go by name."""
+    """Refuse images with names of the first data set: scores are matched by name."""
     shared = sorted(set(part.table["image"]) & set(first.table["image"]))
     if shared:
         raise DatasetError(
@@ -158,7 +158,7 @@ def _require_other_names(part: Dataset, first: Dataset, folder: Path) -> None:
 
 
 def _require_apart(more: Dataset, first: Dataset, folder: Path) -> None:
-    """Refuse a data set with a patient, by name, who validates or tests the first one."""
+    """Refuse a data set with a patient, by name, who validates or tests in the first one."""
     judges = first.table.loc[first.table["split"] != "train", "patient"]
     shared = sorted(set(more.table["patient"]) & set(judges))
     if shared and not more.tells_patients:
@@ -175,7 +175,7 @@ def _require_apart(more: Dataset, first: Dataset, folder: Path) -> None:
 
 
 def _for_training(dataset: Dataset, name: str) -> Dataset:
-    """What of a data set trains, all of it in that split; or else without labels."""
+    """The images of a further data set that train: all in that split, but for the unlabelled."""
     table = dataset.table
     keep = np.ones(len(table), bool)
     if dataset.names_test:

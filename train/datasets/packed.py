@@ -1,4 +1,4 @@
-"""Pictures packed small, with their labels, for a machine that the data set cannot travel to.
+"""Small packed pictures with their labels, for a machine to which the data set cannot be copied.
 
 One ZIP, or its volumes: `images.csv`, a line a picture with what is known of it; `pictures.bin`,
 their WebP files one after the other; `about.json`. A picture keeps the digest of the file that it
@@ -38,12 +38,11 @@ def is_packed(path: Path) -> bool:
 
 
 def pack(dataset: Dataset, side: int, quality: int) -> tuple[bytes, dict[str, Any]]:
-    """All readable pictures of a data set as the bytes of one file, and what was done to them.
+    """All readable pictures of a data set as the bytes of one file, and its `about.json`.
 
     Args:
         dataset: N images.
-        side: a picture that is wider or higher is reduced to a square of so many pixels, as
-            `preprocess.resize` does it for a network of that size; a smaller one stays.
+        side: in pixels; larger pictures are resized to this square by `preprocess.resize`.
         quality: `LOSSLESS`, or less for WebP's quality.
 
     Returns:
@@ -107,7 +106,7 @@ def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     """Index packed pictures.
 
     Raises:
-        DatasetError: the file is damaged, or is another ZIP, or has other labels than wanted.
+        DatasetError: the file is damaged, is another ZIP, or has other labels than `wanted`.
     """
     content = read_volumes(path)
     try:

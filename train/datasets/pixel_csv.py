@@ -34,23 +34,23 @@ LABEL_HEADINGS: Final = frozenset(
         *("findinglabel", "findinglabels", "diagnosis", "category", "y"),
     )
 )
-"""Of the column of labels, in lower case and without spaces."""
+"""Headings of the column of labels, in lower case and without spaces."""
 
 PIXEL_HEADING: Final = re.compile(r"(pixels?|px|pix|p|x)?\d+(x\d+)?")
 UNKNOWN: Final = frozenset(("", "nan", "na", "n/a", "<na>", "null"))
-"""What stands for no label being known, in lower case; ``None`` says that there is none."""
+"""Cells of images whose labels are not known, in lower case; ``None`` means no findings."""
 
 NUMBER: Final = re.compile(r"\d+")
 CSV_CHUNK: Final = 2_000
 
 
 class Columns(NamedTuple):
-    """Where in a row things stand.
+    """The places of label and pixels in a row.
 
     Attributes:
         label: of the label.
         pixels: of the pixels, row by row of the picture.
-        notes: what a person should know of the choice.
+        notes: what a person should know about the choice.
     """
 
     label: int
@@ -59,7 +59,7 @@ class Columns(NamedTuple):
 
 
 def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
-    """Index a CSV of pixels; patients are not known, so each image is one.
+    """Index a CSV of pixels; patients are not known, so each image counts as one.
 
     Raises:
         DatasetError: it has other columns, or a label that is not known.
@@ -109,7 +109,7 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
 
 
 def read_columns(path: Path) -> Columns:
-    """Where a CSV's label and pixels stand, by the headings in its first line.
+    """The places of a CSV's label and pixels, by the headings in its first line.
 
     Raises:
         DatasetError: there are other columns, none is surely the label, or there are no headings.

@@ -28,8 +28,8 @@ class Form(NamedTuple):
     Attributes:
         name: for people, as in "Labelled folder, ChestMNIST .npz, or …".
         matches: whether a path looks like it; the content is not read.
-        read: indexes it, images not decoded; keeps only so many images of each split, or all
-            for None; the labels are those given, or for None its own. Raises DatasetError.
+        read: (path, images of each split or None for all, labels or None for its own) → the
+            indexed data set, its images not decoded. Raises DatasetError.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Form(NamedTuple):
 
 
 def _one(path: Path, limit: int | None, labels: LabelSet | None) -> Dataset:
-    """A data set of a list, which is no list itself."""
+    """One data set of a list; it cannot be another list."""
     if is_joined(path):
         raise DatasetError(f"{path}: a list of data sets names data sets, not another list")
     return load(path, limit=limit, labels=labels)
@@ -52,7 +52,7 @@ FORMS: Final = (
     Form("list of data sets (.toml)", is_joined, partial(read_joined, _one)),
     Form("CSV of a label and 784 pixels", lambda path: path.suffix == ".csv", read_pixel_csv),
 )
-"""The first that matches reads."""
+"""The first that matches a path reads it."""
 
 NAMES: Final = "{}, or {}".format(", ".join(form.name for form in FORMS[:-1]), FORMS[-1].name)
 
@@ -63,7 +63,7 @@ def load(path: Path, *, limit: int | None = None, labels: LabelSet | None = None
     Args:
         path: what to read.
         limit: keep the first `limit` images of each split only; for trials.
-        labels: what the images can bear; None: what the data set itself says.
+        labels: that an image can have; None for the data set's own.
 
     Raises:
         DatasetError: it has none of the forms, or nothing usable is there.
@@ -76,6 +76,6 @@ def load(path: Path, *, limit: int | None = None, labels: LabelSet | None = None
         left_out = dataset.problems
         why = f"{len(left_out)} were left out, first {left_out[0]}" if left_out else "it is empty"
         raise DatasetError(f"{path}: no labelled image is left; {why}")
-    borne, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
-    require_exclusive(borne, images, dataset.labels)
+    counts, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
+    require_exclusive(counts, images, dataset.labels)
     return dataset

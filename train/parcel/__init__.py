@@ -1,1 +1,1 @@
-"""Training on a machine that has a GPU and no network: what travels there, and what comes back."""
+"""Training on a machine with a GPU and without a network: a parcel goes there, results return."""

@@ -30,7 +30,7 @@ IMAGENET: Final = "imagenet"
 WHEELS: Final = "wheels"
 
 PACKAGES: Final = ("keras", "namex", "optree")
-"""What Keras needs and a machine with JAX, h5py, rich and absl-py does not have."""
+"""Keras and what it needs besides JAX, h5py, rich and absl-py, which the machine has."""
 
 PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
@@ -74,12 +74,12 @@ def make(
         console: for remarks.
 
     Returns:
-        What was done to the pictures, see `packed.pack`.
+        The `about.json` of `packed.pack`.
 
     Raises:
         DatasetError: nothing usable is at `data`.
-        RunError: the list, the ImageNet weights or the wheels cannot be had, or the folder holds
-            something else.
+        RunError: the list cannot be read, ImageNet weights or wheels are not available, or the
+            folder holds something else.
     """
     entries, dataset = read_list(recipes), _without_test(load(data, limit=limit))
     _require_unlabelled(entries, dataset)
@@ -100,7 +100,7 @@ def make(
 
 
 def _require_unlabelled(entries: Sequence[Entry], dataset: Dataset) -> None:
-    """Refuse, before anything travels, a run that would fail there for want of pictures."""
+    """Refuse a run that would fail on the other machine for lack of unlabelled images."""
     asking = [entry.name for entry in entries if entry.recipe.unlabelled]
     if asking and not (dataset.table["split"] == UNLABELLED).any():
         raise RunError(
@@ -110,7 +110,7 @@ def _require_unlabelled(entries: Sequence[Entry], dataset: Dataset) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Make an empty folder of an old parcel, or of none."""
+    """Empty an old parcel's folder, or make a new folder."""
     if folder.exists() and any(folder.iterdir()) and not (folder / RECIPES).exists():
         raise RunError(f"{folder}: holds something else than a parcel: name another folder")
     shutil.rmtree(folder, ignore_errors=True)
@@ -124,7 +124,7 @@ def _imagenet(entries: Sequence[Entry], folder: Path) -> None:
 
 
 def _download(packages: Sequence[str], python: str, folder: Path) -> None:
-    """Wheels of the versions that are installed here, for a 64-bit x86 Linux."""
+    """Download wheels for 64-bit x86 Linux, in the versions that are installed here."""
     pinned = [name if "=" in name else f"{name}=={version(name)}" for name in packages]
     command = [
         sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet",

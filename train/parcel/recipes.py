@@ -1,4 +1,4 @@
-"""The list of recipes that a parcel trains, in the order of what is expected of them.
+"""The list of runs that a parcel trains, the most promising first.
 
 A JSON list; one object a run:
 

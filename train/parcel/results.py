@@ -1,4 +1,4 @@
-"""What comes back of a run: one small ZIP, from which `unpack` makes the run folder again."""
+"""A run's results as one small ZIP, from which `unpack` makes the run folder again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from train.errors import RunError
 
 UNFINISHED: Final = ".unfinished"
-"""Stands in the name of what a run gave that was cut off."""
+"""Part of the file name of an unfinished run's results."""
 
 FILES: Final = ("config.json", "history.csv")
 WEIGHTS: Final = "kept.weights.h5"
@@ -27,7 +27,7 @@ def packed_result(run: Path, *, half: bool, state: bool) -> bytes:
         run: its folder, with one epoch or more.
         half: store the weights in float16, half as large.
         state: add the last epoch's weights, averages and moments, four times as large, so that
-            the run goes on as if it had not been moved.
+            the run resumes as if it had not been moved.
     """
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -41,10 +41,10 @@ def packed_result(run: Path, *, half: bool, state: bool) -> bytes:
 
 
 def unpacked_result(content: bytes, run: Path) -> None:
-    """Write what `packed_result` made into the folder `run`; weights in float32 again.
+    """Unpack a ZIP of `packed_result` into the folder `run`, with weights in float32 again.
 
     Raises:
-        RunError: it is something else.
+        RunError: `content` is something else.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -60,10 +60,10 @@ def unpacked_result(content: bytes, run: Path) -> None:
 
 
 def without_optimizer(weights: bytes, dtype: type[np.floating]) -> bytes:
-    """A Keras weights file's layers alone, floats in this type.
+    """A Keras weights file without the optimizer, its floats in another type.
 
     Raises:
-        OSError: it is no HDF5 file.
+        OSError: `weights` is no HDF5 file.
     """
     file = io.BytesIO()
     with h5py.File(io.BytesIO(weights), "r") as source, h5py.File(file, "w") as target:

@@ -1,4 +1,4 @@
-"""Training what a parcel lists, one run after the other, within the time there is."""
+"""Training a parcel's runs, one after the other, within a time limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from train.volumes import remove_volumes, write_volumes
 
 
 class Clock:
-    """The time there is, and how much of it an epoch takes."""
+    """The remaining time, and how much of it an epoch takes."""
 
     def __init__(self, seconds: float) -> None:
         self.end = time.monotonic() + seconds
@@ -37,9 +37,9 @@ class Clock:
         self.epoch, self.began = float("inf"), time.monotonic()
 
     def has_time_for_another(self) -> bool:
-        """An epoch has ended: whether another fits, as quick as the quickest so far.
+        """Whether another epoch fits, as fast as the fastest; called at the end of each.
 
-        The first one of a run counts half: the network is compiled in it.
+        The first epoch of a run counts half, because the network is compiled in it.
         """
         now = time.monotonic()
         took = (now - self.began) / (2 if self.epoch == float("inf") else 1)
@@ -49,7 +49,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Results:
-    """Where results go, and how; see `run_parcel`."""
+    """Where and how results are written; see `run_parcel`."""
 
     out: Path
     half: bool
@@ -57,7 +57,7 @@ class Results:
     volume: int
 
     def write(self, run: Path, suffix: str) -> None:
-        """Leave what a run has come to; that of a finished one takes the unfinished one's place."""
+        """Write a run's results; those of a finished run replace the unfinished ones."""
         self.out.mkdir(parents=True, exist_ok=True)
         content = packed_result(run, half=self.half, state=self.state)
         write_volumes(self.out / f"{run.name}{suffix}.zip", content, self.volume)
@@ -78,24 +78,24 @@ def run_parcel(
     state: bool,
     volume: int,
 ) -> int:
-    """Train the parcel's list in its order; what is finished in `runs` is not trained again.
+    """Train the parcel's list in its order; finished runs in `runs` are not trained again.
 
-    Each run leaves `NAME.zip` in `out` when it ends, and from its first epoch on
-    `NAME.unfinished.zip`, so whatever ends this process, the last whole epoch is not lost.
+    Each run writes `NAME.unfinished.zip` into `out` after every epoch, and `NAME.zip` when it ends,
+    so the last whole epoch is never lost.
 
     Args:
         parcel: what `make` wrote.
         out: for the results.
-        runs: folder of run folders; the same one goes on where a run was cut off.
+        runs: folder of run folders; interrupted runs in it are resumed.
         cache: of decoded pictures.
         console: for progress.
-        seconds: the time there is; no epoch is begun that would not fit.
+        seconds: the time limit; no epoch is begun that would not fit.
         precision: see `fit.fit`.
         half, state: see `results.packed_result`.
         volume: the largest file, in bytes.
 
     Returns:
-        How many runs failed; each is told in a line, and the next one goes on.
+        How many runs failed; each failure is printed, and the next run is trained.
     """
     clock, results, failed = Clock(seconds), Results(out, half, state, volume), 0
     for entry in _to_train(parcel, runs, clock, console):
@@ -111,14 +111,14 @@ def run_parcel(
                 say(console, f"{entry.name}: no time left for another epoch")
                 break
             results.write(runs / entry.name, "")
-        except Exception as error:  # time on such a machine is short: the next run may do
+        except Exception as error:  # time on such a machine is short: try the next run
             failed += 1
             say(console, f"{entry.name}: {_in_a_line(error)}")
     return failed
 
 
 def _to_train(parcel: Path, runs: Path, clock: Clock, console: Console) -> Iterator[Entry]:
-    """What is not finished, while there is time."""
+    """The unfinished runs, while there is time."""
     for entry in read_list(parcel / RECIPES):
         if (runs / entry.name / "calibration.json").exists():
             say(console, f"{entry.name}: finished before")
@@ -130,7 +130,7 @@ def _to_train(parcel: Path, runs: Path, clock: Clock, console: Console) -> Itera
 
 
 def _in_a_line(error: Exception) -> str:
-    """What another program's error says: its kind tells as much as its words."""
+    """An error of any library in one line: its type says as much as its message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 

@@ -1,4 +1,4 @@
-"""What a parcel's runs left → run folders, judged and calibrated on the true pictures."""
+"""A parcel's results → run folders, validated and calibrated on the original pictures."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from train.volumes import FIRST, read_volumes
 def unpack(
     results: Path, data: Path, runs: Path, cache: Path, limit: int | None, console: Console
 ) -> None:
-    """Make a run folder of each result; one that is there already is left alone.
+    """Make a run folder of each result; existing ones are left alone.
 
     Calibration and thresholds are made anew on the data set's own validation pictures. A run
-    goes on from its last epoch if its state came along, and else from its best weights with an
-    optimizer that has forgotten its moments.
+    resumes from its last epoch if the results hold its state, and else from its best weights with
+    an optimizer that has forgotten its moments.
 
     Args:
-        results: folder of what `run_parcel` left.
+        results: folder of the results of `run_parcel`.
         data, cache, limit: as for the parcel.
         runs: folder of run folders.
         console: for remarks.
@@ -65,7 +65,7 @@ def unpack(
 
 
 def _open(recipe: Recipe, run: Path, cached: Cached) -> str:
-    """Make the run folder whole; say how good its best epoch was there, and is here."""
+    """Complete a run folder; says how good its best epoch was there, and is here."""
     facts = read_config(run / "config.json")["dataset"]
     training, validation = training_images(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
