@@ -4,7 +4,7 @@ from quantize.watched import watched
 
 
 def main() -> None:
-    """The command, in a process that waits for it."""
+    """Run the command in a child process; see `watched`."""
     watched(_command)
 
 

@@ -1,6 +1,6 @@
-"""What only a model's maker knows of it: its licence, what it is for, what data are behind it.
+"""A model's licence, intended use, data and limits, as its maker states them.
 
-A small file says so, TOML or JSON; what it leaves out is not stated:
+They come from a small TOML or JSON file; whatever it leaves out is "not stated":
 
     licence = "CC-BY-NC-4.0"
     intended_use = "Research on …"
@@ -19,17 +19,17 @@ from train.written_file import read_written
 
 NOT_STATED: Final = "not stated"
 LONGEST: Final = {"licence": 200, "intended_use": 4000, "data": 4000}
-"""Letters that each text may have."""
+"""The longest text of each kind, in letters."""
 
 MOST_LIMITS: Final = 20
 
 
 class About(NamedTuple):
-    """What a model's manifest and card say of it, in its maker's words.
+    """The maker's statements in a model's manifest and card.
 
     Attributes:
         licence: an SPDX identifier, or a sentence.
-        intended_use: what it is for, and what not.
+        intended_use: what the model is for, and what not.
         data: where they are from, and who labelled them.
         limits: one sentence each.
     """
@@ -40,7 +40,7 @@ class About(NamedTuple):
     limits: tuple[str, ...] = ()
 
     def training(self) -> dict[str, Any]:
-        """What a manifest holds of it under `training`."""
+        """Its part of a manifest's `training`."""
         return {"about": {"data": self.data, "limits": [*self.limits]}}
 
 
@@ -72,14 +72,14 @@ NIH: Final = About(
         "patients, and are wide.",
     ),
 )
-"""Of the models that come with this project."""
+"""The statements for the shipped models."""
 
 
 def read_about(path: Path) -> About:
-    """What a file says.
+    """The statements in a file.
 
     Raises:
-        DatasetError: it cannot be read, or says what there is no place for.
+        DatasetError: it cannot be read, or holds unknown keys or unsuitable values.
     """
     stated = read_written(path)
     if not isinstance(stated, dict):
@@ -107,7 +107,7 @@ def _is_text(value: object, longest: int) -> bool:
 
 
 def about_model(manifest: Mapping[str, Any]) -> About:
-    """What a manifest says; the project's own models say it by their intended use alone."""
+    """The statements in a manifest; the shipped models are known by their intended use."""
     if manifest["intended_use"] == NIH.intended_use:
         return NIH
     told = manifest["training"].get("about", {})

@@ -1,10 +1,10 @@
-"""The ranges of a network's tensors on calibration images, as its conversion to int8 needs them.
+"""The ranges of a network's tensors on calibration images, which its conversion to int8 needs.
 
-TensorFlow's own calibration reads an operator's inputs once more after it ran. Where a sum or a
-product writes its result over one of them, to save memory, that input gets the result's range as
-well, and loses most of its 256 steps where the result is wider: a sum before a normalisation was
-seen with eleven of them (https://github.com/tensorflow/tensorflow/issues/127842). Here each tensor
-has a place of its own.
+TensorFlow's own calibration reads an operator's inputs again after it ran. If a sum or a product
+has overwritten one of them with its result, to save memory, that input gets the result's range as
+well, and loses most of its 256 steps if the result is wider: a sum before a normalisation kept
+eleven of them (https://github.com/tensorflow/tensorflow/issues/127842). Here no tensor overwrites
+another.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ Ranges: TypeAlias = dict[int, tuple[float, float]]
 
 
 def with_ranges(calibrated: bytes, images: Iterable[NDArray[np.float32]]) -> bytes:
-    """A float32 flatbuffer with the ranges that its tensors have on these images.
+    """A float32 flatbuffer with the ranges of its tensors on some images.
 
     Args:
-        calibrated: as TensorFlow's converter leaves it after calibrating: each tensor that is
-            computed has a range, which is replaced.
+        calibrated: by TensorFlow's converter: each computed tensor has a range, which is replaced.
         images: batches of one, as the network takes them.
 
     Raises:
@@ -54,9 +53,9 @@ def with_ranges(calibrated: bytes, images: Iterable[NDArray[np.float32]]) -> byt
 
 
 def ranges(flatbuffer: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:
-    """The lowest and highest value of each tensor that a float32 network computes, and its input.
+    """The lowest and highest value of a float32 network's input and of each computed tensor.
 
-    A delegate would hide what it computes on the way, so there is none.
+    It runs without a delegate, which would hide the tensors in between.
 
     Args:
         flatbuffer: the network, of one image at a time.
@@ -85,12 +84,12 @@ def ranges(flatbuffer: bytes, images: Iterable[NDArray[np.float32]]) -> Ranges:
 
 
 def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
-    """The int8 flatbuffer, with int8 input and outputs, of one in float32 with its ranges.
+    """A float32 flatbuffer with ranges → the int8 one, with int8 input and outputs.
 
     Args:
         calibrated: see `with_ranges`.
-        in_float: operators that stay in float32, by the names of their first results; if all do,
-            so do the outputs.
+        in_float: operators that stay in float32, by the names of their first results; if all stay,
+            the outputs are float32 too.
     """
     whole = set(operators(calibrated)) <= set(in_float)
     with native_stderr.silenced():
@@ -105,12 +104,12 @@ def quantized(calibrated: bytes, in_float: Collection[str] = ()) -> bytes:
 
 
 def with_weights(calibrated: bytes, exact: bytes, chosen: Collection[str]) -> bytes:
-    """A flatbuffer whose chosen operators have the weights that they have in another.
+    """A flatbuffer with some operators' weights replaced by those of another flatbuffer.
 
     Args:
-        calibrated: the one.
-        exact: the other, of the same operators; with any others nothing is changed.
-        chosen: see `operators`.
+        calibrated: whose weights are replaced.
+        exact: whose weights are taken; if its operators are others, nothing is replaced.
+        chosen: names of the operators; see `operators`.
     """
     written = bytearray(calibrated)
     models = schema.Model.GetRootAs(written), schema.Model.GetRootAs(exact)
@@ -129,20 +128,20 @@ def with_weights(calibrated: bytes, exact: bytes, chosen: Collection[str]) -> by
 
 
 def last_operators(calibrated: bytes) -> set[str]:
-    """Those of `operators` whose results a flatbuffer answers."""
+    """The `operators` whose results are the outputs of a flatbuffer."""
     graph = schema.Model.GetRootAs(calibrated).Subgraphs(0)
     return {graph.Tensors(int(place)).Name().decode() for place in graph.OutputsAsNumpy()}
 
 
 def _kinds(model: Any) -> list[tuple[int, int]]:
-    """Of each operator what it is, and how many inputs it has."""
+    """Each operator's code and number of inputs."""
     graph = model.Subgraphs(0)
     found = (graph.Operators(place) for place in range(graph.OperatorsLength()))
     return [(model.OperatorCodes(o.OpcodeIndex()).BuiltinCode(), o.InputsLength()) for o in found]
 
 
 def _inputs(graph: Any, place: int) -> list[Any]:
-    """The tensors that an operator takes; none where it leaves out an optional one."""
+    """An operator's input tensors, without optional ones that are left out."""
     given = graph.Operators(place).InputsAsNumpy()
     return [graph.Tensors(int(index)) for index in given if index >= 0]
 

@@ -42,9 +42,9 @@ def calibration_rows(training: Cached, count: int, seed: int) -> NDArray[np.int6
 
 
 def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64]:
-    """As `calibration_rows`, but labels take turns, so that rare ones get as many as common ones.
+    """Like `calibration_rows`, but with as many images of rare labels as of common ones.
 
-    A label without further images is skipped.
+    The labels are taken in turn; one without further images is skipped.
     """
     order = calibration_rows(training, len(training), seed)
     waiting = [
@@ -62,7 +62,7 @@ def stratified_rows(training: Cached, count: int, seed: int) -> NDArray[np.int64
 
 
 def stretched(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture stretched to gray levels 0 to 255: the input's scale becomes exactly 1/128."""
+    """The picture stretched to gray levels 0 to 255, so that the input's scale is exactly 1/128."""
     low, high = int(image.min()), int(image.max())
     ramp = (image.astype(np.float64) - low) * (255 / max(high - low, 1))
     return np.rint(ramp).astype(np.uint8)
@@ -82,7 +82,7 @@ def to_float16(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
 
 
 def to_dynamic(model: keras.Model, images: NDArray[np.uint8]) -> bytes:
-    """int8 weights, activations quantized anew for each image; `images` are not used."""
+    """int8 weights, activations quantized for each image; `images` are not used."""
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     return _convert(converter)
@@ -96,12 +96,12 @@ def to_int8(model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | Non
 def calibrated(
     model: keras.Model, images: NDArray[np.uint8], spec: InputSpec | None = None
 ) -> bytes:
-    """A float32 flatbuffer whose tensors have the ranges that int8 is to give them.
+    """A float32 flatbuffer with the ranges of its tensors, ready for `quantized`.
 
     Args:
         model: the network.
         images: K×height×width, at its size.
-        spec: what it sees; None for the normalisation of the networks trained here.
+        spec: of its input; None for the networks trained here.
     """
     converter = _calibrated(model, images[:1], spec)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -137,14 +137,14 @@ def _calibrated(
 
 
 def _shown(images: NDArray[np.uint8], spec: InputSpec | None) -> Iterator[NDArray[Any]]:
-    """The images as the network takes them, and before them one that spans all gray levels."""
+    """The images as the network takes them, after one that spans all gray levels."""
     real = ToTensor(spec or InputSpec(*images.shape[1:3]), None)
     for image in [stretched(max(images, key=np.ptp)), *images]:
         yield real(image)
 
 
 def _converter(model: keras.Model) -> tf.lite.TFLiteConverter:
-    """For one image at a time: a fixed batch of 1 keeps every shape in the graph constant."""
+    """A converter for a batch of 1, which keeps every shape in the graph constant."""
     image = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="image")
     return tf.lite.TFLiteConverter.from_keras_model(keras.Model(image, model(image)))
 

@@ -1,8 +1,8 @@
 """A TensorFlow Lite flatbuffer → its operators and tensors, as plain values.
 
-Whatever TensorFlow Lite's interpreter accepts can be read, and is read as the interpreter reads it
+Files are read as TensorFlow Lite's interpreter reads them, whatever it accepts
 (https://github.com/tensorflow/tensorflow/blob/v2.16.1/tensorflow/lite/core/interpreter_builder.cc).
-The file may hold anything: lengths are bounded before they are used, and every error of the
+A file may be damaged or malicious: lengths are bounded before they are used, and every error of the
 flatbuffers package becomes a `ModelError`.
 """
 
@@ -27,16 +27,16 @@ MAX_TENSORS: Final = 200_000
 MAX_OPERANDS: Final = 1 << 20
 MAX_LETTERS: Final = 1 << 24
 MAX_SCALES: Final = 1 << 24
-"""Limits on all of a file together: its vectors may overlap, so that its size bounds nothing."""
+"""Limits on a whole file: its vectors may overlap, so its size does not bound them."""
 MAX_RANK: Final = 32
 MAX_SHOWN: Final = 1000
-"""Letters of a name that are printed."""
+"""How many letters of a name are printed."""
 
 DAMAGED: Final = (
     *(struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError),
     *(OverflowError, BufferError, MemoryError),
 )
-"""What the flatbuffers package and numpy raise on offsets and lengths that lead nowhere."""
+"""What the flatbuffers package and numpy raise on wrong offsets and lengths."""
 
 
 def _names(enumeration: Any) -> dict[int, str]:
@@ -57,7 +57,7 @@ BITS: Final = {
     **dict.fromkeys(("INT64", "UINT64", "FLOAT64", "COMPLEX64"), 64),
     "COMPLEX128": 128,
 }
-"""Of one element; strings, resources and variants have no fixed size."""
+"""Bits of an element; strings, resources and variants have no fixed size."""
 
 _FUSED: Final = ("FusedActivationFunction",)
 _DILATIONS: Final = (*_FUSED, "DilationHFactor", "DilationWFactor")
@@ -75,7 +75,7 @@ OPTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "SUB": ("SubOptions", _FUSED),
     "TRANSPOSE_CONV": ("TransposeConvOptions", _FUSED),
 }
-"""By operator: the schema's table of its options, and the accessors that are read."""
+"""Operator → the schema's table of its options, and the accessors that are read."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Tensor:
 
     Attributes:
         name: in the flatbuffer.
-        shape: -1 where a dimension was not known when the network was converted; () for a scalar.
+        shape: -1 for a dimension that was unknown at conversion; () for a scalar.
         fixed: whether the whole shape was known.
         dtype: the schema's name, such as "INT8".
         scales: float32, one a tensor or one a channel; empty: not quantized.
@@ -93,8 +93,8 @@ class Tensor:
         buffer: of its constant data; tensors may share one.
         data: uint8, the constant's bytes; None: computed, the graph's input, or a variable.
         index: its place in the subgraph.
-        variable: a state that an operator keeps from one run to the next.
-        sparse: a constant that is stored without its zeros.
+        variable: whether it is a state that an operator keeps from one run to the next.
+        sparse: whether it is a constant that is stored without its zeros.
     """
 
     name: str
@@ -149,7 +149,7 @@ class Operator:
 
     @property
     def computed(self) -> list[Tensor]:
-        """Inputs that other operators, or the user, give: no constants, no states."""
+        """The inputs that other operators or the caller supply: no constants, no states."""
         given = (tensor for tensor in self.inputs if tensor is not None and tensor.data is None)
         return [tensor for tensor in given if not tensor.variable]
 
@@ -192,7 +192,7 @@ def read_graphs(flatbuffer: bytes) -> tuple[Graph, ...]:
 
 
 def printable(text: str) -> str:
-    """Without what could move a terminal's cursor."""
+    """A name without control characters, which could move a terminal's cursor."""
     return "".join(c if c.isprintable() else "?" for c in text[:MAX_SHOWN])
 
 
@@ -244,7 +244,7 @@ class _Reader:
         )
 
     def _quantization(self, table: Any) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
-        """Scales, zero points, channel axis. Without scales nothing else of it counts."""
+        """Scales, zero points and channel axis; without scales the others are ignored."""
         scales = _vector(table.ScaleAsNumpy() if table else 0).astype(np.float32, copy=False)
         self._counted(scales.size, MAX_SCALES, "scales")
         if scales.size == 0:
@@ -305,7 +305,7 @@ class _Reader:
         return name.decode("utf-8", "replace")
 
     def _counted(self, count: int, limit: int, what: str) -> int:
-        """`count`, if a network may have so many more."""
+        """`count`, if a network may have that many more."""
         bounded(count, limit, what)
         self.read[what] += count
         bounded(self.read[what], limit, what)
@@ -313,7 +313,7 @@ class _Reader:
 
 
 def bounded(count: int, limit: int, what: str) -> int:
-    """`count`, if a network may have so many."""
+    """`count`, if a network may have that many."""
     if not 0 <= count <= limit:
         raise ModelError(f"{count} {what} are more than the {limit} that a network may have")
     return int(count)
@@ -333,7 +333,7 @@ def _shape(field: Any) -> tuple[int, ...]:
 def _whole(
     data: NDArray[np.uint8] | None, shape: tuple[int, ...], bits: int
 ) -> NDArray[np.uint8] | None:
-    """The bytes of a constant, if they are as many as its elements need."""
+    """The bytes of a constant, if there are as many as its elements need."""
     needed = -(-prod(shape) * bits // 8)
     if data is not None and bits and data.size != needed:
         raise ModelError(f"a constant has {data.size} bytes where its shape needs {needed}")
@@ -345,7 +345,7 @@ def _present(operands: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
 
 
 def _options(name: str, operator: Any) -> dict[str, int]:
-    """The interpreter takes its defaults too where the options are another operator's."""
+    """An operator's options; the interpreter's defaults, {}, if they are another operator's."""
     expected, wanted = OPTIONS.get(name, ("", ()))
     if OPTION_TYPES.get(operator.BuiltinOptionsType()) != expected:
         return {}

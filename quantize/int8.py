@@ -1,11 +1,11 @@
-"""A network → its int8 flatbuffer, in which each label uses the full range of int8.
+"""Conversion to int8, with the full range of int8 for each label.
 
-int8 stores all logits with one step, and their maps too, so the label with the widest range
-decides on the step of all: a rare label's logits lie 13 below zero while a common one's span 6.
-Therefore the last convolution computes each label in units of its own span, and the model file says
-how to convert them back (`Classifier.logits`): one multiplication and addition a label on the
-device. The same addition removes the constant error that all earlier roundings leave (bias
-correction: Nagel et al., ICCV 2019).
+int8 stores all logits with one step, and all maps too, so the label with the widest range decides
+the step of all: a rare label's logits lie 13 below zero while a common one's span 6. Therefore the
+last convolution computes each label in units of its own span, and the model file says how to
+convert back (`Classifier.logits`): one multiplication and addition a label on the device. The same
+addition removes the constant error that all earlier roundings leave (bias correction: Nagel et al.,
+ICCV 2019).
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ class Spans:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A network that is ready to be rounded, with what its rounding is held to.
+    """A network that is ready to be rounded, with the logits that it should keep.
 
     Attributes:
         flatbuffer: in float32, with the ranges of its tensors.
-        spans: of its labels, before the rounding's mean error is added.
+        spans: of its labels, without the rounding's mean error.
         pictures: K×height×width training images.
-        logits: K×L, of the exact network on these.
-        spec: what it sees.
+        logits: K×L, of the exact network on these pictures.
+        spec: of its input.
         unrounded: makes the same flatbuffer with weights that are not on int8's grid, for
-            operators that stay in float32; None where `flatbuffer` has such weights.
+            operators that stay in float32; None if `flatbuffer` has such weights.
     """
 
     flatbuffer: bytes
@@ -82,7 +82,7 @@ def in_int8(
 ) -> tuple[bytes, Spans]:
     """Convert a network with its labels in units of their spans; returns flatbuffer and spans.
 
-    Args: as of `calibrated_in_spans`.
+    Args: see `calibrated_in_spans`.
     """
     return rounded(calibrated_in_spans(network, exact, pictures, more, spec))
 
@@ -99,11 +99,11 @@ def calibrated_in_spans(
 
     Args:
         network: folded and repaired: image → (logits, map), or image → logits.
-        exact: the float network whose logits it is to compute.
+        exact: the float network whose logits it should compute.
         pictures: K×size×size training images to calibrate with.
         more: L×size×size further training images, up to `SPAN_IMAGES`, for the spans alone: logits
-            beyond int8's range are all stored as its end, so the surest findings would be tied.
-        spec: what the network sees; None for that of the networks trained here.
+            beyond int8's range are stored as its end, which would tie the most certain findings.
+        spec: of the network's input; None for the networks trained here.
         unrounded: the network with weights that are not on int8's grid.
     """
     spec = spec or InputSpec(*pictures.shape[1:3])
@@ -121,9 +121,9 @@ def calibrated_in_spans(
 
 
 def rounded(made: Calibrated, in_float: Collection[str] = ()) -> tuple[bytes, Spans]:
-    """The int8 flatbuffer, and the spans that also take off its mean error.
+    """The int8 flatbuffer, and the spans that also remove its mean error.
 
-    Args: as of `flatbuffer_of`.
+    Args: see `flatbuffer_of`.
     """
     flatbuffer, spans = flatbuffer_of(made, in_float), made.spans
     off = made.logits - logits_of(flatbuffer, spans, made.pictures, made.spec)
@@ -145,7 +145,7 @@ def flatbuffer_of(made: Calibrated, in_float: Collection[str] = ()) -> bytes:
 
 
 def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:
-    """`SPAN_IMAGES` training images, or all, patient by patient."""
+    """Up to `SPAN_IMAGES` training images, drawn patient by patient."""
     return training.images[training.rows[calibration_rows(training, SPAN_IMAGES, seed)]]
 
 
@@ -164,7 +164,7 @@ def label_spans(logits: NDArray[np.float32], maps: NDArray[np.float32]) -> Spans
 def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
     """A copy whose outputs are (real − intercept) / slope.
 
-    Weights have a step for each output channel, so they lie on the same grid as before.
+    Weights have a step for each output channel, so they stay on the same grid.
     """
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
@@ -177,9 +177,9 @@ def in_spans(network: keras.Model, spans: Spans) -> keras.Model:
 def _answers(
     network: keras.Model, pictures: NDArray[np.uint8], spec: InputSpec
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits M×L, and the lowest and highest value of each map M×2×L, batch by batch.
+    """Logits M×L, and the lowest and highest value of each map M×2×L.
 
-    Where there is no map, the logits are their own.
+    Without a map, both are the logits.
     """
     logits, maps = [], []
     for batch in batches(pictures):
@@ -194,7 +194,7 @@ def _answers(
 def logits_of(
     flatbuffer: bytes, spans: Spans, pictures: NDArray[np.uint8], spec: InputSpec
 ) -> NDArray[np.float32]:
-    """K×L, what a rounded network makes of pictures."""
+    """K×L logits of a rounded network."""
     given, outputs = tensors(flatbuffer, spec)
     stated = outputs["logits"]
     to_tensor = ToTensor(spec, given["quantization"])

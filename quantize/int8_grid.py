@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from quantize.repairs.fold import Conv
 
 LEVELS: Final = 127
-"""Weights are -127 to 127 steps; the largest weight of a channel is at the end."""
+"""Weights are -127 to 127 steps; a channel's largest weight is at one of the ends."""
 
 
 def as_matrix(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel as groups×taps×outputs; depthwise it has a group for each channel, otherwise one."""
+    """A kernel as groups×taps×outputs, with a group a channel if it is depthwise, else one."""
     if isinstance(conv, layers.DepthwiseConv2D):
         return kernel.reshape(-1, kernel.shape[2]).T[:, :, np.newaxis]
     return kernel.reshape(1, -1, kernel.shape[3])
@@ -35,20 +35,20 @@ def as_kernel(
 
 
 def steps(matrix: NDArray[Any]) -> NDArray[Any]:
-    """groups×1×outputs: the step of each output of groups×taps×outputs weights; 1 for zeros."""
+    """groups×taps×outputs weights → groups×1×outputs, the step of each output; 1 if all are 0."""
     largest = np.abs(matrix).max(axis=1, keepdims=True)
     return np.where(largest > 0, largest / LEVELS, 1.0)
 
 
 def nearest_kernel(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The kernel as plain conversion rounds it, to the nearest step."""
+    """The kernel rounded to the nearest steps, as in plain conversion."""
     matrix = as_matrix(conv, kernel)
     step = steps(matrix)
     return as_kernel(conv, np.rint(matrix / step) * step, kernel.shape)
 
 
 def in_256_steps(x: Any, low: Any, high: Any) -> Any:
-    """A tensor as int8 stores it: in steps from `low` (≤ 0) to `high` (≥ 0), of which 0 is one."""
+    """A tensor in int8's 256 steps from `low` (≤ 0) to `high` (≥ 0); 0 is one of them."""
     step = ops.maximum((high - low) / 255, 1e-12)
     zero = ops.round(-low / step)
     return (ops.clip(ops.round(x / step) + zero, 0, 255) - zero) * step

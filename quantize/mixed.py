@@ -1,14 +1,14 @@
-"""int8 with the stretches of a network that lose most to it kept in float32.
+"""Mixed precision: int8, but for the stretches of a network that lose most to it.
 
-Where repairs do not help, some operators need more than 256 steps: those of an activation such as
-swish, say, whose values lie close together with a few far off. TensorFlow Lite lets chosen
-operators stay in float32, and converts between the two where they meet ("selective quantization":
+Where repairs do not help, some operators need more than 256 steps, such as a swish activation,
+whose values lie close together with a few far off. TensorFlow Lite can keep chosen operators in
+float32 and converts where the two meet ("selective quantization":
 https://www.tensorflow.org/lite/performance/quantization_debugger). Here the network is cut into
-stretches of operators; each is rounded alone, and what that does to the logits of training images
-says which stay in float32.
+stretches of operators, each is rounded alone, and those that change the logits of training images
+most stay in float32.
 
-int16 activations would keep the whole network in integers, but run on reference kernels: many times
-as long as int8 on the same network (docs/quantization.md).
+int16 activations would keep the whole network in integers, but take many times as long as int8,
+because they run on reference kernels (docs/quantization.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IMAGES: Final = 32
 """Training images on which each stretch is tried."""
 
 LEFT: Final = 1 / 4
-"""Share of the squared error that each attempt leaves of the one before it: half of the error."""
+"""Share of the previous attempt's squared error that each attempt may leave: half of the error."""
 TRACE: Final = 1e-5
 """Squared error that no attempt aims below: 0.003 of the logits' own deviation."""
 
@@ -39,12 +39,12 @@ RUNS: Final = 15
 
 
 class Stretch(NamedTuple):
-    """Operators one after the other.
+    """Consecutive operators.
 
     Attributes:
         names: see `calibration.operators`.
-        harm: mean squared error of the logits where they alone are rounded, and the picture and
-            the answer, in units of each label's own variance.
+        harm: mean squared error of the logits if only these operators, the input and the outputs
+            are rounded, in units of each label's variance.
     """
 
     names: tuple[str, ...]
@@ -52,7 +52,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(made: Calibrated, count: int = STRETCHES) -> list[Stretch]:
-    """A network in `count` stretches or, if it has fewer operators, one an operator."""
+    """A network cut into `count` stretches, or fewer if it has fewer operators."""
     names = operators(made.flatbuffer)
     found = []
     for places in np.array_split(np.arange(len(names)), min(count, len(names))):
@@ -63,22 +63,22 @@ def stretches(made: Calibrated, count: int = STRETCHES) -> list[Stretch]:
 
 
 def _error(made: Calibrated, in_float: list[str]) -> float:
-    """Mean squared error of the logits, the mean error of each label apart."""
+    """Mean squared error of the logits, without each label's mean error."""
     pictures, exact = made.pictures[:IMAGES], made.logits[:IMAGES]
     off = exact - logits_of(flatbuffer_of(made, in_float), made.spans, pictures, made.spec)
     return float((off.var(axis=0) / np.maximum(made.logits.var(axis=0), 1e-12)).mean())
 
 
 def milder(made: Calibrated) -> Iterator[list[str]]:
-    """Which operators to keep in float32: few at first, then more, and all of them last.
+    """Which operators to keep in float32: few at first, then more, and finally all.
 
-    Each attempt keeps the fewest of the stretches, in the order of their harm, that leave half of
-    the error that the one before it left. What several stretches leave together is measured, as the
-    error of each alone says little of it: a number between two operators is exact only where both
-    are. If an operator that ends the network is kept, so are the others that do.
+    Each attempt keeps the fewest of the most harmful stretches that halve the previous attempt's
+    error. The error of several stretches is measured together, because it is not the sum of the
+    single ones: a tensor between two operators is exact only if both stay in float32. If one of the
+    last operators is kept, all last operators are.
     """
     worst = sorted(stretches(made), key=lambda each: -each.harm)
-    last, least = last_operators(made.flatbuffer), worst[-1].harm  # nearly that of the answer alone
+    last, least = last_operators(made.flatbuffer), worst[-1].harm  # mostly the outputs' rounding
 
     def kept(count: int) -> list[str]:
         names = [name for stretch in worst[:count] for name in stretch.names]
@@ -100,10 +100,10 @@ def milder(made: Calibrated) -> Iterator[list[str]]:
 
 
 def times_as_long(flatbuffer: bytes, other: bytes) -> float:
-    """How many times as long as another network one takes here, on one thread.
+    """A network's time as a multiple of another's, on one thread of this machine.
 
-    Both take turns, and the fastest run of each counts, in seconds of the processor: other programs
-    only make a run slower.
+    The two alternate, and the fastest run of each counts, in processor time: other programs only
+    make a run slower.
     """
     runs = [_runner(each) for each in (flatbuffer, other)]
     best = [np.inf, np.inf]

@@ -16,8 +16,8 @@ def side_by_side(folders: Sequence[Path]) -> str:
     """Macro AUROC over the findings, a row a folder of reports.
 
     Args:
-        folders: each with `float.json` and `int8.json` on test, and `float-validation.json` where
-            validation was looked at.
+        folders: each with `float.json` and `int8.json` on test, and perhaps
+            `float-validation.json`.
 
     Raises:
         ReportError: a report is missing or damaged.

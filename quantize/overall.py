@@ -1,4 +1,4 @@
-"""A model file that scores and flags images as a whole, from reports that are there already."""
+"""Fitting a model file's score of the whole image from existing reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from train.overall import image_level
 
 
 def with_overall(report: Report, model: ModelFile) -> Report:
-    """A report with what the model's image-level points reach on its images; else the same."""
+    """A copy of a report with what the model's image-level points reach on its images."""
     evaluated, content = report.evaluated, report.content
     whole = judged(
         evaluated.targets.astype(bool),
@@ -31,8 +31,8 @@ def scored_as_a_whole(model: ModelFile, validation: Report, test: Report) -> Mod
 
     Args:
         model: the network.
-        validation: what it is fitted on: of the network whose calibration the model has.
-        test: of this network, on images that chose nothing.
+        validation: report to fit on, of the network whose calibration the model has.
+        test: report of this network, on images that nothing was fitted on.
 
     Raises:
         UsageError: the reports are not of this model, or hold too few images.

@@ -1,4 +1,4 @@
-"""A converted network and its facts → one model file with manifest and golden vectors."""
+"""Packing a converted network into a model file with manifest and golden vectors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GOLDEN_SEEDS: Final = (0, 1, 2, 3)
 RANKS: Final = {2: "logits", 4: "map"}
 GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
-"""Steps of an int8 output, or logits. Two runtimes were seen to differ by 1 to 2 steps."""
+"""In steps of an int8 output, or in logits. Two runtimes differed by 1 to 2 steps."""
 
 
 def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:
 def tensors(
     flatbuffer: bytes, spec: InputSpec | None = None, labels: int = len(LABELS)
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The manifest's `input` and `outputs` of a flatbuffer; the rank tells logits from map.
+    """The manifest's `input` and `outputs` of a flatbuffer; logits and map differ in their rank.
 
     Args:
         flatbuffer: the network.
-        spec: what it sees; None for that of the networks trained here.
-        labels: how many it answers, without `spec`.
+        spec: of its input; None for a network trained here.
+        labels: how many a network trained here has.
 
     Raises:
         ConversionError: the graph is not image → (logits, map), or a network trained here has an
@@ -83,7 +83,7 @@ def tensors(
 
 
 def golden_inputs(image: Mapping[str, Any]) -> NDArray[Any]:
-    """K×height×width×channels synthetic radiographs; no patient's picture leaves the data set.
+    """K×height×width×channels synthetic radiographs, so that no patient's picture is shipped.
 
     Args:
         image: a manifest's `input`.
@@ -112,7 +112,7 @@ def package(
         run: its calibration, operating points and training facts go into the manifest.
         quantization: scheme and calibration set, for the manifest.
         spans: how the graph's outputs become logits; None: they are logits.
-        about: what its maker says of it.
+        about: its maker's statements.
 
     Raises:
         ConversionError: the graph is not one that the device expects.
@@ -150,7 +150,7 @@ def package(
 
 
 def _pooling(run: FinishedRun) -> dict[str, Any]:
-    """The manifest's `pooling`, where the run's logits are not its map's mean."""
+    """The manifest's `pooling`; empty if the run's logits are its map's mean."""
     if run.recipe.pooling != LSE:
         return {}
     return {"pooling": {"kind": "log-sum-exp", "r": run.recipe.pooling_r}}
@@ -183,7 +183,7 @@ def with_evidence(
     """Write a model file with headline metrics and the results of the gates in its manifest.
 
     Args:
-        draft: the model without these; see `package`.
+        draft: the model without them; see `package`.
         path: of the file to write.
         reports: by prefix of their metrics' names.
         gates: see `gates.record`.
@@ -204,12 +204,12 @@ def with_evidence(
 
 
 def with_test(model: ModelFile, stated: Mapping[str, Any], report: Report) -> ModelFile:
-    """A model whose manifest also says what its image-level points reach on a report's images.
+    """A model with what its image-level points reach on a report's images in its manifest.
 
     Args:
         model: the network.
         stated: its manifest.
-        report: of this network, on images that chose nothing.
+        report: of this network, on images that nothing was fitted on.
     """
     if "overall" not in stated:
         return model.replace(manifest=stated)

@@ -1,4 +1,4 @@
-"""A finished run → a model file with both evaluations: the steps in their order."""
+"""The steps from a finished run to an int8 model file with its proof."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def quantize_run(
     console: Console,
     about: About = UNSTATED,
 ) -> ModelFile:
-    """Convert, compare with the float network on test, print the differences, write the model file.
+    """Convert a run's network, compare it with the float network on test, write the model file.
 
-    The model file appears at `path` at the end, whether or not it passes the gates; its manifest
-    holds their results. Both reports go into `reports` of the run folder.
+    The model file is written last, whether or not it passes the gates, whose results are in its
+    manifest. Both reports go into `reports` of the run folder.
 
     Args:
         run: with the network.
@@ -55,7 +55,7 @@ def quantize_run(
         images: the largest number of training images to calibrate with.
         seed: of their choice.
         console: for progress.
-        about: what its maker says of it.
+        about: its maker's statements.
 
     Raises:
         DatasetError: there are no training or no test images.
@@ -83,7 +83,7 @@ def quantize_run(
         "packages": versions("ai-edge-litert"),
     }
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
-        # The trial of a backend reads a file, and the gates' results are not known yet.
+        # Scoring reads a file, and the gates' results are not known yet.
         draft = package(
             Path(folder) / path.name, name, flatbuffer, run, facts, spans.as_dict(), about
         )
@@ -106,9 +106,9 @@ def _parts(run: FinishedRun, cached: Cached) -> tuple[Cached, Cached]:
 def _judged(
     run: FinishedRun, test: Cached, name: str, draft: ModelFile, console: Console
 ) -> tuple[dict[str, Report], dict[str, Any]]:
-    """Both reports on test, by prefix of their metrics, and the outcome of the gates."""
+    """Both reports on test, by the prefix of their metrics, and the gates' results."""
     folder = run.folder / "reports"
-    # The float report is made anew: an older one might be of another network.
+    # Made anew, because an older float report might be of another network.
     float_report = evaluate_float(run, test, "test", name)
     write_all(float_report, folder, "float")
     int8_report = evaluate(draft, test, "test", console)

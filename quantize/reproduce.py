@@ -1,4 +1,4 @@
-"""Making a shipped model from the data set: all steps in order, each of which can be resumed."""
+"""Making a shipped model from the data set, in steps that can be resumed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
 
 
 def write_card(model: ModelFile, reports: Path, cached: Cached) -> None:
-    """Write `subgroups.json` and the model card next to the reports that they are made from."""
+    """Write `subgroups.json` and the model card into the folder of the reports."""
     compared = subgroups(read(reports / "int8.json"), cached.table)
     write_whole(reports / "subgroups.json", (json.dumps(compared, indent=1) + "\n").encode())
     write_whole(reports / CARD, model_card(model, reports).encode())

@@ -1,4 +1,4 @@
-"""int8 simulated in float arithmetic, with a switch for each rounding, to locate the error."""
+"""int8 simulated in float arithmetic with a switch for each rounding, to locate its error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Simulation:
 
     Args:
         folded: see `fold.fold`.
-        calibration: K×size×size×1 in [-1, 127/128]; they give the activations' ranges.
+        calibration: K×size×size×1 in [-1, 127/128], for the activations' ranges.
 
     Attributes:
         kernels, activations: names of the layers whose kernels and outputs can be rounded.

@@ -1,8 +1,8 @@
-"""A command in a process of its own, since native code may end a process instead of failing.
+"""Running a command in a child process, because native code may end a process instead of failing.
 
-TensorFlow Lite's converter does so on some networks that it does not expect. The process that the
-user started waits, and then says in one line what was being done. The other one begins before
-TensorFlow is loaded, whose threads a fork would not carry over, so it costs no time.
+TensorFlow Lite's converter does so on some unusual networks. The process that the user started
+waits for the child, and prints in one line what the child was doing. The child starts before
+TensorFlow is loaded, whose threads a fork would lose, so it costs no time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 from edge_app.core.errors import EXIT_MODEL
 
 MOST: Final = 1 << 12
-"""Bytes that a description may have; a pipe takes as many at once."""
+"""The longest description in bytes; a pipe takes as many in one piece."""
 UNSAID: Final = "running"
 PR_SET_PDEATHSIG: Final = 1
 
@@ -27,14 +27,14 @@ FROM_OUTSIDE: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AWAITED: Final = (*FROM_OUTSIDE, signal.SIGCHLD)
 
 _telling: int | None = None
-"""The writing end of the pipe to the process that waits; None in one that nobody watches."""
+"""The writing end of the pipe to the waiting process; None if no process waits."""
 
 
 def doing(what: str, then: str) -> None:
-    """Say what begins now, for the case that the process does not survive it.
+    """Note what begins now, in case it ends the process.
 
     Args:
-        what: goes on behind "the process ended while".
+        what: completes "the process ended while …".
         then: what a user can do about it.
     """
     if _telling is not None:
@@ -44,10 +44,10 @@ def doing(what: str, then: str) -> None:
 
 
 def watched(command: Callable[[], None]) -> None:
-    """Run a command in a child and end as it ends; where that is not possible, run it here.
+    """Run a command in a child process and end like it; run it here if that is not possible.
 
-    It is not in a notebook, or where TensorFlow is at work already: a child has none of the
-    threads, and waits for them for ever.
+    It is not possible in a notebook, or once TensorFlow is loaded: the child would have none of
+    its threads, and would wait for them for ever.
 
     Raises:
         SystemExit: with the child's exit code, or `EXIT_MODEL` where native code ended it.
@@ -57,7 +57,7 @@ def watched(command: Callable[[], None]) -> None:
         return
     global _telling
     reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the exit code along
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the exit code would be lost
     before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
     parent, child = os.getpid(), os.fork()
     if child == 0:
@@ -72,7 +72,7 @@ def watched(command: Callable[[], None]) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Let this process end when its parent does, however that ends; Linux alone knows how."""
+    """Have Linux kill this process when its parent ends, for whatever reason."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already
@@ -86,7 +86,7 @@ def _wait(child: int, told: int) -> NoReturn:
         if got.si_signo == signal.SIGCHLD:
             done, status = os.waitpid(child, os.WNOHANG)
         elif got.si_signo != signal.SIGINT or got.si_code <= 0:
-            os.kill(child, got.si_signo)  # Ctrl-C is the kernel's: the child gets it as well
+            os.kill(child, got.si_signo)  # but not Ctrl-C, which the terminal sends to both
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _say_and_end(-code, *_last_line(told))
@@ -96,7 +96,7 @@ def _wait(child: int, told: int) -> NoReturn:
 def _last_line(told: int) -> tuple[str, str]:
     """What the child was doing, and what to do then."""
     said = b""
-    with suppress(BlockingIOError):  # a process that the child began may hold the other end
+    with suppress(BlockingIOError):  # a process that the child started may hold the other end
         while chunk := os.read(told, 1 << 16):
             said += chunk
     lines = said.decode(errors="replace").splitlines() or [""]
@@ -105,7 +105,7 @@ def _last_line(told: int) -> tuple[str, str]:
 
 
 def _say_and_end(number: int, what: str, then: str) -> NoReturn:
-    """One line of a child that a signal ended."""
+    """Print one line about a child that a signal ended, and end like it."""
     if number in FROM_OUTSIDE:  # this process ends in the same way
         signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)

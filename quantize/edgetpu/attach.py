@@ -35,7 +35,7 @@ class Mapping:
         return self.mapped > 0 and self.on_cpu == 0
 
     def as_dict(self) -> dict[str, Any]:
-        """As in the manifest, without digests and size."""
+        """For the manifest, without digests and size."""
         return {
             **self.compiled.report.as_dict(),
             "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},

@@ -1,7 +1,7 @@
 """The output of `edgetpu_compiler --show_operations` → values.
 
-The format is that of versions 2.1 to 16.0 as users have posted it, such as
-https://github.com/google-coral/edgetpu/issues/60 and /433. It was not tried with a compiler.
+The format is that of versions 2.1 to 16.0 in users' posts, such as
+https://github.com/google-coral/edgetpu/issues/60 and /433; no compiler was at hand to try it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CompilerReport:
         return sum(count for _, count, status in self.operators if status != MAPPED)
 
     def as_dict(self) -> dict[str, Any]:
-        """As in the manifest."""
+        """For the manifest."""
         return {
             "compiler": self.version,
             "operations": {"accelerator": self.mapped, "cpu": self.on_cpu},
@@ -61,7 +61,7 @@ class CompilerReport:
 
 
 def parse(text: str) -> CompilerReport:
-    """Read what a compiler that succeeded printed on standard output.
+    """Read the standard output of a successful compilation.
 
     Raises:
         ConversionError: it is in another format.

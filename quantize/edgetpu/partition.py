@@ -1,9 +1,9 @@
-"""Which of the operators that could be mapped lie in the one part that is compiled.
+"""Which of the supported operators lie in the one part of the graph that is compiled.
 
-The documentation says that from the first unsupported operation on everything runs on the CPU. In a
-network with branches "on" is not the order of the file: the compiler applies a TensorFlow Lite
-delegate (its messages name one: https://github.com/google-coral/edgetpu/issues/512), and for a
-delegate TensorFlow Lite divides a graph by what depends on what.
+The documentation says that everything after the first unsupported operation runs on the CPU. In a
+network with branches "after" is not the order of the file: the compiler applies a TensorFlow Lite
+delegate (its messages name one: https://github.com/google-coral/edgetpu/issues/512), for which
+TensorFlow Lite divides a graph by its dependencies.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ PARTITION: Final = guessed(
 def first_part(operators: Sequence[Operator], supported: Sequence[bool]) -> set[int]:
     """The places of the operators that are compiled.
 
-    What the CPU has to compute before anything supported is ready goes first; then all follows
-    that is supported and depends on nothing else.
+    First the CPU computes what no supported operator can be run without; then follow all supported
+    operators that depend on nothing else.
     """
     waiting = [len(before) for before in _producers(operators)]
     consumers: list[list[int]] = [[] for _ in operators]
@@ -57,7 +57,7 @@ def first_part(operators: Sequence[Operator], supported: Sequence[bool]) -> set[
 def blockers(
     operators: Sequence[Operator], part: set[int], unsupported: Sequence[bool]
 ) -> dict[int, int]:
-    """For what is supported and outside the part: the unsupported operator that it comes after."""
+    """For supported operators outside the part: the unsupported operator that they depend on."""
     found: dict[int, int] = {}
     first = unsupported.index(True) if True in unsupported else 0
     for place, before in enumerate(_producers(operators)):
@@ -70,7 +70,7 @@ def blockers(
 
 
 def _producers(operators: Sequence[Operator]) -> list[set[int]]:
-    """For each operator the places of those whose outputs it takes."""
+    """The places of the operators whose outputs each operator takes."""
     made = {tensor.index: k for k, o in enumerate(operators) for tensor in o.outputs}
     return [
         {made[t.index] for t in operator.inputs if t is not None and t.index in made}

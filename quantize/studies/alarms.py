@@ -1,9 +1,9 @@
-"""Whom an image-level point flags among normal images: does its threshold hold, or do others come?
+"""False alarms on normal images: does a threshold fail on test, or are its patients others?
 
-A threshold that flags one in ten normal images of one group of people flags another share of
-others, though it is as right as before. So false alarms are told for groups of alike images, by how
-many images their patients have and by view, where the threshold was fitted and where it is tried.
-If the groups agree, the people differ; if they do not, the scores do.
+A threshold that flags one in ten normal images of one group of people flags another share in
+another group, without being wrong. So false alarms are counted in groups of similar images, by
+their patients' number of images and by view, on validation and on test. If each group's shares
+agree, test has another mix of people; if not, the scores differ.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from quantize.studies.result import Result
 Bools = NDArray[np.bool_]
 
 COUNTS: Final = ((1, 5), (6, 20), (21, None))
-"""Images of one patient, from and to."""
+"""Groups of patients by their number of images, from and to."""
 
 RESAMPLES: Final = 1000
 
@@ -45,7 +45,7 @@ class Normals:
         flagged: which the point flags.
         patients: whose they are.
         counts: how many images, of any kind, their patients have in the report.
-        views: as the CSV says; nothing where it does not.
+        views: from the CSV; empty if it has none.
     """
 
     flagged: Bools
@@ -54,12 +54,12 @@ class Normals:
     views: NDArray[np.str_]
 
     def where(self, few: int, many: int | None, view: str | None) -> Bools:
-        """Which are of patients with so many images, and seen from there."""
+        """Which are of patients with `few` to `many` images, and of this view."""
         inside = (self.counts >= few) & (self.counts <= (many or self.counts.max()))
         return inside if view is None else inside & (self.views == view)
 
     def alarms(self, chosen: Bools) -> dict[str, Any] | None:
-        """The share of these that is flagged, with its 95 % interval over patients."""
+        """The flagged share of the chosen images, with its 95 % interval over patients."""
         if not chosen.any():
             return None
         weights = patient_weights(self.patients, RESAMPLES, seed=0)[:, chosen]

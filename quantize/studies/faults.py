@@ -37,11 +37,11 @@ Weights = list[NDArray[np.float32]]
 
 NOT_CAUGHT: Final = "a fault was not caught by what is meant to catch it"
 REFUSED: Final = "refused"
-"""Stands for an error in place of the gates, where a fault does not get as far as them."""
+"""Stands in for a gate's name where an error refuses the fault before the gates."""
 
 
 class Conversion:
-    """A float network's correct conversion, and the means to do each step of it wrongly.
+    """A float network's correct conversion, and functions to do each step wrongly.
 
     Args:
         bench: the float network, the images to measure on and those to calibrate with.
@@ -77,12 +77,12 @@ class Conversion:
 
     @property
     def stem(self) -> str:
-        """Name of the layer that sees the picture."""
+        """Name of the first layer with weights."""
         convs = (layer for layer in self.folded.layers if layer.get_weights())
         return next(layer.name for layer in convs if not before(before(layer)[0]))
 
     def converted(self, network: keras.Model, exact: keras.Model) -> Report:
-        """The report of `network` in int8, with `exact` in the place of the trained network."""
+        """The report of `network` in int8, with `exact` as the trained network."""
         bench = self.bench
         return self.packaged(*in_int8(network, exact, bench.pictures, bench.span_pictures))
 
@@ -107,7 +107,7 @@ class Fault:
     Attributes:
         name: what is done wrong.
         meant: what is meant to catch it: names of gates, or `REFUSED`.
-        convert: converts with the mistake; raises an EdgeCxrError where it is refused.
+        convert: converts with the mistake; raises an EdgeCxrError if it is refused.
     """
 
     name: str
@@ -157,7 +157,7 @@ def _of_one_label(conversion: Conversion) -> NDArray[np.uint8]:
 
 
 def _scaled(factor: float) -> Callable[[Weights], Weights]:
-    """An edit that scales the first kernel, as if the picture were scaled by `factor`."""
+    """An edit that scales a kernel, as if the picture were scaled by `factor`."""
     return lambda weights: [(weights[0] * factor).astype(np.float32), *weights[1:]]
 
 
@@ -172,7 +172,7 @@ def _without_bias(weights: Weights) -> Weights:
 
 
 LOST: Final = 7
-"""Channel of the label that is lost, or the last one of a shorter list: Effusion in NIH's."""
+"""Channel of the lost label, Effusion in NIH's list; in a shorter list it is the last one."""
 
 
 def _one_label_gone(weights: Weights) -> Weights:
@@ -200,7 +200,7 @@ def _sigmoid(conversion: Conversion) -> Comparison:
 
 
 def _diverged(conversion: Conversion) -> Comparison:
-    """A reference that is broken, not the candidate: int8 cannot hold a NaN."""
+    """Breaks the reference rather than the candidate, because int8 cannot hold a NaN."""
     bench = conversion.bench
     network = conversion.edited(
         conversion.folded, "map", lambda weights: [weights[0], weights[1] * np.float32(np.nan)]
@@ -225,7 +225,7 @@ def _without_retest(conversion: Conversion) -> Comparison:
 
 
 def _truncated(conversion: Conversion) -> Comparison:
-    """As after a full disk or a copy that broke off."""
+    """A report as a full disk or an interrupted copy leaves it."""
     place = conversion.bench.folder / "truncated.json"
     report.write(conversion.bench.reference, place)
     scores = place.with_suffix(".npz")
@@ -246,7 +246,7 @@ def _half_the_images(conversion: Conversion) -> Comparison:
 
 
 def _both(edit: Callable[[Evaluated], Evaluated]) -> Convert:
-    """A fault of what is compared rather than of the conversion, which is as faithful as ever."""
+    """A fault in the data that both networks are compared on; the conversion is correct."""
 
     def convert(conversion: Conversion) -> Comparison:
         one, other = conversion.bench.reference, conversion.correct
@@ -311,7 +311,7 @@ class Outcome:
 
     @property
     def caught(self) -> bool:
-        """Whether something that is meant to catch it did."""
+        """Whether everything that is meant to catch it did."""
         found = {*self.not_met, *([] if self.refusal is None else [REFUSED])}
         return found.issuperset(self.fault.meant)
 

@@ -51,7 +51,7 @@ def film(model: ModelFile, cached: Cached, images: int, seed: int, console: Cons
         model: scores them; its input check, if any, judges them.
         cached: test images.
         images: the largest number of them to use, evenly spread.
-        seed: of the photographs, whose surroundings take turns.
+        seed: of the photographs; their surroundings alternate.
         console: for progress.
     """
     classifier = Classifier(model, force=True)

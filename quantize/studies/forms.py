@@ -1,4 +1,4 @@
-"""What each form of storage does to decisions: radiographs stored anew, read, and scored."""
+"""Whether the form of storage changes decisions: radiographs stored anew, read and scored."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ HEADER: Final = (
 
 
 class Seen(NamedTuple):
-    """What the network saw of a file, and what was said of it.
+    """A file's picture as the network saw it, and its answer.
 
     Attributes:
         input: height×width uint8, the picture at the network's size.
-        decisions: one a label of the model; none where they are withheld.
+        decisions: one a label of the model; empty if they are withheld.
         warnings: one line each.
     """
 
@@ -55,17 +55,17 @@ def seen(classifier: Classifier, source: object, image: Radiograph) -> Seen:
 
 @dataclass
 class Count:
-    """What became of all images in one form, beside the same images as plain files.
+    """The results of all images in one form, compared with the same images as plain files.
 
     Attributes:
         gray_levels: largest difference of a pixel at the network's size.
-        compared: decisions that were taken of both files.
-        decisions: of them, those that differ.
+        compared: decisions that both files have.
+        decisions: how many of them differ.
         images: with a decision that differs.
         refused: files that were not read.
-        withheld: files whose findings the input check withheld, though not the plain file's.
-        warned: files with a warning that the plain file has not.
-        unsaid: images with a decision that differs, or withheld, and no such warning.
+        withheld: files whose findings the input check withheld, but not the plain file's.
+        warned: files with a warning that the plain file does not have.
+        unsaid: images with another decision, or withheld, without such a warning.
         said: the first refusal or warning.
     """
 
@@ -114,7 +114,7 @@ def forms(
     console: Console,
     registered: Sequence[Form] = FORMS,
 ) -> Result:
-    """Score test radiographs in every form, beside the same ones as 8-bit PNG.
+    """Score test radiographs in every form, and compare them with 8-bit PNG.
 
     Args:
         model: scores them as shipped: what its input check flags is withheld.
@@ -123,7 +123,7 @@ def forms(
         console: for progress.
         registered: the forms.
     """
-    # Each label's own decision: an image-level point would hide most of them.
+    # Decisions label by label: an image-level point would hide most of them.
     classifier = Classifier(model, per_label(model.manifest["default_operating_point"]))
     places = np.unique(np.linspace(0, len(cached) - 1, min(images, len(cached))).astype(int))
     pictures = [np.asarray(cached.images[cached.rows[place]]) for place in places]
@@ -163,7 +163,7 @@ def _scored(
 
 
 def _is_right(form: Form, count: Count) -> bool:
-    """An exact form decides nothing otherwise and is not turned away; any other says so."""
+    """Whether an exact form changes and refuses nothing, or any other form warns of changes."""
     if form.exact:
         return not (count.decisions or count.refused or count.withheld)
     return not count.unsaid

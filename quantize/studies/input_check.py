@@ -1,7 +1,7 @@
-"""What a model file's input check flags: radiographs, changed radiographs and other pictures.
+"""How often a model file's input check flags radiographs, changed radiographs and other pictures.
 
-Of changed radiographs also what that costs: images that the answer flags as they are, and that the
-check accepts and the answer no longer flags once they are changed.
+For changed radiographs also the cost of passing: the share of flagged images that, once changed,
+pass the check and are no longer flagged by the answer.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ DRAWN: Final = 300
 """Drawn pictures of each kind."""
 
 NEAR: Final = 1000
-"""The largest number of radiographs that are changed."""
+"""How many radiographs are changed, at most."""
 
 RESAMPLES: Final = 2000
 ROUNDS: Final = 200
-"""Behind each time, which is a processor's: other work on the machine does not lengthen it."""
+"""Rounds that each time is the median of, in processor time, which other programs do not add to."""
 
 SIGMAS: Final = (1, 2, 3, 4, 6, 8, 12, 16)
-"""Of the blurred radiographs, see `blurred`."""
+"""Blurs of the radiographs, see `blurred`."""
 
 DEGREES: Final = (5, 10, 15, 20, 30, 45)
-"""Of the tilted radiographs, of which every other one is turned clockwise."""
+"""Tilts of the radiographs; every other one is turned clockwise."""
 
 HEADER: Final = ("pictures", "number", "AUROC", "flagged", "lost", "mostly as")
 
@@ -140,12 +140,12 @@ def judge_pictures(
 
 
 class Judged(NamedTuple):
-    """What was made of one picture.
+    """The verdicts on one picture.
 
     Attributes:
         check: the check's result.
-        answer: whether the answer flags the image as a whole; None where the check refuses it,
-            where the model does not say so, and where that was not asked.
+        answer: whether the answer flags the image as a whole; None if the check refuses it, the
+            model flags no images, or no answer was needed.
     """
 
     check: InputCheckResult
@@ -153,11 +153,11 @@ class Judged(NamedTuple):
 
 
 Changed = tuple[Picture, Judged | None]
-"""A picture, and what was made of it before it was changed, if it was."""
+"""A picture, and the verdicts on it before it was changed; None if it is unchanged."""
 
 
 def _judged(classifier: Classifier, pictures: Iterable[Changed]) -> list[Judged]:
-    """Judge pictures; the answer is asked only where it flagged what the picture was before."""
+    """Judge pictures; a changed one is scored only if the answer flagged it unchanged."""
     scored = score_all(pictures, classifier, _read, _judge)
     return [judged for _, judged in unbroken(scored)]
 
@@ -178,7 +178,7 @@ def _judge(classifier: Classifier, changed: Changed, image: Radiograph) -> Judge
 
 
 def _spoilers() -> dict[str, Callable[[Sequence[Picture]], Iterator[Picture]]]:
-    """What is done to radiographs, by name; a tilt takes turns between the two directions."""
+    """The changes of radiographs, by name; tilts alternate between the two directions."""
 
     def each(spoil: Callable[[Picture], Picture]) -> Callable[..., Iterator[Picture]]:
         return lambda pictures: map(spoil, pictures)
@@ -199,9 +199,9 @@ def _spoilers() -> dict[str, Callable[[Sequence[Picture]], Iterator[Picture]]]:
 
 
 def lost(before: Iterable[Judged], after: Iterable[Judged]) -> dict[str, Any] | None:
-    """Of the images that the answer flagged before, the share that is scored and not flagged now.
+    """The share of images, flagged before a change, that pass the check and are not flagged after.
 
-    None where the model flags no image as a whole, or none of these.
+    None if none was flagged before.
     """
     flagged = [now for was, now in zip(before, after, strict=True) if was.answer]
     if not flagged:
@@ -256,7 +256,7 @@ def _flagged_interval(
 
 
 def _costs(model: ModelFile, check: InputCheck, picture: Picture) -> dict[str, float | int]:
-    """Bytes, and median milliseconds of a processor for the check and for the network, in turn."""
+    """Bytes of the check, and median processor milliseconds of the check and of the network."""
     session = find_interpreter().open(model)
     tensor = model.to_tensor(picture)
     seen = np.zeros((ROUNDS, 2))

@@ -192,8 +192,8 @@ class ModelAndReportsInputs:
     """A model file, and evaluation reports that were made before.
 
     Attributes:
-        validation: of images that a choice may be made by.
-        test: of images that chose nothing.
+        validation: on images that choices may be made by.
+        test: on images that nothing was chosen by.
         folder: where results go.
     """
 
@@ -204,7 +204,7 @@ class ModelAndReportsInputs:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What either report says of its images."""
+        """The notes of both reports on their images."""
         return [note for each in (self.validation, self.test) for note in _notes(each)]
 
 
@@ -234,7 +234,7 @@ class ModelAndReportInputs:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the report says of its images."""
+        """The report's notes on its images."""
         return _notes(self.report)
 
 
@@ -250,7 +250,7 @@ def open_model_and_report(
 
 @dataclass(frozen=True)
 class ModelAndAdjudicatedInputs(ModelAndReportInputs):
-    """The same, and what others said of some of the images."""
+    """A model file, its report, and a second reference standard for some of its images."""
 
     second: SecondReference
 

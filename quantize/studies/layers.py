@@ -32,7 +32,7 @@ def layers(bench: Bench, repair: RepairOption = "none") -> Result:
 
     Args:
         bench: the float network; `IMAGES` of its images, evenly chosen, are measured on.
-        repair: one of `REPAIRS`, done first.
+        repair: one of `REPAIRS`, which is done first.
 
     Raises:
         typer.BadParameter: there is no such repair.

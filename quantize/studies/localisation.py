@@ -68,7 +68,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Boxed:
-    """One finding of one image, with all boxes that were drawn for it.
+    """One finding of one image, with all boxes drawn for it.
 
     Attributes:
         image: its name.

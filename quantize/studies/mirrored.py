@@ -1,7 +1,7 @@
-"""Does a map follow what is in the picture? Where it peaks, and where it peaks in the mirrored one.
+"""Does a map follow the picture? Its peak in the picture and in the mirrored picture.
 
-A map that finds something finds it on the other side of a mirrored picture. One that peaks at the
-same place in both has a habit of its network, and its peaks tell nothing of the picture.
+A map that finds something finds it on the other side of the mirrored picture. A map with its peak
+at the same place in both follows a habit of its network, not the picture.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 
 IMAGES: Final = 500
-"""Of the test images, drawn at random."""
+"""How many test images are drawn at random, at most."""
 
 
 def mirrored_study(inputs: ModelInputs) -> Result:

@@ -1,4 +1,4 @@
-"""One score of the whole image, made of the labels' scores in several ways: which ranks best?"""
+"""Which score of the whole image ranks best, of several made from the labels' scores."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ANSWERED: Final = "as answered: never below the largest finding"
 
 
 def overall_study(inputs: ModelAndReportsInputs) -> Result:
-    """Each way's AUROC on validation, where it may be chosen by, and on test."""
+    """The study: each score's AUROC on validation, where one may be chosen, and on test."""
     model = inputs.model
     point = model.manifest["operating_points"][model.manifest["default_operating_point"]]
     thresholds = np.array([np.nan if at is None else at for at in point["thresholds"]], np.float64)

@@ -1,8 +1,8 @@
-"""Which findings an answer marks as raised: how often that is right, and on how many normal images.
+"""How often findings that an answer marks as raised are right, and how many normal images have any.
 
-A mark is no decision, but it is what a hurried reader looks at. So rules of two numbers, the least
-probability and how many times the usual one it is, are told side by side: by validation one is
-chosen, and test shows what becomes of it.
+A mark is no decision, but a hurried reader looks at it. A rule has two numbers: the least
+probability, and how many times the usual one it must be. Rules are compared on validation, where
+one is chosen, and on test.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from quantize.studies.result import Result
 from train.overall import raised
 
 RULES: Final = ((2, 1), (2, 5), (2, 8), (2, 10), (3, 3), (3, 10), (4, 10))
-"""At least so many times the usual probability, and so many per cent."""
+"""Times the usual probability, and per cent, that a raised finding has at least."""
 
 SHARES: Final = ("right", "normal", "found")
 
 
 def raised_study(inputs: ModelAndReportsInputs) -> Result:
-    """What each rule marks, on validation, where it may be chosen by, and on test."""
+    """The study: what each rule marks on validation and on test."""
     model = inputs.model
     if "prevalence" not in model.manifest:
         raise ConversionError(f"{model.path}: does not tell what is usual, so nothing is raised")
@@ -47,7 +47,7 @@ def raised_study(inputs: ModelAndReportsInputs) -> Result:
         ),
         header=(
             "times the usual, and at least",
-            *(f"{name}: {share}" for name in sides for share in ("right", "normal", "found")),
+            *(f"{name}: {share}" for name in sides for share in SHARES),
         ),
         rows=[
             (rule, *(_percent(each[name][share]) for name in sides for share in SHARES))
@@ -62,7 +62,7 @@ def _words(times: int, least: int) -> str:
 
 
 def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[str, Any]:
-    """What a rule marks in a report's images, by the digits shown; a share of none is None."""
+    """What a rule marks in a report's images; a share of nothing is None."""
     findings = list(model.labels.findings)
     scores = report.calibrated(report.evaluated.logits)[:, findings]
     marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, least)

@@ -1,4 +1,4 @@
-"""Every study, by the name of its command: one function in one file, and one line here."""
+"""Every study and its command: a function in a file of its own, and an entry here."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Inputs(Protocol):
 
 @runtime_checkable
 class Judging(Protocol):
-    """Inputs whose images judge a run: it may know their patients."""
+    """Inputs with images of patients whom a run may know."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """See `run.judges`."""
+        """See `finished_run.images_to_judge`."""
 
 
 class Study(NamedTuple):

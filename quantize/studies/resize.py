@@ -1,4 +1,4 @@
-"""Shrinking in two steps: by whole factors with a box, then bilinearly, beside bilinear in one.
+"""Shrinking in two steps, by whole factors with a box and then bilinearly, compared with one step.
 
 The device stretches a radiograph to the network's square by antialiased bilinear resampling.
 Pillow's `reducing_gap` first averages whole blocks of pixels, until a picture of so many times the
@@ -28,7 +28,7 @@ from quantize.studies.inputs import ModelInputs
 from quantize.studies.result import Result
 
 IMAGES: Final = 200
-"""Of the test images, drawn at random."""
+"""How many test images are drawn at random, at most."""
 
 SIZES: Final = ((1024, 1024), (2500, 2000))
 """Width and height of what is shrunk."""
@@ -45,7 +45,7 @@ Gray = NDArray[np.uint8]
 
 @dataclass
 class Tally:
-    """What one way of shrinking gave, over all pictures of one size."""
+    """The results of one way of shrinking all pictures of one size."""
 
     seconds: float = 0.0
     differences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
@@ -57,7 +57,7 @@ def resize_study(inputs: ModelInputs) -> Result:
     """The study, on enlarged test images with noise.
 
     Raises:
-        ConversionError: the model does not stretch what it sees.
+        ConversionError: the model does not stretch pictures to its input.
     """
     model, cached = inputs.model, inputs.images
     spec = model.input_spec

@@ -40,7 +40,7 @@ class Result:
     failure: str | None = None
 
     def noting(self, notes: Sequence[str]) -> Result:
-        """The same with what its images cannot show, at the end of the caption and in `content`."""
+        """This result with notes on its images, in the caption and in `content`."""
         if not notes:
             return self
         caption = " ".join([self.caption, *(f"Note: {note}." for note in notes)])

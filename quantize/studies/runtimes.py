@@ -1,6 +1,6 @@
-"""One model file with the runtimes of two Pythons, of which one may be an emulated board's.
+"""One model file under the runtimes of two Pythons, one of which may be an emulated board's.
 
-Both run the device's own `edge-cxr evaluate`; differences are given in steps of the int8 output.
+Both run the device's own `edge-cxr evaluate`; differences are in steps of the int8 output.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ OtherOption = Annotated[
 def evaluated(
     python: Sequence[str], model: ModelFile, data: Path, limit: int | None, place: Path
 ) -> Report:
-    """The report that `edge-cxr evaluate` of a Python makes.
+    """The report that `edge-cxr evaluate` makes under another Python.
 
     Args:
         python: the command that starts it: a path, or an emulator with its options and a path.
         model: a model file.
         data: a labelled folder.
-        limit: only so many images.
-        place: of the report, overwritten; after an interruption the same command resumes.
+        limit: of the images.
+        place: where the report goes; after an interruption the same command resumes.
 
     Raises:
         ConversionError: it cannot be started or does not end with a report.
@@ -81,7 +81,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         model: an int8 model file.
         data: a labelled folder.
         other: another Python's command, as a shell would take it.
-        limit: only so many images.
+        limit: of the images.
         folder: where the reports go.
 
     Raises:

@@ -28,7 +28,7 @@ Choice = Callable[[Cached, int, int], NDArray[np.int64]]
 
 FEW: Final = 20
 ROUNDS: Final = 100
-"""Passes behind each time."""
+"""Passes that each time is the median of."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _row(measured: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _yardstick(comparison: Comparison) -> dict[str, Any]:
-    """The data, and what the float network makes of it and of one gray level of noise."""
+    """The data, and the float network's AUROC and decisions, also with one gray level of noise."""
     content = comparison.content
     point = content["operating_points"][content["operating_point"]]
     return {

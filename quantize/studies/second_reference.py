@@ -1,4 +1,4 @@
-"""How well a model ranks by what radiologists agreed on, beside the labels mined from reports."""
+"""How well a model ranks by radiologists' consensus, compared with labels mined from reports."""
 
 from __future__ import annotations
 

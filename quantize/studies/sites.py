@@ -1,9 +1,9 @@
 """Simulated sites: do intervals hold the truth, are targets met, does drift raise false alarms?
 
-A report's patients are taken for a population. A site draws patients from it, with replacement,
-and keeps as many of their images with or without a finding as its prevalence wants; its exposures
-stretch and shift all logits. What its threshold truly does is then known: it is what the same
-threshold does to the whole population.
+A report's patients are the population. A site draws patients from it, with replacement, and keeps
+images with and without a finding in the proportion of its prevalence; its exposures stretch and
+shift all logits. The truth about its threshold is then known: what the same threshold does to the
+whole population.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ Bools = NDArray[np.bool_]
 
 PREVALENCES: Final = (0.02, 0.05, 0.10, 0.20, 0.40)
 IMAGES: Final = 2000
-"""Of a site's labelled set; a period has as many."""
+"""Images in a site's labelled set, and in each later period."""
 
 TARGETS: Final = (Target("false-alarms", 10), Target("sensitivity", 0.9))
 SHARES: Final = ("sensitivity", "specificity", "ppv", "npv", "flagged")
 SHIFT, SCALE = 2.0, 1.5
-"""Of a site's logits: from −2 to 2, and by 1/1.5 to 1.5."""
+"""The range of a site's logits: shifted by −2 to 2, and scaled by 1/1.5 to 1.5."""
 
 DETECTOR: Final = 1.0
-"""By which a new detector shifts logits."""
+"""How far a new detector shifts logits."""
 
 DIGEST: Final = "0" * 64
 
@@ -68,7 +68,7 @@ class Exposure(NamedTuple):
 
 
 class Population:
-    """A report's images, of which sites have some."""
+    """A report's images, from which sites draw."""
 
     def __init__(self, report: Report, model: ModelFile) -> None:
         self.model, self.all = model, pooled([report], model)
@@ -79,7 +79,7 @@ class Population:
     def site(
         self, prevalence: float, exposure: Exposure, generator: np.random.Generator
     ) -> LabelledSet:
-        """About `IMAGES` of a site; whoever is drawn twice is two patients."""
+        """About `IMAGES` images of a site; a patient who is drawn twice counts as two."""
         bearing, normal = int(self.truth.sum()), int((~self.truth).sum())
         ratio = prevalence / (1 - prevalence) * normal / bearing
         kept = (ratio, 1.0) if ratio <= 1 else (1.0, 1 / ratio)
@@ -132,11 +132,11 @@ class Population:
 
 
 Tally = dict[str, list[bool]]
-"""Of each quantity, whether an interval held the truth, in the draws."""
+"""Quantity → whether its interval held the truth, in each draw."""
 
 
 def sites_study(inputs: ModelAndReportInputs, draws: DrawsOption = 500) -> Result:
-    """Coverage of intervals, targets kept, changes told where there is none and where there is."""
+    """The study: coverage of intervals, targets kept, and right and wrong reports of a change."""
     population = Population(inputs.report, inputs.model)
     generator = np.random.default_rng(0)
     found = {
@@ -267,7 +267,7 @@ def _target_held(
 ) -> dict[str, bool] | None:
     """Whether the target is kept, and each interval at its threshold holds the truth.
 
-    None where there are too few patients for the target.
+    None if there are too few patients for the target.
     """
     truth, patients = labelled.bearing, labelled.patients
     try:
@@ -295,7 +295,7 @@ def _drifts(
     prevalence: float,
     generator: np.random.Generator,
 ) -> Iterator[tuple[str, bool]]:
-    """Whether a change is told in a period like the set, and in changed ones."""
+    """Whether a change is reported in a period like the labelled set, and in changed ones."""
     model = population.model
     try:
         at = threshold(TARGETS[0], scored.probability, labelled.bearing, labelled.patients)
@@ -322,13 +322,13 @@ def _drifts(
 
 
 def _as_site(reference: dict[str, Any], labelled: LabelledSet) -> dict[str, Any]:
-    """As much of a site file as drift needs."""
+    """The part of a site file that drift needs."""
     data = labelled.counted(np.ones(len(labelled.images), bool))
     return {"reference": reference, "data": data, "digest": DIGEST}
 
 
 def _seconds(inputs: ModelAndReportInputs) -> dict[str, float]:
-    """What a whole calibration takes."""
+    """The time of a whole calibration."""
     labelled = pooled([inputs.report], inputs.model)
     start = time.perf_counter()
     calibrate(labelled, inputs.model, TARGETS[0])
@@ -336,7 +336,7 @@ def _seconds(inputs: ModelAndReportInputs) -> dict[str, float]:
 
 
 def _halves(inputs: ModelAndReportInputs) -> dict[str, Any]:
-    """Calibrated on one half of the patients: what the other half then shows."""
+    """Calibrates on one half of the patients, and measures on the other half."""
     whole = pooled([inputs.report], inputs.model)
     patients = np.unique(whole.patients)
     chosen = np.random.default_rng(0).permutation(patients)[: len(patients) // 2]
@@ -373,7 +373,7 @@ def _alarms_and_found(worth: dict[str, Any]) -> dict[str, Any]:
 
 
 def _halves_words(halves: dict[str, Any]) -> str:
-    def told(found: dict[str, Any] | None) -> str:
+    def words(found: dict[str, Any] | None) -> str:
         if found is None:
             return "nothing"
         return (
@@ -386,5 +386,5 @@ def _halves_words(halves: dict[str, Any]) -> str:
         f"({halves['calibrated_on']['images']} images of {halves['calibrated_on']['patients']}) "
         f"for one false alarm in ten, what is flagged among the other half "
         f"({halves['judged_on']['images']} of {halves['judged_on']['patients']}): by the model as "
-        f"it came {told(halves['before'])}; by the site's threshold {told(halves['after'])}."
+        f"it came {words(halves['before'])}; by the site's threshold {words(halves['after'])}."
     )

@@ -35,7 +35,7 @@ WINDOW: Final[dict[str, Any]] = {"WindowCenter": 2048, "WindowWidth": 4096}
 """The whole of 12 bits."""
 
 MARGIN: Final = 1 / 16
-"""Of each side, where a form surrounds the picture with padding."""
+"""Width of the padding around the picture, as a share of its side."""
 
 
 class Form(NamedTuple):
@@ -44,10 +44,10 @@ class Form(NamedTuple):
     Attributes:
         name: for people.
         store: H×W uint8 → a file's bytes.
-        exact: the file loses nothing and says how it is to be shown, or stores a usual depth: it
-            has to come back as the picture. Otherwise it may also be refused, or come with a
-            warning.
-        seen: the picture that the file is meant to show, where it is not the whole one.
+        exact: whether it must be read back as the picture, because the file loses nothing and says
+            how it is to be shown, or stores a usual depth. Others may also be refused, or read
+            with a warning.
+        seen: the picture that the file is meant to show, if it is not the whole one.
     """
 
     name: str
@@ -57,22 +57,19 @@ class Form(NamedTuple):
 
 
 def encoded(picture: Samples, kind: str, **options: Any) -> bytes:
-    """What Pillow writes."""
+    """An image file written by Pillow."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, kind, **options)
     return file.getvalue()
 
 
 def plain(picture: Picture) -> bytes:
-    """An 8-bit PNG: what every form is held against."""
+    """An 8-bit PNG, which every form is compared with."""
     return encoded(picture, "PNG", compress_level=1)
 
 
 def deep(picture: Picture, bits: int) -> NDArray[np.uint16]:
-    """The same in so many bits, 9 to 16, the further ones filled with noise as a detector's are.
-
-    The upper 8 of the bits are the picture, so that no gray level changes.
-    """
+    """A picture in 9 to 16 bits: its gray levels in the upper 8, a detector's noise in the rest."""
     further = bits - 8
     noise = np.random.default_rng(0).integers(0, 1 << further, picture.shape, np.uint16)
     return (picture.astype(np.uint16) << further) + noise
@@ -124,12 +121,12 @@ def written(made: Any) -> bytes:
 
 
 def dicom(stored: Samples, bits: int, **elements: Any) -> bytes:
-    """See `dataset`."""
+    """A DICOM file; see `dataset` for the arguments."""
     return written(dataset(stored, bits, **elements))
 
 
 def unsigned(picture: Picture, bits: int = 12, **elements: Any) -> bytes:
-    """MONOCHROME2 of so many bits."""
+    """MONOCHROME2 with `bits` bits."""
     return dicom(picture if bits == 8 else deep(picture, bits), bits, **elements)
 
 
@@ -164,7 +161,7 @@ def rescaled(picture: Picture) -> bytes:
 def table(
     entries: Sequence[int] | NDArray[Any], first: int, bits: int, count: int | None = None
 ) -> list[Any]:
-    """A sequence of one LUT, whose descriptor may say what it likes."""
+    """A sequence of one LUT, whose descriptor may contradict its entries."""
     from pydicom import Dataset
 
     item = Dataset()
@@ -175,20 +172,20 @@ def table(
 
 
 def voi_lut(picture: Picture, bits: int, called: int, missing: int = 0) -> bytes:
-    """12 bits through a table of `bits`, which its descriptor calls otherwise.
+    """12 bits through a table whose descriptor may state another depth.
 
     Args:
         picture: H×W.
         bits: of the table's entries.
-        called: bits that its descriptor says.
-        missing: entries at its end that its descriptor counts but that are not there.
+        called: bits that its descriptor states.
+        missing: how many entries its descriptor counts beyond the real ones.
     """
     entries = np.arange(4096) << (bits - 12)
     return unsigned(picture, VOILUTSequence=table(entries, 0, called, 4096 + missing))
 
 
 def voi_lut_first(picture: Picture, is_signed: bool) -> bytes:
-    """A table whose first stored value is written with the wrong sign."""
+    """A table whose first stored value has the wrong sign."""
     entries = np.arange(4096) << 4
     if is_signed:
         return signed(picture, 12, 12, -2048, VOILUTSequence=table(entries, 65536 - 2048, 16))
@@ -212,7 +209,7 @@ def margins(picture: Picture) -> NDArray[np.bool_]:
 
 
 def in_black(picture: Picture) -> Picture:
-    """The picture with black margins: what padding is to look like (C.7.5.1.1.2)."""
+    """The picture with black margins, as padding must look (C.7.5.1.1.2)."""
     return np.where(margins(picture), np.uint8(0), picture)
 
 
@@ -323,12 +320,12 @@ def by_gdcm(picture: Picture, syntax: str) -> bytes:
 
 
 def deep_png(picture: Picture, bits: int, first: int = 0) -> bytes:
-    """So many bits from `first` on, in 16."""
+    """Values of `bits` bits, from `first` on, in 16 bits."""
     return encoded(deep(picture, bits) + np.uint16(first), "PNG", compress_level=1)
 
 
 def widened_png(picture: Picture, factor: int) -> bytes:
-    """8 bits in 16, as programs write them that know no detector."""
+    """8 bits in 16, as programs that know no detector write them."""
     return encoded(picture.astype(np.uint16) * np.uint16(factor), "PNG", compress_level=1)
 
 
@@ -346,7 +343,7 @@ def with_marker(picture: Picture) -> Picture:
 
 
 def marked(picture: Picture, kind: str, bits: int) -> bytes:
-    """So many bits in 16, and a marker of the container's highest value."""
+    """Values of `bits` bits in 16, and a marker of the highest 16-bit value."""
     return encoded(np.where(corner(picture), np.uint16(65_535), deep(picture, bits)), kind)
 
 

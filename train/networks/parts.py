@@ -1,4 +1,4 @@
-"""What the networks have in common: the filter they may begin with, the head they end with."""
+"""Shared parts of the networks: an optional first filter, and the head."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ BATCH_NORM: Final = {"epsilon": 1e-3, "momentum": 0.99}
 def lowpass_filter(image: keras.KerasTensor, stride: int) -> keras.KerasTensor:
     """A fixed 3×3 binomial filter: noise and JPEG's ringing are mostly above half the bandwidth.
 
-    It zero-pads for itself and for the 3×3 convolution of `stride` that follows, which must pad
-    nothing: so the two are one 5×5 convolution with "same" padding, to the border, and int8 need
-    not round what is between them.
+    It zero-pads for itself and for the following 3×3 convolution of `stride`, which must not pad.
+    So the two fold into one 5×5 convolution with "same" padding, also at the border, and int8 does
+    not round between them.
     """
     row = np.array([1.0, 2.0, 1.0]) / 4
     pad = (1, 2) if stride == 2 else (2, 2)
@@ -34,8 +34,8 @@ class LogSumExpPooling(layers.Layer):
     """(N, h, w, L) → (N, L): log(mean(exp(r · x))) / r over a map, between mean and maximum.
 
     (Pinheiro & Collobert, CVPR 2015; Wang et al., ChestX-ray8, CVPR 2017.) With r = 1 on a map of
-    logits the odds are averaged rather than their logarithms: a finding in one cell of many still
-    counts. Of a map of equal cells it is their value, as the mean is.
+    logits the odds are averaged rather than their logarithms, so a finding in one cell of many
+    still counts. A map of equal cells gives their value, as the mean does.
 
     Args:
         r: near 0 it is the mean, far above 1 the maximum.
@@ -62,7 +62,7 @@ def activation_head(
 ) -> list[keras.KerasTensor]:
     """(N, h, w, C) features → [logits (N, L), map (N, h, w, L)], in float32 at any precision.
 
-    The logits are the map's mean, or with a `pooling_r` what `LogSumExpPooling` makes of it.
+    The logits are the map's mean, or its `LogSumExpPooling` if there is a `pooling_r`.
     """
     features = layers.SpatialDropout2D(dropout, name="dropout")(features)
     maps = layers.Conv2D(labels, 1, dtype="float32", name="map")(features)
@@ -72,7 +72,7 @@ def activation_head(
 
 
 def with_auxiliary(model: keras.Model, outputs: int) -> keras.Model:
-    """image → logits and `outputs` more from the same features, as one tensor, for training."""
+    """For training: image → one tensor of the logits and `outputs` more of the same features."""
     features = model.get_layer("dropout").output
     pooled = layers.GlobalAveragePooling2D(dtype="float32", name="auxiliary_pool")(features)
     more = layers.Dense(outputs, dtype="float32", name="auxiliary")(pooled)

@@ -1,9 +1,8 @@
-"""PyTorch's weights files as arrays, without PyTorch: hundreds of megabytes for one reading.
+"""Reading PyTorch's weights files without PyTorch, which would be hundreds of megabytes more.
 
-The form that `torch.save` wrote until version 1.6, in which the packages of ImageNet weights are:
-pickles of a magic number, a version, the machine, the tensors by name and the storages' keys, and
-then each storage as a count and its numbers. Nothing that a pickle could call is called but what
-makes a tensor.
+The packages of ImageNet weights use the format of `torch.save` before version 1.6: pickles of a
+magic number, a version, the machine, the tensors by name and the storages' keys, and then each
+storage as a count and its numbers. Of all that a pickle could call, only what makes a tensor is.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a PyTorch state dict by name.
 
     Raises:
-        ValueError: the file is none, or of another form.
+        ValueError: the file is none, or of another format.
     """
     try:
         with path.open("rb") as file:

@@ -24,7 +24,7 @@ class Pretrained(NamedTuple):
     """ImageNet weights of a network.
 
     Attributes:
-        require: makes sure that they can be had, before anything long begins; raises RunError.
+        require: checks early that they can be read; raises RunError.
         load: writes them into a network that was just built; raises RunError.
         state: the weights themselves, for `imagenet.save`; raises RunError.
     """
@@ -40,8 +40,8 @@ class Network(NamedTuple):
     Attributes:
         build: (side or None for any, dropout=…, lowpass=…, labels=…, pooling_r=…) → image →
             (logits, map), with initial weights; see the package's docstring.
-        size: side of its input in pixels, where a recipe says nothing else.
-        imagenet: None where there are no ImageNet weights for it.
+        size: side of its input in pixels, unless a recipe says otherwise.
+        imagenet: None if there are no ImageNet weights for it.
         can_enlarge: whether `build` takes `enlarge=True`.
     """
 
@@ -75,7 +75,7 @@ def pretrained(network: str) -> Pretrained:
 
 
 def require_imagenet(network: str) -> None:
-    """Make sure that ImageNet weights for this network can be read, before anything long begins.
+    """Check early that ImageNet weights for this network can be read.
 
     Raises:
         RunError: there are none for it, or the `imagenet` extra is not installed.
