@@ -1,4 +1,4 @@
-"""One network in every peer's format, made once and kept in the peers' folder."""
+"""One network in every peer's format, converted once and kept in the peers' folder."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _to_float32(network: Path, place: Path) -> None:
 
 
 def _to_onnx(model: ModelFile, place: Path) -> None:
-    """In a process of its own, because tf2onnx is not in this environment."""
+    """Convert in another process, because tf2onnx is not in this environment."""
     with TemporaryDirectory(prefix="edge-cxr-") as folder:
         flatbuffer, made = Path(folder, "model.tflite"), Path(folder, "model.onnx")
         flatbuffer.write_bytes(model.flatbuffer)

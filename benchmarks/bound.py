@@ -1,4 +1,4 @@
-"""How fast the network could be: the lower bound of each operator's time on this machine.
+"""Lower bounds of each operator's time on this machine.
 
 The roofline model (Williams, Waterman & Patterson, CACM 2009): an operator takes at least the time
 of its multiply-accumulates at the peak rate, and at least the time of its bytes at the memory's.
@@ -23,7 +23,7 @@ SIDE: Final = 32
 DEPTH: Final = 6
 COPY_BYTES: Final = 512 << 10
 """Bytes of the copy that measures bandwidth. It fits the second-level cache, as these small
-networks do: main memory is slower, so its rate would be no bound."""
+networks do; the lower rate of main memory would be no bound."""
 
 PEAK_SECONDS: Final = 2.0
 
@@ -110,7 +110,7 @@ def table(flatbuffer: bytes, dtype: str, peak: Peak) -> list[dict[str, Any]]:
 
 
 def by_operator(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same by kind of operator, which averages out the clock's noise of short operators."""
+    """The rows of `table` added up by kind of operator, which averages out the clock's noise."""
     totals: dict[str, dict[str, Any]] = {}
     for row in rows:
         total = totals.setdefault(

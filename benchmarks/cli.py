@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,11 +43,8 @@ def run(
     from benchmarks.suite import run as run_suite
 
     _require(out)
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = run_suite(read(locate(model)), keras, seconds, command, console.print)
-    place = out / f"{name}.json"
-    place.write_text(json.dumps(result, indent=1) + "\n")
-    for path in [place, *write(result, out, name)]:
+    result = run_suite(read(locate(model)), keras, seconds, _command(), console.print)
+    for path in [_write_json(result, out, name), *write(result, out, name)]:
         console.print(f"written: {path}", soft_wrap=True)
     for warning in result["warnings"]:
         console.print(f"warning: {warning}", soft_wrap=True)
@@ -66,9 +64,8 @@ def versions(
     from benchmarks.versions import compare, markdown
 
     _require(out)
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = compare(revision, seconds, command, console.print, only)
-    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    result = compare(revision, seconds, _command(), console.print, only)
+    _write_json(result, out, name)
     (out / f"{name}.md").write_text(markdown(result))
     print(markdown(result), end="")
     if result["partial"]:
@@ -95,9 +92,8 @@ def sizes(
     from benchmarks.sizes import sizes as measured
 
     _require(out)
-    command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-    result = measured(shipped_models(), rounds, command)
-    (out / "sizes.json").write_text(json.dumps(result, indent=1) + "\n")
+    result = measured(shipped_models(), rounds, _command())
+    _write_json(result, out, "sizes")
     (out / "sizes.md").write_text(markdown(result))
     print(markdown(result), end="")
 
@@ -124,6 +120,17 @@ def _require(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise typer.BadParameter(f"{out}: {error.strerror}") from None
+
+
+def _command() -> str:
+    """The command line, for the result."""
+    return " ".join(["python -m benchmarks", *sys.argv[1:]])
+
+
+def _write_json(result: Mapping[str, object], folder: Path, name: str) -> Path:
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path
 
 
 def _read(path: Path) -> dict[str, object]:

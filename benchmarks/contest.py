@@ -1,4 +1,4 @@
-"""Rounds of all contestants in turn, so that changes of the machine affect each of them alike.
+"""Rounds in which all contestants are measured, so that changes of the machine affect all alike.
 
 Scenarios are named as MLPerf Inference names them (Reddi et al., ISCA 2020): SingleStream is one
 image after the other and its 90th percentile, Offline is as many images a second as possible.
@@ -26,7 +26,7 @@ from edge_app.performance.quantity import Quantity
 
 PEERS: Final = Path(__file__).parent / "peers"
 SECONDS: Final = 1.5
-"""Of each process's measurements, after its warm-up."""
+"""Duration of each process's measurements, after its warm-up."""
 
 MIN_ROUNDS: Final = 5
 MAX_ROUNDS: Final = 20
@@ -41,11 +41,11 @@ class Contestant:
 
     Attributes:
         label: in tables.
-        python: of its environment.
+        python: the interpreter of its environment.
         script: its file; None for this package.
         model: the network in its format.
         integer: whether the network is the int8 one.
-        threads: of this package; None: as many as it chooses by itself.
+        threads: for this package; None: as many as it chooses.
     """
 
     label: str
@@ -90,7 +90,7 @@ class Contest:
 
     Attributes:
         quantities: by scenario and contestant.
-        logits: of each contestant, images × 15.
+        logits: by contestant and size of image, images × L.
     """
 
     quantities: dict[str, dict[str, Quantity]] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class Contest:
 
 
 def environment() -> dict[str, str]:
-    """The environment of peers: quiet, and without this checkout on the search path."""
+    """The environment variables of peers: quiet, and without this checkout on the search path."""
     return {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -176,7 +176,7 @@ def loadgen(contest: Contest, model: Path, images: Sequence[str], seconds: float
         ("Offline", "rate", "images/s"),
     ):
         with tempfile.TemporaryDirectory() as folder:
-            # LoadGen sends one query with as many samples as it expects to be answered in time.
+            # LoadGen sends one query with as many samples as it expects to be answered.
             done = contest.quantities.get("LoadGen SingleStream", {}).get(OURS_LABEL)
             rate = 1.2 / done.runs[-1] if done and done.runs else 1.0
             question = {
@@ -201,14 +201,14 @@ def run(
         made: the networks.
         sets: images by the name of their size; the first set is also for cold starts.
         seconds: no round begins after so long, once there are enough.
-        say: is told what is going on.
+        say: is called with a line for each step.
 
     Returns:
         What was measured, and ``budget`` or ``interrupted``.
     """
     contest = Contest()
     try:
-        for one in contestants(made):  # what each does once, such as trying its runtime
+        for one in contestants(made):  # so that each has done its first-run work
             launch(one.whole(next(iter(sets.values()))[0]), environment())
         start = time.monotonic()
         for turn in range(1, MAX_ROUNDS + 1):

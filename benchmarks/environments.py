@@ -30,8 +30,8 @@ class Environment:
 
     Attributes:
         name: of its folder.
-        packages: what pip is asked for.
-        own: also this checkout, as a wheel.
+        packages: requirements for pip.
+        own: whether it also gets this checkout, as a wheel.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Environment:
         return str(PLACE / self.name / "bin" / "python")
 
     def command(self, name: str) -> str:
-        """A script of it."""
+        """The path of a script in it."""
         return str(PLACE / self.name / "bin" / name)
 
 
@@ -56,7 +56,7 @@ CONVERTER_PACKAGES: Final = ("tf2onnx", "onnx", "ml_dtypes", "typing_extensions"
 
 
 def make(environment: Environment, say: Callable[[str], None]) -> None:
-    """Make it, or bring it up to date with its packages and this checkout."""
+    """Make an environment, or update it to its packages and this checkout."""
     folder = PLACE / environment.name
     wanted = json.dumps([environment.packages, _digest() if environment.own else None])
     mark = folder / "made-of"
@@ -67,7 +67,7 @@ def make(environment: Environment, say: Callable[[str], None]) -> None:
         _call([sys.executable, "-m", "venv", str(folder)])
     pip = [environment.python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     if environment.own:
-        rmtree(REPOSITORY / "build", ignore_errors=True)  # what an earlier build left comes along
+        rmtree(REPOSITORY / "build", ignore_errors=True)  # or old files would be packed as well
         _call([*pip, str(REPOSITORY)])
         _call([*pip, "--force-reinstall", "--no-deps", str(REPOSITORY)])
     if environment.packages:
@@ -76,7 +76,7 @@ def make(environment: Environment, say: Callable[[str], None]) -> None:
 
 
 def make_converter(say: Callable[[str], None]) -> None:
-    """tf2onnx beside this environment's TensorFlow, without changing this environment."""
+    """Install tf2onnx for this environment's TensorFlow, without changing this environment."""
     if (CONVERTER / "made-of").is_file():
         return
     say(f"making {CONVERTER}")
@@ -86,7 +86,7 @@ def make_converter(say: Callable[[str], None]) -> None:
 
 
 def versions(environment: Environment) -> dict[str, str]:
-    """Of every package in it."""
+    """The version of every package in an environment."""
     code = (
         "import json, importlib.metadata as m;"
         "print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"

@@ -1,4 +1,4 @@
-"""What this package was meant to reach, as ratios of quantities that one run measured in turn."""
+"""The goals of this package, as ratios of quantities that were measured in the same rounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from benchmarks.contest import ONE_THREAD, OURS_LABEL
-from edge_app.performance.interval import Interval, paired_ratio
+from benchmarks.ratios import round_ratio
+from edge_app.performance.interval import Interval
 
 LARGE, SMALL = "1024×1024 PNG", "128×128 PNG"
 FLOOR: Final = "smallest script, int8"
@@ -18,13 +19,13 @@ PEERS: Final = (
 
 
 class Goal(NamedTuple):
-    """A ratio and how large it should be.
+    """A ratio and its limit.
 
     Attributes:
         words: what it is.
-        top, bottom: scenario and contestant of what is divided by what.
-        limit: that the ratio should keep.
-        at_most: whether from below.
+        top, bottom: scenario and contestant of numerator and denominator.
+        limit: of the ratio.
+        at_most: whether it is an upper limit.
     """
 
     words: str
@@ -78,13 +79,11 @@ GOALS: Final = tuple(_goals())
 
 
 def reached(quantities: Mapping[str, Any]) -> Iterator[tuple[Goal, Interval]]:
-    """Those goals whose two quantities were measured, with the ratio, round by round."""
+    """The goals whose two quantities were measured, each with its ratio."""
     for goal in GOALS:
         top, bottom = (
             quantities.get(scenario, {}).get(label) for scenario, label in (goal.top, goal.bottom)
         )
         if top is None or bottom is None:
             continue
-        # A run that was interrupted ends in the middle of a round.
-        whole = min(len(top["runs"]), len(bottom["runs"]))
-        yield goal, paired_ratio(top["runs"][:whole], bottom["runs"][:whole])
+        yield goal, round_ratio(top, bottom)

@@ -1,8 +1,8 @@
 """A flatbuffer's operators: their work, and how long each takes.
 
-Interpreters do not tell a package's user how long an operator takes. The network is cut off after
-each operator instead, and what a cut adds to the time of the one before is that operator's: right
-on the whole, coarse for the shortest, whose difference is near the clock's noise.
+The Python package does not report how long an operator takes. Instead the network is cut off after
+each operator, and an operator's time is the difference to the previous cut: accurate on the whole,
+coarse for the shortest operators, whose difference is near the clock's noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 BYTES: Final = {0: 4, 2: 4, 3: 1, 9: 1, 4: 8, 7: 2}
-"""By the schema's TensorType: float32, int32, uint8, int8, int64, int16."""
+"""Bytes by the schema's TensorType: float32, int32, uint8, int8, int64, int16."""
 
 
 @dataclass(frozen=True)

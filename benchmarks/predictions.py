@@ -1,4 +1,4 @@
-"""Predicted times on boards that are not at hand; nothing here is measured.
+"""Predicted times on boards; nothing here is measured.
 
 time = multiply-accumulates / (cores × clock × multiply-accumulates a cycle × efficiency)
 
@@ -93,7 +93,7 @@ PUBLISHED: Final = (
 
 
 def _alike(core: Core, dtype: str, among: Sequence[Published]) -> list[Published]:
-    """Measurements of the same core and dtype, or else of the same core, or else of the dtype."""
+    """The measurements of this core and dtype; without any, of this core; else of this dtype."""
     for alike in (
         [p for p in among if p.board.core is core and p.dtype == dtype],
         [p for p in among if p.board.core is core],

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from benchmarks.contest import OURS_LABEL
 from benchmarks.goals import reached
+from benchmarks.ratios import ratio_text, round_ratio
 from edge_app.core.svg import Axis, element, line, text, ticks
-from edge_app.performance.interval import Interval, paired_ratio
+from edge_app.performance.interval import Interval
 from edge_app.performance.plot import far_end, tick
 from edge_app.performance.tables import number
 
@@ -32,23 +33,14 @@ def ratios(quantities: Mapping[str, Quantities]) -> dict[str, dict[str, Any]]:
         for label, peer in by_label.items():
             if label == OURS_LABEL:
                 continue
-            # A run that was interrupted ends in the middle of a round.
-            whole = min(len(peer["runs"]), len(ours["runs"]))
-            pair = (peer["runs"][:whole], ours["runs"][:whole])
-            between = paired_ratio(*(pair if peer["unit"] != "images/s" else pair[::-1]))
+            top, bottom = (ours, peer) if peer["unit"] == "images/s" else (peer, ours)
+            between = round_ratio(top, bottom)
             found.setdefault(scenario, {})[label] = {
                 "value": between.value,
                 "low": between.low,
                 "high": between.high,
             }
     return found
-
-
-def ratio_text(between: Interval) -> str:
-    """`1.54 (1.50 to 1.58)`."""
-    if between.low is None or between.high is None:
-        return f"{between.value:.2f}"
-    return f"{between.value:.2f} ({between.low:.2f} to {between.high:.2f})"
 
 
 def markdown(result: Result) -> str:
@@ -160,7 +152,7 @@ def _layers(result: Result) -> Iterator[str]:
 
 
 def _speed(row: dict[str, Any]) -> str:
-    """Time, rate and share of the bound; times are differences, and the clock has an end."""
+    """Time, rate and share of the bound; the time of a short operator is below the noise."""
     seconds = row["seconds"]
     if seconds < SHORTEST:
         return "too short to be measured | | "

@@ -1,4 +1,4 @@
-"""An earlier commit of this checkout: installed, and packed as a wheel."""
+"""Installing an earlier commit, and building wheels of it and of this checkout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def commit(revision: str) -> str:
 
 
 def installed(revision: str, say: Callable[[str], None]) -> Path:
-    """An environment with that version, kept next to the peers'.
+    """An environment with an earlier commit, kept next to the peers'.
 
     Raises:
         PeerError: there is no such commit, or it cannot be installed.
@@ -52,9 +52,12 @@ def installed(revision: str, say: Callable[[str], None]) -> Path:
 
 
 def wheel_parts(revision: str | None) -> dict[str, int]:
-    """Bytes of the wheel by folder of the package, without its models; None: of this checkout.
+    """Compressed bytes of a wheel by folder of the package, without its models, largest first.
 
-    Compressed, largest first; the last is what the wheel says of itself: names, digests, licence.
+    The last entry is the rest of the wheel: names, digests, licence.
+
+    Args:
+        revision: a commit; None for this checkout.
 
     Raises:
         PeerError: it cannot be made.
@@ -73,7 +76,7 @@ def wheel_parts(revision: str | None) -> dict[str, int]:
 
 
 def parts_of(wheel: Path) -> dict[str, int]:
-    """As `wheel_parts`, of a wheel that is there."""
+    """`wheel_parts` of an existing wheel."""
     with zipfile.ZipFile(wheel) as archive:
         members = archive.infolist()
     parts: Counter[str] = Counter()

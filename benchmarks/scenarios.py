@@ -1,4 +1,4 @@
-"""The scenarios of `versions`: command lines of both versions, as their users type them."""
+"""The scenarios of `versions`: the command lines of both versions."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ class Process(NamedTuple):
     """A process of a round.
 
     Attributes:
-        scenario: what is done.
-        label: by whom.
+        scenario: what it does.
+        label: which version or option it is.
         line: the command.
-        images: how many it answers.
-        few: whether it scores few images, to find the time of a process without images; the same
-            process with more images is the one that is shown.
+        images: how many it scores.
+        few: whether it scores few images, only to find the time that a process takes without them.
     """
 
     scenario: str
@@ -46,7 +45,7 @@ class Scenarios:
         folder: for the files.
         revision: label of the earlier version.
         before: environment of the earlier version.
-        only: what the names of scenarios must hold.
+        only: text that the names of scenarios must contain.
     """
 
     def __init__(self, folder: Path, revision: str, before: Path, only: str = "") -> None:

@@ -1,7 +1,7 @@
-"""The models that ship, side by side: what they weigh, what they compute, and how long that takes.
+"""The shipped models side by side: their size, work, and time here and on boards.
 
-Times here are measured in turn, so that changes of the machine's pace affect all of them alike;
-those of boards that are not at hand are predicted from the multiply-accumulates (`predictions`).
+Times here are measured in turn, so that changes of the machine's speed affect all models alike.
+Times on boards are predicted from the multiply-accumulates (`predictions`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from edge_app.model.shipped import DEFAULT_MODEL
 
 KIND: Final = "edge-cxr sizes"
 TURN: Final = 0.3
-"""Seconds a model a round."""
+"""Seconds for each model in a round."""
 
 
 def sizes(paths: Sequence[Path], rounds: int, command: str) -> dict[str, Any]:
-    """What `markdown` shows.
+    """Measure models; the result is for `markdown`.
 
     Args:
         paths: of the model files.
-        rounds: in each of which every model's network is timed, on one thread.
-        command: that was typed, for the result.
+        rounds: how often every model's network is timed, on one thread.
+        command: for the result.
     """
     models = [read(path) for path in paths]
     timers = [invoke_seconds(model.flatbuffer, TURN) for model in models]
@@ -61,10 +61,10 @@ def sizes(paths: Sequence[Path], rounds: int, command: str) -> dict[str, Any]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The table, and what its columns are, as Markdown."""
+    """The result as a Markdown table with an explanation."""
     boards = [each["board"] for each in result["models"][0]["boards"]]
     whole = next(each["name"] for each in result["models"] if each["of_default"] == 1)
-    # By name: which is the default may change after it was measured.
+    # By name, because the default may change after the measurement.
     ratio = f"of `{whole}`'s"
     head = ("model", "file", "map", "multiply-accumulates", "here, one thread", ratio)
     lines = [_row((*head, *boards)), "|---" * (len(head) + len(boards)) + "|"]

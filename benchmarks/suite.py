@@ -108,7 +108,7 @@ def _facts(model: ModelFile) -> dict[str, Any]:
 
 
 def _boards(macs: int) -> dict[str, Any]:
-    """Predictions for boards that are not at hand, and the method's error on published times."""
+    """Predictions for boards, and the method's error on published times."""
     return {
         "factor": predictions.factor(),
         "predictions": [
@@ -119,7 +119,7 @@ def _boards(macs: int) -> dict[str, Any]:
 
 
 def _sets(folder: Path, model: ModelFile) -> dict[str, Sequence[str]]:
-    """The same synthetic radiographs at full size and at the network's."""
+    """Synthetic radiographs at full size, and the same at the network's size."""
     from PIL import Image
 
     large = draw(folder).paths
@@ -133,7 +133,7 @@ def _sets(folder: Path, model: ModelFile) -> dict[str, Sequence[str]]:
 
 
 def _checks(found: contest.Contest, quantities: dict[str, Any]) -> dict[str, str]:
-    """Numbers that show whether all contestants computed the same network at the same speed."""
+    """Checks that all contestants computed the same network, and that the clocks are right."""
     words: dict[str, str] = {}
     logits = {label: np.array(values) for label, values in found.logits.items()}
 

@@ -13,12 +13,11 @@ from typing import Any, Final
 from benchmarks import environments
 from benchmarks.contest import environment
 from benchmarks.environments import OURS, PeerError
-from benchmarks.report import ratio_text
+from benchmarks.ratios import ratio_text, round_ratio
 from benchmarks.revision import commit, installed, wheel_parts
 from benchmarks.scenarios import NOW, Process, Scenarios
 from edge_app.core import machine
 from edge_app.performance import conditions
-from edge_app.performance.interval import paired_ratio
 from edge_app.performance.processes import launch
 from edge_app.performance.quantity import Quantity
 from edge_app.performance.tables import number
@@ -28,7 +27,7 @@ MIN_ROUNDS: Final = 5
 QUANTITIES: Final = {"wall": "s", "cpu": "s", "peak": "B", "rate": "images/s"}
 
 Found = dict[str, dict[str, dict[str, Quantity]]]
-"""By scenario, who, and quantity."""
+"""Scenario → label → quantity."""
 
 
 def compare(
@@ -41,7 +40,7 @@ def compare(
         seconds: the time after which no further round begins, once there are enough.
         command: that made the result.
         say: is called with a line for each step.
-        only: what the names of scenarios must hold.
+        only: text that the names of scenarios must contain.
 
     Raises:
         PeerError, ProcessError: a version cannot be installed, or fails; `only` fits nothing.
@@ -85,7 +84,7 @@ def _measure(
     if not first:
         raise PeerError(f"--only {scenarios.only}: no scenario's name holds that")
     for process in first:
-        launch(process.line, environment())  # each tries its runtime, once
+        launch(process.line, environment())  # so that each has tried its runtime
     start, turn = time.monotonic(), 0
     with suppress(KeyboardInterrupt):
         while turn < MIN_ROUNDS or time.monotonic() - start < seconds:
@@ -97,7 +96,7 @@ def _measure(
 
 
 def _add(found: Found, processes: Iterable[Process]) -> None:
-    """Run a round's processes, and add what they took."""
+    """Run a round's processes, and add their measurements."""
     few: dict[tuple[str, str], tuple[int, float]] = {}
     for process in processes:
         done = launch(process.line, environment())
@@ -107,7 +106,7 @@ def _add(found: Found, processes: Iterable[Process]) -> None:
             continue
         if key in few:
             images, wall = few[key]
-            # The difference leaves out the time before the first image and after the last.
+            # The difference is without the time before the first image and after the last.
             done["rate"] = (process.images - images) / max(done["wall"] - wall, 1e-9)
         of = found.setdefault(process.scenario, {}).setdefault(process.label, {})
         for name, unit in QUANTITIES.items():
@@ -116,7 +115,7 @@ def _add(found: Found, processes: Iterable[Process]) -> None:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Medians, and each as a share of what the plain command takes now; the wheels' sizes."""
+    """Medians with their ratios to the plain command now, and the wheels' sizes."""
     lines = [
         "# Versions and options",
         "",
@@ -159,7 +158,7 @@ def wheels_of(revision: str) -> Wheels:
 
 
 def wheel_table(wheels: Wheels) -> str:
-    """Markdown: what each folder takes in each wheel, in the order of the one that is now."""
+    """Markdown: each folder's bytes in each wheel, in the order of this checkout's wheel."""
     now = wheels[NOW]
     places = [*now, *(place for of in wheels.values() for place in of if place not in now)]
     rows = {place: [of.get(place, 0) for of in wheels.values()] for place in dict.fromkeys(places)}
@@ -180,5 +179,4 @@ def _cell(one: dict[str, Any] | None, plain: dict[str, Any] | None) -> str:
     value = number(one["value"], one["unit"])
     if one is plain:
         return value
-    whole = min(len(one["runs"]), len(plain["runs"]))
-    return f"{value} [{ratio_text(paired_ratio(one['runs'][:whole], plain['runs'][:whole]))}]"
+    return f"{value} [{ratio_text(round_ratio(one, plain))}]"

@@ -1,4 +1,4 @@
-"""Debian packages of another architecture or release, downloaded without touching this system's."""
+"""Downloading Debian packages of another architecture or release, without changing this system."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def install(package: str) -> None:
             f"sudo apt-get install {package}"
         )
     _run(["apt-get", "-q", "update"])
-    waiting = "-oDPkg::Lock::Timeout=120"  # for whoever installs something just now
+    waiting = "-oDPkg::Lock::Timeout=120"  # another program may be installing something
     _run(["apt-get", "-q", "-y", waiting, "--no-install-recommends", "install", package])
 
 

@@ -1,4 +1,4 @@
-"""Which boards there are: the system on them, its Python, its processor."""
+"""The known boards: their system, its Python and its processor."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from edge_app.core.errors import UsageError
 
 @dataclass(frozen=True)
 class Processor:
-    """What qemu emulates and what a program on it is told.
+    """An emulated processor, and what programs on it read about it.
 
     Attributes:
         qemu: the emulator's program, without its folder.
         cpu: its `-cpu`.
         machine: what `uname -m` says there.
-        cpuinfo: of one core, as Linux prints it; emulation would show the host's otherwise, and
-            ai-edge-litert from 2.2 on dies of a segmentation fault when it finds none of Arm's
-            lines in `/proc/cpuinfo`.
+        cpuinfo: of one core, as Linux prints it; otherwise programs would see the host's, and
+            ai-edge-litert from 2.2 on crashes without Arm's lines in `/proc/cpuinfo`.
         model: as in `/proc/device-tree/model`.
     """
 
@@ -52,7 +51,7 @@ PI4_32: Final = Processor(
 )
 CORES: Final = 4
 LIBRARIES: Final = ("libstdc++6", "libgcc-s1", "zlib1g")
-"""What wheels need of the system, and Raspberry Pi OS always has."""
+"""System libraries that wheels need, and that Raspberry Pi OS always has."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ ARCHITECTURES: Final = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"
 """Debian's names of the machines."""
 
 SERVICE: Final = Path(__file__).with_name("service")
-"""What the package has beside the application."""
+"""Files of the package besides the application."""
 
 HOME: Final = Path("usr/lib/edge-cxr")
 
@@ -44,7 +44,7 @@ def build(
     pythons: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """`edge-cxr_VERSION_ARCHITECTURE.deb` in `into`.
+    """Build `edge-cxr_VERSION_ARCHITECTURE.deb` in `into`.
 
     Args:
         target: what it is for.
@@ -54,7 +54,7 @@ def build(
         say: gets a line before each step that takes long.
 
     Raises:
-        BoardsError: wheels cannot be had, or dpkg-deb is missing or fails.
+        BoardsError: wheels cannot be downloaded, or dpkg-deb is missing or fails.
     """
     if shutil.which("dpkg-deb") is None:
         raise BoardsError("dpkg-deb is missing: build the package on Debian or Ubuntu")
@@ -83,21 +83,20 @@ def build(
 
 
 def _environment(chosen: Sequence[Path], machine: wheels.Target, root: Path) -> None:
-    """A virtual environment as `python3 -m venv` makes one, of another machine's wheels."""
+    """Make a virtual environment like `python3 -m venv`, with another machine's wheels."""
     home = root / HOME / f"python{machine.python}"
     library = home / "lib" / f"python{machine.python}" / "site-packages"
     library.mkdir(parents=True)
     wheels.install(chosen, machine, library)
-    shutil.rmtree(
-        library / "bin", ignore_errors=True
-    )  # their first line names this machine's Python
+    # Scripts begin with the path of this machine's Python.
+    shutil.rmtree(library / "bin", ignore_errors=True)
     (home / "bin").mkdir()
     (home / "bin" / "python3").symlink_to(f"/usr/bin/python{machine.python}")
     (home / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
 
 
 def _link_equal_files(folder: Path) -> None:
-    """Models, and all packages in Python alone, are the same for every version of Python."""
+    """Store equal files once: models and pure Python packages are the same for every Python."""
     seen: dict[bytes, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():

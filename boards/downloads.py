@@ -11,18 +11,18 @@ from typing import Final
 
 from boards import repack, wheels
 from boards.errors import DownloadError
-from boards.turns import alone
+from boards.lock import locked
 from boards.wheels import Target
 
 REPACKED: Final = {"armv7l": ("bookworm", "armhf", "arm-linux-gnueabihf")}
-"""Machines that no index has wheels of numpy and Pillow for: Debian's suite, name and triplet."""
+"""Machines for which no index has numpy and Pillow → Debian's suite, architecture and triplet."""
 
 
 def wheels_for(own: Path, target: Target, cache: Path, extras: Sequence[str] = ()) -> list[Path]:
-    """All that the device wheel `own` needs on `target`, below `cache`; downloaded once.
+    """All wheels that the device wheel `own` needs on `target`, below `cache`; downloaded once.
 
     Raises:
-        BoardsError: something cannot be had.
+        BoardsError: a wheel cannot be downloaded or built.
     """
     recipe = json.dumps([asdict(target), *extras, *wheels.requires(own)])
     kind = "-".join(
@@ -30,7 +30,7 @@ def wheels_for(own: Path, target: Target, cache: Path, extras: Sequence[str] = (
     )
     place = cache.resolve() / "wheels" / kind
     stamp = place / "recipe.json"
-    with alone(cache):
+    with locked(cache):
         if not (stamp.exists() and stamp.read_text() == recipe):
             shutil.rmtree(place, ignore_errors=True)
             folders: list[Path] = []
@@ -48,10 +48,10 @@ def pip_wheel(cache: Path) -> Path:
     """pip, as a wheel that can run from itself.
 
     Raises:
-        DownloadError: it cannot be had.
+        DownloadError: it cannot be downloaded.
     """
     place = cache.resolve() / "wheels" / "pip"
-    with alone(cache):
+    with locked(cache):
         if not list(place.glob("*.whl")):
             place.mkdir(parents=True, exist_ok=True)
             wheels.download(["pip"], ["--only-binary", ":all:"], place)

@@ -16,6 +16,6 @@ class EmulationUnavailableError(BoardsError):
 
 
 class DownloadError(BoardsError):
-    """Packages or wheels cannot be had."""
+    """Packages or wheels cannot be downloaded."""
 
     exit_code = EXIT_INPUT

@@ -36,10 +36,10 @@ class Installed:
 def from_kit(
     archive: Path, environment: dict[str, str], work: Path, options: Sequence[str] = ()
 ) -> Installed:
-    """Unpack a kit and start its installer.
+    """Unpack a kit and run its installer.
 
     Raises:
-        BoardsError: it refuses.
+        BoardsError: the installer fails.
     """
     folder, prefix = kit.unpack(archive, work / "kit"), work / "prefix"
     line = ["sh", str(folder / "install.sh"), "--prefix", str(prefix), *options]

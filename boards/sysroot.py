@@ -1,8 +1,8 @@
 """A board's own Python as a folder: Debian packages unpacked, and qemu in front of the interpreter.
 
-`python3` of the folder is a script that starts the real one under qemu, with the script's path as
-its name. So this machine's kernel can start `sys.executable`: child processes, virtual environments
-and the `#!` lines in them work as on the board.
+The folder's `python3` is a script that starts the real one under qemu, with the script's path as
+its name. So this machine's kernel can start `sys.executable`, and child processes, virtual
+environments and their `#!` lines work as on the board.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Final
 
 from boards import apt
 from boards.board import CORES, LIBRARIES, Board
-from boards.turns import alone
+from boards.lock import locked
 
 RECIPE_VERSION: Final = 2
-"""Version of the layout; a change makes existing folders be made anew."""
+"""Version of the layout; when it changes, existing folders are made anew."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sysroot:
 
     @property
     def python(self) -> Path:
-        """Starts the board's Python on this machine."""
+        """The program that starts the board's Python on this machine."""
         return self.bin / f"python{self.board.python}"
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -67,12 +67,12 @@ def get(board: Board, cache: Path, say: Callable[[str], None] = lambda line: Non
     """The board's sysroot below `cache`, made unless it is there already.
 
     Args:
-        board: which.
+        board: to emulate.
         cache: where downloads and systems are kept.
         say: gets a line before something is fetched.
 
     Raises:
-        EmulationUnavailableError: this machine lacks what it takes.
+        EmulationUnavailableError: this machine lacks something for emulation.
         DownloadError: packages cannot be fetched.
     """
     emulator = find_emulator(board.processor.qemu)
@@ -83,7 +83,7 @@ def get(board: Board, cache: Path, say: Callable[[str], None] = lambda line: Non
         | dataclasses.asdict(board)
     )
     stamp = place / "recipe.json"
-    with alone(cache):
+    with locked(cache):
         if not (stamp.exists() and stamp.read_text() == recipe):
             say(f"fetching the system of {board.title} into {place}, once: 50 to 80 MB")
             shutil.rmtree(place, ignore_errors=True)
@@ -94,7 +94,7 @@ def get(board: Board, cache: Path, say: Callable[[str], None] = lambda line: Non
 
 
 def find_emulator(name: str) -> str:
-    """Where qemu is, installed by apt if it is not there and this is root.
+    """The path of qemu, which root installs by apt if it is missing.
 
     Raises:
         EmulationUnavailableError: it is not there and cannot be installed.

@@ -35,7 +35,7 @@ from edge_app.model.model_file import read as read_model
 from edge_app.model.shipped import DEFAULT_MODEL
 
 COUNTS: Final = {"cxr-cnn28": 200, "cxr-lite0-128": 20, "cxr-lite0-fine": 10}
-"""How many images each model scores: the larger take a second or more an image when emulated."""
+"""How many images each model scores: under emulation the larger take a second or more an image."""
 
 EXAMPLE: Final = REPOSITORY / "examples" / "synthetic-radiograph.png"
 BENCHMARK: Final = ("--model", "cxr-cnn28", "--workers", "1", "--seconds", "0", "--json")
@@ -118,10 +118,10 @@ def places() -> list[Place]:
 
 
 def images(data: Path | None, work: Path, count: int = max(COUNTS.values())) -> tuple[Path, str]:
-    """A labelled folder of so many images, and what to call it.
+    """A labelled folder of `count` images, and its name for people.
 
-    It is the NIH subset's first test images, or synthetic pictures. The subset's own list has
-    thousands of lines, which an emulated board would read for seconds with each model.
+    It holds the NIH subset's first test images, or synthetic pictures. The subset's own list has
+    thousands of lines, which take an emulated board seconds to read for each model.
     """
     folder = work / "images"
     folder.mkdir()
@@ -144,8 +144,8 @@ def _first_of(data: Path, folder: Path, count: int) -> Iterator[tuple[str, str, 
     labels = read_model(SHIPPED / f"{DEFAULT_MODEL}.tflite").labels
     for image in part(load(data, labels), None, count).images:
         (folder / image.path.name).symlink_to(image.path.resolve())
-        borne = (name for name, borne in zip(labels.names, image.targets, strict=True) if borne)
-        yield image.path.name, "|".join(borne) or "none", image.patient
+        names = (name for name, has in zip(labels.names, image.targets, strict=True) if has)
+        yield image.path.name, "|".join(names) or "none", image.patient
 
 
 def _write_table(folder: Path, lines: Iterable[tuple[object, ...]]) -> None:
@@ -223,7 +223,7 @@ def _fetch(place: Place, own: Path, kits: dict[str, Path], cache: Path, work: Pa
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found at one place, before it is compared with the reference."""
+    """The results at one place, before they are compared with the reference."""
 
     place: Place
     installed: Installed

@@ -27,29 +27,29 @@ from edge_app.core.errors import UsageError
 from edge_app.model.model_file import read
 
 TIME: Final = 315_532_800
-"""Modification time of every file that is made here, 1980-01-01: builds are reproducible."""
+"""Modification time of all files in builds, 1980-01-01, so that builds are reproducible."""
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 SHIPPED: Final = Path("edge_app", "model", "shipped")
 """Where the wheel has its models."""
 
 GLIBC: Final = range(17, 37)
-"""Minor versions of glibc 2 that a wheel may ask for: up to Debian 12's."""
+"""Minor versions of glibc 2 that a wheel may need: up to Debian 12's."""
 
 UNUSED: Final = {"pyjpegls"}
-"""What highdicom asks for to compress images, which the box does not; no wheel for 32-bit Arm."""
+"""highdicom requires it to compress images, which the box never does; 32-bit Arm has no wheel."""
 
 Requirements = dict[str, Requirement]
-"""By canonical name."""
+"""Requirements by canonical name."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What wheels are for.
+    """The system that wheels are for.
 
     Attributes:
         machine: as `uname -m`.
         python: `major.minor`.
-        tflite: take the older runtime even where the newer one exists.
+        tflite: whether to take the older runtime even if there are wheels of the newer one.
     """
 
     machine: str
@@ -84,13 +84,13 @@ class Target:
 def build(
     into: Path, models: Sequence[Path] = (), say: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """The device wheel of this checkout, built from a copy: a build leaves folders behind.
+    """The device wheel of this checkout, built from a copy because a build leaves folders behind.
 
     Args:
         into: the folder.
-        models: model files to ship in it as well, each under its own name. One with the name of a
-            shipped model takes its place.
-        say: gets a line once the models are known to be some.
+        models: model files to add, each under its own name; one with the name of a shipped model
+            replaces it.
+        say: gets a line when the models have been read.
 
     Raises:
         ModelError: one of the models is no model file.
@@ -138,7 +138,7 @@ def gather(
 
     Args:
         wheel: the device wheel.
-        target: what it is to run on.
+        target: what it will run on.
         into: holds no wheels yet.
         folders: with wheels that no index has.
         extras: of `wheel`, to include.
@@ -170,7 +170,7 @@ def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
     """Fetch wheels of exactly these requirements.
 
     Raises:
-        DownloadError: one of them cannot be had.
+        DownloadError: one of them cannot be downloaded.
     """
     done = _pip("download", "--no-deps", "--dest", str(into), *options, *names)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""One process at a time at what several share."""
+"""A lock on the cache of downloads, which several processes share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 
 @contextmanager
-def alone(cache: Path) -> Iterator[None]:
-    """Within it no other process makes anything below `cache`: they wait. Not to be nested."""
+def locked(cache: Path) -> Iterator[None]:
+    """A context in which other processes wait to write below `cache`; it must not be nested."""
     cache.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(cache / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
     try:
