@@ -1,4 +1,4 @@
-"""What the package says of itself, wherever it speaks."""
+"""The package's version and disclaimer."""
 
 __version__ = "0.2.0"
 

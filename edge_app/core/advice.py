@@ -1,4 +1,4 @@
-"""Advice in messages that is written for the command line; a box has settings in its place."""
+"""Parts of messages that name options of the command line; a box has settings instead."""
 
 from typing import Final
 

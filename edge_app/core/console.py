@@ -1,4 +1,4 @@
-"""What is said to the person at the terminal, on standard error."""
+"""Messages to the person at the terminal, on standard error."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from edge_app.core.plain_text import plain
 
 
 def complain(line: str) -> None:
-    """One line on standard error, whatever a file put into it."""
+    """Print one line on standard error, without control characters from file names."""
     with SPEAKING:
         try:
             print(f"edge-cxr: {plain(line)}", file=sys.stderr, flush=True)
-        except (OSError, ValueError):  # full or closed: the answers go on, and nothing fails twice
+        except (OSError, ValueError):  # full or closed: go on without messages
             sys.stderr = io.StringIO()

@@ -1,8 +1,8 @@
-"""Whether an Ed25519 signature is good: RFC 8032, section 5.1.7, in plain Python.
+"""Verifying Ed25519 signatures: RFC 8032, section 5.1.7, in plain Python.
 
-It only verifies. That takes no secret, so it does not matter that its time depends on the numbers;
-signing is `core/signing.py`'s, with a library. As libsodium does, and so minisign: R is compared as
-bytes, S must be below the group's order, and a public key of small order is none.
+Verifying takes no secret, so its time may depend on the numbers; `core/signing.py` signs, with a
+library. As in libsodium, and so in minisign, R is compared as bytes, S must be below the group's
+order, and public keys of small order are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ P: Final = 2**255 - 19
 """The field's prime."""
 
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
-"""Of the base point."""
+"""The order of the base point."""
 
 D: Final = -121665 * pow(121666, -1, P) % P
 ROOT_OF_MINUS_1: Final = pow(2, (P - 1) // 4, P)
@@ -28,7 +28,7 @@ SIGNATURE_BYTES: Final = 64
 
 
 def verify(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is that of `message` by the secret that belongs to `key`.
+    """Whether `signature` is a signature of `message` by the secret key of `key`.
 
     Args:
         key: 32 bytes.
@@ -53,7 +53,7 @@ def is_key(key: bytes) -> bool:
 
 
 def _point(data: bytes) -> Point | None:
-    """A point from its 32 bytes; None where they are none, or not its only form."""
+    """A point from its 32 bytes; None if they are not the canonical bytes of a point."""
     if len(data) != KEY_BYTES:
         return None
     y = int.from_bytes(data, "little")
@@ -101,7 +101,7 @@ def _double(point: Point) -> Point:
 
 
 def _sum_of_products(m: int, one: Point, n: int, other: Point) -> Point:
-    """m·one + n·other, bit by bit of both at once."""
+    """m·one + n·other, by the bits of m and n at once."""
     terms = (None, one, other, _add(one, other))
     total = NEUTRAL
     for bit in range(max(m.bit_length(), n.bit_length()) - 1, -1, -1):

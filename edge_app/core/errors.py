@@ -1,7 +1,7 @@
-"""What can go wrong on a device, told apart by who has to act.
+"""All errors of a device, by who has to act.
 
-Each message is one line that names the thing at fault and says what to do next. `exit_code` is
-what a process that ends with this error returns.
+Each message is one line that names the thing at fault and says what to do next. `exit_code` is the
+exit code of a process that ends with the error.
 """
 
 from typing import ClassVar
@@ -36,11 +36,11 @@ class ImageError(EdgeCxrError):
 
 
 class ImageTooLargeError(ImageError):
-    """This image has more pixels, or bytes, than is allowed."""
+    """This image has more pixels or bytes than allowed."""
 
 
 class MachineError(ImageError):
-    """The machine lacks memory, descriptors or processes for this image now: it may be fine."""
+    """The machine lacks memory, descriptors or processes for this image, which may be fine."""
 
     exit_code = EXIT_MODEL
     kind = "machine"
@@ -60,19 +60,19 @@ class ModelError(EdgeCxrError):
 
 
 class SignatureError(ModelError):
-    """A file is not what was signed, or is not signed where it has to be."""
+    """A file was changed after it was signed, or lacks a required signature."""
 
     kind = "signature"
 
 
 class RuntimeUnavailableError(EdgeCxrError):
-    """Nothing that could compute works here, or what was asked for does not."""
+    """No backend works here, or the chosen one does not."""
 
     kind = "runtime"
 
 
 class MissingExtraError(EdgeCxrError):
-    """What is asked for needs a package that is not installed."""
+    """A feature needs a package that is not installed."""
 
     kind = "extra"
 
@@ -81,7 +81,7 @@ class BackendError(RuntimeUnavailableError):
     """A device, or the library that drives it, does not open with this model.
 
     Attributes:
-        reason: what it said, which may be next to nothing.
+        reason: its own message, which may be empty.
     """
 
     def __init__(self, backend: str, reason: str) -> None:
@@ -90,24 +90,24 @@ class BackendError(RuntimeUnavailableError):
 
 
 class ReportError(EdgeCxrError):
-    """A report, or a benchmark's result, cannot be read, is none, or compares with no other."""
+    """A report or a benchmark's result cannot be read, or cannot be compared."""
 
     exit_code = EXIT_INPUT
     kind = "report"
 
 
 class InvalidError(Exception):
-    """An object is not as its schema says; whoever reads the file says which file it is."""
+    """An object violates its schema; the reader of the file adds the file's name."""
 
 
 class LabelError(EdgeCxrError, KeyError):
-    """An answer holds no such label."""
+    """An answer has no such label."""
 
     exit_code = EXIT_USAGE
     kind = "label"
 
     def __str__(self) -> str:
-        return str(self.args[0])  # a KeyError's would be in quotes
+        return str(self.args[0])  # KeyError's own would be quoted
 
 
 class OutputError(EdgeCxrError):
@@ -117,7 +117,7 @@ class OutputError(EdgeCxrError):
 
 
 def not_loaded(error: ImportError) -> str:
-    """What to say of a package that does not load: numpy's own text is a page."""
+    """A short message for a package that does not load: numpy's own fills a page."""
     reason = " ".join(str(error).strip().splitlines()[-1:]) or type(error).__name__
     return (
         f"a package cannot be loaded ({reason[:200]}): out of memory, or a damaged installation: "

@@ -1,4 +1,4 @@
-"""Reading files that may be anything, and writing files that are whole or not there."""
+"""Reading untrusted files within bounds, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO
 from edge_app.core.want import want_of
 
 PIECE = 1 << 24
-"""Bytes read at once where nothing tells how many there are."""
+"""Bytes read at once from a file of unknown size."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -26,11 +26,11 @@ SPECIAL = {
 
 
 class UnreadableError(Exception):
-    """Why a file's bytes cannot be had, as the end of a sentence that begins with its name."""
+    """Why a file cannot be read, as the end of a sentence that begins with its name."""
 
 
 class WantError(UnreadableError):
-    """The machine lacks what it takes to read any file; this one may be fine."""
+    """The machine lacks memory or descriptors to read any file; this one may be fine."""
 
 
 class TooLargeError(UnreadableError):
@@ -46,8 +46,8 @@ def read_bounded(
 
     Args:
         source: a path, or a stream.
-        max_bytes: of it.
-        looked: is given the status of the file that is open, before its bytes are read and after.
+        max_bytes: the largest size that is read.
+        looked: called with the open file's status before and after its bytes are read.
 
     Raises:
         UnreadableError: it cannot be opened, is no regular file, or is larger than `max_bytes`.
@@ -67,9 +67,9 @@ def read_bounded(
                     raise UnreadableError(f"is {kind}, not a file")
                 if status.st_size > max_bytes:
                     raise TooLargeError(f"is larger than {max_bytes} bytes")
-                # Room for all that is allowed would be mapped anew for every file.
+                # Asking for `max_bytes` would map that much memory for every file.
                 data = os.read(descriptor, status.st_size + 1)
-                if len(data) != status.st_size:  # more than a call gives, or it grows or shrinks
+                if len(data) != status.st_size:  # a short read, or the file changes meanwhile
                     data = b"".join((data, *_rest(descriptor, max_bytes + 1 - len(data))))
                 looked(os.fstat(descriptor))
             finally:
@@ -98,8 +98,8 @@ def _rest(descriptor: int, most: int) -> Iterator[bytes]:
 def write_whole(path: Path, data: bytes) -> None:
     """Replace `path`; a kill, a full disk or a power cut half-way leaves the old file or none.
 
-    The bytes go into a new file of a name that nobody can foresee: what lies in the folder already,
-    a link or a pipe, is neither followed nor opened, and several writers do not meet.
+    The bytes go into a new file with an unpredictable name, so that links or pipes in the folder
+    are neither followed nor opened, and several writers do not interfere.
     """
     partial = path.with_name(f".{os.urandom(8).hex()}.partial")
     descriptor = os.open(partial, NEW_FILE, 0o666)
@@ -117,7 +117,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the folder's entries on the medium, where its file system can do that."""
+    """Write a folder's entries to the medium, if its file system can do that."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""Which machine this is and what is installed on it: what a result needs to be trusted later."""
+"""This machine and its installed packages, which results record so that they can be trusted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARM_CORES: Final = {
     "0xd08": "Cortex-A72",
     "0xd0b": "Cortex-A76",
 }
-"""By `CPU part`: Linux on Arm gives no other name of the processor."""
+"""Cores by their `CPU part`: Linux on Arm gives no other name of the processor."""
 
 
 def identity() -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Public keys and signatures in the form of minisign, as far as this package uses it.
+"""Public keys and signatures in minisign's format.
 
-https://jedisct1.github.io/minisign/ describes the files. A signature is of a file's BLAKE2b-512
-digest (algorithm ``ED``); a second one covers the first and the trusted comment. What is signed
-here, the program ``minisign`` checks, and the other way round.
+https://jedisct1.github.io/minisign/ describes the files. A signature covers a file's BLAKE2b-512
+digest (algorithm ``ED``); a second one covers the first and the trusted comment. The program
+``minisign`` verifies signatures made here, and its signatures are verified here.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from edge_app.core import ed25519
 
 KEY_ALGORITHM: Final = b"Ed"
 ALGORITHM: Final = b"ED"
-"""Of a file's digest, not of the file: minisign's default."""
+"""The algorithm that signs a file's digest rather than the file: minisign's default."""
 
 UNTRUSTED: Final = "untrusted comment: "
 TRUSTED: Final = "trusted comment: "
 MAX_BYTES: Final = 4096
-"""Of a signature's file, or a key's."""
+"""The largest file of a signature or a key."""
 
 MAX_COMMENT: Final = 1024
 
 
 class PublicKey(NamedTuple):
-    """What signatures are checked with.
+    """A key that verifies signatures.
 
     Attributes:
-        number: 8 bytes that tell keys apart; no proof of anything.
-        key: 32 bytes, of Ed25519.
+        number: 8 bytes that distinguish keys; they prove nothing.
+        key: 32 bytes of Ed25519.
     """
 
     number: bytes
@@ -44,7 +44,7 @@ class PublicKey(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The key in one word, as it stands in a ``.pub`` file."""
+        """The key as the word in a ``.pub`` file."""
         return base64.b64encode(KEY_ALGORITHM + self.number + self.key).decode()
 
     @property
@@ -54,13 +54,13 @@ class PublicKey(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A signature that was read, and proves nothing before `is_good` has been asked.
+    """A signature as read from a file; it proves nothing until `is_good` is true.
 
     Attributes:
-        number: of the key that it says it is by.
-        signature: 64 bytes, of the digest.
-        comment: what the signer said of the file.
-        whole: 64 bytes, of signature and comment.
+        number: of the key that supposedly made it.
+        signature: 64 bytes, over the digest.
+        comment: the signer's statement about the file.
+        whole: 64 bytes, over signature and comment.
     """
 
     number: bytes
@@ -82,7 +82,7 @@ class Signature(NamedTuple):
         return f"{said}{TRUSTED}{self.comment}\n{second}\n"
 
     def is_good(self, data: bytes, key: PublicKey) -> bool:
-        """Whether the owner of `key` signed these data, and this comment of them."""
+        """Whether the owner of `key` signed these data and this comment."""
         return (
             self.number == key.number
             and ed25519.verify(key.key, digest(data), self.signature)
@@ -91,12 +91,12 @@ class Signature(NamedTuple):
 
     @property
     def signed_whole(self) -> bytes:
-        """What the second signature is of."""
+        """The bytes that the second signature covers."""
         return self.signature + self.comment.encode()
 
 
 def digest(data: bytes) -> bytes:
-    """What a signature is of: BLAKE2b-512."""
+    """The digest that a signature covers: BLAKE2b-512."""
     return hashlib.blake2b(data).digest()
 
 

@@ -1,4 +1,4 @@
-"""Native code prints to file descriptor 2 whatever Python does; here it is kept from the user."""
+"""Silencing native code, which writes to file descriptor 2 whatever Python does."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from threading import RLock
 from typing import Final
 
 SPEAKING: Final = RLock()
-"""Held by who writes to standard error, and by who silences it: no line of ours is lost."""
+"""Held while standard error is written to or silenced, so that none of our lines is lost."""
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Throw away what is written to file descriptor 2 meanwhile (banners, logs, debug lines)."""
+    """A context that discards what is written to file descriptor 2 (banners, logs, debug lines)."""
     with SPEAKING:
         with suppress(OSError, ValueError):
             sys.stderr.flush()
         try:
             saved = os.dup(2)
-        except OSError:  # closed, or no descriptor is left: then it is not silent
+        except OSError:  # closed, or no descriptor is left: not silenced
             yield
             return
         try:

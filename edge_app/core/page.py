@@ -1,4 +1,4 @@
-"""Pages of HTML that open offline: no script, no network, nothing from elsewhere."""
+"""HTML pages that open offline: no scripts, no network, no other files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_app.core.files import write_whole
 from edge_app.core.svg import element, escape
 
 STYLE: Final = Path(__file__).with_name("page.css")
-# A page that somebody else's report made must not be able to call home.
+# A page made from somebody else's report must not be able to call home.
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -21,7 +21,7 @@ def document(title: str, style: Path, body: Iterable[str], policy: str = POLICY)
 
     Args:
         title: plain text.
-        style: a style sheet beside that of all pages.
+        style: a style sheet in addition to that of all pages.
         body: header and sections, HTML.
         policy: what the page may load; see Content Security Policy, W3C.
     """

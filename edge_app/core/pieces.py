@@ -1,4 +1,4 @@
-"""Bytes as they came, one piece after the other: put together where somebody needs them so."""
+"""Bytes that arrived in pieces, joined only where they are needed in one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Pieces: TypeAlias = Sequence[bytes | bytearray | memoryview]
 
 
 def whole(data: bytes | Pieces) -> bytes:
-    """All of it in one piece."""
+    """All bytes in one piece."""
     return data if isinstance(data, bytes) else b"".join(data)
 
 
 def size_of(data: bytes | Pieces) -> int:
-    """Bytes of all of it."""
+    """The number of bytes in all pieces."""
     return len(data) if isinstance(data, bytes) else sum(map(len, data))

@@ -1,4 +1,4 @@
-"""Names and texts of others as one harmless line: nothing in them steers a terminal."""
+"""Untrusted names and texts as one harmless line, without control characters; and numbers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def printable(name: str) -> str:
 
 
 def is_utf8_stream(out: TextIO) -> bool:
-    """Whether what is written there leaves as UTF-8."""
+    """Whether text that is written to a stream is encoded as UTF-8."""
     return codecs.lookup(out.encoding or "utf-8").name == "utf-8"
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a result can be tied to this name without ambiguity."""
+    """Whether a file name is UTF-8, so that a result can name it without ambiguity."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -28,26 +28,26 @@ def is_utf8(name: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """A file's own text in one line, without what would steer a terminal."""
+    """A text from a file in one line, without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes a cell for a formula by, and runs it (OWASP, CSV injection)."""
+"""First letters of a cell that a spreadsheet runs as a formula (OWASP, CSV injection)."""
 
 
 def cell(text: str) -> str:
-    """A text of others as a cell of a CSV that no spreadsheet takes for a formula."""
+    """An untrusted text as a CSV cell that no spreadsheet takes for a formula."""
     return f"'{text}" if _is_formula(text) else text
 
 
 def file_cell(name: str) -> str:
-    """As `cell`, of a file's name, which still leads to the file: ``./=1.png``."""
+    """`cell` for a file name, which still leads to the file: ``./=1.png``."""
     return f"./{name}" if _is_formula(name) else name
 
 
 def _is_formula(text: str) -> bool:
-    """A sign alone is none: ``-`` stands for standard input."""
+    """Whether it is a formula; a sign alone is not: ``-`` stands for standard input."""
     return len(text) > 1 and text.startswith(FORMULA)
 
 
@@ -57,22 +57,24 @@ def readable(label: str) -> str:
 
 
 DECIMALS: Final = 6
-"""Of a probability in an answer."""
+"""Decimals of a probability in an answer."""
 
 
 def rounded(share: float) -> float:
-    """A share, 0 to 1, with the `DECIMALS` that answers have. No rounding makes none of it, or all:
-    what lies between 0 and 1 stays there, and of two shares neither overtakes the other."""
+    """A share, 0 to 1, with the `DECIMALS` of answers.
+
+    A share between 0 and 1 never becomes 0 or 1, and two shares never swap their order.
+    """
     least = 10.0**-DECIMALS
     near = round(float(share), DECIMALS)
     return min(max(near, least), 1 - least) if 0 < share < 1 else near
 
 
 def percent(share: float, digits: int = 1, sign: str = " %") -> str:
-    """A share, 0 to 1, as people read it: ``8.1 %``. No rounding makes none of it, or all.
+    """A share, 0 to 1, for people: ``8.1 %``; one between 0 and 1 never becomes 0 % or 100 %.
 
-    It is that of `rounded`, so that a share and what an answer keeps of it look alike, unless more
-    digits are asked for.
+    It is `rounded` first, so that a share looks the same as its value in an answer, unless
+    `digits` needs more decimals.
     """
     known = rounded(share) if digits + 2 <= DECIMALS else share
     text, least = f"{100 * known:.{digits}f}", 10.0**-digits

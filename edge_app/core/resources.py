@@ -1,4 +1,4 @@
-"""What of the machine this process may use."""
+"""The processors and the memory that this process may use."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ CGROUPS: Final = Path("/sys/fs/cgroup")
 """Where control groups are mounted."""
 
 OWN_GROUPS: Final = Path("/proc/self/cgroup")
-"""This process's group in each hierarchy, a line each: ``number:controllers:path``."""
+"""This process's groups, one line for each hierarchy: ``number:controllers:path``."""
 
 
 def cores() -> int:
-    """Processors, which can be fewer than the machine has."""
+    """The number of processors, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0))
 
 
 def memory(groups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
-    """Bytes: of the machine, of its control groups, or of its address space, whichever is least."""
+    """Bytes: the least of the machine's memory and of the limits that hold for this process."""
     import resource
 
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_of_groups(groups, own)]
@@ -32,9 +32,9 @@ def memory(groups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
 
 
 def _of_groups(groups: Path, own: Path) -> Iterator[int]:
-    """The limits of this process's groups and of all that they lie in: each of them counts.
+    """The memory limits of this process's groups and of their parents, all of which hold.
 
-    A container sees its own group as the mounted one, whatever path it is told.
+    A container sees its own group as the mounted one, whatever path the kernel names.
     """
     try:
         lines = own.read_text().splitlines()

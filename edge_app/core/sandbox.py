@@ -1,8 +1,8 @@
-"""What a process gives up for good before it touches what strangers made.
+"""Restricting a process for good before it decodes untrusted files.
 
-Linux alone, by `prctl` and system calls without wrappers, so that nothing has to be installed:
-no_new_privs, seccomp's filter (both since 3.5) and Landlock (since 5.13). What a kernel does not
-have is told, and the rest holds.
+For Linux only, by `prctl` and plain system calls, so that nothing has to be installed:
+no_new_privs, seccomp's filter (both since 3.5) and Landlock (since 5.13). Features that the kernel
+lacks are reported, and the others hold.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 
 READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
 ALL_OF_FILES: Final = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
-"""All rights to files that Landlock knows, from a version of it on."""
+"""Landlock's version → all rights to files that it knows."""
 CONNECT_AND_BIND: Final = 3
-"""Since version 4, TCP."""
+"""Landlock's rights to TCP, since version 4."""
 SIGNALS_AND_SOCKETS: Final = 3
-"""Since version 6: those of processes outside."""
+"""Landlock's scopes, since version 6: signals and abstract sockets of other processes."""
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 """Instructions of the filter: BPF_LD|W|ABS, BPF_JMP|JEQ, |JGE, |JSET with a constant, BPF_RET."""
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
-"""Offsets in what a filter sees of a call; an argument takes 8 bytes."""
+"""Offsets in the filter's view of a call; an argument takes 8 bytes."""
 KILL, REFUSE, ALLOW = 0x80000000, 0x00050001, 0x7FFF0000
-"""End the process; the call fails with EPERM; it is done."""
+"""Results of the filter: end the process; fail with EPERM; do the call."""
 WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 X32: Final = 0x40000000
 
@@ -252,34 +252,34 @@ FILTERS: Final[dict[str, tuple[int, dict[str, int]]]] = {
         },
     ),
 }
-"""By processor: its audit number, and the calls that decoding takes; all others fail.
+"""Processor → its audit number, and the system calls that decoding needs; all others fail.
 
-There is none that starts a process or a thread, sends or receives, changes a file or another
-process. `open` and `openat` are allowed for reading alone.
+None of them starts a process or a thread, sends or receives, changes a file or another process.
+`open` and `openat` are allowed only for reading.
 """
 
 FIRST: Final = "1000"
-"""The highest of what is added to a process's share of the memory; see proc(5)."""
+"""The highest OOM adjustment of a process; see proc(5)."""
 
 OPENERS: Final = {"open": 1, "openat": 2}
-"""Which argument holds the flags."""
+"""The place of the argument with the flags."""
 
 
 def end_with(parent: int) -> None:
-    """Have this process killed when the thread that started it ends; it may have ended already."""
+    """Have the kernel kill this process when the thread that started it ends."""
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it has ended already
         os._exit(1)
 
 
 def end_first(process: int) -> None:
-    """Have a system that is out of memory kill this process, and what it starts, before others."""
+    """Have the kernel kill this process and its children first when memory runs out."""
     with suppress(OSError), open(f"/proc/{process}/oom_score_adj", "w") as file:
         file.write(FIRST)
 
 
 def limit_memory(more: int) -> None:
-    """Bytes of address space that this process may take besides what it has now; no core dump."""
+    """Let this process take at most `more` bytes of further address space; disable core dumps."""
     with open("/proc/self/statm", "rb") as file:
         pages = int(file.read().split()[0])
     most = pages * resource.getpagesize() + more
@@ -291,13 +291,13 @@ def limit_memory(more: int) -> None:
 
 
 def confine(readable: Iterable[str]) -> list[str]:
-    """Give up all but computing, and reading files below some paths. There is no way back.
+    """Restrict this process, irrevocably, to computing and to reading below some paths.
 
     Args:
-        readable: folders and files, such as the Python installation; missing ones are passed over.
+        readable: folders and files, such as the Python installation; missing ones are skipped.
 
     Returns:
-        What this kernel does not have, one line each; empty where all holds.
+        The features that this kernel lacks, one line each.
     """
     missing = []
     if _libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
@@ -350,7 +350,7 @@ def _filter_calls() -> bool:
 
 
 def _processor() -> str:
-    """Whose system calls this process makes: one of 32 bits those of 32, whatever the kernel is."""
+    """The key of `FILTERS` for this process: a 32-bit process makes 32-bit calls on any kernel."""
     machine = platform.machine()
     if struct.calcsize("P") == 8:
         return machine
@@ -358,7 +358,7 @@ def _processor() -> str:
 
 
 def _program(architecture: int, calls: dict[str, int]) -> bytes:
-    """The filter, an instruction of 8 bytes after the other; see seccomp(2)."""
+    """The filter as instructions of 8 bytes; see seccomp(2)."""
     steps = [
         (LOAD, 0, 0, ARCHITECTURE),
         (EQUAL, 1, 0, architecture),

@@ -1,7 +1,7 @@
-"""Signing, at a workstation: minisign's secret keys, read, made and used.
+"""Making minisign's secret keys and signing with them, at a workstation.
 
-It needs the package ``cryptography``, which no device has to have. Secret keys are files of
-minisign; ``minisign -G`` makes them too, and ``minisign -S`` signs with them.
+It needs the package ``cryptography``, which devices do not need. ``minisign -G`` makes the same
+secret keys, and ``minisign -S`` signs with them.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ UNTRUSTED: Final = minisign.UNTRUSTED + "edge-cxr secret key"
 
 OPERATIONS: Final = 1 << 22
 MEMORY: Final = 1 << 26
-"""Of the password: 64 MiB and about a second on a small machine."""
+"""scrypt's costs for a new key's password: 64 MiB, and about a second on a small machine."""
 
 MOST_MEMORY: Final = 1 << 30
-"""As much as minisign asks for; more is no key of a human being."""
+"""The most memory that a key's password may take: as much as minisign's own."""
 
 MOST_ALLOWED: Final = (1 << 31) - 2
-"""To the library, which takes a little more than that."""
+"""The library's limit, since it takes a little more memory than stated."""
 
 Password = Callable[[], str]
-"""Asks for it, where a key has one."""
+"""Asks the user for a password; called only for a key that has one."""
 
 
 class SecretKey(NamedTuple):
-    """What signs.
+    """A secret key.
 
     Attributes:
         number: 8 bytes, also the public key's.
@@ -58,7 +58,7 @@ class SecretKey(NamedTuple):
         return PublicKey(self.number, self._key.public_key().public_bytes_raw())
 
     def sign(self, data: bytes, comment: str) -> Signature:
-        """The signature of a file's bytes, and of what is said of them."""
+        """The signature of a file's bytes and of a comment about them."""
         first = self._key.sign(minisign.digest(data))
         unfinished = Signature(self.number, first, comment, b"")
         return unfinished._replace(whole=self._key.sign(unfinished.signed_whole))
@@ -78,7 +78,7 @@ def read(path: Path, password: Password) -> SecretKey:
     """A secret key of minisign's.
 
     Raises:
-        UsageError: there is none, or the password is another.
+        UsageError: the file holds none, or the password is wrong.
     """
     try:
         lines = read_bounded(path, minisign.MAX_BYTES).decode().splitlines()
@@ -106,14 +106,14 @@ def read(path: Path, password: Password) -> SecretKey:
 
 
 def make(place: Path, password: str) -> PublicKey:
-    """A new pair of keys: ``place``, which nobody else can read, and ``place`` with ``.pub``.
+    """Make a pair of keys: ``place``, which nobody else can read, and ``place`` with ``.pub``.
 
     Args:
-        place: of the secret one; neither file may be there.
+        place: of the secret key; neither file may exist.
         password: empty for none.
 
     Raises:
-        UsageError: one of the files is there.
+        UsageError: one of the files exists.
         OSError: they cannot be written.
     """
     key = SecretKey(secrets.token_bytes(8), secrets.token_bytes(32))
@@ -135,15 +135,15 @@ def make(place: Path, password: str) -> PublicKey:
 
 
 def public_place(place: Path) -> Path:
-    """Where the public key of a pair is."""
+    """The path of a pair's public key."""
     return place.with_suffix(".pub")
 
 
 def checked(signature: Signature, data: bytes, key: PublicKey) -> Signature:
-    """A signature that is held to its key before it leaves the machine.
+    """A signature that has been verified before it leaves the machine.
 
     Raises:
-        SignatureError: it is not good: a fault of the library or of the memory.
+        SignatureError: it is wrong, by a fault of the library or of the memory.
     """
     if not signature.is_good(data, key):
         raise SignatureError("the signature that was made is not good: try again")
@@ -172,7 +172,7 @@ def _masked(secret: bytes, password: str, salt: bytes, operations: int, memory: 
 
 
 def _costs(operations: int, memory: int) -> tuple[int, int]:
-    """scrypt's N and p, as libsodium works them out of what a key states (r is 8)."""
+    """scrypt's N and p by libsodium's rule for the costs that a key states (r is 8)."""
     operations = max(operations, 32768)
     quick = operations < memory // 32
     most = operations // 32 if quick else memory // 1024

@@ -1,4 +1,4 @@
-"""Where the site file is, if there is one. Reading it is another module's, imported if need be."""
+"""The place of the site file; `model.site` reads it, and is imported only if there is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from edge_app.core.errors import UsageError
 
 NONE: Final = "none"
-"""Instead of a file: the model decides as it came."""
+"""In place of a file's name: no site file decides."""
 
 VARIABLE: Final = "EDGE_CXR_SITE"
 SYSTEM: Final = "/etc/edge-cxr/site.json"
@@ -26,7 +26,7 @@ def site_place(named: str | None = None) -> Path | None:
         named: a file, or `NONE`.
 
     Returns:
-        None where there is none, or none is wanted.
+        None if there is no site file, or `named` is `NONE`.
 
     Raises:
         UsageError: an empty name.

@@ -1,4 +1,4 @@
-"""The steps from a file to its findings, and who is told as each of them begins."""
+"""The steps from a file to its findings, and the callback that is told of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ STEPS: Final = ("read", "decode", "resize", "check", "quantize", "invoke", "fini
 """File → bytes → gray picture → the network's size → input check → tensor → outputs → findings."""
 
 Watch = Callable[[str], None]
-"""Told the name of a step as it begins; a clock, for instance."""
+"""Called with the name of a step as it begins; a clock, for instance."""
 
 
 def unwatched(step: str) -> None:
-    """Nobody watches."""
+    """A `Watch` that does nothing."""

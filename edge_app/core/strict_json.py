@@ -1,5 +1,5 @@
-"""JSON as RFC 8259 has it: without NaN and Infinity, without integers that no machine has a type
-for (section 6), and never a recursion error."""
+"""JSON strictly as in RFC 8259: no NaN or Infinity, no integers of more than 64 bits (section 6),
+and no recursion errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 LEAST: Final = -(1 << 63)
 MOST: Final = (1 << 64) - 1
 LONGEST: Final = 20
-"""Integers of 64 bits, signed or not; digits of the longest."""
+"""The range of 64-bit integers, signed or unsigned, and the length of the longest in digits."""
 
 
 def parse(
@@ -19,14 +19,14 @@ def parse(
     parse_float: Callable[[str], Any] | None = None,
     parse_int: Callable[[str], Any] | None = None,
 ) -> Any:
-    """The value in a JSON text that may be anybody's.
+    """The value of an untrusted JSON text.
 
     Args:
-        text: UTF-8 where it is bytes.
-        parse_float, parse_int: make a number of its digits; may raise ValueError.
+        text: UTF-8 if it is bytes.
+        parse_float, parse_int: digits → number; may raise ValueError.
 
     Raises:
-        ValueError: it is no JSON, holds a number that JSON has none of, or is nested too deeply.
+        ValueError: it is no JSON, holds a number that JSON does not have, or is nested too deeply.
     """
     try:
         if isinstance(text, bytes):

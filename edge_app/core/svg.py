@@ -46,7 +46,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def coordinate(value: float) -> str:
-    """As short as it can be."""
+    """A coordinate with one decimal, or none for whole numbers."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -64,7 +64,7 @@ def _attribute(value: Any) -> str:
 
 
 def drawing(width: int, height: int, body: Iterable[str], label: str) -> str:
-    """An SVG that scales with its place; `label` is what it shows, for who cannot see it."""
+    """An SVG that scales with its place; `label` describes it for screen readers."""
     box = f"0 0 {width} {height}"
     return element("svg", "".join(body), viewBox=box, role="img", aria_label=label)
 

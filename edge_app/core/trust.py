@@ -1,8 +1,8 @@
-"""Who made a file: its signature, held to the keys that this place trusts.
+"""Who made a file: its signature, verified with the keys that this machine trusts.
 
-The keys stand in a file of this machine, never in what they judge. A signature's trusted comment
-says what was signed, and with which serial number: ``edge-cxr model cxr-lite0-128 serial 17``. A
-later version has a higher number, so that nobody needs a clock to see that a file is an old one.
+The keys are in a file of this machine, never in the signed files. A signature's trusted comment
+says what was signed, and its serial number: ``edge-cxr model cxr-lite0-128 serial 17``. A later
+version has a higher number, so that an old file is recognised without a clock.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from edge_app.core.minisign import PublicKey
 VARIABLE: Final = "EDGE_CXR_KEYS"
 SYSTEM: Final = "/etc/edge-cxr/keys"
 NONE: Final = "none"
-"""In `VARIABLE`: no keys, whatever files there are."""
+"""As the value of `VARIABLE`: trust no keys, even if there is a keys file."""
 
 SUFFIX: Final = ".minisig"
 SIGNED_ONLY: Final = "signed only"
-"""The line of a keys file that has unsigned files refused."""
+"""The line of a keys file that makes unsigned files refused."""
 
 MAX_BYTES: Final = 1 << 16
 MOST: Final = 10**15 - 1
@@ -37,7 +37,7 @@ Kind = Literal["model", "kit", "key"]
 
 
 class TrustedKey(NamedTuple):
-    """A key that this place trusts, and whose it is in the words of who pinned it."""
+    """A key that this machine trusts, and its owner's name in the keys file."""
 
     key: PublicKey
     owner: str
@@ -48,11 +48,11 @@ class TrustedKey(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What this place trusts.
+    """The keys that this machine trusts.
 
     Attributes:
-        path: the file that says so; None where there is none.
-        trusted: whose signatures count.
+        path: of the keys file; None if there is none.
+        trusted: keys whose signatures count.
         signed_only: whether files without such a signature are refused.
     """
 
@@ -62,13 +62,13 @@ class Keys(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Who made a file, as far as this place can tell.
+    """Who made a file, as far as this machine can tell.
 
     Attributes:
-        signer: the trusted key whose good signature it has; None where there is none.
-        serial: what that signature states; None without.
-        words: the same as the end of a sentence that begins with the file's name.
-        asked_for: whether this place trusts keys, and the file has no signature by any of them.
+        signer: the trusted key that signed it; None if none did.
+        serial: of that signature; None without one.
+        words: the same, as the end of a sentence that begins with the file's name.
+        asked_for: whether this machine trusts keys, but none of them signed the file.
     """
 
     signer: TrustedKey | None
@@ -88,7 +88,7 @@ def comment(kind: Kind, name: str, serial: int) -> str:
     """The trusted comment about a file.
 
     Raises:
-        ValueError: name or number do not fit into one.
+        ValueError: the name or the number does not fit.
     """
     text = f"edge-cxr {kind} {name} serial {serial}"
     if not COMMENT.fullmatch(text):
@@ -97,10 +97,10 @@ def comment(kind: Kind, name: str, serial: int) -> str:
 
 
 def keys_place() -> Path | None:
-    """The keys file of this place: that of `VARIABLE`, the user's, or the system's.
+    """The keys file of this machine: that of `VARIABLE`, the user's, or the system's.
 
     Returns:
-        None where there is none, or none is wanted.
+        None if there is none, or `VARIABLE` is `NONE`.
     """
     named = os.environ.get(VARIABLE)
     if named:
@@ -109,7 +109,7 @@ def keys_place() -> Path | None:
 
 
 def is_there(place: Path) -> bool:
-    """Whether there is something, be it out of reach: only what is surely absent is not there."""
+    """Whether something exists at a path; also true if that cannot be found out."""
     try:
         place.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -120,17 +120,16 @@ def is_there(place: Path) -> bool:
 
 
 def own_keys_place() -> Path:
-    """Where the user's keys file is, or would be."""
+    """The path of the user's keys file, whether it exists or not."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Path(home, "edge-cxr", "keys")
 
 
 def pinned() -> Keys:
-    """The keys that this place trusts.
+    """The keys that this machine trusts.
 
     Raises:
-        SignatureError: there is a keys file, and it cannot be read or understood: as long as that
-            is so, nothing can be trusted.
+        SignatureError: the keys file cannot be read or understood, so nothing can be trusted.
     """
     place = keys_place()
     if place is None:
@@ -146,12 +145,12 @@ def pinned() -> Keys:
 
 
 def parse(text: str) -> Keys:
-    """A keys file: a key and its owner a line, comments, and perhaps `SIGNED_ONLY`.
+    """A keys file: one line for each key and its owner, comments, and perhaps `SIGNED_ONLY`.
 
-    A ``.pub`` file of minisign is one, and so are several after each other.
+    One ``.pub`` file of minisign, or several joined, is a keys file.
 
     Raises:
-        ValueError: a line is none of these.
+        ValueError: a line is something else.
     """
     trusted, signed_only = [], False
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
@@ -178,14 +177,14 @@ def origin(data: bytes, signature: bytes | None, kind: Kind, name: str, keys: Ke
     """Who made a file.
 
     Args:
-        data: all of the file.
-        signature: what lies beside it; None where nothing does.
-        kind, name: what the file is, by itself.
-        keys: what this place trusts.
+        data: the whole file.
+        signature: the content of its signature file; None if there is none.
+        kind, name: of the file, by its content.
+        keys: that this machine trusts.
 
     Raises:
-        SignatureError: a signature that says it is by a trusted key is not good, or of something
-            else, or what lies there is no signature.
+        SignatureError: a signature by a trusted key is wrong or of something else, or the
+            signature file holds no signature.
     """
     if signature is None:
         words = "is not signed: who made it is not known"
@@ -222,20 +221,20 @@ def origin(data: bytes, signature: bytes | None, kind: Kind, name: str, keys: Ke
 
 
 def require(found: Origin, keys: Keys) -> None:
-    """Hold a file to what this place asks for.
+    """Refuse an unsigned file if only signed ones are accepted.
 
     Raises:
-        SignatureError: it asks for signed files, and this one has no signature that counts.
+        SignatureError: the keys file says `SIGNED_ONLY`, and no trusted key signed the file.
     """
     if keys.signed_only and found.signer is None:
         raise SignatureError(f"{found.words}, and {keys.path} says {SIGNED_ONLY!r}")
 
 
 def beside(path: Path) -> bytes | None:
-    """The signature that lies beside a file; None where nothing does.
+    """The content of a file's signature file, in the same folder; None if there is none.
 
     Raises:
-        SignatureError: something does, and it cannot be read.
+        SignatureError: it cannot be read.
     """
     place = path.with_name(path.name + SUFFIX)
     if not is_there(place):

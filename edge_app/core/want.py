@@ -1,7 +1,7 @@
-"""What the machine lacks at this moment, told apart from what is wrong with a file.
+"""What the machine lacks at the moment, as opposed to what is wrong with a file.
 
-Libraries swallow the reason of a failure and call a file damaged that they had no memory for, or no
-descriptor to load a module with. So the chain of errors is searched for it, and the machine asked.
+Libraries hide the reason of a failure and call a file damaged when they lacked memory, or a
+descriptor to load a module. So the chain of errors is searched, and the machine is probed.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ SCARCE: Final = {
 }
 
 SAID: Final = ("out of memory", "memory error", "cannot allocate memory", "bad_alloc")
-"""What libraries say of it that have no error of their own."""
+"""Messages of libraries that have no error of their own for it."""
 
 LONGEST_CHAIN: Final = 20
 PROBE: Final = 64 << 20
-"""Bytes without which the machine is short of memory."""
+"""Bytes that cannot be mapped when memory is short."""
 
 
 def want_of(error: BaseException) -> str | None:
-    """What the machine lacked where this was raised; None where it was something else."""
+    """What the machine lacked when this was raised; None if the reason was another."""
     found: BaseException | None = error
     for _ in range(LONGEST_CHAIN):
         if found is None:
@@ -63,7 +63,7 @@ def want_of(error: BaseException) -> str | None:
 
 
 def want_now() -> str | None:
-    """What the machine lacks at this moment, if it shows."""
+    """What the machine lacks at this moment; None if a probe finds nothing."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
@@ -71,7 +71,7 @@ def want_now() -> str | None:
     try:
         import mmap
 
-        # Nothing is written to it, so that it costs neither time nor memory.
+        # It is never written to, so it costs neither time nor memory.
         mmap.mmap(-1, PROBE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except (OSError, MemoryError, ImportError):
         return NO_MEMORY
@@ -79,10 +79,10 @@ def want_now() -> str | None:
 
 
 def blamed(error: BaseException, otherwise: str) -> ImageError:
-    """Why a picture was not read: the machine's want where that is it, or else the file's fault.
+    """Why a picture was not read: something that the machine lacks, or else the file's fault.
 
     Args:
-        error: what reading it raised.
+        error: raised while it was read.
         otherwise: what is wrong with the file.
     """
     if isinstance(error, ImageError):

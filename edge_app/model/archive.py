@@ -1,4 +1,4 @@
-"""The ZIP that is appended to a model's flatbuffer: its members, read and written."""
+"""Reading and writing the ZIP that is appended to a model's flatbuffer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOLDEN_ANSWERS: Final = "golden/answers.json"
 CHECK: Final = "input_check.bin"
 SUMS: Final = "SHA256SUMS"
 FLATBUFFER: Final = "flatbuffer"
-"""Stands in `SUMS` for the bytes in front of the ZIP."""
+"""The name in `SUMS` of the bytes in front of the ZIP."""
 
 REQUIRED: Final = frozenset((MANIFEST, LABELS, GOLDEN_INPUT, GOLDEN_LOGITS))
 BACKEND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -36,7 +36,7 @@ BROKEN_ZIP: Final = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError, UnicodeError),
 )
-"""What `zipfile` raises on a file that is none, or none that it knows."""
+"""What `zipfile` raises on files that are no ZIP, or damaged or unsupported ones."""
 
 HOW_TO_MAKE_ONE: Final = (
     "a model file is made by: python -m quantize int8 RUN DATA, or import NETWORK DATA"
@@ -54,7 +54,7 @@ def is_backend(name: str) -> bool:
 
 
 def backend_of(member: str) -> str | None:
-    """Whose compiled network a member is; None where it is none."""
+    """The backend whose compiled network a member is; None for any other member."""
     backend = member.removeprefix("compiled/").removesuffix(".tflite")
     return backend if is_backend(backend) and member == compiled_member(backend) else None
 
@@ -64,10 +64,10 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
 
     Args:
         data: the whole model file.
-        old_member: what version 1 called the one network compiled for an accelerator.
+        old_member: version 1's name of the network compiled for an accelerator.
 
     Raises:
-        ModelError: there is no ZIP, it is damaged, or it holds too little or too much.
+        ModelError: there is no ZIP, it is damaged, or members are missing or unknown.
     """
     try:
         archive = zipfile.ZipFile(BytesIO(data))
@@ -89,25 +89,25 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
 
 
 def digests(flatbuffer: bytes, members: Mapping[str, bytes]) -> dict[str, str]:
-    """The SHA-256 of all that makes a model file, by name; `SUMS`, which holds them, has none."""
+    """The SHA-256 of each part of a model file by name, without `SUMS`, which holds them."""
     parts = {**members, FLATBUFFER: flatbuffer}
     return {name: hashlib.sha256(data).hexdigest() for name, data in parts.items() if name != SUMS}
 
 
 def sums(digests: Mapping[str, str]) -> bytes:
-    """The digests of all that makes a model file, in the form of `sha256sum`."""
+    """The digests of all parts of a model file, in the format of `sha256sum`."""
     return "".join(sorted(f"{digest}  {name}\n" for name, digest in digests.items())).encode()
 
 
 def check_sums(members: Mapping[str, bytes], digests: Mapping[str, str]) -> None:
-    """Hold a model file to its digests, if it has any: files of earlier versions have none.
+    """Compare a model file's parts with its `SUMS`, which files of earlier versions do not have.
 
     Args:
         members: of its ZIP.
-        digests: of what was read; see `digests`.
+        digests: of the parts; see `digests`.
 
     Raises:
-        ModelError: a part is not what the file was saved with.
+        ModelError: a part was changed after the file was saved.
     """
     if SUMS not in members:
         return
@@ -123,7 +123,7 @@ def check_sums(members: Mapping[str, bytes], digests: Mapping[str, str]) -> None
 
 
 def not_whole(what: str) -> ModelError:
-    """The error about a ZIP without a member that it must have, or with one too many."""
+    """The error for a ZIP with a missing or a doubled member."""
     return ModelError(f"its ZIP is not a model file's: {what}; {HOW_TO_MAKE_ONE}")
 
 

@@ -1,4 +1,4 @@
-"""The parts of a model → the manifest that fits them, and the bytes of the model file."""
+"""Putting the parts of a model together: its manifest, and the bytes of the model file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def restated(
     compiled: Mapping[str, bytes],
     check_weights: bytes | None,
 ) -> dict[str, Any]:
-    """The manifest with version, sizes and digests."""
+    """A manifest with the version, sizes and digests of the parts."""
     digest = hashlib.sha256(flatbuffer).hexdigest()
     stated = {
         "schema_version": manifests.SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-"""What a verdict is worth, in the line that stands under it."""
+"""The line under a verdict that says what it is worth."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ NOT_ILL: Final = "'flagged' does not mean ill"
 NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
 PREVALENCE: Final = 0.1
-"""Share of images that are not normal, where few are ill: a model tells what a flag is worth there.
+"""A share of images that are not normal as where few people are ill; cautions hold for it.
 
-Of the images that networks are tested on far more are not normal than in any practice.
+Networks are tested on images of which far more are not normal than in any practice.
 """
 
 FEW: Final = f"1 image in {1 / PREVALENCE:.0f}"
 
 
 class Cautions(NamedTuple):
-    """What is said under the verdict of an image that is flagged, and of one that is not.
+    """The cautions under the verdicts of flagged images, and of others.
 
     Attributes:
-        flagged, clear: of the decision.
-        raised: how many findings that are marked as raised are borne, where `PREVALENCE` of all
-            images are not normal; empty if nobody knows.
+        flagged, clear: about the decision.
+        raised: how many raised findings are right, if `PREVALENCE` of all images are not normal;
+            empty if unknown.
     """
 
     flagged: str = NOT_ILL
@@ -42,16 +42,16 @@ class Cautions(NamedTuple):
         site: Site | None = None,
         raised: RaisedFacts | None = None,
     ) -> Cautions:
-        """Of an image-level operating point.
+        """The cautions of an image-level operating point.
 
-        A site file tells the predictive values of the place. A model tells what it reached on
-        validation and on test, whose patients its network never saw, and from the one to the other
-        is how well it may do elsewhere; of one that was not tested nothing is claimed.
+        A site file states the predictive values of the site. A model states what it reached on
+        validation and on test, whose patients its network never saw; elsewhere it may do as well
+        as between the two. For a model without a test nothing is claimed.
 
         Args:
-            point: whose threshold flags; None where none does.
-            site: whose point it is, if it is a site's.
-            raised: what marks are worth, by the rule that marks here.
+            point: whose threshold flags; None if none does.
+            site: of the point, if it is a site's.
+            raised: what raised findings are worth, by the rule in use.
         """
         if site:
             here = site.content["overall"]
@@ -73,11 +73,11 @@ class Cautions(NamedTuple):
         )
 
     def under(self, flagged: bool, raised: bool) -> str:
-        """What is said under a verdict.
+        """The line under a verdict.
 
         Args:
-            flagged: what the verdict is.
-            raised: whether a finding is.
+            flagged: the verdict.
+            raised: whether a finding is raised.
         """
         said = self.flagged if flagged else self.clear
         if not raised or not self.raised:
@@ -88,13 +88,13 @@ class Cautions(NamedTuple):
 
 
 def predictive_value(sensitivity: float, specificity: float) -> float:
-    """Of flagged images, the share that is not normal, where `PREVALENCE` of all are not."""
+    """The share of flagged images that are not normal, if `PREVALENCE` of all images are not."""
     right, wrong = PREVALENCE * sensitivity, (1 - PREVALENCE) * (1 - specificity)
     return right / (right + wrong) if right else 0.0
 
 
 def _of_marks(raised: RaisedFacts | None) -> str:
-    """How often a mark is right, from validation to test; nothing of one that was not tested."""
+    """How many raised findings are right, from validation to test; empty without a test."""
     if raised is None or "test" not in raised:
         return ""
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
@@ -104,14 +104,14 @@ def _of_marks(raised: RaisedFacts | None) -> str:
 
 
 def right_marks(marks: Marks) -> float:
-    """Of raised findings, the share that is borne, where `PREVALENCE` of all are not normal."""
+    """The share of raised findings that are right, if `PREVALENCE` of all images are not normal."""
     right = PREVALENCE * marks["right"]
     wrong = PREVALENCE * marks["wrong"] + (1 - PREVALENCE) * marks["of_normal"]
     return right / (right + wrong) if right else 0.0
 
 
 def _at_site(ppv: Estimate, npv: Estimate) -> tuple[str, str]:
-    """The same of a site's predictive values, from the one end of their interval to the other."""
+    """`flagged` and `clear` for a site, by the ends of its predictive values' intervals."""
     right, normal = (_known(each["low"], each["high"]) for each in (ppv, npv))
     return (
         _said(NOT_ILL, "at this site {} of 100 flags are right", right),
@@ -124,20 +124,20 @@ def _at_site(ppv: Estimate, npv: Estimate) -> tuple[str, str]:
 
 
 def _known(*shares: float | None) -> list[float]:
-    """These shares; none of them where one is not known."""
+    """The shares; empty if one is not known."""
     return [share for share in shares if share is not None] if None not in shares else []
 
 
 def _said(begin: str, words: str, shares: Sequence[float]) -> str:
-    """With how often that is, unless nobody knows, or it was never or always so among those seen:
-    none of those is not none."""
+    """A caution with its range of shares, unless they are unknown, or one is 0 or 1: that it never
+    happened among the images seen does not mean that it never happens."""
     if not shares or min(shares) <= 0 or max(shares) >= 1:
         return begin
     return f"{begin}: {words.format(_of_100(min(shares), max(shares)))}"
 
 
 def _of_100(low: float, high: float) -> str:
-    """A range as numbers out of 100, which no rounding makes none or all."""
+    """A range as numbers out of 100; rounding never makes it 0 or 100."""
     first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
     if last == "0":
         return "fewer than 1"
@@ -149,4 +149,4 @@ def _of_100(low: float, high: float) -> str:
 
 
 NOTHING_KNOWN: Final = Cautions()
-"""Under verdicts of whose worth nobody knows anything."""
+"""The cautions if nothing is known about the worth of verdicts."""

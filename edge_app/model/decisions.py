@@ -1,4 +1,4 @@
-"""A model's scores of one radiograph → what is said of it: as a whole, and label by label."""
+"""A model's scores of one radiograph → its answer: as a whole, and label by label."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ class Finding(NamedTuple):
         label: the name of one of the model's labels.
         logit: the network's output.
         score: calibrated probability, 0 to 1.
-        threshold: of the label's operating point, on the score; None where it was not computable.
+        threshold: of the label's operating point, on the score; None if it was not computable.
         above: score ≥ threshold; None without a threshold. No finding is above in an image that is
-            not flagged, and the normal label is not where a finding is, or the image is flagged.
-        kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
-        usually: the share of images that bear the label where the model was calibrated; None if
-            the model does not tell.
-        percentile: share of the model's normal reference images that score lower; None without.
-        ppv: positive predictive value of the threshold: of the site's images whose score reaches
-            it, the share that bears the label; None unless a site file knows it.
+            not flagged, and the normal label is not above if a finding is or the image is flagged.
+        kind: ``finding``, or ``normal`` for the absence of all findings.
+        usually: the share of images with the label where the model was calibrated; None if
+            unknown.
+        percentile: share of the model's normal reference images that score lower; None without a
+            reference.
+        ppv: positive predictive value of the threshold at the site: the share of images at or above
+            it that have the label; None without a site file.
     """
 
     label: str
@@ -69,10 +70,10 @@ ABOVE: Final = "above"
 NOT_ABOVE: Final = "not above"
 RAISED: Final = "raised"
 LEAST: Final = 10.0
-"""Per cent. A smaller probability is not raised, however rare the finding is."""
+"""The least probability, in per cent, of a raised finding, however rare the finding is."""
 
 TIMES: Final = 2
-"""A probability that is less than so many times the usual one is not raised."""
+"""How many times the usual probability a raised finding has at least."""
 
 RAISED_MEANS: Final = (
     f"raised: {LEAST:.0f} % or more, and at least twice the usual probability; "
@@ -81,20 +82,20 @@ RAISED_MEANS: Final = (
 
 
 def worth_of_marks(manifest: Manifest) -> RaisedFacts | None:
-    """What a model says of its marks; None where that is of another rule than `mark`'s."""
+    """A model's statement on raised findings; None if it is about another rule than `mark`'s."""
     facts = manifest.get("overall", {}).get("raised")
     return facts if facts and (facts["least"], facts["times"]) == (LEAST, TIMES) else None
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
-    """The one word that stands beside a finding, wherever an answer is shown; empty for none.
+    """The one word next to a finding, wherever an answer is shown; empty for none.
 
     Args:
         score, usually, above: see `Finding`.
-        by_label: whether labels are decided one by one. Then `ABOVE` marks the threshold reached;
-            otherwise `RAISED` marks a probability of `LEAST` or more that is at least `TIMES` the
-            usual one, by the digits that are shown: it is no decision. Where nobody bore the
-            label, any probability would be more: nothing is marked.
+        by_label: whether labels are decided one by one. If so, `ABOVE` marks a reached threshold;
+            otherwise `RAISED`, which is no decision, marks a probability of `LEAST` or more that is
+            at least `TIMES` the usual one, in the digits shown. A label that is usually absent is
+            not marked, because any probability would be more.
     """
     if by_label:
         return ABOVE if above else ""
@@ -109,12 +110,11 @@ def marked(
     by_label: bool,
     threshold: float | None = None,
 ) -> str:
-    """`mark`, and what the digits shown cannot tell: ``above, borderline``; empty for none.
+    """`mark`, with a word if the decision was close: ``above, borderline``; empty for none.
 
     Args:
         score, usually, above, by_label: see `mark`.
-        threshold: where it is shown beside the score and decides: what the digits of the two cannot
-            tell apart is borderline, as it is of an image as a whole.
+        threshold: that decides; a score that looks like it in the digits shown is borderline.
     """
     word = mark(score, usually, above, by_label)
     if by_label and threshold is not None and percent(score) == percent(threshold):
@@ -123,19 +123,19 @@ def marked(
 
 
 def shown(share: float) -> float:
-    """Per cent, with the digits that are shown."""
+    """A share in per cent, with the digits that are shown."""
     return float(f"{100 * rounded(share):.1f}")
 
 
 class Decisions:
-    """What a model's operating points make of its scores.
+    """Scores → answers, at a model's operating points.
 
     Args:
         manifest: the model's.
         labels: the model's.
         points: which thresholds decide.
-        ppv: see `Finding`, one a label; none is known if empty.
-        cautions: what is said under the verdicts of `points`.
+        ppv: see `Finding`, one a label; empty if none is known.
+        cautions: of the verdicts of `points`.
     """
 
     def __init__(

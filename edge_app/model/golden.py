@@ -1,4 +1,4 @@
-"""The golden vectors: what a machine has to compute to be trusted with a model."""
+"""The golden vectors: inputs and outputs that show whether a machine computes a model right."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
 
 DIGITS: Final = 9
-"""Of a stored probability: fewer than two processors' exponential functions differ in."""
+"""Digits of a stored probability; exponential functions of two processors agree in more."""
 
 
 class Golden(NamedTuple):
-    """K input tensors and what the reference run answered, in the model's own dtypes.
+    """K input tensors and the outputs of a reference run, in the model's own dtypes.
 
     Attributes:
         inputs: K×height×width×channels.
         logits: K×L, of the model's L labels.
-        maps: K×h×w×L; None where the model has no map.
-        answers: what was said of the logits; None in files of earlier versions.
+        maps: K×h×w×L; None if the model has no map.
+        answers: made from these logits; None in files of earlier versions.
     """
 
     inputs: NDArray[Any]
@@ -38,12 +38,12 @@ class Golden(NamedTuple):
 
 
 class GoldenAnswer(NamedTuple):
-    """The end of the way: what is said of a golden vector at the default operating points.
+    """The scores and decisions of a golden vector at the default operating points.
 
     Attributes:
         scores: L probabilities.
         above: L decisions; None without a threshold.
-        overall: the probability that the image is not normal; None where the labels do not tell.
+        overall: the probability that the image is not normal; None if the labels give none.
         flagged: the decision on it; None without a threshold.
     """
 
@@ -56,7 +56,7 @@ class GoldenAnswer(NamedTuple):
         return {**self._asdict()}
 
     def differs(self, other: GoldenAnswer) -> bool:
-        """Whether another answer says something else."""
+        """Whether another answer has other scores or decisions."""
         pairs = zip(
             (*self.scores, self.overall or 0.0), (*other.scores, other.overall or 0.0), strict=True
         )
@@ -68,7 +68,7 @@ class GoldenAnswer(NamedTuple):
 
 
 def answers(manifest: Manifest, golden: Golden) -> tuple[GoldenAnswer, ...]:
-    """What a manifest makes of the golden logits.
+    """The answers that a manifest makes from the golden logits.
 
     Raises:
         ModelError: they are of other labels.
@@ -103,7 +103,7 @@ def _logits(manifest: Manifest, golden: Golden) -> NDArray[Any]:
 
 
 def read_answers(data: bytes) -> tuple[GoldenAnswer, ...]:
-    """The answers in a model file's member.
+    """Parse the answers in a model file's ZIP.
 
     Raises:
         ModelError: it holds something else.
@@ -124,10 +124,10 @@ def read_answers(data: bytes) -> tuple[GoldenAnswer, ...]:
 
 
 def check_answers(manifest: Manifest, golden: Golden) -> None:
-    """Hold what is made of the golden logits here to what was made of them when it was saved.
+    """Compare the answers made from the golden logits here with those in the model file.
 
     Raises:
-        ModelError: a score or a decision is another.
+        ModelError: a score or a decision differs.
     """
     if golden.answers is None:
         return

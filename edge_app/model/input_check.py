@@ -1,12 +1,11 @@
-"""Is a picture a frontal chest radiograph that the network can judge? A guess before the answer.
+"""The input check: whether a picture is a frontal chest radiograph that the network can judge.
 
-A network scores anything. So a much smaller one looks at the picture first: 16×16 block means of
-what the network would see, and 8×8 block contrasts, of all detail and of detail of three sizes, one
-hidden layer, and one output for a radiograph as it should be and for each kind of what it should
-not be. It was taught with radiographs, with radiographs spoilt on purpose, and with drawn clutter,
-and its limits are those that few held-out radiographs exceed (`python -m train input-check`). It
-takes some tenths of a millisecond in numpy, and knows nothing of the network: the weights of both
-can change apart.
+A network scores anything. So a much smaller one looks at the picture first, at the network's size.
+It sees 16×16 block means and 8×8 block contrasts, of all detail and of detail of three sizes, and
+has one hidden layer, an output for a proper radiograph, and one for each kind of other picture. It
+was trained on radiographs, on radiographs spoilt on purpose, and on drawn clutter; its limits are
+exceeded by few held-out radiographs (`python -m train input-check`). It takes some tenths of a
+millisecond in numpy, and does not depend on the network's weights.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import InputCheckFacts
 
 GRIDS: Final = (16, 14)
-"""Block means a side: the first that divides the network's side; contrasts have half as many."""
+"""Block means a side: the first that divides the network's side. Contrasts have half as many."""
 
 DETAILS: Final = 3
-"""Sizes of detail whose contrasts a new check sees, at most; see `details_of`."""
+"""The most sizes of detail whose contrasts a new check sees; see `details_of`."""
 
 ALONE: Final = 1 << 18
-"""Multiplications of a product that OpenBLAS makes in the thread that asks for it. For larger ones
-it wakes others, which then go on turning for a while, on the processors that the network needs."""
+"""Multiplications of a matrix product that OpenBLAS computes in the calling thread. For larger ones
+it wakes threads that then spin for a while, on the processors that the network needs."""
 
 LEAST_SPREAD: Final = 0.05
-"""Variance of gray levels below which detail of a size counts as none."""
+"""Variance of gray levels below which there is no detail of a size."""
 
 BLANK_RANGE: Final = 8
 """Gray levels between the darkest and brightest pixel below which a picture shows nothing."""
 
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
-"""What is said of a model without one."""
+"""The words for a model without an input check."""
 
 NO_QUALITY: Final = "picture quality is hardly checked: a blurred or tilted film may be scored too"
 
@@ -58,11 +57,11 @@ KINDS: Final = {
     "blurred": "blurred: give a sharper one",
     "askew": "tilted: turn it upright",
 }
-"""What small networks tell apart from a radiograph as it should be, and what such a one is.
+"""The kinds of improper pictures that checks distinguish → their description.
 
-A model file names those of its own: older ones do not know the last two. The names over-exposed and
-under-exposed say nothing of the exposure: a film that was exposed too much is black. They were
-taught with gray levels times 3 and 0.15, of which the latter are also close together.
+A model file names the kinds that its check knows: older ones lack the last two. The names
+over-exposed and under-exposed do not mean the exposure: an over-exposed film is black. They were
+trained with gray levels times 3 and times 0.15, which also brings the levels close together.
 """
 
 BLANK: Final = "blank"
@@ -70,12 +69,12 @@ ASPECT: Final = "aspect"
 
 
 class InputCheckResult(NamedTuple):
-    """What the check makes of one picture.
+    """The check's result for one picture.
 
     Attributes:
-        score: log-odds of the check's likeliest kind over a radiograph, less that kind's limit;
-            above 0 the picture is flagged.
-        kind: why it is flagged: one of `KINDS`, `BLANK` or `ASPECT`; None where it is not.
+        score: log-odds of the most probable kind over a radiograph, less that kind's limit; above
+            0 the picture is flagged.
+        kind: why it is flagged: one of `KINDS`, `BLANK` or `ASPECT`; None if it is not.
         reason: the same in words, as the end of a sentence that begins with the picture's name.
     """
 
@@ -98,12 +97,12 @@ class InputCheckResult(NamedTuple):
 
 
 def grid_of(side: int) -> int | None:
-    """Block means a side for a network of this side, or None where there can be no check."""
+    """Block means a side for a network of this side; None if there can be no check."""
     return next((grid for grid in GRIDS if side % grid == 0), None)
 
 
 def details_of(side: int, grid: int) -> int:
-    """Sizes of detail that a network of this side shows: down to a pixel, and `DETAILS` at most."""
+    """How many sizes of detail a network of this side shows: down to a pixel, at most `DETAILS`."""
     return min(DETAILS, (2 * side // grid).bit_length() - 1)
 
 
@@ -112,15 +111,14 @@ def feature_count(grid: int, details: int = 0) -> int:
 
 
 class Features:
-    """Pictures of one size → what the check looks at.
+    """Pictures of one size → the features that the check sees.
 
     Args:
         side: of the pictures, a multiple of `grid`.
         grid: one of `GRIDS`.
-        details: sizes of detail whose contrasts are seen apart, from the largest: between the
-            means of two blocks a side in each block of the contrasts, of four, and of eight. These
-            are the same for pictures of any side, and of what lies in still smaller blocks, as
-            fine noise does, nothing is seen apart.
+        details: how many sizes of detail have contrasts of their own, from the largest: those
+            between the means of 2×2, 4×4 and 8×8 parts of each block of the contrasts. They are the
+            same for pictures of any side; still finer detail, such as noise, has none of its own.
     """
 
     def __init__(self, side: int, grid: int, details: int = 0) -> None:
@@ -132,8 +130,8 @@ class Features:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """side×side uint8 → (`feature_count`,) float32: block means, then log block contrasts."""
-        # Products with matrices: several times faster than numpy's mean over reshaped axes. What
-        # is averaged already need not be again.
+        # Matrix products are several times faster than numpy's mean over reshaped axes, and larger
+        # blocks are averaged from smaller ones.
         gray = pixels.astype(np.float32)
         blocks = [_averaged(self._finest, gray)]
         for pairs in self._pairs:
@@ -166,7 +164,7 @@ def _averaged(averages: NDArray[np.float32], picture: NDArray[np.float32]) -> ND
 
 
 def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """left @ right, as many rows at once as this thread is left alone with; see `ALONE`."""
+    """left @ right, in parts that OpenBLAS computes in this thread; see `ALONE`."""
     rows = max(1, ALONE // right.size)
     return np.concatenate([left[at : at + rows] @ right for at in range(0, len(left), rows)])
 

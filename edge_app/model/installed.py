@@ -1,8 +1,8 @@
-"""Where models are that were installed beside those of the package.
+"""The folder of installed models, besides those of the package.
 
-A folder of the user holds a folder for each name, with one for each version: its serial number, or
-``unsigned-…``. The link ``current`` says which one answers to the name. It is replaced in one step;
-``before`` in a version is the one that it took the place of.
+The user's folder holds a folder for each name, with one for each version, named by its serial
+number, or ``unsigned-…``. The link ``current`` leads to the version in use and is replaced in one
+step; the link ``before`` in a version leads to the one that it replaced.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ VARIABLE: Final = "EDGE_CXR_MODELS"
 CURRENT: Final = "current"
 BEFORE: Final = "before"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-"""As in the manifest's schema."""
+"""A model's name, as in the manifest's schema."""
 
 
 def folder() -> Path:
-    """Of all installed models: that of `VARIABLE`, or below the user's data."""
+    """The folder of all installed models: that of `VARIABLE`, or one in the user's data."""
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named)
@@ -29,7 +29,7 @@ def folder() -> Path:
 
 
 def find(name: str) -> Path | None:
-    """The file of the installed model of that name; None where there is none."""
+    """The file of an installed model; None if there is none of that name."""
     if not NAME.fullmatch(name):
         return None
     version = current(folder() / name)
@@ -37,7 +37,7 @@ def find(name: str) -> Path | None:
 
 
 def names() -> list[str]:
-    """Of the installed models."""
+    """The names of the installed models."""
     try:
         return sorted(name for name in os.listdir(folder()) if find(name) is not None)
     except OSError:
@@ -45,7 +45,7 @@ def names() -> list[str]:
 
 
 def current(home: Path) -> Path | None:
-    """The version that the folder of a model's name leads to."""
+    """The version in use, in the folder of a model's name; None if there is none."""
     try:
         version = home / os.path.basename(os.readlink(home / CURRENT))
     except OSError:
@@ -54,7 +54,7 @@ def current(home: Path) -> Path | None:
 
 
 def before(version: Path) -> Path | None:
-    """The version that another one took the place of."""
+    """The version that `version` replaced; None if there is none."""
     try:
         place = version.parent / os.path.basename(os.readlink(version / BEFORE))
     except OSError:
@@ -63,5 +63,5 @@ def before(version: Path) -> Path | None:
 
 
 def serial(version: Path) -> int | None:
-    """The number that a version was signed with; None where it was not signed."""
+    """The serial number that a version was signed with; None if it was not signed."""
     return int(version.name) if version.name.isdecimal() else None

@@ -1,4 +1,4 @@
-"""The labels of a model: what its outputs stand for, channel by channel."""
+"""The labels of a model's outputs, channel by channel."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NORMAL: Final = "normal"
 KINDS: Final[tuple[Kind, ...]] = (FINDING, NORMAL)
 
 NORMAL_OF_VERSION_1: Final = "No Finding"
-"""The one normal label of models and reports of version 1, which state no kinds."""
+"""The normal label in models and reports of version 1, which state no kinds."""
 
 
 class Code(NamedTuple):
-    """A label in a terminology that other systems know.
+    """A label's code in a public terminology.
 
     Attributes:
-        scheme: of the code, as DICOM designates it: ``SCT``, ``RADLEX``.
+        scheme: of the code, as DICOM names it: ``SCT``, ``RADLEX``.
         value: the code.
         meaning: its preferred name there.
     """
@@ -35,12 +35,12 @@ class Code(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What one channel of a model stands for.
+    """The label of one channel of a model.
 
     Attributes:
         name: unique in its model.
         kind: ``finding``, or ``normal`` for the absence of all findings.
-        code: None where the model states none.
+        code: None if the model states none.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Labels(tuple[Label, ...]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """In the order of the channels."""
+        """The names in the order of the channels."""
         return tuple(label.name for label in self)
 
     @property
@@ -86,14 +86,14 @@ class Labels(tuple[Label, ...]):
 
     @property
     def normal(self) -> int | None:
-        """Channel of the normal label; None where the model has none."""
+        """Channel of the normal label; None if the model has none."""
         return next((i for i, label in enumerate(self) if label.kind == NORMAL), None)
 
     def not_normal(self, targets: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which of N images are not normal, by what each of them bears (N×L, of 0 and 1).
+        """Which of N images are not normal, by their labels (N×L, of 0 and 1).
 
-        Those that bear a finding and, with a normal label, those that do not bear it: what they
-        have may be none of the findings.
+        Those with a finding and, if there is a normal label, those without it: they may have
+        something that is none of the findings.
         """
         ill: NDArray[np.bool_] = targets[:, self.findings].sum(axis=1) > 0
         return ill if self.normal is None else ill | (targets[:, self.normal] == 0)
@@ -106,7 +106,7 @@ class Labels(tuple[Label, ...]):
 
     @property
     def computable_findings(self) -> str:
-        """The findings that a metric is computable of, in words."""
+        """The findings for which a metric can be computed, in words."""
         count = len(self.findings)
         return (
             "the one finding, if computable"

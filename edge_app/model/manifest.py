@@ -1,7 +1,7 @@
-"""A model file's manifest: read, brought to version 2, and held to what it must be.
+"""Parsing a model file's manifest, upgrading it to version 2, and validating it.
 
-Version 1 knew 15 labels, one accelerator, a gray input and always a map. It is read and brought to
-version 2 at once, so that nothing else knows of it.
+Version 1 had 15 labels, one accelerator, a gray input and always a map. It is upgraded to version 2
+when it is read, so that no other code knows it.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 2
 
 COMPILED_OF_VERSION_1: Final = "edgetpu"
-"""The one backend that version 1 held a compiled network for, as its manifest called it."""
+"""The only backend with a compiled network in version 1, by its name there."""
 MEMBER_OF_VERSION_1: Final = f"{COMPILED_OF_VERSION_1}.tflite"
 LABELS_OF_VERSION_1: Final = 15
 HEADS: Final[dict[Activation, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
-"""What each activation at a graph's end says of its labels."""
+"""Activation at a graph's end → the head that it implies."""
 
 NEW_IN_VERSION_2: Final = frozenset({"head", "compiled", "reference", "overall", "prevalence"})
 
 
 def parse(data: bytes) -> Manifest:
-    """The manifest in a JSON text of any version that is known, as one of version 2.
+    """The manifest in a JSON text, upgraded to version 2.
 
     Raises:
-        ModelError: it is no manifest, a wrong one, or one of a newer version.
+        ModelError: it is no manifest, an invalid one, or one of a newer version.
     """
     try:
         stated = strict_json.parse(data)
@@ -61,10 +61,10 @@ def parse(data: bytes) -> Manifest:
 
 
 def upgraded(stated: dict[str, Any]) -> dict[str, Any]:
-    """A manifest of version 1 as one of version 2, which is still to be checked.
+    """A manifest of version 1 as one of version 2, not yet validated.
 
     Raises:
-        ModelError: what changed between the versions is not as version 1 had it.
+        ModelError: a part that changed between the versions is not as in version 1.
     """
     newer = stated | {"head": "independent", "schema_version": SCHEMA_VERSION}
     unknown = sorted(NEW_IN_VERSION_2 & stated.keys())
@@ -87,10 +87,10 @@ def upgraded(stated: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(manifest: Any) -> None:
-    """Hold a manifest of version 2 to ``manifest.schema.json`` and to what a schema cannot say.
+    """Validate a manifest of version 2 by ``manifest.schema.json`` and by further rules.
 
     Raises:
-        ModelError: the first thing that is wrong, by its place in the manifest.
+        ModelError: the first error, by its place in the manifest.
     """
     from edge_app.model import manifest_check_generated
 
@@ -118,7 +118,7 @@ def _check_details(stated: Manifest) -> None:
 
 
 def _check_texts(part: object) -> None:
-    """No text of a manifest may steer a terminal that it is printed on, or begin a line there."""
+    """Refuse texts with control characters, which could steer a terminal or forge a line."""
     pending = [part]
     while pending:
         part = pending.pop()
@@ -174,7 +174,7 @@ def _check_tensors(stated: Manifest) -> None:
 
 
 def _check_stored(part: Input | Output, takes_grays: bool) -> None:
-    """Integers need a quantization, but for a uint8 input that takes gray levels as they are."""
+    """Require a quantization for integers, except for a uint8 input that takes gray levels."""
     dtype, quantization = part["dtype"], part["quantization"]
     if dtype == "float32":
         if quantization is not None:

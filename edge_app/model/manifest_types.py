@@ -1,7 +1,7 @@
 """The manifest of a model file, version 2, as types; see ``manifest.schema.json``.
 
-A list "of L" has one entry a label, in the order of `Manifest.labels`. This module is imported for
-checking types alone: making its classes would cost every start of the application.
+A list "of L" has one entry a label, in the order of `Manifest.labels`. This module is imported only
+for type checking: making its classes would slow down every start of the application.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Output(TypedDict):
 
 
 class LogitsOutput(Output, total=False):
-    """`activation` is what the graph ends in, and what is undone here."""
+    """`activation` is the one at the graph's end, which the device undoes."""
 
     activation: Activation
 
@@ -92,7 +92,7 @@ class Calibration(Affine):
 
 
 class OperatingPoint(TypedDict):
-    """Lists of L; None stands for what was not computable."""
+    """Lists of L; None if it was not computable."""
 
     rule: str
     fitted_on: str
@@ -135,7 +135,7 @@ class _Compiled(TypedDict):
 
 
 class CompiledFacts(_Compiled, total=False):
-    """Of the network as one accelerator's compiler made it; `compiled_from` is the flatbuffer's."""
+    """A compiled network; `compiled_from` is the digest of the flatbuffer."""
 
     operations: Operations
     memory: Memory
@@ -154,7 +154,7 @@ class _InputCheck(TypedDict):
 
 
 class InputCheckFacts(_InputCheck, total=False):
-    """Of `input_check.Weights`; no `details` are none, as in files of before."""
+    """How many `details` the input check sees; 0 if not stated, as in earlier files."""
 
     details: int
 
@@ -185,7 +185,7 @@ class Metric(Estimate):
 
 
 class Achieved(TypedDict):
-    """What an image-level threshold reaches on other images than it was fitted on."""
+    """What an image-level threshold reaches on images that it was not fitted on."""
 
     sensitivity: Estimate
     specificity: Estimate
@@ -193,10 +193,9 @@ class Achieved(TypedDict):
 
 
 class Marks(TypedDict):
-    """How many findings are marked as raised an image, on average.
+    """The mean number of findings in an image that are marked as raised.
 
-    `right` of images that are not normal, and borne; `wrong` of the same, and not borne;
-    `of_normal` of normal images.
+    `right` and `wrong` ones in images that are not normal; `of_normal` in normal images.
     """
 
     right: float
@@ -205,7 +204,7 @@ class Marks(TypedDict):
 
 
 class _RaisedFacts(TypedDict):
-    """What marks are worth by the rule of `least` per cent and so many `times` the usual."""
+    """What marks are worth, by a rule: `least` per cent and `times` the usual probability."""
 
     least: float
     times: float
@@ -213,7 +212,7 @@ class _RaisedFacts(TypedDict):
 
 
 class RaisedFacts(_RaisedFacts, total=False):
-    """What marks are worth where they were fitted, and on images that chose nothing."""
+    """What marks are worth on validation, and on images that nothing was fitted on."""
 
     test: Marks
 
@@ -226,10 +225,10 @@ class _OverallPoint(TypedDict):
 
 
 class OverallPoint(_OverallPoint, total=False):
-    """An image is flagged where its probability reaches `threshold`.
+    """An image is flagged if its probability reaches `threshold`.
 
-    `rule` says what that promises; `sensitivity` is the share of images that are not normal which
-    are flagged, `specificity` that of normal ones which are not, where it was fitted.
+    `rule` says what that promises; `sensitivity` is the flagged share of images that are not
+    normal, `specificity` the share of normal ones that are not flagged, where it was fitted.
     """
 
     test: Achieved
@@ -238,8 +237,8 @@ class OverallPoint(_OverallPoint, total=False):
 class _OverallFacts(TypedDict):
     """How images are scored as a whole; see `model.overall`.
 
-    The log-odds of `method` times `slope` plus `intercept` are those that an image is not normal;
-    `usually` is the share of such images where this was fitted.
+    `slope` times the log-odds of `method` plus `intercept` are the log-odds that an image is not
+    normal; `usually` is the share of such images where this was fitted.
     """
 
     method: Literal["normal", "noisy-or"]
@@ -252,10 +251,10 @@ class _OverallFacts(TypedDict):
 
 
 class OverallFacts(_OverallFacts, total=False):
-    """How images are scored as a whole, and by which findings that is bounded.
+    """How images are scored as a whole, with parts that earlier versions do not have.
 
-    `bounded_by`: channels of the findings whose probabilities the image's is never below; none
-    where it is not stated. `raised`: what it is worth that a finding is marked as raised.
+    `bounded_by`: channels of the findings whose probabilities are the image's lower bound.
+    `raised`: what it is worth that a finding is marked as raised.
     """
 
     bounded_by: list[int]
@@ -284,14 +283,14 @@ class _Manifest(TypedDict):
 
 
 class Pooling(TypedDict):
-    """How a logit comes of its map where that is not the map's mean; see `outputs.pooled`."""
+    """How maps become logits, if not by their mean; see `outputs.pooled`."""
 
     kind: Literal["log-sum-exp"]
     r: float
 
 
 class Manifest(_Manifest, total=False):
-    """What a model file says of itself; `prevalence` is each label's share where it was fitted."""
+    """A model file's manifest; `prevalence` is each label's share where it was fitted."""
 
     spans: Affine
     pooling: Pooling

@@ -1,13 +1,13 @@
-"""One file a model: a `.tflite` flatbuffer with a ZIP appended that says what it is.
+"""The model file: a `.tflite` flatbuffer with an appended ZIP that describes it.
 
 Any interpreter still loads the file, and ``unzip -p model.tflite manifest.json`` shows the
 manifest. The ZIP holds ``manifest.json`` (see ``manifest.schema.json``), ``labels.txt`` and golden
-vectors: a few input tensors with the outputs that a reference run gave. It may hold
-``compiled/BACKEND.tflite``: the same network compiled for an accelerator, with the same inputs and
-outputs, so that one file runs on either; and ``input_check.bin``, the weights of what tells
-radiographs from other pictures. ``golden/answers.json`` is what was said of the golden vectors, and
-``SHA256SUMS`` covers all parts. The digests find corruption; who made the file tells a signature
-beside it, see `edge_app.core.trust`.
+vectors: a few input tensors with the outputs of a reference run. It may hold
+``compiled/BACKEND.tflite``, the same network compiled for an accelerator, with the same inputs and
+outputs, so that one file runs on either; and ``input_check.bin``, the weights of the check that
+recognises radiographs. ``golden/answers.json`` holds the answers for the golden vectors, and
+``SHA256SUMS`` covers all parts. The digests find corruption; who made the file is shown by a
+signature in a file next to it, see `edge_app.core.trust`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head, Input, Manifest, Output
 
     class Parts(TypedDict, total=False):
-        """What a model can be given anew; see `assemble`."""
+        """The parts of a model that can be replaced; see `assemble`."""
 
         path: Path
         flatbuffer: bytes
@@ -57,24 +57,24 @@ SHIPPED: Final = Path(__file__).parent / "shipped"
 MAX_FILE_BYTES: Final = 64 << 20
 TFLITE_IDENTIFIER: Final = b"TFL3"
 SCORING: Final = ("head", "input", "outputs", "spans", "pooling")
-"""Parts of a manifest that, with the network, make the logits."""
+"""Parts of a manifest that determine the logits, together with the network."""
 
 NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 
 
 class ModelFile(NamedTuple):
-    """A model that was read and found whole.
+    """A model that was read and validated.
 
     Attributes:
-        path: of its file, or where it is going to be saved.
-        flatbuffer: runs on any CPU.
-        manifest: of version 2, whatever the file's is.
-        golden: what `self_test` compares with.
+        path: of its file, or where it will be saved.
+        flatbuffer: the network for any CPU.
+        manifest: upgraded to version 2.
+        golden: inputs and outputs for `self_test`.
         compiled: the same network compiled for accelerators, by backend.
-        check_weights: of the input check; None where the file holds none.
-        digest: SHA-256 over the digests of all parts, the manifest among them; None in files of
-            earlier versions, whose manifest nothing covers.
-        origin: who made it; None where it came with this package, or was not read from a file.
+        check_weights: of the input check; None if the file holds none.
+        digest: SHA-256 over the digests of all parts, including the manifest; None in files of
+            earlier versions, which have no digest of the manifest.
+        origin: who made it; None if it came with this package, or was not read from a file.
     """
 
     path: Path
@@ -92,37 +92,37 @@ class ModelFile(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """Digest of the flatbuffer: what computes the answers."""
+        """SHA-256 of the flatbuffer."""
         return self.manifest["flatbuffer"]["sha256"]
 
     @property
     def scoring(self) -> str:
-        """SHA-256 of all that makes logits of a picture.
+        """SHA-256 of everything that determines the logits of a picture.
 
-        One network scores otherwise where it is shown pictures by another mean, or its outputs are
-        read by other spans.
+        The same network scores differently with another mean of its input, or with other spans of
+        its outputs.
         """
         stated = {"network": self.sha256, **{key: self.manifest.get(key) for key in SCORING}}
         return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()
 
     @property
     def imported(self) -> bool:
-        """Whether it was made elsewhere, and how it is shown pictures was said at its import."""
+        """Whether the network was trained elsewhere, and its input described at its import."""
         return "imported_from" in self.manifest.get("training", {})
 
     @property
     def labels(self) -> Labels:
-        """What its L outputs stand for."""
+        """The labels of its L outputs."""
         return Labels.of(self.manifest["labels"])
 
     @property
     def head(self) -> Head:
-        """Whether each label is a question of its own, or just one of them applies."""
+        """Whether the labels are independent, or exactly one of them applies."""
         return self.manifest["head"]
 
     @property
     def has_map(self) -> bool:
-        """Whether it tells where its findings are seen."""
+        """Whether it has a map of its findings."""
         return "map" in self.manifest["outputs"]
 
     @property
@@ -131,7 +131,7 @@ class ModelFile(NamedTuple):
 
     @property
     def to_tensor(self) -> ToTensor:
-        """What makes its input tensor of a picture."""
+        """The function from a picture to its input tensor."""
         given = self.manifest["input"]
         return ToTensor(self.input_spec, given["quantization"], given["dtype"])
 
@@ -144,14 +144,14 @@ class ModelFile(NamedTuple):
     def in_float32(self) -> tuple[int, int] | None:
         """How many operators of an integer network stay in float32, and of how many.
 
-        None where none does, and where the file does not say so.
+        None if none does, or the file does not say.
         """
         stated = self._float_operators
         return stated if stated and stated[0] else None
 
     @property
     def _float_operators(self) -> tuple[int, int] | None:
-        """The same where it is none, too; None where the file does not say so."""
+        """The same, also if none does; None if the file does not say."""
         kept = self.manifest["quantization"].get("in_float32")
         if not isinstance(kept, dict):
             return None
@@ -162,10 +162,10 @@ class ModelFile(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """What it computes in, in a word: integers, float32, or both.
+        """The dtype of its arithmetic in words: integers, float32, or both.
 
-        Its input's dtype, unless the file says how many of its operators are in float32: a network
-        that takes and gives float32 may be int8 within.
+        That of its input, unless the file states how many operators are in float32: a network with
+        float32 input and outputs may be int8 inside.
         """
         dtype, stated = self.manifest["input"]["dtype"], self._float_operators
         if stated is None:
@@ -177,7 +177,7 @@ class ModelFile(NamedTuple):
 
     @property
     def input_check(self) -> InputCheck | None:
-        """What judges pictures before the network does; None where the file holds none."""
+        """The input check; None if the file holds none."""
         stated = self.manifest.get("input_check")
         if stated is None or self.check_weights is None:
             return None
@@ -187,7 +187,7 @@ class ModelFile(NamedTuple):
     def real(
         self, output: Literal["logits", "map"]
     ) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
-        """What an output's stored numbers, (…, L), mean: logits, float32 of the same shape.
+        """A function from an output's stored numbers, (…, L), to logits, float32 of the same shape.
 
         Raises:
             KeyError: it has no such output.
@@ -196,10 +196,10 @@ class ModelFile(NamedTuple):
 
     @property
     def logit_steps(self) -> NDArray[np.float64] | None:
-        """(L,): what a step of an integer logit means, label by label.
+        """(L,): the size of a step of each label's integer logits.
 
-        None for float32, and where steps are of probabilities or logits are pooled from a map, so
-        that none is like another.
+        None for float32, and if steps differ in size because they are of probabilities, or because
+        logits are pooled from a map.
         """
         stored = self.manifest["outputs"]["logits"]["quantization"]
         uneven = "activation" in self.manifest["outputs"]["logits"] or "pooling" in self.manifest
@@ -212,8 +212,8 @@ class ModelFile(NamedTuple):
     def replace(self, **parts: Unpack[Parts]) -> ModelFile:
         """A new model with some parts replaced, checked as `read` checks; nothing is written.
 
-        Sizes and digests are stated anew. A network that was compiled from another flatbuffer, and
-        golden vectors of another shape, do not fit and are refused.
+        Sizes and digests are computed anew. Networks compiled from another flatbuffer and golden
+        vectors of another shape are refused.
 
         Args:
             parts: attributes of this class.
@@ -226,7 +226,7 @@ class ModelFile(NamedTuple):
         return assemble(**{**whole, **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
-        """Write the model file, whole or not at all, in version 2; an existing one is replaced.
+        """Write the model file in version 2, whole or not at all, replacing an existing one.
 
         Args:
             path: default: its own.
@@ -235,7 +235,7 @@ class ModelFile(NamedTuple):
             The model at that path.
 
         Raises:
-            ModelError: its manifest is not as version 2 wants it.
+            ModelError: its manifest is invalid.
             OSError: it cannot be written.
         """
         from edge_app.model import assembly
@@ -252,7 +252,7 @@ class ModelFile(NamedTuple):
 
 
 def locate(name: str) -> Path:
-    """The file of an installed model's name, of a shipped one's, or `name` itself as a path."""
+    """The file of an installed or a shipped model of this name, or else `name` as a path."""
     place = installed.find(name)
     if place is not None:
         return place
@@ -261,12 +261,12 @@ def locate(name: str) -> Path:
 
 
 def shipped_models() -> list[Path]:
-    """The model files that came with the package, by name."""
+    """The model files of the package, sorted by name."""
     return sorted(SHIPPED.glob("*.tflite"))
 
 
 def known_models() -> list[Path]:
-    """The file that each known name leads to: installed models, and those that came along."""
+    """The files of all installed and shipped models, one for each name."""
     names = {path.stem for path in shipped_models()} | set(installed.names())
     return [locate(name) for name in sorted(names)]
 
@@ -279,16 +279,16 @@ def assemble(
     compiled: Mapping[str, bytes] = NOTHING,
     check_weights: bytes | None = None,
 ) -> ModelFile:
-    """A model of these parts, as `read` would find it; nothing is written.
+    """A model made from its parts and validated like one from a file; nothing is written.
 
     Args:
-        path: where it is going to be.
+        path: where it will be saved.
         flatbuffer: a `.tflite` without anything appended.
-        manifest: as in the schema. The version, all sizes and digests, and what a network was
-            compiled from where that is not stated, are filled in.
+        manifest: as in the schema. The version, all sizes and digests, and a missing
+            `compiled_from` are filled in.
         golden: in the dtypes of the model's input and outputs.
-        compiled: `flatbuffer` compiled for accelerators, by backend, as far as the manifest tells.
-        check_weights: see `Weights.to_bytes`, if the manifest tells of an input check.
+        compiled: `flatbuffer` compiled for accelerators, by backend, with facts in the manifest.
+        check_weights: see `Weights.to_bytes`; with an input check in the manifest.
 
     Raises:
         ModelError: the parts do not make a model file that `read` would accept.
@@ -301,9 +301,9 @@ def assemble(
 
 
 def read(path: Path) -> ModelFile:
-    """Read a model file and check all of it that can be checked without running it.
+    """Read a model file and validate all that can be validated without running it.
 
-    One that did not come with this package has to be signed where this place asks for it.
+    A file that did not come with this package must be signed if this machine requires signatures.
 
     Raises:
         ModelError: one line that names the file and what is wrong with it.
@@ -321,7 +321,7 @@ def read(path: Path) -> ModelFile:
 
 
 def _origin(model: ModelFile, data: bytes) -> Origin:
-    """Who made a model file, as far as this place can tell; raises what `read` does."""
+    """Who made a model file, as far as this machine can tell; raises what `read` does."""
     from edge_app.core import trust
 
     keys = trust.pinned()
@@ -343,7 +343,7 @@ def parse(path: Path, data: bytes) -> ModelFile:
     stated = manifest["flatbuffer"]
     size = stated["bytes"]
     flatbuffer = data[:size]
-    digests = archive.digests(flatbuffer, members)  # once: a small board takes long for megabytes
+    digests = archive.digests(flatbuffer, members)  # only once: it is slow on a small board
     compiled = _compiled(manifest, members, digests)
     weights = members.get(archive.CHECK)
     _check_input_check(manifest, weights, digests)
@@ -364,7 +364,7 @@ def parse(path: Path, data: bytes) -> ModelFile:
 def _compiled(
     manifest: Manifest, members: Mapping[str, bytes], digests: Mapping[str, str]
 ) -> dict[str, bytes]:
-    """The compiled networks by backend: for each of them manifest and ZIP both tell, or neither."""
+    """The compiled networks by backend; each must be both in the manifest and in the ZIP."""
     old = manifests.MEMBER_OF_VERSION_1
     found = {manifests.COMPILED_OF_VERSION_1: old} if old in members else {}
     found |= {backend: name for name in members if (backend := archive.backend_of(name))}

@@ -1,4 +1,4 @@
-"""Which thresholds decide: one for the image as a whole, and one for each label."""
+"""Choosing the thresholds that decide, for the image as a whole and for each label."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Manifest
 
 PER_LABEL: Final = "per-label:"
-"""Begins the name of a point that decides label by label, where the image has one of that name."""
+"""Prefix of a label's operating point where an image-level one may have the same name."""
 
 
 class OperatingPoints(NamedTuple):
     """The points in use.
 
     Attributes:
-        name: of the one that decides, such that `chosen` finds it again.
-        image: flags images; None where each label is decided by itself alone.
-        label: whose thresholds the labels have.
+        name: of the deciding one, as `chosen` takes it.
+        image: the point that flags images; None if each label is decided by itself.
+        label: the point with the labels' thresholds.
     """
 
     name: str
@@ -28,13 +28,12 @@ class OperatingPoints(NamedTuple):
 
 
 def chosen(manifest: Manifest, name: str | None) -> OperatingPoints:
-    """The points that a name stands for.
+    """The operating points for a name.
 
     Args:
         manifest: the model's.
-        name: of an image-level point, or of one that decides label by label; an image-level one
-            goes first, `PER_LABEL` before the other's name tells them apart. The model's default
-            if None.
+        name: of an image-level point, or of one that decides label by label; of two with the same
+            name, `PER_LABEL` before it chooses the latter. None for the model's default.
 
     Raises:
         UsageError: the model has no such point; the message names those that it has.
@@ -56,8 +55,8 @@ def chosen(manifest: Manifest, name: str | None) -> OperatingPoints:
 
 
 def per_label(name: str | None) -> str | None:
-    """The name of the point of labels, where only their thresholds can be chosen.
+    """A point's name with `PER_LABEL`, for commands where only labels' thresholds can be chosen.
 
-    A report holds what every image-level point reaches.
+    Reports need no choice of an image-level point: they hold what every one reaches.
     """
     return name and PER_LABEL + name.removeprefix(PER_LABEL)

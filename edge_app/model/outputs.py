@@ -1,4 +1,4 @@
-"""What a network's stored outputs mean."""
+"""A network's stored outputs → logits and maps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def real(
     manifest: Manifest, output: Literal["logits", "map"]
 ) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
-    """What an output's stored numbers, (…, L), mean: logits, float32 of the same shape.
+    """A function from an output's stored numbers, (…, L), to logits, float32 of the same shape.
 
     Raises:
         KeyError: there is no such output.
@@ -43,7 +43,7 @@ def _spread(
 
 
 def pooled(manifest: Manifest) -> Callable[[NDArray[np.float32]], NDArray[np.float32]] | None:
-    """What makes logits, (…, L), of a real map, (…, h, w, L); None where the graph's logits count.
+    """A function from a map of logits, (…, h, w, L), to logits, (…, L); None if not needed.
 
     log(mean(exp(r · cell))) / r lies between the mean, at a small r, and the maximum, at a large
     one; with r = 1 the cells' odds are averaged. (Pinheiro & Collobert, CVPR 2015; Wang et al.,
@@ -63,21 +63,21 @@ def _log_sum_exp(cells: NDArray[np.float32], r: float) -> NDArray[np.float32]:
 
 
 SMALLEST: Final = 1e-30
-"""Below it, float32 holds no probability that is worth its digits."""
+"""The smallest probability with full precision in float32."""
 ROUNDED: Final = 1e-3
-"""How far beyond 0 and 1 a float32 probability may be, for want of exact arithmetic."""
+"""How far beyond 0 and 1 a float32 probability may be by rounding."""
 BELOW_ONE: Final = 2.0**-24
-"""Between 1 and the next smaller float32."""
+"""The distance between 1 and the next smaller float32."""
 
 
 def undone(
     values: NDArray[Any], quantization: Quantization | None, activation: Activation
 ) -> NDArray[np.float32]:
-    """Stored probabilities (…, L) → the logits that the activation at the graph's end had taken.
+    """Stored probabilities (…, L) → the logits before the activation at the graph's end.
 
-    Of a softmax they are known but for a constant. A probability that is stored as 0 or 1 counts as
-    half a step, or as the nearest float32, away from it, so that every logit is finite. What is no
-    probability becomes NaN.
+    A softmax determines them up to a constant. A probability stored as 0 or 1 is moved by half a
+    step, or to the nearest float32, so that every logit is finite. Values far outside 0..1 become
+    NaN.
     """
     real = dequantize(values, quantization).astype(np.float64)
     step = quantization["scale"] if quantization else ROUNDED

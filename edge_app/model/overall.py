@@ -1,4 +1,4 @@
-"""One score for the whole radiograph: how probable it is that something is found in it at all."""
+"""One score for the whole radiograph: the probability that it is not normal."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ NOISY_OR: Final = "noisy-or"
 METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
 SMALLEST: Final = 1e-12
-"""Probabilities are kept this far from 0 and 1, so that their log-odds are finite."""
+"""The distance that probabilities keep from 0 and 1, so that their log-odds are finite."""
 
 
 BORDERLINE: Final = "borderline"
-"""What is said of a score whose digits, as they are shown, are those of its threshold."""
+"""The word for a score that looks like its threshold in the digits shown."""
 
 READS_ALIKE: Final = f"{BORDERLINE}: reads like its threshold"
 NONE_RAISED: Final = "nothing is raised"
@@ -41,17 +41,17 @@ NONE_DECIDES: Final = "no finding has a threshold: nothing is decided"
 
 
 class Overall(NamedTuple):
-    """What is said of a radiograph as a whole.
+    """The answer for a radiograph as a whole.
 
     Attributes:
         probability: that it is not normal, 0 to 1.
         usually: the share of images that are not normal where this was fitted; None if unknown.
-        percentile: share of the reference's normal images with a lower probability; None where
-            the model has no reference.
-        threshold: of the operating point, on the probability; None where the model has none, or
+        percentile: share of the reference's normal images with a lower probability; None if the
+            model has no reference.
+        threshold: of the operating point, on the probability; None if the model has none, or
             decides label by label.
         flagged: probability ≥ threshold; None without a threshold.
-        cautions: what its verdict is worth, in words.
+        cautions: what the verdict is worth, in words.
         normal_images: those of the reference, in words.
     """
 
@@ -64,7 +64,7 @@ class Overall(NamedTuple):
     normal_images: str = NORMAL_IMAGES
 
     def caution(self, raised: bool) -> str | None:
-        """What is said right under an image's verdict; None where there is none.
+        """The line under an image's verdict; None if there is no verdict.
 
         Args:
             raised: whether a finding is raised.
@@ -73,7 +73,7 @@ class Overall(NamedTuple):
 
     @property
     def borderline(self) -> bool:
-        """Whether the digits shown cannot tell probability and threshold apart."""
+        """Whether probability and threshold look alike in the digits shown."""
         return self.threshold is not None and percent(self.probability) == percent(self.threshold)
 
     def in_words(self) -> str:
@@ -93,12 +93,12 @@ class Overall(NamedTuple):
 
 
 def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:
-    """An answer in a few words: the decision, how close it was, and what is marked.
+    """An answer in a few words: the decision, how close it was, and the marked findings.
 
     Args:
-        whole: what is said of the image as a whole.
-        marked: names of the findings that are raised, or above their own thresholds; None where
-            the model has nothing by which one could be.
+        whole: the answer for the image as a whole.
+        marked: names of the findings that are raised, or above their own thresholds; None if the
+            model cannot mark any.
     """
     names = ", ".join(marked or ())
     if whole is None or whole.flagged is None:
@@ -115,11 +115,11 @@ def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:
 
 
 def method_of(labels: Labels, head: Head) -> Method | None:
-    """How a model's labels are made one score; None where they say nothing of that.
+    """How a model's labels become one score; None if they cannot.
 
-    By its normal label where it has one; else by the findings as if they were independent (noisy
-    or: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2). Exclusive
-    labels without a normal one always add up to 1.
+    By its normal label if it has one; else by the findings as if they were independent (noisy or:
+    Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2). Exclusive labels
+    without a normal one cannot: they always add up to 1.
     """
     if labels.normal is not None:
         return NORMAL
@@ -127,7 +127,7 @@ def method_of(labels: Labels, head: Head) -> Method | None:
 
 
 def log_odds(scores: NDArray[np.float64], labels: Labels, method: Method) -> NDArray[np.float64]:
-    """Calibrated scores (…, L) → log-odds (…) that an image is not normal, not yet calibrated."""
+    """Calibrated scores (…, L) → uncalibrated log-odds (…) that an image is not normal."""
     if method == NORMAL and labels.normal is not None:
         normal = np.clip(scores[..., labels.normal], SMALLEST, 1 - SMALLEST)
         odds: NDArray[np.float64] = np.log1p(-normal) - np.log(normal)
@@ -143,11 +143,12 @@ def probability_of(
 ) -> NDArray[np.float64]:
     """Calibrated log-odds (…) and scores (…, L) → the probability (…) that an image is not normal.
 
-    It is never below the most probable finding's: an image that bears a finding is not normal.
+    It is never below the most probable finding's: an image with a finding is not normal.
 
     Args:
-        odds, scores: of the image as a whole, and of its labels.
-        bounded_by: channels of the findings that are calibrated where the image is from.
+        odds: of the image as a whole.
+        scores: of its labels.
+        bounded_by: channels of the findings whose scores are calibrated.
     """
     alone = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
     largest = scores[..., [int(each) for each in bounded_by]].max(axis=-1, initial=0)
@@ -160,20 +161,20 @@ class OverallScore:
 
     Attributes:
         method: one of `METHODS`.
-        facts: what the manifest states of it; None where it states nothing: then the probability
-            is what the labels' calibrated scores say, and no image is flagged.
-        bounded_by: channels of the findings whose probabilities it is never below.
+        facts: of the manifest; None if it states none: then the probability comes from the labels'
+            calibrated scores alone, and no image is flagged.
+        bounded_by: channels of the findings whose probabilities are its lower bound.
     """
 
     def __init__(self, labels: Labels, method: Method, facts: OverallFacts | None = None) -> None:
         self.labels, self.method, self.facts = labels, method, facts
         self.slope, self.intercept = (facts["slope"], facts["intercept"]) if facts else (1.0, 0.0)
-        # Files of earlier versions state none, were fitted without, and keep their promises.
+        # Files of earlier versions were fitted without bounds, and state none.
         self.bounded_by = facts.get("bounded_by", ()) if facts else labels.findings
 
     @classmethod
     def of(cls, manifest: Manifest, labels: Labels) -> OverallScore | None:
-        """As a manifest states it, or as its labels allow; None where they allow none."""
+        """The score as a manifest states it, or by its labels; None if these give none."""
         facts = manifest.get("overall")
         method = facts["method"] if facts else method_of(labels, manifest["head"])
         return cls(labels, method, facts) if method else None
@@ -184,18 +185,18 @@ class OverallScore:
         return probability_of(odds, scores, self.bounded_by)
 
     def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same probability (…) as log-odds."""
+        """`probability` as log-odds (…)."""
         held = np.clip(self.probability(scores), SMALLEST, 1 - SMALLEST)
         odds: NDArray[np.float64] = np.log(held) - np.log1p(-held)
         return odds
 
 
 DECIMALS: Final = 5
-"""Of a reference's scores: what they cannot tell apart is not less."""
+"""Decimals of a reference's scores; a score that is equal in these decimals is not lower."""
 
 
 class Percentiles:
-    """Where scores lie among those of the normal images that a model's manifest refers to."""
+    """Percentiles of scores among those of the reference's normal images."""
 
     def __init__(self, reference: Reference) -> None:
         self._shares = np.array([0.0, *reference["shares"]])
@@ -203,10 +204,10 @@ class Percentiles:
         self._overall = np.array(reference["overall"], np.float64)
 
     def of_labels(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores (L,) → for each label, the share of normal images that score lower: at least."""
+        """Scores (L,) → for each label, the least share of normal images that score lower (L,)."""
         below = (self._labels < scores[:, np.newaxis].round(DECIMALS)).sum(axis=1)
         return cast("NDArray[np.float64]", self._shares[below])
 
     def of_overall(self, probability: float) -> float:
-        """The same of the probability that an image is not normal."""
+        """The least share of normal images with a lower probability of not being normal."""
         return float(self._shares[int((self._overall < round(probability, DECIMALS)).sum())])

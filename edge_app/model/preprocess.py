@@ -1,4 +1,4 @@
-"""Grayscale radiograph → input tensor: the one code path of training and of the device.
+"""Grayscale radiograph → input tensor: the same code for training and for the device.
 
 Pillow's antialiased bilinear resampling works in integers and so gives the same bytes on every
 machine. The networks trained here see the picture *stretched* to their square, as the NIH release
@@ -27,7 +27,7 @@ STD: Final = 128
 INPUT_SCALE: Final = 1 / STD
 INPUT_ZERO_POINT: Final = 0
 INT8: Final[Quantization] = {"scale": INPUT_SCALE, "zero_point": INPUT_ZERO_POINT}
-"""Of the int8 input of the networks trained here."""
+"""The int8 input's quantization of the networks trained here."""
 
 SIZES: Final = (28, 64, 128, 224)
 
@@ -36,8 +36,8 @@ PAD: Final = "pad-bilinear"
 CROP: Final = "crop-bilinear"
 
 OVERSAMPLING: Final = 4
-"""A decoder may shrink a picture to so many times the network's size. What it averages there
-changes an input by less than another JPEG quality does; at twice the size it would be more."""
+"""A decoder may shrink a picture to this many times the network's size. That changes an input less
+than another JPEG quality does; at twice the size it would change it more."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom."""
@@ -46,13 +46,13 @@ WHOLE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
 
 
 class InputSpec(NamedTuple):
-    """What a network wants to see.
+    """A network's input.
 
     Attributes:
         height, width: in pixels.
         channels: 1, or 3 that all get the gray picture.
-        resize: `STRETCH` changes the aspect; `PAD` keeps it, with black borders on two sides;
-            `CROP` keeps it and leaves out what is beyond the middle.
+        resize: `STRETCH` changes the aspect ratio; `PAD` keeps it, with black borders on two sides;
+            `CROP` keeps it and cuts off two sides.
         mean, std: in gray levels, one number or one a channel; the network gets (x − mean) / std.
     """
 
@@ -80,17 +80,16 @@ class InputSpec(NamedTuple):
 
     @property
     def least(self) -> int:
-        """Pixels that each side must have where a decoder shrinks; see `read_image`."""
+        """The fewest pixels a side to which a decoder may shrink; see `read_image`."""
         return OVERSAMPLING * max(self.height, self.width)
 
     def as_dict(self) -> dict[str, Any]:
         return self._asdict()
 
     def seen(self, width: int, height: int) -> Box:
-        """What the network sees of a width×height picture, as shares of its width and height.
+        """The part of a width×height picture that the network sees, as shares of its sides.
 
-        It is `WHOLE` where the picture is stretched, reaches beyond it where borders are added, and
-        lies inside where the picture is cropped.
+        `WHOLE` if the picture is stretched; larger if borders are added; smaller if it is cropped.
         """
         if self.resize == STRETCH:
             return WHOLE
@@ -101,7 +100,7 @@ class InputSpec(NamedTuple):
 
 
 def resize(gray: Picture, spec: InputSpec) -> NDArray[np.uint8]:
-    """A picture of any size and aspect → height×width uint8; one of that size is untouched."""
+    """A picture of any size → height×width uint8; one of that size is returned as it is."""
     from PIL import Image
 
     if isinstance(gray, np.ndarray):
@@ -134,7 +133,7 @@ def _padded(gray: Image.Image, spec: InputSpec) -> Image.Image:
 
 
 def _middle(gray: Image.Image, spec: InputSpec) -> Box:
-    """The largest part of a picture that has the network's aspect, in pixels."""
+    """The largest part of a picture with the network's aspect ratio, in pixels."""
     left, top, right, bottom = spec.seen(*gray.size)
     right, bottom = min(right * gray.width, gray.width), min(bottom * gray.height, gray.height)
     return max(left * gray.width, 0), max(top * gray.height, 0), right, bottom
@@ -151,11 +150,11 @@ def normalised(resized: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class ToTensor:
-    """Makes a network's input tensor of a gray picture.
+    """A gray picture → a network's input tensor.
 
     Args:
-        spec: what the network wants to see.
-        quantization: scale and zero point of an integer input; None where its values are real.
+        spec: the network's input.
+        quantization: scale and zero point of an integer input; None for real values.
         dtype: of the input; None for int8 with a quantization and float32 without.
     """
 
@@ -181,13 +180,13 @@ class ToTensor:
 def lookup_table(
     spec: InputSpec, quantization: Quantization | None, dtype: Dtype | None = None
 ) -> NDArray[Any]:
-    """256×channels: what each gray level becomes.
+    """256×channels: the input value of each gray level.
 
-    (x − mean) / std as float32; for integers divided by the scale, rounded to the nearest one (ties
-    to the even one), moved by the zero point and clipped to what the dtype holds. Integers without
-    a quantization are the values themselves.
+    (x − mean) / std as float32; for integers divided by the scale, rounded to the nearest (ties to
+    even), moved by the zero point and clipped to the dtype's range. Integers without a quantization
+    are the rounded values.
 
-    Args: as of `ToTensor`.
+    Args: see `ToTensor`.
     """
     dtype = dtype or ("float32" if quantization is None else "int8")
     shape = (256, spec.channels)

@@ -1,7 +1,7 @@
-"""A site file: what a model's answers mean at one place, made by `edge-cxr calibrate`.
+"""A site file: a model's calibration for one site, made by `edge-cxr calibrate`.
 
-It takes the place of some parts of the model's manifest: calibration, operating points, overall
-score, usual frequencies and the reference of percentiles. All else follows from them as ever.
+It replaces some parts of the model's manifest: calibration, operating points, overall score, usual
+frequencies and the reference of percentiles. Answers are made from these as ever.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "edge-cxr site file"
 SCHEMA_VERSION: Final = 2
-"""Version 1 does not say which findings bound the image-level probability: none do."""
+"""Version 1 has no findings that bound the image-level probability."""
 MAX_BYTES: Final = 4 << 20
 REPLACED: Final = frozenset(
     {
@@ -32,15 +32,15 @@ REPLACED: Final = frozenset(
         *("overall", "reference"),
     }
 )
-"""Parts of a manifest that a site file takes the place of, whether it states them or not."""
+"""Parts of a manifest that a site file replaces, or removes if it does not state them."""
 
 
 class Site(NamedTuple):
-    """A site file that was read and found whole.
+    """A site file that was read and validated.
 
     Attributes:
-        path: its file.
-        content: as `site_types` describes it.
+        path: of the file.
+        content: see `site_types`.
     """
 
     path: Path
@@ -48,21 +48,21 @@ class Site(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all that it states: answers name it."""
+        """SHA-256 over its content, which answers state."""
         return self.content["digest"]
 
     @property
     def ppv(self) -> list[Share | None]:
-        """Each label's positive predictive value at its threshold; None where it is not known."""
+        """Each label's positive predictive value at its threshold; None if it is not known."""
         found = (
             each["performance"] and each["performance"]["ppv"] for each in self.content["labels"]
         )
         return [_known(each) if each else None for each in found]
 
     def require(self, model: ModelFile) -> None:
-        """Raise a ModelError if this is the file of another model.
+        """Raise a ModelError if this is another model's site file.
 
-        Files of earlier versions name the network alone, which is enough unless it was imported.
+        Files of earlier versions name only the network, which is enough unless it was imported.
         """
         stated = self.content["model"]
         if stated["sha256"] != model.sha256:
@@ -88,7 +88,7 @@ class Site(NamedTuple):
         """The model as it answers at this site.
 
         Raises:
-            ModelError: the file is of another model, or what it states does not fit this one.
+            ModelError: the file is another model's, or does not fit this one.
         """
         self.require(model)
         kept = {key: part for key, part in model.manifest.items() if key not in REPLACED}
@@ -116,13 +116,13 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 def sealed(content: dict[str, Any]) -> SiteDocument:
-    """A site file's content with its digest, as it comes back from a file."""
+    """A site file's content with its digest, with the types that JSON returns."""
     plain = json.loads(json.dumps(content, allow_nan=False))
     return cast("SiteDocument", {**plain, "digest": digest_of(plain)})
 
 
 def read(path: Path) -> Site:
-    """Read a site file and check all of it that can be checked without its model.
+    """Read a site file and validate all that can be validated without its model.
 
     Raises:
         ModelError: one line that names the file and what is wrong with it.
@@ -149,5 +149,5 @@ def read(path: Path) -> Site:
 
 
 def announcement(site: Site) -> str:
-    """What is said where a site file decides that nobody named."""
+    """The message when a site file decides that was not named in the command."""
     return f"{site.path} decides (site file {site.digest[:16]}); --site none goes without it"

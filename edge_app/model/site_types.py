@@ -1,6 +1,6 @@
-"""A site file as types; `site.schema.json` says the same of its JSON.
+"""A site file as types; see `site.schema.json`.
 
-Imported for checking types alone.
+Imported only for type checking.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SiteModel(TypedDict):
-    """Whose answers the file is for: the network's digest, and that of all that makes its logits.
+    """The model of the file, by the digests of its network and of all that determines its logits.
 
     Earlier versions did not state `scoring`.
     """
@@ -26,7 +26,7 @@ class SiteModel(TypedDict):
 
 
 class Counts(TypedDict):
-    """Of images, and of the patients that they are of."""
+    """Numbers of images and of their patients."""
 
     images: int
     patients: int
@@ -50,13 +50,13 @@ class Data(Counts):
 
 
 class Prevalence(Estimate):
-    """Of findings; `stated` where it was told rather than counted."""
+    """The share of images with a finding; `stated` if a person gave it, so it was not counted."""
 
     stated: bool
 
 
 class TargetFacts(TypedDict):
-    """What was asked for; see `site.target`."""
+    """The target of the calibration; see `site.target`."""
 
     kind: str
     value: float
@@ -65,7 +65,7 @@ class TargetFacts(TypedDict):
 
 
 class Decisions(TypedDict):
-    """What takes the place of the same parts of the model's manifest."""
+    """The parts that replace the same parts of the model's manifest."""
 
     calibration: Calibration
     prevalence: list[float]
@@ -76,7 +76,7 @@ class Decisions(TypedDict):
 
 
 class Performance(TypedDict):
-    """At a threshold; `per_thousand` counts images of 1,000."""
+    """What a threshold reaches; `per_thousand` counts images of 1,000."""
 
     threshold: float
     sensitivity: Estimate
@@ -94,7 +94,7 @@ class Recalibration(TypedDict):
 
 
 class LabelFacts(Counts):
-    """One label: who bears it, what was fitted, and what its threshold is worth here.
+    """One label: how many images have it, what was fitted, and what its threshold is worth here.
 
     `recalibrated` names what was fitted: ``slope and intercept``, ``intercept`` or ``nothing``;
     `why_not` says why there is no threshold.
@@ -118,14 +118,14 @@ class Group(TypedDict):
 
 
 class Curve(TypedDict):
-    """Of falling thresholds: shares of images without, and with, a finding that are flagged."""
+    """By falling thresholds, the flagged shares of images without and with a finding."""
 
     false_alarms: list[float]
     found: list[float]
 
 
 class Choice(Performance):
-    """Another target, what it would be worth, and how to ask for it."""
+    """Another target, what it would be worth, and the option that chooses it."""
 
     option: str
 
@@ -142,7 +142,7 @@ class DriftReference(TypedDict):
     """What `drift` compares later answers with.
 
     `quantiles` are of the probability that an image is not normal, at evenly spaced shares from 0
-    to 1; `design` is how many images tell as much as one independent one.
+    to 1; `design` is how many images are worth as much as one independent image.
     """
 
     images: int
@@ -154,7 +154,7 @@ class DriftReference(TypedDict):
 
 
 class SiteDocument(TypedDict):
-    """A site file; `digest` is over all the rest."""
+    """A site file; `digest` covers all the rest."""
 
     kind: str
     schema_version: int

@@ -1,4 +1,4 @@
-"""What "usually" and "normal images" refer to in an answer, in words."""
+"""The words for what "usually" and "normal images" mean in an answer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from edge_app.model.site import Site
 
 NORMAL_IMAGES: Final = "normal images"
-"""Of nobody knows where."""
+"""The words for a reference's images of unknown origin."""
 
 AT_SITE: Final = " of this site"
-"""What a site file ends with, where it says which images it was made from."""
+"""The end of a site file's description of its images."""
 
 NEVER_FLAGGED: Final = (
     "none of this network's labels stands for a normal image, so no image is flagged"
 )
-"""Of exclusive labels: one of them is always there, and none says that nothing is."""
+"""For exclusive labels without a normal one: one of them always applies."""
 
 
 def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True) -> Iterator[str]:
-    """What is usual and what is normal, in a line, as far as the model tells of them.
+    """Lines that explain what is usual and what is normal, as far as the model states it.
 
     Args:
-        manifest: that of the model, or of the model as it answers at a site.
+        manifest: of the model, or of the model as it answers at a site.
         site: the site.
-        usual: whether what is usual is shown.
+        usual: whether usual frequencies are shown.
     """
     overall = manifest.get("overall")
     if manifest["head"] == "exclusive" and Labels.of(manifest["labels"]).normal is None:
@@ -58,7 +58,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
 
 
 def normal_images(manifest: Manifest) -> str:
-    """The images of a model's reference, as far as it tells whose they are."""
+    """The images of a model's reference in words, as far as their origin is known."""
     images = manifest["reference"]["images"] if "reference" in manifest else ""
     if images.endswith(AT_SITE):
         return f"{NORMAL_IMAGES}{AT_SITE}"
@@ -66,8 +66,7 @@ def normal_images(manifest: Manifest) -> str:
 
 
 def of_normal(share: float) -> str:
-    """How many normal images score lower, at least, in steps of the reference: ``96 of 100``, or
-    ``all``."""
+    """At least how many normal images score lower, as ``96 of 100`` or ``all``."""
     if share >= 1:
         return "all"
     percent = f"{100 * share:.3g}"
