@@ -1,7 +1,7 @@
 """`python -m tools.compile_schemas`: each NAME.schema.json → NAME_check_generated.py next to it.
 
-fastjsonschema takes as long to compile a schema as the device takes to score a radiograph, so this
-is done when the schema changes and not when a file is read. The device needs no schema library.
+fastjsonschema takes as long to compile a schema as the device takes to score a radiograph, so it
+runs when a schema changes rather than when a file is read. The device needs no schema library.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ SCHEMA_SHA256 = "{digest}"
 
 
 class _Lean(ast.NodeTransformer):
-    """Without fastjsonschema's exceptions, which carry half the schema, and without Decimal.
+    """Simplifies fastjsonschema's code.
 
-    And with f-strings where it formats the place of each value with all of hundreds of variables,
-    in case that there is something to say of it; and 14.0 is no integer, since nothing is counted
-    or sliced by it.
+    It removes exceptions that carry half the schema, and Decimal. It formats the place of a value
+    by an f-string instead of passing hundreds of variables. And 14.0 is no integer, because it
+    could not count or slice.
     """
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
@@ -94,12 +94,12 @@ def _f_string(template: str) -> ast.JoinedStr:
 
 
 def check_of(schema: Path) -> Path:
-    """Where the check made from a schema is kept."""
+    """The path of the module that is generated from a schema."""
     return schema.with_name(schema.name.replace(".schema.json", "_check_generated.py"))
 
 
 def compiled(name: str, schema: bytes) -> str:
-    """The source of a module whose `validate` holds an object to `schema` (JSON Schema draft 7)."""
+    """The source of a module whose `validate` checks objects by a schema (JSON Schema draft 7)."""
     import fastjsonschema
 
     tree = ast.parse(fastjsonschema.compile_to_code(json.loads(schema)))

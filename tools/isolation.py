@@ -1,11 +1,11 @@
-"""What `--isolate` costs: a folder of radiographs, with and without it, in turns.
+"""The cost of `--isolate`: a folder of radiographs, scored with and without it in turns.
 
     python -m tools.isolation [--number 1000] [--side 1024] [--rounds 4]
 
-Each round scores the whole folder by `edge-cxr classify` twice, in an order that changes, as whole
-processes. Printed are images a second, seconds of the processor, and how both compare. On a machine
-that others use, more processes get more of it, so the rates flatter: the processor's ratio is then
-what holds. Exit code 1 where the median of either is below `LEAST`.
+Each round scores the whole folder by `edge-cxr classify` twice, in alternating order, as whole
+processes. It prints images a second, processor seconds, and the ratios of both. On a shared machine
+more processes get a larger part of it, so the rates are too good, and only the processor's ratio is
+reliable. The exit code is 1 if the median of either is below `LEAST`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from edge_app.images.phantom import synthetic_radiograph
 
 LEAST: Final = 0.85
 DRAWN: Final = 20
-"""Radiographs that differ; the folder has each of them many times."""
+"""Different radiographs; the folder has each of them many times."""
 
 COMMAND: Final = (sys.executable, "-m", "edge_app", "classify", "--csv")
 
 
 class Run(NamedTuple):
-    """Images a second, and seconds of the processor, its children's included."""
+    """Images a second, and processor seconds, including those of child processes."""
 
     rate: float
     processor: float

@@ -1,12 +1,12 @@
-"""What `edge-cxr classify` takes for one picture, beside an earlier version of it.
+"""The time of `edge-cxr classify` for one picture, compared with an earlier version.
 
     python -m tools.one_picture REVISION [--rounds 40] [--image FILE] [--model NAME]
 
-REVISION is any that git knows. Both versions score the same picture with the model of that name,
-which both ship, as whole processes, in turns, by the same Python and packages, after each tried
-its backend. Printed are the medians of seconds
-by the clock and of the processor, and of how both compare in each round. On a machine that others
-use the ratio of the processor is what holds. Exit code 1 where that median is over `MOST`.
+REVISION is any that git knows. Both versions score the same picture with the same model, which both
+ship, as whole processes in turns, with the same Python and packages, after each has tried its
+backend. It prints the medians of wall and processor time, and of their ratios in each round. On a
+shared machine only the processor's ratio is reliable; the exit code is 1 if its median is above
+`MOST`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST: Final = 1.05
 
 
 class Run(NamedTuple):
-    """Seconds by the clock, and of the processor."""
+    """Seconds of wall and of processor time."""
 
     clock: float
     processor: float
@@ -64,7 +64,7 @@ def scored(version: Path, cache: Path, image: Path, model: str) -> Run:
 
 
 def printed(runs: Mapping[str, Sequence[Run]], revision: str) -> float:
-    """Print the medians; returns that of the processor's ratios."""
+    """Print the medians; returns the median ratio of processor times."""
     for name, each in runs.items():
         clock, processor = (statistics.median(column) for column in zip(*each, strict=True))
         print(f"{name:12} {1000 * clock:8.1f} ms {1000 * processor:8.1f} ms of the processor")
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs: dict[str, list[Run]] = {each: [] for each in versions}
         image = asked.image.resolve()
         for index in range(asked.rounds + 1):
-            for each in sorted(versions, reverse=bool(index % 2)):
+            for each in sorted(versions, reverse=bool(index % 2)):  # in alternating order
                 cache = Path(name, f"cache-{each == 'now'}")
                 run = scored(versions[each], cache, image, asked.model)
                 if index:  # the first tries its backend, and compiles

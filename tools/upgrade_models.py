@@ -1,7 +1,7 @@
-"""`python -m tools.upgrade_models [FILE]...`: model files of an older version → the newest.
+"""`python -m tools.upgrade_models [FILE]...`: rewrite model files in the newest version.
 
-Without a file, the shipped models. The network stays the same to the byte; labels of the networks
-trained here get their codes.
+Without a file it rewrites the shipped models. The network stays the same to the byte; labels of the
+networks trained here get their codes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def upgrade(path: Path) -> ModelFile:
     """Rewrite one model file in the newest version.
 
     Raises:
-        ModelError: it is no model file, or the newest version has no such model.
+        ModelError: it is no model file, or is not valid in the newest version.
         OSError: it cannot be written.
     """
     model = read(path)

@@ -1,4 +1,4 @@
-"""Which backend computes, and with how many threads: what is named, or what works best."""
+"""Choosing the backend and its number of threads: those that are named, or what works best."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from edge_app.model.shipped import DEFAULT_MODEL
 
 
 class Choice(NamedTuple):
-    """What is used, and why.
+    """The chosen backend, and why.
 
     Attributes:
-        backend: what computes.
+        backend: the chosen one.
         threads: on the processor.
         why: a reason each for ``runtime``, ``delegate`` and ``threads``.
         not_used: the preferred backends that do not work, and why.
@@ -41,19 +41,19 @@ class Choice(NamedTuple):
         return reasons.label(self.backend)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the reasons, and what was tried and not used."""
+        """For JSON: the reasons, and the backends that do not work."""
         return {"why": self.why, "not_used": [each.fault.as_dict() for each in self.not_used]}
 
 
 def result_of(model: ModelFile, backend: Backend, again: bool = False) -> TrialResult:
-    """The result of trying a backend: the remembered one, or that of a new trial.
+    """The result of a backend's trial: the remembered one, or that of a new trial.
 
     A trial takes a fraction of a second.
 
     Args:
-        model: its first golden vector is computed.
+        model: whose first golden vector is computed.
         backend: to try.
-        again: try it even if there is a result.
+        again: try it even if a result is remembered.
     """
     subject = trial_results.subject(model, backend)
     known = None if again else trial_results.remembered(subject)
@@ -70,7 +70,7 @@ def result_of(model: ModelFile, backend: Backend, again: bool = False) -> TrialR
 
 
 def _at_fault(model: ModelFile, crash: Fault) -> Fault:
-    """The model is: what it makes crash runs a shipped one."""
+    """The fault of a model that crashes a backend on which a shipped model runs."""
     return Fault(
         MODEL,
         f"{model.path}: is broken: with it, {crash.message.split(': ')[0]}; a shipped model runs "
@@ -79,14 +79,14 @@ def _at_fault(model: ModelFile, crash: Fault) -> Fault:
 
 
 def is_shipped(model: ModelFile) -> bool:
-    """Whether all of a model file is that of one that comes with the package."""
+    """Whether a model file is the same as one of the package."""
     return model.digest is not None and any(
         read(path).digest == model.digest for path in shipped_models()
     )
 
 
 def _untried(model: ModelFile, fault: Fault) -> Fault:
-    """Why a model that nobody knows is not computed before it was tried: it may end the process."""
+    """The fault of a foreign model that cannot be tried: untried, it may end the process."""
     return Fault(
         UNTRIED,
         f"{fault.message}; {model.path} is no shipped model, and is not used untried: close other "
@@ -95,11 +95,11 @@ def _untried(model: ModelFile, fault: Fault) -> Fault:
 
 
 def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Choice:
-    """What to run a model with: the first candidate that works.
+    """Choose the first backend that works with a model.
 
     Args:
         model: to be run.
-        options: what the user asks for.
+        options: the user's.
         again: try each backend anew, whatever is remembered.
 
     Raises:
@@ -118,7 +118,7 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
         if fault is None:
             result = result_of(model, backend, again)
             fault = result.fault
-        # Where no process can be started the processor is used untried: there is nothing else.
+        # If no process can be started, the processor is used untried: nothing else is left.
         usable = fault is None
         if fault and fault.kind == UNTRIED and not backend.exclusive:
             usable = is_shipped(model)
@@ -131,7 +131,7 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
 
 
 def _choice(found: Found) -> Choice:
-    """The choice of what was found to work."""
+    """The choice of the backend that works."""
     backend, options = found.backend, found.options
     at_best = 1 if backend.exclusive or options.workers > 1 else found.result.threads
     return Choice(
@@ -149,7 +149,7 @@ def _nothing_works(
 ) -> ModelError | RuntimeUnavailableError:
     if not not_used:
         return _not_installed(backends)
-    # A device that auto prefers may fail; what uses the processor must not.
+    # A device that auto prefers may fail; a backend of the processor must not.
     needed = [each for each in not_used if not each.backend.exclusive]
     if not needed:
         return RuntimeUnavailableError(not_used[0].fault.message)
@@ -164,7 +164,7 @@ def _nothing_works(
 
 
 def _not_installed(backends: Sequence[Backend]) -> RuntimeUnavailableError:
-    """One line: what to install for the one that is named, or for the first that auto tries."""
+    """What to install for the named backend, or for the first ones that auto tries."""
     kinds = [each for each in backends if not each.exclusive and not each.last_resort]
     if len(kinds) < 2:
         fault = (kinds or backends)[0].available()
@@ -184,7 +184,7 @@ def _required(model: ModelFile, refusing: Backend) -> str | None:
 def open_session(
     model: ModelFile, options: BackendOptions, again: bool = False
 ) -> tuple[Session, Choice]:
-    """A session with the backend that `choose` chooses, and that choice.
+    """A session with the chosen backend, and the choice; see `choose`.
 
     Raises:
         as `choose`.
@@ -192,7 +192,7 @@ def open_session(
     choice = choose(model, options, again)
     try:
         return _opened(model, choice), choice
-    except BackendError:  # it worked when it was tried: unplugged since, or in use
+    except BackendError:  # it worked in the trial: unplugged since, or in use
         choice = choose(model, options, again=True)
         return _opened(model, choice), choice
 

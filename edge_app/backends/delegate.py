@@ -35,7 +35,7 @@ ENTRY_POINTS: Final = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_d
 
 MISSING: Final = r"([^\s:]+): cannot open shared object file: No such file"
 MISMATCH: Final = r"undefined symbol: \S+|version `[^']+' not found|wrong ELF class"
-"""Regular expressions of what the dynamic linker says."""
+"""Regular expressions of the dynamic linker's messages."""
 
 
 class Delegate(Backend):
@@ -46,7 +46,7 @@ class Delegate(Backend):
         interpreter: the one that loads it.
 
     Attributes:
-        sources: by library, the operating system's package that holds it.
+        sources: library → the operating system's package that holds it.
     """
 
     name = UNNAMED
@@ -108,7 +108,7 @@ class Delegate(Backend):
         return TfliteSession(model, self, self.interpreter, options, self.library, versions)
 
     def _examine(self) -> str:
-        """Load the library; returns what it says of its version.
+        """Load the library; returns its version.
 
         Raises:
             BackendError: it does not load, or is no delegate.
@@ -123,7 +123,7 @@ class Delegate(Backend):
             return self.version(loaded)
 
     def version(self, loaded: ctypes.CDLL) -> str:
-        """What a loaded library says of its version, for people; empty for nothing."""
+        """A loaded library's version, for people; empty if it does not report one."""
         return ""
 
     def explain(self, failure: Failure) -> Fault:
@@ -140,7 +140,7 @@ class Delegate(Backend):
         return Fault(REFUSED, f"{self.label} refuses the model: {failure.reason}: {self.hint}")
 
     def refusal(self, reason: str) -> Fault:
-        """The message where the library makes no delegate; `reason` may be empty."""
+        """The fault of a library that makes no delegate; `reason` may be empty."""
         said = f": {reason}" if reason else " and does not say why"
         return Fault(REFUSED, f"{self.label} refuses{said}: see its own documentation")
 

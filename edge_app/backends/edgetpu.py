@@ -22,7 +22,7 @@ from edge_app.model.model_file import ModelFile
 
 LIBRARY_NAME: Final = "libedgetpu.so.1"
 VARIABLE: Final = "EDGE_CXR_EDGETPU_LIBRARY"
-"""The environment variable with the library's path, where the dynamic linker does not find it."""
+"""The environment variable with the library's path, if the dynamic linker does not find it."""
 
 NOT_INSTALLED: Final = (
     f"{LIBRARY_NAME} is not installed: install libedgetpu1-std (coral.ai/software), "
@@ -30,7 +30,7 @@ NOT_INSTALLED: Final = (
 )
 
 OPERATOR: Final = b"edgetpu-custom-op"
-"""The operator in every network that the Edge TPU's compiler made."""
+"""The operator in every network from the Edge TPU's compiler."""
 
 USB_IDS: Final = (("1a6e", "089a"), ("18d1", "9302"))
 """Vendor and product of a USB Accelerator, before and after its firmware is loaded."""
@@ -191,8 +191,8 @@ class EdgeTpu(Delegate):
 def is_compiled(network: bytes) -> bool:
     """Whether a flatbuffer was compiled for the Edge TPU, and runs with its delegate alone.
 
-    A search for the operator's name: without parsing it answers for any bytes, and at worst
-    takes a network that merely mentions the name for a compiled one.
+    It searches for the operator's name. So it works on any bytes without parsing, and at worst
+    takes a network that merely contains the name for a compiled one.
     """
     return OPERATOR in network
 

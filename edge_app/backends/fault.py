@@ -17,7 +17,7 @@ HANG: Final = "hang"
 UNTRIED: Final = "untried"
 
 LASTING: Final = frozenset((ABI, MODEL, WRONG, CRASH, HANG))
-"""Kinds that every further trial would meet again, and that are remembered for this reason."""
+"""Kinds that every further trial would meet again, and that are therefore remembered."""
 
 
 class Fault(NamedTuple):

@@ -14,7 +14,7 @@ INTERPRETERS: Final[tuple[type[Interpreter], ...]] = (Litert, TfliteRuntime)
 
 
 def interpreters_for(option: str, name: str = "") -> Sequence[Interpreter]:
-    """The interpreters that a delegate may run in: the installed ones, or all if none is.
+    """The interpreters that a delegate may run in: the installed ones, or all if there are none.
 
     Args:
         option: the value of ``--backend``, for the error message.
@@ -31,10 +31,10 @@ def interpreters_for(option: str, name: str = "") -> Sequence[Interpreter]:
 
 
 def find_interpreter() -> Interpreter:
-    """The first interpreter that imports here; its answers are not tried.
+    """The first interpreter that can be imported; it is not tried.
 
     Raises:
-        RuntimeUnavailableError: none imports; says what to install, and why each failed.
+        RuntimeUnavailableError: none can; says what to install, and why each failed.
     """
     reasons = []
     for kind in INTERPRETERS:

@@ -1,4 +1,4 @@
-"""What the command line says about backends."""
+"""The options of the command line about backends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ CPU: Final = "cpu"
 class BackendOptions(NamedTuple):
     """Which backend to use, and how.
 
-    Like the other records of this package it is no dataclass: making the class of one takes seven
-    times as long, at every start of the application.
+    Like the other records of this package it is no dataclass: making such a class takes seven times
+    as long, at every start of the application.
 
     Attributes:
-        backend: as of ``--backend``; see `registry.find`.
-        threads: None: the number that was fastest in the trial; with several workers, one each.
+        backend: see `registry.find`.
+        threads: None for the number that was fastest in the trial; with several workers, one each.
         workers: images scored at once, each with a session of its own.
     """
 

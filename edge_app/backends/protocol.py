@@ -1,7 +1,7 @@
-"""What computes, as all the rest sees it: a `Backend`, and the `Session`s that it opens.
+"""The interface of all backends: a `Backend`, and the `Session`s that it opens.
 
-A backend is a class of one file that names this one as its base, and a line in `registry`. It
-overrides what it knows better: see ``docs/develop/add-a-backend.md``.
+A backend is a subclass of `Backend` in a file of its own, and a line in `registry`. It overrides
+what differs: see ``docs/develop/add-a-backend.md``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ FILE: Final = "file"
 RUN: Final = "run"
 CLOSE: Final = "close"
 END: Final = "end"
-"""Steps of a trial before and after these."""
+"""Further steps of a trial, before and after opening a session."""
 
 UNNAMED: Final = "external"
-"""What JSON says of a library without a name of its own; its path tells it apart."""
+"""The name in JSON of a library without a name of its own, which its path identifies."""
 
 
 class Stage(Protocol):
-    """Is told the next step before it begins, so that a process that dies has said where."""
+    """Called before each step, so that a process that dies has reported where."""
 
     def __call__(self, name: str, doing: str, versions: str = "") -> None:
         """Note a step.
@@ -46,15 +46,15 @@ class Stage(Protocol):
 
 
 def ignore_stage(name: str, doing: str, versions: str = "") -> None:
-    """The `Stage` of a session that nobody watches."""
+    """A `Stage` that does nothing."""
 
 
 class SessionOptions(NamedTuple):
     """How to open a session.
 
     Attributes:
-        threads: that compute at once, where the processor does.
-        stage: is told each step.
+        threads: of the processor.
+        stage: called before each step.
     """
 
     threads: int = 1
@@ -70,7 +70,7 @@ class Failure(NamedTuple):
     Attributes:
         stage: the step in which it was raised.
         reason: its message, one printable line.
-        is_model: it was a `ModelError`: the model alone is at fault.
+        is_model: whether it was a `ModelError`, so that only the model is at fault.
     """
 
     stage: str
@@ -90,13 +90,13 @@ class Backend(Protocol):
 
     Attributes:
         name: on the command line and in reports.
-        title: what messages call its kind.
-        hint: what the user can do where it crashes, hangs, or computes wrong answers.
+        title: its kind in messages.
+        hint: what the user can do if it crashes, hangs, or computes wrong answers.
         failure: the beginning of the message that nothing of its kind works.
         packages: the packages that it needs, by their names in pip, its own first.
-        exclusive: it has a device or library of its own, which serves one session at a time.
-            Otherwise the processor computes, and each worker opens a session.
-        last_resort: ``auto`` takes it only where nothing before it works, and says so.
+        exclusive: whether it has a device or library of its own, which serves one session at a
+            time. Otherwise the processor computes, and each worker opens a session.
+        last_resort: whether ``auto`` takes it only if nothing before it works, and says so.
         more_threads: numbers of threads above one that a trial measures.
     """
 
@@ -111,7 +111,7 @@ class Backend(Protocol):
 
     @classmethod
     def find(cls, part: str = "") -> Sequence[Backend]:
-        """What ``--backend NAME:PART`` means, best first; at least one, installed or not.
+        """The backends for ``--backend NAME:PART``, best first; at least one, installed or not.
 
         Raises:
             UsageError: there is no such part.
@@ -139,11 +139,11 @@ class Backend(Protocol):
         raise NotImplementedError
 
     def available(self) -> Fault | None:
-        """What is wrong, as far as it shows without running any of its code; None: nothing."""
+        """What is wrong, found without running any of its code; None if nothing is."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """For JSON: all that a trial's result depends on, apart from the model and this machine."""
+        """For JSON: all that a trial's result depends on, except the model and this machine."""
         raise NotImplementedError
 
     def identity(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Backend(Protocol):
 
         Raises:
             ModelError: it refuses the network, or the network is not what its manifest says.
-            BackendError: the same where its device or library may be at fault.
+            BackendError: the same if its device or library may be at fault.
             ImportError, OSError: its package does not import.
         """
         raise NotImplementedError
@@ -183,11 +183,11 @@ class Backend(Protocol):
         return None
 
     def caveat(self, model: ModelFile) -> str | None:
-        """What the user must know of it though it works: one line, or None."""
+        """One line that the user must know although it works, or None."""
         return None
 
     def requirement(self, network: bytes) -> str | None:
-        """Why a flatbuffer runs with this backend alone, one line; None where others run it too."""
+        """Why a flatbuffer runs only with this backend, in one line; None if others run it too."""
         return None
 
 
@@ -213,7 +213,7 @@ class Session(Protocol):
         """Another session of the same kind, for another thread.
 
         Raises:
-            ModelError, BackendError: as for the first, e.g. where a device serves one only.
+            ModelError, BackendError: as for the first, e.g. because a device serves only one.
         """
         return self.backend.open(self.model, SessionOptions(self.threads))
 

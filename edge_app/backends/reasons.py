@@ -1,4 +1,4 @@
-"""The choice of a backend in words: why it was made, and what the user must know of it."""
+"""A choice of a backend in words: the reasons, and what the user must know."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Found(NamedTuple):
 
     Attributes:
         model: to be run.
-        options: what the user asks for.
+        options: the user's.
         candidates: the backends that fit these options.
-        seen: the candidates up to this one, installed or not.
-        not_used: those of them that do not work.
-        result: of the trial of the one that does.
+        seen: the candidates up to the one that works, installed or not.
+        not_used: those that do not work.
+        result: of the working one's trial.
     """
 
     model: ModelFile

@@ -1,4 +1,4 @@
-"""All backends, by the names of ``--backend``; each is imported when it is first needed."""
+"""All backends by their names in ``--backend``; each is imported when it is first needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKENDS: Final = {
     "tflite": "tflite_runtime.TfliteRuntime",
     "openvino": "openvino.OpenVino",
 }
-"""Name: module and class, in the order in which ``auto`` tries them."""
+"""Name → module and class, in the order in which ``auto`` tries them."""
 
 
 def kind_of(name: str) -> type[Backend]:
@@ -36,12 +36,12 @@ def kinds() -> list[type[Backend]]:
 
 
 def _each_kind() -> Iterator[type[Backend]]:
-    """One after the other: a caller that stops early does not import the rest."""
+    """`kinds`, imported one by one: a caller that stops early does not import the rest."""
     return map(kind_of, BACKENDS)
 
 
 class Candidates(NamedTuple):
-    """What a ``--backend`` may lead to.
+    """The backends for a value of ``--backend``.
 
     Attributes:
         backends: best first, installed or not; each is made when the iterator reaches it.
@@ -55,12 +55,12 @@ class Candidates(NamedTuple):
 
 
 def find(option: str = AUTO) -> Candidates:
-    """What an option of ``--backend`` may lead to.
+    """The backends for a value of ``--backend``.
 
     Args:
-        option: ``auto``; ``cpu``; a backend's name, a delegate's path, or ``auto``, each with
-            ``:PART`` behind it for a part: the interpreter that a delegate runs in, the device
-            of one that has several.
+        option: ``auto``, ``cpu``, a backend's name, or a delegate's path. All but ``cpu`` may be
+            followed by ``:PART``: the interpreter that a delegate runs in, or one of several
+            devices.
 
     Raises:
         UsageError: there is no such backend, or no such part of it.
@@ -91,7 +91,7 @@ def _automatic(part: str) -> Iterator[Backend]:
 
 
 def _with(kind: type[Backend], part: str) -> Sequence[Backend]:
-    """The backends of a device in this interpreter; none where it does not run in it."""
+    """The backends of a device in an interpreter; none if it does not run in it."""
     try:
         return kind.find(part)
     except UsageError:
@@ -117,7 +117,7 @@ def _at_path(option: str) -> Candidates:
 
 
 def without_devices(option: str) -> str:
-    """The same option without devices: ``auto`` becomes the processor."""
+    """An option of ``--backend`` without devices: ``auto`` becomes the processor."""
     name, _, part = option.partition(":")
     return (part or CPU) if name == AUTO else option
 
@@ -128,5 +128,5 @@ def all_backends() -> list[Backend]:
 
 
 def packages() -> tuple[str, ...]:
-    """Names, as of pip, of the packages that backends need, each once."""
+    """The packages that backends need, each once, by their names in pip."""
     return tuple(dict.fromkeys(name for each in all_backends() for name in each.packages))

@@ -1,4 +1,4 @@
-"""The golden vectors: does this machine compute what the reference run computed?"""
+"""Running the golden vectors: does this machine compute what the reference run computed?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_app.core.errors import ModelError
 from edge_app.model.golden import check_answers
 
 STEPS: Final = 255
-"""Steps of int8 in a label's span, which is the unit of a float32 map beside logits of int8."""
+"""int8's steps in a label's span, the unit of a float32 map if the logits are int8."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SelfTest:
         return max(self.logits, self.map) <= self.tolerance
 
     def failure(self, who: str) -> str:
-        """One line about a failed self-test; `who` computed."""
+        """One line about a failed self-test; `who` is the backend."""
         return (
             f"golden vectors are off by {self.logits:g} (logits) and {self.map:g} (map) "
             f"{self.unit}, allowed are {self.tolerance:g}: do not use it with {who} on this machine"
@@ -62,11 +62,11 @@ def measure(session: Session, count: int | None = None) -> SelfTest:
 
 
 def self_test(session: Session) -> SelfTest:
-    """Run every golden vector, and hold what is made of the golden outputs to what it should be.
+    """Run every golden vector, and compare the scores and decisions made from the golden outputs.
 
     Raises:
-        ModelError: an output is further off than the manifest allows, or a score or a decision is
-            not the one that the model was saved with.
+        ModelError: an output is further off than the manifest allows, or a score or a decision
+            differs from those in the model file.
     """
     result = measure(session)
     if not result.passed:

@@ -1,4 +1,4 @@
-"""Shared libraries, found and examined without loading them, because loading one runs its code."""
+"""Finding and examining shared libraries without loading them, which would run their code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_app.backends.fault import ABI, ABSENT, PERMISSION, Fault
 from edge_app.core.files import UnreadableError, read_bounded
 
 LINKER_CACHE: Final = Path("/etc/ld.so.cache")
-"""Where the dynamic linker looks names up; rewritten whenever a library is installed."""
+"""The dynamic linker's list of libraries; rewritten whenever a library is installed."""
 
 FOLDERS: Final = ("/usr/local/lib", "/lib", "/usr/lib", "/lib64", "/usr/lib64")
 MAX_CACHE_BYTES: Final = 8 << 20
@@ -24,7 +24,7 @@ MACHINES: Final = {3: "x86", 40: "32-bit Arm", 62: "x86-64", 183: "64-bit Arm", 
 def find(name: str) -> Path | None:
     """The file that the dynamic linker would load for a library's name, e.g. ``libx.so.1``.
 
-    Of several architectures' libraries of one name, the one for this Python.
+    Of several libraries with this name, the one for this Python's architecture.
     """
     folders = [*os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep), *FOLDERS]
     named = [os.path.join(folder, name) for folder in folders if folder]
@@ -42,7 +42,7 @@ def find(name: str) -> Path | None:
 
 
 def unusable(path: Path) -> Fault | None:
-    """Why a file cannot be loaded into this process, by its first bytes; None: nothing shows."""
+    """Why a file cannot be loaded into this process, by its first bytes; None if it seems fine."""
     try:
         with path.open("rb") as file:
             head = file.read(20)

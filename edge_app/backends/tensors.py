@@ -20,7 +20,7 @@ class Tensor(NamedTuple):
     Attributes:
         shape: with the batch of one.
         dtype: numpy's name of it.
-        quantization: scale and zero point; None where the backend does not tell them.
+        quantization: scale and zero point; None if the backend does not report them.
     """
 
     shape: Sequence[int]

@@ -1,4 +1,4 @@
-"""TensorFlow Lite's interpreter on the processor, as one package brings it."""
+"""TensorFlow Lite's interpreter on the processor, from any of its packages."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Interpreter(Backend):
         return Fault(ABI, explained) if explained else super().explain(failure)
 
     def misfit(self, reason: str) -> str | None:
-        """What an error means that another package causes, if its message does not say; or None."""
+        """The meaning of an obscure error that another package causes; None for other errors."""
         return None
 
     @property

@@ -1,7 +1,7 @@
 """tflite-runtime: the older interpreter, the only wheel for 32-bit Raspberry Pi OS.
 
-Its x86-64 wheel computes int8 without XNNPACK, ten times slower; no wheel is for Python 3.12 or
-newer, and none was built for numpy 2.
+Its x86-64 wheel computes int8 without XNNPACK, ten times slower. It has no wheels for Python 3.12
+and newer, and none for numpy 2.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from edge_app.backends.tflite_interpreter import Interpreter
 
 
 class TfliteRuntime(Interpreter):
-    """Explains the obscure error of a numpy that it was not built for."""
+    """tflite-runtime; explains its obscure error with a numpy that it was not built for."""
 
     name = "tflite"
     distribution = "tflite-runtime"

@@ -1,4 +1,4 @@
-"""A model in TensorFlow Lite's interpreter, with a delegate's library or without."""
+"""A model in TensorFlow Lite's interpreter, with or without a delegate's library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Package(Protocol):
-    """What a session needs of an interpreter's package; see `Interpreter`."""
+    """The part of an `Interpreter` that a session needs."""
 
     distribution: ClassVar[str]
 
@@ -52,7 +52,7 @@ class TfliteSession(Session):
 
     Raises:
         ModelError: the interpreter refuses the flatbuffer, or it is not what the manifest says.
-        BackendError: the same with a delegate, whose fault it may be.
+        BackendError: the same with a delegate, which may be at fault.
         ImportError, OSError: the package does not import.
     """
 
@@ -72,7 +72,7 @@ class TfliteSession(Session):
         if loaded is None:
             raise self._refusal(reason)
         self._interpreter = loaded
-        if library:  # what it prints when it is freed is kept from the user too
+        if library:  # silence what it prints when it is freed
             weakref.finalize(self, _close_quietly, loaded)
         inputs, outputs = loaded.get_input_details(), loaded.get_output_details()
         check_input(model, [_tensor(detail) for detail in inputs])

@@ -1,7 +1,8 @@
 """Trying a backend in a child process, because native code may crash or hang.
 
 The child does what the application would do (`trial_process`) and reports each step before it
-begins, so the step of a crash or a hang is known. Each step has a time limit; output is discarded.
+begins, so that the step of a crash or a hang is known. Each step has a time limit; output is
+discarded.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ BOOTSTRAP: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "
     "from edge_app.backends.trial_process import main; main(sys.argv[1])"
 )
-"""The child gets the parent's search path; with `-m` or a bare `-c` it would import from the
-current folder too, where anybody's files may lie."""
+"""The child gets the parent's search path; with `-m` or a bare `-c` it would also import from the
+current folder, which may hold anybody's files."""
 
 UNBLAMED: Final = (START, FILE)
 """Steps that do not involve the backend."""
@@ -166,8 +167,8 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 def _limit_of_step(said: bytes, seconds: int) -> int:
     """The time limit of the step that began last, in seconds.
 
-    A short limit is the backend's alone: reading the model file takes long on a busy machine, and
-    a backend that could not be tried for this reason would be used untried.
+    A short limit holds only for the backend's steps: reading the model file takes long on a busy
+    machine, and a backend that could not be tried for this reason would be used untried.
     """
     steps = [message["stage"] for message in _messages(said) if "stage" in message]
     return max(seconds, SECONDS) if not steps or steps[-1] in UNBLAMED else seconds

@@ -1,6 +1,6 @@
 """The child process of a trial: does what the application would do, and reports each step.
 
-The backend may end it, stop it or print anything; the last step reported tells the parent how far
+The backend may end it, stop it or print anything; the last reported step shows the parent how far
 it came. See `trial.run`.
 """
 
@@ -40,7 +40,7 @@ def main(question: str) -> None:
     """
     native_stderr.silenced = nullcontext  # type: ignore[assignment]  # the parent reads it
     request = json.loads(question)
-    signal.alarm(request["seconds"])  # ends it where the parent is gone
+    signal.alarm(request["seconds"])  # ends it if the parent is gone
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     results = os.fdopen(request["results"], "w", buffering=1)
 
@@ -83,7 +83,7 @@ def _try(request: dict[str, Any], tell: Callable[..., None]) -> None:
 
 
 def _milliseconds(session: Session) -> float:
-    """Of the fastest of several runs: other programs only make a run slower."""
+    """Milliseconds of the fastest of several runs: other programs only make a run slower."""
     tensor = np.ascontiguousarray(session.model.golden.inputs[:1])
     session.run(tensor)
     times: list[float] = []

@@ -1,8 +1,8 @@
-"""The results of trials, kept in a cache so that each trial runs once.
+"""A cache of the results of trials, so that each trial runs once.
 
 The key of a result is all that it depends on: the versions, the library's file, the model, the
-processor. A fault is forgotten at the next start of the machine, and not after some time, because
-the clock of a board without a battery starts in 1970.
+processor. A fault is forgotten at the next start of the machine rather than after some time,
+because the clock of a board without a battery starts in 1970.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from edge_app.core.resources import cores
 from edge_app.model.model_file import ModelFile
 
 KEPT: Final = 64
-"""Results in a folder; those that were not used for the longest time go."""
+"""How many results a folder keeps; the least recently used are deleted."""
 
 MAX_BYTES: Final = 1 << 16
 CLEARLY_FASTER: Final = 0.9
@@ -56,7 +56,7 @@ class TrialResult(NamedTuple):
 
     @property
     def threads(self) -> int:
-        """The smallest number that is about as fast as any; 1 where nothing was measured."""
+        """The smallest number that is about as fast as the fastest; 1 if none was measured."""
         if not self.milliseconds:
             return 1
         best = min(self.milliseconds.values())
@@ -83,7 +83,7 @@ def subject(model: ModelFile, backend: Backend) -> dict[str, Any]:
 
 
 def remembered(subject: dict[str, Any]) -> TrialResult | None:
-    """The result that was kept about this subject, if it still holds."""
+    """The kept result of a subject, if it still holds."""
     for path in _places(subject):
         with suppress(UnreadableError, ValueError, KeyError, TypeError, AttributeError):
             if not _is_ours(path.parent):
@@ -98,7 +98,7 @@ def remembered(subject: dict[str, Any]) -> TrialResult | None:
 
 
 def _is_ours(place: Path) -> bool:
-    """Whether a folder is this user's own and nobody else can have written into it."""
+    """Whether a folder belongs to this user, and nobody else can write to it."""
     with suppress(OSError):
         status = place.lstat()
         others = stat.S_IWGRP | stat.S_IWOTH
@@ -111,13 +111,13 @@ def _is_ours(place: Path) -> bool:
 
 
 def _mark_used(path: Path) -> None:
-    """Results that are not used for the longest time go first."""
+    """Note that a result was used, so that others are deleted first."""
     with suppress(OSError):
         os.utime(path)
 
 
 def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
-    """Keep a result; returns its file, or None where it is not kept."""
+    """Keep a result; returns its file, or None if it is not kept."""
     if result.fault and result.fault.kind not in LASTING:
         return None
     record = {"subject": subject, "boot": _boot(), "verdict": _as_json(result)}
@@ -135,7 +135,7 @@ def remember(subject: dict[str, Any], result: TrialResult) -> Path | None:
 
 
 def folder() -> Path | None:
-    """The folder for results, judged without writing to it; None: no folder is writable."""
+    """The folder for results, checked without writing to it; None if no folder is writable."""
     for place in _folders():
         nearest = next((p for p in (place, *place.parents) if p.exists()), None)
         if nearest and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
@@ -144,7 +144,7 @@ def folder() -> Path | None:
 
 
 def _folders() -> Iterator[Path]:
-    """The user's cache, and a folder in memory for machines whose disk is read-only."""
+    """The user's cache, and a folder in memory for machines with a read-only disk."""
     home = os.path.expanduser("~")
     for base in (
         os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"),
@@ -186,7 +186,7 @@ def _forget_old(place: Path) -> None:
 
 
 def _processor() -> list[Any]:
-    """What decides which kernels run; it changes when the disk is moved to another machine."""
+    """What decides which kernels run; changes when the disk is moved to another machine."""
     try:
         with open("/proc/cpuinfo", "rb") as file:
             text = file.read(4096).decode(errors="replace")
@@ -199,7 +199,7 @@ def _processor() -> list[Any]:
 
 
 def _boot() -> str | None:
-    """Identifies this start of the machine."""
+    """An identifier of this start of the machine."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() or None
     except OSError:

@@ -16,7 +16,7 @@ from edge_app.model.usual import normal_images
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_app.model.manifest_types import Manifest, RaisedFacts
+    from edge_app.model.manifest_types import Estimate, Manifest, RaisedFacts
     from edge_app.model.operating_points import OperatingPoints
 
 
@@ -26,6 +26,14 @@ class Share(NamedTuple):
     value: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Share | None:
+        """The share of a manifest or a site file; None if it or its interval is not known."""
+        value, low, high = estimate["value"], estimate["low"], estimate["high"]
+        if value is None or low is None or high is None:
+            return None
+        return cls(value, low, high)
 
     def __str__(self) -> str:
         return f"{percent(self.value)} ({percent(self.low)} to {percent(self.high)})"
@@ -94,8 +102,8 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
         score, usually, above: see `Finding`.
         by_label: whether labels are decided one by one. If so, `ABOVE` marks a reached threshold;
             otherwise `RAISED`, which is no decision, marks a probability of `LEAST` or more that is
-            at least `TIMES` the usual one, in the digits shown. A label that is usually absent is
-            not marked, because any probability would be more.
+            at least `TIMES` the usual one, in the digits shown. A label with a usual probability of
+            0 is not marked, because any probability would be more.
     """
     if by_label:
         return ABOVE if above else ""

@@ -170,11 +170,11 @@ def _product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
 
 
 class Weights(NamedTuple):
-    """Of the small network; C is the number of kinds that it tells apart.
+    """The weights of the small network, which distinguishes C kinds.
 
     Attributes:
         hidden: `feature_count`×H, and hidden_bias: H.
-        output: H×(1 + C), and output_bias: 1 + C; a radiograph as it should be comes first.
+        output: H×(1 + C), and output_bias: 1 + C; a proper radiograph comes first.
     """
 
     hidden: NDArray[np.float32]
@@ -195,10 +195,10 @@ class Weights(NamedTuple):
 
     @classmethod
     def from_bytes(cls, data: bytes, stated: InputCheckFacts) -> Weights:
-        """What `to_bytes` made, for what the manifest states of the check.
+        """The weights that `to_bytes` packed, in the shapes that the manifest states.
 
         Raises:
-            ValueError: another number of bytes, or a number that is none.
+            ValueError: there is another number of bytes, or a number is not finite.
         """
         hidden, outputs = stated["hidden"], 1 + len(stated["kinds"])
         inputs = feature_count(stated["grid"], stated.get("details", 0))
@@ -214,11 +214,11 @@ class Weights(NamedTuple):
 
 
 class InputCheck:
-    """Judges pictures before the network does.
+    """Judges pictures before the network scores them.
 
     Args:
         side: of the pictures, as the network gets them.
-        stated: the manifest's: the grid, the kinds and their limits on the margins.
+        stated: in the manifest: the grid, the kinds and their limits on the margins.
         weights: of the small network.
     """
 
@@ -230,7 +230,7 @@ class InputCheck:
     def judge(
         self, pixels: NDArray[np.uint8], shape: tuple[int, ...] | None = None
     ) -> InputCheckResult:
-        """A side×side uint8 picture, and its height and width before it was made square."""
+        """Judge a side×side uint8 picture; `shape` is its height and width before resizing."""
         over = self._weights.margins(self._features(pixels)) - self._limits
         worst = int(over.argmax())
         score = float(over[worst])

@@ -18,7 +18,6 @@ from edge_app.model import manifest as manifests
 from edge_app.model.decisions import Share
 
 if TYPE_CHECKING:
-    from edge_app.model.manifest_types import Estimate
     from edge_app.model.model_file import ModelFile
     from edge_app.model.site_types import SiteDocument
 
@@ -57,7 +56,7 @@ class Site(NamedTuple):
         found = (
             each["performance"] and each["performance"]["ppv"] for each in self.content["labels"]
         )
-        return [_known(each) if each else None for each in found]
+        return [Share.of(each) if each else None for each in found]
 
     def require(self, model: ModelFile) -> None:
         """Raise a ModelError if this is another model's site file.
@@ -99,13 +98,6 @@ class Site(NamedTuple):
         except ModelError as error:
             raise ModelError(f"{self.path}: {error}") from None
         return model._replace(manifest=cast("Any", manifest))
-
-
-def _known(told: Estimate) -> Share | None:
-    value, low, high = told["value"], told["low"], told["high"]
-    if value is None or low is None or high is None:
-        return None
-    return Share(value, low, high)
 
 
 def digest_of(content: dict[str, Any]) -> str:

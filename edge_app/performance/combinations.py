@@ -1,4 +1,4 @@
-"""Which combinations of model, backend and threads are measured."""
+"""The combinations of model, backend and threads that are measured."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Cell:
 
     Attributes:
         model: a shipped model's name, or a file.
-        backend: as of ``--backend``.
+        backend: a value of ``--backend``.
         threads: on the processor.
-        called: the backend in messages; empty: as `backend`.
+        called: the backend's name in messages; empty for `backend`.
         site: a site file, or ``none``.
     """
 
@@ -54,14 +54,14 @@ class Cell:
         return f"{self.model}, {self.called or self.backend}, {self.threads} thread{many}"
 
     def options(self) -> list[str]:
-        """Of `edge-cxr classify`."""
+        """Options of `edge-cxr classify`."""
         return [
             *("--model", self.model, "--backend", self.backend),
             *("--threads", str(self.threads), "--site", self.site),
         ]
 
     def question(self) -> dict[str, Any]:
-        """Of `stages.run`."""
+        """The question for `stages.run`."""
         of_model = {"model": self.model, "site": self.site}
         return {**of_model, "backend": self.backend, "threads": self.threads}
 
@@ -70,9 +70,9 @@ class Matrix(NamedTuple):
     """The combinations.
 
     Attributes:
-        cells: the ones that can be measured, each once, in the order of the axes; ``auto`` is
+        cells: those that can be measured, each once, in the order of the axes; ``auto`` is
             replaced by the backend that it chose.
-        absent: the ones that cannot, and why.
+        absent: those that cannot, and why.
         notes: one line each: which preferred backend is not used, and why.
     """
 
@@ -117,14 +117,14 @@ def combine(axes: Axes) -> Matrix:
 
 
 def _called(backend: Backend) -> str:
-    """Software and device, or the device's library where it is named by a path."""
+    """Software and device; the device's library if it is named by a path."""
     known = backend.identity()
     by_path = backend.option.startswith(os.sep)
     return f"{known['name']}, {known['library' if by_path else 'delegate']}"
 
 
 def opened(question: Mapping[str, Any]) -> Classifier:
-    """The classifier of a cell's `question`; it scores any picture, radiograph or not."""
+    """The classifier for a cell's `question`; it scores any picture, radiograph or not."""
     from edge_app.classifier import Classifier
 
     options = BackendOptions(question["backend"], question["threads"])

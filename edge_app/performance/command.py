@@ -48,7 +48,7 @@ def measure(
             command=["edge-cxr", *sys.argv[1:]],
             progress=complain if sys.stderr.isatty() else lambda line: None,
         )
-    try:  # before anything is printed: a reader that goes away takes no picture with it
+    try:  # before printing, because a reader that goes away ends the process
         if plot is not None:
             from edge_app.performance.plot import write_picture
 

@@ -1,4 +1,4 @@
-"""Two or more results side by side: ratios with intervals, and whether anything became slower."""
+"""Comparing results: ratios with intervals, and whether anything became slower."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from edge_app.performance.interval import LEVEL, Interval, adjusted_ratio, of_ru
 from edge_app.performance.stages import YARDSTICKS
 
 MARGIN: Final = 1.03
-"""Ratio up to which two results count as the same: measurements of one version some minutes apart
-differ by as much, because rooms warm up and hypervisors move machines."""
+"""Ratio up to which two results count as the same: measurements of one version differ as much after
+some minutes, because rooms warm up and hypervisors move machines."""
 
 BYTES_MARGIN: Final = 1.01
-"""Ratio up to which files of the same pictures may differ in size, as by another zlib."""
+"""Ratio up to which files of the same pictures may differ in size, such as by another zlib."""
 
 STATISTICS: Final[dict[str, Runs]] = {"median": "runs", "p10": "runs_p10"}
-"""The statistics of each process that are compared, and their fields. The 10th percentile varies
-less; the median alone shows what became slower for some images or moments only."""
+"""The compared statistics of each process, and their fields. The 10th percentile varies less; only
+the median shows what became slower for some images or moments."""
 
 FASTER, SLOWER, SAME, UNCLEAR = "faster", "slower", "same", "unclear"
 TELLING: Final = (SLOWER, FASTER, UNCLEAR, SAME, None)
-"""Of two statistics the one whose verdict comes first is shown, so that `same` holds for both."""
+"""The order of verdicts: of two statistics the one with the first is shown, so that `same` means
+both."""
 
 YARDSTICK: Final = "yardstick"
 """The beginning of the names of yardsticks."""
@@ -66,7 +67,7 @@ class Comparison:
 
     Attributes:
         same_machine: whether differences can be attributed to the software.
-        notes: how the ratios are to be read, one line each.
+        notes: on how to read the ratios, one line each.
     """
 
     same_machine: bool
@@ -79,10 +80,10 @@ class Comparison:
 
 
 def compare(before: BenchmarkDocument, after: BenchmarkDocument) -> Comparison:
-    """What `after` does differently.
+    """Compare two results.
 
     Raises:
-        ReportError: they were measured on other images, or of other models.
+        ReportError: they are of different images or models.
     """
     _require_same_images(before["images"], after["images"])
     pairs = _pairs(before, after)
@@ -109,7 +110,7 @@ def compare(before: BenchmarkDocument, after: BenchmarkDocument) -> Comparison:
 
 
 def _check_moved(pairs: Sequence[tuple[CellDocument, CellDocument]]) -> bool:
-    """Whether one result is of a version that judged pictures after the network."""
+    """Whether one result is of a version that checked pictures after the network."""
     return any(
         ("check" in a["quantities"]) != ("check" in b["quantities"])
         for a, b in pairs
@@ -141,12 +142,12 @@ def _difference(
 def _adjusted(
     a: CellDocument, b: CellDocument, name: str, runs: Runs, level: float
 ) -> tuple[Interval, float]:
-    """The ratio adjusted to equal speed of the machine, and the part of that speed left in it."""
+    """The ratio adjusted to equal speed of the machine, and the change of speed left in it."""
     one, other = a["quantities"][name], b["quantities"][name]
     if one["unit"] == "B":
         return ratio(other[runs], one[runs], level), 1.0
     paces = _paces(a, b, runs)
-    # A process without yardsticks of its own takes those of its round.
+    # A process without yardsticks of its own uses those of its round.
     those, first = _rounds(one[runs], [before for before, _ in paces])
     these, second = _rounds(other[runs], [after for _, after in paces])
     between, machine = adjusted_ratio(these, those, (second, first), level)
@@ -169,7 +170,7 @@ Paces = list[tuple[list[float], list[float]]]
 
 
 def _paces(a: CellDocument, b: CellDocument, runs: Runs) -> Paces:
-    """Those of the yardsticks that both results have."""
+    """The yardsticks that both results have."""
     one, other = a["quantities"], b["quantities"]
     return [
         (one[name][runs], other[name][runs])
@@ -179,7 +180,7 @@ def _paces(a: CellDocument, b: CellDocument, runs: Runs) -> Paces:
 
 
 def _pace(paces: Paces) -> float:
-    """How many times as long the machine took for the yardstick that changed most."""
+    """The ratio of the yardstick that changed most: how much slower the machine was."""
     changes = [ratio(after, before).value for before, after in paces]
     return max(changes, key=lambda change: abs(math.log(change)))
 
@@ -190,7 +191,7 @@ def _verdict(between: Interval, unit: str, left: float) -> str:
     low, high = between.low, between.high
     if unit == RATE:
         low, high = 1 / high, 1 / low
-    # Where the whole machine became slower, the software is not to blame.
+    # If the whole machine became slower, the software is not to blame.
     if low > max(1.0, left) * MARGIN:
         return SLOWER
     if high < min(1.0, left) / MARGIN:

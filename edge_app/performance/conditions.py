@@ -1,7 +1,7 @@
 """The state of the machine during a measurement: other programs, temperature, clock rates.
 
-Everything is read from `/proc` and `/sys`, and is None where a kernel, a container or an emulator
-does not tell.
+Everything is read from `/proc` and `/sys`, and is None if a kernel, a container or an emulator does
+not show it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from edge_app.core.resources import cores
 from edge_app.performance.document import Conditions
 
 THROTTLED: Final = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-"""Of a Raspberry Pi: the number that `vcgencmd get_throttled` shows."""
+"""A Raspberry Pi's file with the number that `vcgencmd get_throttled` shows."""
 
 THROTTLING: Final = {
     0: "under-voltage",

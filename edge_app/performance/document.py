@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 Facts = dict[str, Any]
-"""Of a machine, its sensors or a runtime: they grow with what there is to tell."""
+"""Facts about a machine, its sensors or a runtime, whose keys vary."""
 
 Runs = Literal["runs", "runs_p10"]
 """The fields with one number a process."""

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark, and the facts that must agree for two results to be comparable."""
+"""The pictures of a benchmark, and the facts that comparable results must share."""
 
 from __future__ import annotations
 

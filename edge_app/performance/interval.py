@@ -1,9 +1,9 @@
 """Intervals of times that were measured in several processes.
 
 Samples of one process resemble each other (memory layout, cache, the clock's state), so more of
-them make nothing more certain. Therefore each process counts as one number, its median. Logarithms
-of times are taken to be normally distributed (Kalibera & Jones, *Rigorous benchmarking in
-reasonable time*, ISMM 2013).
+them do not make a result more certain. Therefore each process counts as one number, its median.
+Logarithms of times are assumed to be normally distributed (Kalibera & Jones, *Rigorous benchmarking
+in reasonable time*, ISMM 2013).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Child processes that measure. The terminal's Ctrl-C does not reach them: the parent ends them."""
+"""Child processes that measure. Ctrl-C does not reach them: the parent ends them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edge_app.core.errors import (
 
 LAUNCH: Final = str(Path(__file__).with_name("launch.py"))
 PATIENCE: Final = 600.0
-"""Seconds after which a child counts as hanging; on a Zero 2 W it takes one or two to start."""
+"""Seconds after which a child counts as hanging; on a Zero 2 W starting takes one or two."""
 
 
 class ProcessError(EdgeCxrError):
@@ -51,10 +51,10 @@ def ask(
     question: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The JSON object that a child writes to standard output after reading one on standard input.
+    """A child's answer; it reads a JSON object from standard input and writes one to its output.
 
     Raises:
-        ImageError, ModelError, UsageError, ProcessError: the child's complaint, by its exit code.
+        ImageError, ModelError, UsageError, ProcessError: the child's error, by its exit code.
     """
     out, said = _run(command, json.dumps(question), environment)
     try:
@@ -96,6 +96,6 @@ def _run(
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    """End a child and all that it started, which share its session."""
+    """Kill a child and all processes of its session."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One measured quantity: a number or two a run, and the samples that they summarize."""
+"""A measured quantity: one or two numbers a run, and the samples that they summarize."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ minimum)."""
 
 @dataclass
 class Quantity:
-    """What was measured in several processes.
+    """A quantity that was measured in several processes.
 
     Attributes:
         unit: ``s``, ``B`` or ``images/s``.
         runs: one number a process: the median of its samples.
-        quiet: their `QUIET` quantile; only of processes that gave several samples.
+        quiet: the `QUIET` quantile of each process with several samples.
         samples: of all processes.
     """
 
@@ -72,7 +72,7 @@ class Quantity:
 
 
 def percentile(ordered: list[float], share: float) -> float:
-    """Of sorted numbers, interpolated between the two nearest."""
+    """A percentile of sorted numbers, interpolated between the two nearest."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)

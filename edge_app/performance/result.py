@@ -33,13 +33,13 @@ RUNTIME: Final = ("name", "version", "delegate", "library", "threads")
 """The keys of a classifier's provenance that identify a combination."""
 
 EMULATED: Final = re.compile("emulated|qemu|dummy-virt", re.IGNORECASE)
-"""The word in a device tree's model that tells emulation."""
+"""Words in a device tree's model that mean emulation."""
 
 SLOWED: Final = 1.05
 """Growth of the yardstick's time from the run's first third to its last that gives a warning."""
 
 LARGEST: Final = 1e18
-"""The largest number in a result, in bytes or seconds; its inverse is the smallest but for 0."""
+"""The largest number in a result, in bytes or seconds; its inverse is the smallest except 0."""
 
 
 class NothingMeasuredError(EdgeCxrError):
@@ -118,7 +118,7 @@ def _answered(measured: Sequence[Measured]) -> list[Measured]:
 
 
 def _site(measured: Sequence[Measured]) -> SiteSetting:
-    """The digest of the site file that decided in all of them, if one did."""
+    """The digest of the site file that all combinations used, if any."""
     digest = measured[0].facts.get("site")
     return {"site": digest} if digest else {}
 

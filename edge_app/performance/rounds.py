@@ -1,8 +1,8 @@
-"""The benchmark: rounds over all combinations, until every median is known well enough.
+"""The benchmark: rounds over all combinations, until every median is precise enough.
 
-A round starts new processes for each combination: one whole `edge-cxr classify`, one that times
-the stages of one image after the other, one for each number of workers. What changes meanwhile
-(heat, other programs) affects every combination alike.
+A round starts new processes for each combination: a whole `edge-cxr classify`, one that times the
+stages of one image after the other, and one for each number of workers. So changes of the machine
+(heat, other programs) affect every combination alike.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PRECISE, BUDGET, INTERRUPTED = "precise", "budget", "interrupted"
 
 @dataclass
 class Measured:
-    """One combination's quantities by name, and what its processes reported.
+    """One combination's quantities by name, and its processes' other answers.
 
     Attributes:
         fault: the error after which it is no longer measured.
@@ -80,7 +80,7 @@ def pipeline(images: Sequence[str], workers: int | None, seconds: float, cell: C
 
 
 def stages(measured: Measured, images: Sequence[str]) -> None:
-    """One image after the other, and each stage of the way."""
+    """The time of an image and of each of its stages, one image after the other."""
     answer = pipeline(images, None, STAGE_SECONDS, measured.cell)
     measured.note(answer)
     measured.warm_up.append(answer["warm_up"])
@@ -169,7 +169,7 @@ def _parts(
 
 
 def drift(all_measured: Sequence[Measured]) -> float:
-    """How much slower a yardstick was in the last third of the run than in the first."""
+    """The ratio of a yardstick's time in the last third of the run to the first."""
     runs = [
         measured.quantities[name].runs
         for measured in all_measured

@@ -38,8 +38,7 @@ YARDSTICKS: Final = ("yardstick_inflate", "yardstick_parse")
 """Fixed computations, timed along with the images: how fast the machine was, whatever the version.
 
 One keeps the core busy as decoding does, the other depends on caches and memory. (A hash is not
-suitable: where the processor has instructions for it, a neighbour on the same core hardly slows
-it.)
+suitable: if the processor has instructions for it, a neighbour on the same core hardly slows it.)
 """
 
 
@@ -119,7 +118,7 @@ def measure(classifier: Classifier, images: Sequence[str], seconds: float) -> di
 def throughput(
     classifier: Classifier, images: Sequence[str], workers: int, seconds: float
 ) -> dict[str, float]:
-    """Answer the images repeatedly as `classify --csv` does; how many images in how many seconds.
+    """Score the images repeatedly as `classify --csv` does; returns `images` and `seconds`.
 
     Raises:
         ImageError: one cannot be read any more.
@@ -151,7 +150,7 @@ def throughput(
 
 
 def peak_memory() -> int | None:
-    """Peak memory of this process in bytes; None where the kernel does not tell."""
+    """Peak memory of this process in bytes; None if the kernel does not show it."""
     try:
         with open("/proc/self/status") as file:
             fields = dict(line.split(":", 1) for line in file if ":" in line)
@@ -164,8 +163,8 @@ def run(question: dict[str, Any]) -> dict[str, Any]:
     """Load a model and measure.
 
     Args:
-        question: that of a cell with `images` (paths), `workers` (None: the stages of one image at
-            a time) and `seconds`.
+        question: a cell's, with `images` (paths), `workers` (None: the stages of one image at a
+            time) and `seconds`.
     """
     from edge_app.performance.combinations import opened
 

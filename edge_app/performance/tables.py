@@ -1,4 +1,4 @@
-"""Results and their comparison as a terminal shows them."""
+"""Results and comparisons as tables on a terminal."""
 
 from __future__ import annotations
 

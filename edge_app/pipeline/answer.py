@@ -1,6 +1,6 @@
 """The JSON object that stands for one image's answer; see ``answer.schema.json``.
 
-Types alone: `json_answer` makes such objects, and does not import this at start-up.
+Only types: `json_answer` makes such objects, and does not import this at start-up.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 
 class OverallAnswer(TypedDict):
-    """The image as a whole: the probability that it is not normal; null is what is not known."""
+    """The image as a whole: the probability that it is not normal; null if unknown."""
 
     probability: float
     usually: float | None
@@ -27,13 +27,13 @@ class ShareAnswer(TypedDict):
 
 
 class WithPpv(TypedDict, total=False):
-    """Of a label whose threshold's positive predictive value a site file knows."""
+    """A label whose threshold's positive predictive value a site file states."""
 
     ppv: ShareAnswer
 
 
 class FindingAnswer(WithPpv):
-    """One label; `score` is its probability by its older name. Null is what is not known."""
+    """One label; `score` is the older name of its probability. Null if unknown."""
 
     label: str
     kind: str
@@ -49,7 +49,7 @@ class FindingAnswer(WithPpv):
 
 
 class InputCheckAnswer(TypedDict):
-    """What the input check made of the picture."""
+    """The input check's result."""
 
     score: float
     flagged: bool
@@ -58,14 +58,14 @@ class InputCheckAnswer(TypedDict):
 
 
 class Place(TypedDict):
-    """In pixels of the image as it was given."""
+    """A place in pixels of the original image."""
 
     x: int
     y: int
 
 
 class Cell(TypedDict):
-    """One square of a map, in pixels of the image as it was given; the ends are excluded."""
+    """One square of a map in pixels of the original image, right and bottom excluded."""
 
     left: int
     top: int
@@ -74,7 +74,7 @@ class Cell(TypedDict):
 
 
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null where no place of its map stands out."""
+    """Where a finding's evidence is highest; null if no place of its map stands out."""
 
     label: str
     peak: Place | None
@@ -92,7 +92,7 @@ class HeatmapAnswer(TypedDict):
 
 
 class ModelAnswer(TypedDict):
-    """Whose answer it is: digests of the network, and of all parts of the model file."""
+    """The model, with digests of the network and of all parts of the model file."""
 
     name: str
     sha256: str
@@ -101,7 +101,7 @@ class ModelAnswer(TypedDict):
 
 
 class Origin(TypedDict):
-    """What every answer says of who made it; `site` is the site file's digest."""
+    """What made an answer; `site` is the site file's digest."""
 
     model: ModelAnswer
     site: str | None
@@ -113,13 +113,13 @@ class Origin(TypedDict):
 
 
 class WithHeatmap(TypedDict, total=False):
-    """Of an image whose heatmap was drawn."""
+    """An image with a heatmap."""
 
     heatmap: HeatmapAnswer
 
 
 class Answer(WithHeatmap, Origin):
-    """An image that was read; without findings where they are withheld."""
+    """An image that was read; without findings if they are withheld."""
 
     file: str
     overall: OverallAnswer | None
@@ -131,7 +131,7 @@ class Answer(WithHeatmap, Origin):
 
 
 class Fault(TypedDict):
-    """Why an image has no answer, in a word and in a line."""
+    """Why an image has no answer: a word, and a line."""
 
     kind: str
     message: str

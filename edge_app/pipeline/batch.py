@@ -1,4 +1,4 @@
-"""Many radiographs for a writer, in order: every good one answered, every broken one named."""
+"""Scoring many radiographs for a writer: answers, and errors of single images, in order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def classify_all(
     workers: int = 1,
     read: Reader[str] = read_source,
 ) -> Tally:
-    """Answer each source through `writer`, in order; faults of single images go on.
+    """Write each source's answer, in order; errors of single images do not end the batch.
 
-    Ctrl-C ends the batch between two answers, with all earlier ones printed; a second one at once.
+    Ctrl-C ends the batch after the current answer; a second Ctrl-C ends it at once.
     """
     tally = Tally()
     score = classified if writer.needs_picture else classified_only

@@ -1,4 +1,4 @@
-"""Heatmaps as files, one an answered image, while another writer prints the answers."""
+"""A writer that saves a heatmap for each answered image, and lets another print the answers."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from edge_app.pipeline.words import answered_by, seen_at
 from edge_app.pipeline.writers import Writer
 
 STEM_BYTES: Final = 150
-"""Of an image's name in its heatmap's: a file's name has 255 at most."""
+"""The longest part of an image's name in its heatmap's name, which has at most 255 bytes."""
 
 PICTURES: Final = (".png", ".jpg", ".jpeg")
-"""Endings that no folder is made with: who names one means a file."""
+"""Endings that are refused for a new folder: whoever names one means a file."""
 
 
 class HeatmapWriter:
-    """Writes a PNG an answer into a folder, and passes the answer on with its name and peaks.
+    """Writes a PNG for each answer into a folder, and passes the answer on with its name and peaks.
 
-    A file's name is the image's, and the beginning of the SHA-256 of its content: two images of
-    one name get two heatmaps, and one image is found again.
+    A file's name is the image's, and the beginning of the SHA-256 of its content, so that two
+    images with the same name get two heatmaps, and the same image gets the same.
 
     Args:
         inner: prints the answers.
-        classifier: whose they are.
-        folder: made with the first heatmap if need be.
-        overwrite: replace what is there from an earlier call.
+        classifier: that answers.
+        folder: made with the first heatmap if it does not exist.
+        overwrite: replace heatmaps of an earlier call.
 
     Attributes:
-        failed: heatmaps that could not be written; their answers were printed all the same.
-        undrawn: images without one, because they were not scored.
+        failed: how many heatmaps could not be written; their answers were printed nevertheless.
+        undrawn: how many images have none, because they were not scored.
 
     Raises:
         UsageError: the model has no map to draw.
-        OutputError: there can be no such folder.
+        OutputError: the folder cannot be made.
     """
 
     needs_picture = True
@@ -113,7 +113,7 @@ class HeatmapWriter:
 
 
 def _require_room(folder: Path) -> None:
-    """Raise OutputError where there can be no such folder; it is not made."""
+    """Raise an OutputError if a folder cannot be made; it is not made here."""
     there = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     reason = None
     if folder.suffix.lower() in PICTURES and there != folder:
@@ -127,7 +127,7 @@ def _require_room(folder: Path) -> None:
 
 
 def file_name(name: str, sha256: str) -> str:
-    """An image's name and digest → its heatmap's file name, safe wherever files are kept."""
+    """An image's name and digest → its heatmap's file name, safe in any file system."""
     stem = "standard-input" if name == STANDARD_INPUT else Path(name).stem
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem).lstrip(".-")
     short = safe.encode()[:STEM_BYTES].decode("utf-8", "ignore") or "image"

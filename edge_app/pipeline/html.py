@@ -1,4 +1,4 @@
-"""Answers as one page of HTML that opens offline, while another writer prints them."""
+"""A writer that makes one HTML page of all answers, and lets another print them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STYLE: Final = Path(__file__).with_name("answers.css")
 WITH_PICTURES: Final = f"{POLICY}; img-src data:"
 
 MOST: Final = 30
-"""Images of a page, which holds their pictures: about 20 MB. Of others it says how many."""
+"""The most images on a page with their pictures, about 20 MB; it states how many more there are."""
 
 SIDE: Final = 512
 """Pixels of a picture's longer side."""
@@ -44,7 +44,7 @@ SCORED: Final = "scored"
 NOT_SCORED: Final = "not scored"
 UNREADABLE: Final = "could not be read"
 STATES: Final = {FLAGGED: "bad", CLEAR: "open", SCORED: "", NOT_SCORED: "warm", UNREADABLE: "warm"}
-"""What becomes of an image, and the class of its mark."""
+"""States of an image, and the CSS class of each."""
 
 
 class HtmlWriter:
@@ -52,11 +52,11 @@ class HtmlWriter:
 
     Args:
         inner: prints the answers.
-        classifier: whose they are.
-        path: of the page; replaced if it is there.
+        classifier: that answers.
+        path: of the page; an existing file is replaced.
 
     Attributes:
-        left_out: images that the page has no room for.
+        left_out: how many images the page has no room for.
 
     Raises:
         UsageError: the page's name does not end in ``.html``.
@@ -98,7 +98,7 @@ class HtmlWriter:
         """Write the page, whole or not at all.
 
         Args:
-            interrupted: whether images were left that nobody looked at; the page says so.
+            interrupted: whether images are missing; the page says so.
 
         Raises:
             OutputError: it cannot be written.
@@ -142,14 +142,14 @@ class HtmlWriter:
         )
 
     def _cautions(self) -> Iterator[str]:
-        """What the verdicts of the list below are worth, each once."""
+        """What the verdicts in the list are worth, each once."""
         cautions = self._classifier.cautions
         for state, said in ((FLAGGED, cautions.flagged), (CLEAR, cautions.clear)):
             if self._count[state]:
                 yield f'<p class="caution">{escape(said)}</p>'
 
     def _parts(self, image: Radiograph, findings: Findings, state: str) -> Iterator[str]:
-        """What is said of one image, as HTML."""
+        """One image's part of the page, as HTML."""
         facts = image.facts
         given = f"{facts['width']} × {facts['height']} {facts['format']}"
         given += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
@@ -173,7 +173,7 @@ class HtmlWriter:
         return _figure(picture, "Picture", "The picture as it was read", lines)
 
     def _pictures(self, image: Radiograph, findings: Findings) -> Iterator[str]:
-        """The picture, and beside it its heatmap; where that shows nothing, what it says."""
+        """The picture and its heatmap; without the heatmap if the map shows nothing."""
         legend = f"As it was read; {SIDES}"
         if findings.map is None:
             yield self._plain(image, legend)
@@ -215,7 +215,7 @@ class HtmlWriter:
 
 
 class _Shown(NamedTuple):
-    """An image of the page: what the list at its head says, and its own part as HTML."""
+    """An image on the page: its entry in the list, and its part as HTML."""
 
     name: str
     state: str
@@ -236,7 +236,7 @@ def _pill(state: str) -> str:
 
 
 def _in_short(findings: Findings, state: str) -> str:
-    """What the list says beside an image's state: the rest of its verdict, or why it has none."""
+    """The words after an image's state in the list: the rest of its verdict, or why it has none."""
     if state == NOT_SCORED:
         return _reason(findings)
     return "; ".join(part for part in findings.verdict if part != state)
@@ -248,7 +248,7 @@ def _reason(findings: Findings) -> str:
 
 
 def _verdict(findings: Findings) -> str:
-    """What is decided, its numbers, and what that is worth."""
+    """The verdict, its numbers, and what it is worth."""
     told = f"<p><b>{escape('; '.join(findings.verdict))}</b></p>"
     if whole := findings.overall:
         told += f"<p>{escape(whole.in_words())}</p>"
@@ -263,7 +263,7 @@ def _note(words: str) -> str:
 
 
 def _figure(image: Image.Image, title: str, alt: str, legend: str = "") -> str:
-    """A picture within the page; `legend` is HTML."""
+    """A picture embedded in the page; `legend` is HTML."""
     file = BytesIO()
     image.save(file, "PNG", compress_level=6)
     data = base64.b64encode(file.getvalue()).decode()
@@ -276,7 +276,7 @@ def _figure(image: Image.Image, title: str, alt: str, legend: str = "") -> str:
 
 
 def _scale(words: Sequence[str]) -> str:
-    """The bar of colours, with words from its one end to the other."""
+    """The bar of colours, with words along it."""
     colours = ", ".join(f"rgb({red} {green} {blue})" for red, green, blue in INFERNO)
     ramp = f'<i class="ramp" style="background: linear-gradient(90deg, {colours})"></i>'
     ticks = "".join(

@@ -1,4 +1,4 @@
-"""Ctrl-C: noted between two answers, or heeded at once while something is waited for."""
+"""Ctrl-C: noted until an answer is finished, or effective at once while waiting."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Within it, the first Ctrl-C only makes the yielded function answer True.
+    """A context in which the first Ctrl-C only makes the yielded function return True.
 
-    Signals belong to the main thread: in any other, nothing changes.
+    Only the main thread gets signals: in any other, nothing changes.
     """
     if not in_main_thread():
         yield lambda: False
@@ -33,7 +33,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within it, Ctrl-C interrupts whatever waits; nothing is half printed."""
+    """A context in which Ctrl-C interrupts at once, because nothing is being printed."""
     if not in_main_thread():
         yield
         return
@@ -45,5 +45,5 @@ def at_once() -> Iterator[None]:
 
 
 def in_main_thread() -> bool:
-    """Whether signals can be taken here."""
+    """Whether this thread gets signals."""
     return threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""Findings, and refusals, as the JSON object that `answer` describes."""
+"""Findings and refusals as the JSON objects of `answer`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def origin(classifier: Classifier) -> Origin:
-    """What all answers of a classifier have in common."""
+    """The part that all answers of a classifier share."""
     return cast("Origin", {**classifier.provenance(), "disclaimer": DISCLAIMER})
 
 
@@ -37,10 +37,10 @@ def answered(
 
     Args:
         name: of the image.
-        image: its facts are told.
+        image: the radiograph, whose facts are included.
         findings: its answer.
         by: see `origin`.
-        top: only so many findings, the most probable.
+        top: how many of the most probable findings to include; None for all.
     """
     rank = {finding.label: place for place, finding in enumerate(findings.ranked, 1)}
     told = list(findings.findings) if top is None else findings.ranked[:top]
@@ -95,5 +95,5 @@ def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswe
 
 
 def _rounded(threshold: float | None) -> float | None:
-    """As the probability beside it is, which may lie exactly on it: neither is then below."""
+    """A threshold rounded like probabilities, so that one exactly on it is not below it."""
     return None if threshold is None else rounded(threshold)

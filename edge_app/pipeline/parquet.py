@@ -1,9 +1,8 @@
-"""An answer as a row of a Parquet file, and back.
+"""Answers as rows of a Parquet file, and back.
 
-A row is what `classify --json` prints of an image, key by key. What the answer's schema leaves open
-(`image`, `preprocessing`, `runtime`) is JSON text. Null is what an answer of its kind does not
-have: a row with `error` is a refusal. What the site file has of each label, its `ppv`, is not
-repeated in every row.
+A row has the keys of `classify --json`. Objects that the answer's schema leaves open (`image`,
+`preprocessing`, `runtime`) are JSON text. Keys that an answer does not have are null: a row with
+`error` is a refusal. Each label's `ppv` is in the site file and not repeated in every row.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ if TYPE_CHECKING:
     import pyarrow
 
 TEXTS: Final = ("image", "preprocessing", "runtime")
-"""Keys whose objects are kept as JSON text."""
+"""Keys whose objects are stored as JSON text."""
 
 REFUSED_HAS_NOT: Final = (
     *("overall", "findings", "input_check", "blank", "warnings", "image", "heatmap"),
 )
 MAX_UNPACKED: Final = 256 << 20
-"""Bytes that a group of rows, or a whole file of anybody's columns, may say it unpacks to."""
+"""The largest unpacked size, in bytes, of a group of rows, or of a whole foreign file."""
 
 MANY: Final = 1 << 16
-"""Rows of a few small columns that are looked at together."""
+"""Rows that are read at once if only a few small columns are needed."""
 
 AT_ONCE: Final = 500
-"""Rows of a group, and rows that are read at once: memory does not grow with their number."""
+"""Rows in a group, and rows that are read at once, so that memory does not grow."""
 
 TURNED: Final = 50
-"""Rows that are turned into columns at once: some milliseconds."""
+"""Rows that are converted into columns at once, which takes some milliseconds."""
 
 
 def packages() -> tuple[Any, Any]:
@@ -55,7 +54,7 @@ def packages() -> tuple[Any, Any]:
 
 
 def schema() -> pyarrow.Schema:
-    """Of every Parquet file that is written here."""
+    """The schema of every Parquet file that is written here."""
     pa, _ = packages()
     text, number, yes, count = pa.string(), pa.float64(), pa.bool_(), pa.int32()
     numbers = dict.fromkeys(("probability", "usually", "percentile", "threshold"), number)
@@ -107,8 +106,8 @@ def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Rows:
-    """Answers on their way into a Parquet file: a few are turned into columns as soon as they are
-    there, so that nobody waits long for all of them."""
+    """Answers for a Parquet file, converted into columns a few at a time, so that the last step is
+    short."""
 
     def __init__(self) -> None:
         self._kind = schema()
@@ -126,7 +125,7 @@ class Rows:
             self._turn()
 
     def encoded(self) -> bytes:
-        """A Parquet file of them; the same ones make the same bytes."""
+        """A Parquet file of the answers; the same answers give the same bytes."""
         pa, parquet = packages()
         self._turn()
         buffer = BytesIO()
@@ -142,7 +141,7 @@ class Rows:
             return
         try:
             table = pa.Table.from_pylist(rows, self._kind)
-        except UnicodeEncodeError:  # a file's tag may hold what is no text
+        except UnicodeEncodeError:  # a file's tag may hold invalid text
             text = json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace")
             table = pa.Table.from_pylist(strict_json.parse(text), self._kind)
         self._tables.append(table)
@@ -157,14 +156,14 @@ def encoded(answers: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def parts_of(path: Path) -> list[Path]:
-    """The Parquet files of an archive's folder, or the one that is named; none of any other."""
+    """The Parquet files of an archive's folder, or the named one; none for any other path."""
     if path.is_dir():
         return sorted(path.glob("part-*.parquet"))
     return [path] if path.suffix == ".parquet" else []
 
 
 def read(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows with some of their columns, one after the other.
+    """The rows of some files, one by one, with some of their columns.
 
     Raises:
         ReportError: a file cannot be read or is no archive's.
@@ -174,13 +173,13 @@ def read(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[dict[str, An
 
 
 def names(paths: Iterable[Path]) -> Iterator[str]:
-    """The sources of some files, one after the other; see `read`."""
+    """The sources in some files, one by one; see `read`."""
     for batch in batches(paths, ["file"], MANY):
         yield from batch.column(0).to_pylist()
 
 
 def batches(paths: Iterable[Path], columns: Sequence[str], size: int) -> Iterator[Any]:
-    """The same as record batches of at most `size` rows; see `read`."""
+    """Rows as record batches of at most `size` rows; see `read`."""
     for path in paths:
         yield from _batches(path, columns, size)
 
@@ -209,8 +208,7 @@ def _batches(path: Path, columns: Sequence[str], size: int) -> Iterator[Any]:
 
 
 def _known(stored: pyarrow.DataType, kind: pyarrow.DataType) -> bool:
-    """Whether a column is of a kind that this version writes, or wrote before findings told what
-    is raised: of such rows `raised` is not there."""
+    """Whether a column has a type that this version writes, or an earlier one, without `raised`."""
     pa, _ = packages()
     if stored == kind or not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
         return bool(stored == kind)
@@ -219,7 +217,7 @@ def _known(stored: pyarrow.DataType, kind: pyarrow.DataType) -> bool:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file holds answers, and not columns of anybody's.
+    """Whether a file holds answers rather than foreign columns.
 
     Raises:
         ReportError: it cannot be read.
@@ -230,10 +228,10 @@ def is_archive(path: Path) -> bool:
 
 
 def plain_columns(path: Path) -> dict[str, list[Any]]:
-    """The columns of a file that anybody wrote, as text or numbers.
+    """The columns of a foreign file, as texts or numbers.
 
     Raises:
-        ReportError: it cannot be read, or a column is neither.
+        ReportError: it cannot be read, or a column has another type.
     """
     pa, parquet = packages()
     with _reading(path, pa):

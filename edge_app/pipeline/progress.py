@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 def with_progress(items: Iterable[Item], doing: str) -> Iterator[Item]:
-    """The same items, counted on standard error while they are worked through."""
+    """The same items, with a progress bar on standard error."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

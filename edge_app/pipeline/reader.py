@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Given: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
-"""What a caller from Python may give: a path, a file's bytes, an open file, an array."""
+"""Sources in Python: a path, a file's bytes, an open file, an array."""
 
 
 def is_stream(source: object) -> bool:
-    """Whether a source can be read once only: standard input, or an open file."""
+    """Whether a source can be read only once: standard input, or an open file."""
     return source == STANDARD_INPUT if isinstance(source, str) else hasattr(source, "read")
 
 
@@ -37,12 +37,12 @@ def read_source(
     watch: Watch = unwatched,
     decoder: Decoder | None = None,
 ) -> Radiograph:
-    """The radiograph in a file, or on standard input where the source is ``-``.
+    """The radiograph in a file, or on standard input if the source is ``-``.
 
     See `read_image` for the other arguments.
 
     Raises:
-        ImageError: whatever is wrong with it, in one line.
+        ImageError: it cannot be read; the message is one line.
     """
     if source == STANDARD_INPUT:
         if sys.stdin is None:
@@ -59,14 +59,14 @@ def read_source(
 def read_given(
     source: Given, limits: Limits, least: int | None = None, *, digest: bool = True
 ) -> Radiograph:
-    """The radiograph in what a caller from Python gives.
+    """The radiograph in a source of the Python interface.
 
     Args:
         source: a path, a file's bytes, an open binary file, or H×W uint8 or uint16 (air dark).
         limits, least, digest: see `read_image`; an array is never shrunk and has no digest.
 
     Raises:
-        ImageError: whatever is wrong with it, in one line.
+        ImageError: it cannot be read; the message is one line.
     """
     if isinstance(source, bytes):
         return read_image(BytesIO(source), limits, least, digest=digest)
@@ -80,7 +80,7 @@ def read_given(
 
 
 def ready(source: Radiograph, limits: Limits) -> Radiograph:
-    """The reader where the sources are radiographs already."""
+    """The reader for sources that are radiographs already."""
     return source
 
 
@@ -89,5 +89,5 @@ def attempted(read: Reader[Any], source: object, limits: Limits) -> Radiograph |
     try:
         return read(source, limits)
     except ImageError as error:
-        error.__context__ = None  # whose frames hold the file
+        error.__context__ = None  # its frames would keep the file in memory
         return error.with_traceback(None)

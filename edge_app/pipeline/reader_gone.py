@@ -1,4 +1,4 @@
-"""Standard output whose reader goes away, as in `… | head`, while files are still to be written."""
+"""Standard output whose reader goes away, as in `… | head`, before all files are written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edge_app.pipeline.interrupts import in_main_thread
 
 
 class Outlived:
-    """A stream that is written to until nobody reads it any more, and silent from then on.
+    """A stream that discards text once nobody reads it any more.
 
     Args:
-        out: where the text goes.
+        out: the stream.
 
     Attributes:
         unread: whether its reader has gone.
@@ -45,10 +45,10 @@ class Outlived:
 
 @contextmanager
 def outliving_reader(out: TextIO) -> Iterator[TextIO]:
-    """Within it, a reader that goes away ends the printing alone, not the process.
+    """A context in which a reader that goes away ends the printing, but not the process.
 
-    The process ends when it is left, as it would have done at once. Signals belong to the main
-    thread: in any other, and where SIGPIPE ends nothing, it is left as at any time.
+    On leaving it, the process ends by SIGPIPE as it would have done at once. Only the main thread
+    gets signals: in any other, the process goes on.
     """
     outlived = Outlived(out)
     if not in_main_thread():

@@ -1,6 +1,6 @@
-"""The one way from sources to answers: reader, then what scores a picture, in order.
+"""The only way from sources to answers, in order: a reader, then a scorer.
 
-Command line, evaluation, benchmark, Python and whatever comes next go this way and no other.
+Command line, evaluation, benchmark and the Python interface all use it.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ def score_all(
     *,
     light: bool = False,
 ) -> Generator[tuple[Source, Answer | ImageError], None, None]:
-    """Each source and what became of it, in the order of the sources.
+    """Each source with its answer or error, in the order of the sources.
 
-    Memory does not grow with their number. Close the generator to end early: what is begun is
-    then given up.
+    Memory does not grow with their number. Close the generator to end early and abandon the
+    sources that are being worked on.
 
     Args:
         sources: anything that `read` takes: paths, bytes, arrays, rows of a table.
         classifier: what scores; several workers make others like it, see `Classifier.another`.
-        read: makes a radiograph of a source.
-        score: makes an answer of a radiograph. What it returns is held until its turn comes, so
-            a picture should not be among it unless it is needed.
-        limits: what is refused unread; the usual ones if None.
+        read: source → radiograph.
+        score: radiograph → answer. Answers wait for those before them, so they should hold a
+            picture only if it is needed.
+        limits: larger images are refused; None for the default ones.
         workers: sources that are worked on at once; 1 starts no thread.
-        light: neither a source nor its answer holds a picture, so that more may be in hand.
+        light: whether neither sources nor answers hold a picture, so that more can wait.
 
     Yields:
         A source with its answer, or with the ImageError that says why it cannot be read.
 
     Raises:
-        ModelError: the model fails; all answers before it have been given.
+        ModelError: the model fails; all answers before it have been yielded.
     """
     limits = limits or Limits()
     if workers > 1:
@@ -66,10 +66,10 @@ def score_all(
 def unbroken(
     answered: Iterable[tuple[Source, Answer | ImageError]],
 ) -> Iterator[tuple[Source, Answer]]:
-    """The same where every source must have an answer.
+    """`score_all`'s pairs for callers that need an answer for every source.
 
     Raises:
-        ImageError: of the first that has none.
+        ImageError: of the first source without one.
     """
     for source, answer in answered:
         if isinstance(answer, ImageError):

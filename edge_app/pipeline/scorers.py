@@ -1,4 +1,4 @@
-"""What is made of a radiograph on its way: the findings, with or without the picture."""
+"""Scorers: radiograph → findings, with or without the picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Source = TypeVar("Source")
 Answer = TypeVar("Answer")
 
 Scorer = Callable[[Classifier, Source, Radiograph], Answer]
-"""Makes an answer of a source's picture, with a classifier that nobody else uses meanwhile."""
+"""(classifier, source, radiograph) → answer; no other thread uses the classifier meanwhile."""
 
 Classified = tuple[Radiograph, Findings]
 
@@ -21,10 +21,10 @@ Classified = tuple[Radiograph, Findings]
 def classified(
     classifier: Classifier, source: object, image: Radiograph, watch: Watch = unwatched
 ) -> Classified:
-    """A picture and its findings: the scorer where the picture is needed afterwards."""
+    """A radiograph with its picture, and its findings."""
     return image, classifier.classify(image, watch)
 
 
 def classified_only(classifier: Classifier, source: object, image: Radiograph) -> Classified:
-    """What is known of a picture, without its pixels, and its findings."""
+    """A radiograph without its picture, and its findings."""
     return image.without_picture(), classifier.classify(image)

@@ -1,4 +1,4 @@
-"""What the user named on the command line → the files to answer, in order."""
+"""The names on the command line → the files to score, in order."""
 
 from __future__ import annotations
 

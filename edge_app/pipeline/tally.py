@@ -6,12 +6,14 @@ from edge_app.core.errors import EXIT_DONE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_M
 
 
 class Tally:
-    """How a batch went.
+    """The results of a batch.
 
     Attributes:
-        answered: images that were read; some of these may be blank, or have withheld findings.
+        answered: images that were read, including blank ones and those with withheld findings.
         refused: images that could not be read.
-        wanting: those of them that the machine had too little of something for.
+        wanting: refused images for which the machine lacked memory, descriptors or processes.
+        blank: images with nearly one gray level.
+        withheld: images whose findings the input check withheld.
         interrupted: whether Ctrl-C ended the batch.
     """
 

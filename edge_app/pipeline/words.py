@@ -1,4 +1,4 @@
-"""What stands beside answers wherever they are shown: whose they are, and what they are worth."""
+"""The words around answers wherever they are shown: who answers, and what answers are worth."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from edge_app.core.plain_text import percent
+from edge_app.model.decisions import Share
 from edge_app.model.input_check import NO_QUALITY
 
 if TYPE_CHECKING:
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def known_of(labels: Labels) -> str:
-    """What is not looked for, in words."""
+    """The findings that are looked for, and that there are no others."""
     return f"knows {labels.all_findings} and nothing else"
 
 
 def seen_at(spec: InputSpec) -> str:
-    """How little of a picture the network gets, and what that means."""
+    """The size at which the network sees a picture, and what that means."""
     return f"seen at {spec.width}x{spec.height}: small findings are missed"
 
 
 def answered_by(classifier: Classifier) -> str:
-    """Who answers, and what that is no answer to, in a line."""
+    """One line: the model that answers, what it does not know, and its operating point."""
     model, point = classifier.model, classifier.image_point
     rule = f" ({point['rule']})" if point and not classifier.site else ""
     return (
@@ -38,7 +39,7 @@ def answered_by(classifier: Classifier) -> str:
 
 
 def right_above(findings: Iterable[Finding]) -> Iterator[str]:
-    """What the threshold of each finding that is above it is worth at the site, in lines."""
+    """A line for each finding above its threshold: what the threshold is worth at the site."""
     for each in findings:
         if each.above and each.ppv and each.threshold is not None:
             yield (
@@ -48,11 +49,11 @@ def right_above(findings: Iterable[Finding]) -> Iterator[str]:
 
 
 def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
-    """What being flagged is worth, and not being flagged, in lines.
+    """Lines on what being flagged, and not being flagged, is worth.
 
     Args:
-        point: whose threshold flags; None where none does.
-        site: whose point it is, if it is a site's: then its predictive values are known.
+        point: whose threshold flags; None if none does.
+        site: of the point, if it is a site's: then its predictive values are known.
     """
     if point is None:
         return
@@ -76,7 +77,5 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
         )
 
 
-def _share(told: Estimate) -> str:
-    if told["value"] is None or told["low"] is None or told["high"] is None:
-        return "an unknown share"
-    return f"{percent(told['value'])} ({percent(told['low'])} to {percent(told['high'])})"
+def _share(estimate: Estimate) -> str:
+    return str(Share.of(estimate) or "an unknown share")

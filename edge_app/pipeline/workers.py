@@ -1,4 +1,4 @@
-"""Several sources worked on at once, their answers in order."""
+"""Scoring several sources at once, with their answers in order."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ Source = TypeVar("Source")
 Answer = TypeVar("Answer")
 
 AHEAD: Final = 2
-"""Sources begun per worker before the first of them is answered: memory stays flat."""
+"""How many sources each worker may begin before the oldest is answered; keeps memory flat."""
 
 AHEAD_OF_LIGHT: Final = 8
-"""The same where none of them holds a picture. The asking thread also writes answers down, and may
-wait for a disk or a processor meanwhile: the others shall have work until it is back."""
+"""The same if none of them holds a picture. The calling thread also writes the answers, and may
+wait for a disk or a processor; meanwhile the others need work."""
 
 DECODED: Final = 8
-"""Bytes that a pixel of 16-bit gray takes at most while it is decoded; colour takes twice that."""
+"""The most bytes that a pixel of 16-bit gray takes while it is decoded; colour takes twice that."""
 
 
 class Workers(Generic[Source, Answer]):
-    """Threads, of which the asking one is one. Decoders and interpreters run without Python's lock.
+    """Worker threads, including the calling one; decoders and interpreters release Python's lock.
 
     See `route.score_all` for the arguments.
 
     Attributes:
-        ahead: sources begun before the first of them is answered.
-        small: limits of what any thread may work on, so that all gray pictures together take half
-            of the memory; what is larger is left to the asking thread, one at a time.
-        alone: whether the asking thread is the only one, because no other can be started.
+        ahead: how many sources may be begun before the oldest is answered.
+        small: limits for all threads, so that all gray pictures together take half of the memory;
+            the calling thread works on larger ones, one at a time.
+        alone: whether the calling thread is the only one, because no other can be started.
     """
 
     def __init__(
@@ -69,16 +69,16 @@ class Workers(Generic[Source, Answer]):
         todo = iter(sources)
         first = list(islice(todo, self.workers))
         self.idle.put(self.classifier)
-        # A device serves one; images are decoded beside it all the same.
+        # A device serves one session, but images are still decoded by several threads.
         for _ in first[1:] if not self.classifier.exclusive else ():
             self.idle.put(self.classifier.duplicate())
         pool = ThreadPoolExecutor(self.workers - 1)
         try:
             for source in chain(first, todo):
                 if is_stream(source):
-                    while self.begun:  # whoever types sees first what is known
+                    while self.begun:  # first print the answers before it: input may be typed
                         yield self._oldest()
-                    # Only the asking thread can be interrupted while it waits.
+                    # Only the calling thread can be interrupted while it waits.
                     self.begun.append((source, self._done(source)))
                 else:
                     self.begun.append((source, self._submitted(source, pool)))
@@ -92,7 +92,7 @@ class Workers(Generic[Source, Answer]):
     def _submitted(
         self, source: Source, pool: ThreadPoolExecutor
     ) -> Future[Answer | ImageError | None]:
-        """The work on a source, to be done by another thread if there can be one."""
+        """The work on a source, done by another thread if one can be started."""
         if not self.alone:
             try:
                 return pool.submit(self._work, source)
@@ -104,7 +104,7 @@ class Workers(Generic[Source, Answer]):
         return self._done(source)
 
     def _oldest(self) -> tuple[Source, Answer | ImageError]:
-        """The first answer. Until it is known, this thread is one of the workers."""
+        """The oldest source and its answer; until it is done, this thread works on others."""
         while not self.begun[0][1].done():
             free = next((i for i, (_, each) in enumerate(self.begun) if each.cancel()), None)
             if free is None:
@@ -122,18 +122,18 @@ class Workers(Generic[Source, Answer]):
         future: Future[Answer | ImageError | None] = Future()
         try:
             future.set_result(self._work(source))
-        except Exception as error:  # its turn comes when those before it are answered
+        except Exception as error:  # raised when the sources before it are answered
             future.set_exception(error)
         return future
 
     def _work(self, source: Source) -> Answer | ImageError | None:
-        """What became of a source; None where it needs much, and has its turn alone."""
+        """A source's answer or error; None if it needs so much memory that it must run alone."""
         if is_stream(source):
             return self._scored(source, attempted(self.read, source, self.limits))
         image = attempted(self.read, source, self.small)
         if isinstance(image, ImageTooLargeError) and self.small != self.limits:
             return None
-        if isinstance(image, MachineError):  # there may be enough when its turn comes
+        if isinstance(image, MachineError):  # there may be enough when it runs alone
             return None
         return self._scored(source, image)
 

@@ -1,7 +1,7 @@
-"""Findings as people, spreadsheets and programs want them: table, CSV, JSON.
+"""Writers of answers: a table for people, CSV for spreadsheets, JSON for programs.
 
-A writer is given one answer at a time and prints it at once, so that an interrupted batch has
-printed all it has done, and memory stays flat.
+A writer gets one answer at a time and prints it at once, so that an interrupted batch has printed
+all its answers, and memory stays flat.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Writer(Protocol):
     """Prints answers in the order in which they come.
 
     Attributes:
-        needs_picture: whether an answer's image must still have it.
+        needs_picture: whether the images must still have their pictures.
     """
 
     needs_picture: bool
@@ -110,8 +110,8 @@ class TableWriter:
 
 
 class CsvWriter:
-    """One row an image: the whole, its scores, the labels above and their predictive values at a
-    site in the same order, warnings, error."""
+    """One row an image: overall score, labels' scores, labels above their thresholds with their
+    predictive values at a site, raised labels, warnings, error."""
 
     needs_picture = False
 
@@ -182,9 +182,9 @@ def _overall_cells(overall: Overall | None) -> list[str]:
 
 
 class JsonWriter:
-    """One object an image: indented where it is the only one, otherwise one a line.
+    """One object an image: indented if there is only one, otherwise one a line.
 
-    Its text is UTF-8, or ASCII with escapes where the stream is of another encoding.
+    The text is UTF-8, or ASCII with escapes if the stream has another encoding.
     """
 
     needs_picture = False

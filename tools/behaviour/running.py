@@ -1,4 +1,4 @@
-"""Run one case; its output as text."""
+"""Running a case, and its output as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tools.behaviour.settings import NORMALISED, SECONDS
 
 @dataclass(frozen=True)
 class Places:
-    """Where things are during one recording.
+    """The paths of one recording.
 
     Attributes:
         python: the interpreter, whose environment has the package.
@@ -59,7 +59,7 @@ class Places:
         return found | dict(more)
 
     def links(self) -> Iterator[tuple[str, Path]]:
-        """Links in a case's folder, whose names do not depend on this machine."""
+        """Links for a case's folder, with names that do not depend on this machine."""
         for path in sorted(self.files.iterdir()):
             if path.is_dir():
                 yield path.name, path
@@ -68,7 +68,7 @@ class Places:
             yield "nih", self.subset
 
     def replace(self, text: str) -> str:
-        """Paths of this recording become names: a checkout may lie anywhere."""
+        """Replace this recording's paths by names, because a checkout may be anywhere."""
         paths = {
             str(self.scratch): "{scratch}",
             str(self.files): "{files}",
@@ -191,7 +191,7 @@ def readable(text: str) -> str:
 
 
 def structure(text: str) -> str:
-    """Which keys there are, and of which types their values."""
+    """The keys of a JSON text, and the types of their values."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -230,7 +230,7 @@ def written(folder: Path, places: Places, shown: str) -> str:
 
 
 def described(path: Path, name: Path, places: Places, shown: str) -> list[str]:
-    """A written file: its content where it can be read, digests where not."""
+    """A written file: its content if it is text, otherwise its digests."""
     data = path.read_bytes()
     if "verdicts" in name.parts:
         return [f"{name.parent}/…: a verdict"]  # named by a digest of this machine

@@ -1,4 +1,4 @@
-"""What the recorder knows of the package, and what it replaces because it varies between runs."""
+"""The recorder's constants, and the replacements of text that varies between runs."""
 
 from __future__ import annotations
 
@@ -61,6 +61,6 @@ NORMALISED: Final[tuple[tuple[str, str, str], ...]] = (
         "",
     ),
 )
-"""What is replaced, why, and by what: everything that differs between runs of one version."""
+"""Replacements of everything that differs between runs of one version: why, pattern, by what."""
 
 Pixels = NDArray[Any]

@@ -2,8 +2,8 @@
 
     python -m tools.manual.answer_pictures        # needs Debian's chromium for the pages
 
-Of a drawn radiograph with a white patch, which is nobody's, with the shipped default model; the
-page of `calibrate` is of its report.
+They show a drawn radiograph with a white patch, which is nobody's, scored by the default model; the
+page of `calibrate` is made from that model's report.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _keep(picture: Path, place: Path) -> None:
-    """A picture in 256 colours, which takes half of the space."""
+    """Save a picture in 256 colours, which takes half the space."""
     with Image.open(picture) as image:
         image.convert("RGB").quantize(
             256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
@@ -51,12 +51,12 @@ def _keep(picture: Path, place: Path) -> None:
 
 
 def _here() -> dict[str, str]:
-    """This checkout's application, and no settings of who runs this."""
+    """An environment with this checkout's application and no local settings."""
     return {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def _photograph(page: Path, picture: Path, size: tuple[int, int]) -> None:
-    """What a browser of so many pixels, width and height, shows of a page."""
+    """Save a screenshot of a page in a browser window of this width and height."""
     browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]
     shot = [f"--screenshot={picture}", f"--window-size={size[0]},{size[1]}", page.as_uri()]
     subprocess.run([*browser, *shot], check=True, stderr=subprocess.DEVNULL)

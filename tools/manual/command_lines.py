@@ -1,4 +1,4 @@
-"""The command lines that pages show, held to the options that there are. Nothing is run."""
+"""Checking the command lines in pages against the real options, without running them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ INSTALLED: Final = {
     "edge-cxr-train": "python -m train",
     "edge-cxr-quantize": "python -m quantize",
 }
-"""The workstation's commands by the names under which they can be installed."""
+"""The workstation's installed commands → the modules that they run."""
 
 COMMAND: Final = re.compile(
     r"(?:^|[|&;]\s+)(?:sudo\s+)?(?:\w+=\S+\s+)*(?:[\w.~/-]+/)?"
     r"(edge-cxr(?:-train|-quantize)?|python3? -m [\w.]+)(?=\s|$)(.*)"
 )
-"""At the beginning of a line, or after a pipe; also as another user, with variables, by a path."""
+"""A command at the beginning of a line or after a pipe, perhaps with sudo, variables or a path."""
 
 BLOCK: Final = re.compile(r"^ *```(\w*)")
 INLINE: Final = re.compile(r"`([^`]+)`")
@@ -41,9 +41,9 @@ def applications() -> Mapping[str, Any]:
 
 
 def shown(page: str) -> Iterator[tuple[str, bool]]:
-    """The command lines of a page, and whether each is whole: prose names parts of one.
+    """The command lines of a page, and whether each is complete: prose names parts of one.
 
-    In a block with a prompt, `$`, what has none is output.
+    In a block with a prompt, `$`, lines without one are output.
     """
     block: list[str] | None = None
     language = ""
@@ -61,7 +61,7 @@ def shown(page: str) -> Iterator[tuple[str, bool]]:
 
 
 def _entered(block: list[str]) -> Iterator[str]:
-    """Lines that somebody enters, those that end with a backslash joined with the next."""
+    """The lines that a reader enters; those that end with a backslash are joined with the next."""
     lines = "\n".join(block).replace("\\\n", " ").split("\n")
     prompted = [line[2:] for line in lines if line.startswith("$ ")]
     for line in prompted or lines:
@@ -70,7 +70,7 @@ def _entered(block: list[str]) -> Iterator[str]:
 
 
 def fault(line: str, whole: bool) -> str | None:
-    """What is wrong with a command line: no such command, option or value; None if nothing is."""
+    """What is wrong with a command line: an unknown command, option or value; None if nothing."""
     found = COMMAND.search(line)
     if found is None:
         return None
@@ -90,7 +90,7 @@ def fault(line: str, whole: bool) -> str | None:
         return f"no option {absent[0]}" if absent and _option(absent[0]) != "--help" else None
     try:
         command.make_context(program, words)
-    except Exception as error:  # click's own, which typer has under a name of its own
+    except Exception as error:  # click's, which typer exports under another name
         return str(getattr(error, "message", error)) or type(error).__name__
     return None
 

@@ -1,9 +1,8 @@
-"""How often the first findings of a flagged validation image are right, as the manual says.
+"""How often the first findings of a flagged validation image are right, for the manual.
 
-    python -m tools.manual.first_findings         # writes first-findings.json beside its reports
+    python -m tools.manual.first_findings         # writes first-findings.json into its reports
 
-Of the scores that the float network's validation report keeps, at the default point of the model
-that ships.
+From the scores in the float network's validation report, at the shipped model's default point.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ FOUND: Final = REPORTS / "first-findings.json"
 
 
 def found() -> dict[str, float]:
-    """Of flagged images that are not normal: how many, and the share that bears the most probable
+    """The number of flagged images with a finding, and their shares that have the most probable
     finding, and one of the three most probable ones."""
     report = read(REPORTS / "float-validation.json")
     model = model_file.read(model_file.locate(DEFAULT_MODEL))
@@ -34,10 +33,10 @@ def found() -> dict[str, float]:
     points = whole.facts["operating_points"]
     threshold = points[whole.facts["default_operating_point"]]["threshold"]
     scores = report.calibrated(report.evaluated.logits)
-    borne = report.evaluated.targets[:, model.labels.findings]
-    chosen = (whole.probability(scores) >= threshold) & borne.any(axis=1)
+    targets = report.evaluated.targets[:, model.labels.findings]
+    chosen = (whole.probability(scores) >= threshold) & targets.any(axis=1)
     order = np.argsort(-scores[:, model.labels.findings], axis=1)
-    right = np.take_along_axis(borne, order, axis=1)[chosen] == 1
+    right = np.take_along_axis(targets, order, axis=1)[chosen] == 1
     return {
         "images": int(chosen.sum()),
         "first": float(right[:, 0].mean()),

@@ -1,4 +1,4 @@
-"""What the pages of a site would load from another host: nothing, or it does not work offline."""
+"""Finding what the pages of a site would load from other hosts, so that it works offline."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class _Loads(HTMLParser):
 
 
 def foreign(site: Path) -> list[str]:
-    """Each load from elsewhere as `page: address`, of a built site's HTML and style sheets.
+    """Each load from another host in a built site's HTML and style sheets, as `page: address`.
 
-    Scripts are not read: the browser's own list of requests is what tells about those.
+    Scripts are not read; only a browser's list of requests shows theirs.
     """
     found = []
     for path in sorted(site.rglob("*")):

@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the manual; named in `mkdocs.yml`.
+"""Hooks that MkDocs calls while it builds the manual; named in `mkdocs.yml`.
 
 Start it as `python -m mkdocs` in the root of the repository, whose packages it imports.
 """
@@ -18,11 +18,11 @@ from tools.manual.pages import REPOSITORY, Site, reference
 
 SITE = Site()
 SOURCES: dict[str, str] = {}
-"""Of the pages from outside of `docs/`, and of the notebooks: place in the site → source."""
+"""Place in the site → source, for pages from outside of `docs/` and for notebooks."""
 
 
 def on_files(files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
-    """Add the reference, README as the first page, and what pages lead to outside of `docs/`."""
+    """Add the reference, README as the first page, and linked files outside of `docs/`."""
     for place, text in reference().items():
         files.append(
             File.generated(config, place, content=SITE.linked(text, place, generated=True))
@@ -38,7 +38,7 @@ def on_files(files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    """Links of the repository become links of the site."""
+    """Turn links within the repository into links of the site."""
     place = page.file.src_uri
     if page.file.generated_by and place not in SOURCES:
         return markdown

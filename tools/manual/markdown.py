@@ -1,4 +1,4 @@
-"""Pieces of Markdown that the generated pages are made of."""
+"""Markdown for the generated pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a table: one line, without what Markdown or HTML would take for markup."""
+    """Text for a table's cell: one line, with Markdown's and HTML's markup escaped."""
     for character in ("|", "<", "["):
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())

@@ -1,10 +1,10 @@
-"""What commands printed, kept in files and shown in the manual as it was printed.
+"""The output of commands, kept in files and shown in the manual.
 
-    python -m tools.manual.printed [NAME...]     run these commands, keep and show what they print
-    python -m tools.manual.printed --show        show what is kept, after a page was edited
+    python -m tools.manual.printed [NAME...]     run these commands, keep and show their output
+    python -m tools.manual.printed --show        show the kept output, after a page was edited
 
-`docs/printed.toml` names the commands. What one prints is kept in `reports/printed/NAME.txt`, and
-stands on the pages in the block of code below `<!-- printed: NAME -->`.
+`docs/printed.toml` names the commands. Output is kept in `reports/printed/NAME.txt`, and shown on
+the pages in the code block below `<!-- printed: NAME -->`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BLOCK: Final = re.compile(r"(<!-- printed: (\S+) -->\n+```(?:text)?\n)(.*?)(```\
 
 EDGE_CXR: Final = 'edge-cxr() { python -m edge_app "$@"; }'
 WITHOUT: Final = {"EDGE_CXR_SITE": "none"}
-"""No site file of whoever runs this decides."""
+"""Settings that keep the local site file from deciding."""
 
 
 def listed() -> Mapping[str, str]:
@@ -43,29 +43,29 @@ def listed() -> Mapping[str, str]:
 
 
 def quick() -> list[str]:
-    """The names of commands that take a second or two and print the same everywhere."""
+    """The names of commands that take a second or two and print the same on every machine."""
     return [
         name for name, each in tomllib.loads(LIST.read_text("utf-8")).items() if "quick" in each
     ]
 
 
 def pages() -> list[Path]:
-    """Every page that may show what was printed."""
+    """Every page that may show output."""
     return [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 
 
 def shown(page: Path) -> list[tuple[str, str]]:
-    """The blocks of a page: which command's, and what stands there."""
+    """The blocks of a page: the command's name, and the text."""
     return [(name, text) for _, name, text, _ in BLOCK.findall(page.read_text("utf-8"))]
 
 
 def kept(name: str) -> str:
-    """What a command printed the last time."""
+    """A command's kept output."""
     return (KEPT / f"{name}.txt").read_text("utf-8")
 
 
 def show() -> None:
-    """Write what is kept into the pages."""
+    """Write the kept output into the pages."""
     for page in pages():
         before = page.read_text("utf-8")
         after = BLOCK.sub(lambda found: found[1] + kept(found[2]) + found[4], before)
@@ -74,17 +74,17 @@ def show() -> None:
 
 
 def run(name: str, console: Console) -> int:
-    """Run a command, its lines on the terminal as they come, and keep them.
+    """Run a command, print its lines as they come, and keep them.
 
-    What it printed before is kept where it prints nothing or breaks off, which is an exit code
-    other than 0 and 1. `python` is the one that runs this, `edge-cxr` this checkout's, `$folder`
-    an empty folder that goes away.
+    The earlier output stays if the command prints nothing, or fails with an exit code other than 0
+    and 1. `python` is the interpreter that runs this, `edge-cxr` this checkout's, `$folder` an
+    empty temporary folder.
 
     Returns:
-        The exit code of the command: 1 where a number that it holds to is not met.
+        The exit code of the command: 1 if a target that it checks is missed.
     """
     console.print(f"[bold]{name}[/]: {listed()[name]}", highlight=False, soft_wrap=True)
-    # No folder is put into PATH: pynetdicom's programs have the names of dcmtk's.
+    # Not by a folder in PATH, because pynetdicom's programs have the names of dcmtk's.
     names = f'python() {{ {shlex.quote(sys.executable)} "$@"; }}\n{EDGE_CXR}'
     lines = []
     with (

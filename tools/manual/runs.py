@@ -1,9 +1,9 @@
-"""The runs of the lab book whose validation reports are kept, for the manual.
+"""The table of the lab book's runs, from their validation reports.
 
     python -m tools.manual.runs
 
-Macro AUROC over the 14 findings, over those but Hernia, which one validation image bears, and of
-the image as a whole; then what share of the decisions at `balanced` stays as a picture changes.
+Macro AUROC over the 14 findings, and without Hernia, which only one validation image has; AUROC of
+the image as a whole; and the share of decisions at `balanced` that small changes do not affect.
 """
 
 from __future__ import annotations

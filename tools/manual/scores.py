@@ -1,4 +1,4 @@
-"""The scores of a model's reports as files that anybody could have written, for the manual.
+"""Writing the scores of a model's reports as plain CSV files, for examples in the manual.
 
     python -m tools.manual.scores MODEL FOLDER      # float.csv, int8.csv and labels.csv
 

@@ -1,8 +1,8 @@
-"""Files that figures of the manual come from, as values that a phrase can name.
+"""The files that figures of the manual come from, as values that expressions can name.
 
-JSON and TOML are as they are, a model file is its manifest. Code is read and not run: its
-constants, defaults, and the arguments of calls that begin with a text, such as a key of settings.
-Of any other text, a line is found by words in it, and is its numbers.
+JSON and TOML are taken as they are; a model file is its manifest. Code is parsed, not run: its
+constants, defaults, and the arguments of calls whose first argument is a text, such as a key of
+settings. In any other text, a line is found by words in it, and its value is the numbers in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ else:
     import tomli as tomllib
 
 NAMES: Final = ("label", "name", "group")
-"""Keys by which an element of a list is named."""
+"""Keys whose values name the elements of a list."""
 
 NUMBER: Final = re.compile(r"[−-]?\d[\d,]*(?:\.\d+)?")
 
@@ -40,7 +40,7 @@ OPERATORS: Final[Mapping[type, Callable[[Any, Any], Any]]] = {
 
 
 class Lines:
-    """Text, a line of which is found by words that no other line has."""
+    """Text whose lines are found by words that no other line has."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
@@ -54,9 +54,9 @@ class Lines:
 
 
 def content(path: Path) -> Any:
-    """What a file holds; of a model file the manifest, its `findings`, the size in `megabytes`.
+    """A file's values; a model file's manifest also has `findings` and its size in `megabytes`.
 
-    Elements of lists that have a label or a name are found by it.
+    Lists of elements with a label or a name become dicts.
     """
     if path.suffix == ".tflite":
         manifest = json.loads(json.dumps(read(path).manifest))

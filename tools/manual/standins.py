@@ -1,8 +1,8 @@
-"""Modules that stand in for the workstation's packages while its command lines are described.
+"""Modules that stand in for the workstation's packages while its commands are documented.
 
-The commands of `train`, `quantize` and `benchmarks` import TensorFlow, Keras and their kin: 3 GB
-that no sentence of the manual needs. What is asked of a stand-in is again one, so modules that
-derive classes from it or decorate functions with it can be imported; none of them can be run.
+The commands of `train`, `quantize` and `benchmarks` import TensorFlow, Keras and others: 3 GB that
+the manual does not need. Every attribute of a stand-in is a stand-in, so that modules which derive
+classes from it or decorate functions with it can be imported, but not run.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ PACKAGES: Final = (
     *("tensorflow", "keras", "jax", "scipy", "sklearn", "pandas", "h5py", "matplotlib"),
     "tensorboard",
 )
-"""What the extra `workstation` brings, by the names under which it is imported."""
+"""The packages of the extra `workstation`, by their names in imports."""
 
 KNOWING: Final = ("train", "quantize", "benchmarks")
 """The project's own packages that import them."""
 
 
-def _asked(name: str) -> type[StandIn]:
-    """What stands under a name of a stand-in; Python's own names are not there."""
+def _attribute(name: str) -> type[StandIn]:
+    """An attribute of a stand-in; Python's own special names do not exist."""
     if name.startswith("__"):
         raise AttributeError(name)
     return StandIn
@@ -34,11 +34,11 @@ def _asked(name: str) -> type[StandIn]:
 
 class _Meta(type):
     def __getattr__(cls, name: str) -> type[StandIn]:
-        return _asked(name)
+        return _attribute(name)
 
 
 class StandIn(metaclass=_Meta):
-    """A class, a function or a decorator of a package that is not there."""
+    """A class, a function or a decorator of a missing package."""
 
     def __init__(self, *given: object, **named: object) -> None: ...
 
@@ -47,7 +47,7 @@ class StandIn(metaclass=_Meta):
         return given[0] if given else self
 
     def __getattr__(self, name: str) -> type[StandIn]:
-        return _asked(name)
+        return _attribute(name)
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -59,14 +59,14 @@ class _Finder(MetaPathFinder, Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__getattr__ = _asked  # type: ignore[method-assign]
+        module.__getattr__ = _attribute  # type: ignore[method-assign]
 
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Within it the workstation's packages are stand-ins, whether they are installed or not.
+    """A context in which the workstation's packages are stand-ins, whether installed or not.
 
-    Modules that are imported within and know stand-ins are forgotten afterwards.
+    Modules that were imported with stand-ins are forgotten afterwards.
     """
     finder, before = _Finder(), set(sys.modules)
     sys.meta_path.insert(0, finder)
