@@ -112,10 +112,10 @@ def _add_service(root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(SERVICE / name, path)
         path.chmod(mode)
-    told = root / "usr/share/doc/edge-cxr"
-    told.mkdir(parents=True)
-    shutil.copyfile(REPOSITORY / "LICENSE", told / "copyright")
-    shutil.copyfile(REPOSITORY / "docs" / "serve.md", told / "serve.md")
+    documents = root / "usr/share/doc/edge-cxr"
+    documents.mkdir(parents=True)
+    shutil.copyfile(REPOSITORY / "LICENSE", documents / "copyright")
+    shutil.copyfile(REPOSITORY / "docs" / "serve.md", documents / "serve.md")
 
 
 def _describe(

@@ -1,9 +1,9 @@
 """Installs, upgrades, rolls back and removes edge-cxr on a board, from the kit this file lies in.
 
-Needs the standard library alone and no network. Started by `install.sh`, which has compared the
-files with SHA256SUMS. Each version has a folder of its own; a link says which one is current and is
-replaced atomically as the last step, so that the previous version works until then. Who made the
-kit is for the version that is installed already to judge: nothing in a kit can vouch for it.
+It needs only the standard library and no network. `install.sh` starts it after comparing the files
+with SHA256SUMS. Each version has a folder of its own; a link leads to the current one and is
+replaced atomically as the last step, so that the previous version works until then. The installed
+version judges who made the kit: nothing in a kit can vouch for it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 NAME = "edge-cxr"
 NEEDED = ("install.sh", "installer.py", "kit.json")
 COPIED = (*NEEDED, "SHA256SUMS", "SHA256SUMS.minisig")
-"""Kept with a version, so that it can be rolled back and removed without the kit, and so that the
-next one is seen to be later."""
+"""Files kept with a version, so that it can be rolled back and removed without the kit, and so that
+a later kit can be compared with it."""
 
 COMPLETE = "complete"
 """The file that marks a version whose installation is complete."""
@@ -36,11 +36,11 @@ BEFORE = "before"
 """The link in a version that leads to the one before it."""
 
 PATIENCE = 10
-"""Seconds after which a step that takes long says how far it is, and again."""
+"""Seconds after which a long step reports its progress, repeatedly."""
 
 DAMAGED, IMPOSSIBLE, INTERRUPTED = 3, 4, 130
 UNKNOWN_COMMAND = 2
-"""What a version says that has no ``upgrade`` yet."""
+"""The exit code of a version without the command ``upgrade``."""
 
 
 class Refusal(Exception):
@@ -59,7 +59,7 @@ class Place:
         self.home = prefix / "share" / NAME
         self.versions = self.home / "versions"
         self.current = self.home / "current"
-        self.previous = self.home / "previous"  # of earlier installers, beside `BEFORE`
+        self.previous = self.home / "previous"  # used by earlier installers instead of `BEFORE`
         self.made = self.home / "made.json"
         self.command = prefix / "bin" / NAME
         self.target = os.path.join("..", "share", NAME, "current", "bin", NAME)
@@ -73,14 +73,14 @@ class Place:
         return version if (version / COMPLETE).is_file() else None
 
     def before(self, version: Path | None) -> Path | None:
-        """The complete version that this one took the place of."""
+        """The complete version that `version` replaced."""
         if version is None:
             return None
         noted = version / BEFORE
         return self.version(noted if os.path.lexists(noted) else self.previous)
 
     def switch(self, version: Path) -> None:
-        """Let another version be the current one, in one step: the way back is noted before it."""
+        """Make another version the current one in one step, after noting the way back."""
         current = self.version(self.current)
         if current is not None:
             _replace_link(version / BEFORE, os.path.join("..", current.name))
@@ -95,10 +95,10 @@ def install(place: Place, trusted: str | None = None) -> None:
 
     Args:
         place: where to.
-        trusted: a key that it is to trust from now on.
+        trusted: a key to trust from now on.
 
     Raises:
-        Refusal: it cannot be; the version before is still current.
+        Refusal: it cannot be installed; the previous version is still current.
     """
     kit = _read_kit()
     _require_a_board_for(kit)
@@ -155,9 +155,9 @@ def roll_back(place: Place) -> None:
 
 
 def uninstall(place: Place) -> None:
-    """Remove all that was installed, and the folders that were made for it.
+    """Remove everything that was installed, and the folders that were made for it.
 
-    Models that the user installed are not the installer's, and stay.
+    Models that the user installed stay.
     """
     if not place.home.is_dir():
         raise Refusal(f"nothing is installed below {place.prefix}")
@@ -180,7 +180,7 @@ def _remove(place: Place) -> None:
 
 
 def _read_kit() -> dict[str, Any]:
-    """`kit.json`, once every file that it names is found in SHA256SUMS.
+    """`kit.json`, after checking that SHA256SUMS lists every file that it names.
 
     install.sh has compared the digests, but sha256sum skips lines that it does not understand.
     """
@@ -267,12 +267,12 @@ def _fill(version: Path, kit: dict[str, Any]) -> None:
 
 
 def _unpacked(version: Path) -> int:
-    """How many packages its environment has by now."""
+    """How many packages the version's environment has so far."""
     return len(list(version.glob("lib/*/site-packages/*.dist-info")))
 
 
 def _say(line: str) -> None:
-    """One line a step, at once: on a small board a step may take a minute."""
+    """Print a line at once, because a step may take a minute on a small board."""
     print(line, flush=True)
 
 
@@ -284,10 +284,10 @@ def _test(version: Path) -> None:
 
 
 def _ask(current: Path | None) -> None:
-    """Have the version that is installed judge the kit: it knows which keys this place trusts.
+    """Have the installed version judge the kit: it knows which keys this machine trusts.
 
     Raises:
-        Refusal: it refuses the kit, or cannot be asked where keys are trusted.
+        Refusal: it refuses the kit, or it does not start although this machine trusts keys.
     """
     if current is None:
         print("who made this kit was not checked: no installed version is here that could")
@@ -314,7 +314,7 @@ def _ask(current: Path | None) -> None:
 
 
 def _keys_places() -> list[str]:
-    """Where trusted keys may stand, as the application has it."""
+    """The application's possible places for trusted keys."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     named = os.environ.get("EDGE_CXR_KEYS", "none")
     own = os.path.join(home, NAME, "keys")
@@ -336,7 +336,7 @@ def _run(
 def _started(
     line: list[Any], far: Callable[[], str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A command's end, with all that it said as its output; `far` says how far it is meanwhile."""
+    """Run a command with standard error in its output; `far` returns its progress meanwhile."""
     # Settings of pip and Python in the operator's shell must not affect the kit.
     clean = {
         name: value
@@ -366,7 +366,7 @@ def _started(
 
 
 def _make_folders(place: Place) -> list[str]:
-    """Make the folders that are missing; which, for `uninstall`."""
+    """Make missing folders, and return them for `uninstall`."""
     missing: list[str] = []
     for folder in (place.command.parent, place.home.parent):
         wanted = [each for each in (folder, *folder.parents) if not each.exists()]
@@ -387,7 +387,7 @@ def _remove_leftovers(place: Place) -> None:
 
 @contextmanager
 def _locked(place: Place) -> Iterator[None]:
-    """A lock: within it, no other installer runs below this prefix."""
+    """A context in which no other installer runs below this prefix."""
     busy = Refusal("another installer is at work here: wait for it")
     try:
         descriptor = os.open(place.home, os.O_RDONLY | os.O_DIRECTORY)
@@ -422,7 +422,7 @@ def _replace_link(link: Path, target: str) -> None:
 
 
 def _on_the_medium(folder: Path) -> None:
-    """Have the folder's entries there before the next step."""
+    """Write a folder's entries to the medium before the next step."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -460,7 +460,7 @@ def _prefix(chosen: str | None) -> Path:
 
 
 def main() -> NoReturn:
-    """Parse, act; every fault is one line."""
+    """Parse and act; every error is one line."""
     parser = argparse.ArgumentParser(prog="install.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--prefix", help="default: ~/.local")
     parser.add_argument("--python", help="the Python to use; default: the first that fits")

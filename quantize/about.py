@@ -110,10 +110,10 @@ def about_model(manifest: Mapping[str, Any]) -> About:
     """The statements in a manifest; the shipped models are known by their intended use."""
     if manifest["intended_use"] == NIH.intended_use:
         return NIH
-    told = manifest["training"].get("about", {})
+    stated = manifest["training"].get("about", {})
     return About(
         manifest["licence"],
         manifest["intended_use"],
-        told.get("data", NOT_STATED),
-        tuple(told.get("limits", ())),
+        stated.get("data", NOT_STATED),
+        tuple(stated.get("limits", ())),
     )

@@ -1,7 +1,7 @@
-"""`MODEL_CARD.md` of a model: what it is, how good it is, overall and by subgroup, and its limits.
+"""A model's `MODEL_CARD.md`: what it is, how good it is, overall and by subgroup, and its limits.
 
-After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
-model file's manifest or a report next to the card, which computes nothing of its own.
+After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes from the model
+file's manifest or from a report next to the card.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ LIMITS: Final = (
     "A threshold's sensitivity and specificity were fitted on validation patients and are not "
     "reached on test patients: compare the two columns before relying on either.",
 )
-"""What holds of every model; its maker says more."""
+"""Limits of every model; its maker states further ones."""
 
 
 def model_card(model: ModelFile, folder: Path) -> str:
@@ -130,7 +130,7 @@ def _report(folder: Path, stem: str) -> Report:
 
 
 def _require_fit(model: ModelFile, reports: dict[str, Report], validation: Report) -> None:
-    """Refuse the reports of another model, whose numbers would look just as plausible."""
+    """Refuse reports of another model, whose numbers would look as plausible."""
     if reports["int8"].content["model"]["sha256"] != model.sha256:
         raise ConversionError(f"int8.json is not of {model.path}: evaluate this model again")
     if len({report.content["dataset"]["digest"] for report in reports.values()}) > 1:
@@ -180,7 +180,7 @@ def _facts(model: ModelFile) -> str:
 
 
 def _check(manifest: Manifest) -> str:
-    """Where the input check is from, and what it flagged where it was tried."""
+    """The origin of the input check, and the shares that it flagged in its trial."""
     if "input_check" not in manifest:
         return "none: the network scores any picture"
     tried = manifest["training"].get("input_check")
@@ -373,7 +373,7 @@ def _subgroups(content: dict[str, Any]) -> str:
 
 
 def kept_text(share: float | None) -> str:
-    """A share of decisions; without thresholds there are none."""
+    """A share of kept decisions in words; without thresholds there are no decisions."""
     return "no decisions" if share is None else percent(share, 1, "%")
 
 
@@ -397,7 +397,7 @@ def _steadiness(reports: dict[str, Report]) -> str:
 
 
 def _from_report(model: ModelFile, folder: Path, name: str, command: str) -> str:
-    """The table that another command wrote next to the reports, if it is of this model."""
+    """The table of another command from the folder of reports; it must be of this model."""
     try:
         content = json.loads((folder / f"{name}.json").read_text())
         table = (folder / f"{name}.md").read_text()
@@ -416,10 +416,10 @@ def _recipe(model: ModelFile) -> str:
 
 
 def _teachers(facts: Mapping[str, Any]) -> str:
-    """Who taught, and what each of them had seen: it may be the test patients."""
+    """The teachers, and what each was trained on, which may include the test patients."""
     names = facts.get("teachers", [])
     known = facts.get("teachers_trained_on")
-    if known is None:  # of a run of an earlier version, whose teachers saw the same patients
+    if known is None:  # a run of an earlier version, whose teachers saw the same patients
         return f" Its teachers were {', '.join(names)}." if names else ""
     lines = [f"- {name}, trained on: {on}" for name, on in zip(names, known, strict=True)]
     text = "\n\nIts teachers were\n\n" + "\n".join(lines)

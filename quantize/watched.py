@@ -79,7 +79,7 @@ def _end_with(parent: int) -> None:
         raise SystemExit(EXIT_MODEL)
 
 
-def _wait(child: int, told: int) -> NoReturn:
+def _wait(child: int, reading: int) -> NoReturn:
     done = 0
     while not done:
         got = signal.sigwaitinfo(AWAITED)
@@ -89,15 +89,15 @@ def _wait(child: int, told: int) -> NoReturn:
             os.kill(child, got.si_signo)  # but not Ctrl-C, which the terminal sends to both
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        _say_and_end(-code, *_last_line(told))
+        _say_and_end(-code, *_last_line(reading))
     raise SystemExit(code)
 
 
-def _last_line(told: int) -> tuple[str, str]:
+def _last_line(reading: int) -> tuple[str, str]:
     """What the child was doing, and what to do then."""
     said = b""
     with suppress(BlockingIOError):  # a process that the child started may hold the other end
-        while chunk := os.read(told, 1 << 16):
+        while chunk := os.read(reading, 1 << 16):
             said += chunk
     lines = said.decode(errors="replace").splitlines() or [""]
     what, _, then = lines[-1].partition("\t")

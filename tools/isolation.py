@@ -70,20 +70,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--number", type=int, default=1000)
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=4)
-    asked = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
     ratios: list[float] = []
     costs: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        size = draw(folder, asked.number, asked.side)
-        print(f"{asked.number} radiographs of {asked.side}x{asked.side}, {size} bytes each")
-        score(folder, asked.number, ())  # warm: files and verdicts are cached
+        size = draw(folder, chosen.number, chosen.side)
+        print(f"{chosen.number} radiographs of {chosen.side}x{chosen.side}, {size} bytes each")
+        score(folder, chosen.number, ())  # warm: files and verdicts are cached
         print("round  images/s plain  isolated  ratio   processor s plain  isolated  ratio")
-        for index in range(asked.rounds):
+        for index in range(chosen.rounds):
             order: list[tuple[str, ...]] = [(), ("--isolate",)]
             if index % 2:
                 order.reverse()
-            found = {options: score(folder, asked.number, options) for options in order}
+            found = {options: score(folder, chosen.number, options) for options in order}
             plain, isolated = found[()], found["--isolate",]
             ratios.append(isolated.rate / plain.rate)
             costs.append(plain.processor / isolated.processor)

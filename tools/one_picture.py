@@ -83,19 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--image", type=Path, default=HERE / "examples" / "synthetic-radiograph.png"
     )
     parser.add_argument("--model", default="cxr-lite0-128")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        versions = {"now": HERE, asked.revision: Path(name, "then")}
-        unpacked(asked.revision, versions[asked.revision])
+        versions = {"now": HERE, options.revision: Path(name, "then")}
+        unpacked(options.revision, versions[options.revision])
         runs: dict[str, list[Run]] = {each: [] for each in versions}
-        image = asked.image.resolve()
-        for index in range(asked.rounds + 1):
+        image = options.image.resolve()
+        for index in range(options.rounds + 1):
             for each in sorted(versions, reverse=bool(index % 2)):  # in alternating order
                 cache = Path(name, f"cache-{each == 'now'}")
-                run = scored(versions[each], cache, image, asked.model)
+                run = scored(versions[each], cache, image, options.model)
                 if index:  # the first tries its backend, and compiles
                     runs[each].append(run)
-        ratio = printed(runs, asked.revision)
+        ratio = printed(runs, options.revision)
     return int(ratio > MOST)
 
 

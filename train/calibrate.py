@@ -104,8 +104,8 @@ def _softmax_fit(
 def _softened(targets: NDArray[np.uint8]) -> NDArray[np.float64]:
     """How certain each image's labels are (M×L), by how many images have each label."""
     labels = targets.shape[1]
-    borne = targets.sum(axis=0) + labels
-    certain = (borne - labels + 1) / borne
+    counts = targets.sum(axis=0) + labels
+    certain = (counts - labels + 1) / counts
     return np.where(
         targets, certain, ((1 - certain) / max(labels - 1, 1))[targets.argmax(axis=1), np.newaxis]
     )
@@ -144,8 +144,8 @@ def logistic(truth: NDArray[np.bool_], values: NDArray[np.float64]) -> tuple[flo
     if values[truth].min() < values[~truth].max() or np.ptp(values) == 0:
         classifier.fit(column, truth)
     else:
-        borne = np.where(truth, truth.sum(), (~truth).sum())
-        certain = (borne + 1) / (borne + 2)
+        counts = np.where(truth, truth.sum(), (~truth).sum())
+        certain = (counts + 1) / (counts + 2)
         classifier.fit(
             *(np.concatenate([column, column]), np.concatenate([truth, ~truth])),
             sample_weight=np.concatenate([certain, 1 - certain]),
@@ -204,9 +204,9 @@ def _thresholds(
         "screening": int(np.argmax(sensitivity >= 0.90)),
         "rule-in": int(np.flatnonzero(specificity >= 0.95)[-1]),
     }
-    borne = truth > 0
+    positive = truth > 0
     return {
         # Counted rather than read off the curve: a threshold above all scores became 1.
-        name: (at, float((score[borne] >= at).mean()), float((score[~borne] < at).mean()))
+        name: (at, float((score[positive] >= at).mean()), float((score[~positive] < at).mean()))
         for name, at in ((name, float(thresholds[i])) for name, i in indices.items())
     }

@@ -106,10 +106,10 @@ def marks(
     """
     findings = list(labels.findings)
     marked = raised(scores[:, findings], usually[findings])
-    borne, truth = targets[:, findings].astype(bool), labels.not_normal(targets)
+    positive, truth = targets[:, findings].astype(bool), labels.not_normal(targets)
     counts = {
-        "right": (marked & borne)[truth],
-        "wrong": (marked & ~borne)[truth],
+        "right": (marked & positive)[truth],
+        "wrong": (marked & ~positive)[truth],
         "of_normal": marked[~truth],
     }
     return {name: round(float(each.sum(axis=1).mean()), 4) for name, each in counts.items()}
@@ -195,10 +195,10 @@ def reached(
                 "on": where,
             }
         }
-    told = {"operating_points": points}
+    tested = {"operating_points": points}
     if "raised" in facts and truth.any() and not truth.all():
-        told["raised"] = facts["raised"] | {"test": marks(targets, scores, labels, usually)}
-    return facts | told
+        tested["raised"] = facts["raised"] | {"test": marks(targets, scores, labels, usually)}
+    return facts | tested
 
 
 def _share(hits: NDArray[np.bool_], weights: Floats) -> dict[str, float | None]:

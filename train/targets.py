@@ -88,9 +88,9 @@ def auxiliary_targets(table: pd.DataFrame, names: Sequence[str]) -> NDArray[np.f
             ages = pd.to_numeric(table["age"], errors="coerce")
             columns.append(ages.clip(0, CENTURY) / CENTURY)
         else:
-            told = table[name].fillna("").astype(str).str.strip()
-            yes = (told == {"view": "AP", "sex": "M"}[name]).astype(float)
-            columns.append(yes.where(told != ""))
+            words = table[name].fillna("").astype(str).str.strip()
+            yes = (words == {"view": "AP", "sex": "M"}[name]).astype(float)
+            columns.append(yes.where(words != ""))
     return np.stack(columns, axis=1).astype(np.float32)
 
 

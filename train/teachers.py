@@ -67,11 +67,13 @@ class Teacher:
         Args:
             cached: the student's images of all splits.
         """
-        told = self.validated
-        if told is None or not told.alone or told.digest != cached.split("validation").digest:
+        validated = self.validated
+        if validated is None or not validated.alone:
+            return False
+        if validated.digest != cached.split("validation").digest:
             return False
         own = cached.of_data_set(0) if SOURCE in cached.table else cached
-        return set(known_patients(told.facts, own, told.share).values()) == {"not seen"}
+        return set(known_patients(validated.facts, own, validated.share).values()) == {"not seen"}
 
     def require_unseen(self, validation: Cached) -> None:
         """Refuse a teacher that by its own facts may know the validation patients.
@@ -142,9 +144,9 @@ def ensemble(members: Sequence[Teacher], cached: Cached) -> Teachers:
     total, known = np.zeros(shape), np.zeros(shape)
     for member in members:
         scores = member.scores(member.cached)
-        told = np.isfinite(scores)
-        total += np.where(told, scores, 0)
-        known += told
+        has_score = np.isfinite(scores)
+        total += np.where(has_score, scores, 0)
+        known += has_score
     with np.errstate(invalid="ignore"):
         mean = (total / known).astype(np.float32)
     images = members[0].cached.table["image"].to_numpy(str)

@@ -182,10 +182,10 @@ def _messages(said: bytes) -> Iterator[dict[str, Any]]:
                 yield message
 
 
-def _last_line(words: bytes) -> str:
-    lines = [line.strip() for line in words.decode("utf-8", "replace").splitlines()]
-    told = [line for line in lines if line and not line.startswith(("INFO:", "W0000", "I0000"))]
-    return printable(told[-1])[:160] if told else ""
+def _last_line(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("INFO:", "W0000", "I0000"))]
+    return printable(kept[-1])[:160] if kept else ""
 
 
 def _judge(outcome: Outcome, model: ModelFile, backend: Backend, seconds: int) -> TrialResult:

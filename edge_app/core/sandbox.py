@@ -319,12 +319,12 @@ def _restrict_files(readable: Iterable[str]) -> bool:
     if version < 1:
         return False
     rights = next(ALL_OF_FILES[v] for v in sorted(ALL_OF_FILES, reverse=True) if v <= version)
-    asked = struct.pack("=Q", rights)
+    handled = struct.pack("=Q", rights)
     if version >= 4:
-        asked += struct.pack("=Q", CONNECT_AND_BIND)
+        handled += struct.pack("=Q", CONNECT_AND_BIND)
     if version >= 6:
-        asked += struct.pack("=Q", SIGNALS_AND_SOCKETS)
-    rules = call(LANDLOCK_CREATE, asked, ctypes.c_size_t(len(asked)), 0)
+        handled += struct.pack("=Q", SIGNALS_AND_SOCKETS)
+    rules = call(LANDLOCK_CREATE, handled, ctypes.c_size_t(len(handled)), 0)
     if rules < 0:
         return False
     try:

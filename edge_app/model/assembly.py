@@ -69,8 +69,8 @@ def whole(
     members |= {archive.compiled_member(name): data for name, data in compiled.items()}
     if check_weights is not None:
         members[archive.CHECK] = check_weights
-    told = [answer.as_dict() for answer in answers(cast("Manifest", manifest), golden)]
-    members[archive.GOLDEN_ANSWERS] = json.dumps(told, indent=1).encode()
+    stored = [answer.as_dict() for answer in answers(cast("Manifest", manifest), golden)]
+    members[archive.GOLDEN_ANSWERS] = json.dumps(stored, indent=1).encode()
     members[archive.SUMS] = archive.sums(archive.digests(flatbuffer, members))
     return archive.append(flatbuffer, members)
 

@@ -420,8 +420,8 @@ def _golden(manifest: Manifest, members: dict[str, bytes]) -> Golden:
     seen = [given["height"], given["width"], given["channels"]]
     inputs = tensors(archive.GOLDEN_INPUT, given, seen)
     logits = tensors(archive.GOLDEN_LOGITS, outputs["logits"], outputs["logits"]["shape"][1:])
-    told = members.get(archive.GOLDEN_ANSWERS)
-    answers = None if told is None else read_answers(told)
+    stored = members.get(archive.GOLDEN_ANSWERS)
+    answers = None if stored is None else read_answers(stored)
     if "map" in outputs:
         maps = tensors(archive.GOLDEN_MAP, outputs["map"], outputs["map"]["shape"][1:])
         return Golden(inputs, logits, maps, answers)

@@ -78,14 +78,14 @@ class Overall(NamedTuple):
 
     def in_words(self) -> str:
         """The numbers in one line."""
-        told = (
+        words = (
             ""
             if self.usually is None
             else f", among images of which {percent(self.usually)} are not"
         )
-        told += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
+        words += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""
-        return f"{percent(self.probability)} probable that it is not normal{told}{lower}"
+        return f"{percent(self.probability)} probable that it is not normal{words}{lower}"
 
     def _lower(self) -> str:
         assert self.percentile is not None

@@ -148,9 +148,9 @@ def _adjusted(
         return ratio(other[runs], one[runs], level), 1.0
     paces = _paces(a, b, runs)
     # A process without yardsticks of its own uses those of its round.
-    those, first = _rounds(one[runs], [before for before, _ in paces])
-    these, second = _rounds(other[runs], [after for _, after in paces])
-    between, machine = adjusted_ratio(these, those, (second, first), level)
+    earlier, first = _rounds(one[runs], [before for before, _ in paces])
+    later, second = _rounds(other[runs], [after for _, after in paces])
+    between, machine = adjusted_ratio(later, earlier, (second, first), level)
     accounted = 1 / machine if one["unit"] == RATE else machine
     pace = _pace(list(zip(first, second, strict=True)))
     left = min(max(pace / accounted, min(1.0, pace)), max(1.0, pace))

@@ -195,12 +195,12 @@ class HtmlWriter:
     def _about(self) -> Iterator[str]:
         classifier = self._classifier
         model, site = classifier.model, classifier.site
-        told = [f"The network {known_of(classifier.labels)}"]
-        told += promises(classifier.image_point, site)
-        told += referred_to(model.manifest, site)
+        lines = [f"The network {known_of(classifier.labels)}"]
+        lines += promises(classifier.image_point, site)
+        lines += referred_to(model.manifest, site)
         if classifier.image_point:
-            told.append(RAISED_MEANS)
-        yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told) + "</ul>"
+            lines.append(RAISED_MEANS)
+        yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
         session = classifier.session.as_dict()
         rows = [
             ("model", f"{model.name}, {model.precision}"),
@@ -249,13 +249,13 @@ def _reason(findings: Findings) -> str:
 
 def _verdict(findings: Findings) -> str:
     """The verdict, its numbers, and what it is worth."""
-    told = f"<p><b>{escape('; '.join(findings.verdict))}</b></p>"
+    html = f"<p><b>{escape('; '.join(findings.verdict))}</b></p>"
     if whole := findings.overall:
-        told += f"<p>{escape(whole.in_words())}</p>"
+        html += f"<p>{escape(whole.in_words())}</p>"
         caution = findings.caution
-        told += f'<p class="caution">{escape(caution)}</p>' if caution else ""
-        told += _meter(whole.probability, whole.threshold)
-    return told
+        html += f'<p class="caution">{escape(caution)}</p>' if caution else ""
+        html += _meter(whole.probability, whole.threshold)
+    return html
 
 
 def _note(words: str) -> str:

@@ -43,11 +43,11 @@ def answered(
         top: how many of the most probable findings to include; None for all.
     """
     rank = {finding.label: place for place, finding in enumerate(findings.ranked, 1)}
-    told = list(findings.findings) if top is None else findings.ranked[:top]
+    shown = list(findings.findings) if top is None else findings.ranked[:top]
     answer = {
         "file": name,
         "overall": _overall(findings.overall) if findings.overall else None,
-        "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in told],
+        "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in shown],
         "input_check": findings.check.as_dict() if findings.check else None,
         **({"heatmap": findings.heatmap} if findings.heatmap else {}),
         "blank": findings.blank,
@@ -76,7 +76,7 @@ def _overall(overall: Overall) -> OverallAnswer:
 def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswer:
     unmarked = by_label or finding.usually is None or finding.kind != FINDING
     word = mark(finding.score, finding.usually, finding.above, by_label)
-    told: FindingAnswer = {
+    answer: FindingAnswer = {
         "label": finding.label,
         "kind": finding.kind,
         "rank": rank,
@@ -90,8 +90,8 @@ def _finding(finding: Finding, rank: int | None, by_label: bool) -> FindingAnswe
         "raised": None if unmarked else word == RAISED,
     }
     if finding.ppv:
-        told["ppv"] = cast("ShareAnswer", finding.ppv._asdict())
-    return told
+        answer["ppv"] = cast("ShareAnswer", finding.ppv._asdict())
+    return answer
 
 
 def _rounded(threshold: float | None) -> float | None:

@@ -212,8 +212,8 @@ def _known(stored: pyarrow.DataType, kind: pyarrow.DataType) -> bool:
     pa, _ = packages()
     if stored == kind or not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
         return bool(stored == kind)
-    told = [field for field in kind.value_type if field.name != "raised"]
-    return bool(stored == pa.list_(pa.struct(told)))
+    earlier = [field for field in kind.value_type if field.name != "raised"]
+    return bool(stored == pa.list_(pa.struct(earlier)))
 
 
 def is_archive(path: Path) -> bool:

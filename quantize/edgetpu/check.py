@@ -1,6 +1,6 @@
-"""A flatbuffer → which operators the Edge TPU would run, from what is known of its compiler.
+"""Predicting which operators of a flatbuffer the Edge TPU would run, without its compiler.
 
-This needs no compiler; where there is one, its own answer counts.
+The prediction follows what is known about the compiler; the compiler's own answer is decisive.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from quantize.edgetpu.sources import DOCUMENTATION, Basis, issue
 from quantize.graph import Graph, Operator, printable, read_graphs
 
 ON_CHIP_BYTES: Final = 8 << 20
-"""Of static memory for code and parameters together: "roughly 8 MB".
+"""On-chip memory for code and parameters together: "roughly 8 MB".
 
 https://coral.ai/docs/edgetpu/compiler/#parameter-data-caching
 """
 SURE_BYTES: Final = 6 << 20
-"""The part of it for parameters, by compiler reports that users have posted: 6.0 to 7.0 MiB.
+"""The least part of it for parameters: 6.0 to 7.0 MiB in compiler reports posted by users.
 
-Such as https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75 (7.0).
+For instance https://github.com/google-coral/edgetpu/issues/433 (6.1), /60 (6.9), /75 (7.0).
 """
 LARGE_ACTIVATION: Final = 60 * 152 * 90
-"""Bytes of the smallest tensor for whose size a network was said to have failed to compile."""
+"""Bytes of the smallest tensor that was reported to make the compiler fail."""
 LARGE_ACTIVATION_FROM: Final = issue(309)
 
 
@@ -41,7 +41,7 @@ class OperatorPrediction:
         basis: how this is known.
         reason: why it runs on the CPU; empty: it runs on the Edge TPU.
         own: whether the reason lies in the operator itself, not in an earlier one.
-        doubt: why an operator that would be mapped may not be all the same.
+        doubt: why an operator that should be mapped may not be.
     """
 
     operator: Operator
@@ -57,13 +57,14 @@ class OperatorPrediction:
 
 @dataclass(frozen=True)
 class Check:
-    """What would run where.
+    """Where each part of a network would run.
 
     Attributes:
-        graph: the main one.
-        others: graphs that control flow or other signatures run; all of them on the CPU.
-        parameter_bytes: weights and biases of what would run on the Edge TPU.
-        refused: why the compiler would take nothing of the file; None: nothing is known.
+        graph: the main graph.
+        predictions: one for each of its operators.
+        parameter_bytes: of the weights and biases that would be on the Edge TPU.
+        others: graphs of control flow or of other signatures, which run on the CPU.
+        refused: why the compiler would refuse the whole file; None if no reason is known.
     """
 
     graph: Graph
@@ -78,7 +79,7 @@ class Check:
 
     @property
     def elsewhere(self) -> int:
-        """Operators of the other graphs."""
+        """The number of operators in the other graphs."""
         return sum(len(graph.operators) for graph in self.others)
 
     @property
@@ -99,12 +100,12 @@ class Check:
 
     @property
     def streamed_bytes(self) -> int:
-        """The smallest number of bytes of parameters that are sent to the chip at every run."""
+        """The least number of parameter bytes that are sent to the chip in every run."""
         return max(0, self.parameter_bytes - ON_CHIP_BYTES)
 
     @property
     def largest_activation(self) -> int:
-        """Bytes of the largest tensor that a mapped operator takes or gives."""
+        """Bytes of the largest input or output of a mapped operator."""
         mapped = (prediction.operator for prediction in self.predictions if prediction.maps)
         tensors = (tensor for o in mapped for tensor in (*o.computed, *o.outputs))
         return max((prod(tensor.shape) for tensor in tensors), default=0)
@@ -162,7 +163,7 @@ def check(flatbuffer: bytes) -> Check:
 
 
 def check_graphs(graphs: Sequence[Graph]) -> Check:
-    """The same for what `read_graphs` returns."""
+    """`check` for the graphs of `read_graphs`."""
     graph, *others = graphs
     if any(o.custom and o.name == OPERATOR.decode() for o in graph.operators):
         raise ModelError(

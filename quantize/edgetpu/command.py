@@ -1,4 +1,4 @@
-"""`python -m quantize edgetpu`: predict, compile, verify, write; the steps in their order."""
+"""`python -m quantize edgetpu`: the steps from prediction to the compiled network in its file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """The results of the steps that were reached; printed as JSON."""
+    """The results of the finished steps, printed as JSON."""
 
     model: Path
     check: Check
@@ -78,7 +78,7 @@ def run(request: Request, out: Console, err: Console) -> int:
 
 
 def _open(request: Request) -> tuple[ModelFile | None, bytes]:
-    """The model file and its network; a `.tflite` with nothing appended is a network alone."""
+    """The model file and its network; None and the network for a plain `.tflite`."""
     if request.check_only:
         with suppress(UnreadableError):  # `read` has the better message
             data = read_bounded(request.model, MAX_FILE_BYTES)
@@ -117,7 +117,7 @@ def _go_on(
 
 
 def _shortfall(found: Check) -> str:
-    """Why a check is not passed."""
+    """Why a check has not passed."""
     if found.refused is not None:
         return f"the compiler would take nothing of the file: {printable(found.refused.reason)}"
     total = len(found.predictions) + found.elsewhere
@@ -134,7 +134,7 @@ def _shortfall(found: Check) -> str:
 
 
 def _mixed(model: ModelFile | None) -> str:
-    """What to do where the import kept a part of a model in float32; else nothing."""
+    """What to do if the import kept a part of the model in float32; empty otherwise."""
     if model is None or model.in_float32 is None:
         return ""
     kept, count = model.in_float32

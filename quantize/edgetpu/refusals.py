@@ -1,8 +1,8 @@
-"""Files of which the Edge TPU's compiler takes nothing, because it is older than they are.
+"""Files that the Edge TPU's compiler refuses as a whole, because they are too new for it.
 
-Compiler 16.0, the last, is of 2021. It reads a file with the TensorFlow Lite of its time, which
-knows no operator, and no version of one, that came later ("Op builtin_code out of range", "Didn't
-find op for builtin opcode ... version ..."). One such operator is enough, wherever it stands.
+Compiler 16.0, the last, is from 2021. It reads a file with the TensorFlow Lite of its time, which
+does not know later operators and versions of operators ("Op builtin_code out of range", "Didn't
+find op for builtin opcode ... version ..."). A single one anywhere makes it refuse the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from quantize.edgetpu.sources import Basis, guessed, issue, seen
 from quantize.graph import Graph, Operator
 
 UNKNOWN_FROM: Final = 150
-"""The schema's number of the first operator that the compiler was seen not to know, GELU."""
+"""The schema's number of GELU, the first operator that the compiler did not know in a log."""
 
 TOO_NEW: Final[dict[str, tuple[int, str]]] = {
     "CONV_2D": (6, issue(631)),
@@ -23,7 +23,7 @@ TOO_NEW: Final[dict[str, tuple[int, str]]] = {
     "QUANTIZE": (3, issue(879)),
     "TRANSPOSE_CONV": (4, issue(845)),
 }
-"""Versions of operators at which compiler 16.0 was seen to refuse the whole file."""
+"""Versions of operators for which a log of compiler 16.0 shows that it refused the whole file."""
 
 _1 = "CEIL ELU EXPAND_DIMS FLOOR HARD_SWISH LOG NEG PRELU RESHAPE ROUND SIN COS SQRT SQUARE"
 _2 = (
@@ -46,10 +46,10 @@ KNOWN_LATER: Final = {
     **{name: k for k, names in enumerate((_1, _2, _3, _4, _5, _6), 1) for name in names.split()},
     "FULLY_CONNECTED": 9,
 }
-"""By operator: the last version that a TensorFlow Lite knew that is newer than the compiler's.
+"""Operator → its last version in a TensorFlow Lite that is newer than the compiler's.
 
-It knows version 6 of CONV_2D, which the compiler does not; what it does not know the compiler knows
-still less. Some versions below these may be too new as well.
+Later versions are certainly too new for the compiler: already version 6 of CONV_2D, which this
+TensorFlow Lite knows, is too new. Some earlier versions may be too new as well.
 """
 LATER: Final = (
     "https://github.com/nxp-imx/tensorflow-imx/blob/0cef4cba67d52d068879645c4750f592b6141d15/"
@@ -58,7 +58,7 @@ LATER: Final = (
 
 
 def refusal(graphs: Iterable[Graph]) -> Obstacle | None:
-    """Why the compiler would refuse a file with these graphs; None: nothing is known."""
+    """Why the compiler would refuse a file with these graphs; None if no reason is known."""
     for graph in graphs:
         for operator in graph.operators:
             found = None if operator.custom else _unknown(operator)

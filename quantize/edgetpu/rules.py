@@ -1,9 +1,9 @@
-"""Which operators the Edge TPU's compiler maps, and how this is known.
+"""The conditions under which the Edge TPU's compiler maps an operator, with their sources.
 
 The conditions are those of Coral's "TensorFlow models on the Edge TPU" (model requirements,
 supported operations and their known limitations) unless the line says otherwise: `seen` in a
-published log of the compiler, or `guessed`. A condition that holds is no promise: the compiler may
-still decline ("otherwise supported, but not mapped due to some unspecified limitation").
+published log of the compiler, or `guessed`. Meeting all conditions is no guarantee: the compiler
+may still decline ("otherwise supported, but not mapped due to some unspecified limitation").
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ EIGHT_BITS: Final = ("INT8", "UINT8")
 SOFTMAX_ELEMENTS: Final = 16_000
 DEPTH_MULTIPLE: Final = 4
 MEAN_REDUCED: Final = 64 * 128
-"""The most elements that a mean was seen to be mapped with; with four times as many it was not."""
+"""The most elements with which a mean was mapped in a log; with four times as many it was not."""
 RESIZED_ELEMENTS: Final = 1024 * 1024 * 3
-"""The smallest output for which resizing was seen on the CPU."""
+"""The smallest output of a resizing that ran on the CPU in a log."""
 FUSED: Final = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 """Activations fused into an operator that are operations of their own in the table."""
 
@@ -66,7 +66,7 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Condition:
-    """What an operator has to meet.
+    """A condition that an operator must meet.
 
     Attributes:
         unmet: the reason why it would not be mapped, or None.
@@ -78,12 +78,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """What is known of one operation, in addition to the conditions of all.
+    """The rule for one operation, in addition to the conditions for all.
 
     Attributes:
-        conditions: the first that is not met gives the reason.
-        basis: of its being mapped where they are met.
-        doubt: gives why it may not be mapped all the same, or None.
+        conditions: the first unmet one gives the reason.
+        basis: for the statement that it is mapped if they are met.
+        doubt: gives a reason why it may still not be mapped; None without one.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -92,7 +92,7 @@ class Rule:
 
 
 def obstacle(operator: Operator) -> Obstacle | None:
-    """Why this operator, whatever precedes it, would not be mapped; None: nothing forbids it."""
+    """Why this operator would not be mapped, whatever precedes it; None if nothing forbids it."""
     if operator.custom:
         return Obstacle(f"custom operator {operator.name}", seen(EFFICIENTDET))
     rule = RULES.get(operator.name)
@@ -110,7 +110,7 @@ def obstacle(operator: Operator) -> Obstacle | None:
 
 
 def doubt(operator: Operator) -> Obstacle | None:
-    """Why an operator without an obstacle may still not be mapped; None: nothing is known."""
+    """Why an operator without an obstacle may still not be mapped; None if no reason is known."""
     found = RULES[operator.name].doubt
     words = None if found is None else found.unmet(operator)
     return None if found is None or words is None else Obstacle(words, found.basis)

@@ -1,8 +1,7 @@
-"""Where what is said of the Edge TPU's compiler is from.
+"""The sources of all statements about the Edge TPU's compiler.
 
-The compiler is closed. Three kinds of knowledge are told apart: what Coral's documentation says,
-what a log or an error message of the compiler shows that somebody published, and what is concluded
-from neither.
+The compiler is closed source. Statements are of three kinds: from Coral's documentation, from a
+published log or error message of the compiler, or guessed.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Basis:
-    """What a statement rests on.
+    """The basis of a statement.
 
     Attributes:
         known: "documented", "seen" or "guessed".
-        source: an address; of a guess: what it is concluded from.
+        source: an address; for a guess, what it is concluded from.
     """
 
     known: str
@@ -25,7 +24,7 @@ class Basis:
 
 
 DOCUMENTATION: Final = "https://coral.ai/docs/edgetpu/models-intro/"
-"""Model requirements, supported operations, their known limitations; of runtime 14, the last."""
+"""Model requirements and supported operations with their limitations, for runtime 14, the last."""
 
 DOCUMENTED: Final = Basis("documented", DOCUMENTATION)
 
@@ -54,6 +53,6 @@ REIDENTIFICATION: Final = issue(461)  # 16.0
 DENSE: Final = (
     "https://github.com/ricardodeazambuja/LibrEdgeTPU/blob/HEAD/docs/HARDWARE_ANALYSIS.md"  # 16.0
 )
-LSTM_PAIR: Final = (  # keras_lstm_mnist_ptq.tflite and what the compiler made of it
+LSTM_PAIR: Final = (  # keras_lstm_mnist_ptq.tflite and its compiled version
     "https://github.com/google-coral/test_data/tree/104342d2d3480b3e66203073dac24f4e2dbb4c41"
 )

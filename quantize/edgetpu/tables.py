@@ -19,7 +19,7 @@ from quantize.graph import Operator, printable
 
 
 def print_check(name: str, check: Check, console: Console) -> None:
-    """Print a row for each operator, then a summary and what it rests on."""
+    """Print a row for each operator, then a summary and its sources."""
     table = Table(box=None, header_style="bold")
     table.add_column("", justify="right")
     for heading in ("operator", "weights", "output", "maps", "known"):
@@ -59,7 +59,7 @@ def print_check(name: str, check: Check, console: Console) -> None:
 
 
 def _sources(check: Check) -> list[str]:
-    """What the predictions rest on, each source once."""
+    """The sources of the predictions, each once."""
     bases = {prediction.basis for prediction in check.predictions}
     bases |= {p.doubt.basis for p in check.predictions if p.doubt is not None}
     if 0 < check.mapped < len(check.predictions):
@@ -102,7 +102,7 @@ def print_mapping(mapping: Mapping, console: Console) -> None:
 
 
 def _weights(operator: Operator) -> str:
-    """Of the largest constant: its type, shape and how many scales it has."""
+    """The largest constant's type, shape, and whether it has one scale or one a channel."""
     quantized = [t for t in operator.constants if t.scales.size or t.dtype == "FLOAT32"]
     if not quantized:
         return ""
@@ -123,5 +123,5 @@ def _memory(check: Check) -> str:
 
 
 def megabytes(count: int) -> str:
-    """In units of 2^20 bytes, as the compiler gives them."""
+    """Bytes in MiB, as the compiler prints them."""
     return f"{count / (1 << 20):.2f} MiB"

@@ -393,7 +393,7 @@ def _numbers(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    told = outcome.refusal or ", ".join(outcome.not_met) or "none"
+    caught_by = outcome.refusal or ", ".join(outcome.not_met) or "none"
     numbers = ("", "", "") if outcome.comparison is None else _numbers(outcome.comparison)
     meant, caught = ", ".join(outcome.fault.meant), "yes" if outcome.caught else "NO"
-    return (outcome.fault.name, meant, caught, told, *numbers)
+    return (outcome.fault.name, meant, caught, caught_by, *numbers)

@@ -66,18 +66,18 @@ def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[st
     findings = list(model.labels.findings)
     scores = report.calibrated(report.evaluated.logits)[:, findings]
     marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, least)
-    borne = report.evaluated.targets[:, findings].astype(bool)
+    positive = report.evaluated.targets[:, findings].astype(bool)
     normal = ~model.labels.not_normal(report.evaluated.targets)
     return {
         "marks": int(marked.sum()),
-        "right": _share(borne[marked]),
+        "right": _share(positive[marked]),
         "normal": _share(np.asarray(marked[normal].any(axis=1))),
-        "found": _share(marked[borne]),
+        "found": _share(marked[positive]),
     }
 
 
-def _share(those: NDArray[np.bool_]) -> float | None:
-    return float(those.mean()) if len(those) else None
+def _share(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None
 
 
 def _percent(share: float | None) -> str:

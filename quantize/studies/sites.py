@@ -202,7 +202,7 @@ def _at(
     lines: Tally = defaultdict(list)
     held: dict[str, Tally] = {aim.words: defaultdict(list) for aim in TARGETS}
     refused: dict[str, int] = defaultdict(int)
-    told: Tally = defaultdict(list)
+    reported: Tally = defaultdict(list)
     for _ in range(draws):
         exposure = Exposure(
             float(SCALE ** generator.uniform(-1, 1)), float(generator.uniform(-SHIFT, SHIFT))
@@ -225,7 +225,7 @@ def _at(
         if scored:
             drifts = _drifts(population, labelled, scored, exposure, prevalence, generator)
             for name, changed in drifts:
-                told[name].append(changed)
+                reported[name].append(changed)
     return {
         "targets": {
             words: {
@@ -235,7 +235,7 @@ def _at(
             }
             for words, tally in held.items()
         },
-        "drift": {name: _mean(values) for name, values in told.items()},
+        "drift": {name: _mean(values) for name, values in reported.items()},
     }
 
 

@@ -1,18 +1,18 @@
-"""Record what `edge-cxr` does as its users see it, and compare two such recordings.
+"""Record the behaviour of `edge-cxr` on many inputs, and compare two recordings.
 
     python -m tools.behaviour record --python PYTHON OUT_DIR [--data NIH_SUBSET] [--files DIR]
     python -m tools.behaviour compare BEFORE_DIR AFTER_DIR
 
 `record` draws good and broken input files, runs every command on them as `PYTHON -m edge_app …`,
-and writes the output, one readable text file a case. It imports nothing of the packages that it
-records, so that the same recorder runs against any version of them. `--files DIR` keeps the drawn
-files there and finds them again: name the same folder for both recordings, then another Pillow or
-pydicom in the driving Python makes no difference. `--pythonpath DIR` records the checkout in DIR
-through an environment that was made for another one.
+and writes one readable text file of output for each case. It does not import the recorded packages,
+so the same recorder works with any version. `--files DIR` keeps the drawn files in DIR and reuses
+them: with the same folder for both recordings, another Pillow or pydicom in the recorder's Python
+makes no difference. `--pythonpath DIR` records the checkout in DIR in an environment that was made
+for another one.
 
-Both recordings belong on one machine: its name, its memory and its packages are in the answers.
-What varies between two runs of one version is replaced before it is written; see `NORMALISED` and
-`Places.replace`. Nothing else is.
+Both recordings must be made on the same machine, whose name, memory and packages are in the
+answers. Only what varies between runs of one version is replaced; see `NORMALISED` and
+`Places.replace`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def inputs(files: Path) -> str:
 
 
 def output_of(places: Places, code: str) -> str:
-    """What a line of Python prints in the recorded interpreter; ends with its error if it fails."""
+    """The output of a line of Python in the recorded interpreter; ends the recorder if it fails."""
     done = subprocess.run(
         [str(places.python), "-c", code],
         cwd=places.scratch,
@@ -103,7 +103,7 @@ def prepared(options: argparse.Namespace, scratch: Path) -> Places:
     subset = options.data if (options.data / "images").is_dir() else None
     files = (options.files or scratch / "drawn").resolve()
     pythonpath = options.pythonpath.resolve() if options.pythonpath else None
-    # Not resolved: an environment's python is a link, and is known by its place.
+    # Not resolved: an environment's python is a link, and its place identifies the environment.
     python = Path(os.path.abspath(options.python))
     places = Places(python, pythonpath, files, subset and subset.resolve(), scratch)
     (scratch / "home").mkdir()

@@ -1,4 +1,4 @@
-"""The command lines as typer knows them: for the reference, and for tests of the manual."""
+"""The programs' commands and options, read from typer, for the reference and for tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROGRAMS: Final = {
     "python -m benchmarks": "benchmarks.cli",
     "python -m boards": "boards.cli",
 }
-"""Each command line, and the module that has its application."""
+"""Program → the module with its typer application."""
 
 
 Command = Any
@@ -33,7 +33,7 @@ class Described(NamedTuple):
 
 
 def application(program: str) -> Command:
-    """The command line of one of the `PROGRAMS`, all its commands within."""
+    """The click command of one of the `PROGRAMS`, with all its subcommands."""
     module = import_module(PROGRAMS[program])
     app = module.application() if hasattr(module, "application") else module.app
     return typer.main.get_command(app)
@@ -42,7 +42,7 @@ def application(program: str) -> Command:
 def commands(
     words: str, command: Command, above: typer.Context | None = None
 ) -> Iterator[Described]:
-    """A command and, depth first, those within it; hidden ones are left out."""
+    """A command and, depth first, its subcommands, without hidden ones."""
     context = typer.Context(command, info_name=words.split(" ")[-1], parent=above)
     yield Described(words, command, context)
     for name, each in getattr(command, "commands", {}).items():
@@ -85,13 +85,13 @@ def _names(parameter: Any, context: typer.Context) -> str:
 
 
 def _kind(metavar: str) -> str:
-    """What typer makes of a type, as a word: `<int range>` and `INTEGER RANGE` are a `NUMBER`."""
+    """A typer type as a word: `<int range>` and `INTEGER RANGE` are a `NUMBER`."""
     word = metavar.strip("<>").split(" ")[0].upper()
     return {"STR": "TEXT", "INT": "NUMBER", "INTEGER": "NUMBER", "FLOAT": "NUMBER"}.get(word, word)
 
 
 def _said(parameter: Any) -> str:
-    """What its help says, and its default where that is a word or a number."""
+    """A parameter's help, and its default if that is a word or a number."""
     said = getattr(parameter, "help", None) or ""
     default = parameter.default
     shown = isinstance(default, str | int | float) and not isinstance(default, bool)

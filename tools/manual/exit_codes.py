@@ -1,4 +1,4 @@
-"""Exit codes and errors, from the classes that have them."""
+"""The reference page of exit codes and errors, from the error classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEANING: Final = {
 
 
 def page() -> str:
-    """A page of the reference: what each exit code means, and which error ends with which."""
+    """A page of the reference: the meaning of each exit code, and each error's exit code."""
     codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     assert codes == set(MEANING), "tools/manual/exit_codes.py: an exit code has no meaning"
     found = [

@@ -1,12 +1,12 @@
 """The figures of README and the manual, each tied to the file that a command wrote.
 
-`docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with places for
-values in it, as `str.format` knows them, and the files that the values come from (`sources`); what
-stands behind `!` is one of `CONVERSIONS`, `EXTREMES`, or `COUNTED`. The key `*` is every element,
-keys behind it may be several, `, ` between them: `{s[sites][*][ppv, npv]!<}` is the least of all of
-these. A `[[section]]` is what a page shows between two markers, `[[lines]]` are lines of a page:
-both stand in a file as they are. A `[[fact]]` is a phrase whose numbers others found, and the
-`source`, which the page names.
+`docs/figures.toml` is the list of ties. A `[[figure]]` is a phrase of some pages with fields for
+values, as in `str.format`, and the files that the values come from (`sources`). After `!` follows
+one of `CONVERSIONS`, `EXTREMES`, or `COUNTED`. The key `*` means every element, and several keys
+may follow it, separated by `, `: `{s[sites][*][ppv, npv]!<}` is the least of all these values. A
+`[[section]]` is a page's text between two markers, and `[[lines]]` are lines of a page: both are
+copied from a file. A `[[fact]]` is a phrase with other people's numbers, and their `source`, which
+the page names.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ CONVERSIONS: Final = {
     "K": (0, 2**-10),
     "b": (0, 2**-20),
 }
-"""What is added to how much of a value: of a share its complement, hundredths of it, of its
-complement and of what it is above 1; thousandths, thousands; of bytes MB, KiB, MiB."""
+"""(addend, factor) of a value: c complement of a share; p per cent of it, q of its complement, z of
+its excess over 1; t thousandths; k thousands; m MB, K KiB and b MiB of bytes."""
 
 
 COUNTED: Final = "n"
-"""The conversion of a list to how many it has."""
+"""The conversion of a list to its length."""
 
 EXTREMES: Final = {"<": min, ">": max}
-"""Conversions of a list to the least, and to the greatest, that it has."""
+"""Conversions of a list to its least and to its greatest element."""
 
 EVERY: Final = "[*]"
 
@@ -72,7 +72,7 @@ class _Formatter(string.Formatter):
 
 
 def _each(among: Any, keys: str) -> list[Any]:
-    """What the keys name in every element of a mapping or a list."""
+    """The values under some keys in every element of a mapping or a list."""
     found = _elements(among)
     for key in re.findall(r"\[(.*?)\]", keys):
         if f"[{key}]" == EVERY:
@@ -87,30 +87,30 @@ def _elements(among: Any) -> list[Any]:
 
 
 def ties() -> Mapping[str, list[dict[str, Any]]]:
-    """The list: `figure`, `section`, `lines` and `fact`."""
+    """The list of ties: `figure`, `section`, `lines` and `fact`."""
     return tomllib.loads(LIST.read_text("utf-8"))
 
 
 def said(tie: Mapping[str, Any]) -> str:
-    """A phrase with the values that its files have now: a space before per cent, a minus sign."""
+    """A phrase with the current values of its files, a space before %, and true minus signs."""
     values = {name: content(REPOSITORY / path) for name, path in tie["files"].items()}
     phrase = one_line(_Formatter().format(tie["phrase"], **values))
     return re.sub(r"(?<=\d)%", " %", re.sub(r"(?<![\w-])-(?=\d)", "−", phrase))
 
 
 def whole(phrase: str) -> re.Pattern[str]:
-    """A phrase in a text, whatever its line breaks, neither end of it within a longer number."""
+    """A pattern for a phrase with any line breaks that does not end within a longer number."""
     words = r"\s+".join(map(re.escape, phrase.split()))
     return re.compile(rf"(?<![\w−+])(?<!\d[.,]){words}(?!\w|[.,]\d)")
 
 
 def one_line(text: str) -> str:
-    """Text whose line breaks and runs of blanks are single blanks."""
+    """Text with single blanks in place of line breaks and runs of blanks."""
     return " ".join(text.split())
 
 
 def section(tie: Mapping[str, Any]) -> str:
-    """What a page shows between `<!-- NAME -->` and `<!-- end of NAME -->`."""
+    """A page's text between `<!-- NAME -->` and `<!-- end of NAME -->`."""
     text = (REPOSITORY / tie["page"]).read_text("utf-8")
     _, begin, rest = text.partition(f"<!-- {tie['name']} -->\n")
     found, end, _ = rest.partition(f"<!-- end of {tie['name']} -->\n")
@@ -120,7 +120,7 @@ def section(tie: Mapping[str, Any]) -> str:
 
 
 def strangers(tie: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of a page that begin as the tie says and do not stand in its file."""
+    """Lines of a page that begin as the tie says and are not in its file."""
     there = set((REPOSITORY / tie["file"]).read_text("utf-8").split("\n"))
     found = [
         line

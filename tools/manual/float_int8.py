@@ -1,4 +1,4 @@
-"""The README's picture of what int8 costs: AUROC by finding, float and int8, out of the reports.
+"""The README's picture of int8's cost: AUROC by finding, float and int8, from the reports.
 
 python -m tools.manual.float_int8 [MODEL [FILE]]
 """
@@ -30,7 +30,7 @@ def reports(model: str) -> dict[str, dict[str, Any]]:
 
 
 def rows(found: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    """Name, and AUROC of each: the macro average, then findings from the best to the worst."""
+    """Names and AUROCs: the macro average, then findings from the best to the worst."""
     labels = {
         name: {label["label"]: label["auroc"] for label in report["labels"]}
         for name, report in found.items()

@@ -1,10 +1,10 @@
-"""The picture of what imports what: packages and floors from the top down, arcs to what they use.
+"""The picture of all imports between packages and floors.
 
     python -m tools.manual.import_picture [FILE]
 
 The rows are the layers of the import contracts in `pyproject.toml`. An arc leads from a row to one
-that it imports; a dark one is needed, a pale one only shortens a way that dark ones go already.
-All lead down: the contracts forbid others, and one that leads up would be red, on the left.
+that it imports; pale arcs only shorten a way along dark ones. All arcs lead down, because the
+contracts forbid others; one that leads up would be red, on the left.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEFT: Final = 60
 
 
 def rows() -> list[str]:
-    """Modules from the top down: the packages, and the floors of `edge_app`."""
+    """The rows' modules from the top down: the packages, and the floors of `edge_app`."""
     tables = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
     layers = {
         tuple(each.get("containers", ())): each["layers"]
@@ -46,7 +46,7 @@ def rows() -> list[str]:
 
 
 def imports(names: Sequence[str]) -> set[Arc]:
-    """Between which of these modules, with all within them, there are imports."""
+    """The imports between modules, including their submodules."""
     graph = grimp.build_graph(*sorted({name.partition(".")[0] for name in names}), cache_dir=None)
     arcs = {
         (_row(importer, names), _row(imported, names))
@@ -62,7 +62,7 @@ def _row(module: str, names: Sequence[str]) -> str:
 
 
 def needed(arcs: Collection[Arc]) -> set[Arc]:
-    """The arcs whose end is not reached from their beginning by others (transitive reduction)."""
+    """The arcs that no path of other arcs replaces (transitive reduction)."""
     below: dict[str, set[str]] = {}
     for importer, imported in arcs:
         below.setdefault(importer, set()).add(imported)
@@ -107,7 +107,7 @@ def svg(names: Sequence[str], arcs: Collection[Arc]) -> str:
 
 
 def _arc(arc: Arc, place: Mapping[str, int], *, needed: bool) -> str:
-    """One arc: on the right where it leads down, on the left and red where it leads up."""
+    """One arc: on the right if it leads down, on the left and red if it leads up."""
     begin, end = place[arc[0]], place[arc[1]]
     down = end > begin
     side = LEFT + BOX[0] if down else LEFT
@@ -121,7 +121,7 @@ def _arc(arc: Arc, place: Mapping[str, int], *, needed: bool) -> str:
 
 
 def picture() -> str:
-    """The picture of the code as it is."""
+    """The picture of the current code."""
     names = rows()
     return svg(names, imports(names))
 

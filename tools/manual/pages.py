@@ -1,7 +1,7 @@
-"""Pages of the manual that nobody writes: the reference, and other files that pages lead to.
+"""Generated pages of the manual: the reference, and files outside of `docs/` that pages link to.
 
-Every page has a source in the repository or is generated. `Site` knows which source becomes which
-page, so that links between files of the repository lead from page to page.
+Every page has a source in the repository or is generated. `Site` maps sources to pages, so that
+links between files of the repository lead from page to page.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ LINK: Final = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 FENCE: Final = re.compile(r"^ *(```|~~~)")
 
 ELSEWHERE: Final = "repository"
-"""Folder of the site for what lies outside `docs/`."""
+"""Folder of the site for files outside of `docs/`."""
 
 LISTED: Final = (".md", ".json")
-"""Of a folder that a page leads to, these files are in the site."""
+"""Endings of the files in a linked folder that are in the site."""
 
 PYTHON: Final = """\
 # Python
@@ -59,10 +59,10 @@ def _functions_first(name: str) -> tuple[int, str]:
 
 
 class Site:
-    """Which file of the repository is where in the site."""
+    """Maps files of the repository to places in the site."""
 
     def place(self, source: str) -> str:
-        """The place in the site of a file or folder, both relative to their roots, with `/`."""
+        """The place of a file or folder in the site, both relative to their roots, with `/`."""
         if source == "README.md":
             return "index.md"
         if (REPOSITORY / source).is_dir():
@@ -73,7 +73,7 @@ class Site:
         return inside if inside != source else f"{ELSEWHERE}/{source}"
 
     def content(self, source: str) -> str:
-        """The Markdown of a page that is not a file of `docs/` as it stands."""
+        """The Markdown of a page that is not simply a file of `docs/`."""
         path = REPOSITORY / source
         if path.is_dir():
             return listing(path)
@@ -81,13 +81,12 @@ class Site:
         return notebook(text) if path.suffix == ".ipynb" else text
 
     def linked(self, text: str, source: str, generated: bool = False) -> str:
-        """A page's text with its links leading to places in the site.
+        """A page's text with links to places in the site.
 
         Args:
-            text: Markdown, in which links are as in the repository; those that begin with `/` begin
-                at its root.
+            text: Markdown with links as in the repository; a leading `/` means its root.
             source: the page's file or folder.
-            generated: it has no file, and `source` is its place in the site.
+            generated: whether it has no file, and `source` is its place in the site.
         """
         here = source if generated else self.place(source)
 
@@ -103,7 +102,7 @@ class Site:
         )
 
     def target(self, link: str, source: str) -> str | None:
-        """The file or folder of the repository that a link leads to; None if it is none."""
+        """The file or folder of the repository that a link leads to; None for other links."""
         if re.match(r"[a-z]+:", link):
             return None
         folder = source if (REPOSITORY / source).is_dir() else posixpath.dirname(source)
@@ -112,9 +111,9 @@ class Site:
         return path if not path.startswith("..") and (REPOSITORY / path).exists() else None
 
     def needed(self) -> set[str]:
-        """What the site has beside the files of `docs/` as they stand: what pages lead to.
+        """The sources of the site besides the plain files of `docs/`.
 
-        README, the notebooks as pages, the schemas, and from there whatever links name.
+        README, the notebooks as pages, the schemas, and everything that these link to.
         """
         waiting = ["README.md", *_sources("docs/**/*.md"), *_sources("docs/**/*.ipynb")]
         waiting += _sources("edge_app/**/*.schema.json")
@@ -136,7 +135,7 @@ def _sources(pattern: str) -> Iterator[str]:
 
 
 def lines_of(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line of Markdown, and whether it is prose: not code between fences."""
+    """Each line of Markdown, and whether it is prose rather than code between fences."""
     code = False
     for line in text.split("\n"):
         fence = FENCE.match(line) is not None
@@ -145,21 +144,21 @@ def lines_of(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def links(text: str) -> Iterator[str]:
-    """Where the links in the prose of a page lead, without what follows a `#`."""
+    """The targets of links in the prose of a page, without fragments."""
     for line, prose in lines_of(text):
         if prose:
             yield from (found[2] for found in LINK.finditer(line))
 
 
 def listing(folder: Path) -> str:
-    """A page for a folder: its reports."""
+    """A page that lists the reports in a folder."""
     files = sorted(each for each in folder.rglob("*") if each.suffix in LISTED)
     names = [each.relative_to(folder).as_posix() for each in files]
     return "\n".join([f"# {folder.name}", "", *(f"- [{name}]({name})" for name in names), ""])
 
 
 def notebook(text: str) -> str:
-    """A notebook that is kept without outputs, as Markdown."""
+    """A notebook without outputs, as Markdown."""
     pieces = []
     for each in json.loads(text)["cells"]:
         source = "".join(each["source"])

@@ -1,4 +1,4 @@
-"""The exchanged documents by their JSON Schemas, a table a document."""
+"""The reference pages of the exchanged documents, from their JSON Schemas."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Schema = Mapping[str, Any]
 
 
 def page(schema: Path) -> str:
-    """A page of the reference: the title, what it is, and a row for each key that it may have."""
+    """A page of the reference: title, description, and a row for each possible key."""
     document = json.loads(schema.read_text("utf-8"))
     rows = [(f"`{key}`", cell(kind), cell(said)) for key, kind, said in keys(document, document)]
     source = schema.relative_to(EDGE_APP.parent).as_posix()
@@ -39,13 +39,13 @@ def page(schema: Path) -> str:
 def keys(
     root: Schema, part: Schema, place: str = "", seen: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, str, str]]:
-    """Each key below a part of a schema: its place, its type, what it means.
+    """Each key below a part of a schema: its place, type and meaning.
 
     Args:
         root: the whole schema, in which references are looked up.
         part: an object's schema, or an array's.
         place: of the part, such as `findings[]`.
-        seen: references on the way here, which are not followed again.
+        seen: references that led here, which are not followed again.
     """
     required = part.get("required", ())
     for name, schema in part.get("properties", {}).items():

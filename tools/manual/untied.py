@@ -1,19 +1,18 @@
-"""Numbers of README and the manual that nothing ties to a file: what a writer looks through.
+"""Numbers in README and the manual that are not tied to a file, for a writer to check.
 
     python -m tools.manual.untied [PAGE...]       # default: how many each page has
 
-A number counts that has a decimal point, a unit or three digits, or two and one of `NOUNS` behind
-it, where it stands in no block that a command printed, in no phrase, section or line of
-`docs/figures.toml`. What is entered does not count, which is code, a command or an option, nor what
-is no measured number (`NAMED`):
+A number counts if it has a decimal point, a unit or three digits, or two digits and one of `NOUNS`
+after it, outside of printed output and of the phrases, sections and lines in `docs/figures.toml`.
+Code, commands and options do not count, nor numbers that are not measured (`NAMED`):
 
 - The number of a chapter or a version.
-- A year, which is 1900 to 2029 behind `in` or `since`, a month, a name and a comma, or a name and
-  before a closing bracket, and has neither `of` nor one of `NOUNS` behind it; and a date.
-- The size of a picture, W×H in digits alone, and an angle.
-- A port, behind this word or this machine's address, and a time, whose digits follow a colon.
-- What a standard or a project calls its parts by: a code, a tag, a status, a mode, an issue.
-- A 95 % interval's.
+- A date; and a year, which is 1900 to 2029 after `in`, `since`, a month, a name and a comma, or
+  between a name and a closing bracket, without `of` or one of `NOUNS` after it.
+- The size of a picture, W×H in digits, and an angle.
+- A port, after this word or this machine's address, and a time, whose digits follow a colon.
+- Names of parts of a standard or a project: a code, a tag, a status, a mode, an issue.
+- The 95 of a 95 % interval.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NOUNS: Final = (
     r"|runs|steps|epochs|passes|kills|times|ways|forms|operations|packages|names|characters|sites"
     r"|peers|processors|cores|resamples)"
 )
-"""What is counted, also with one word before it."""
+"""Nouns for counted things, also with one word before them."""
 
 NOUN: Final = rf"(?:\s[\w-]+)?\s{NOUNS}\b"
 YEAR: Final = rf"(?:19\d\d|20[0-2]\d)\b(?!,\d|\sof\b|{NOUN})"
@@ -64,7 +63,7 @@ PLACE: Final = re.compile(r"\{[^}]*\}")
 
 
 def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
-    """The lines of a page that have such numbers, and these."""
+    """The lines of a page with untied numbers, and the numbers."""
     name = page.relative_to(printed.REPOSITORY).as_posix()
     ties, text = figures.ties(), page.read_text("utf-8")
     parts: list[str | re.Pattern[str]] = [printed.BLOCK]
@@ -79,17 +78,17 @@ def untied(page: Path) -> Iterator[tuple[str, list[str]]]:
         text = text[:begin] + re.sub(r"[^\n]", " ", text[begin:end]) + text[end:]
     begins = tuple(begin for tie in ties["lines"] if tie["page"] == name for begin in tie["begin"])
     numbers: dict[int, list[str]] = {}
-    for found in NUMBER.finditer(text):  # a unit may stand on the next line
+    for found in NUMBER.finditer(text):  # in the whole text: a unit may be on the next line
         at = text.count("\n", 0, found.start())
         numbers.setdefault(at, []).append(figures.one_line(found[0]))
     lines = text.split("\n")
     yield from (
-        (lines[at], those) for at, those in numbers.items() if not lines[at].startswith(begins)
+        (lines[at], found) for at, found in numbers.items() if not lines[at].startswith(begins)
     )
 
 
 def own(phrase: str) -> list[str]:
-    """The numbers that a phrase of a `[[figure]]` states itself, which come from no file."""
+    """The numbers that a phrase of a `[[figure]]` states itself, not from a file."""
     text = PLACE.sub("x", phrase)
     for each in (ENTERED, NAMED):
         text = each.sub(" ", text)
@@ -97,7 +96,7 @@ def own(phrase: str) -> list[str]:
 
 
 def _entered(text: str) -> Iterator[tuple[int, int]]:
-    """Where blocks have code in a language, or a command with the lines that it goes on in."""
+    """The spans of code blocks in a language, and of commands with their continued lines."""
     for block in FENCED.finditer(text):
         if block[1] not in ("", "text"):
             yield block.span()
@@ -108,7 +107,7 @@ def _entered(text: str) -> Iterator[tuple[int, int]]:
 
 
 def main(names: list[str]) -> None:
-    """Print the lines of these pages, or the number of such numbers on each page."""
+    """Print the lines of the named pages, or how many untied numbers each page has."""
     for page in [Path(name).resolve() for name in names] or printed.pages():
         found = list(untied(page))
         count = sum(len(numbers) for _, numbers in found)

@@ -53,8 +53,8 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     images, targets = _checked(path, arrays)
     labels, channels, notes = _labels(path, arrays, targets.shape[1], wanted)
     names = [f"image_{i:06d}" for i in range(len(images))]
-    told = "patient" in arrays
-    patients = arrays["patient"].astype(str).tolist() if told else names
+    has_patients = "patient" in arrays
+    patients = arrays["patient"].astype(str).tolist() if has_patients else names
     nobodys = [name for name, patient in zip(names, patients, strict=True) if patient in NOBODY]
     if nobodys:
         raise DatasetError(
@@ -67,8 +67,8 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     problems = [(image, "in no split") for image in table["image"][nowhere]]
     table = first_of_each_split(table[~nowhere], limit)
     rows = table.index.to_list()
-    borne = targets[np.ix_(rows, channels)].astype(np.uint8)
-    _require_no_contradiction(path, borne, table["image"].tolist(), labels.labels)
+    kept = targets[np.ix_(rows, channels)].astype(np.uint8)
+    _require_no_contradiction(path, kept, table["image"].tolist(), labels.labels)
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         for index, row in enumerate(rows):
@@ -78,13 +78,13 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     return Dataset(
         name=f"arrays, {path.name}",
         table=table.reset_index(drop=True),
-        targets=borne,
+        targets=kept,
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=notes + denied(borne, labels.labels),
+        notes=notes + denied(kept, labels.labels),
         labels=labels,
-        tells_patients=told,
+        tells_patients=has_patients,
         names_test=words is not None,
     )
 
@@ -111,12 +111,12 @@ def _checked(path: Path, arrays: dict[str, Any]) -> tuple[NDArray[np.uint8], NDA
 
 
 def _require_no_contradiction(
-    path: Path, borne: NDArray[np.uint8], names: list[str], labels: Labels
+    path: Path, targets: NDArray[np.uint8], names: list[str], labels: Labels
 ) -> None:
     """Refuse images with both the normal label and a finding."""
     if labels.normal is None:
         return
-    both = np.flatnonzero((borne[:, labels.normal] == 1) & (borne.sum(axis=1) > 1))
+    both = np.flatnonzero((targets[:, labels.normal] == 1) & (targets.sum(axis=1) > 1))
     if len(both):
         raise DatasetError(
             f"{path}: {len(both)} images bear {labels[labels.normal].name!r} and a finding at "

@@ -73,12 +73,12 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
     table = pd.DataFrame({"image": names, "patient": names, "row": range(len(labels))})
     table = table[~unlabelled.to_numpy()]
     table = table.assign(split=assign(table["patient"].tolist(), None))
-    borne = {row: tuple(each.strip() for each in labels[row].split("|")) for row in table["row"]}
-    known, said = (wanted, []) if wanted else labels_from_names(borne.values(), str(path))
+    names_of = {row: tuple(each.strip() for each in labels[row].split("|")) for row in table["row"]}
+    known, label_notes = (wanted, []) if wanted else labels_from_names(names_of.values(), str(path))
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
     how = {"numbered": known.numbered, "exclusive": known.head == "exclusive"}
-    targets = [encode(borne[row], known.labels, f"{path}: {names[row]}", **how) for row in rows]
+    targets = [encode(names_of[row], known.labels, f"{path}: {names[row]}", **how) for row in rows]
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         wanted = iter(enumerate(rows))
@@ -101,7 +101,7 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=columns.notes + said + denied(targets, known.labels),
+        notes=columns.notes + label_notes + denied(targets, known.labels),
         labels=known,
         tells_patients=False,
         names_test=False,
