@@ -104,16 +104,7 @@ def train(
     # Nothing is written before the data are known to suffice.
     require_trainable(recipe, training, validation)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
-    facts: dict[str, Any] = {
-        "train": dataset_facts(training, "train"),
-        "validation": dataset_facts(validation, "validation"),
-        **further_facts(training),
-        **_auxiliary_facts(recipe, training),
-    }
-    if teachers:
-        facts["teachers"] = teachers.names
-        facts["teachers_trained_on"] = teachers.trained_on
-        facts["teachers_know_no_more"] = teachers.knows_no_more
+    facts = _training_facts(recipe, training, validation, teachers)
     if started_from:
         facts["started_from"] = started_from
         say(console, describe(started_from))
@@ -132,6 +123,23 @@ def train(
             _say_missing_thresholds(run, cached.labels, console)
             _say_next_command(run, console)
     return done
+
+
+def _training_facts(
+    recipe: Recipe, training: Cached, validation: Cached, teachers: Teachers | None
+) -> dict[str, Any]:
+    """The facts of the data and of the teachers, for the run's configuration."""
+    facts: dict[str, Any] = {
+        "train": dataset_facts(training, "train"),
+        "validation": dataset_facts(validation, "validation"),
+        **further_facts(training),
+        **_auxiliary_facts(recipe, training),
+    }
+    if teachers:
+        facts["teachers"] = teachers.names
+        facts["teachers_trained_on"] = teachers.trained_on
+        facts["teachers_know_no_more"] = teachers.knows_no_more
+    return facts
 
 
 def _warn_of_data(recipe: Recipe, training: Cached, validation: Cached, console: Console) -> None:
