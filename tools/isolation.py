@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +22,7 @@ from typing import Final, NamedTuple
 from PIL import Image
 
 from edge_app.images.phantom import synthetic_radiograph
+from tools.timing import timed
 
 LEAST: Final = 0.85
 DRAWN: Final = 20
@@ -55,14 +53,10 @@ def draw(folder: Path, number: int, side: int) -> int:
 
 def score(folder: Path, number: int, options: Sequence[str]) -> Run:
     """Score a folder in a process of its own."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run([*COMMAND, *options, str(folder)], stdout=subprocess.PIPE)
-    seconds = time.monotonic() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.stdout.count(b"\n") != number + 1:
+    run = timed([*COMMAND, *options, str(folder)])
+    if run.output.count(b"\n") != number + 1:
         sys.exit(f"{' '.join(options) or 'plain'}: not {number} answers")
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(number / seconds, processor)
+    return Run(number / run.clock, run.processor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

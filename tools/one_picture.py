@@ -14,26 +14,19 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from tools.timing import Timed, timed
 
 HERE: Final = Path(__file__).parents[1]
 MOST: Final = 1.05
-
-
-class Run(NamedTuple):
-    """Seconds of wall and of processor time."""
-
-    clock: float
-    processor: float
 
 
 def unpacked(revision: str, folder: Path) -> None:
@@ -46,27 +39,19 @@ def unpacked(revision: str, folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def scored(version: Path, cache: Path, image: Path, model: str) -> Run:
+def scored(version: Path, cache: Path, image: Path, model: str) -> Timed:
     """Score a picture in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(version), "XDG_CACHE_HOME": str(cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "edge_app", "classify", "--model", model, str(image)],
-        cwd=version,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    clock = time.monotonic() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Run(clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    command = [sys.executable, "-m", "edge_app", "classify", "--model", model, str(image)]
+    return timed(command, version, environment)
 
 
-def printed(runs: Mapping[str, Sequence[Run]], revision: str) -> float:
+def printed(runs: Mapping[str, Sequence[Timed]], revision: str) -> float:
     """Print the medians; returns the median ratio of processor times."""
     for name, each in runs.items():
-        clock, processor = (statistics.median(column) for column in zip(*each, strict=True))
+        clock = statistics.median(run.clock for run in each)
+        processor = statistics.median(run.processor for run in each)
         print(f"{name:12} {1000 * clock:8.1f} ms {1000 * processor:8.1f} ms of the processor")
     pairs = list(zip(runs["now"], runs[revision], strict=True))
     clock = statistics.median(now.clock / then.clock for now, then in pairs)
@@ -87,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         versions = {"now": HERE, options.revision: Path(name, "then")}
         unpacked(options.revision, versions[options.revision])
-        runs: dict[str, list[Run]] = {each: [] for each in versions}
+        runs: dict[str, list[Timed]] = {each: [] for each in versions}
         image = options.image.resolve()
         for index in range(options.rounds + 1):
             for each in sorted(versions, reverse=bool(index % 2)):  # in alternating order

@@ -230,7 +230,7 @@ def require(found: Origin, keys: Keys) -> None:
         raise SignatureError(f"{found.words}, and {keys.path} says {SIGNED_ONLY!r}")
 
 
-def beside(path: Path) -> bytes | None:
+def read_signature(path: Path) -> bytes | None:
     """The content of a file's signature file, in the same folder; None if there is none.
 
     Raises:

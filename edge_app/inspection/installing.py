@@ -103,7 +103,7 @@ def roll_back(name: str) -> Installed:
 def _read(path: Path) -> tuple[ModelFile, bytes, bytes | None]:
     """A model file, its bytes and its signature, held to what this place asks for."""
     try:
-        data, signature = read_bounded(path, MAX_FILE_BYTES), trust.beside(path)
+        data, signature = read_bounded(path, MAX_FILE_BYTES), trust.read_signature(path)
         model = parse(path, data)
         keys = trust.pinned()
         origin = trust.origin(data, signature, "model", model.name, keys)

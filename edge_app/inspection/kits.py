@@ -127,7 +127,7 @@ def upgrade(folder: Path) -> int:
 
 def _whole(folder: Path, keys: Keys) -> Kit:
     sums = read_bounded(folder / SUMS, MAX_TEXT)
-    origin = trust.origin(sums, trust.beside(folder / SUMS), "kit", _target(folder), keys)
+    origin = trust.origin(sums, trust.read_signature(folder / SUMS), "kit", _target(folder), keys)
     stated = _stated(sums)
     there = {SUMS, SUMS + trust.SUFFIX, *stated}
     strange = sorted(_files(folder) - there)
@@ -185,7 +185,9 @@ def _require_no_way_back(kit: Kit, here: Installation, keys: Keys) -> None:
     for kept in here.kits:
         with suppress(SignatureError, UnreadableError):
             sums = read_bounded(kept / SUMS, MAX_TEXT)
-            origin = trust.origin(sums, trust.beside(kept / SUMS), "kit", _target(kept), keys)
+            origin = trust.origin(
+                sums, trust.read_signature(kept / SUMS), "kit", _target(kept), keys
+            )
             if origin.serial is not None:
                 known[origin.serial] = sums
     if not known:

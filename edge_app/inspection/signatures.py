@@ -134,7 +134,7 @@ def _vouched(given: str, keys: Keys) -> tuple[PublicKey, str]:
             key = _public_key(data)
         except (UnreadableError, ValueError) as error:
             raise UsageError(f"{given}: {error}") from None
-        signature = trust.beside(path)
+        signature = trust.read_signature(path)
     if not keys.trusted:
         return key, "the first key: compare it with what its owner told you"
     if any(each.key == key for each in keys.trusted):

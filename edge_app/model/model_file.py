@@ -325,7 +325,7 @@ def _origin(model: ModelFile, data: bytes) -> Origin:
     from edge_app.core import trust
 
     keys = trust.pinned()
-    found = trust.origin(data, trust.beside(model.path), "model", model.name, keys)
+    found = trust.origin(data, trust.read_signature(model.path), "model", model.name, keys)
     trust.require(found, keys)
     return found
 
