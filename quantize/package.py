@@ -141,7 +141,7 @@ def package(
             "runtime": runtime.label,
             "tolerance": GOLDEN_TOLERANCE[image["dtype"]],
         },
-        "training": run.config | about.training(),
+        "training": run.config.content | about.training(),
         "quantization": quantization,
         "metrics": {},
     }

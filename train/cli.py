@@ -225,20 +225,20 @@ def refit(
     cache: CacheOption = CACHE,
 ) -> None:
     """Train a run's recipe once more, on its validation patients as well."""
-    from train.finished_run import read_config
     from train.run import refit as train_again
+    from train.run_config import RunConfig
     from train.source_files import open_source
     from train.teacher_files import read_teachers
 
     arithmetic = _arithmetic(precision)
-    config = read_config(validated / "config.json")
-    recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
+    config = RunConfig.read(validated)
+    recipe, labels = config.recipe, config.labels
     cached = read_data(data, recipe.side, cache, limit, labels)
     teachers = read_teachers(
         teacher or [], data, cache, limit, cached, teacher_trained_on or [],
         unlabelled=recipe.unlabelled > 0,
     )  # fmt: skip
-    before = config["dataset"].get("started_from", {})
+    before = config.dataset.get("started_from", {})
     start = open_source(source) if source else None
     start = start.matched(labels, new_head=before.get("head") == "new") if start else None
     train_again(validated, cached, run, console, teachers, arithmetic, start)

@@ -18,8 +18,9 @@ from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
 from train.data_facts import dataset_facts, shared_files
 from train.errors import DatasetError, RunError
-from train.labels import OF_NIH, LabelSet
+from train.labels import LabelSet
 from train.recipes import Recipe
+from train.run_config import RunConfig
 from train.source import known_patients, learned_alone
 
 # Notes on images whose patients the judged network knows, or may know.
@@ -34,50 +35,34 @@ TAUGHT_ON: Final = (
 )
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A run's `config.json`.
-
-    Raises:
-        RunError: it is missing or damaged.
-    """
-    try:
-        content = json.loads(path.read_text())
-        facts = {key: content[key] for key in ("recipe", "dataset", "packages")}
-        return facts | {
-            "labels": content.get("labels", OF_NIH.as_dict()),
-            "precision": content.get("precision", "float32"),
-        }
-    except FileNotFoundError:
-        raise RunError(f"{path.parent}: no {path.name}: train it to its end first") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: is damaged: {error}") from None
-
-
 @dataclass(frozen=True)
 class FinishedRun:
     """A trained network with what was fitted on validation.
 
     Attributes:
         folder: of the run.
-        recipe: what it was trained by.
-        config: see `read_config`.
+        config: what decided its training.
         model: image → (logits, map).
         calibration, operating_points: as in a manifest.
         image_level: see `overall.image_level`; empty in runs of an earlier version.
     """
 
     folder: Path
-    recipe: Recipe
-    config: dict[str, Any]
+    config: RunConfig
     model: keras.Model
     calibration: dict[str, Any]
     operating_points: dict[str, Any]
     image_level: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def recipe(self) -> Recipe:
+        """What it was trained by."""
+        return self.config.recipe
+
+    @property
     def labels(self) -> LabelSet:
         """The labels of its output channels."""
-        return LabelSet.from_dict(self.config["labels"])
+        return self.config.labels
 
 
 def open_run(folder: Path) -> FinishedRun:
@@ -86,13 +71,12 @@ def open_run(folder: Path) -> FinishedRun:
     Raises:
         RunError: the run is not finished, or damaged.
     """
-    config = read_config(folder / "config.json")
+    config = RunConfig.read(folder)
     require_finished(folder)
     try:
         decided = json.loads((folder / "calibration.json").read_text())
         model = keras.models.load_model(folder / "model.keras", compile=False)
-        recipe = Recipe.from_dict(config["recipe"])
-        return FinishedRun(folder, recipe, config, model, **decided)
+        return FinishedRun(folder, config, model, **decided)
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{folder}: is damaged: {reason}") from None
@@ -121,7 +105,7 @@ def images_to_judge(run: FinishedRun, cached: Cached, split: Split) -> Cached:
     images = cached.split(split)
     if not len(images):
         raise DatasetError(f"{cached.name}: no {split} images in it")
-    dataset = run.config["dataset"]
+    dataset = run.config.dataset
     known = known_patients(dataset, cached, run.recipe.patients)[split]
     taught = () if learned_alone(dataset) else (TAUGHT_ON,)
     notes = {"not seen": taught, "seen": (TRAINED_ON,), "not known": (NOT_SHOWN,)}[known]

@@ -8,6 +8,7 @@ of deep networks follow over orders of magnitude (Hestness et al., arXiv:1712.00
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from edge_app.evaluation.metrics import whole_and_resampled
 from edge_app.evaluation.report import Report, read
 from train.errors import RunError
-from train.finished_run import TRAINED_ON, read_config
+from train.finished_run import TRAINED_ON
 from train.labels import LabelSet
 from train.ranking import macro_aurocs, rankable, reported_scores, with_interval
+from train.run_config import RunConfig
 
 MIN_POSITIVES: Final = 10
 """Findings with fewer positive or negative validation images are left out: a single image more
@@ -50,7 +52,7 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
     if len(runs) < 3:
         raise RunError("a learning curve takes three runs or more, of different shares of patients")
     reports = [read(run / "reports" / "float-validation.json") for run in runs]
-    configs = [read_config(run / "config.json") for run in runs]
+    configs = [RunConfig.read(run) for run in runs]
     _require_comparable(configs, reports)
     answers, labels = reports[0].evaluated, reports[0].labels
     findings = rankable(answers.targets, LabelSet(labels), MIN_POSITIVES)
@@ -66,7 +68,7 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
             for each in reports
         ]
     )
-    patients = np.array([config["dataset"]["train"]["patients"] for config in configs])
+    patients = np.array([config.dataset["train"]["patients"] for config in configs])
     order = np.argsort(patients)
     of_release = reports[0].content["dataset"]["name"].startswith(RELEASE)
     targets = [2 * int(patients.max()), *([RELEASE_PATIENTS] if of_release else [])]
@@ -77,7 +79,7 @@ def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any
             {
                 "run": runs[i].name,
                 "patients": int(patients[i]),
-                "images": configs[i]["dataset"]["train"]["images"],
+                "images": configs[i].dataset["train"]["images"],
                 **_value(areas[i]),
             }
             for i in order
@@ -110,9 +112,9 @@ def power_law(
     return 1 - distance
 
 
-def _require_comparable(configs: Sequence[dict[str, Any]], reports: Sequence[Report]) -> None:
+def _require_comparable(configs: Sequence[RunConfig], reports: Sequence[Report]) -> None:
     free = ("patients", "epochs", "patience")
-    recipes = [{k: v for k, v in c["recipe"].items() if k not in free} for c in configs]
+    recipes = [{k: v for k, v in asdict(c.recipe).items() if k not in free} for c in configs]
     if any(recipe != recipes[0] for recipe in recipes):
         raise RunError("these runs differ in more than their share of patients: no learning curve")
     if len({report.content["dataset"]["digest"] for report in reports}) > 1:
@@ -120,7 +122,7 @@ def _require_comparable(configs: Sequence[dict[str, Any]], reports: Sequence[Rep
     notes = [note for report in reports for note in report.content["dataset"].get("notes", ())]
     if TRAINED_ON in notes:
         raise RunError("a run was trained on its validation patients: no learning curve")
-    if len({config["dataset"]["train"]["patients"] for config in configs}) < len(configs):
+    if len({config.dataset["train"]["patients"] for config in configs}) < len(configs):
         raise RunError("two of these runs have the same number of patients: no learning curve")
 
 

@@ -28,7 +28,7 @@ from edge_app.core.files import write_whole
 from edge_app.evaluation.label_names import listed
 from edge_app.evaluation.splits import Split
 from edge_app.model.calibration import calibrated
-from train import machines, pictures
+from train import machines, pictures, run_config
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
@@ -37,13 +37,14 @@ from train.data_facts import dataset_facts, further_facts, shared_files
 from train.datasets import joined
 from train.datasets.dataset import UNLABELLED
 from train.errors import DatasetError, RunError
-from train.finished_run import read_config, require_finished
+from train.finished_run import require_finished
 from train.fit import build, fit, require_trainable, trained_part
 from train.labels import LabelSet
 from train.overall import image_level
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import finished_epochs
+from train.run_config import RunConfig
 from train.source import Source, describe
 from train.targets import AUXILIARY, auxiliary_names, training_targets
 from train.teachers import Teachers
@@ -240,8 +241,8 @@ def refit(
         RunError: other data or teachers, the folder holds another run, training diverged, or
             the validated run is not finished when this one is.
     """
-    config = read_config(validated / "config.json")
-    recipe, before = Recipe.from_dict(config["recipe"]), config["dataset"]
+    config = RunConfig.read(validated)
+    recipe, before = config.recipe, config.dataset
     training = training_images(recipe, cached, "train", "validation")
     validation = cached.split("validation")
     if (teachers.names if teachers else None) != before.get("teachers"):
@@ -257,7 +258,7 @@ def refit(
         **{key: value for key, value in before.items() if key not in anew},
         "train": dataset_facts(training, FINAL_SPLIT),
         **further_facts(training),
-        "refit_of": hashlib.sha256((validated / "config.json").read_bytes()).hexdigest(),
+        "refit_of": hashlib.sha256((validated / run_config.FILE).read_bytes()).hexdigest(),
         **_auxiliary_facts(recipe, training),
     }
     _say_missing_auxiliary(recipe, training, console)
@@ -292,7 +293,7 @@ def _write_or_check_config(
 
     A folder without a finished epoch and without a kept network is begun anew.
     """
-    config = run / "config.json"
+    config = run / run_config.FILE
     empty = not finished_epochs(run / "backup") and not (run / "kept.weights.h5").exists()
     if not config.exists() or empty:
         content = {
@@ -304,25 +305,24 @@ def _write_or_check_config(
         }
         write_whole(config, (json.dumps(content, indent=2) + "\n").encode())
         return
-    before = read_config(config)
-    earlier = asdict(Recipe.from_dict(before["recipe"]))
+    before = RunConfig.read(run)
+    earlier = asdict(before.recipe)
     changed = [key for key, value in asdict(recipe).items() if earlier[key] != value]
-    if before["dataset"] != facts:
+    if before.dataset != facts:
         changed.append("the data set, the teachers or the start")
-    if LabelSet.from_dict(before["labels"]) != labels:
+    if before.labels != labels:
         changed.append("list of labels")
     if changed:
         raise RunError(
-            f"{config.parent} was begun with another {', '.join(changed)}: "
-            "give this run another --run folder"
+            f"{run} was begun with another {', '.join(changed)}: give this run another --run folder"
         )
 
 
 def _keep_network(recipe: Recipe, run: Path) -> keras.Model:
     """The kept weights as a network with both outputs, without what only training needs."""
-    config = read_config(run / "config.json")
-    model = build(replace(recipe, imagenet=False), LabelSet.from_dict(config["labels"]))
-    auxiliary = config["dataset"].get("auxiliary", AUXILIARY)
+    config = RunConfig.read(run)
+    model = build(replace(recipe, imagenet=False), config.labels)
+    auxiliary = config.dataset.get("auxiliary", AUXILIARY)
     trained_part(model, recipe, len(auxiliary)).load_weights(run / "kept.weights.h5")
     model.save(run / "model.keras")
     return model

@@ -8,7 +8,6 @@ from typing import Final
 
 from train.errors import RunError
 from train.finished_run import open_run
-from train.labels import LabelSet
 from train.source import Source
 
 KEPT: Final = Path(__file__).resolve().parent.parent / "networks"
@@ -27,15 +26,14 @@ def open_source(name: str) -> Source:
         RunError: it is none of these, or damaged.
     """
     run = open_run(_folder(name))
-    labels = LabelSet.from_dict(run.config["labels"])
     facts = {
         "name": run.folder.resolve().name,
         "network": run.recipe.network,
         "sha256": hashlib.sha256((run.folder / NETWORK_FILE).read_bytes()).hexdigest(),
         "head": "kept",
-        "dataset": run.config["dataset"],
+        "dataset": run.config.dataset,
     }
-    return Source(run.model, run.recipe, labels, facts)
+    return Source(run.model, run.recipe, run.labels, facts)
 
 
 def kept_names() -> list[str]:

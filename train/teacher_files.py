@@ -126,7 +126,7 @@ def read_teacher(
 def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cached) -> Teacher:
     run = open_run(source)
     known = _known(str(source), run.labels.names, student.labels, run.labels.head)
-    facts, network = run.config["dataset"], logits_only(run.model)
+    facts, network = run.config.dataset, logits_only(run.model)
 
     def scores(cached: Cached) -> Floats:
         found = calibrated(predict(network, cached), run.calibration, run.labels.head)
@@ -137,7 +137,7 @@ def _run(source: Path, data: Path, cache: Path, limit: int | None, student: Cach
         _stated(facts) or NOT_STATED,
         scores,
         run.model,
-        _validated(facts, run.config["recipe"]),
+        _validated(facts, run.recipe.patients),
         _same_splits(read_data(data, run.recipe.side, cache, limit, student.labels), student),
     )
 
@@ -160,7 +160,8 @@ def _model(
 ) -> Teacher:
     model = read(locate(str(source)))
     known = _known(str(source), model.labels.names, student.labels, model.head)
-    facts = model.manifest.get("training", {}).get("dataset", {})
+    training = model.manifest.get("training", {})
+    facts = training.get("dataset", {})
     spec, classifier = model.input_spec, Classifier(model)
     if spec.height == spec.width and spec.resize == STRETCH:
         cached = read_data(data, spec.height, cache, limit, student.labels)
@@ -179,7 +180,7 @@ def _model(
         _stated(facts) or next(words, NOT_STATED),
         scores,
         None,
-        _validated(facts, model.manifest.get("training", {}).get("recipe", {})),
+        _validated(facts, training.get("recipe", {}).get("patients", 1.0)),
         cached,
     )
 
@@ -290,13 +291,12 @@ def _stated(facts: Mapping[str, Any]) -> str:
     return words + (f", and from teachers trained on {'; '.join(taught)}" if taught else "")
 
 
-def _validated(facts: Mapping[str, Any], recipe: Mapping[str, Any]) -> Validated | None:
+def _validated(facts: Mapping[str, Any], share: float) -> Validated | None:
     if "validation" not in facts:
         return None
     digest = None if "refit_of" in facts else facts["validation"]["digest"]
     apart = (each["apart"] for each in facts.get("further", ()))
     alone = learned_alone(facts) and all(apart)
-    share = recipe.get("patients", 1.0)
     return Validated(facts["validation"]["name"], digest, alone, facts, share)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -22,10 +23,11 @@ from quantize.studies.faults import Conversion
 from train.cache import Cached
 from train.calibrate import operating_points, platt
 from train.finished_run import FinishedRun
-from train.labels import LABELS, OF_NIH
+from train.labels import LABELS
 from train.networks.cnn28 import cnn28
 from train.predict import logits_only, predict
 from train.recipes import Recipe
+from train.run_config import RunConfig
 
 SIDE = 28
 IMAGES = 260
@@ -77,8 +79,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[FinishedRun, Ca
     (folder / "model.keras").write_bytes(b"none")
     calibration = platt(targets, logits, "itself")
     points = operating_points(targets, logits, calibration, "itself")
-    config = {"recipe": {}, "dataset": {}, "packages": {}, "labels": OF_NIH.as_dict()}
-    run = FinishedRun(folder, Recipe(network="cnn28"), config, model, calibration, points)
+    recipe = asdict(Recipe(network="cnn28"))
+    config = RunConfig.from_dict({"recipe": recipe, "dataset": {}, "packages": {}})
+    run = FinishedRun(folder, config, model, calibration, points)
     return run, cached
 
 

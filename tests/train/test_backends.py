@@ -16,13 +16,14 @@ import pytest
 from train.backend import computing_in, precision
 from train.cli import main
 from train.criterion import measured
-from train.finished_run import open_run, read_config
+from train.finished_run import open_run
 from train.fit import build
 from train.networks.parts import with_auxiliary
 from train.options import read_data
 from train.predict import logits_only, predict
 from train.recipes import Recipe
 from train.resume import Backup
+from train.run_config import RunConfig
 from train.start import load_backend, load_tensorflow
 
 EPOCHS = 4
@@ -133,7 +134,7 @@ def test_a_run_finished_under_jax_is_opened_and_evaluated_under_tensorflow(
     run = tmp_path / "run"
     done = under_jax(repository, 0, [*options(small_nih, run), "--precision", "mixed_bfloat16"])
     assert done.returncode == 0, done.stderr
-    assert "jax" in read_config(run / "config.json")["packages"]
+    assert "jax" in RunConfig.read(run).content["packages"]
     opened = open_run(run)
     assert {weight.dtype for weight in opened.model.weights} == {"float32"}
     assert {layer.compute_dtype for layer in opened.model.layers} == {"float32"}

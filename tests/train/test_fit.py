@@ -34,7 +34,6 @@ from train.cli import main
 from train.criterion import criterion, measured
 from train.datasets.registry import load
 from train.errors import DatasetError
-from train.finished_run import read_config
 from train.fit import build, fit
 from train.labels import LABELS, NO_FINDING
 from train.networks.parts import BATCH_NORM, activation_head
@@ -43,6 +42,7 @@ from train.predict import logits_only, predict
 from train.ranking import macro_auroc
 from train.recipes import RECIPES, TEACHERS, Recipe
 from train.resume import Backup, ResumedEarlyStopping, finished_epochs
+from train.run_config import RunConfig
 
 EPOCHS = 6
 TINY = Recipe(
@@ -736,7 +736,7 @@ def test_a_killed_run_has_each_epoch_once_in_its_history(story: Story) -> None:
 def test_a_killed_run_ends_as_the_same_run_in_another_process(
     story: Story, tmp_path: Path, cached: Cached
 ) -> None:
-    recipe = Recipe.from_dict(read_config(story.run / "config.json")["recipe"])
+    recipe = RunConfig.read(story.run).recipe
     assert (recipe.network, recipe.epochs, recipe.ema) == ("cnn28", story.epochs, 0.9)
     train(cached, tmp_path / "run", recipe)
     assert_same_run(story.run, tmp_path / "run")

@@ -267,7 +267,7 @@ def test_a_run_names_all_that_it_learned_from(
     said = StringIO()
     console = Console(file=said, width=2000)
     train_run(STUDENT, cached, tmp_path / "run", console, teachers)
-    facts = open_run(tmp_path / "run").config["dataset"]
+    facts = open_run(tmp_path / "run").config.dataset
     assert [each["images"] for each in facts["further"]] == [5, 20, 30]
     assert facts["own"] == cached.of_data_set(0).split("train").digest
     lines = describe(facts["further"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from train.errors import RunError
 from train.finished_run import TRAINED_ON
 from train.labels import LABELS, NIH
 from train.learning_curve import RELEASE_PATIENTS, learning_curve, power_law
+from train.recipes import Recipe
 
 COUNT = 400
 PATIENTS = [str(i // 4) for i in range(COUNT)]
@@ -68,14 +69,14 @@ def runs(tmp_path: Path) -> list[Path]:
         )  # fmt: skip
         (folder / "reports").mkdir(parents=True)
         report.write(written, folder / "reports" / "float-validation.json")
-        write_config(folder, patients, {"patients": patients / 800, "epochs": 8, "seed": 1})
+        write_config(folder, patients, Recipe(patients=patients / 800, epochs=8, seed=1))
         folders.append(folder)
     return folders
 
 
-def write_config(folder: Path, patients: int, recipe: dict[str, Any]) -> None:
+def write_config(folder: Path, patients: int, recipe: Recipe) -> None:
     train = {"patients": patients, "images": 3 * patients}
-    config = {"recipe": recipe, "dataset": {"train": train}, "packages": {}}
+    config = {"recipe": asdict(recipe), "dataset": {"train": train}, "packages": {}}
     (folder / "config.json").write_text(json.dumps(config))
 
 
@@ -121,9 +122,9 @@ def test_images_that_rank_nothing_or_trained_form_no_curve(runs: list[Path]) -> 
 def test_runs_that_form_no_curve_are_refused(runs: list[Path]) -> None:
     with pytest.raises(RunError, match="three runs"):
         learning_curve(runs[:2])
-    write_config(runs[1], 100, {"patients": 0.125, "epochs": 8, "seed": 2})
+    write_config(runs[1], 100, Recipe(patients=0.125, epochs=8, seed=2))
     with pytest.raises(RunError, match="differ in more"):
         learning_curve(runs)
-    write_config(runs[1], 800, {"patients": 0.125, "epochs": 8, "seed": 1})
+    write_config(runs[1], 800, Recipe(patients=0.125, epochs=8, seed=1))
     with pytest.raises(RunError, match="same number"):
         learning_curve(runs)

@@ -33,7 +33,7 @@ def final(finished_run: Path, cached: Cached, tmp_path_factory: pytest.TempPathF
 
 
 def test_it_trains_on_all_but_the_test_patients(final: Path, cached: Cached) -> None:
-    facts = open_run(final).config["dataset"]
+    facts = open_run(final).config.dataset
     assert facts["train"]["split"] == "train and validation"
     assert facts["train"]["images"] == len(cached) - len(cached.split("test"))
     assert facts["train"]["digest"] == cached.split("train", "validation").digest

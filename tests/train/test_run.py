@@ -41,7 +41,7 @@ def test_a_finished_run_holds_what_the_next_step_needs(finished_run: Path) -> No
     for name in ("config.json", "train.png", "curves.png", "history.csv", "model.keras"):
         assert (finished_run / name).stat().st_size > 0
     run = open_run(finished_run)
-    assert run.config["dataset"]["train"]["images"] > run.config["dataset"]["validation"]["images"]
+    assert run.config.dataset["train"]["images"] > run.config.dataset["validation"]["images"]
     assert set(run.operating_points) == {"balanced", "screening", "rule-in"}
 
 
@@ -225,8 +225,8 @@ def test_a_report_says_what_a_start_or_a_teacher_may_know_of_its_patients(
 ) -> None:
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     run = open_run(finished_run)
-    dataset = {**run.config["dataset"], **{**UNTAUGHT, **TAUGHT}[by]}
-    run = replace(run, config={**run.config, "dataset": dataset})
+    dataset = {**run.config.dataset, **{**UNTAUGHT, **TAUGHT}[by]}
+    run = replace(run, config=replace(run.config, content={"dataset": dataset}))
     judged = evaluate(run, images_to_judge(run, cached, "test"), "test", "x", [])
     expected = [TAUGHT_ON] if by in TAUGHT else []
     assert judged.content["dataset"].get("notes", []) == expected

@@ -104,7 +104,7 @@ def test_a_fine_tuned_run_says_what_it_was_started_from(
     train(recipe, others, tmp_path / "run", Console(file=said, width=400), source=source)
     assert "Started from tiny, cnn28 trained on" in said.getvalue()
     assert "a test patient who is spoils the test" in said.getvalue()
-    facts = open_run(tmp_path / "run").config["dataset"]["started_from"]
+    facts = open_run(tmp_path / "run").config.dataset["started_from"]
     assert facts["name"] == source.facts["name"]
     assert facts["sha256"] == source.facts["sha256"]
     assert facts["dataset"] == source.facts["dataset"]

@@ -101,7 +101,7 @@ def test_a_student_learns_from_the_mean_of_its_teachers(
         teacher.require_unseen(teacher.cached)
     recipe = replace(PLAIN, distil=1.0)
     train_run(recipe, whole, tmp_path / "run", Console(file=StringIO()), one)
-    assert open_run(tmp_path / "run").config["dataset"]["teachers"] == one.names
+    assert open_run(tmp_path / "run").config.dataset["teachers"] == one.names
 
 
 def test_a_student_can_go_on_from_its_last_teachers_weights(
@@ -153,7 +153,7 @@ def test_a_learning_curve_adds_patients_and_leaves_validation_alone(
     # whole patients: none of their images is missing
     assert len(half) == part.table["patient"].isin(people[1]).sum()
     train_run(replace(PLAIN, patients=0.5), cached, tmp_path / "run", Console(file=StringIO()))
-    facts = open_run(tmp_path / "run").config["dataset"]
+    facts = open_run(tmp_path / "run").config.dataset
     assert facts["train"]["patients"] == len(people[1])
     assert facts["validation"]["images"] == len(cached.split("validation"))
 

@@ -222,7 +222,7 @@ def test_a_run_and_its_card_name_every_teacher_and_what_it_was_trained_on(
     teachers = read_teachers([alike, path], small_nih, cache, None, student)
     recipe = replace(PLAIN, distil=0.5)
     train_run(recipe, student, tmp_path / "run", Console(file=io.StringIO()), teachers)
-    facts = open_run(tmp_path / "run").config["dataset"]
+    facts = open_run(tmp_path / "run").config.dataset
     words = of_card(facts)
     assert teachers is not None
     for name, on in zip(teachers.names, teachers.trained_on, strict=True):

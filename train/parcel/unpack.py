@@ -13,14 +13,12 @@ from train.cache import Cached
 from train.console import say
 from train.criterion import criterion, measured
 from train.errors import RunError
-from train.finished_run import read_config
 from train.fit import begin_again, build, trained_part
-from train.labels import LabelSet
 from train.options import read_data
 from train.parcel.results import UNFINISHED, WEIGHTS, unpacked_result
 from train.predict import predict
-from train.recipes import Recipe
 from train.run import keep_best, training_images
+from train.run_config import RunConfig
 from train.targets import AUXILIARY
 from train.volumes import FIRST, read_volumes
 
@@ -57,16 +55,16 @@ def unpack(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         unpacked_result(read_volumes(path), partial)
-        config = read_config(partial / "config.json")
-        recipe, labels = Recipe.from_dict(config["recipe"]), LabelSet.from_dict(config["labels"])
-        compared = _open(recipe, partial, read_data(data, recipe.side, cache, limit, labels))
+        config = RunConfig.read(partial)
+        cached = read_data(data, config.recipe.side, cache, limit, config.labels)
+        compared = _open(config, partial, cached)
         partial.rename(runs / name)
         say(console, f"{runs / name}: {compared}")
 
 
-def _open(recipe: Recipe, run: Path, cached: Cached) -> str:
+def _open(config: RunConfig, run: Path, cached: Cached) -> str:
     """Complete a run folder; says how good its best epoch was there, and is here."""
-    facts = read_config(run / "config.json")["dataset"]
+    recipe, facts = config.recipe, config.dataset
     training, validation = training_images(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)

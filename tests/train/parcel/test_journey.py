@@ -96,13 +96,13 @@ def test_what_is_trained_under_jax_comes_home_as_run_folders(
     validation = read_data(small_nih, 28, cache).split("validation")
     for name in ("teacher", "student"):
         run = open_run(tmp_path / "runs" / name)
-        assert "jax" in run.config["packages"]
+        assert "jax" in run.config.content["packages"]
         logits = predict(logits_only(run.model), validation)
         best = pd.read_csv(run.folder / "history.csv")["val_auroc"].max()
         assert measured(validation.targets, logits)["val_auroc"] == pytest.approx(best, abs=0.01)
         # It counts as finished here too, and is not begun anew over its results.
         assert finished_epochs(run.folder / "backup") == 2
-    assert run.config["dataset"]["teachers"]
+    assert run.config.dataset["teachers"]
 
 
 def test_a_run_that_was_cut_off_goes_on_there_and_at_home(small_nih: Path, tmp_path: Path) -> None:
