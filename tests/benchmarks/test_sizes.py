@@ -37,7 +37,7 @@ def test_every_model_that_ships_has_its_row(result: dict) -> None:
     assert default["of_default"] == 1
 
 
-def test_the_times_are_told_of_the_model_that_was_the_default_when_they_were_taken(
+def test_the_times_name_the_model_that_was_the_default_then(
     result: dict,
 ) -> None:
     """Also of a result of before, read where another model is the default."""

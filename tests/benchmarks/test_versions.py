@@ -17,7 +17,7 @@ from tests.device.performance.results import MACHINE, quantity
 from train.labels import NIH
 
 
-def test_each_is_told_as_a_share_of_the_plain_command() -> None:
+def test_each_is_reported_as_a_share_of_the_plain_command() -> None:
     plain = {"wall": quantity([0.2, 0.21, 0.19]), "cpu": quantity([0.1, 0.1, 0.1])}
     slower = {"wall": quantity([0.4, 0.42, 0.38]), "cpu": quantity([0.1, 0.1, 0.1])}
     peak = {"peak": quantity([1e6, 1e6], "B")}

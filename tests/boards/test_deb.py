@@ -55,7 +55,7 @@ def test_it_asks_for_one_of_the_pythons_that_it_has_a_folder_for(package: Path, 
     assert {path.name for path in (root / deb.HOME).iterdir()} == set(wanted.split(" | "))
 
 
-def test_each_step_is_told(package: Path, told: list[str]) -> None:
+def test_each_step_is_reported(package: Path, told: list[str]) -> None:
     steps = " ".join(told)
     assert f"Python {HERE} (1 of 2): unpacking 1 packages …" in told
     assert f"Python {OTHER} (2 of 2): fetching its wheels" in steps

@@ -66,7 +66,7 @@ def test_where_the_application_is_not_installed_there_is_no_service(unpacked: Pa
         (("--nonsense",), 2, "sh service.sh [--prefix"),
     ],
 )
-def test_what_cannot_work_is_told_before_anything_changes(
+def test_errors_are_reported_before_anything_changes(
     unpacked: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     done = service(unpacked, *arguments)

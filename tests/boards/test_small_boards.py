@@ -207,5 +207,5 @@ def test_with_the_clock_in_1970_everything_works(
     assert place.with_suffix(".npz").exists()
 
 
-def test_the_shipped_models_fit_beside_the_system() -> None:
+def test_the_shipped_models_leave_room_for_the_system() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.glob("*.tflite")) < 16 * MIB

@@ -27,7 +27,7 @@ def test_without_qemu_and_root_it_says_what_to_type(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_fetched_is_told_before_it_is(
+def test_downloads_are_announced_before_they_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told: list[str] = []

@@ -47,7 +47,7 @@ def test_64_bit_boards_get_the_newer_runtime(device_wheel: Path, machine: str) -
     assert "9.4.0" not in wanted["pillow"].specifier
 
 
-def test_an_environment_without_pip_is_told_which_one_has_it(
+def test_an_environment_without_pip_names_one_that_has_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(wheels, "find_spec", lambda name: None)

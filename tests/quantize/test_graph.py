@@ -130,7 +130,7 @@ def test_whatever_a_flatbuffer_may_hold_is_read_as_the_interpreter_lists_it(
     assert differences(flatbuffer) == []
 
 
-def test_a_scalar_an_empty_tensor_and_a_state_are_told_apart() -> None:
+def test_a_scalar_an_empty_tensor_and_a_state_are_distinguished() -> None:
     added = add_tensors(
         {"shape": None, "type": TYPES.INT32},
         {"shape": [0], "type": TYPES.INT32},
@@ -187,7 +187,7 @@ def test_a_graph_without_operators_can_be_read_and_not_checked() -> None:
         check(edited(change, TAIL))
 
 
-def test_constants_are_told_from_what_is_computed() -> None:
+def test_constants_are_distinguished_from_computed_tensors() -> None:
     first, *_, last = read_graph(CNN28).operators
     assert [t.text for t in first.computed] == ["int8 1x28x28x1"]
     assert [t.text for t in first.constants] == ["int8 32x3x3x1", "int32 32"]

@@ -62,7 +62,7 @@ def test_what_ends_by_itself_ends_as_it_did(repository: Path) -> None:
     assert ended(repository, f"raise SystemExit({EXIT_GATE})")[0::2] == (EXIT_GATE, "")
 
 
-def test_beside_other_threads_it_runs_where_it_is(repository: Path) -> None:
+def test_with_other_threads_it_runs_in_this_process(repository: Path) -> None:
     """A child would have none of them: so is a notebook's cell."""
     line = (
         "import threading, time\nthreading.Thread(target=time.sleep, args=[5], daemon=True).start()"

@@ -61,7 +61,7 @@ def test_in_prose_a_command_may_be_without_its_arguments() -> None:
     assert fault("edge-cxr classify --tip", whole=False) == "no option --tip"
 
 
-def test_what_has_no_prompt_beside_prompts_is_output() -> None:
+def test_lines_without_a_prompt_among_prompts_are_output() -> None:
     page = "```\n$ edge-cxr doctor\nedge-cxr nothing\n```\n`edge-cxr serve`, `not this`\n"
     assert list(shown(page)) == [("edge-cxr doctor", True), ("edge-cxr serve", False)]
 

@@ -53,7 +53,7 @@ def test_what_the_first_findings_are_worth_is_what_the_report_s_scores_say() -> 
     assert first_findings.found() == pytest.approx(json.loads(first_findings.FOUND.read_text()))
 
 
-def test_values_are_told_as_the_phrase_wants_them(
+def test_values_are_formatted_as_the_phrase_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = {"a": 0.123, "b": [{"label": "Edema", "n": 2012}], "c": ["Edema", "Mass"]}
@@ -70,7 +70,7 @@ def test_a_phrase_is_no_end_of_a_longer_number_or_word(text: str) -> None:
     assert not whole("of 1").search("of 1.5, of 1,500 and of 12")
 
 
-def test_bytes_a_ratio_and_seconds_are_told_in_the_units_of_the_manual(
+def test_bytes_a_ratio_and_seconds_have_the_units_of_the_manual(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "code.py").write_text("LARGEST, MARGIN, PAUSE, MUCH = 36 << 20, 1.03, 0.25, 3503")
@@ -84,7 +84,7 @@ def test_bytes_a_ratio_and_seconds_are_told_in_the_units_of_the_manual(
     )
 
 
-def test_a_share_s_complement_and_a_negative_value_are_told(
+def test_a_complement_and_a_negative_value_are_formatted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "r.json").write_text(json.dumps({"found": 0.62, "less": -0.01}))
@@ -93,7 +93,7 @@ def test_a_share_s_complement_and_a_negative_value_are_told(
     assert said({"phrase": phrase, "files": {"r": "r.json"}}) == "38 %, 62.0 and 38, −0.01"
 
 
-def test_the_least_and_the_greatest_of_all_elements_are_told(
+def test_the_least_and_the_greatest_of_all_elements_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = {

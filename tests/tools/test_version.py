@@ -34,7 +34,7 @@ def test_the_citation_has_it() -> None:
     assert re.findall(r"^version: (.*)$", text("CITATION.cff"), re.MULTILINE) == [__version__]
 
 
-def test_the_newest_release_that_changes_are_told_of_is_this_one() -> None:
+def test_the_newest_release_in_the_changes_is_this_one() -> None:
     assert re.findall(r"^## (\d.*)$", text("CHANGELOG.md"), re.MULTILINE)[0] == __version__
 
 

@@ -479,7 +479,7 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(load(tmp_path / "x.two", limit=1).table) == 1
 
 
-def test_what_has_no_known_form_is_told_which_there_are(tmp_path: Path) -> None:
+def test_an_unknown_form_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     forms = (
         r"labelled folder, \.npz of images and labels, ChestMNIST \.npz, "
         r"packed pictures \(\.zip\), list of data sets \(\.toml\), or CSV"
@@ -534,7 +534,7 @@ def test_the_label_column_is_found_by_its_name(tmp_path: Path, heading: str, pla
         ([*PIXELS[:-2], "age", "sex", "view"], "'age' or 'sex' or 'view'"),
     ],
 )
-def test_a_label_column_that_cannot_be_told_is_refused_with_the_columns(
+def test_an_unclear_label_column_is_refused_with_the_columns(
     tmp_path: Path, header: list[str], words: str
 ) -> None:
     pixel_csv(tmp_path / "x.csv", header, 784, [3, 4])
@@ -563,7 +563,7 @@ def test_numbers_are_no_labels_unless_a_list_says_which(tmp_path: Path) -> None:
     assert found == {"Atelectasis", "Consolidation"}
 
 
-def test_a_finding_beside_no_finding_is_refused(
+def test_a_finding_together_with_no_finding_is_refused(
     tmp_path: Path, make_nih: Callable[..., Path], make_pixel_csv: Callable[..., Path]
 ) -> None:
     rows = [("1_0.png", "Mass|No Finding", 1), ("2_0.png", "Mass", 2)]
@@ -574,7 +574,7 @@ def test_a_finding_beside_no_finding_is_refused(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff", b"a\n", b'"'])
-def test_no_fault_of_a_csv_is_told_in_pandas_words(tmp_path: Path, content: bytes) -> None:
+def test_errors_of_a_csv_are_not_reported_in_pandas_words(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         load(tmp_path / "x.csv")

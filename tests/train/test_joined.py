@@ -150,7 +150,7 @@ def test_no_image_is_called_as_one_of_another_data_set(tmp_path: Path) -> None:
         load(tmp_path / "list.json")
 
 
-def test_where_no_patient_is_told_none_is_blamed(tmp_path: Path) -> None:
+def test_equal_names_without_patients_are_refused(tmp_path: Path) -> None:
     names = [f"{i}.png" for i in range(20)]
     own(tmp_path / "data", names)
     own(tmp_path / "more", names)
@@ -183,7 +183,7 @@ def test_a_file_that_judges_does_not_train_under_another_name(
         (False, True, ("seen", "not known")),
     ],
 )
-def test_what_a_start_knows_is_told_by_what_it_learned_from(
+def test_what_a_start_knows_follows_from_its_training_data(
     cached: Cached, further: bool, refit: bool, known: tuple[str, str]
 ) -> None:
     """The digest of all says nothing once more images are among those that trained it."""
@@ -217,7 +217,7 @@ def test_what_a_start_knows_is_told_by_what_it_learned_from(
         ('data = "self.toml"', "not another list"),
     ],
 )
-def test_a_list_that_is_none_is_told_in_a_line(tmp_path: Path, text: str, fault: str) -> None:
+def test_an_invalid_list_is_refused_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / "self.toml").write_text(text)
     with pytest.raises(DatasetError, match=fault):
         load(tmp_path / "self.toml")

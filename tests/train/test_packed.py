@@ -59,7 +59,9 @@ def test_large_pictures_are_reduced_as_the_network_would_have_them(
     assert np.array_equal(one.images, other.images)
 
 
-def test_what_a_lower_quality_loses_is_told(make_nih: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_loss_by_a_lower_quality_is_reported(
+    make_nih: Callable[..., Path], tmp_path: Path
+) -> None:
     root = make_nih(tmp_path / "nih", [(f"{i}.png", "Mass", i) for i in range(8)])
     smooth = np.add.outer(np.arange(60), np.arange(60)).astype(np.uint8)
     rng = np.random.default_rng(0)

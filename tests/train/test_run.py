@@ -69,7 +69,7 @@ def test_evaluate_prints_and_writes_the_report(finished_run: Path, small_nih: Pa
         (("fit", "nowhere", "--run", "r", "--recipe", "soup"), 2, "soup"),
     ],
 )
-def test_a_fault_is_told_before_any_training(
+def test_an_error_is_reported_before_training(
     arguments: tuple[str, ...],
     code: int,
     words: str,
@@ -129,7 +129,7 @@ def test_a_finished_run_stays_as_it_is(finished_run: Path, small_nih: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["config.json", "calibration.json", "model.keras"])
-def test_a_damaged_run_is_told(finished_run: Path, tmp_path: Path, name: str) -> None:
+def test_a_damaged_run_is_refused(finished_run: Path, tmp_path: Path, name: str) -> None:
     copy = tmp_path / "run"
     shutil.copytree(finished_run, copy)
     (copy / name).write_bytes(b"")
@@ -234,7 +234,7 @@ def test_a_report_says_what_a_start_or_a_teacher_may_know_of_its_patients(
     assert (f"note: {TAUGHT_ON}" in (tmp_path / "float.txt").read_text()) is (by in TAUGHT)
 
 
-def test_a_file_that_trains_and_tests_under_two_names_is_told(
+def test_a_file_that_trains_and_tests_under_two_names_is_reported(
     finished_run: Path, small_nih: Path
 ) -> None:
     cached = read_data(small_nih, 28, finished_run.parent / "cache")

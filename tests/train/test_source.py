@@ -88,7 +88,7 @@ def test_a_new_head_begins_anew_on_the_same_features(finished_run: Path, others:
     assert source.facts["head"] == "new"
 
 
-def test_another_architecture_is_told(source: Source) -> None:
+def test_another_architecture_is_named(source: Source) -> None:
     with pytest.raises(RunError, match="is a cnn28, or made otherwise"):
         write_weights(
             build(replace(fine_tuning(source.recipe), network="efficientnet-lite0")), source

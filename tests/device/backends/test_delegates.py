@@ -44,7 +44,7 @@ def shorten(behaviour: str, monkeypatch: pytest.MonkeyPatch, run: Run, picture: 
 
 
 @pytest.mark.parametrize(("behaviour", "kind", "words"), FAULTS + HANGS)
-def test_asked_for_by_its_path_it_is_named_and_nothing_is_answered(
+def test_a_delegate_requested_by_its_path_that_fails_is_named_and_nothing_is_answered(
     run: Run,
     picture: Path,
     delegate: Build,
@@ -179,7 +179,7 @@ def absent(delegate: Build, gcc: str, folder: Path) -> Path:
         (absent, "no such file"),
     ],
 )
-def test_a_library_that_does_not_fit_is_told_by_what_does_not_fit(
+def test_an_unfit_library_is_refused_with_the_reason(
     run: Run,
     picture: Path,
     delegate: Build,

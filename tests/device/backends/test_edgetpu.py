@@ -206,7 +206,7 @@ def test_what_the_compiler_wrote_is_named_as_such_without_a_manifest(
         read(path)
 
 
-def test_a_compiled_network_beside_a_delegate_that_takes_none_of_it_is_refused(
+def test_a_compiled_network_is_refused_by_a_delegate_that_takes_none_of_it(
     run: Run, picture: Path, compiled_model: ModelFile, delegate: Build
 ) -> None:
     options = ("--model", compiled_model.path, "--backend", delegate("WORKS"))

@@ -69,7 +69,7 @@ HANGING = [
 
 
 @pytest.mark.parametrize(("code", "kind", "words"), FAULTS + HANGING)
-def test_asked_for_it_is_named_and_nothing_is_answered(
+def test_a_requested_backend_that_fails_is_named_and_nothing_is_answered(
     run: Run,
     picture: Path,
     cnn28: Path,

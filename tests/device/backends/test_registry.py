@@ -104,7 +104,7 @@ def test_the_last_resort_is_taken_where_nothing_else_is_there_and_that_is_said(
         ("openvino:npu", "openvino is not installed: pip install 'edge-cxr[openvino]'"),
     ],
 )
-def test_where_nothing_is_installed_the_way_to_get_it_is_told(
+def test_a_missing_backend_is_reported_with_its_installation(
     cnn28: Path, monkeypatch: pytest.MonkeyPatch, option: str, words: str
 ) -> None:
     monkeypatch.setattr(Package, "folder", None)

@@ -137,7 +137,7 @@ def test_where_the_preferred_runtime_does_not_work_the_other_answers(
     assert done.stdout == ""
 
 
-def test_a_numpy_that_a_runtime_was_not_built_for_is_told_with_both_versions(
+def test_an_unfit_numpy_is_reported_with_both_versions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import numpy as np

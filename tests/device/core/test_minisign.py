@@ -151,7 +151,7 @@ def test_a_signature_of_minisign_is_read_and_covers_its_comment() -> None:
         MADE_BY_MINISIGN.replace("RURW", "RWRW", 1),
     ],
 )
-def test_what_is_no_signature_is_told(text: str) -> None:
+def test_an_invalid_signature_is_reported(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no signature|cannot be printed|old form"):
         minisign.signature(text)
 
@@ -159,7 +159,7 @@ def test_what_is_no_signature_is_told(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "hi", ITS_KEY[:-4], f"{ITS_KEY}\n{ITS_KEY}", MADE_BY_MINISIGN]
 )
-def test_what_is_no_public_key_is_told(text: str) -> None:
+def test_an_invalid_public_key_is_reported(text: str) -> None:
     with pytest.raises(ValueError, match="is no public key"):
         minisign.public_key(text)
 

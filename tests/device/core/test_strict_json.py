@@ -29,7 +29,7 @@ def test_a_mark_before_the_text_is_passed_over() -> None:
     assert strict_json.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
-def test_depth_and_encoding_are_told_in_words() -> None:
+def test_depth_and_encoding_errors_are_in_words() -> None:
     with pytest.raises(ValueError, match="it is nested too deeply"):
         strict_json.parse("[" * 100_000)
     with pytest.raises(ValueError, match="it is no UTF-8 text"):

@@ -67,7 +67,7 @@ def test_a_signature_of_something_else_is_refused(
         (b"rubbish", trust.Keys(), "no key is trusted here"),
     ],
 )
-def test_what_is_not_signed_by_a_trusted_key_is_said_and_refused_where_asked(
+def test_a_file_without_a_trusted_signature_is_reported_and_refused_on_request(
     signature: bytes | None, keys: trust.Keys, words: str
 ) -> None:
     found = trust.origin(b"hi\n", signature, "model", "x", keys)

@@ -158,7 +158,7 @@ def test_classify_names_the_want_and_answers_the_others(
     assert done.stderr.splitlines()[0].endswith(f"another.png: could not be read: {NO_FILES}")
 
 
-def test_what_lacks_something_beside_others_is_tried_again_in_its_turn(
+def test_a_picture_that_lacked_something_is_tried_again_in_its_turn(
     run: Run, picture: Path, tmp_path: Path, no_descriptor: Refuse
 ) -> None:
     (tmp_path / "another.png").write_bytes(picture.read_bytes())
@@ -222,7 +222,7 @@ def test_where_no_thread_can_be_started_images_are_answered_one_by_one(
 
 
 @pytest.mark.parametrize("stream", ["full", "closed"])
-def test_answers_are_kept_where_nobody_can_be_told_of_faults(
+def test_answers_are_kept_where_errors_cannot_be_reported(
     picture: Path, tmp_path: Path, stream: str, cnn28: Path
 ) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")

@@ -18,7 +18,7 @@ def point(found: tuple[Any, Any], normal: tuple[Any, Any]) -> Any:
     }
 
 
-def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> None:
+def test_the_worth_of_a_flag_is_stated_for_one_in_ten_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
     told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
     assert told.flagged == (
@@ -34,7 +34,7 @@ def marks(right: float, wrong: float, of_normal: float) -> Any:
     return {"right": right, "wrong": wrong, "of_normal": of_normal}
 
 
-def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() -> None:
+def test_the_worth_of_marks_is_stated_for_one_in_ten_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
         assert Cautions.of(flags, None, facts).raised == ""  # type: ignore[arg-type]
 
 
-def test_a_good_point_is_told_as_good() -> None:
+def test_a_good_point_is_called_good() -> None:
     told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
     assert told.flagged.endswith("84 to 91 of 100 flags are right")
     assert told.clear.endswith("5 to 7 of 100 that are not normal are missed")
@@ -79,7 +79,7 @@ def test_no_rounding_makes_none_of_some_or_all_of_most(
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
+def test_a_share_of_zero_is_not_called_none(share: float) -> None:
     assert Cautions.of(point((0.5, share), (0.9, 0.9))).clear == NOT_NORMAL
     assert Cautions.of(point((0.0, 0.0), (1.0, 1.0))) == (NOT_ILL, NOT_NORMAL, "")
 

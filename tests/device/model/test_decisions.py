@@ -86,7 +86,7 @@ def test_no_answer_contradicts_itself(
     ]
 
 
-def test_a_score_is_told_beside_its_usual_frequency_and_normal_images() -> None:
+def test_a_score_is_shown_with_its_usual_frequency_and_normal_images() -> None:
     stated = manifest([0.5] * 4)
     findings, overall = Decisions(stated, LABELS, chosen(stated, None)).of(
         np.zeros(4, np.float32), np.array([0.05, 0.1, 0.5, 0.93])

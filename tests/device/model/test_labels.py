@@ -13,7 +13,7 @@ from train.labels import FINDINGS, LABELS, NIH, NO_FINDING
 MIXED = Labels([Label("Cavity"), Label("Healthy", NORMAL), Label("Scar", code=Code("X", "1", "y"))])
 
 
-def test_findings_and_the_normal_label_are_told_apart() -> None:
+def test_findings_and_the_normal_label_are_distinguished() -> None:
     assert MIXED.names == ("Cavity", "Healthy", "Scar")
     assert MIXED.findings == (0, 2)
     assert MIXED.normal == 1

@@ -164,7 +164,7 @@ def test_no_text_of_a_manifest_steers_a_terminal(tmp_path: Path, text: str) -> N
     refused(tmp_path, with_manifest(inside), "cannot be printed")
 
 
-def test_parts_are_replaced_in_memory_and_saved_when_asked(tmp_path: Path) -> None:
+def test_parts_are_replaced_in_memory_and_saved_on_request(tmp_path: Path) -> None:
     model = read_bytes(tmp_path, WHOLE)
     renamed = model.replace(manifest={**model.manifest, "name": "other"})
     assert renamed.name == "other"
@@ -336,7 +336,7 @@ def test_a_file_without_a_compiled_network_is_as_good_as_ever(tmp_path: Path) ->
     assert read_bytes(tmp_path, WHOLE).compiled == {}
 
 
-def test_a_compiled_network_is_read_back_beside_the_cpus(tmp_path: Path) -> None:
+def test_a_compiled_network_is_read_back_with_the_cpus(tmp_path: Path) -> None:
     both = with_compiled(tmp_path)
     again = read(both.path)
     assert again.compiled == both.compiled == {"some-chip": COMPILED}

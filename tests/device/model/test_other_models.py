@@ -281,7 +281,7 @@ def test_an_image_without_any_of_exclusive_labels_is_refused(run: Run, tmp_path:
         edge_app.evaluate(tmp_path, MODELS / "three-exclusive.tflite", out=place)
 
 
-def test_an_unknown_label_is_told_with_the_models_own(run: Run, tmp_path: Path) -> None:
+def test_an_unknown_label_is_refused_with_the_known_ones(run: Run, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,labels\na.png,Fracture\n")
     done = run("evaluate", tmp_path, "--model", MODELS / "three-exclusive.tflite")
     assert "'Fracture' is not one of the labels Healthy, Bacterial, Viral" in done.stderr

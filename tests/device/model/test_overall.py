@@ -102,7 +102,7 @@ def test_no_finding_is_more_probable_than_that_the_image_is_not_normal(
     assert odds == pytest.approx(np.log(held) - np.log1p(-held), rel=1e-6, abs=1e-9)
 
 
-def test_findings_that_are_not_calibrated_where_it_is_asked_do_not_bound_it() -> None:
+def test_findings_that_are_not_calibrated_at_the_site_do_not_bound_it() -> None:
     facts = {"method": "normal", "slope": 1.0, "intercept": 0.0, "bounded_by": [2]}
     score = OverallScore(WITH_NORMAL, "normal", facts)  # type: ignore[arg-type]
     found = score.probability(np.array([[0.9, 0.6, 0.1], [0.1, 0.6, 0.9]]))

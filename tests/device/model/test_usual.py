@@ -25,7 +25,7 @@ def _manifest(normal: bool) -> Any:
     return manifest
 
 
-def test_exclusive_labels_of_which_none_is_normal_are_told_to_flag_nothing() -> None:
+def test_exclusive_labels_without_a_normal_one_are_said_to_flag_nothing() -> None:
     assert list(referred_to(_manifest(normal=False), usual=False)) == [NEVER_FLAGGED]
     assert NEVER_FLAGGED not in list(referred_to(_manifest(normal=True)))
 
@@ -55,7 +55,7 @@ def test_what_is_usual_and_what_is_normal_are_one_line() -> None:
         ("9 normal images of all, 20 images", "normal images"),
     ],
 )
-def test_normal_images_are_told_by_where_they_are_from(images: str, said: str) -> None:
+def test_the_origin_of_normal_images_is_named(images: str, said: str) -> None:
     manifest: Any = {"reference": {"images": images}}
     assert normal_images(manifest) == said
     nobody: Any = {}

@@ -90,7 +90,7 @@ def test_the_machine_the_model_and_the_images_are_recorded(found: dict[str, Any]
     assert found["command"][:2] == ["edge-cxr", "benchmark"]
 
 
-def test_warnings_are_said_beside_json_as_well(found: dict[str, Any]) -> None:
+def test_warnings_are_printed_with_json_as_well(found: dict[str, Any]) -> None:
     assert [line.removeprefix("edge-cxr: ") for line in found["stderr"].splitlines()] == (
         found["warnings"]
     )
@@ -176,7 +176,7 @@ def test_a_broken_image_gives_its_name_and_no_number(run: Run, tmp_path: Path, s
         (("--threads", "0"), 2, "threads"),
     ],
 )
-def test_faults_are_told_before_anything_is_measured(
+def test_errors_are_reported_before_anything_is_measured(
     run: Run, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = run("benchmark", *arguments)
@@ -223,9 +223,7 @@ def test_combinations_are_each_measured_once() -> None:
         matrix.combine(Axes([]))
 
 
-def test_a_backend_that_is_not_there_is_named_beside_the_others(
-    run: Run, small: Path, tmp_path: Path
-) -> None:
+def test_a_missing_backend_is_named_with_the_others(run: Run, small: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.so"
     done = run(
         "benchmark", "-m", "cxr-cnn28", "--backend", find_interpreter().name,
@@ -249,7 +247,9 @@ def test_nothing_that_works_is_an_error_and_no_number(run: Run, small: Path) -> 
     assert done.returncode == 2
 
 
-def test_a_delegate_that_works_is_measured_beside_the_cpu(delegate: Build, small: Path) -> None:
+def test_a_working_delegate_is_measured_in_addition_to_the_cpu(
+    delegate: Build, small: Path
+) -> None:
     library, name = str(delegate("WORKS")), find_interpreter().name
     made = matrix.combine(Axes(["cxr-cnn28"], ["cpu", library]))
     assert [cell.backend for cell in made.cells] == [name, f"{library}:{name}"]
@@ -433,7 +433,7 @@ def test_ctrl_c_at_the_terminal_prints_what_is_known(small: Path) -> None:
     assert made["cells"][0]["quantities"]["throughput_1"]["count"] >= 1
 
 
-def test_a_machine_that_slows_down_is_told() -> None:
+def test_a_machine_that_slows_down_is_reported() -> None:
     slow = Measured(Cell("cxr-cnn28"))
     for turn in range(9):
         slow.add(YARDSTICKS[0], "s", 1.0 + 0.05 * turn)

@@ -139,7 +139,7 @@ def test_yardsticks_are_no_difference() -> None:
     assert not {each.quantity for each in comparison.differences} & set(YARDSTICKS)
 
 
-def test_an_undecided_median_is_shown_beside_an_unchanged_tenth() -> None:
+def test_an_undecided_median_is_shown_with_an_unchanged_tenth() -> None:
     before, after = measured(1, runs=8, noise=1e-4), measured(2, runs=8, noise=1e-4)
     worse = np.array([0.087] * 5 + [0.3] * 3)
     for result, slow in ((before, np.full(8, 0.086)), (after, worse)):

@@ -45,7 +45,7 @@ def test_a_raspberry_pi_tells_clock_heat_and_throttling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "cpu", "cpu a b c d e f g h", "\0\xff" * 50, "cpu 0 0 0 0 0 0 0 0"]
 )
-def test_a_kernel_that_tells_nothing_or_nonsense_is_borne(tmp_path: Path, text: str) -> None:
+def test_a_kernel_that_reports_nothing_or_nonsense_is_tolerated(tmp_path: Path, text: str) -> None:
     for name in ("proc/stat", "proc/loadavg", "sys/class/thermal/thermal_zone0/temp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

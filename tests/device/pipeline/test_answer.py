@@ -71,7 +71,7 @@ def test_a_heatmap_and_a_single_answer_are_too(run: Run, files: Path, tmp_path: 
 @pytest.mark.parametrize(
     "change", [{"error": {"kind": "image", "message": "x"}}, {"blank": None}, {"more": 1}]
 )
-def test_what_is_no_answer_is_told_apart(run: Run, files: Path, change: dict[str, Any]) -> None:
+def test_an_invalid_answer_is_refused(run: Run, files: Path, change: dict[str, Any]) -> None:
     (answer,) = answers(run("classify", "--json", files / "1-good.png").stdout)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(answer | change, SCHEMA, jsonschema.Draft7Validator)
@@ -90,7 +90,7 @@ def test_the_types_name_the_keys_of_the_schema() -> None:
         assert typed.__annotations__.keys() == at["properties"].keys()
 
 
-def test_a_probability_exactly_at_its_threshold_is_not_told_as_less() -> None:
+def test_a_probability_exactly_at_its_threshold_is_not_called_less() -> None:
     """As of an int8 network whose threshold was chosen among its own few scores."""
     at = 0.1234564
     found = Findings(

@@ -183,9 +183,7 @@ def test_it_calls_nobody_and_runs_nothing(run: Run, folder: Path, tmp_path: Path
     assert page.text.count("1 <b>&amp;.png") == 2  # in the list, and above its answer
 
 
-def test_it_says_whose_answers_they_are_beside_the_disclaimer(
-    run: Run, picture: Path, tmp_path: Path
-) -> None:
+def test_it_names_the_model_next_to_the_disclaimer(run: Run, picture: Path, tmp_path: Path) -> None:
     answer = json.loads(run("classify", picture, "--json", "--html", tmp_path / "a.html").stdout)
     page = Page(tmp_path / "a.html")
     assert answer["model"]["sha256"] in page.texts

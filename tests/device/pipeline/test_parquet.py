@@ -53,9 +53,7 @@ def test_every_key_of_the_answers_schema_has_a_column(repository: Path) -> None:
     assert set(parquet.schema().names) == schema["properties"].keys() - {"heatmap"}
 
 
-def test_answers_that_were_kept_before_they_told_what_is_raised_are_read(
-    answers: list[dict], tmp_path: Path
-) -> None:
+def test_answers_from_before_raised_findings_are_read(answers: list[dict], tmp_path: Path) -> None:
     import pyarrow.parquet
 
     path = tmp_path / "part-0.parquet"

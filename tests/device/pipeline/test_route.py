@@ -50,9 +50,7 @@ def test_sources_may_be_anything_that_the_reader_takes(
     ]
 
 
-def test_a_picture_comes_along_only_where_it_is_asked_for(
-    classifier: Classifier, phantom: np.ndarray
-) -> None:
+def test_a_picture_is_returned_only_on_request(classifier: Classifier, phantom: np.ndarray) -> None:
     for score, size in ((classified, phantom.size), (classified_only, 0)):
         scored = score_all([from_array(phantom)], classifier, ready, score)
         ((_, (image, findings)),) = unbroken(scored)
@@ -69,7 +67,7 @@ def test_the_first_broken_source_ends_what_needs_all(classifier: Classifier, pic
         next(scored)
 
 
-def test_every_step_is_told_in_its_order(classifier: Classifier, picture: Path) -> None:
+def test_every_step_is_reported_in_order(classifier: Classifier, picture: Path) -> None:
     told: list[str] = []
     score = partial(classified, watch=told.append)
     scored = score_all([str(picture)], classifier, partial(read_source, watch=told.append), score)

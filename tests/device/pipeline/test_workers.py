@@ -163,7 +163,7 @@ def test_of_large_pictures_there_is_one_at_a_time() -> None:
     assert all(reading.threads[name] for name in large)
 
 
-def test_the_users_own_limit_holds_beside_the_memorys() -> None:
+def test_the_users_own_limit_holds_as_well_as_the_memorys() -> None:
     for limit, names in ((500, {"a"}), (LARGE - 1, {"a", "c"}), (LARGE, {"a", "b", "c"})):
         reading = Reading({"a": 100, "b": LARGE, "c": 600})
         answered(reading, workers=2, limits=Limits(max_pixels=limit))

@@ -94,7 +94,7 @@ def test_a_name_that_is_longer_than_files_names_is_a_missing_image(
     assert "missing" in done.stderr
 
 
-def test_a_picture_smaller_than_the_networks_input_is_told_as_such(
+def test_a_picture_smaller_than_the_networks_input_is_reported(
     run: Run, picture: Path, tmp_path: Path
 ) -> None:
     """128x128 is what cxr-lite0-128 sees, 28x28 what cxr-cnn28 does."""

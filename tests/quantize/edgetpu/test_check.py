@@ -216,7 +216,7 @@ def test_operators_of_other_graphs_run_on_the_cpu() -> None:
     assert (answer.elsewhere, answer.on_cpu, answer.passed) == (10, 10, False)
 
 
-def test_the_largest_activation_is_told() -> None:
+def test_the_largest_activation_is_reported() -> None:
     assert check(CNN28).largest_activation == 28 * 28 * 32
     assert check(edited(replace_operator(0, OPERATORS.ELU))).largest_activation == 28 * 28 * 32
     assert check(edited(replace_operator(MEAN, OPERATORS.ELU))).mapped == MEAN

@@ -227,7 +227,9 @@ def test_a_prediction_that_something_stays_on_the_cpu_is_a_gate(
     assert json.loads(answer.out)["check"]["passed"] is False
 
 
-def test_what_an_import_kept_in_float32_is_told_with_what_to_do(start: Start, model: Path) -> None:
+def test_parts_that_an_import_kept_in_float32_are_reported_with_advice(
+    start: Start, model: Path
+) -> None:
     one = read(model)
     kept = {"in_float32": {"operators": ["a", "b"], "of": 10}}
     one.replace(
@@ -472,6 +474,6 @@ def test_usage_that_makes_no_sense_is_refused(start: Start, model: Path, tmp_pat
     assert start(model, "--check-only", "--out", tmp_path / "x.tflite").code == 2
 
 
-def test_a_compiled_network_is_told_from_one_for_the_cpu() -> None:
+def test_a_compiled_network_is_distinguished_from_one_for_the_cpu() -> None:
     assert is_compiled(stand_in())
     assert not is_compiled(CNN28)

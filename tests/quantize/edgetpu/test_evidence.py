@@ -278,7 +278,7 @@ def test_the_prediction_is_what_the_compiler_did(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", ["GELU", "GPT-2", "CONV_2D 6", "TRANSPOSE_CONV 4", "QUANTIZE 3"])
-def test_a_refused_file_is_told_with_the_message_that_was_seen(name: str) -> None:
+def test_a_refused_file_is_reported_with_the_logged_message(name: str) -> None:
     net = Network()
     CASES[name].build(net)
     refused = check_graphs([net.graph()]).refused

@@ -237,7 +237,7 @@ def test_where_the_compiler_may_still_decline_is_said(doubted: Operator, words: 
     assert (found is None) if words is None else (found is not None and words in found.reason)
 
 
-def test_what_is_not_in_the_table_is_told_from_what_a_log_shows_on_the_cpu() -> None:
+def test_an_unlisted_operator_is_distinguished_from_one_that_a_log_shows_on_the_cpu() -> None:
     for name, known in (("HARD_SWISH", "seen"), ("COS", "documented")):
         found = obstacle(operator(name, FEATURES))
         assert found is not None

@@ -40,7 +40,7 @@ def test_all_normal_images_are_flagged_as_the_model_file_says(
         assert sum(parts) == everybody[split]["images"]
 
 
-def test_who_is_drawn_otherwise_is_told_from_a_threshold_that_is_wrong(
+def test_other_patients_are_distinguished_from_a_wrong_threshold(
     inputs: ModelAndReportsInputs, tmp_path: Path
 ) -> None:
     """The test images are validation's, of its patients with many images alone."""

@@ -65,7 +65,7 @@ def stays(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(("draw", "moved", "stayed"), [(follows, 1.0, 0.0), (stays, 0.0, 1.0)])
-def test_a_map_that_follows_the_picture_is_told_from_one_that_does_not(
+def test_a_map_that_follows_the_picture_is_distinguished_from_one_that_does_not(
     monkeypatch: pytest.MonkeyPatch, draw: Drawing, moved: float, stayed: float
 ) -> None:
     monkeypatch.setattr(mirrored, "_answers", answering(draw))
@@ -74,7 +74,7 @@ def test_a_map_that_follows_the_picture_is_told_from_one_that_does_not(
     assert sum(content["picture"]) == pytest.approx(1)
 
 
-def test_the_network_itself_is_asked() -> None:
+def test_the_network_itself_is_run() -> None:
     result = mirrored_study(inputs(read(locate("cxr-cnn28"))))
     assert result.content["images"] == 30
     assert len(result.rows) == 7

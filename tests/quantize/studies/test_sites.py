@@ -27,7 +27,7 @@ def population(inputs: ModelAndReportInputs) -> Population:
 
 
 @pytest.mark.parametrize("prevalence", PREVALENCES)
-def test_a_site_has_the_prevalence_and_the_exposures_that_it_is_given(
+def test_a_site_has_the_requested_prevalence_and_exposures(
     population: Population, prevalence: float
 ) -> None:
     generator = np.random.default_rng(0)
