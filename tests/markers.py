@@ -146,7 +146,7 @@ def mark(item: pytest.Function) -> None:
     fixtures = set(item.fixturenames)
     if _lies_in(place, SLOW):
         item.add_marker("slow")
-    if "nih" in fixtures or "nih" in _fixtures_asked_for(item):
+    if "nih" in fixtures or "nih" in _requested_fixtures(item):
         item.add_marker("data")
     if _lies_in(place, TENSORFLOW):
         item.add_marker("tensorflow")
@@ -161,7 +161,7 @@ def _lies_in(place: str, folders: tuple[str, ...]) -> bool:
     return any(place == f or place.startswith((f"{f}/", f"{f}::")) for f in folders)
 
 
-def _fixtures_asked_for(item: pytest.Function) -> set[str]:
+def _requested_fixtures(item: pytest.Function) -> set[str]:
     """Fixtures that a test takes by name, through `getfixturevalue`."""
     return {
         constant

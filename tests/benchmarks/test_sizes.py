@@ -27,10 +27,10 @@ def test_the_work_is_that_of_the_float_network(result: dict) -> None:
 
 
 def test_every_model_that_ships_has_its_row(result: dict) -> None:
-    told = markdown(result)
+    text = markdown(result)
     for path in shipped_models():
         model = read(path)
-        line = next(each for each in told.splitlines() if each.startswith(f"| `{model.name}` |"))
+        line = next(each for each in text.splitlines() if each.startswith(f"| `{model.name}` |"))
         height, width = model.manifest["outputs"]["map"]["shape"][1:3]
         assert f"| {path.stat().st_size / 1e6:.2f} MB | {height}×{width} |" in line
     default = next(each for each in result["models"] if each["name"] == "cxr-lite0-fine")

@@ -22,7 +22,7 @@ def test_each_is_reported_as_a_share_of_the_plain_command() -> None:
     slower = {"wall": quantity([0.4, 0.42, 0.38]), "cpu": quantity([0.1, 0.1, 0.1])}
     peak = {"peak": quantity([1e6, 1e6], "B")}
     rate = {"rate": quantity([100.0, 101.0, 99.0], "images/s")}
-    told = versions.markdown(
+    text = versions.markdown(
         {
             "command": "python -m benchmarks versions HEAD~1",
             "created": "2026-01-01T00:00:00+00:00",
@@ -36,17 +36,17 @@ def test_each_is_reported_as_a_share_of_the_plain_command() -> None:
         }
     )
     before, now = (
-        line for line in told.splitlines() if line.startswith(("| one | HEAD", "| one | now"))
+        line for line in text.splitlines() if line.startswith(("| one | HEAD", "| one | now"))
     )
     assert "[2.00 (" in before
     assert "[1.00 (1.00 to 1.00)]" in before
     assert "[" not in now
     assert "/s |" in now
-    assert "| wheel without models, bytes | HEAD~1 | now |" in told
-    assert "| edge_app/old | 95,000 | 0 |" in told
-    assert "| together | 95,000 | 100,000 |\n| ratio | 0.950 | 1.000 |" in told
-    assert "PARTIAL" in told
-    assert "the machine was busy" in told
+    assert "| wheel without models, bytes | HEAD~1 | now |" in text
+    assert "| edge_app/old | 95,000 | 0 |" in text
+    assert "| together | 95,000 | 100,000 |\n| ratio | 0.950 | 1.000 |" in text
+    assert "PARTIAL" in text
+    assert "the machine was busy" in text
 
 
 def test_a_wheel_is_the_sum_of_its_folders_without_its_models(tmp_path: Path) -> None:

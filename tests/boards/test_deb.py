@@ -17,13 +17,13 @@ OTHER = "3.13" if HERE != "3.13" else "3.12"
 
 
 @pytest.fixture(scope="module")
-def told() -> list[str]:
+def reported() -> list[str]:
     """What is said while the package is made."""
     return []
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory, reported: list[str]) -> Path:
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not installed: it comes with Debian")
     if platform.machine() != "x86_64":
@@ -31,7 +31,7 @@ def package(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Path:
     work = tmp_path_factory.mktemp("deb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(downloads, "wheels_for", lambda *_: [])
-        return deb.build(kit.find("x86-64"), work, work, (HERE, OTHER), told.append)
+        return deb.build(kit.find("x86-64"), work, work, (HERE, OTHER), reported.append)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,11 @@ def test_it_asks_for_one_of_the_pythons_that_it_has_a_folder_for(package: Path, 
     assert {path.name for path in (root / deb.HOME).iterdir()} == set(wanted.split(" | "))
 
 
-def test_each_step_is_reported(package: Path, told: list[str]) -> None:
-    steps = " ".join(told)
-    assert f"Python {HERE} (1 of 2): unpacking 1 packages …" in told
+def test_each_step_is_reported(package: Path, reported: list[str]) -> None:
+    steps = " ".join(reported)
+    assert f"Python {HERE} (1 of 2): unpacking 1 packages …" in reported
     assert f"Python {OTHER} (2 of 2): fetching its wheels" in steps
-    assert told[-1] == f"compressing {package.name}, which takes longest …"
+    assert reported[-1] == f"compressing {package.name}, which takes longest …"
 
 
 def test_dpkg_can_tell_whether_a_file_was_changed(root: Path) -> None:

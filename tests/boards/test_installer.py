@@ -103,7 +103,7 @@ class Board:
         return folder
 
     def key(self, name: str) -> signing.SecretKey:
-        """The key of that name; made when it is asked for first."""
+        """The key of that name; made at its first use."""
         place = self.root / f"{name}.key"
         if not place.exists():
             signing.make(place, "")

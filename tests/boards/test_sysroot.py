@@ -30,15 +30,15 @@ def test_without_qemu_and_root_it_says_what_to_type(
 def test_downloads_are_announced_before_they_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told: list[str] = []
+    announced: list[str] = []
 
     def fetching(*_: object) -> None:
-        raise DownloadError("no network", *told)
+        raise DownloadError("no network", *announced)
 
     monkeypatch.setattr(sysroot, "find_emulator", lambda name: name)
     monkeypatch.setattr(sysroot, "_make", fetching)
     with pytest.raises(DownloadError) as stopped:
-        sysroot.get(BOARD, tmp_path, told.append)
+        sysroot.get(BOARD, tmp_path, announced.append)
     [line] = stopped.value.args[1:]
     assert BOARD.title in line
     assert "fetching" in line

@@ -31,7 +31,7 @@ def tiny(
 
 
 def targets_of(count: int, labels: int, *, exclusive: bool = False) -> NDArray[np.uint8]:
-    """count×labels; every label is borne by some images and not by others, a third bears none."""
+    """count×labels; every label applies to some images and not to others, and none to a third."""
     rng = np.random.default_rng(labels)
     if exclusive:
         return np.eye(labels, dtype=np.uint8)[rng.integers(0, labels, count)]
@@ -42,7 +42,7 @@ def targets_of(count: int, labels: int, *, exclusive: bool = False) -> NDArray[n
 
 
 def pictures_of(targets: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """count×28×28 noise, brighter where the first label is borne."""
+    """count×28×28 noise, brighter where the first label applies."""
     rng = np.random.default_rng(9)
     pictures = rng.integers(0, 120, (len(targets), SIDE, SIDE)).astype(np.uint8)
     return pictures + 100 * targets[:, :1, np.newaxis].astype(np.uint8)

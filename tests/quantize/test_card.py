@@ -87,9 +87,9 @@ def test_an_input_check_that_saw_no_radiograph_is_said_to_have_seen_none(
         "input_check": {"fitted_on": "as in other"},
         "training": shipped.manifest["training"] | {"input_check": tried},
     }
-    told = "as in other; flags 96% of 150 drawn pictures, tried on no radiograph (few patients)"
+    sentence = "as in other; flags 96% of 150 drawn pictures, tried on no radiograph (few patients)"
     folder = finished_run / "reports"
-    assert told in model_card(shipped._replace(manifest=manifest), folder)
+    assert sentence in model_card(shipped._replace(manifest=manifest), folder)
     tried["radiographs"] = {"on": "validation, 9 images", "flagged": 0.01}
     assert "drawn pictures, 1.00% of validation, 9 images" in model_card(
         shipped._replace(manifest=manifest), folder
@@ -115,7 +115,7 @@ def test_a_gap_between_subgroups_is_said_in_words(shipped: ModelFile, finished_r
             card = model_card(shipped, folder)
             words = "By sex the gap is 0.110: it ranks worst for female and best for male"
             assert (words in card) is said
-        # Where no finding is borne often enough, or there is one group alone, nothing was compared.
+        # With too few images of a finding, or a single group, nothing was compared.
         bare = {name: {**groups[name], "macro_auroc": dict.fromkeys(macro(0))} for name in groups}
         alone = {"over": ["Mass"], "gap": 0.0, "groups": {"PA": groups["male"]}}
         content["by"] = {"sex": {"over": [], "gap": None, "groups": bare}, "view": alone}
@@ -150,10 +150,10 @@ def test_a_card_says_what_the_network_was_started_from(
         manifest={**shipped.manifest, "training": {**training, "dataset": dataset}}
     )
     card = model_card(tuned, finished_run / "reports")
-    told = "Started from cxr-else, cnn28 trained on 7 images of 5 patients (elsewhere, train)"
-    assert told in card
+    sentence = "Started from cxr-else, cnn28 trained on 7 images of 5 patients (elsewhere, train)"
+    assert sentence in card
     assert words in card
-    assert told not in model_card(shipped, finished_run / "reports")
+    assert sentence not in model_card(shipped, finished_run / "reports")
 
 
 def test_a_card_says_that_gates_are_not_proven(shipped: ModelFile, finished_run: Path) -> None:

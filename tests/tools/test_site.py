@@ -83,8 +83,8 @@ def flat(document: Any, place: str = "") -> set[str]:
 
 def test_the_keys_of_a_real_report_are_in_the_reference(reference: Mapping[str, str]) -> None:
     report = json.loads((REPOSITORY / "reports/cxr-lite0-128/int8.json").read_text("utf-8"))
-    told = re.findall(r"^\| `([^` ]+)", reference["reference/json-report.md"], re.MULTILINE)
-    patterns = [re.escape(key).replace("NAME", r"[^.\[\]]+") for key in told]
+    documented = re.findall(r"^\| `([^` ]+)", reference["reference/json-report.md"], re.MULTILINE)
+    patterns = [re.escape(key).replace("NAME", r"[^.\[\]]+") for key in documented]
     found = re.compile("|".join(patterns))
     free = {each for each in flat(report) if each.split(".")[0] in ("labels", "macro", "dataset")}
     assert len(free) > 20

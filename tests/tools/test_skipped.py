@@ -73,5 +73,5 @@ def test_a_run_prints_the_lines_and_keeps_the_sentence(tmp_path: Path, processes
     assert f"SKIPPED [2] {OPENCV} (part)" in done.stdout.splitlines()
     assert f"SKIPPED [1] {CLINIC} (part)" in done.stdout.splitlines()
     kept = tmp_path / ".pytest_cache" / "v" / skipped.SENTENCE
-    told = json.loads(kept.read_text())
-    assert told == "2 tests and 1 whole file of tests were skipped here, in part"
+    written = json.loads(kept.read_text())
+    assert written == "2 tests and 1 whole file of tests were skipped here, in part"

@@ -18,8 +18,8 @@ LABELS = Labels((Label("opaque"), Label("clear", NORMAL)))
 def separate(images: int, labels: int, head: str) -> tuple[np.ndarray, np.ndarray]:
     """Targets and logits of images whose labels no image's logits confuse."""
     generator = np.random.default_rng(0)
-    borne = np.arange(images) % labels
-    targets = np.eye(labels, dtype=np.uint8)[borne]
+    channels = np.arange(images) % labels
+    targets = np.eye(labels, dtype=np.uint8)[channels]
     logits = 3.0 * targets + generator.uniform(0, 1, targets.shape)
     return targets, logits.astype(np.float32)
 
@@ -29,9 +29,9 @@ def separate(images: int, labels: int, head: str) -> tuple[np.ndarray, np.ndarra
 def test_no_more_certain_than_so_many_images_allow(head: str, labels: int) -> None:
     targets, logits = separate(60, labels, head)
     scores = calibrated(logits, fitted(targets, logits, "here", head), head)
-    borne, ways = targets.sum(axis=0)[0], labels if head == "exclusive" else 2
+    counts, ways = targets.sum(axis=0)[0], labels if head == "exclusive" else 2
     certain = scores[targets.astype(bool)]
-    assert certain.mean() == pytest.approx((borne + 1) / (borne + ways), abs=0.02)
+    assert certain.mean() == pytest.approx((counts + 1) / (counts + ways), abs=0.02)
     assert certain.max() < 0.999
     assert (scores.argmax(axis=1) == targets.argmax(axis=1)).all()
 

@@ -117,13 +117,13 @@ def test_exclusive_labels_are_ranked_as_in_a_report(judges: Cached) -> None:
     three = LabelSet(Labels([Label("A"), Label("B"), Label("C", NORMAL)]), "exclusive")
     rng = np.random.default_rng(0)
     bears = rng.integers(0, 3, len(judges))
-    asked = replace(judges, labels=three, targets=np.eye(3, dtype=np.uint8)[bears])
+    of_three = replace(judges, labels=three, targets=np.eye(3, dtype=np.uint8)[bears])
     logits = rng.normal(size=(len(judges), 3)).astype(np.float32)
     logits[np.arange(len(judges)), bears] += 1
     logits += rng.normal(0, 5, (len(judges), 1)).astype(np.float32)  # changes no softmax
     shares = softmax(logits, axis=1)
-    expected = np.mean([roc_auc_score(asked.targets[:, i], shares[:, i]) for i in (0, 1)])
-    assert study._macro(asked, logits)[0] == pytest.approx(expected)
+    expected = np.mean([roc_auc_score(of_three.targets[:, i], shares[:, i]) for i in (0, 1)])
+    assert study._macro(of_three, logits)[0] == pytest.approx(expected)
 
 
 def test_the_study_measures_a_start_and_says_what_the_source_knows(
@@ -142,9 +142,9 @@ def test_the_study_measures_a_start_and_says_what_the_source_knows(
         (0, "source"), (60, "nothing"),
     ]  # fmt: skip
     assert found["source"]["drawn_images"] == "of patients that the source was trained on"
-    told = "\n".join(lines(found))
-    assert "tiny as it is" in told
-    assert "60 images  from nothing" in told
+    text = "\n".join(lines(found))
+    assert "tiny as it is" in text
+    assert "60 images  from nothing" in text
 
 
 def test_each_start_is_compared_with_nothing_on_the_same_resamples() -> None:

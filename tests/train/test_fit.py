@@ -225,8 +225,8 @@ def test_the_head_starts_at_the_labels_prevalence(cached: Cached) -> None:
     fitting.start_at_prevalence(model, goals(part))
     bias = model.get_layer("map").bias.numpy()
     shares = part.targets.mean(axis=0)
-    borne = shares > 0
-    np.testing.assert_allclose(1 / (1 + np.exp(-bias[borne])), shares[borne], rtol=1e-5)
+    positive = shares > 0
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias[positive])), shares[positive], rtol=1e-5)
     assert np.isfinite(bias).all()
 
 

@@ -32,16 +32,16 @@ def test_points_keep_their_promise_where_they_are_fitted_and_on_images_like_them
     patients = np.arange(4000).astype(str)
     usually = prevalence(targets)
     judged = reached(facts, others, their_scores, LABELS, patients, "there", usually)
-    told = judged["operating_points"]
+    points = judged["operating_points"]
     for name, alarms in (("one-in-ten", 0.10), ("one-in-four", 0.25)):
-        point = told[name]
+        point = points[name]
         assert 1 - point["specificity"] <= alarms
         assert 1 - point["specificity"] == pytest.approx(alarms, abs=0.01)
         test = point["test"]["specificity"]
         assert test["low"] <= 1 - alarms <= test["high"]
         assert point["test"]["on"] == "there"
-    assert told["screening"]["sensitivity"] >= 0.90
-    assert told["screening"]["test"]["sensitivity"]["value"] == pytest.approx(0.9, abs=0.03)
+    assert points["screening"]["sensitivity"] >= 0.90
+    assert points["screening"]["test"]["sensitivity"]["value"] == pytest.approx(0.9, abs=0.03)
 
 
 def test_marks_are_counted_an_image_by_whether_it_is_normal() -> None:
@@ -71,10 +71,10 @@ def test_of_test_images_of_one_kind_marks_say_nothing(normal: bool) -> None:
     kept = LABELS.not_normal(targets) != normal
     patients = np.arange(kept.sum()).astype(str)
     images = targets[kept], scores[kept]
-    told = reached(facts, *images, LABELS, patients, "there", prevalence(targets))
-    assert told["raised"] == facts["raised"]
-    assert "test" in told["operating_points"]["one-in-ten"]
-    json.dumps(told, allow_nan=False)
+    tested = reached(facts, *images, LABELS, patients, "there", prevalence(targets))
+    assert tested["raised"] == facts["raised"]
+    assert "test" in tested["operating_points"]["one-in-ten"]
+    json.dumps(tested, allow_nan=False)
 
 
 def test_the_probability_is_calibrated() -> None:

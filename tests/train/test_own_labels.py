@@ -76,7 +76,7 @@ def test_a_damaged_list_is_one_line(tmp_path: Path, content: bytes) -> None:
 
 
 def test_names_that_images_bear_are_one_label_in_any_spelling() -> None:
-    borne = [
+    named = [
         ("Scar", "pleural thickening"),
         ("scar",),
         ("scar",),
@@ -84,7 +84,7 @@ def test_names_that_images_bear_are_one_label_in_any_spelling() -> None:
         ("None",),
         ("NO FINDING",),
     ]
-    found, notes = labels_from_names(borne, "x")
+    found, notes = labels_from_names(named, "x")
     assert found.names == ("Pleural_Thickening", "No Finding", "scar")
     assert found.labels.normal == 1
     assert not found.numbered

@@ -37,9 +37,9 @@ def test_figures_are_those_of_the_whole_softmax(tmp_path: Path, scale: str, norm
     )
     assert [row["label"] for row in made.content["labels"]] == list(LABELS)
     for channel, row in enumerate(made.content["labels"]):
-        borne = truth == channel
-        area = roc_auc_score(borne, shares[:, channel])
-        precision = average_precision_score(borne, shares[:, channel])
+        positive = truth == channel
+        area = roc_auc_score(positive, shares[:, channel])
+        precision = average_precision_score(positive, shares[:, channel])
         assert row["auroc"]["value"] == pytest.approx(area, abs=1e-4)
         assert row["average_precision"]["value"] == pytest.approx(precision, abs=1e-4)
     part = softmax(logits[:, :2], axis=1)[:, 0]

@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def report(table: pd.DataFrame) -> Report:
-    """Mass is ranked well for women and by chance for men; Edema is borne by men alone."""
+    """Mass is ranked well for women and by chance for men; only men have Edema."""
     generator = np.random.default_rng(1)
     targets = np.zeros((COUNT, len(LABELS)), np.uint8)
     male = (table["sex"] == "M").to_numpy()

@@ -51,8 +51,8 @@ def test_smoothing_and_teachers_soften_the_labels(cached: Cached) -> None:
 def test_auxiliary_targets_are_view_sex_and_age(cached: Cached) -> None:
     table = cached.table.copy()
     table.loc[0, ["view", "sex", "age"]] = ["AP", "M", 25]
-    told = replace(cached, table=table)
-    more = training_targets(replace(PLAIN, auxiliary=0.2), told, None)
+    with_views = replace(cached, table=table)
+    more = training_targets(replace(PLAIN, auxiliary=0.2), with_views, None)
     assert more.shape == (len(cached), 18)
     assert np.allclose(more[:2, 15:], [[1, 1, 0.25], [0, 0, 0.5]])
     unknown = replace(cached, table=table.drop(columns="view").assign(age=""))

@@ -180,13 +180,13 @@ def exclusive_of(student: Cached) -> Cached:
 def test_scores_of_exclusive_labels_teach_as_shares_of_one(
     small_nih: Path, cache: Path, student: Cached, tmp_path: Path
 ) -> None:
-    asked = exclusive_of(student)
-    logits = np.random.default_rng(0).normal(size=(len(asked), 3))
-    path = scores_file(tmp_path / "a.npz", asked, ["B", "A", "C"], logits)
-    teachers = read_teachers([path], small_nih, cache, None, asked)
+    exclusive = exclusive_of(student)
+    logits = np.random.default_rng(0).normal(size=(len(exclusive), 3))
+    path = scores_file(tmp_path / "a.npz", exclusive, ["B", "A", "C"], logits)
+    teachers = read_teachers([path], small_nih, cache, None, exclusive)
     assert teachers is not None
-    part = asked.split("train")
-    rows = asked.table["image"].isin(part.table["image"]).to_numpy()
+    part = exclusive.split("train")
+    rows = exclusive.table["image"].isin(part.table["image"]).to_numpy()
     expected = softmax(logits[rows], axis=1)[:, [1, 0, 2]]
     np.testing.assert_allclose(teachers.scores_of(part), expected, rtol=1e-5)
 
@@ -195,22 +195,22 @@ def test_scores_of_exclusive_labels_teach_as_shares_of_one(
 def test_of_exclusive_labels_a_teacher_knows_just_these(
     names: list[str], small_nih: Path, cache: Path, student: Cached, tmp_path: Path
 ) -> None:
-    asked = exclusive_of(student)
-    logits = np.random.default_rng(0).normal(size=(len(asked), len(names)))
-    path = scores_file(tmp_path / "a.npz", asked, names, logits)
+    exclusive = exclusive_of(student)
+    logits = np.random.default_rng(0).normal(size=(len(exclusive), len(names)))
+    path = scores_file(tmp_path / "a.npz", exclusive, names, logits)
     with pytest.raises(RunError, match="the same exclusive labels"):
-        read_teachers([path], small_nih, cache, None, asked)
+        read_teachers([path], small_nih, cache, None, exclusive)
 
 
 def test_scores_of_exclusive_labels_that_are_no_shares_do_not_teach(
     small_nih: Path, cache: Path, student: Cached, tmp_path: Path
 ) -> None:
-    asked = exclusive_of(student)
-    names = asked.table["image"].to_numpy(str)
-    values = np.full((len(asked), 3), 0.6)
+    exclusive = exclusive_of(student)
+    names = exclusive.table["image"].to_numpy(str)
+    values = np.full((len(exclusive), 3), 0.6)
     np.savez(tmp_path / "a.npz", images=names, labels=np.array(list("ABC")), probabilities=values)
     with pytest.raises(DatasetError, match=r"add up to 1\.8: of exclusive labels"):
-        read_teachers([tmp_path / "a.npz"], small_nih, cache, None, asked)
+        read_teachers([tmp_path / "a.npz"], small_nih, cache, None, exclusive)
 
 
 def test_a_run_and_its_card_name_every_teacher_and_what_it_was_trained_on(

@@ -117,15 +117,15 @@ def test_two_machines_reach_the_weights_of_one_though_one_of_them_is_killed(
     assert alone.returncode == 0, printed
     line, several = options(small_nih, two), together(2)
     pair = [started(repository, d, [*line, *several, n]) for n, d in (("1", 0), ("2", 1))]
-    told, _ = (ended(each) for each in pair)
-    assert [each.returncode for each in pair] == [RunError.exit_code, -signal.SIGKILL], told
-    assert f"error: {machines.GONE}" in told
-    assert "Traceback" not in told
+    output, _ = (ended(each) for each in pair)
+    assert [each.returncode for each in pair] == [RunError.exit_code, -signal.SIGKILL], output
+    assert f"error: {machines.GONE}" in output
+    assert "Traceback" not in output
     several = together(2)
     pair = [started(repository, 0, [*line, *several, n]) for n in ("1", "2")]
-    told, other = (ended(each) for each in pair)
-    assert [each.returncode for each in pair] == [0, 0], told + other
-    assert "Going on after epoch 1 of 2" in told
+    output, other = (ended(each) for each in pair)
+    assert [each.returncode for each in pair] == [0, 0], output + other
+    assert "Going on after epoch 1 of 2" in output
     wanted, found = weights(one), weights(two)
     assert wanted.keys() == found.keys()
     for name, each in wanted.items():

@@ -128,8 +128,8 @@ def test_its_telemetry_is_not_even_imported(
     marker = tmp_path / "told"
     imports = "\ntry:\n    import openvino_telemetry\nexcept ImportError:\n    pass\n"
     replace_runtimes(openvino=WORKS + imports, openvino_telemetry="")
-    told = tmp_path / "packages/openvino_telemetry/__init__.py"
-    told.write_text(f"open({str(marker)!r}, 'w')\n")
+    module = tmp_path / "packages/openvino_telemetry/__init__.py"
+    module.write_text(f"open({str(marker)!r}, 'w')\n")
     assert run("classify", "--backend", "openvino", picture).returncode == 0
     assert not marker.exists()
 

@@ -114,7 +114,7 @@ def test_a_missing_backend_is_reported_with_its_installation(
 
 
 def test_an_accelerators_name_stands_in_its_own_files_alone(repository: Path) -> None:
-    """What is said of it elsewhere is asked of its backend: a new one is a file and a line."""
+    """Other modules get all facts from the backend: a new one is a file and a line."""
     word = re.compile(r"edge[ _-]?tpu|\bcoral\b", re.IGNORECASE)
     allowed: dict[str, Callable[[str], bool]] = {
         "edge_app/backends/registry.py": lambda line: '"edgetpu.EdgeTpu"' in line,

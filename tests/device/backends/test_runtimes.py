@@ -84,9 +84,9 @@ def test_json_tells_what_was_chosen_and_why(run: Run, picture: Path) -> None:
     }
     assert "when tried here" in chosen["why"]["threads"] or trial.cores() == 1
     options = ("--backend", REAL.name, "--threads", 1)
-    asked = json.loads(run("classify", "--json", *options, picture).stdout)["runtime"]
-    assert set(asked["why"].values()) == {"asked for"}
-    assert asked["threads"] == 1
+    runtime = json.loads(run("classify", "--json", *options, picture).stdout)["runtime"]
+    assert set(runtime["why"].values()) == {"asked for"}
+    assert runtime["threads"] == 1
 
 
 @pytest.mark.parametrize(

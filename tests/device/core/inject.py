@@ -563,13 +563,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument("--every", type=int, default=1, metavar="N", help="Each Nth call alone.")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    asked = parser.parse_args(arguments)
-    names = asked.scenarios or list(SCENARIOS)
-    if asked.inside:
-        inside(names, asked.every)
+    options = parser.parse_args(arguments)
+    names = options.scenarios or list(SCENARIOS)
+    if options.inside:
+        inside(names, options.every)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        rows = table(names, asked.every, build(Path(folder)))
+        rows = table(names, options.every, build(Path(folder)))
     print(printed(rows))
     return int(any(row.failures for row in rows))
 

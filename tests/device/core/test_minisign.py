@@ -202,8 +202,8 @@ def test_minisign_checks_what_is_signed_here_and_the_other_way_round(
     secret = signing.read(ours, lambda: "a secret")
     made = secret.sign(file.read_bytes(), "edge-cxr model x serial 3")
     Path(f"{file}.minisig").write_text(made.file)
-    told = tool("-V", "-m", file, "-p", tmp_path / "ours.pub")
-    assert "Trusted comment: edge-cxr model x serial 3" in told
+    output = tool("-V", "-m", file, "-p", tmp_path / "ours.pub")
+    assert "Trusted comment: edge-cxr model x serial 3" in output
     assert tool("-S", "-m", file, "-s", ours, "-t", "by it", password="a secret\n")
     again = minisign.signature(Path(f"{file}.minisig").read_text())
     assert again.comment == "by it"

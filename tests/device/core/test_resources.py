@@ -1,4 +1,4 @@
-"""How much of the machine there is to use: the least of what is told."""
+"""How much of the machine there is to use: the least of several limits."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ LIMITED = {
 def test_a_control_groups_limit_counts(tmp_path: Path, kind: str) -> None:
     own, files, expected = LIMITED[kind]
     (tmp_path / "own").write_text(own + "\n")
-    for name, told in files.items():
+    for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(told + "\n")
+        (tmp_path / name).write_text(content + "\n")
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
         assert memory(tmp_path, tmp_path / "own") == expected
 

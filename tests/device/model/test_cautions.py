@@ -20,12 +20,12 @@ def point(found: tuple[Any, Any], normal: tuple[Any, Any]) -> Any:
 
 def test_the_worth_of_a_flag_is_stated_for_one_in_ten_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
-    told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
-    assert told.flagged == (
+    stated = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
+    assert stated.flagged == (
         "'flagged' does not mean ill: where 1 image in 10 is not normal, 12 to 31 of 100 flags "
         "are right"
     )
-    assert told.clear == (
+    assert stated.clear == (
         "'not flagged' does not mean normal: 38 to 60 of 100 that are not normal are missed"
     )
 
@@ -37,10 +37,10 @@ def marks(right: float, wrong: float, of_normal: float) -> Any:
 def test_the_worth_of_marks_is_stated_for_one_in_ten_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
-    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
+    stated = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
     assert (
-        told.under(flagged=True, raised=True)
-        == f"{told.flagged}, and 4 to 9 of 100 raised findings"
+        stated.under(flagged=True, raised=True)
+        == f"{stated.flagged}, and 4 to 9 of 100 raised findings"
     )
 
 
@@ -56,9 +56,9 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
 
 
 def test_a_good_point_is_called_good() -> None:
-    told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
-    assert told.flagged.endswith("84 to 91 of 100 flags are right")
-    assert told.clear.endswith("5 to 7 of 100 that are not normal are missed")
+    stated = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
+    assert stated.flagged.endswith("84 to 91 of 100 flags are right")
+    assert stated.clear.endswith("5 to 7 of 100 that are not normal are missed")
     assert Cautions.of(point((0.8, 0.8), (0.9, 0.9))).flagged.endswith("47 of 100 flags are right")
 
 
@@ -74,8 +74,8 @@ def test_a_good_point_is_called_good() -> None:
 def test_no_rounding_makes_none_of_some_or_all_of_most(
     found: tuple[float, float], said: str
 ) -> None:
-    told = Cautions.of(point(found, (0.9, 0.9)))
-    assert told.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
+    stated = Cautions.of(point(found, (0.9, 0.9)))
+    assert stated.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -105,9 +105,9 @@ class Place:
 
 def test_a_site_s_own_predictive_values_go_first() -> None:
     here: Any = Place((0.31, 0.25, 0.38), (0.9, 0.85, 0.92))
-    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
-    assert told.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
-    assert told.clear == (
+    stated = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
+    assert stated.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
+    assert stated.clear == (
         f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
     )
     unknown: Any = Place((None, None, None), (0.9, None, None))

@@ -1,4 +1,4 @@
-"""What does not look like a chest radiograph is told, and its findings are withheld."""
+"""Images unlike chest radiographs are reported, and their findings are withheld."""
 
 from __future__ import annotations
 
@@ -312,7 +312,7 @@ def test_no_product_is_so_large_that_blas_takes_the_networks_processors(side: in
     """OpenBLAS wakes threads for more than 2^18 multiplications; these go on beside the network."""
     sizes: list[int] = []
 
-    class Told(np.ndarray[Any, Any]):
+    class Spy(np.ndarray[Any, Any]):
         def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
             plain = [np.asarray(each) for each in inputs]
             if ufunc is np.matmul:
@@ -325,8 +325,8 @@ def test_no_product_is_so_large_that_blas_takes_the_networks_processors(side: in
     features = Features(side, grid, details_of(side, grid))
     expected = features(picture)
     for name, value in vars(features).items():
-        told = [each.view(Told) for each in value] if isinstance(value, list) else value.view(Told)
-        setattr(features, name, told)
+        spied = [each.view(Spy) for each in value] if isinstance(value, list) else value.view(Spy)
+        setattr(features, name, spied)
     np.testing.assert_array_equal(features(picture), expected)
     assert len(sizes) > 8
     assert max(sizes) <= 1 << 18

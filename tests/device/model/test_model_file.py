@@ -322,7 +322,7 @@ def parts_with_compiled(tmp_path: Path) -> dict[str, bytes]:
         return {name: file.read(name) for name in file.namelist()}
 
 
-def told(parts: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
+def with_account(parts: dict[str, bytes], **changes: Any) -> dict[str, bytes]:
     """The same members with another account of the compilation; "" takes a part out."""
     changed = json.loads(parts["manifest.json"])
     account = changed["compiled"]["some-chip"] | changes
@@ -362,7 +362,7 @@ def test_a_damaged_or_exchanged_compiled_network_is_refused(tmp_path: Path) -> N
 
 
 def test_one_compiled_from_another_network_is_refused(tmp_path: Path) -> None:
-    parts = told(parts_with_compiled(tmp_path), compiled_from="0" * 64)
+    parts = with_account(parts_with_compiled(tmp_path), compiled_from="0" * 64)
     refused(tmp_path, assemble(list(parts.items())), "compiled from another one: compile it again")
     other = FLATBUFFER[:-1] + bytes([FLATBUFFER[-1] ^ 1])
     with pytest.raises(ModelError, match="compiled from another one: compile it again"):
@@ -399,7 +399,7 @@ def test_one_that_is_no_network_is_refused(tmp_path: Path) -> None:
 def test_a_bad_account_of_the_compilation_is_refused(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    parts = told(parts_with_compiled(tmp_path), **change)
+    parts = with_account(parts_with_compiled(tmp_path), **change)
     refused(tmp_path, assemble(list(parts.items())), "bad manifest")
 
 

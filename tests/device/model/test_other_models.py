@@ -183,10 +183,10 @@ def clinic(tmp_path: Path, case: Case) -> Path:
     folder.mkdir()
     lines = ["image,labels,patient"]
     for index in range(24):
-        borne = "none" if index % 3 == 0 else names[index % len(names)]
+        names_of_image = "none" if index % 3 == 0 else names[index % len(names)]
         if index == 5 and case.head == "independent" and len(names) > 1:
-            borne = "|".join(names[:2])
-        lines.append(f"{index}.png,{borne},{index // 2}")
+            names_of_image = "|".join(names[:2])
+        lines.append(f"{index}.png,{names_of_image},{index // 2}")
         Image.fromarray(synthetic_radiograph(96, index)).save(folder / f"{index}.png")
     (folder / "labels.csv").write_text("\n".join([*lines, ""]))
     return folder

@@ -120,8 +120,8 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     own.parent.mkdir()
     own.touch()
     assert site_place() == own
-    monkeypatch.setenv("EDGE_CXR_SITE", "/told.json")
-    assert site_place() == Path("/told.json")
+    monkeypatch.setenv("EDGE_CXR_SITE", "/site.json")
+    assert site_place() == Path("/site.json")
     assert site_place("/named.json") == Path("/named.json")
     assert site_place("none") is None
     monkeypatch.setenv("EDGE_CXR_SITE", "none")
@@ -130,13 +130,13 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_every_answer_names_it(run: Run, place: Path, picture: Path) -> None:
     digest = json.loads(place.read_text())["digest"]
-    told = json.loads(run("classify", "--json", "--site", place, picture).stdout)
-    assert told["site"] == digest
-    assert told["operating_point"] == "site"
+    answer = json.loads(run("classify", "--json", "--site", place, picture).stdout)
+    assert answer["site"] == digest
+    assert answer["operating_point"] == "site"
     assert digest in run("classify", "--csv", "--site", place, picture).stdout
     table = run("classify", "--site", place, picture)
     assert f"site file {digest[:16]}" in table.stdout
-    assert table.stderr == ""  # who named it need not be told
+    assert table.stderr == ""  # no note about a site that the user named
     assert json.loads(run("classify", "--json", picture).stdout)["site"] is None
 
 
@@ -222,8 +222,11 @@ def test_the_csv_has_predictive_values_in_the_order_of_what_is_above(
 ) -> None:
     ask = ("classify", "--model", "cxr-cnn28", "--csv", picture, "--site")
     (row,) = csv.DictReader(run(*ask, eager).stdout.splitlines())
-    told = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
-    assert {label: ppv for label, ppv in told.items() if ppv} == {"Mass": "0.250", "Edema": "0.500"}
+    values = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
+    assert {label: ppv for label, ppv in values.items() if ppv} == {
+        "Mass": "0.250",
+        "Edema": "0.500",
+    }
     (row,) = csv.DictReader(run(*ask, "none").stdout.splitlines())
     assert row["above_ppv"] == ""
 
@@ -246,8 +249,8 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
     stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
     overall = {**content["decisions"]["overall"], "usually": 0.05}
     decisions = {**content["decisions"], "overall": overall}
-    told = sites.sealed({**content, "prevalence": stated, "decisions": decisions})
-    place.write_text(json.dumps(told))
+    site = sites.sealed({**content, "prevalence": stated, "decisions": decisions})
+    place.write_text(json.dumps(site))
     said = "usually: at this site, where 5.0 % of images are said to be not normal"
     assert f"{said}; {normal}" in run(*ask, place).stdout.splitlines()
 

@@ -32,8 +32,8 @@ def test_exclusive_labels_without_a_normal_one_are_said_to_flag_nothing() -> Non
 
 @pytest.mark.parametrize("usual", [True, False])
 def test_what_is_usual_is_explained_where_it_is_shown(usual: bool) -> None:
-    told = " ".join(referred_to(_manifest(normal=True), usual=usual))
-    assert ("usually: " in told) is usual
+    text = " ".join(referred_to(_manifest(normal=True), usual=usual))
+    assert ("usually: " in text) is usual
 
 
 def test_what_is_usual_and_what_is_normal_are_one_line() -> None:

@@ -98,9 +98,9 @@ def test_a_probability_exactly_at_its_threshold_is_not_called_less() -> None:
         Overall(at, None, None, at, True),
     )  # fmt: skip
     by: Any = {}
-    told: Any = answered("x", Radiograph(np.zeros((2, 2), np.uint8), {}), found, by)
-    assert told["findings"][0]["probability"] >= told["findings"][0]["threshold"]
-    assert told["overall"]["probability"] >= told["overall"]["threshold"]
+    content: Any = answered("x", Radiograph(np.zeros((2, 2), np.uint8), {}), found, by)
+    assert content["findings"][0]["probability"] >= content["findings"][0]["threshold"]
+    assert content["overall"]["probability"] >= content["overall"]["threshold"]
 
 
 @pytest.mark.parametrize(("share", "kept"), [(3e-7, 1e-6), (1 - 3e-7, 0.999999), (0, 0), (1, 1)])
@@ -110,7 +110,7 @@ def test_no_digit_too_few_makes_a_probability_none_or_certain(share: float, kept
         Overall(share, None, None, share, True),
     )  # fmt: skip
     by: Any = {}
-    told: Any = answered("x", Radiograph(np.zeros((2, 2), np.uint8), {}), found, by)
-    finding, overall = told["findings"][0], told["overall"]
+    content: Any = answered("x", Radiograph(np.zeros((2, 2), np.uint8), {}), found, by)
+    finding, overall = content["findings"][0], content["overall"]
     assert {finding["probability"], finding["score"], overall["probability"]} == {kept}
     assert {finding["threshold"], overall["threshold"]} == {kept}

@@ -1,4 +1,4 @@
-"""The one route: whatever a source is, its answer comes in its turn, and each step is told."""
+"""The one route: answers to sources of any kind come in order, and each step is reported."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ def test_the_first_broken_source_ends_what_needs_all(classifier: Classifier, pic
 
 
 def test_every_step_is_reported_in_order(classifier: Classifier, picture: Path) -> None:
-    told: list[str] = []
-    score = partial(classified, watch=told.append)
-    scored = score_all([str(picture)], classifier, partial(read_source, watch=told.append), score)
+    seen: list[str] = []
+    score = partial(classified, watch=seen.append)
+    scored = score_all([str(picture)], classifier, partial(read_source, watch=seen.append), score)
     list(unbroken(scored))
-    assert tuple(told) == STEPS
+    assert tuple(seen) == STEPS
 
 
 def test_what_is_withheld_ends_after_the_check(cnn28: Path) -> None:
-    told: list[str] = []
+    seen: list[str] = []
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     strict = Classifier(read(cnn28))
-    assert strict.classify(from_array(noise), told.append).withheld
-    assert told == ["resize", "check"]
+    assert strict.classify(from_array(noise), seen.append).withheld
+    assert seen == ["resize", "check"]
 
 
 def test_the_benchmarks_stages_add_up_to_what_the_route_takes(

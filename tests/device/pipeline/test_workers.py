@@ -47,7 +47,7 @@ class Reading:
     """Pictures that claim to have so many pixels, by name; None is a broken one.
 
     Attributes:
-        met: so many pictures as asked for were being read at once.
+        met: the requested number of pictures were being read at once.
         threads: which thread read which name; True is the main one.
         held: how many pictures were alive when each was read.
         large: how many large ones were.

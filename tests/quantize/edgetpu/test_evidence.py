@@ -271,8 +271,8 @@ def test_the_prediction_is_what_the_compiler_did(case: Case) -> None:
     net = Network()
     mapped = case.build(net)
     answer = check_graphs([net.graph()])
-    told = [(p.operator.name, p.reason or "mapped") for p in answer.predictions]
-    assert [p.maps for p in answer.predictions] == mapped, f"{case.source}: {told}"
+    predicted = [(p.operator.name, p.reason or "mapped") for p in answer.predictions]
+    assert [p.maps for p in answer.predictions] == mapped, f"{case.source}: {predicted}"
     assert answer.passed is all(mapped)
     assert (answer.mapped, answer.on_cpu) == (sum(mapped), len(mapped) - sum(mapped))
 

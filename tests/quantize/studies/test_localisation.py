@@ -111,12 +111,12 @@ def test_float_int8_and_centre_stand_side_by_side(
             value = mass[way][measure]
             assert 0 <= value["low"] <= value["value"] <= value["high"] <= 1
     stated = stating(model, result.content).save(tmp_path / "stated.tflite")
-    told = read(stated.path).manifest
-    middle = told["metrics"]["pointing_of_middle"]
+    written = read(stated.path).manifest
+    middle = written["metrics"]["pointing_of_middle"]
     assert isinstance(middle, dict)
     assert middle["on"] == "12 boxes that radiologists drew on test images"
     assert middle["value"] == 1.0
-    assert EvidenceScale(told).worth == NO_PLACE  # nothing is better than always right
+    assert EvidenceScale(written).worth == NO_PLACE  # nothing is better than always right
     assert EvidenceScale(model.manifest).worth is None
     with pytest.raises(ConversionError, match="no image with a box"):
         localise(model, run, test, read_boxes(write_boxes(tmp_path, "no.png,Mass,1,1,9,9,,,")), 0)

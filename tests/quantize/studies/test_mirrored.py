@@ -1,4 +1,4 @@
-"""Maps that follow the picture are told from those that do not."""
+"""Maps that follow the picture are distinguished from those that do not."""
 
 from __future__ import annotations
 

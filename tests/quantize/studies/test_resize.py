@@ -1,4 +1,4 @@
-"""Ways of shrinking are told apart by gray levels and decisions, and one from itself is not."""
+"""Ways of shrinking differ in gray levels and decisions, and none differs from itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated sites: drawn as told, and judged by what is true of their population."""
+"""Simulated sites: drawn as specified, and judged by the truth about their population."""
 
 from __future__ import annotations
 
