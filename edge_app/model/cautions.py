@@ -26,9 +26,9 @@ class Cautions(NamedTuple):
     """The cautions under the verdicts of flagged images, and of others.
 
     Attributes:
-        flagged, clear: about the decision.
-        raised: how many raised findings are right, if `PREVALENCE` of all images are not normal;
-            empty if unknown.
+        flagged, clear: of the decision.
+        raised: how many findings that are marked as raised are borne, where `PREVALENCE` of all
+            images are not normal; empty if nobody knows.
     """
 
     flagged: str = NOT_ILL
@@ -44,9 +44,9 @@ class Cautions(NamedTuple):
     ) -> Cautions:
         """The cautions of an image-level operating point.
 
-        A site file states the predictive values of the site. A model states what it reached on
-        validation and on test, whose patients its network never saw; elsewhere it may do as well
-        as between the two. For a model without a test nothing is claimed.
+        A site file tells the predictive values of the place. A model tells what it reached on
+        validation and on test, whose patients its network never saw, and from the one to the other
+        is how well it may do elsewhere; of one that was not tested nothing is claimed.
 
         Args:
             point: whose threshold flags; None if none does.
@@ -129,15 +129,15 @@ def _known(*shares: float | None) -> list[float]:
 
 
 def _said(begin: str, words: str, shares: Sequence[float]) -> str:
-    """A caution with its range of shares, unless they are unknown, or one is 0 or 1: that it never
-    happened among the images seen does not mean that it never happens."""
+    """With how often that is, unless nobody knows, or it was never or always so among those seen:
+    none of those is not none."""
     if not shares or min(shares) <= 0 or max(shares) >= 1:
         return begin
     return f"{begin}: {words.format(_of_100(min(shares), max(shares)))}"
 
 
 def _of_100(low: float, high: float) -> str:
-    """A range as numbers out of 100; rounding never makes it 0 or 100."""
+    """A range as numbers out of 100, which no rounding makes none or all."""
     first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
     if last == "0":
         return "fewer than 1"

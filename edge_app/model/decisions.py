@@ -48,14 +48,13 @@ class Finding(NamedTuple):
         score: calibrated probability, 0 to 1.
         threshold: of the label's operating point, on the score; None if it was not computable.
         above: score ≥ threshold; None without a threshold. No finding is above in an image that is
-            not flagged, and the normal label is not above if a finding is or the image is flagged.
-        kind: ``finding``, or ``normal`` for the absence of all findings.
-        usually: the share of images with the label where the model was calibrated; None if
-            unknown.
-        percentile: share of the model's normal reference images that score lower; None without a
-            reference.
-        ppv: positive predictive value of the threshold at the site: the share of images at or above
-            it that have the label; None without a site file.
+            not flagged, and the normal label is not where a finding is, or the image is flagged.
+        kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
+        usually: the share of images that bear the label where the model was calibrated; None if
+            the model does not tell.
+        percentile: share of the model's normal reference images that score lower; None without.
+        ppv: positive predictive value of the threshold: of the site's images whose score reaches
+            it, the share that bears the label; None unless a site file knows it.
     """
 
     label: str

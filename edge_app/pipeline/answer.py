@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 
 class OverallAnswer(TypedDict):
-    """The image as a whole: the probability that it is not normal; null if unknown."""
+    """The image as a whole: the probability that it is not normal; null is what is not known."""
 
     probability: float
     usually: float | None
@@ -74,7 +74,7 @@ class Cell(TypedDict):
 
 
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null if no place of its map stands out."""
+    """Where a finding's evidence is highest; null where no place of its map stands out."""
 
     label: str
     peak: Place | None

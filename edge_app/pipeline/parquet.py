@@ -1,8 +1,9 @@
 """Answers as rows of a Parquet file, and back.
 
-A row has the keys of `classify --json`. Objects that the answer's schema leaves open (`image`,
-`preprocessing`, `runtime`) are JSON text. Keys that an answer does not have are null: a row with
-`error` is a refusal. Each label's `ppv` is in the site file and not repeated in every row.
+A row is what `classify --json` prints of an image, key by key. What the answer's schema leaves open
+(`image`, `preprocessing`, `runtime`) is JSON text. Null is what an answer of its kind does not
+have: a row with `error` is a refusal. What the site file has of each label, its `ppv`, is not
+repeated in every row.
 """
 
 from __future__ import annotations

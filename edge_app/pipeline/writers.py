@@ -110,8 +110,8 @@ class TableWriter:
 
 
 class CsvWriter:
-    """One row an image: overall score, labels' scores, labels above their thresholds with their
-    predictive values at a site, raised labels, warnings, error."""
+    """One row an image: the whole, its scores, the labels above and their predictive values at a
+    site in the same order, warnings, error."""
 
     needs_picture = False
 

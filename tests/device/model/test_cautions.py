@@ -18,14 +18,14 @@ def point(found: tuple[Any, Any], normal: tuple[Any, Any]) -> Any:
     }
 
 
-def test_the_worth_of_a_flag_is_stated_for_one_in_ten_not_normal() -> None:
+def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
-    stated = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
-    assert stated.flagged == (
+    told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
+    assert told.flagged == (
         "'flagged' does not mean ill: where 1 image in 10 is not normal, 12 to 31 of 100 flags "
         "are right"
     )
-    assert stated.clear == (
+    assert told.clear == (
         "'not flagged' does not mean normal: 38 to 60 of 100 that are not normal are missed"
     )
 
@@ -34,13 +34,13 @@ def marks(right: float, wrong: float, of_normal: float) -> Any:
     return {"right": right, "wrong": wrong, "of_normal": of_normal}
 
 
-def test_the_worth_of_marks_is_stated_for_one_in_ten_not_normal() -> None:
+def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
-    stated = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
+    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
     assert (
-        stated.under(flagged=True, raised=True)
-        == f"{stated.flagged}, and 4 to 9 of 100 raised findings"
+        told.under(flagged=True, raised=True)
+        == f"{told.flagged}, and 4 to 9 of 100 raised findings"
     )
 
 
@@ -55,10 +55,10 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
         assert Cautions.of(flags, None, facts).raised == ""  # type: ignore[arg-type]
 
 
-def test_a_good_point_is_called_good() -> None:
-    stated = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
-    assert stated.flagged.endswith("84 to 91 of 100 flags are right")
-    assert stated.clear.endswith("5 to 7 of 100 that are not normal are missed")
+def test_a_good_point_is_told_as_good() -> None:
+    told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
+    assert told.flagged.endswith("84 to 91 of 100 flags are right")
+    assert told.clear.endswith("5 to 7 of 100 that are not normal are missed")
     assert Cautions.of(point((0.8, 0.8), (0.9, 0.9))).flagged.endswith("47 of 100 flags are right")
 
 
@@ -74,12 +74,12 @@ def test_a_good_point_is_called_good() -> None:
 def test_no_rounding_makes_none_of_some_or_all_of_most(
     found: tuple[float, float], said: str
 ) -> None:
-    stated = Cautions.of(point(found, (0.9, 0.9)))
-    assert stated.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
+    told = Cautions.of(point(found, (0.9, 0.9)))
+    assert told.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_share_of_zero_is_not_called_none(share: float) -> None:
+def test_none_of_those_seen_is_not_told_as_none(share: float) -> None:
     assert Cautions.of(point((0.5, share), (0.9, 0.9))).clear == NOT_NORMAL
     assert Cautions.of(point((0.0, 0.0), (1.0, 1.0))) == (NOT_ILL, NOT_NORMAL, "")
 
@@ -105,9 +105,9 @@ class Place:
 
 def test_a_site_s_own_predictive_values_go_first() -> None:
     here: Any = Place((0.31, 0.25, 0.38), (0.9, 0.85, 0.92))
-    stated = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
-    assert stated.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
-    assert stated.clear == (
+    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
+    assert told.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
+    assert told.clear == (
         f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
     )
     unknown: Any = Place((None, None, None), (0.9, None, None))
