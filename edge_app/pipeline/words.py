@@ -77,5 +77,5 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
         )
 
 
-def _share(estimate: Estimate) -> str:
-    return str(Share.of(estimate) or "an unknown share")
+def _share(told: Estimate) -> str:
+    return str(Share.of(told) or "an unknown share")
