@@ -28,7 +28,7 @@ from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.fresh import Fresh
 from edge_app.clinic.header import content_digest
-from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
+from edge_app.clinic.retention import give_back, purge, remove_finished
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, LOG, Store
@@ -540,13 +540,6 @@ def test_no_more_documents_are_read_at_once_than_fit_into_memory(
 
 
 # What goes away
-
-
-def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, store: Store) -> None:
-    spool.accept(offered("1"))
-    (store.images / "orphan").write_bytes(b"never acknowledged")
-    assert sweep(store) == 1
-    assert taken(spool).path.read_bytes() == b"pixels"
 
 
 def finished(spool: Spool, count: int, size: int) -> None:
