@@ -198,7 +198,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
         )
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise sqlite3.DatabaseError(str(verdict).splitlines()[0])
+        raise sqlite3.DatabaseError(str(verdict).splitlines()[-1])  # the first names it
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see `retention`; before anything is in
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")

@@ -51,15 +51,22 @@ def opened(spool: Path) -> Store:
     if why := gone(spool):
         raise SpoolError(why)
     store = Store(spool)
-    note = next(_notes(spool))
-    with suppress(OSError):  # nothing is known of it
-        if note.read_bytes() != _told(store):
-            store.close()
-            raise SpoolError(
-                f"{spool}: is another spool than the one that was here: mount its disk; to go on "
-                f"with this one, remove {note}"
-            )
+    if why := another(spool, store.salt):
+        store.close()
+        raise SpoolError(why)
     return store
+
+
+def another(spool: Path, salt: bytes) -> str | None:
+    """That a spool is not the one that was here; None where it is, or nothing is known."""
+    for note in _notes(spool):
+        with suppress(OSError):
+            if note.read_bytes() != _told(spool, salt):
+                return (
+                    f"{spool}: is another spool than the one that was here: mount its disk; to go "
+                    f"on with this one, remove {note}"
+                )
+    return None
 
 
 def remember(store: Store) -> None:
@@ -71,13 +78,13 @@ def remember(store: Store) -> None:
     note = next(_notes(store.folder))
     if not os.path.lexists(note) and not _is_in_memory(store.folder):
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        durable.replace(note, _told(store))
+        durable.replace(note, _told(store.folder, store.salt))
 
 
-def _told(store: Store) -> bytes:
+def _told(spool: Path, salt: bytes) -> bytes:
     """What a note says: which spool, by its salt, and where."""
-    which = hashlib.sha256(b"spool" + store.salt).hexdigest()
-    return f"{which}\n{os.path.abspath(store.folder)}\n".encode(errors="surrogateescape")
+    which = hashlib.sha256(b"spool" + salt).hexdigest()
+    return f"{which}\n{os.path.abspath(spool)}\n".encode(errors="surrogateescape")
 
 
 def _notes(spool: Path) -> Iterator[Path]:

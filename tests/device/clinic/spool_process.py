@@ -20,7 +20,6 @@ from edge_app.clinic.store import Store
 from edge_app.clinic.strays import offered_again, sweep
 from edge_app.images.radiograph import Limits
 
-
 PATIENT = b"\x10\0\x20\0LO"
 
 

@@ -85,6 +85,7 @@ def test_another_spool_that_lies_below_the_mount_point_is_not_taken_for_it(
     started(known)
     (tmp_path / "disk").rename(tmp_path / "away")
     Store(disk).close()
+    assert "is another spool than the one that was here" in about_spool(known)
     with pytest.raises(SpoolError, match="is another spool than the one that was here"):
         Box(known)
     Store(disk).close()  # it is let go of
