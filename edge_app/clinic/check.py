@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic.looked import SECONDS, Looked, looked
-from edge_app.clinic.remembered import gone
+from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
     LOOPBACK,
     Certificate,
@@ -290,6 +290,8 @@ def _watch(watch: Watch) -> Iterator[str]:
             seen = f"{path} is no folder that this user can see"
             yield f"[watch] {name}: {seen}; make it, or mount its disk"
             return
+    if watch.outbox and (why := unmounted(watch.outbox)):
+        yield f"[watch] outbox: {why}"
     for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
         if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
             yield f"[watch]: this user may not move files in {path}"

@@ -4,6 +4,8 @@ The spool of a disk that is not mounted looks like that of a new installation. A
 mount point would take images onto the system's own disk; what waits in the other would be answered
 by nobody, and what it knows would be answered twice, under other identifiers. A spool in memory is
 meant to be gone at the machine's next start, and is made anew.
+
+Of a folder that others make, as that of answers, it is noted which mount point it lay below.
 """
 
 from __future__ import annotations
@@ -79,6 +81,40 @@ def remember(store: Store) -> None:
     if not os.path.lexists(note) and not _is_in_memory(store.folder):
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         durable.replace(note, _told(store.folder, store.salt))
+
+
+def unmounted(folder: Path) -> str | None:
+    """Why nothing is to be written into a folder; None where its disk is mounted, or never was."""
+    for note in _mount_notes(folder):
+        with suppress(OSError):
+            mount = os.fsdecode(note.read_bytes().rstrip(b"\n"))
+            if not os.path.ismount(mount):
+                return (
+                    f"{folder}: the disk that it was on is not mounted at {mount}: mount it; to go "
+                    f"on without it, remove {note}"
+                )
+    return None
+
+
+def remember_mount(folder: Path) -> None:
+    """Know from now on that a folder that is there lies on a disk of its own, if it does.
+
+    Raises:
+        OSError: that cannot be kept.
+    """
+    note, mount = next(_mount_notes(folder)), os.path.realpath(folder)
+    if os.path.lexists(note):
+        return
+    while not os.path.ismount(mount):
+        mount = os.path.dirname(mount)
+    if mount != os.sep:
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.replace(note, os.fsencode(f"{mount}\n"))
+
+
+def _mount_notes(folder: Path) -> Iterator[Path]:
+    """Where it is noted below which mount point a folder lay; see `_notes`."""
+    return (note.with_suffix(".mount") for note in _notes(folder))
 
 
 def _told(spool: Path, salt: bytes) -> bytes:

@@ -32,6 +32,7 @@ from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import sop_instance
+from edge_app.clinic.remembered import remember_mount, unmounted
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
@@ -305,8 +306,13 @@ class Outbox:
 
         Raises:
             OSError: it is where it was.
-            UndeliveredError: neither the image nor the folder is there.
+            UndeliveredError: neither the image nor the folder is there, or its disk is not.
         """
+        if aside == self.outbox:
+            if why := unmounted(aside):
+                raise UndeliveredError(why, refused=True)
+            with suppress(OSError):  # told at the start
+                remember_mount(aside)
         image, sha256 = self.folder / delivery.identity, delivery.sha256
         there = found_at(image, self.max_bytes)
         if aside != self.outbox and not aside.is_dir():
@@ -340,6 +346,8 @@ class Outbox:
             OSError: a folder cannot be read or written.
         """
         self._reveal()
+        if self.outbox and self.outbox.is_dir() and not unmounted(self.outbox):
+            remember_mount(self.outbox)
         for folder in (self.done, self.folder / ASIDE):
             with suppress(FileNotFoundError):
                 durable.remove_partial(folder)
